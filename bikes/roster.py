@@ -1,0 +1,95 @@
+"""Which vendors and bikes there are, and the small integer each bike is known by.
+
+Columns hold bikes as integers. The integer is given in order of first appearance, so it
+means nothing outside the process that gave it: whatever is stored or compared uses the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, NamedTuple
+
+from bikes.errors import UnknownBike, UnknownVendor
+
+
+class BikeKey(NamedTuple):
+    """The name of a bike that is the same everywhere and for ever."""
+
+    vendor: str
+    bike_id: str
+
+    def __str__(self) -> str:
+        return f"{self.vendor}/{self.bike_id}"
+
+
+class Roster:
+    """The bikes of all vendors; grows, never shrinks or renumbers.
+
+    Parameters
+    ----------
+    vendors : mapping
+        For each vendor either the ids of its bikes, which are then the only ones accepted,
+        or ``"any"``.
+    """
+
+    def __init__(self, vendors: Mapping[str, Iterable[str] | Literal["any"]]) -> None:
+        self._open = {vendor for vendor, bikes in vendors.items() if bikes == "any"}
+        self._vendors = frozenset(vendors)
+        self._index: dict[BikeKey, int] = {}
+        self._keys: list[BikeKey] = []
+        for vendor, bikes in vendors.items():
+            if bikes != "any":
+                self.restore(BikeKey(vendor, bike_id) for bike_id in bikes)
+        self._listed = frozenset(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __contains__(self, key: BikeKey) -> bool:
+        return key in self._index
+
+    @property
+    def vendors(self) -> frozenset[str]:
+        """Names of the configured vendors."""
+        return self._vendors
+
+    @property
+    def keys(self) -> list[BikeKey]:
+        """Keys of all bikes; a bike's index is its position."""
+        return list(self._keys)
+
+    def key(self, index: int) -> BikeKey:
+        """The key of the bike with this index."""
+        return self._keys[index]
+
+    def index(self, vendor: str, bike_id: str) -> int:
+        """The index of a bike; a vendor that may have any bike gets a new one.
+
+        Raises
+        ------
+        UnknownVendor
+            The vendor is not configured.
+        UnknownBike
+            The vendor has a list of bikes, and this one is not on it.
+        """
+        key = BikeKey(vendor, bike_id)
+        if vendor not in self._vendors:
+            raise UnknownVendor(vendor)
+        # Not "is it known": a bike of a snapshot may have been struck off the list since.
+        if vendor not in self._open and key not in self._listed:
+            raise UnknownBike(bike_id)
+        found = self._index.get(key)
+        return self._add(key) if found is None else found
+
+    def find(self, bike_id: str) -> list[BikeKey]:
+        """The keys of all vendors' bikes with this id, for people who leave the vendor out."""
+        return [key for key in self._keys if key.bike_id == bike_id]
+
+    def restore(self, keys: Iterable[BikeKey]) -> list[int]:
+        """Indices of bikes known from an earlier life, whether or not still configured."""
+        return [self._index[key] if key in self._index else self._add(key) for key in keys]
+
+    def _add(self, key: BikeKey) -> int:
+        self._index[key] = len(self._keys)
+        self._keys.append(key)
+        return self._index[key]

@@ -1,0 +1,222 @@
+"""Telemetry: one message as an object, many as columns.
+
+A :class:`Telemetry` lives as long as it takes to decode a message. From then on a
+:class:`TelemetryBatch` of numpy columns is what the system computes with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Location(msgspec.Struct, gc=False, kw_only=True):
+    """Where a bike says it is; field names and units are those of MDS 2.0.
+
+    Attributes
+    ----------
+    lat, lng : float
+        Position [degrees], in the datum of the vendor.
+    speed : float, optional
+        Speed over ground [m/s].
+    heading : float, optional
+        Clockwise from true north [degrees].
+    altitude : float, optional
+        Above mean sea level [m].
+    horizontal_accuracy : float, optional
+        Radius of the accuracy circle [m].
+    satellites : int, optional
+        Number of satellites used.
+    """
+
+    lat: float
+    lng: float
+    speed: float | None = None
+    heading: float | None = None
+    altitude: float | None = None
+    horizontal_accuracy: float | None = None
+    satellites: int | None = None
+
+
+class Telemetry(msgspec.Struct, gc=False, kw_only=True):
+    """One MDS Telemetry object.
+
+    Attributes
+    ----------
+    timestamp : int
+        When the fix was taken, by the bike's clock [ms since the epoch].
+    location : Location
+        Where.
+    device_id, vehicle_id, provider_id, telemetry_id : str, optional
+        Identifiers of MDS. When `device_id` is there it must be the topic's.
+    battery_percent : float, optional
+        State of charge, 0 to 100 [%].
+    tipped_over : bool, optional
+        Whether the bike lies on its side.
+    """
+
+    timestamp: int
+    location: Location
+    device_id: str | None = None
+    vehicle_id: str | None = None
+    provider_id: str | None = None
+    telemetry_id: str | None = None
+    battery_percent: float | None = None
+    tipped_over: bool | None = None
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a bike's connection is up, as the bike or its last will says.
+
+    Attributes
+    ----------
+    bike : int
+        Index into the roster.
+    online : bool
+        True when connected.
+    timestamp_ms : int
+        When it was said; the time of receipt when the payload names none.
+    """
+
+    bike: int
+    online: bool
+    timestamp_ms: int
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of a bike's state.
+
+    Attributes
+    ----------
+    bike : int
+        Index into the roster.
+    vehicle_state : str
+        State since the event, as MDS names it (``available``, ``on_trip``, ...).
+    timestamp_ms : int
+        When it happened.
+    """
+
+    bike: int
+    vehicle_state: str
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetryBatch:
+    """Fixes as columns, all of one length `n`, in any order.
+
+    Attributes
+    ----------
+    bike : ndarray of int32, shape (n,)
+        Index into the roster.
+    timestamp_ms : ndarray of int64, shape (n,)
+        Device time [ms since the epoch].
+    lat_deg, lng_deg : ndarray of float64, shape (n,)
+        Position, WGS-84 [degrees].
+    accuracy_m, speed_mps, heading_deg, altitude_m, battery_percent : ndarray of float32
+        As in :class:`Location` and :class:`Telemetry`; NaN where the bike did not say.
+    """
+
+    bike: NDArray[np.int32]
+    timestamp_ms: NDArray[np.int64]
+    lat_deg: NDArray[np.float64]
+    lng_deg: NDArray[np.float64]
+    accuracy_m: NDArray[np.float32]
+    speed_mps: NDArray[np.float32]
+    heading_deg: NDArray[np.float32]
+    altitude_m: NDArray[np.float32]
+    battery_percent: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return self.bike.size
+
+    def take(self, index: NDArray[np.intp] | NDArray[np.bool_] | slice) -> TelemetryBatch:
+        """The rows that `index` (positions, mask or slice) selects, in its order."""
+        return TelemetryBatch(*(getattr(self, name)[index] for name in COLUMNS))
+
+    @classmethod
+    def concat(cls, batches: Sequence[TelemetryBatch]) -> TelemetryBatch:
+        """All rows of `batches`, one after the other."""
+        if len(batches) == 1:
+            return batches[0]
+        if not batches:
+            return cls.empty()
+        return cls(*(np.concatenate([getattr(b, name) for b in batches]) for name in COLUMNS))
+
+    @classmethod
+    def empty(cls) -> TelemetryBatch:
+        """No rows."""
+        return cls(*(np.empty(0, dtype) for dtype in COLUMNS.values()))
+
+    def distinct(self) -> TelemetryBatch:
+        """One row per bike and timestamp, sorted by bike, then time.
+
+        Of two fixes of one bike with one timestamp the more accurate stays; an accuracy
+        that was not given is worse than any that was. A tie is broken by the remaining
+        values, so the choice never depends on the order of arrival.
+        """
+        if len(self) < 2:
+            return self
+        # Rows are mostly sorted runs with few ties: sort by the key alone, stably (a merge of
+        # runs), and look at the other columns only where the key repeats.
+        order = self._by_bike_and_time()
+        bike, at = self.bike[order], self.timestamp_ms[order]
+        repeats = (bike[1:] == bike[:-1]) & (at[1:] == at[:-1])
+        if not repeats.any():
+            return self.take(order)
+        ties = np.zeros(len(self), dtype=bool)
+        ties[1:] |= repeats
+        ties[:-1] |= repeats
+        tied = order[ties]
+        ranked = tied[np.lexsort(self._tie_break(tied))]
+        order[ties] = ranked
+        first = np.ones(len(self), dtype=bool)
+        first[1:] = ~repeats
+        return self.take(order[first])
+
+    def _by_bike_and_time(self) -> NDArray[np.intp]:
+        """Positions of the rows sorted by bike, then time, stably."""
+        if self.timestamp_ms.min() >= 0 and self.timestamp_ms.max() < 1 << _TIME_BITS:
+            key = (self.bike.astype(np.int64) << _TIME_BITS) | self.timestamp_ms
+            return np.argsort(key, kind="stable")
+        return np.lexsort((self.timestamp_ms, self.bike))
+
+    def _tie_break(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.generic], ...]:
+        """Sort keys of `rows`, least significant first; lexsort puts NaN last."""
+        return tuple(
+            getattr(self, name)[rows]
+            for name in (
+                "battery_percent",
+                "altitude_m",
+                "heading_deg",
+                "speed_mps",
+                "lng_deg",
+                "lat_deg",
+                "accuracy_m",
+                "timestamp_ms",
+                "bike",
+            )
+        )
+
+
+_TIME_BITS = 42
+"""Milliseconds since the epoch fit until the year 2109, and leave room for 2**21 bikes."""
+
+COLUMNS: dict[str, np.dtype[np.generic]] = {
+    "bike": np.dtype(np.int32),
+    "timestamp_ms": np.dtype(np.int64),
+    "lat_deg": np.dtype(np.float64),
+    "lng_deg": np.dtype(np.float64),
+    "accuracy_m": np.dtype(np.float32),
+    "speed_mps": np.dtype(np.float32),
+    "heading_deg": np.dtype(np.float32),
+    "altitude_m": np.dtype(np.float32),
+    "battery_percent": np.dtype(np.float32),
+}
+"""Name and dtype of each column, in the order of the constructor."""
+
+assert list(COLUMNS) == [field.name for field in fields(TelemetryBatch)]

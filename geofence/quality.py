@@ -1,0 +1,268 @@
+"""Which fixes can be believed: a named verdict for every fix.
+
+Verdicts are a function of the set of a bike's fixes, never of their arrival, and they are
+*local*: the verdict of a fix depends only on fixes up to :attr:`Limits.before_ms` earlier and
+:attr:`Limits.after_ms` later. That is what lets the pipeline extend a run as fixes come in and
+still agree, bit for bit, with one pass over everything (docs/decisions/0002).
+
+Three kinds of rules, applied in this order; the first that speaks names the verdict.
+
+1. Gates look at one fix: ``inaccurate``, ``outside_district``, ``off_shift``. What passes is
+   *usable*. Usable fixes of one bike without a gap over ``max_gap_s``, within one local day,
+   are a *run*.
+2. Neighbours of a run must agree: the speed that the straight line between them implies must
+   not exceed ``max_speed_mps``. A fix that agrees with neither neighbour is a ``teleport``, or
+   ``too_fast`` when the line goes along (a bike in a van) instead of there and back. Two fixes
+   that agree with each other are believed wherever they are, so one bad fix never makes the
+   good ones after it look bad. The fix at the end of a run is judged on one neighbour and may
+   change when the next arrives.
+3. A believed fix within ``parked_radius_m`` (or its accuracy) of a place where the bike stayed
+   for ``parked_after_s`` is ``parked``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+Verdict = Literal[
+    "ok",
+    "duplicate",
+    "inaccurate",
+    "teleport",
+    "too_fast",
+    "parked",
+    "off_shift",
+    "outside_district",
+]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+"""Names of the verdicts; a verdict column holds positions in this tuple as uint8."""
+
+OK, DUPLICATE, INACCURATE, TELEPORT, TOO_FAST, PARKED, OFF_SHIFT, OUTSIDE = (
+    np.uint8(code) for code in range(len(VERDICTS))
+)
+
+Times = NDArray[np.int64]
+Metres = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a fix and a path must satisfy to count.
+
+    Attributes
+    ----------
+    max_accuracy_m : float
+        Accuracy gate [m]; a fix that states none passes.
+    max_speed_mps : float
+        Fastest that a bike rides [m/s]; 12.5 is 45 km/h, well over the 25 km/h of GB 17761.
+    max_gap_s, max_gap_m : float
+        A run ends at a longer silence [s]; the path is broken by a longer step [m].
+    parked_radius_m, parked_after_s : float
+        A bike that stays within the radius [m] for the time [s] is parked.
+    """
+
+    max_accuracy_m: float = 50.0
+    max_speed_mps: float = 12.5
+    max_gap_s: float = 120.0
+    max_gap_m: float = 500.0
+    parked_radius_m: float = 15.0
+    parked_after_s: float = 120.0
+
+    @property
+    def max_gap_ms(self) -> int:
+        """The longest gap of a run [ms]."""
+        return round(self.max_gap_s * 1000)
+
+    @property
+    def parked_after_ms(self) -> int:
+        """How long a stay must last to be parking [ms]."""
+        return round(self.parked_after_s * 1000)
+
+    @property
+    def before_ms(self) -> int:
+        """No verdict or path piece depends on a fix further back [ms].
+
+        A piece of path reaches back one gap to its first fix; that fix may be parked by a stay
+        that began ``parked_after_s`` earlier, of fixes that are believed for neighbours up to
+        one gap before them.
+        """
+        return 2 * self.max_gap_ms + self.parked_after_ms
+
+    @property
+    def after_ms(self) -> int:
+        """No verdict or path piece depends on a fix further ahead [ms]."""
+        return self.max_gap_ms + self.parked_after_ms
+
+
+def gate(
+    accuracy_m: NDArray[np.float32], inside: Mask, on_shift: Mask | None, limits: Limits
+) -> NDArray[np.uint8]:
+    """Verdicts of single fixes: ``ok`` for what is usable.
+
+    Parameters
+    ----------
+    accuracy_m : ndarray of float32, shape (n,)
+        Stated accuracy [m]; NaN passes.
+    inside : ndarray of bool, shape (n,)
+        Whether the fix lies in the district's grid.
+    on_shift : ndarray of bool, shape (n,), optional
+        Whether the bike was on duty; None when bikes always are.
+    """
+    verdict = np.full(accuracy_m.size, OK)
+    if on_shift is not None:
+        verdict[~on_shift] = OFF_SHIFT
+    verdict[~inside] = OUTSIDE
+    verdict[accuracy_m > limits.max_accuracy_m] = INACCURATE
+    return verdict
+
+
+def run_starts(bike: NDArray[np.int32], at_ms: Times, day: NDArray[np.intp], limits: Limits) -> Mask:
+    """Where a new run begins among usable fixes sorted by bike and time."""
+    starts = np.ones(at_ms.size, dtype=bool)
+    starts[1:] = (
+        (bike[1:] != bike[:-1]) | (day[1:] != day[:-1]) | (np.diff(at_ms) > limits.max_gap_ms)
+    )
+    return starts
+
+
+def agreement(at_ms: Times, x_m: Metres, y_m: Metres, starts: Mask, limits: Limits) -> NDArray[np.uint8]:
+    """``ok``, ``teleport`` or ``too_fast`` for usable fixes, by their neighbours in the run.
+
+    Parameters
+    ----------
+    at_ms : ndarray of int64, shape (n,)
+        Times [ms], strictly increasing within a run.
+    x_m, y_m : ndarray of float64, shape (n,)
+        Positions on the plane [m].
+    starts : ndarray of bool, shape (n,)
+        True where a run begins.
+
+    Notes
+    -----
+    A fix that agrees with a neighbour is believed. One that agrees with none is compared one
+    fix further, unless its two neighbours agree with each other across it: that is how the
+    good fix between two bad ones is told from the bad one between two good ones.
+    """
+    n = at_ms.size
+    verdict = np.full(n, OK)
+    if n < 2:
+        return verdict
+    joined = ~starts[1:]
+    agree = joined & (_squared(x_m, y_m, 1) <= _reach(at_ms, 1, limits) ** 2)
+    believed = np.zeros(n, dtype=bool)
+    believed[1:] |= agree
+    believed[:-1] |= agree
+    has_left = ~starts
+    has_right = np.zeros(n, dtype=bool)
+    has_right[:-1] = joined
+    believed |= ~(has_left | has_right)
+    doubtful = np.flatnonzero(~believed)
+    if doubtful.size:
+        verdict[doubtful] = _second_look(doubtful, at_ms, x_m, y_m, starts, limits)
+    return verdict
+
+
+def _second_look(
+    rows: NDArray[np.intp], at_ms: Times, x_m: Metres, y_m: Metres, starts: Mask, limits: Limits
+) -> NDArray[np.uint8]:
+    """The verdict of fixes that agree with neither neighbour; few, so gathers are cheap."""
+    run = np.cumsum(starts)
+
+    def step(a: NDArray[np.intp], b: NDArray[np.intp]) -> tuple[Mask, Metres, Mask]:
+        """Whether rows a and b are of one run; their squared distance; whether they agree."""
+        n = run.size
+        there = (a >= 0) & (b < n)
+        a, b = np.clip(a, 0, n - 1), np.clip(b, 0, n - 1)
+        there &= run[a] == run[b]
+        squared = (x_m[b] - x_m[a]) ** 2 + (y_m[b] - y_m[a]) ** 2
+        reach = (at_ms[b] - at_ms[a]) * (limits.max_speed_mps / 1000)
+        return there, squared, there & (squared <= reach**2)
+
+    def near(a: NDArray[np.intp], b: NDArray[np.intp]) -> Mask:
+        """Whether rows two apart agree and are no further apart than a run's gap."""
+        *_, agree = step(a, b)
+        n = run.size
+        a, b = np.clip(a, 0, n - 1), np.clip(b, 0, n - 1)
+        return agree & (at_ms[b] - at_ms[a] <= limits.max_gap_ms)
+
+    left, to_left, _ = step(rows - 1, rows)
+    right, to_right, _ = step(rows, rows + 1)
+    _, across, skip_agrees = step(rows - 1, rows + 1)
+    inner = left & right
+    sandwiched = inner & skip_agrees
+    believed = ~sandwiched & (near(rows - 2, rows) | near(rows, rows + 2))
+    along = inner & (across >= np.maximum(to_left, to_right))
+    return np.where(believed, OK, np.where(along, TOO_FAST, TELEPORT))
+
+
+def parked(
+    at_ms: Times,
+    x_m: Metres,
+    y_m: Metres,
+    accuracy_m: NDArray[np.float32],
+    run: NDArray[np.intp],
+    run_end_ms: Times,
+    limits: Limits,
+) -> Mask:
+    """Which believed fixes belong to a stay of at least ``parked_after_s``.
+
+    A stay begins at fix i when every believed fix of the run up to ``parked_after_s`` later
+    lies within max(``parked_radius_m``, accuracy of i) of it, and the run lasts that long. All
+    those fixes are parked.
+
+    Parameters
+    ----------
+    run : ndarray of intp, shape (n,)
+        Number of the run of each fix, not decreasing.
+    run_end_ms : ndarray of int64, shape (n,)
+        Time of the last usable fix of its run.
+    """
+    n = at_ms.size
+    result = np.zeros(n, dtype=bool)
+    radius = np.maximum(np.nan_to_num(accuracy_m, nan=0.0), limits.parked_radius_m).astype(np.float64)
+    squared_radius = radius * radius
+    stay = np.flatnonzero(run_end_ms >= at_ms + limits.parked_after_ms)
+    # Walk all candidate stays forward together, one fix at a time; a riding bike leaves its
+    # radius, and this loop, after a few fixes.
+    first, current = stay, stay
+    stays: list[NDArray[np.intp]] = []
+    ends: list[NDArray[np.intp]] = []
+    while first.size:
+        following = current + 1
+        clipped = np.minimum(following, n - 1)
+        over = (
+            (following >= n)
+            | (run[clipped] != run[first])
+            | (at_ms[clipped] > at_ms[first] + limits.parked_after_ms)
+        )
+        stays.append(first[over])
+        ends.append(current[over])
+        near = (x_m[clipped] - x_m[first]) ** 2 + (
+            y_m[clipped] - y_m[first]
+        ) ** 2 <= squared_radius[first]
+        go_on = ~over & near
+        first, current = first[go_on], clipped[go_on]
+    if stays:
+        change = np.zeros(n + 1, dtype=np.intp)
+        np.add.at(change, np.concatenate(stays), 1)
+        np.add.at(change, np.concatenate(ends) + 1, -1)
+        result = np.cumsum(change[:-1]) > 0
+    return result
+
+
+def _squared(x_m: Metres, y_m: Metres, shift: int) -> Metres:
+    """Squared distance from each fix to the one `shift` later [m²]."""
+    dx, dy = x_m[shift:] - x_m[:-shift], y_m[shift:] - y_m[:-shift]
+    squared: Metres = dx * dx + dy * dy
+    return squared
+
+
+def _reach(at_ms: Times, shift: int, limits: Limits) -> Metres:
+    """How far a bike can ride between each fix and the one `shift` later [m]."""
+    reach: Metres = (at_ms[shift:] - at_ms[:-shift]) * (limits.max_speed_mps / 1000)
+    return reach

@@ -1,0 +1,226 @@
+"""From fixes to verdicts and visits: the one function that both live intake and replay use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bikes.telemetry import TelemetryBatch
+from geofence import quality
+from geofence.path import pieces
+from geofence.quality import Limits
+from geofence.zonemap import ZoneMap
+
+OnShift = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
+"""Whether inspectors are on duty at each of some times [ms]."""
+
+
+class Visits(NamedTuple):
+    """Visits of bikes to patrollable cells, as columns.
+
+    Attributes
+    ----------
+    bike : ndarray of int32, shape (k,)
+        Index into the roster.
+    cell : ndarray of int32, shape (k,)
+        The visited cell; always one that belongs to a zone.
+    at_ms : ndarray of int64, shape (k,)
+        When: the time of the fix, or when the path left the cell [ms].
+    observed : ndarray of bool, shape (k,)
+        True when a fix lies in the cell, False when only the path between fixes does.
+    settles_ms : ndarray of int64, shape (k,)
+        Time of the fix that the visit hangs on [ms]; never before `at_ms`.
+    """
+
+    bike: NDArray[np.int32]
+    cell: NDArray[np.int32]
+    at_ms: NDArray[np.int64]
+    observed: NDArray[np.bool_]
+    settles_ms: NDArray[np.int64]
+
+    @classmethod
+    def empty(cls) -> Visits:
+        """No visits."""
+        i4, i8 = np.empty(0, np.int32), np.empty(0, np.int64)
+        return cls(i4, i4, i8, np.empty(0, np.bool_), i8)
+
+    def where(self, mask: NDArray[np.bool_]) -> Visits:
+        """The visits that `mask` selects."""
+        return Visits(*(column[mask] for column in self))
+
+
+class Midnights:
+    """The local days of a district."""
+
+    def __init__(self, timezone: str) -> None:
+        self._zone = ZoneInfo(timezone)
+
+    def day(self, at_ms: NDArray[np.int64]) -> NDArray[np.intp]:
+        """A number per time that is equal exactly when the local date is; rises with time."""
+        if not at_ms.size:
+            return np.empty(0, np.intp)
+        midnights = [self.starts(int(at_ms.min()))]
+        last = int(at_ms.max())
+        while (following := self.ends(midnights[-1])) <= last:
+            midnights.append(following)
+        # Count from the epoch so that a day has one number whatever else is in the array.
+        first = datetime.fromtimestamp(midnights[0] / 1000, self._zone).date().toordinal()
+        return np.searchsorted(midnights, at_ms, side="right") - 1 + first
+
+    def starts(self, at_ms: int) -> int:
+        """Local midnight at or before `at_ms` [ms]."""
+        local = datetime.fromtimestamp(at_ms / 1000, self._zone)
+        return self._ms(local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0))
+
+    def ends(self, at_ms: int) -> int:
+        """The first local midnight after `at_ms` [ms]."""
+        local = datetime.fromtimestamp(at_ms / 1000, self._zone)
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+        return self._ms(midnight + timedelta(days=1))
+
+    @staticmethod
+    def _ms(local: datetime) -> int:
+        return round(local.timestamp() * 1000)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What it takes to turn fixes into verdicts and visits.
+
+    Attributes
+    ----------
+    zones : ZoneMap
+        Cells and zones of the district.
+    limits : Limits
+        Quality limits.
+    midnights : Midnights
+        The district's days; runs are cut at midnight.
+    min_cell_m : ndarray of float64, shape (zones,)
+        How much path in a cell makes a visit, by zone [m]; positive.
+    on_shift : callable, optional
+        When inspectors are on duty; None for always.
+    """
+
+    zones: ZoneMap
+    limits: Limits
+    midnights: Midnights
+    min_cell_m: NDArray[np.float64]
+    on_shift: OnShift | None = None
+
+    def assess(self, fixes: TelemetryBatch) -> tuple[NDArray[np.uint8], Visits]:
+        """Verdict of each fix, and the visits that follow.
+
+        Parameters
+        ----------
+        fixes : TelemetryBatch
+            Distinct fixes sorted by bike and time (:meth:`TelemetryBatch.distinct`). Near the
+            ends of a bike's fixes, closer than the limits' `before_ms` and `after_ms`, verdicts
+            can differ from those of a longer record.
+
+        Returns
+        -------
+        verdict : ndarray of uint8, shape (n,)
+            Positions in :data:`geofence.quality.VERDICTS`.
+        visits : Visits
+            In no particular order; one cell may be visited many times.
+        """
+        grid, limits = self.zones.grid, self.limits
+        at_ms = fixes.timestamp_ms
+        x_m, y_m = grid.plane(fixes.lat_deg, fixes.lng_deg)
+        cell = grid.cell_at(x_m, y_m)
+        on_shift = None if self.on_shift is None else self.on_shift(at_ms)
+        verdict = quality.gate(fixes.accuracy_m, cell >= 0, on_shift, limits)
+
+        usable = np.flatnonzero(verdict == quality.OK)
+        if not usable.size:
+            return verdict, Visits.empty()
+        day = self.midnights.day(at_ms[usable])
+        starts = quality.run_starts(fixes.bike[usable], at_ms[usable], day, limits)
+        verdict[usable] = quality.agreement(
+            at_ms[usable], x_m[usable], y_m[usable], starts, limits
+        )
+
+        run = np.cumsum(starts) - 1
+        ends = np.append(np.flatnonzero(starts)[1:], usable.size) - 1
+        believed = verdict[usable] == quality.OK
+        rows, run = usable[believed], run[believed]
+        stays = quality.parked(
+            at_ms[rows],
+            x_m[rows],
+            y_m[rows],
+            fixes.accuracy_m[rows],
+            run,
+            at_ms[usable][ends][run],
+            limits,
+        )
+        verdict[rows[stays]] = quality.PARKED
+        return verdict, self._visits(fixes, x_m, y_m, cell, rows, run, stays)
+
+    def _visits(
+        self,
+        fixes: TelemetryBatch,
+        x_m: NDArray[np.float64],
+        y_m: NDArray[np.float64],
+        cell: NDArray[np.int32],
+        rows: NDArray[np.intp],
+        run: NDArray[np.intp],
+        stays: NDArray[np.bool_],
+    ) -> Visits:
+        """Visits by moving fixes, and by the path between believed ones (`rows`)."""
+        at_ms = fixes.timestamp_ms
+        moving = rows[~stays]
+        moving = moving[self.zones.cell_zone[cell[moving]] >= 0]
+        a, b, path = rows[:-1], rows[1:], self._is_path(at_ms, x_m, y_m, cell, rows, run, stays)
+        a, b = a[path], b[path]
+        cut = pieces(self.zones.grid, x_m[a], y_m[a], x_m[b], y_m[b])
+        # A piece midway can leave the grid only by rounding at its very edge.
+        zone = np.where(cut.cell >= 0, self.zones.cell_zone[cut.cell], -1)
+        long_enough = (zone >= 0) & (cut.length_m >= self.min_cell_m[zone])
+        a, b = a[cut.segment[long_enough]], b[cut.segment[long_enough]]
+        left_ms = at_ms[a] + np.floor(cut.leaves[long_enough] * (at_ms[b] - at_ms[a])).astype(
+            np.int64
+        )
+        return Visits(
+            bike=np.concatenate([fixes.bike[moving], fixes.bike[b]]),
+            cell=np.concatenate([cell[moving], cut.cell[long_enough]]),
+            at_ms=np.concatenate([at_ms[moving], left_ms]),
+            observed=np.repeat([True, False], [moving.size, left_ms.size]),
+            settles_ms=np.concatenate([at_ms[moving], at_ms[b]]),
+        )
+
+    def _is_path(
+        self,
+        at_ms: NDArray[np.int64],
+        x_m: NDArray[np.float64],
+        y_m: NDArray[np.float64],
+        cell: NDArray[np.int32],
+        rows: NDArray[np.intp],
+        run: NDArray[np.intp],
+        stays: NDArray[np.bool_],
+    ) -> NDArray[np.bool_]:
+        """Which steps between consecutive believed fixes are path whose cells need a look.
+
+        A step within one cell between two moving fixes adds nothing to what the fixes say.
+        """
+        a, b = rows[:-1], rows[1:]
+        dt = at_ms[b] - at_ms[a]
+        dx, dy = x_m[b] - x_m[a], y_m[b] - y_m[a]
+        squared = dx * dx + dy * dy
+        reach = dt * (self.limits.max_speed_mps / 1000)
+        moves = ~(stays[:-1] & stays[1:])
+        tells = (cell[a] != cell[b]) | stays[:-1] | stays[1:]
+        path: NDArray[np.bool_] = (
+            (run[1:] == run[:-1])
+            & moves
+            & tells
+            & (dt <= self.limits.max_gap_ms)
+            & (squared <= self.limits.max_gap_m**2)
+            & (squared <= reach * reach)
+        )
+        return path

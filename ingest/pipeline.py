@@ -1,0 +1,218 @@
+"""Telemetry into coverage: extends runs as fixes come, recomputes what a late fix touches.
+
+State per bike, beside the ledger:
+
+- ``newest``: time of its newest fix.
+- ``settled``: visits that hang on fixes up to here are in the ledger for good, unless a late fix
+  comes. It trails ``newest`` by ``limits.after_ms + reorder_ms``.
+- its *context*: the fixes after ``settled - limits.before_ms``, enough to judge every fix after
+  ``settled`` exactly as a pass over the whole run would.
+
+A fix is *late* when it could change something settled. Its bike's whole local day is then judged
+again from history and replaces what the ledger held. So the ledger is a function of the set of
+fixes, never of their arrival (docs/decisions/0002).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bikes.telemetry import COLUMNS, TelemetryBatch
+from geofence.coverage import Ledger
+from geofence.runs import Judge, Visits
+
+NEVER = np.iinfo(np.int64).min // 2
+
+
+class History(Protocol):
+    """All fixes that were ever taken in; the batch being stepped is already among them."""
+
+    def between(self, bike: int, from_ms: int, to_ms: int) -> TelemetryBatch:
+        """Distinct fixes of a bike in [from_ms, to_ms), sorted by time."""
+        ...
+
+
+@dataclass
+class Counters:
+    """What the pipeline has done, cumulative.
+
+    Attributes
+    ----------
+    fixes : int
+        Fixes taken in.
+    duplicates : int
+        Fixes that were there already.
+    restated : int
+        Days of a bike that were judged again because of a late fix.
+    """
+
+    fixes: int = 0
+    duplicates: int = 0
+    restated: int = 0
+
+
+@dataclass
+class Pipeline:
+    """Keeps a ledger up to date with telemetry.
+
+    Parameters
+    ----------
+    judge : Judge
+        Turns fixes into verdicts and visits.
+    history : History
+        Where the fixes of earlier hours are found when a late one comes.
+    reorder_s : float
+        How far out of order fixes may come before history is asked [s]. Cost grows with it.
+    """
+
+    judge: Judge
+    history: History
+    reorder_s: float = 30.0
+    ledger: Ledger = field(init=False)
+    counters: Counters = field(default_factory=Counters)
+    _context: TelemetryBatch = field(default_factory=TelemetryBatch.empty)
+    _newest: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    _settled: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(self.judge.zones.grid.size)
+
+    @property
+    def newest_ms(self) -> int:
+        """Time of the newest fix of any bike [ms]; 0 before the first."""
+        return max(int(self._newest.max(initial=0)), 0)
+
+    def step(self, batch: TelemetryBatch) -> None:
+        """Take in fixes, in any order, duplicates and late ones included."""
+        if not len(batch):
+            return
+        new = batch.distinct()
+        self.counters.fixes += len(batch)
+        self.counters.duplicates += len(batch) - len(new)
+        self._grow(int(new.bike[-1]) + 1)
+        late = new.timestamp_ms - self.judge.limits.after_ms <= self._settled[new.bike]
+        if not late.any():
+            self._extend(new)
+            return
+        if not late.all():
+            self._extend(new.take(~late))
+        self._restate(new.take(late))
+
+    def _extend(self, new: TelemetryBatch) -> None:
+        """Judge the contexts of some bikes together with new fixes that change nothing settled."""
+        bikes = _first_of_each(new.bike)
+        touched = np.zeros(self._newest.size, dtype=bool)
+        touched[bikes] = True
+        mine = touched[self._context.bike]
+        before = self._context.take(mine)
+        fixes = TelemetryBatch.concat([before, new]).distinct()
+        self.counters.duplicates += len(before) + len(new) - len(fixes)
+        last = np.append(np.flatnonzero(np.diff(fixes.bike)), len(fixes) - 1)
+        was_settled = self._settled.copy()
+        self._advance(bikes, fixes.timestamp_ms[last])
+        _, visits = self.judge.assess(fixes)
+        self._keep(bikes, visits, after_ms=was_settled)
+        self._remember(self._context.take(~mine), fixes)
+
+    def _restate(self, late: TelemetryBatch) -> None:
+        """Judge again, from history, the local days that late fixes fall in."""
+        midnights = self.judge.midnights
+        days = midnights.day(late.timestamp_ms)
+        pairs = np.flatnonzero(np.append(True, (np.diff(late.bike) != 0) | (np.diff(days) != 0)))
+        for row in pairs:
+            bike, at_ms = int(late.bike[row]), int(late.timestamp_ms[row])
+            self._restate_day(bike, midnights.starts(at_ms), midnights.ends(at_ms))
+
+    def _restate_day(self, bike: int, from_ms: int, to_ms: int) -> None:
+        self.counters.restated += 1
+        fixes = self.history.between(bike, from_ms, to_ms)
+        bikes = np.array([bike], np.int32)
+        was_settled = self._settled.copy()
+        self._advance(bikes, fixes.timestamp_ms[-1:])
+        _, visits = self.judge.assess(fixes)
+        settled = visits.settles_ms <= self._settled[bike]
+        self.ledger.replace(bike, from_ms, to_ms, visits.where(settled))
+        # The day may reach into the bike's context, and history ahead of it: after a crash the
+        # archive can hold fixes that this pipeline has yet to read from the log.
+        mine = self._context.bike == bike
+        context = TelemetryBatch.concat([self._context.take(mine), fixes]).distinct()
+        _, visits = self.judge.assess(context)
+        self._keep(bikes, visits, after_ms=was_settled)
+        self._remember(self._context.take(~mine), context)
+
+    def _advance(self, bikes: NDArray[np.int32], newest_ms: NDArray[np.int64]) -> None:
+        """Move `newest`, and with it `settled`, of some bikes; never back."""
+        self._newest[bikes] = np.maximum(self._newest[bikes], newest_ms)
+        trail = self.judge.limits.after_ms + round(self.reorder_s * 1000)
+        self._settled[bikes] = np.maximum(self._settled[bikes], self._newest[bikes] - trail)
+
+    def _keep(
+        self, bikes: NDArray[np.int32], visits: Visits, *, after_ms: NDArray[np.int64]
+    ) -> None:
+        """Hand visits to the ledger: newly settled ones for good, the others provisionally."""
+        settled = visits.settles_ms <= self._settled[visits.bike]
+        fresh = visits.settles_ms > after_ms[visits.bike]
+        self.ledger.add(visits.where(settled & fresh))
+        self.ledger.provisional(bikes, visits.where(~settled))
+
+    def _remember(self, others: TelemetryBatch, fixes: TelemetryBatch) -> None:
+        """Keep of `fixes` what judging their bikes' next fixes will need."""
+        needed = fixes.timestamp_ms > self._settled[fixes.bike] - self.judge.limits.before_ms
+        self._context = TelemetryBatch.concat([others, fixes.take(needed)])
+
+    def _grow(self, size: int) -> None:
+        missing = size - self._newest.size
+        if missing > 0:
+            never = np.full(missing, NEVER)
+            self._newest = np.append(self._newest, never)
+            self._settled = np.append(self._settled, never)
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """What a snapshot must hold to go on from here; bikes by their index of today."""
+        context = {f"context_{name}": getattr(self._context, name) for name in COLUMNS}
+        ledger = {f"ledger_{name}": column for name, column in self.ledger.state().items()}
+        counters = np.array([self.counters.fixes, self.counters.duplicates, self.counters.restated])
+        return {
+            **context,
+            **ledger,
+            "newest": self._newest,
+            "settled": self._settled,
+            "counters": counters,
+        }
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]], bikes: NDArray[np.int32]) -> None:
+        """Go on from a snapshot whose bike i is `bikes[i]` now."""
+        columns = {name: state[f"context_{name}"] for name in COLUMNS}
+        columns["bike"] = bikes[columns["bike"].astype(np.intp)]
+        context = TelemetryBatch(**columns).distinct()  # type: ignore[arg-type]
+        self._grow(int(bikes.max(initial=-1)) + 1)
+        known = bikes[: state["newest"].size]
+        self._newest[known] = state["newest"]
+        self._settled[known] = state["settled"]
+        self._context = context
+        self.counters = Counters(*(int(n) for n in state["counters"]))
+        self.ledger.restore(
+            {
+                name.removeprefix("ledger_"): column
+                for name, column in state.items()
+                if name.startswith("ledger_")
+            },
+            bikes,
+        )
+        if len(context):
+            _, visits = self.judge.assess(context)
+            self.ledger.provisional(
+                np.unique(context.bike),
+                visits.where(visits.settles_ms > self._settled[visits.bike]),
+            )
+
+
+def _first_of_each(sorted_bikes: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Each bike of a sorted column once."""
+    first = np.append(True, sorted_bikes[1:] != sorted_bikes[:-1])
+    return sorted_bikes[first]

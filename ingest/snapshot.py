@@ -1,0 +1,89 @@
+"""Snapshots: the state of the pipeline and the log position it belongs to, in one file.
+
+A snapshot bounds what must be read again after a crash. It is one ``.npz`` file, written beside
+the old one, synced and renamed over it, so there is always a whole one. What it holds is only
+valid for the configuration it was made with: the file carries its fingerprint.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from bikes.roster import BikeKey
+
+Arrays = Mapping[str, NDArray[np.generic]]
+VERSION = 1
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """What a snapshot says about itself.
+
+    Attributes
+    ----------
+    fingerprint : str
+        Of the configuration that the state depends on.
+    seq : int
+        Number of the last message of the log that is in the state.
+    bikes : list of tuple of str
+        Vendor and id of each bike, by the index that the arrays use.
+    counts : dict
+        Cumulative counters of the worker, by name.
+    version : int
+        Of this format.
+    """
+
+    fingerprint: str
+    seq: int
+    bikes: list[tuple[str, str]]
+    counts: dict[str, int]
+    version: int = VERSION
+
+    @property
+    def keys(self) -> list[BikeKey]:
+        """The bikes' keys."""
+        return [BikeKey(*bike) for bike in self.bikes]
+
+
+class Snapshot(NamedTuple):
+    """A header and its arrays."""
+
+    header: Header
+    arrays: dict[str, NDArray[np.generic]]
+
+
+def save(file: Path, header: Header, arrays: Arrays) -> None:
+    """Write a snapshot; on return it survives a power cut."""
+    beside = file.with_suffix(".tmp")
+    encoded = np.frombuffer(msgspec.json.encode(header), np.uint8)
+    with beside.open("wb") as out:
+        np.savez(out, header=encoded, **arrays)  # type: ignore[arg-type]
+        out.flush()
+        os.fsync(out.fileno())
+    beside.replace(file)
+
+
+def load(file: Path, fingerprint: str) -> Snapshot | None:
+    """The snapshot in `file`.
+
+    None when there is none, or it cannot be used: of another configuration, of another version,
+    or damaged. The caller then starts from the archive and the log, which hold everything.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        header = msgspec.json.decode(arrays.pop("header").tobytes(), type=Header)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, msgspec.DecodeError):
+        return None
+    if header.fingerprint != fingerprint or header.version != VERSION:
+        return None
+    return Snapshot(header, arrays)

@@ -1,0 +1,186 @@
+"""The reader of the log that keeps coverage, fleet state and archive up to date.
+
+    log ──▶ decode ──▶ archive's tail, fleet ──▶ pipeline ──▶ ledger
+     ▲                     │                        │
+     └── cursor "archive" ─┘── cursor "coverage" ───┘
+
+Both cursors are the log's. The one of ``coverage`` moves when a snapshot is on disk, the one of
+``archive`` when the day's files are. Whatever was in memory when the process died is read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bikes.fleet import FleetState
+from bikes.roster import Roster
+from bikes.telemetry import TelemetryBatch
+from ingest import snapshot
+from ingest.archive import Archive, Flush
+from ingest.decode import Decoded, Decoder
+from ingest.log import Log
+from ingest.pipeline import Pipeline
+from ingest.rejects import Reject
+
+COVERAGE, ARCHIVE = "coverage", "archive"
+READERS = (COVERAGE, ARCHIVE)
+"""The cursors that :class:`Worker` keeps in the log."""
+
+
+@dataclass
+class Worker:
+    """Reads the log and brings everything that follows from it up to date.
+
+    Parameters
+    ----------
+    snapshot_file : Path
+        Where the state is kept between lives.
+    fingerprint : str
+        Of the configuration; a snapshot of another one is not used.
+    coverage_days : int
+        How long the ledger remembers.
+
+    Attributes
+    ----------
+    seq : int
+        Number of the last message that was read.
+    received, rejected : int
+        Telemetry items that were read, and those of them that were rejected; cumulative.
+    """
+
+    log: Log
+    decoder: Decoder
+    roster: Roster
+    pipeline: Pipeline
+    archive: Archive
+    fleet: FleetState
+    snapshot_file: Path
+    fingerprint: str
+    coverage_days: int = 35
+    seq: int = 0
+    received: int = 0
+    rejected: int = 0
+    _saved_seq: int = field(default=0, init=False)
+
+    @property
+    def stored(self) -> int:
+        """Telemetry items that were accepted; they are in the log or the archive."""
+        return self.received - self.rejected
+
+    @property
+    def unsaved(self) -> int:
+        """Messages that a start after a crash would have to read again."""
+        return self.seq - self._saved_seq
+
+    def restore(self) -> None:
+        """Take up where the last life ended, short of reading the log to its head."""
+        archived = self.log.cursor(ARCHIVE)
+        found = snapshot.load(self.snapshot_file, self.fingerprint)
+        if found is None:
+            self._rebuild()
+            self.seq = archived
+            return
+        header, arrays = found
+        bikes = np.array(self.roster.restore(header.keys), np.int32)
+        self.pipeline.restore(_under("pipeline.", arrays), bikes)
+        self.fleet.restore(_under("fleet.", arrays), bikes)
+        self.received, self.rejected = header.counts["received"], header.counts["rejected"]
+        self.seq = self._saved_seq = header.seq
+        self._remember_tail(archived)
+
+    def step(self, limit: int) -> list[Decoded]:
+        """Read up to about `limit` messages, and let everything that follows from them follow.
+
+        Returns
+        -------
+        list of Decoded
+            What was read, by entry of the log; empty at its head.
+
+        Raises
+        ------
+        LogCorrupt, StoreUnavailable
+            The log cannot be read; nothing was changed.
+        """
+        entries = self.log.read(self.seq, limit)
+        if not entries:
+            return []
+        decoded = [self.decoder.decode(entry.messages) for entry in entries]
+        archived = self.log.cursor(ARCHIVE)
+        for entry, part in zip(entries, decoded, strict=True):
+            self.received += part.items
+            self.rejected += part.items - len(part.telemetry)
+            if entry.seq > archived and len(part.telemetry):
+                self.archive.remember(entry.seq, part.telemetry)
+            self.fleet.update_status(part.statuses)
+            self.fleet.update_events(part.events)
+        telemetry = TelemetryBatch.concat([part.telemetry for part in decoded])
+        self.fleet.update(telemetry)
+        self.pipeline.step(telemetry)
+        self.seq = entries[-1].seq
+        return decoded
+
+    def begin_save(self) -> tuple[snapshot.Header, dict[str, NDArray[np.generic]]]:
+        """The state as it is now, for :meth:`write_snapshot`, which may run in another thread."""
+        oldest_ms = self.pipeline.newest_ms - self.coverage_days * 86_400_000
+        self.pipeline.ledger.forget_before(max(oldest_ms, 0))
+        arrays = {f"pipeline.{name}": array for name, array in self.pipeline.state().items()}
+        arrays |= {f"fleet.{name}": array for name, array in self.fleet.state().items()}
+        header = snapshot.Header(
+            fingerprint=self.fingerprint,
+            seq=self.seq,
+            bikes=[tuple(key) for key in self.roster.keys],
+            counts={"received": self.received, "rejected": self.rejected},
+        )
+        return header, {name: array.copy() for name, array in arrays.items()}
+
+    def write_snapshot(
+        self, header: snapshot.Header, arrays: dict[str, NDArray[np.generic]]
+    ) -> None:
+        """Put the state on disk, and only then move the cursor."""
+        snapshot.save(self.snapshot_file, header, arrays)
+        self.log.commit(COVERAGE, header.seq)
+        self._saved_seq = header.seq
+
+    def write_archive(self, flush: Flush) -> None:
+        """Put a part of the tail into its files, and only then move the cursor."""
+        self.archive.write(flush)
+        self.log.commit(ARCHIVE, flush.seq)
+
+    def _rebuild(self) -> None:
+        """Judge what the archive holds, as far back as the ledger remembers."""
+        for batch in self.archive.days(last=self.coverage_days):
+            self.received += len(batch)
+            self.fleet.update(batch)
+            self.pipeline.step(batch)
+
+    def _remember_tail(self, archived: int) -> None:
+        """Decode again what the snapshot covers and the archive does not hold yet."""
+        after = archived
+        while after < self.seq:
+            entries = self.log.read(after, 50_000)
+            if not entries:
+                return
+            for entry in entries:
+                if entry.seq <= self.seq:
+                    telemetry = self.decoder.decode(entry.messages).telemetry
+                    self.archive.remember(entry.seq, telemetry)
+            after = entries[-1].seq
+
+
+def rejects_of(decoded: Sequence[Decoded]) -> list[Reject]:
+    """Everything that was rejected in some entries."""
+    return [reject for part in decoded for reject in part.rejects]
+
+
+def _under(prefix: str, arrays: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+    """The arrays whose name begins with `prefix`, without it."""
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }

@@ -1,0 +1,118 @@
+"""Coverage is a function of the set of fixes, never of their arrival."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.rides import batch, judge, messy
+
+from bikes.telemetry import TelemetryBatch
+from geofence.coverage import Rows
+from ingest.pipeline import Pipeline
+
+
+class Everything:
+    """A history that is simply all that was taken in."""
+
+    def __init__(self) -> None:
+        self.fixes = TelemetryBatch.empty()
+
+    def between(self, bike: int, from_ms: int, to_ms: int) -> TelemetryBatch:
+        at_ms = self.fixes.timestamp_ms
+        mine = (self.fixes.bike == bike) & (at_ms >= from_ms) & (at_ms < to_ms)
+        return self.fixes.take(mine).distinct()
+
+
+def feed(pipeline: Pipeline, parts: list[TelemetryBatch]) -> None:
+    for part in parts:
+        history = pipeline.history
+        assert isinstance(history, Everything)
+        history.fixes = TelemetryBatch.concat([history.fixes, part])
+        pipeline.step(part)
+
+
+def same(rows: Rows, others: Rows) -> bool:
+    """Bit for bit."""
+    return all(np.array_equal(a, b) for a, b in zip(rows, others, strict=True))
+
+
+def one_pass(fixes: TelemetryBatch) -> Rows:
+    """The ledger of everything at once, without the pipeline."""
+    return Rows.of(judge().assess(fixes.distinct())[1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    disorder_s=st.sampled_from([0, 1, 20, 40, 300, 3_000, 90_000]),
+    cuts=st.integers(0, 60),
+    repeats=st.integers(0, 40),
+)
+def test_any_order_and_split_gives_the_same_ledger(
+    seed: int, disorder_s: int, cuts: int, repeats: int
+) -> None:
+    """Permuted, repeated and cut into batches at will, a stream gives the ledger of one pass."""
+    rng = np.random.default_rng(seed)
+    fixes = messy(seed)
+    n = len(fixes)
+    sent = fixes.timestamp_ms + rng.integers(0, disorder_s * 1000 + 1, n)
+    order = np.argsort(sent, kind="stable")
+    order = np.insert(order, rng.integers(0, n, repeats), rng.integers(0, n, repeats))
+    edges = np.sort(rng.integers(0, len(order) + 1, cuts))
+    pipeline = Pipeline(judge(), Everything())
+    feed(pipeline, [fixes.take(part) for part in np.split(order, edges)])
+    assert same(pipeline.ledger.rows(), one_pass(fixes))
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), where=st.floats(0, 1), ahead=st.booleans())
+def test_a_restored_pipeline_goes_on_as_if_nothing_had_happened(
+    seed: int, where: float, ahead: bool
+) -> None:
+    """A snapshot in the middle changes nothing, also when history is ahead of the snapshot."""
+    rng = np.random.default_rng(seed)
+    fixes = messy(seed)
+    order = np.argsort(fixes.timestamp_ms + rng.integers(0, 100_000, len(fixes)))
+    parts = [fixes.take(part) for part in np.array_split(order, 20)]
+    middle = int(where * len(parts))
+    first = Pipeline(judge(), Everything())
+    feed(first, parts[:middle])
+    history = Everything()
+    history.fixes = TelemetryBatch.concat(parts if ahead else parts[:middle])
+    second = Pipeline(judge(), history)
+    second.restore(first.state(), np.arange(2, dtype=np.int32))
+    assert same(second.ledger.rows(), first.ledger.rows())
+    feed(second, parts[middle:])
+    assert same(second.ledger.rows(), one_pass(fixes))
+
+
+def test_what_comes_again_is_counted_once() -> None:
+    """A broker's redelivery is a duplicate, within a batch and across batches."""
+    ride = batch([0, 5, 10], [0, 20, 40], [0, 0, 0])
+    pipeline = Pipeline(judge(), Everything())
+    feed(pipeline, [TelemetryBatch.concat([ride, ride]), ride])
+    assert (pipeline.counters.fixes, pipeline.counters.duplicates) == (9, 6)
+
+
+def test_a_fix_that_is_late_by_little_asks_no_history() -> None:
+    """Two threads of a vendor's gateway may overtake each other for free."""
+    at_s = [5.0 * i for i in range(200)]
+    ride = batch(at_s, [4 * t for t in at_s], [0.0] * 200)
+    shuffled = np.arange(200).reshape(-1, 2)[:, ::-1].ravel()
+    pipeline = Pipeline(judge(), Everything())
+    feed(pipeline, [ride.take(np.array([row])) for row in shuffled])
+    assert pipeline.counters.restated == 0
+
+
+def test_the_context_is_bounded() -> None:
+    """Memory does not grow with the length of a run."""
+    at_s = [5.0 * i for i in range(4_000)]
+    # There and back, so that the ride stays in the district.
+    east = [abs((4 * t) % 2_000 - 1_000) for t in at_s]
+    ride = batch(at_s, east, [0.0] * len(at_s))
+    pipeline = Pipeline(judge(), Everything())
+    feed(pipeline, [ride.take(part) for part in np.array_split(np.arange(len(ride)), 80)])
+    limits = pipeline.judge.limits
+    span_s = (limits.before_ms + limits.after_ms) / 1000 + pipeline.reorder_s
+    assert pipeline.state()["context_bike"].size <= span_s / 5 + 2

@@ -1,0 +1,105 @@
+"""Synthetic rides and a small district for tests of geofence and pipeline."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+import numpy as np
+
+from bikes.telemetry import TelemetryBatch
+from geofence.quality import Limits
+from geofence.runs import Judge, Midnights
+from geofence.zonemap import ZoneMap, zone_map
+from geofence.zones import parse_zones
+
+START_MS = 1_763_856_000_000 + 8 * 3_600_000  # 08:00 in Shanghai, 2025-11-23 + 8 h
+
+
+@cache
+def two_zones() -> ZoneMap:
+    """Two rectangular zones side by side, some 4 by 4 km each, with a common edge."""
+
+    def feature(zone_id: str, west: float, east: float) -> dict[str, object]:
+        ring = [[west, 36.28], [east, 36.28], [east, 36.32], [west, 36.32], [west, 36.28]]
+        return {
+            "type": "Feature",
+            "properties": {"zone_id": zone_id, "name": zone_id, "policy": "core"},
+            "geometry": {"type": "Polygon", "coordinates": [ring]},
+        }
+
+    text = json.dumps(
+        {
+            "type": "FeatureCollection",
+            "features": [feature("west", 120.35, 120.40), feature("east", 120.40, 120.45)],
+        }
+    )
+    return zone_map(parse_zones(text.encode(), None, {"core"}))
+
+
+def judge(limits: Limits | None = None) -> Judge:
+    """A judge over :func:`two_zones`."""
+    zones = two_zones()
+    return Judge(
+        zones, limits or Limits(), Midnights("Asia/Shanghai"), np.full(len(zones.zones), 20.0)
+    )
+
+
+def batch(
+    at_s: list[float],
+    east_m: list[float],
+    north_m: list[float],
+    *,
+    accuracy_m: list[float] | float = 5.0,
+    bike: int = 0,
+) -> TelemetryBatch:
+    """Fixes of one bike by seconds after :data:`START_MS` and metres from 36.30 N, 120.38 E."""
+    n = len(at_s)
+    grid = two_zones().grid
+    nan = np.full(n, np.nan, np.float32)
+    return TelemetryBatch(
+        bike=np.full(n, bike, np.int32),
+        timestamp_ms=START_MS + np.round(np.array(at_s, float) * 1000).astype(np.int64),
+        lat_deg=36.30 + np.array(north_m, float) / grid.metres_per_lat,
+        lng_deg=120.38 + np.array(east_m, float) / grid.metres_per_lng,
+        accuracy_m=np.broadcast_to(np.float32(accuracy_m), (n,)).astype(np.float32),
+        speed_mps=nan,
+        heading_deg=nan,
+        altitude_m=nan,
+        battery_percent=nan,
+    )
+
+
+def messy(seed: int, *, bikes: int = 2, fixes: int = 300, tau_s: float = 5.0) -> TelemetryBatch:
+    """Rides with noise, stops, outliers, inaccurate fixes, gaps, equal timestamps, a midnight."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for bike in range(bikes):
+        heading = np.cumsum(rng.normal(0, 0.4, fixes))
+        speed = np.where((np.arange(fixes) // 40) % 3 == 2, 0.0, rng.uniform(2, 6))
+        if rng.random() < 0.3:
+            speed[fixes // 2 :] *= 5  # into a van
+        east = np.cumsum(speed * tau_s * np.cos(heading)) + rng.normal(0, 3, fixes)
+        north = np.cumsum(speed * tau_s * np.sin(heading)) + rng.normal(0, 3, fixes)
+        east += np.where(rng.random(fixes) < 0.03, rng.choice([400, 9_000]), 0)
+        # Starts so late in the evening that midnight falls into the ride.
+        at_s = 15.9 * 3600 + np.arange(fixes) * tau_s + rng.uniform(0, 2, fixes)
+        at_s += np.cumsum(np.where(rng.random(fixes) < 0.02, rng.choice([119, 121, 600]), 0))
+        accuracy = np.where(rng.random(fixes) < 0.04, 80, rng.choice([3, 5, 30], fixes))
+        ride = batch(
+            list(np.round(at_s, 1)), list(east), list(north), accuracy_m=list(accuracy), bike=bike
+        )
+        again = ride.take(rng.integers(0, fixes, 5))
+        moved = TelemetryBatch(
+            again.bike,
+            again.timestamp_ms,
+            again.lat_deg + 1e-4,
+            again.lng_deg,
+            again.accuracy_m,
+            again.speed_mps,
+            again.heading_deg,
+            again.altitude_m,
+            again.battery_percent,
+        )
+        parts += [ride, again, moved]
+    return TelemetryBatch.concat(parts)
