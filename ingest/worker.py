@@ -51,6 +51,8 @@ class Worker:
         Number of the last message that was read.
     received, rejected : int
         Telemetry items that were read, and those of them that were rejected; cumulative.
+    since_ms : int
+        Start of the record: before it nothing is known of any zone [ms].
     """
 
     log: Log
@@ -65,6 +67,7 @@ class Worker:
     seq: int = 0
     received: int = 0
     rejected: int = 0
+    since_ms: int = 0
     _saved_seq: int = field(default=0, init=False)
 
     @property
@@ -77,8 +80,15 @@ class Worker:
         """Messages that a start after a crash would have to read again."""
         return self.seq - self._saved_seq
 
-    def restore(self) -> None:
-        """Take up where the last life ended, short of reading the log to its head."""
+    def restore(self, now_ms: int) -> None:
+        """Take up where the last life ended, short of reading the log to its head.
+
+        Parameters
+        ----------
+        now_ms : int
+            The record starts now when there is none [ms].
+        """
+        self.since_ms = now_ms
         archived = self.log.cursor(ARCHIVE)
         found = snapshot.load(self.snapshot_file, self.fingerprint)
         if found is None:
@@ -90,6 +100,7 @@ class Worker:
         self.pipeline.restore(_under("pipeline.", arrays), bikes)
         self.fleet.restore(_under("fleet.", arrays), bikes)
         self.received, self.rejected = header.counts["received"], header.counts["rejected"]
+        self.since_ms = header.counts["since_ms"]
         self.seq = self._saved_seq = header.seq
         self._remember_tail(archived)
 
@@ -116,11 +127,11 @@ class Worker:
             self.rejected += part.items - len(part.telemetry)
             if entry.seq > archived and len(part.telemetry):
                 self.archive.remember(entry.seq, part.telemetry)
-            self.fleet.update_status(part.statuses)
-            self.fleet.update_events(part.events)
-        telemetry = TelemetryBatch.concat([part.telemetry for part in decoded])
-        self.fleet.update(telemetry)
-        self.pipeline.step(telemetry)
+            heard_at_ms = part.received_at_ms
+            self.fleet.update(part.telemetry, heard_at_ms=heard_at_ms)
+            self.fleet.update_status(part.statuses, heard_at_ms=heard_at_ms)
+            self.fleet.update_events(part.events, heard_at_ms=heard_at_ms)
+        self.pipeline.step(TelemetryBatch.concat([part.telemetry for part in decoded]))
         self.seq = entries[-1].seq
         return decoded
 
@@ -134,7 +145,11 @@ class Worker:
             fingerprint=self.fingerprint,
             seq=self.seq,
             bikes=[tuple(key) for key in self.roster.keys],
-            counts={"received": self.received, "rejected": self.rejected},
+            counts={
+                "received": self.received,
+                "rejected": self.rejected,
+                "since_ms": self.since_ms,
+            },
         )
         return header, {name: array.copy() for name, array in arrays.items()}
 
@@ -155,6 +170,7 @@ class Worker:
         """Judge what the archive holds, as far back as the ledger remembers."""
         for batch in self.archive.days(last=self.coverage_days):
             self.received += len(batch)
+            self.since_ms = min(self.since_ms, int(batch.timestamp_ms.min()))
             self.fleet.update(batch)
             self.pipeline.step(batch)
 

@@ -1,0 +1,52 @@
+# The whole interface for people who work on Zhixun. `make` alone lists the targets.
+# ARGS goes to the program behind a target: make demo ARGS="--for 60s", make test ARGS="-k datum".
+
+BIN := .venv/bin
+ARGS ?=
+PYTHON ?=
+export PYTHON
+
+.PHONY: help demo test check format bench constraints setup dev system clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/.runtime ## the whole system with simulated bikes, in a browser
+	@$(BIN)/patrol demo $(ARGS)
+
+test: setup ## all tests
+	@$(BIN)/pytest $(ARGS)
+
+check: dev ## format, lint, types, layers
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: dev ## put the code into its format, and mend what can be mended safely
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+bench: dev ## the benchmarks; each prints JSON
+	@set -e; for file in benchmarks/[!_]*.py; do \
+		$(BIN)/python -m "benchmarks.$$(basename "$$file" .py)" $(ARGS); \
+	done
+
+constraints: ## choose the newest versions and pin them in constraints.txt
+	@.ci/constraints
+
+setup: dev system ## everything that development needs; instant the second time
+
+dev: .venv/.dev
+
+system:
+	@.ci/setup system
+
+clean: ## remove what the other targets made, but not data
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+
+.venv/.runtime: pyproject.toml constraints.txt
+	@.ci/setup runtime
+
+.venv/.dev: pyproject.toml constraints.txt
+	@.ci/setup dev

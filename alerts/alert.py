@@ -1,0 +1,171 @@
+"""An alert and its record: every transition is a row, and the alert is their sum."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from alerts.lifecycle import FINAL, Event, State
+
+
+class Transition(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the book: what happened to an alert, who did it, when and why.
+
+    Attributes
+    ----------
+    seq : int
+        Number in the book, ascending over all alerts.
+    alert_id, rule, severity, zone_id, bike
+        Of the alert.
+    event, from_state, to_state : str
+        What happened.
+    actor : str
+        Who; ``system`` when it happened by itself.
+    at_ms : int
+        When.
+    reason : str
+        A named reason, or what the person wrote.
+    evidence : dict
+        What proves it: a bike and an instant, an idle time, a count of cells.
+    until_ms : int, optional
+        Of ``shelve``: when it comes back.
+    assigned_to : str, optional
+        Of ``assign``: who goes there.
+    """
+
+    seq: int
+    alert_id: str
+    rule: str
+    severity: str
+    zone_id: str | None
+    bike: str | None
+    event: Event
+    from_state: State
+    to_state: State
+    actor: str
+    at_ms: int
+    reason: str = ""
+    evidence: dict[str, object] = {}
+    until_ms: int | None = None
+    assigned_to: str | None = None
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert as its transitions have left it.
+
+    Attributes
+    ----------
+    alert_id : str
+        Short, unique in the book.
+    rule, severity : str
+        Which rule, how bad.
+    subject : {"zone", "bike"}
+        What it is about; `zone_id` or `bike` names it.
+    window_from_ms, window_to_ms : int, optional
+        The window it is about, where the rule has one.
+    state : State
+        Where it is in the table.
+    shelved_from : State, optional
+        What it was before it was shelved, while it is.
+    reopened : int
+        How often the condition came true again.
+    reason, evidence
+        Of the last transition that changed the state.
+    """
+
+    alert_id: str
+    rule: str
+    severity: str
+    subject: Literal["zone", "bike"]
+    zone_id: str | None
+    bike: str | None
+    window_from_ms: int | None
+    window_to_ms: int | None
+    state: State = "none"
+    opened_at_ms: int = 0
+    updated_at_ms: int = 0
+    activated_at_ms: int | None = None
+    acknowledged_by: str | None = None
+    assigned_to: str | None = None
+    returned_at_ms: int | None = None
+    shelved_from: State | None = None
+    shelved_until_ms: int | None = None
+    closed_at_ms: int | None = None
+    reopened: int = 0
+    reason: str = ""
+    evidence: dict[str, object] = {}
+    history: tuple[Transition, ...] = ()
+
+    @property
+    def key(self) -> Key:
+        """Rule, subject and window: of open alerts there is one for each key."""
+        return Key(self.rule, self.zone_id or self.bike or "", self.window_from_ms)
+
+    @property
+    def open(self) -> bool:
+        """Whether anything can still happen to it."""
+        return self.state not in FINAL
+
+
+class Key(NamedTuple):
+    """What there is at most one open alert for."""
+
+    rule: str
+    subject_id: str
+    window_from_ms: int | None = None
+
+
+def apply(alert: Alert, row: Transition) -> Alert:
+    """The alert after one more row; rows of an alert are applied in the order of `seq`."""
+    at = row.at_ms
+    changes: dict[str, object] = {
+        "state": row.to_state,
+        "updated_at_ms": at,
+        "history": (*alert.history, row),
+    }
+    if row.event not in ("note", "assign"):
+        changes |= {"reason": row.reason, "evidence": row.evidence}
+    match row.event:
+        case "raise":
+            changes["opened_at_ms"] = at
+        case "activate":
+            changes["activated_at_ms"] = at
+        case "acknowledge":
+            changes["acknowledged_by"] = row.actor
+        case "assign":
+            changes["assigned_to"] = row.assigned_to
+        case "return":
+            changes["returned_at_ms"] = at
+        case "reopen":
+            changes |= {"reopened": alert.reopened + 1, "acknowledged_by": None}
+            changes["returned_at_ms"] = None
+        case "shelve":
+            changes |= {"shelved_from": alert.state, "shelved_until_ms": row.until_ms}
+        case "unshelve":
+            changes |= {"shelved_from": None, "shelved_until_ms": None}
+            changes |= {"acknowledged_by": None, "returned_at_ms": None}
+        case "unshelve_returned":
+            changes |= {"shelved_from": None, "shelved_until_ms": None, "returned_at_ms": at}
+        case "close" | "void" | "drop":
+            changes["closed_at_ms"] = at
+    return msgspec.structs.replace(alert, **changes)
+
+
+def as_of(alert: Alert, seq: int) -> tuple[Alert, Transition]:
+    """A row of an alert's history, and the alert as that row left it; KeyError without it."""
+    past = Alert(
+        alert_id=alert.alert_id,
+        rule=alert.rule,
+        severity=alert.severity,
+        subject=alert.subject,
+        zone_id=alert.zone_id,
+        bike=alert.bike,
+        window_from_ms=alert.window_from_ms,
+        window_to_ms=alert.window_to_ms,
+    )
+    for row in alert.history:
+        past = apply(past, row)
+        if row.seq == seq:
+            return past, row
+    raise KeyError(seq)

@@ -1,0 +1,299 @@
+"""The durable book of alerts: every transition is a row, and rows are only appended.
+
+Open alerts are kept in memory as well, derived from their rows when the book is opened.
+Memory changes only after the rows are on disk, together with the outbox rows of the
+notifications that they cause.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from threading import RLock
+from typing import NamedTuple
+
+from alerts import book_rows as rows
+from alerts.alert import Alert, Key, Transition, apply, as_of
+from alerts.book_file import BookFile
+from alerts.book_rows import Opening
+from alerts.errors import TransitionRefused, UnknownAlert
+from alerts.findings import Step
+from alerts.lifecycle import FINAL, STATES, TABLE, State, next_state
+from alerts.notify import Channel, Notice
+from alerts.notify.outbox import enqueue
+
+SYSTEM = "system"
+
+
+class Change(NamedTuple):
+    """Transitions to record for one alert: its id, or what a new one is about."""
+
+    alert: str | Opening
+    steps: tuple[Step, ...]
+
+
+class AlertBook:
+    """The alerts, their history, and the way for people to change them.
+
+    Parameters
+    ----------
+    path : Path or str
+        The SQLite file; ``":memory:"`` for tests.
+    channels : sequence of Channel
+        Who is told; rows for them enter the outbox with the transition.
+
+    Raises
+    ------
+    BookUnavailable, BookUnreadable
+        See :class:`alerts.book_file.BookFile`.
+    """
+
+    def __init__(self, path: Path | str, channels: Sequence[Channel] = ()) -> None:
+        self.file = BookFile(path)
+        self._channels = tuple(channels)
+        self._lock = RLock()
+        self._listeners: list[Callable[[list[Transition]], None]] = []
+        self._open: dict[str, Alert] = {}
+        self._judged_ms: int | None = None
+        with self.file.reading() as db:
+            final = ", ".join(f"'{state}'" for state in sorted(FINAL))
+            for alert in rows.load(db, f"WHERE {rows.LAST_STATE} NOT IN ({final})"):
+                self._open[alert.alert_id] = alert
+            row = db.execute("SELECT at_ms FROM progress WHERE name = 'judged'").fetchone()
+            self._judged_ms = row[0] if row else None
+
+    # -- reading ---------------------------------------------------------------------
+
+    def current(self) -> list[Alert]:
+        """Open alerts, pending ones included, in the order in which they were raised."""
+        with self._lock:
+            return list(self._open.values())
+
+    def get(self, alert_id: str) -> Alert:
+        """An alert with its history; UnknownAlert when there is none."""
+        with self._lock:
+            found = self._open.get(alert_id)
+        if found is not None:
+            return found
+        with self.file.reading() as db:
+            for alert in rows.load(db, "WHERE number = ?", (rows.number_of(alert_id),)):
+                return alert
+        raise UnknownAlert(f"there is no alert {alert_id}")
+
+    def find(
+        self,
+        *,
+        state: State | None = None,
+        zone_id: str | None = None,
+        rule: str | None = None,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> list[Alert]:
+        """Alerts of any state but dropped, newest first.
+
+        Parameters
+        ----------
+        state, zone_id, rule : str, optional
+            Only these; dropped ones when asked for.
+        before : str, optional
+            Only alerts older than this id: the cursor of a page.
+        limit : int
+            At most so many.
+        """
+        if state is not None and state not in STATES:
+            raise ValueError(f"{state!r} is not a state; one of {', '.join(STATES)}")
+        where = [f"{rows.LAST_STATE} = ?" if state else f"{rows.LAST_STATE} != ?"]
+        values: list[object] = [state or "dropped"]
+        for column, value in (("zone_id", zone_id), ("rule", rule)):
+            if value is not None:
+                where.append(f"{column} = ?")
+                values.append(value)
+        if before is not None:
+            where.append("number < ?")
+            values.append(rows.number_of(before))
+        clause = f"WHERE {' AND '.join(where)} ORDER BY number DESC LIMIT ?"
+        with self.file.reading() as db:
+            return list(rows.load(db, clause, (*values, limit)))
+
+    def transitions(self, after_seq: int = 0, limit: int = 1000) -> list[Transition]:
+        """Rows after a row, in order: for those who copy the book elsewhere."""
+        with self.file.reading() as db:
+            return rows.transitions(db, after_seq, limit)
+
+    def notice(self, seq: int) -> Notice:
+        """A transition and its alert as that transition left it."""
+        with self.file.reading() as db:
+            (number,) = db.execute("SELECT number FROM transition WHERE seq = ?", (seq,)).fetchone()
+        alert = self.get(rows.id_of(number))
+        return Notice(*as_of(alert, seq))
+
+    def latest_open(self, zone_id: str, rule: str) -> Notice | None:
+        """The newest alert of a zone and rule that somebody has heard of and is not over."""
+        with self._lock:
+            for alert in reversed(self._open.values()):
+                if (alert.zone_id, alert.rule) == (zone_id, rule) and alert.state != "pending":
+                    return Notice(alert, alert.history[-1])
+        return None
+
+    def has(self, key: Key) -> bool:
+        """Whether there is or ever was an alert of this zone, rule and window."""
+        query = "SELECT 1 FROM alert WHERE rule = ? AND zone_id = ? AND window_from_ms IS ?"
+        with self.file.reading() as db:
+            return db.execute(query, key).fetchone() is not None
+
+    @property
+    def judged_ms(self) -> int | None:
+        """All windows that ended up to here have been judged; None in a new book."""
+        return self._judged_ms
+
+    def listen(self, listener: Callable[[list[Transition]], None]) -> None:
+        """Call `listener` with new rows after they are on disk, in the thread that wrote."""
+        self._listeners.append(listener)
+
+    # -- writing ---------------------------------------------------------------------
+
+    def record(
+        self, changes: Iterable[Change], at_ms: int, *, judged_ms: int | None = None
+    ) -> list[Transition]:
+        """Record what happened by itself, in one transaction.
+
+        A step that the lifecycle no longer allows, because a person was faster, is left
+        out: the next evaluation sees the new state.
+
+        Raises
+        ------
+        BookUnavailable
+            Nothing was recorded.
+        """
+        pending = list(changes)
+        if not pending and judged_ms is None:
+            return []
+        with self._lock:
+            changed: dict[str, Alert] = {}
+            made: list[Transition] = []
+            with self.file.transaction() as db:
+                for change in pending:
+                    alert = (
+                        self._open.get(change.alert)
+                        if isinstance(change.alert, str)
+                        else rows.insert_alert(db, change.alert)
+                    )
+                    for step in change.steps:
+                        if alert is None or (alert.state, step.event) not in TABLE:
+                            break
+                        alert, row = self._append(db, alert, step, actor=SYSTEM, at_ms=at_ms)
+                        changed[alert.alert_id] = alert
+                        made.append(row)
+                if judged_ms is not None:
+                    db.execute("REPLACE INTO progress VALUES ('judged', ?)", (judged_ms,))
+            self._adopt(changed.values())
+            if judged_ms is not None:
+                self._judged_ms = judged_ms
+        self._tell(made)
+        return made
+
+    def acknowledge(self, alert_id: str, actor: str, now_ms: int, reason: str = "") -> Alert:
+        """Somebody has seen it; TransitionRefused unless it is active."""
+        return self._by_person(alert_id, Step("acknowledge", reason, {}), actor, now_ms)
+
+    def assign(self, alert_id: str, actor: str, now_ms: int, *, to: str, reason: str = "") -> Alert:
+        """Somebody goes there."""
+        return self._by_person(alert_id, Step("assign", reason, {}), actor, now_ms, to=to)
+
+    def shelve(
+        self, alert_id: str, actor: str, now_ms: int, *, until_ms: int, reason: str
+    ) -> Alert:
+        """Not now; at `until_ms` it is back to what the condition says."""
+        if until_ms <= now_ms:
+            raise TransitionRefused("until_in_past", "shelve until an instant after now")
+        step = Step("shelve", reason, {})
+        return self._by_person(alert_id, step, actor, now_ms, until_ms=until_ms)
+
+    def unshelve(self, alert_id: str, actor: str, now_ms: int, reason: str = "") -> Alert:
+        """Back before its time; the next evaluation returns it when a patrol has come."""
+        was = self.get(alert_id).shelved_from
+        event = Step("unshelve_returned" if was == "returned" else "unshelve", reason, {})
+        return self._by_person(alert_id, event, actor, now_ms)
+
+    def note(self, alert_id: str, actor: str, now_ms: int, *, reason: str) -> Alert:
+        """Something worth knowing."""
+        return self._by_person(alert_id, Step("note", reason, {}), actor, now_ms)
+
+    def close(self, alert_id: str, actor: str, now_ms: int, reason: str = "") -> Alert:
+        """Verified and closed (销号); TransitionRefused unless a patrol has returned it."""
+        proof = self.get(alert_id).evidence
+        return self._by_person(alert_id, Step("close", reason, proof), actor, now_ms)
+
+    def close_file(self) -> None:
+        """Close the file; everything is on disk already."""
+        self.file.close()
+
+    def _by_person(
+        self,
+        alert_id: str,
+        step: Step,
+        actor: str,
+        now_ms: int,
+        *,
+        until_ms: int | None = None,
+        to: str | None = None,
+    ) -> Alert:
+        with self._lock:
+            alert = self.get(alert_id)
+            next_state(alert.state, step.event)
+            with self.file.transaction() as db:
+                alert, row = self._append(
+                    db, alert, step, actor=actor, at_ms=now_ms, until_ms=until_ms, to=to
+                )
+            self._adopt([alert])
+        self._tell([row])
+        return alert
+
+    def _append(
+        self,
+        db: sqlite3.Connection,
+        alert: Alert,
+        step: Step,
+        *,
+        actor: str,
+        at_ms: int,
+        until_ms: int | None = None,
+        to: str | None = None,
+    ) -> tuple[Alert, Transition]:
+        """Insert one row, and a row in the outbox for each channel that wants it."""
+        row = rows.insert_transition(
+            db,
+            Transition(
+                seq=0,
+                alert_id=alert.alert_id,
+                rule=alert.rule,
+                severity=alert.severity,
+                zone_id=alert.zone_id,
+                bike=alert.bike,
+                event=step.event,
+                from_state=alert.state,
+                to_state=next_state(alert.state, step.event),
+                actor=actor,
+                at_ms=at_ms,
+                reason=step.reason,
+                evidence=step.evidence,
+                until_ms=until_ms,
+                assigned_to=to,
+            ),
+        )
+        alert = apply(alert, row)
+        enqueue(db, Notice(alert, row), self._channels)
+        return alert, row
+
+    def _adopt(self, alerts: Iterable[Alert]) -> None:
+        for alert in alerts:
+            if alert.open:
+                self._open[alert.alert_id] = alert
+            else:
+                self._open.pop(alert.alert_id, None)
+
+    def _tell(self, made: list[Transition]) -> None:
+        if made:
+            for listener in self._listeners:
+                listener(made)

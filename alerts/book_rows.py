@@ -1,0 +1,120 @@
+"""Rows of the book's tables, to and from what they are about."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from alerts.alert import Alert, Transition, apply
+from alerts.errors import UnknownAlert
+from alerts.hours import Window
+
+_ALERTS = "SELECT number, rule, severity, zone_id, bike, window_from_ms, window_to_ms FROM alert"
+_ROWS = (
+    "SELECT t.seq, t.number, a.rule, a.severity, a.zone_id, a.bike, t.event, t.from_state, "
+    "t.to_state, t.actor, t.at_ms, t.reason, t.evidence, t.until_ms, t.assigned_to "
+    "FROM transition t JOIN alert a USING (number)"
+)
+LAST_STATE = (
+    "(SELECT to_state FROM transition t WHERE t.number = alert.number ORDER BY seq DESC LIMIT 1)"
+)
+
+
+class Opening(NamedTuple):
+    """What a new alert is about."""
+
+    rule: str
+    severity: str
+    zone_id: str | None
+    window: Window | None = None
+    bike: str | None = None
+
+
+def insert_alert(db: sqlite3.Connection, opening: Opening) -> Alert:
+    """Give a new alert its number."""
+    window = opening.window or (None, None)
+    values = (opening.rule, opening.severity, opening.zone_id, opening.bike, *window)
+    insert = (
+        "INSERT INTO alert (rule, severity, zone_id, bike, window_from_ms, window_to_ms) "
+        "VALUES (?, ?, ?, ?, ?, ?)"
+    )
+    return _new_alert((db.execute(insert, values).lastrowid, *values))
+
+
+def insert_transition(db: sqlite3.Connection, row: Transition) -> Transition:
+    """Append a transition; returns it with its number."""
+    values = (
+        *(number_of(row.alert_id), row.event, row.from_state, row.to_state, row.actor, row.at_ms),
+        *(row.reason, msgspec.json.encode(row.evidence).decode(), row.until_ms, row.assigned_to),
+    )
+    insert = (
+        "INSERT INTO transition (number, event, from_state, to_state, actor, at_ms, reason, "
+        "evidence, until_ms, assigned_to) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    )
+    return msgspec.structs.replace(row, seq=db.execute(insert, values).lastrowid)
+
+
+def load(db: sqlite3.Connection, where: str, values: Sequence[object] = ()) -> Iterator[Alert]:
+    """Alerts with their history, as their rows have left them."""
+    for identity in db.execute(f"{_ALERTS} {where}", values).fetchall():
+        alert = _new_alert(identity)
+        for row in db.execute(f"{_ROWS} WHERE t.number = ? ORDER BY t.seq", identity[:1]):
+            alert = apply(alert, _transition(row))
+        yield alert
+
+
+def transitions(db: sqlite3.Connection, after_seq: int, limit: int) -> list[Transition]:
+    """Rows after a row, in order."""
+    query = f"{_ROWS} WHERE t.seq > ? ORDER BY t.seq LIMIT ?"
+    return [_transition(row) for row in db.execute(query, (after_seq, limit))]
+
+
+def id_of(number: int) -> str:
+    """The id of the alert with this number."""
+    return f"A{number:06d}"
+
+
+def number_of(alert_id: str) -> int:
+    """The number of an alert; UnknownAlert for what is no id."""
+    if alert_id[:1] == "A" and alert_id[1:].isascii() and alert_id[1:].isdigit():
+        return min(int(alert_id[1:]), (1 << 63) - 1)
+    raise UnknownAlert(f"there is no alert {alert_id}")
+
+
+def _new_alert(identity: Sequence[Any]) -> Alert:
+    number, rule, severity, zone_id, bike, from_ms, to_ms = identity
+    return Alert(
+        alert_id=id_of(number),
+        rule=rule,
+        severity=severity,
+        subject="zone" if bike is None else "bike",
+        zone_id=zone_id,
+        bike=bike,
+        window_from_ms=from_ms,
+        window_to_ms=to_ms,
+    )
+
+
+def _transition(row: Sequence[Any]) -> Transition:
+    seq, number, rule, severity, zone_id, bike, event, from_state, to_state, actor, *rest = row
+    at_ms, reason, evidence, until_ms, assigned_to = rest
+    return Transition(
+        seq=seq,
+        alert_id=id_of(number),
+        rule=rule,
+        severity=severity,
+        zone_id=zone_id,
+        bike=bike,
+        event=event,
+        from_state=from_state,
+        to_state=to_state,
+        actor=actor,
+        at_ms=at_ms,
+        reason=reason,
+        evidence=msgspec.json.decode(evidence, type=dict[str, object]),
+        until_ms=until_ms,
+        assigned_to=assigned_to,
+    )

@@ -1,0 +1,163 @@
+"""Whether each rule's condition holds for a zone, and what proves it.
+
+Pure, like :mod:`alerts.rules`. A condition may be asked about for an alert that is open:
+then "false" must say whether a visit ended it or late telemetry shows it never held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from alerts.alert import Alert
+from alerts.findings import Finding
+from alerts.hours import Window
+from alerts.plan import Judged
+from alerts.rules import MAKE_UP_WINDOWS, RECORD_SLACK_S, Zone, ZoneStatus
+
+_PATROL_MS = 1_800_000  # the 30 min within which a patrol's cells are visited
+
+
+def unpatrolled(zone: Zone, status: ZoneStatus, alert: Alert | None, now_ms: int) -> Finding:
+    """``zone_unpatrolled``: idle for longer than the frequency, counted over duty time."""
+    evidence: dict[str, object] = {
+        "idle_s": status.idle_s,
+        "frequency_s": status.frequency_s,
+        "last_patrolled_ms": status.last_patrolled_ms,
+    }
+    if status.idle_s > status.frequency_s:
+        if status.state != "overdue":
+            return Finding("unknown", status.reason, {"detail": status.detail})
+        return Finding("hold", "idle_over_frequency", evidence)
+    if alert is None or alert.state == "pending":
+        return Finding("clear", "patrolled", evidence)
+    never = _never_idle(zone, alert.opened_at_ms, now_ms)
+    if never is not None:
+        return Finding("never", "late_telemetry", never)
+    visit = zone.patrols.last_visit_by(zone.ref.zone_id, alert.opened_at_ms)
+    if visit is not None:
+        evidence |= {"bike": visit.bike, "at_ms": visit.at_ms}
+    return Finding("clear", "patrolled", evidence)
+
+
+def _never_idle(zone: Zone, opened_ms: int, now_ms: int) -> dict[str, object] | None:
+    """Evidence that the zone was never idle for too long since an alert opened, or None.
+
+    From an instant at which it was not, the next at which it can be is when the frequency
+    has passed since the last patrol before it: so a few questions settle it exactly.
+    """
+    evidence: dict[str, object] | None = None
+    at_ms = opened_ms
+    while at_ms <= now_ms:
+        frequency_s = zone.plan.policy_at(at_ms).frequency_s
+        last_ms = zone.last_patrolled_ms(at_ms)
+        start_ms = zone.idle_from_ms(last_ms)
+        idle_s = zone.plan.duty_s(start_ms, at_ms)
+        if idle_s > frequency_s:
+            return None
+        if evidence is None:
+            evidence = {
+                "last_patrolled_ms": last_ms,
+                "idle_s_at_opening": idle_s,
+                "frequency_s": frequency_s,
+            }
+            since_ms = (last_ms or start_ms) - _PATROL_MS
+            visit = zone.patrols.last_visit_by(zone.ref.zone_id, since_ms)
+            if visit is not None and visit.at_ms <= opened_ms:
+                evidence |= {"bike": visit.bike, "at_ms": visit.at_ms}
+        following_ms = zone.plan.advance(start_ms, frequency_s + 0.001)
+        if following_ms is None:
+            break
+        # A campaign may change the frequency on the way; never step back.
+        at_ms = max(following_ms, at_ms + 1)
+    return evidence
+
+
+def silent(zone: Zone, status: ZoneStatus, alert: Alert | None, now_ms: int) -> Finding:
+    """``telemetry_silent``: no telemetry that could have told, for longer than the frequency."""
+    if status.reason in ("pipeline_behind", "no_cells"):
+        return Finding("unknown", status.reason, {})
+    heard_ms = zone.patrols.last_heard_ms(zone.ref.zone_id)
+    silence_s = zone.silence_s(now_ms)
+    evidence: dict[str, object] = {
+        "silence_s": silence_s,
+        "frequency_s": status.frequency_s,
+        "last_heard_ms": heard_ms,
+    }
+    if silence_s > status.frequency_s:
+        if status.reason != "telemetry_silent":
+            return Finding("unknown", status.reason, {"detail": status.detail})
+        return Finding("hold", "telemetry_silent", evidence)
+    if alert is None or alert.state == "pending":
+        return Finding("clear", "heard_again", evidence)
+    if heard_ms is None or heard_ms <= alert.opened_at_ms:
+        return Finding("unknown", "not_heard_since", evidence)
+    return Finding("clear", "heard_again", evidence)
+
+
+def window_short(zone: Zone, judged: Judged) -> Finding:
+    """``coverage_short`` for a window that has just ended.
+
+    ``unknown`` when it cannot be judged: no duty in it, the record begins later, or nobody
+    would have told.
+    """
+    window, policy = judged
+    duty_s = zone.plan.duty_s(window.from_ms, window.to_ms)
+    if duty_s <= 0:
+        return Finding("unknown", "no_duty", {})
+    if zone.ref.cells_total == 0:
+        return Finding("unknown", "no_cells", {})
+    if zone.plan.duty_s(window.from_ms, zone.idle_from_ms(None)) > RECORD_SLACK_S:
+        return Finding("unknown", "before_record", {})
+    if zone.silence_s(window.to_ms) > policy.frequency_s:
+        return Finding("unknown", "telemetry_silent", {})
+    evidence = _coverage(zone, judged)
+    if zone.covered(window) >= zone.cells_needed(policy):
+        return Finding("clear", "target_reached", evidence)
+    return Finding("hold", "window_short", evidence)
+
+
+def still_short(zone: Zone, alert: Alert, judged: Judged, later: Sequence[Judged]) -> Finding:
+    """``coverage_short`` for an open alert.
+
+    Parameters
+    ----------
+    zone : Zone
+        The zone.
+    alert : Alert
+        About the window of `judged`.
+    judged : Judged
+        The window and its policy.
+    later : sequence of Judged
+        Windows after it, in order, the current one last: one that reaches its target
+        makes up for the short one.
+    """
+    if zone.covered(judged.window) >= zone.cells_needed(judged.policy):
+        return Finding("never", "late_telemetry", _coverage(zone, judged))
+    if alert.state != "pending":
+        for following in reversed(later[-MAKE_UP_WINDOWS:]):
+            if zone.covered(following.window) >= zone.cells_needed(following.policy):
+                evidence = _coverage(zone, following)
+                visit = zone.patrols.last_visit_by(zone.ref.zone_id, following.window.from_ms)
+                if visit is not None:
+                    evidence |= {"bike": visit.bike, "at_ms": visit.at_ms}
+                return Finding("clear", "made_up", evidence)
+    return Finding("hold", "window_short", _coverage(zone, judged))
+
+
+def _coverage(zone: Zone, judged: Judged) -> dict[str, object]:
+    window, policy = judged
+    return {
+        "cells_covered": zone.covered(window),
+        "cells_needed": zone.cells_needed(policy),
+        "cells_total": zone.ref.cells_total,
+        "target": policy.target,
+        "window_from_ms": window.from_ms,
+        "window_to_ms": window.to_ms,
+    }
+
+
+def window_of(alert: Alert) -> Window:
+    """The window an alert is about."""
+    assert alert.window_from_ms is not None
+    assert alert.window_to_ms is not None
+    return Window(alert.window_from_ms, alert.window_to_ms)

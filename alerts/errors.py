@@ -1,0 +1,77 @@
+"""What can go wrong with policies, alerts, their book and their notifications.
+
+The class tells the caller what to do: a :class:`PolicyError` is for the administrator,
+before anything starts; a :class:`TransitionRefused` is for the person who asked; a
+:class:`BookUnavailable` is temporary, so back off and evaluate again; a
+:class:`NotificationFailed` is retried by the outbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class AlertsError(Exception):
+    """Root of the errors of this package."""
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with a configuration, and where."""
+
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
+class PolicyError(AlertsError):
+    """Policies, campaigns, patrol hours or calendars that cannot be used.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+        Everything that is wrong, each with its key.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(str(problem) for problem in problems))
+        self.problems = list(problems)
+
+
+class TransitionRefused(AlertsError):
+    """The lifecycle forbids what was asked; nothing was changed.
+
+    Parameters
+    ----------
+    reason : str
+        The named reason, one of :data:`alerts.lifecycle.REFUSALS` or ``until_in_past``.
+    detail : str
+        What to do instead, for people.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class UnknownAlert(AlertsError):
+    """The book has no alert with this id."""
+
+
+class BookError(AlertsError):
+    """Root of the errors of the durable book."""
+
+
+class BookUnavailable(BookError):
+    """The book cannot be written or read now (disk full, locked): nothing was recorded."""
+
+
+class BookUnreadable(BookError):
+    """The file is not a book, is damaged, or was written by a newer version."""
+
+
+class NotificationFailed(AlertsError):
+    """A notification did not arrive; the outbox tries again."""

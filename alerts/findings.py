@@ -1,0 +1,96 @@
+"""From what a rule found about its condition to what happens to the alert by itself."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from alerts.alert import Alert
+from alerts.lifecycle import Event
+
+
+class Finding(NamedTuple):
+    """What a rule found about its condition.
+
+    ``hold``: true. ``clear``: false, proven by a visit. ``never``: late telemetry shows that
+    it was never true. ``unknown``: nothing can be said (off duty, paused, no telemetry).
+    """
+
+    verdict: Literal["hold", "clear", "never", "unknown"]
+    reason: str
+    evidence: dict[str, object]
+
+
+class Step(NamedTuple):
+    """A transition to make."""
+
+    event: Event
+    reason: str
+    evidence: dict[str, object]
+
+
+def steps(
+    alert: Alert | None,
+    finding: Finding,
+    now_ms: int,
+    *,
+    delay_s: float,
+    hold_s: float,
+    auto_close: bool,
+) -> list[Step]:
+    """What happens by itself, given what the rule found; empty when nothing does.
+
+    Parameters
+    ----------
+    alert : Alert or None
+        The open alert of the key, if there is one.
+    finding : Finding
+        About its condition.
+    now_ms : int
+        The time of the evaluation.
+    delay_s, hold_s : float
+        How long the condition must be true before an alert is active, and how long it
+        stays returned before it closes, when `auto_close` is set [s].
+    """
+    state = alert.state if alert is not None else "none"
+    verdict = finding.verdict
+
+    def step(event: Event) -> Step:
+        return Step(event, finding.reason, finding.evidence)
+
+    if alert is None or state == "none":
+        if verdict != "hold":
+            return []
+        return [step("raise")] if delay_s > 0 else [step("raise"), step("activate")]
+    if state == "pending":
+        if verdict != "hold":
+            return [step("drop")]
+        return [step("activate")] if now_ms - alert.opened_at_ms >= delay_s * 1000 else []
+    if verdict == "never":
+        return [step("void")]
+    if state == "shelved":
+        if now_ms < (alert.shelved_until_ms or 0):
+            return []
+        if verdict == "clear":
+            return [step("unshelve_returned")]
+        if verdict == "unknown" and alert.shelved_from == "returned":
+            return [Step("unshelve_returned", *proof(alert))]
+        return [step("unshelve")]
+    if state == "returned":
+        if verdict == "hold":
+            return [step("reopen")]
+        returned_ms = alert.returned_at_ms if alert.returned_at_ms is not None else now_ms
+        if auto_close and now_ms - returned_ms >= hold_s * 1000:
+            return [Step("close", *proof(alert))]
+        return []
+    if verdict == "clear":
+        at_once = auto_close and hold_s <= 0
+        return [step("return"), step("close")] if at_once else [step("return")]
+    return []
+
+
+def proof(alert: Alert) -> tuple[str, dict[str, object]]:
+    """What returned an alert, which is also what closes it: which bike, when."""
+    for row in reversed(alert.history):
+        if row.event in ("return", "unshelve_returned"):
+            return row.reason, row.evidence
+    return alert.reason, alert.evidence

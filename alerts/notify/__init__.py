@@ -1,0 +1,73 @@
+"""Telling people and programs what happened to an alert.
+
+A transition and the outbox rows for the channels that want it are written together; the
+outbox delivers them until each has arrived. Duplicates are possible, misses are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol
+
+from alerts.alert import Alert, Transition
+from alerts.lifecycle import Event
+
+UNHEARD: Final = frozenset[Event]({"raise", "drop"})
+"""Events of a pending alert: nobody is told of them."""
+
+
+class Notice(NamedTuple):
+    """A transition, and its alert as the transition left it."""
+
+    alert: Alert
+    transition: Transition
+
+    @property
+    def lane(self) -> str:
+        """Notices with one lane are delivered in order."""
+        return f"{self.alert.zone_id or self.alert.bike}/{self.alert.rule}"
+
+
+class Channel(Protocol):
+    """Somebody who is told.
+
+    `wants` is called inside the book's transaction, so it only looks at its argument.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name in the configuration, stable: the outbox keeps it."""
+
+    def wants(self, notice: Notice) -> bool:
+        """Whether to tell them this."""
+
+
+class Notifier(Channel, Protocol):
+    """A channel with a way to it. Several sends may be under way at once, one per lane."""
+
+    async def send(self, notice: Notice) -> None:
+        """Return once it has arrived; NotificationFailed to be called again later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which notices a channel wants; None wants all of a kind."""
+
+    severities: Collection[str] | None = None
+    rules: Collection[str] | None = None
+    zones: Collection[str] | None = None
+    events: Collection[Event] | None = None
+
+    def passes(self, notice: Notice) -> bool:
+        """Whether a notice is wanted; never one of a pending alert."""
+        alert, event = notice.alert, notice.transition.event
+        return event not in UNHEARD and all(
+            wanted is None or value in wanted
+            for value, wanted in (
+                (alert.severity, self.severities),
+                (alert.rule, self.rules),
+                (alert.zone_id, self.zones),
+                (event, self.events),
+            )
+        )

@@ -1,0 +1,89 @@
+"""Alerts to any service that Apprise knows, and to plain webhooks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import cached_property
+from typing import Any, Literal
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from alerts.errors import NotificationFailed, PolicyError, Problem
+from alerts.notify import Filter, Notice
+from alerts.notify.wording import Wording
+
+PEOPLE_WANT = frozenset({"activate", "reopen", "return", "unshelve", "close", "void"})
+"""Events that people are told of; what a person just did is not news to them."""
+
+
+class AppriseNotifier:
+    """Sends a title and a body in Chinese or English.
+
+    Parameters
+    ----------
+    name : str
+        The name in the configuration.
+    url : str
+        An Apprise URL, or ``http(s)://``: a webhook that is sent JSON with ``title``,
+        ``message`` and ``type``. It may hold secrets and is never logged.
+    wording : Wording
+        The language, and the names of zones.
+    wanted : Filter
+        Which severities, rules and zones; events are those people want unless it says.
+    """
+
+    def __init__(self, name: str, url: str, wording: Wording, wanted: Filter | None = None) -> None:
+        self.name = name
+        self._url = url
+        self._wording = wording
+        self._filter = wanted or Filter()
+
+    def wants(self, notice: Notice) -> bool:
+        """What passes the filter and is news to people."""
+        events = self._filter.events
+        news = events is not None or notice.transition.event in PEOPLE_WANT
+        return news and self._filter.passes(notice)
+
+    def check(self) -> None:
+        """Whether Apprise understands the URL; loads Apprise, sends nothing.
+
+        Raises
+        ------
+        PolicyError
+            It does not; the problem names the key and not the URL.
+        """
+        if not len(self._service):
+            raise PolicyError([Problem(f"notify.{self.name}.url", "no service has such a URL")])
+
+    async def send(self, notice: Notice) -> None:
+        """Send; NotificationFailed when the service did not take it."""
+        text = self._wording.of(notice)
+        await asyncio.to_thread(self._send, text.title, text.body, text.kind)
+
+    def _send(self, title: str, body: str, kind: Literal["failure", "success", "info"]) -> None:
+        if not len(self._service):
+            raise NotificationFailed(f"notify.{self.name}.url: no service has such a URL")
+        if not self._service.notify(title=title, body=body, notify_type=kind):
+            raise NotificationFailed(f"notify.{self.name}: the service did not take it")
+
+    @cached_property
+    def _service(self) -> Any:
+        from apprise import Apprise  # heavy: loaded when the first notification leaves
+
+        # Apprise writes a URL that it cannot use to its log, and this one may be a secret.
+        logging.getLogger("apprise").addFilter(lambda row: self._url not in row.getMessage())
+        service = Apprise()
+        if not service.add(self._url):
+            service.add(webhook_url(self._url))
+        return service
+
+
+def webhook_url(url: str) -> str:
+    """The Apprise URL that posts JSON to an ``http(s)://`` address; others unchanged."""
+    parts = urlsplit(url)
+    scheme = {"http": "json", "https": "jsons"}.get(parts.scheme)
+    if scheme is None:
+        return url
+    # Apprise takes plain keys of the query for its own; those of the service have a dash.
+    query = [(f"-{key}", value) for key, value in parse_qsl(parts.query, keep_blank_values=True)]
+    return urlunsplit((scheme, parts.netloc, parts.path, urlencode(query, quote_via=quote), ""))

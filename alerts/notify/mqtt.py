@@ -1,0 +1,125 @@
+"""Alerts on MQTT: CloudEvents 1.0, structured JSON, retained while the alert is open."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import msgspec
+
+from alerts.errors import NotificationFailed
+from alerts.lifecycle import FINAL
+from alerts.notify import Filter, Notice
+
+EVENT_TYPE = "zhixun.alert.transition.v1"
+
+Publish = Callable[[str, bytes, bool], "Awaitable[bool | None] | bool | None"]
+"""``publish(topic, payload, retain)``: False, or an awaitable of False, when it did not go."""
+
+
+class MqttNotifier:
+    """Publishes every transition that somebody may have heard of.
+
+    The topic holds the last transition of the alert. An alert that is closed or voided is
+    told once, not retained, and then leaves an empty retained message, or the last
+    transition of another open alert of the same zone and rule.
+
+    Parameters
+    ----------
+    publish : callable
+        Returns when the broker has it. What it returns early it must not lose.
+    latest_open : callable
+        ``(zone_id, rule)`` to the newest open alert; :meth:`alerts.book.AlertBook.latest_open`.
+    source : str
+        CloudEvents `source`: which system says so.
+    prefix : str
+        The topic before zone and rule.
+    """
+
+    def __init__(
+        self,
+        publish: Publish,
+        latest_open: Callable[[str, str], Notice | None],
+        *,
+        source: str = "/zhixun",
+        prefix: str = "patrol/v1/alerts",
+        name: str = "mqtt",
+    ) -> None:
+        self.name = name
+        self._publish = publish
+        self._latest_open = latest_open
+        self._source = source
+        self._prefix = prefix
+        self._filter = Filter()
+
+    def wants(self, notice: Notice) -> bool:
+        """All of zones, but for pending alerts: the contract has topics for zones only."""
+        return notice.alert.zone_id is not None and self._filter.passes(notice)
+
+    async def send(self, notice: Notice) -> None:
+        """Publish; NotificationFailed when it did not go."""
+        alert = notice.alert
+        assert alert.zone_id is not None
+        topic = f"{self._prefix}/{alert.zone_id}/{alert.rule}"
+        if alert.state not in FINAL:
+            await self._put(topic, cloud_event(notice, self._source), retain=True)
+            return
+        await self._put(topic, cloud_event(notice, self._source), retain=False)
+        other = self._latest_open(alert.zone_id, alert.rule)
+        await self._put(topic, cloud_event(other, self._source) if other else b"", retain=True)
+
+    async def _put(self, topic: str, payload: bytes, *, retain: bool) -> None:
+        try:
+            went = self._publish(topic, payload, retain)
+            if inspect.isawaitable(went):
+                went = await went
+        except (OSError, RuntimeError, ValueError) as exc:
+            raise NotificationFailed(f"publishing to {topic}: {exc}") from exc
+        if went is False:
+            raise NotificationFailed(f"publishing to {topic}: not connected to the broker")
+
+
+def cloud_event(notice: Notice, source: str) -> bytes:
+    """A transition as a CloudEvents 1.0 event in structured JSON.
+
+    Its `id` is the number of the row, so a duplicate can be told from a new one.
+    """
+    alert, row = notice
+    event = {
+        "specversion": "1.0",
+        "id": f"{alert.alert_id}.{row.seq}",
+        "source": source,
+        "type": EVENT_TYPE,
+        "subject": f"{alert.zone_id or alert.bike}/{alert.rule}",
+        "time": _time(row.at_ms),
+        "datacontenttype": "application/json",
+        "data": {
+            "alert_id": alert.alert_id,
+            "rule": alert.rule,
+            "severity": alert.severity,
+            "zone_id": alert.zone_id,
+            "bike": alert.bike,
+            "state": row.to_state,
+            "from_state": row.from_state,
+            "event": row.event,
+            "actor": row.actor,
+            "reason": row.reason,
+            "evidence": row.evidence,
+            "opened_at": _time(alert.opened_at_ms),
+            "window_from": _time(alert.window_from_ms),
+            "window_to": _time(alert.window_to_ms),
+            "acknowledged_by": alert.acknowledged_by,
+            "assigned_to": alert.assigned_to,
+            "shelved_until": _time(alert.shelved_until_ms),
+            "reopened": alert.reopened,
+        },
+    }
+    return msgspec.json.encode(event)
+
+
+def _time(at_ms: int | None) -> str | None:
+    if at_ms is None:
+        return None
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

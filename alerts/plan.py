@@ -1,0 +1,209 @@
+"""Which policy holds for a zone when: its policy, and the campaigns that override it.
+
+Duty time, windows and deadlines are asked of the plan, not of one policy, because the
+time since the last patrol may lie before a campaign and after it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from alerts.errors import PolicyError, Problem
+from alerts.hours import Window
+from alerts.policy import Campaign, Policy, overridden, parse_campaign, parse_policy
+
+_FOREVER_MS = 1 << 62
+
+
+class Judged(NamedTuple):
+    """A window that ended and the policy that was in force at its end."""
+
+    window: Window
+    policy: Policy
+
+
+class ZonePlan:
+    """The policies of a zone through time.
+
+    Parameters
+    ----------
+    policies : sequence of (int, Policy)
+        From when each is in force [ms], ascending; the first holds before that as well.
+    """
+
+    def __init__(self, policies: Sequence[tuple[int, Policy]]) -> None:
+        self._starts = [from_ms for from_ms, _ in policies]
+        self._policies = [policy for _, policy in policies]
+
+    def policy_at(self, at_ms: int) -> Policy:
+        """The policy in force at an instant."""
+        if len(self._policies) == 1:
+            return self._policies[0]
+        return self._policies[max(0, bisect_right(self._starts, at_ms) - 1)]
+
+    def on_duty(self, at_ms: int) -> bool:
+        """Whether there is duty at an instant: in patrol hours, no exception, no pause."""
+        policy = self.policy_at(at_ms)
+        return not policy.paused and policy.hours.contains(at_ms)
+
+    def duty_s(self, from_ms: int, to_ms: int) -> float:
+        """Duty time in ``[from_ms, to_ms)`` [s]."""
+        if len(self._policies) == 1 and not self._policies[0].paused:
+            return self._policies[0].hours.duty_s(from_ms, to_ms)
+        return sum(
+            policy.hours.duty_s(start, end)
+            for start, end, policy in self._parts(from_ms, to_ms)
+            if not policy.paused
+        )
+
+    def advance(self, from_ms: int, duty_s: float) -> int | None:
+        """The first instant by which `duty_s` of duty have passed; None over a year ahead."""
+        left_ms = round(duty_s * 1000)
+        if left_ms <= 0:
+            return from_ms
+        for start, end, policy in self._parts(from_ms, _FOREVER_MS):
+            if policy.paused:
+                continue
+            reached = policy.hours.advance(start, left_ms)
+            if reached is not None and reached <= end:
+                return reached
+            if end == _FOREVER_MS:
+                break
+            left_ms -= policy.hours.duty_ms(start, end)
+        return None
+
+    def window_at(self, at_ms: int) -> Window | None:
+        """The window of the policy in force; between shifts, the one that ended last."""
+        policy = self.policy_at(at_ms)
+        return policy.hours.window_at(policy.window, at_ms)
+
+    def windows_ended(self, after_ms: int, until_ms: int) -> list[Judged]:
+        """Windows that ended in ``(after_ms, until_ms]``, in the order of their ends.
+
+        A window belongs to the policy in force at its end.
+        """
+        return [
+            Judged(window, policy)
+            for start, end, policy in self._parts(after_ms, until_ms)
+            for window in policy.hours.windows_ended(policy.window, start, end)
+        ]
+
+    def _parts(self, from_ms: int, to_ms: int) -> Iterator[tuple[int, int, Policy]]:
+        """``[from_ms, to_ms)`` cut where the policy changes."""
+        first = max(0, bisect_right(self._starts, from_ms) - 1)
+        for index in range(first, len(self._policies)):
+            last = index + 1 == len(self._policies)
+            start = from_ms if index == first else self._starts[index]
+            end = to_ms if last else min(to_ms, self._starts[index + 1])
+            if start < end:
+                yield start, end, self._policies[index]
+            if end >= to_ms:
+                return
+
+
+class Policies:
+    """The plans of all zones.
+
+    Parameters
+    ----------
+    plans : mapping of str to ZonePlan
+        By zone id. Zones with the same policy and campaigns should share a plan.
+    """
+
+    def __init__(self, plans: Mapping[str, ZonePlan]) -> None:
+        self._plans = dict(plans)
+
+    @classmethod
+    def parse(
+        cls,
+        zones: Mapping[str, str],
+        policies: Mapping[str, Mapping[str, object]],
+        tz: ZoneInfo,
+        *,
+        campaigns: Mapping[str, Mapping[str, object]] | None = None,
+        calendars: Mapping[str, str] | None = None,
+    ) -> Policies:
+        """The plans from the sections of the configuration.
+
+        Parameters
+        ----------
+        zones : mapping of str to str
+            The policy of each zone, by zone id.
+        policies, campaigns : mapping
+            The sections ``[policies.*]`` and ``[campaigns.*]``. Where campaigns overlap,
+            the one written later wins.
+        tz : ZoneInfo
+            The district's time zone.
+        calendars : mapping of str to str, optional
+            Text of the .ics files by the name that ``exceptions`` gives them.
+
+        Raises
+        ------
+        PolicyError
+            With everything that is wrong in any section, each with its key.
+        """
+        problems: list[Problem] = []
+        parsed: dict[str, Policy] = {}
+        for name, keys in policies.items():
+            try:
+                parsed[name] = parse_policy(name, keys, tz, calendars)
+            except PolicyError as exc:
+                problems += exc.problems
+        read: list[Campaign] = []
+        for name, keys in (campaigns or {}).items():
+            try:
+                read.append(campaign := parse_campaign(name, keys, tz))
+            except PolicyError as exc:
+                problems += exc.problems
+                continue
+            problems += [
+                Problem(f"campaigns.{name}.zones", f"there is no zone {zone_id!r}")
+                for zone_id in campaign.zones
+                if zone_id not in zones
+            ]
+        plans: dict[tuple[str, tuple[str, ...]], ZonePlan] = {}
+        chosen: dict[str, tuple[str, tuple[str, ...]]] = {}
+        for zone_id, policy_name in zones.items():
+            own = [campaign for campaign in read if zone_id in campaign.zones]
+            key = (policy_name, tuple(campaign.name for campaign in own))
+            chosen[zone_id] = key
+            if policy_name not in policies:
+                problems.append(Problem(f"zone {zone_id}", f"there is no policy {policy_name!r}"))
+            elif policy_name in parsed and key not in plans:
+                base = policies[policy_name]
+                try:
+                    plans[key] = _plan(parsed[policy_name], base, own, tz, calendars)
+                except PolicyError as exc:
+                    problems += exc.problems
+        if problems:
+            raise PolicyError(list(dict.fromkeys(problems)))
+        return cls({zone_id: plans[key] for zone_id, key in chosen.items()})
+
+    def plan(self, zone_id: str) -> ZonePlan:
+        """The plan of a zone; KeyError when there is none."""
+        return self._plans[zone_id]
+
+    def policy_for(self, zone_id: str, at_ms: int) -> Policy:
+        """The policy in force for a zone at an instant; KeyError for an unknown zone."""
+        return self._plans[zone_id].policy_at(at_ms)
+
+
+def _plan(
+    policy: Policy,
+    base: Mapping[str, object],
+    campaigns: Sequence[Campaign],
+    tz: ZoneInfo,
+    calendars: Mapping[str, str] | None,
+) -> ZonePlan:
+    edges = sorted({edge for c in campaigns for edge in (c.from_ms, c.to_ms)})
+    under: dict[str | None, Policy] = {None: policy}
+    for campaign in campaigns:
+        under[campaign.name] = overridden(policy, base, campaign, tz, calendars)
+    segments = [(edges[0] if edges else 0, policy)]
+    for edge in edges:
+        on = [c.name for c in campaigns if c.from_ms <= edge < c.to_ms]
+        segments.append((edge, under[on[-1] if on else None]))
+    return ZonePlan(segments)

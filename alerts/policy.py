@@ -1,0 +1,297 @@
+"""What a zone's patrol policy asks for, as written in the configuration.
+
+A policy says two things, and both count duty time only: the *frequency*, the longest a
+zone may stay without being patrolled, and the *target*, the covered ratio to reach by the
+end of each *window*. A campaign overrides any key of the policy of some zones between two
+dates; a pause (weather, closure) is a campaign that sets ``paused``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from difflib import get_close_matches
+from typing import cast, get_args
+from zoneinfo import ZoneInfo
+
+from alerts.closures import instant
+from alerts.errors import PolicyError, Problem
+from alerts.hours import Hours, WindowKind
+from alerts.spans import ALWAYS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What is asked of a zone.
+
+    Attributes
+    ----------
+    name : str
+        The policy's name; a campaign keeps the name of the policy it overrides.
+    frequency_s : int
+        The longest time without a patrol [s of duty].
+    target : float
+        Covered ratio to reach by the end of each window, 0 to 1.
+    window : {"shift", "day", "week"}
+        The tumbling windows that the target is for.
+    hours : Hours
+        Patrol hours less exceptions.
+    min_cells : int
+        Distinct cells within 30 min that make a patrol; all, in a zone that has fewer.
+    min_cell_m : float
+        Length of path inside a cell that makes a visit [m]; used by geofence.
+    look_back_s : int, optional
+        A zone that was overdue must be patrolled again within this time [s of duty].
+    auto_close : bool
+        Whether a returned alert closes by itself.
+    close_hold_s : int
+        How long it stays returned before it does [s], on the clock, so that a correction
+        by late telemetry can come first.
+    paused : str
+        Why patrols are paused; empty when they are not.
+    campaign : str, optional
+        The campaign in force.
+    """
+
+    name: str
+    frequency_s: int
+    target: float
+    window: WindowKind
+    hours: Hours
+    min_cells: int = 5
+    min_cell_m: float = 20.0
+    look_back_s: int | None = None
+    auto_close: bool = True
+    close_hold_s: int = 60
+    paused: str = ""
+    campaign: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """Overrides the policy of some zones in ``[from_ms, to_ms)``.
+
+    Attributes
+    ----------
+    name : str
+        The campaign's name.
+    zones : tuple of str
+        Zone ids.
+    from_ms, to_ms : int
+        When it is in force [ms since the epoch].
+    keys : mapping
+        Keys of a policy, as in the configuration.
+    """
+
+    name: str
+    zones: tuple[str, ...]
+    from_ms: int
+    to_ms: int
+    keys: Mapping[str, object]
+
+
+REQUIRED_KEYS = ("frequency", "target", "window")
+OPTIONAL_KEYS = ("min_cells", "min_cell_m", "look_back", "hours", "exceptions", "paused")
+CLOSING_KEYS = ("auto_close", "close_hold")
+POLICY_KEYS = frozenset((*REQUIRED_KEYS, *OPTIONAL_KEYS, *CLOSING_KEYS))
+CAMPAIGN_KEYS = frozenset({"zones", "from", "to"})
+
+_DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m(?:in)?)?\s*(?:(\d+)s)?")
+
+
+def duration_s(value: object) -> int:
+    """Seconds of "2h", "1h30m", "45m", "90s", "1d" or a whole number of seconds."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None or not any(match.groups()):
+        raise ValueError(f'{value!r} is not a duration; write "2h", "1h30m", "45m" or "90s"')
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+def parse_policy(
+    name: str,
+    keys: Mapping[str, object],
+    tz: ZoneInfo,
+    calendars: Mapping[str, str] | None = None,
+    *,
+    where: str | None = None,
+) -> Policy:
+    """A policy from the keys of its section.
+
+    Parameters
+    ----------
+    name : str
+        The policy's name.
+    keys : mapping
+        As in the configuration: ``frequency``, ``target`` and ``window`` are required.
+    tz : ZoneInfo
+        The district's time zone.
+    calendars : mapping of str to str, optional
+        Text of the .ics files by the name that ``exceptions`` gives them.
+    where : str, optional
+        How problems name the section; ``policies.<name>`` by default.
+
+    Raises
+    ------
+    PolicyError
+        With everything that is wrong, each with its key.
+    """
+    where = where or f"policies.{name}"
+    problems: list[Problem] = []
+
+    def take(key: str, read: Callable[[object], object], default: object = None) -> object:
+        if key not in keys or keys[key] is None:
+            if key in REQUIRED_KEYS:
+                problems.append(Problem(f"{where}.{key}", "is required"))
+            return default
+        try:
+            return read(keys[key])
+        except ValueError as exc:
+            problems.append(Problem(f"{where}.{key}", str(exc)))
+            return default
+
+    for key in sorted(set(keys) - POLICY_KEYS):
+        near = get_close_matches(key, POLICY_KEYS, 1) or sorted(POLICY_KEYS)
+        hint = f"is not a key of a policy; did you mean {' or '.join(near)}?"
+        problems.append(Problem(f"{where}.{key}", hint))
+    values = {
+        "frequency_s": take("frequency", _frequency),
+        "target": take("target", _ratio),
+        "window": take("window", _window),
+        "min_cells": take("min_cells", _cells, 5),
+        "min_cell_m": take("min_cell_m", _metres, 20.0),
+        "look_back_s": take("look_back", duration_s),
+        "auto_close": take("auto_close", _switch, True),
+        "close_hold_s": take("close_hold", duration_s, 60),
+        "paused": take("paused", _why, ""),
+    }
+    lines = take("hours", _lines, [ALWAYS])
+    calendar = take("exceptions", lambda value: _calendar(value, calendars or {}))
+    try:
+        hours = Hours.parse(cast("list[str]", lines), tz, cast("str | None", calendar))
+    except PolicyError as exc:
+        problems += [Problem(f"{where}.{p.where}", p.message) for p in exc.problems]
+    if problems:
+        raise PolicyError(problems)
+    return Policy(name=name, hours=hours, **values)  # type: ignore[arg-type]
+
+
+def parse_campaign(name: str, keys: Mapping[str, object], tz: ZoneInfo) -> Campaign:
+    """A campaign from the keys of its section; its policy keys are read with the policy.
+
+    ``from`` and ``to`` are dates or date-times, local unless they carry an offset; a date
+    as ``to`` is its last day.
+
+    Raises
+    ------
+    PolicyError
+        With everything that is wrong, each with its key.
+    """
+    where = f"campaigns.{name}"
+    problems: list[Problem] = []
+    zones = keys.get("zones")
+    if not isinstance(zones, list | tuple) or not zones:
+        problems.append(Problem(f"{where}.zones", 'must list zone ids, as in ["Z01", "Z02"]'))
+        zones = ()
+    span: dict[str, int] = {}
+    for key, last in (("from", False), ("to", True)):
+        try:
+            span[key] = _date_ms(keys.get(key), tz, last=last)
+        except ValueError as exc:
+            problems.append(Problem(f"{where}.{key}", str(exc)))
+    if len(span) == 2 and span["from"] >= span["to"]:
+        problems.append(Problem(f"{where}.to", "must be after from"))
+    if problems:
+        raise PolicyError(problems)
+    rest = {key: value for key, value in keys.items() if key not in CAMPAIGN_KEYS}
+    return Campaign(name, tuple(map(str, zones)), span["from"], span["to"], rest)
+
+
+def overridden(
+    policy: Policy,
+    base: Mapping[str, object],
+    campaign: Campaign,
+    tz: ZoneInfo,
+    calendars: Mapping[str, str] | None = None,
+) -> Policy:
+    """`policy`, whose section is `base`, under a campaign; PolicyError names its keys."""
+    keys = {**base, **campaign.keys}
+    parsed = parse_policy(policy.name, keys, tz, calendars, where=f"campaigns.{campaign.name}")
+    if not campaign.keys.keys() & {"hours", "exceptions"}:
+        parsed = replace(parsed, hours=policy.hours)  # shared, so computed once
+    return replace(parsed, campaign=campaign.name)
+
+
+def _frequency(value: object) -> int:
+    seconds = duration_s(value)
+    if seconds <= 0:
+        raise ValueError("must be longer than 0")
+    return seconds
+
+
+def _ratio(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise ValueError(f"{value!r} is not a ratio over 0 and up to 1, as in 0.8")
+    return float(value)
+
+
+def _window(value: object) -> str:
+    if value not in get_args(WindowKind):
+        raise ValueError(f"{value!r} is not one of {', '.join(get_args(WindowKind))}")
+    return str(value)
+
+
+def _cells(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{value!r} is not a number of cells, 1 or more")
+    return value
+
+
+def _metres(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise ValueError(f"{value!r} is not a length in metres")
+    return float(value)
+
+
+def _switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is neither true nor false")
+    return value
+
+
+def _why(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f'{value!r} does not say why, as in "typhoon"')
+    return value
+
+
+def _lines(value: object) -> list[str]:
+    lines = [value] if isinstance(value, str) else value
+    if not isinstance(lines, list | tuple) or not all(isinstance(line, str) for line in lines):
+        raise ValueError('must be a list of hours, as in ["Mon-Sun 08:00-18:00"]')
+    return list(lines)
+
+
+def _calendar(value: object, calendars: Mapping[str, str]) -> str:
+    text = calendars.get(str(value))
+    if text is None:
+        raise ValueError(f"the calendar {str(value)!r} was not found")
+    return text
+
+
+def _date_ms(value: object, tz: ZoneInfo, *, last: bool) -> int:
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
+        except ValueError:
+            value = None
+    if isinstance(value, datetime):
+        return round(value.timestamp() * 1000) if value.tzinfo else instant(value, tz)
+    if isinstance(value, date):
+        day = datetime(value.year, value.month, value.day)  # noqa: DTZ001 - local by definition
+        return instant(day + timedelta(days=int(last)), tz)
+    raise ValueError("must be a date (2026-10-01) or a date and time (2026-10-01T08:00)")

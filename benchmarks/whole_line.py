@@ -1,0 +1,231 @@
+"""How many messages a second the whole line takes in, on one core.
+
+A feeder in a process of its own plays the broker: it streams QoS 1 telemetry of 2,000 bikes,
+encoded beforehand, over a loopback socket, never with more than the client's receive maximum
+unacknowledged. The measured process is the product's: MQTT 5 inlet, log with fsync, decode,
+quality, path, coverage. The clock stops when the last PUBACK has arrived and the last message is
+in the ledger. Prints one JSON object.
+
+    python -m benchmarks.whole_line [--messages N] [--bikes N] [--seed S]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import multiprocessing
+import os
+import socket
+import tempfile
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import msgspec
+import mqtt5
+import numpy as np
+from zoneinfo import ZoneInfo
+
+from bikes.fleet import FleetState
+from bikes.formats import FORMATS
+from bikes.roster import Roster
+from bikes.topics import INBOUND_FILTERS, telemetry
+from geofence.quality import Limits
+from geofence.runs import Judge, Midnights
+from geofence.zonemap import zone_map
+from geofence.zones import parse_zones
+from ingest.archive import Archive
+from ingest.connection import MqttOptions
+from ingest.decode import DecodeLimits, Decoder, VendorFormat
+from ingest.inlet import make_inlet
+from ingest.intake import Intake
+from ingest.log import SqliteLog
+from ingest.pipeline import Pipeline
+from ingest.worker import READERS, Worker
+
+SAMPLE = Path(__file__).parent.parent / "samples" / "chengyang"
+START_MS = 1_763_859_600_000  # 2025-11-23 09:00 in Shanghai
+INTERVAL_MS = 5_000
+IDS = 20_000
+
+
+def packets(bikes: int, messages: int, seed: int) -> list[bytes]:
+    """PUBLISH packets of bikes that ride through the sample district, in order of time."""
+    rng = np.random.default_rng(seed)
+    fixes = -(-messages // bikes)
+    heading = np.cumsum(rng.normal(0, 0.25, (fixes, bikes)), axis=0) + rng.uniform(0, 6.3, bikes)
+    speed = rng.uniform(2.5, 5.0, bikes)
+    step_m = speed * INTERVAL_MS / 1000
+    east = rng.uniform(-2500, 2500, bikes) + np.cumsum(step_m * np.cos(heading), axis=0)
+    north = rng.uniform(-2500, 2500, bikes) + np.cumsum(step_m * np.sin(heading), axis=0)
+    lat = 36.3068 + (north + rng.normal(0, 3, north.shape)) / 111_320
+    lng = 120.3891 + (east + rng.normal(0, 3, east.shape)) / 89_700
+    offset = rng.integers(0, INTERVAL_MS, bikes)
+    encoded = []
+    for number in range(messages):
+        row, bike = divmod(number, bikes)
+        payload = msgspec.json.encode(
+            {
+                "device_id": f"HB{bike:05d}",
+                "timestamp": int(START_MS + row * INTERVAL_MS + offset[bike]),
+                "location": {
+                    "lat": round(float(lat[row, bike]), 7),
+                    "lng": round(float(lng[row, bike]), 7),
+                    "speed": round(float(speed[bike]), 2),
+                    "heading": round(float(np.degrees(heading[row, bike]) % 360), 1),
+                    "horizontal_accuracy": 4.5,
+                    "altitude": 31.0,
+                    "satellites": 17,
+                },
+                "battery_percent": 80,
+            }
+        )
+        packet = mqtt5.PublishPacket(
+            telemetry("hello", f"HB{bike:05d}"),
+            payload,
+            qos=mqtt5.QoS.AT_LEAST_ONCE,
+            packet_id=number % IDS + 1,
+        )
+        encoded.append(packet.write())
+    return encoded
+
+
+def feed(bikes: int, messages: int, seed: int, pipe: Connection) -> None:
+    """Play the broker for one client; report the wall time from the first byte to the last ack."""
+    encoded = packets(bikes, messages, seed)
+    server = socket.create_server(("127.0.0.1", 0))
+    pipe.send((server.getsockname()[1], sum(map(len, encoded)) / messages))
+    client, _ = server.accept()
+    connect, _ = mqtt5.read(memoryview(client.recv(65_536)))
+    assert isinstance(connect, mqtt5.ConnectPacket)
+    client.sendall(mqtt5.ConnAckPacket().write())
+    subscribe, _ = mqtt5.read(memoryview(client.recv(65_536)))
+    assert isinstance(subscribe, mqtt5.SubscribePacket)
+    granted = [mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE] * len(subscribe.topic_filters)
+    client.sendall(mqtt5.SubAckPacket(subscribe.packet_id, granted).write())
+    pipe.recv()
+    window = min(connect.receive_max, IDS)
+    began = time.perf_counter()
+    sent, acked_bytes = 0, 0
+    while acked_bytes < 4 * messages:
+        while sent < messages and sent - acked_bytes // 4 < window:
+            upto = min(sent + 1_000, messages, acked_bytes // 4 + window)
+            client.sendall(b"".join(encoded[sent:upto]))
+            sent = upto
+            client.setblocking(False)
+            try:
+                acked_bytes += len(client.recv(1 << 20))
+            except BlockingIOError:
+                pass
+            client.setblocking(True)
+        acked_bytes += len(client.recv(1 << 20))
+    pipe.send((began, time.perf_counter()))
+    pipe.recv()
+    client.close()
+
+
+def worker(folder: Path, log: SqliteLog, bikes: int) -> Worker:
+    """The product's reader of the log over the sample district."""
+    parsed = parse_zones(
+        (SAMPLE / "zones.geojson").read_bytes(),
+        (SAMPLE / "exclusions.geojson").read_bytes(),
+        {"core", "arterial", "residential", "industrial", "waterfront"},
+        timezone=ZoneInfo("Asia/Shanghai"),
+    )
+    zones = zone_map(parsed, cell_m=100)
+    judge = Judge(
+        zones, Limits(), Midnights("Asia/Shanghai"), np.full(len(zones.zones), 20.0)
+    )
+    roster = Roster({"hello": [f"HB{bike:05d}" for bike in range(bikes)]})
+    archive = Archive(folder / "archive", roster, "Asia/Shanghai")
+    vendors = {"hello": VendorFormat("hello", FORMATS["mds"])}
+    return Worker(
+        log=log,
+        decoder=Decoder(roster, vendors, DecodeLimits(max_age_s=1e9)),
+        roster=roster,
+        pipeline=Pipeline(judge, archive),
+        archive=archive,
+        fleet=FleetState(roster),
+        snapshot_file=folder / "coverage.npz",
+        fingerprint="benchmark",
+    )
+
+
+async def measure(port: int, messages: int, bikes: int, pipe: Connection) -> dict[str, object]:
+    """Run the intake against the feeder until everything is acknowledged and computed."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = SqliteLog(Path(folder) / "log.sqlite", READERS)
+        read_by = worker(Path(folder), log, bikes)
+        read_by.restore(START_MS)
+        options = MqttOptions("127.0.0.1", port, client_id="benchmark", filters=INBOUND_FILTERS)
+        intake = Intake(make_inlet(options), log, read_by)
+        running = asyncio.create_task(intake.run())
+        while intake.inlet.state.phase != "connected" and not running.done():
+            await asyncio.sleep(0.01)
+        gc.collect()
+        cpu_before = time.process_time()
+        pipe.send("go")
+        while read_by.seq < messages and not running.done():
+            await asyncio.sleep(0.005)
+        if running.done():
+            running.result()
+        computed = time.perf_counter()
+        cpu_s = time.process_time() - cpu_before
+        began, acked = await asyncio.to_thread(pipe.recv)
+        wall_s = max(computed, acked) - began
+        pipe.send("bye")
+        await intake.stop()
+        await running
+        visited = int((read_by.pipeline.ledger.last_visit_ms() > 0).sum())
+        log.close()
+    return {
+        "benchmark": "whole_line",
+        "messages": messages,
+        "bikes": bikes,
+        "stored": read_by.stored,
+        "cells_visited": visited,
+        "wall_s": round(wall_s, 3),
+        "cpu_s": round(cpu_s, 3),
+        "messages_per_s": round(messages / wall_s),
+        "messages_per_cpu_s": round(messages / cpu_s),
+    }
+
+
+def main() -> None:
+    """Run it and print the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=1_000_000)
+    parser.add_argument("--bikes", type=int, default=2_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--profile", action="store_true", help="print where the time goes")
+    args = parser.parse_args()
+    here, there = multiprocessing.Pipe()
+    context = multiprocessing.get_context("spawn")
+    feeder = context.Process(
+        target=feed, args=(args.bikes, args.messages, args.seed, there), daemon=True
+    )
+    feeder.start()
+    port, packet_bytes = here.recv()
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[:1])
+    if len(cores) > 1 and feeder.pid:
+        os.sched_setaffinity(feeder.pid, cores[1:])
+    coroutine = measure(port, args.messages, args.bikes, here)
+    if args.profile:
+        import cProfile
+        import pstats
+
+        with cProfile.Profile() as profile:
+            result = asyncio.run(coroutine)
+        pstats.Stats(profile).sort_stats("tottime").print_stats(25)
+    else:
+        result = asyncio.run(coroutine)
+    feeder.join(10)
+    result |= {"seed": args.seed, "packet_bytes": round(packet_bytes, 1), "cores": 1}
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

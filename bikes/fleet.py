@@ -1,0 +1,284 @@
+"""The newest that is known of every bike, and whether it is alive.
+
+| liveness | when |
+| --- | --- |
+| offline | the bike, or its last will, has said that it is disconnected, and no fix is newer |
+| live | the newest fix is at most `stale_after_s` old |
+| stale | it is older, but the bike has been heard within `silent_after_s` |
+| silent | nothing has been heard of the bike for longer, or ever |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, get_args
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from bikes.formats.mds import VehicleState
+from bikes.roster import Roster
+from bikes.telemetry import COLUMNS, Event, Status, TelemetryBatch
+
+Liveness = Literal["live", "stale", "silent", "offline"]
+"""Whether a bike is alive; see the table above."""
+
+VEHICLE_STATES: tuple[VehicleState, ...] = get_args(VehicleState)
+
+NEVER = int(np.iinfo(np.int64).min)
+"""Stands in the columns for a time that was never said."""
+
+_STATE_NUMBERS: dict[str, int] = {name: number for number, name in enumerate(VEHICLE_STATES)}
+_UNKNOWN = -1
+
+_SAID: dict[str, tuple[type[np.generic], object]] = {
+    "heard_at_ms": (np.int64, NEVER),
+    "online": (np.int8, _UNKNOWN),
+    "status_at_ms": (np.int64, NEVER),
+    "vehicle_state": (np.int8, _UNKNOWN),
+    "vehicle_state_at_ms": (np.int64, NEVER),
+}
+"""Columns beside those of the fixes: dtype, and the value before anything was said."""
+
+
+class BikeState(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest of one bike; None is what it never said.
+
+    Attributes
+    ----------
+    bike : int
+        Index into the roster.
+    last_ms : int, optional
+        Device time of the newest fix [ms].
+    lat_deg, lng_deg : float, optional
+        Its position, WGS-84 [degrees].
+    accuracy_m, speed_mps, heading_deg, altitude_m : float, optional
+        What else the newest fix said; never carried over from an older one.
+    battery_percent : float, optional
+        The newest that was said, also by an older fix [%].
+    battery_at_ms : int, optional
+        When it was said [ms].
+    online : bool, optional
+        The last connection status.
+    status_at_ms : int, optional
+        When it was said [ms].
+    vehicle_state : str, optional
+        As MDS names it.
+    vehicle_state_at_ms : int, optional
+        Since when [ms].
+    heard_at_ms : int, optional
+        When anything of the bike was last received, by our clock [ms].
+    """
+
+    bike: int
+    last_ms: int | None = None
+    lat_deg: float | None = None
+    lng_deg: float | None = None
+    accuracy_m: float | None = None
+    speed_mps: float | None = None
+    heading_deg: float | None = None
+    altitude_m: float | None = None
+    battery_percent: float | None = None
+    battery_at_ms: int | None = None
+    online: bool | None = None
+    status_at_ms: int | None = None
+    vehicle_state: str | None = None
+    vehicle_state_at_ms: int | None = None
+    heard_at_ms: int | None = None
+
+
+def liveness(
+    state: BikeState, now_ms: int, *, stale_after_s: float = 300.0, silent_after_s: float = 3600.0
+) -> Liveness:
+    """Whether a bike is alive at `now_ms`; an age equal to a limit is still within it.
+
+    A bike that catches up on what it stored is heard, but its position is old: it is stale,
+    not live.
+    """
+    fix_ms = NEVER if state.last_ms is None else state.last_ms
+    status_ms = NEVER if state.status_at_ms is None else state.status_at_ms
+    heard_ms = NEVER if state.heard_at_ms is None else state.heard_at_ms
+    if state.online is False and fix_ms <= status_ms:
+        return "offline"
+    if now_ms - fix_ms <= stale_after_s * 1000:
+        return "live"
+    if now_ms - max(fix_ms, status_ms, heard_ms) <= silent_after_s * 1000:
+        return "stale"
+    return "silent"
+
+
+class FleetState:
+    """The newest of every bike, as columns by the roster's index; grows with it.
+
+    What a fix says is a function of the set of fixes: an older one that comes late never
+    replaces a newer one (OwnTracks #313), and of two with one timestamp the one stays that
+    `TelemetryBatch.distinct` prefers. Statuses count in the order of their arrival, because a
+    last will carries the time at which its connection began.
+
+    Parameters
+    ----------
+    roster : Roster
+        The bikes; may grow at any time.
+    """
+
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
+        self._fixes = _blank(0)
+        # The newest fix with a battery level: many devices do not say it every time.
+        self._charges = _blank(0)
+        self._said = {name: np.empty(0, dtype) for name, (dtype, _) in _SAID.items()}
+
+    def newest_ms(self) -> int | None:
+        """Time of the newest fix of any bike [ms]."""
+        return _time(self._fixes.timestamp_ms.max(initial=NEVER))
+
+    def states(self) -> list[BikeState]:
+        """The newest of every bike on the roster, by index."""
+        return [self.of(bike) for bike in range(len(self._roster))]
+
+    def fixes(self) -> TelemetryBatch:
+        """The newest fix of every bike that has sent any, by index."""
+        return self._fixes.take(self._fixes.timestamp_ms != NEVER)
+
+    def update(self, batch: TelemetryBatch, *, heard_at_ms: int | None = None) -> None:
+        """Take in telemetry, in any order.
+
+        Parameters
+        ----------
+        batch : TelemetryBatch
+            Accepted fixes.
+        heard_at_ms : int, optional
+            When they were received [ms]; left out for fixes that are read back from storage.
+        """
+        if not len(batch):
+            return
+        self._grow(int(batch.bike.max()) + 1)
+        _keep_newest(self._fixes, batch)
+        _keep_newest(self._charges, batch.take(~np.isnan(batch.battery_percent)))
+        if heard_at_ms is not None:
+            self._hear(batch.bike, heard_at_ms)
+
+    def update_status(self, statuses: Iterable[Status], *, heard_at_ms: int | None = None) -> None:
+        """Take in connection statuses, in the order in which they were received."""
+        for status in statuses:
+            self._grow(status.bike + 1)
+            self._said["online"][status.bike] = status.online
+            self._said["status_at_ms"][status.bike] = status.timestamp_ms
+            # A last will is said by the broker; the bike itself is not heard.
+            if heard_at_ms is not None and status.online:
+                self._hear(status.bike, heard_at_ms)
+
+    def update_events(self, events: Iterable[Event], *, heard_at_ms: int | None = None) -> None:
+        """Take in changes of state, in any order; the newest one counts."""
+        for event in events:
+            self._grow(event.bike + 1)
+            since, states = self._said["vehicle_state_at_ms"], self._said["vehicle_state"]
+            state = _STATE_NUMBERS[event.vehicle_state]
+            # Of two states of one instant the one later in MDS's list, whichever came first.
+            if (event.timestamp_ms, state) > (since[event.bike], states[event.bike]):
+                since[event.bike], states[event.bike] = event.timestamp_ms, state
+            if heard_at_ms is not None:
+                self._hear(event.bike, heard_at_ms)
+
+    def of(self, bike: int) -> BikeState:
+        """The newest of one bike, by its index; empty for one that was never heard."""
+        if not 0 <= bike < len(self._fixes):
+            return BikeState(bike=bike)
+        fix, charge = self._fixes, self._charges
+        said = {name: column[bike].item() for name, column in self._said.items()}
+        state = said["vehicle_state"]
+        return BikeState(
+            bike=bike,
+            last_ms=_time(fix.timestamp_ms[bike]),
+            lat_deg=_number(fix.lat_deg[bike]),
+            lng_deg=_number(fix.lng_deg[bike]),
+            accuracy_m=_number(fix.accuracy_m[bike]),
+            speed_mps=_number(fix.speed_mps[bike]),
+            heading_deg=_number(fix.heading_deg[bike]),
+            altitude_m=_number(fix.altitude_m[bike]),
+            battery_percent=_number(charge.battery_percent[bike]),
+            battery_at_ms=_time(charge.timestamp_ms[bike]),
+            online=None if said["online"] == _UNKNOWN else bool(said["online"]),
+            status_at_ms=_time(said["status_at_ms"]),
+            vehicle_state=None if state == _UNKNOWN else VEHICLE_STATES[state],
+            vehicle_state_at_ms=_time(said["vehicle_state_at_ms"]),
+            heard_at_ms=_time(said["heard_at_ms"]),
+        )
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """What a snapshot must hold to go on from here; bikes by their index of today."""
+        return {
+            **{f"fix_{name}": getattr(self._fixes, name) for name in COLUMNS},
+            **{f"charge_{name}": getattr(self._charges, name) for name in COLUMNS},
+            **self._said,
+        }
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]], bikes: NDArray[np.int32]) -> None:
+        """Go on from a snapshot whose bike i is `bikes[i]` now; replaces what is known of them.
+
+        Parameters
+        ----------
+        state : mapping
+            What `state` gave.
+        bikes : ndarray of int32
+            At least as many as the snapshot has.
+        """
+        known = bikes[: state["online"].size]
+        self._grow(int(known.max(initial=-1)) + 1)
+        for name in COLUMNS.keys() - {"bike"}:
+            getattr(self._fixes, name)[known] = state[f"fix_{name}"]
+            getattr(self._charges, name)[known] = state[f"charge_{name}"]
+        for name, column in self._said.items():
+            column[known] = state[name]
+
+    def _hear(self, bike: int | NDArray[np.int32], heard_at_ms: int) -> None:
+        column = self._said["heard_at_ms"]
+        column[bike] = np.maximum(column[bike], heard_at_ms)
+
+    def _grow(self, size: int) -> None:
+        known = len(self._fixes)
+        if size <= known:
+            return
+        missing = max(size, len(self._roster)) - known
+        blank = _blank(missing, first=known)
+        self._fixes = TelemetryBatch.concat([self._fixes, blank])
+        self._charges = TelemetryBatch.concat([self._charges, blank])
+        for name, (dtype, unsaid) in _SAID.items():
+            more = np.full(missing, unsaid, dtype)
+            self._said[name] = np.concatenate([self._said[name], more])
+
+
+def _blank(size: int, first: int = 0) -> TelemetryBatch:
+    """A row for each bike from `first` on that has sent nothing."""
+    unknown = {
+        name: np.full(size, np.nan, dtype) for name, dtype in COLUMNS.items() if dtype.kind == "f"
+    }
+    return TelemetryBatch(
+        bike=np.arange(first, first + size, dtype=np.int32),
+        timestamp_ms=np.full(size, NEVER),
+        **unknown,
+    )
+
+
+def _keep_newest(rows: TelemetryBatch, batch: TelemetryBatch) -> None:
+    """Put the newest fix of each bike into its row, unless what is there is newer."""
+    fixes = batch.take(batch.timestamp_ms >= rows.timestamp_ms[batch.bike])
+    if not len(fixes):
+        return
+    touched = np.zeros(len(rows), dtype=bool)
+    touched[fixes.bike] = True
+    # Together with what is there, because of two fixes with one timestamp `distinct` chooses.
+    fixes = TelemetryBatch.concat([rows.take(touched), fixes]).distinct()
+    last = np.append(fixes.bike[1:] != fixes.bike[:-1], True)
+    newest = fixes.take(last)
+    for name in COLUMNS:
+        getattr(rows, name)[newest.bike] = getattr(newest, name)
+
+
+def _time(value: np.int64) -> int | None:
+    return None if value == NEVER else int(value)
+
+
+def _number(value: np.floating) -> float | None:
+    return None if np.isnan(value) else float(value)

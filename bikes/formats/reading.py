@@ -1,0 +1,137 @@
+"""Reading JSON so that whoever wrote it learns what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
+
+import msgspec
+
+from bikes.errors import DecodeError, RejectReason
+
+T = TypeVar("T")
+
+_BOM = b"\xef\xbb\xbf"
+_AT = re.compile(r" - at `(?P<path>[^`]*)`$")
+_INDEX = re.compile(r"^\$\[\d+\]")
+_MISSING = re.compile(r"^Object missing required field `(?P<field>.*)`$")
+_EXPECTED = re.compile(r"^Expected `(?P<want>.*)`, got `(?P<got>.*)`$")
+_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class Reader(Generic[T]):
+    """Reads objects of one type, alone or in an array, each item by itself.
+
+    Parameters
+    ----------
+    type_ : type
+        The msgspec Struct of an item.
+    hints : mapping of str to str, optional
+        What a field wants to be, by its path; told to whoever got it wrong.
+    """
+
+    def __init__(self, type_: type[T], hints: Mapping[str, str] | None = None) -> None:
+        self._hints = hints or {}
+        self._one = msgspec.json.Decoder(type_)
+        self.quick: Callable[[bytes], T | list[T]] = msgspec.json.Decoder(
+            type_ | list[type_]  # type: ignore[valid-type]
+        ).decode
+        """One object or all of an array; raises `QUICK_ERRORS` when any of it is bad."""
+
+    def decode(self, payload: bytes, max_items: int) -> T | list[T | DecodeError]:
+        """One object, or the items of an array with an error in the place of each bad one.
+
+        Raises
+        ------
+        DecodeError
+            Nothing of the payload can be read: ``not_json``, ``schema``, ``out_of_range``, or
+            ``too_many`` when an array has more than `max_items`.
+        """
+        if not is_array(payload):
+            return self.one(payload)
+        items = split(payload, max_items)
+        return [self._item(item, index) for index, item in enumerate(items)]
+
+    def one(self, payload: bytes | msgspec.Raw, index: int | None = None) -> T:
+        """One object. Raises DecodeError with `index` when it cannot be read."""
+        try:
+            return self._one.decode(payload)
+        except (ValueError, RecursionError) as exc:
+            raise self._explain(exc, bytes(payload), index) from exc
+
+    def _explain(self, exc: Exception, payload: bytes, index: int | None) -> DecodeError:
+        error = explain(exc, payload, index)
+        path, _, _ = error.detail.partition(":")
+        if error.reason == "schema" and path in self._hints:
+            detail = f"{error.detail}; {self._hints[path]} is wanted"
+            return DecodeError(error.reason, detail, index)
+        return error
+
+    def _item(self, item: msgspec.Raw, index: int) -> T | DecodeError:
+        try:
+            return self.one(item, index)
+        except DecodeError as exc:
+            return exc
+
+
+def is_array(payload: bytes) -> bool:
+    """Whether a payload is an array, if it is JSON at all."""
+    return payload.lstrip(b" \t\r\n").startswith(b"[")
+
+
+def split(payload: bytes, max_items: int) -> list[msgspec.Raw]:
+    """The items of an array, unread. Raises DecodeError (``not_json``, ``too_many``)."""
+    try:
+        items = _ITEMS.decode(payload)
+    except (ValueError, RecursionError) as exc:
+        raise explain(exc, payload) from exc
+    if len(items) > max_items:
+        raise too_many(len(items), max_items)
+    return items
+
+
+def too_many(items: int, max_items: int) -> DecodeError:
+    """The error of an array that is too long."""
+    detail = f"the array has {items} items; at most {max_items} are accepted"
+    return DecodeError("too_many", detail)
+
+
+def explain(exc: Exception, payload: bytes, index: int | None = None) -> DecodeError:
+    """What a decoder's error says, in the words of the payload."""
+    if isinstance(exc, RecursionError):
+        return DecodeError("schema", "nested too deeply", index)
+    if isinstance(exc, UnicodeDecodeError):
+        return DecodeError("not_json", f"not UTF-8: {exc.reason}", index)
+    if isinstance(exc, msgspec.ValidationError):
+        return _explain_validation(str(exc), index)
+    return DecodeError("not_json", _explain_malformed(str(exc), payload), index)
+
+
+def _explain_malformed(message: str, payload: bytes) -> str:
+    if not payload.strip():
+        return "the payload is empty"
+    if payload.startswith(_BOM):
+        return "starts with a byte order mark; send UTF-8 without one"
+    if payload[:1] == b"'" or payload[:2] == b"{'":
+        return "single quotes; JSON wants double quotes"
+    if b"NaN" in payload or b"Infinity" in payload:
+        return f"{message}; JSON has no NaN or Infinity, leave the field out or send null"
+    return message
+
+
+def _explain_validation(message: str, index: int | None) -> DecodeError:
+    at = _AT.search(message)
+    what = message[: at.start()] if at else message
+    # `$.location.lat` -> `location.lat`; the index of an item is told apart from its path.
+    path = _INDEX.sub("$", at["path"]).removeprefix("$").removeprefix(".") if at else ""
+    if missing := _MISSING.match(what):
+        path = f"{path}.{missing['field']}" if path else missing["field"]
+        return DecodeError("schema", f"{path}: required, but missing", index)
+    if expected := _EXPECTED.match(what):
+        want = expected["want"].removesuffix(" | null")
+        what = f"expected {want}, got {expected['got']}"
+    else:
+        what = what[:1].lower() + what[1:].replace("`", "")
+    reason: RejectReason = "out_of_range" if what.endswith("out of range") else "schema"
+    return DecodeError(reason, f"{path}: {what}" if path else what, index)

@@ -1,0 +1,19 @@
+"""A fleet that does not exist: inspectors on bikes, their receivers and their radios.
+
+The same plan always gives the same messages, byte for byte. From the inside out:
+
+    town        where one can ride: a bent, jittered lattice of streets in each zone
+    rider       when an inspector rides, stops, parks and swaps the battery (walk: which way)
+    receiver    what the GNSS receiver makes of the true position
+    radio       what is sent, when: live fixes, dropouts and late uploads, duplicates, bad messages
+    simulation  the whole fleet, in order of time
+
+Nothing here does I/O or reads the clock; time is the plan's.
+"""
+
+from __future__ import annotations
+
+from bikes.simulator.plan import SimulatedMessage, SimulationPlan, SimZone
+from bikes.simulator.simulation import Simulator
+
+__all__ = ["SimZone", "SimulatedMessage", "SimulationPlan", "Simulator"]

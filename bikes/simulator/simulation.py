@@ -1,0 +1,137 @@
+"""The whole fleet, message by message, in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+
+import numpy as np
+
+from bikes.simulator.plan import SimulatedMessage, SimulationPlan
+from bikes.simulator.radio import Radio
+from bikes.simulator.receiver import Receiver
+from bikes.simulator.rider import Rider
+from bikes.simulator.streets import Streets
+from bikes.simulator.town import lay_streets
+
+BLOCK_MS = 300_000
+"""A bike is simulated this far at a time [ms]: long enough for numpy to pay."""
+
+SLICE_MS = 10_000
+"""The messages of the fleet are put in order of time this far at a time [ms]."""
+
+
+@dataclass(slots=True)
+class SimulatedBike:
+    """One bike: where it is, what its receiver says, and what its radio sends of that.
+
+    Attributes
+    ----------
+    until_ms : int
+        The bike is simulated up to here. Each bike has blocks of its own, so that the work of
+        a large fleet is spread over time.
+    """
+
+    rider: Rider
+    receiver: Receiver
+    radio: Radio
+    until_ms: int
+
+    def send(self, to_ms: int) -> list[SimulatedMessage]:
+        """What it sends from where the last call ended up to, not including, `to_ms`."""
+        while self.until_ms < to_ms:
+            self.until_ms += BLOCK_MS
+            fixes = self.receiver.fix(self.rider.until(self.until_ms))
+            self.radio.send(fixes, self.until_ms)
+        return self.radio.sent(to_ms)
+
+
+class Simulator:
+    """A simulated fleet.
+
+    Parameters
+    ----------
+    plan : SimulationPlan
+        What to simulate.
+
+    Raises
+    ------
+    ValueError
+        A zone of the plan is too small for a street.
+    """
+
+    def __init__(self, plan: SimulationPlan) -> None:
+        self.plan = plan
+        self.streets: Streets = lay_streets(plan)
+        self._bikes: list[SimulatedBike] = []
+        self._simulated_ms = self._given_ms = plan.start_ms
+        self._sent: list[SimulatedMessage] = []
+        self._next = 0
+        self._restart()
+
+    def messages(self, from_ms: int, to_ms: int) -> Iterator[SimulatedMessage]:
+        """The messages sent in [from_ms, to_ms), in order of time; ties in order of bikes.
+
+        The result does not depend on earlier calls. Calls that follow one another go on where
+        the last one ended; one that goes back makes the fleet start again, which takes time.
+        Use one of these iterators at a time.
+
+        Parameters
+        ----------
+        from_ms, to_ms : int
+            [ms since the epoch]. Nothing is sent before the plan's start.
+        """
+        if from_ms < self._given_ms:
+            self._restart()
+        while True:
+            while self._next < len(self._sent):
+                message = self._sent[self._next]
+                if message.at_ms >= to_ms:
+                    break
+                self._next += 1
+                if message.at_ms >= from_ms:
+                    self._given_ms = message.at_ms + 1
+                    yield message
+            if self._simulated_ms >= to_ms:
+                self._given_ms = max(self._given_ms, to_ms)
+                return
+            self._simulated_ms += SLICE_MS
+            self._sent = [
+                message for bike in self._bikes for message in bike.send(self._simulated_ms)
+            ]
+            self._sent.sort(key=attrgetter("at_ms"))
+            self._next = 0
+
+    def _restart(self) -> None:
+        self._bikes = assemble(self.plan, self.streets)
+        self._simulated_ms = self._given_ms = self.plan.start_ms
+        self._sent, self._next = [], 0
+
+
+def assemble(plan: SimulationPlan, streets: Streets) -> list[SimulatedBike]:
+    """The bikes of a plan, each with random numbers of its own, at their places."""
+    seeds = np.random.SeedSequence(plan.seed).spawn(len(plan.bike_ids))
+    beats: dict[int, list[int]] = {}
+    bikes = []
+    for bike_id, seed, zone in zip(plan.bike_ids, seeds, plan.stations(), strict=True):
+        parts = streets.parts[zone]
+        staffed = beats.setdefault(zone, [0] * len(parts))
+        part = _least_staffed(parts, staffed)
+        first = not any(staffed)
+        staffed[part] += 1
+        rider, receiver, radio, block = map(np.random.default_rng, seed.spawn(4))
+        bikes.append(
+            SimulatedBike(
+                Rider(plan, streets, parts[part], stays=first, rng=rider),
+                Receiver(plan, streets.plane, receiver),
+                Radio(plan, bike_id, radio),
+                plan.start_ms - int(block.integers(BLOCK_MS)),
+            )
+        )
+    return bikes
+
+
+def _least_staffed(parts: Sequence[Sequence[int]], staffed: Sequence[int]) -> int:
+    """The part of a zone that is furthest below its share of the zone's bikes."""
+    return max(range(len(parts)), key=lambda n: (len(parts[n]) / (2 * staffed[n] + 1), -n))

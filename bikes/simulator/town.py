@@ -1,0 +1,236 @@
+"""A town plan: a bent, jittered lattice of streets, cut to the zones, with bridges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from bikes.simulator.plan import SimulationPlan
+from bikes.simulator.streets import Plane, Streets
+
+Metres = NDArray[np.float64]
+
+MISSING = 0.07
+"""Share of lattice edges that are not streets, because a block is longer there."""
+
+BRIDGE_M = 400.0
+"""Longest bridge that joins two parts of a zone."""
+
+
+def lay_streets(plan: SimulationPlan) -> Streets:
+    """Lay the streets of a plan.
+
+    Streets keep `setback_m` inside their zone and `keep_out_m` away from the neglected and the
+    delayed zone, which no street enters from another zone. The neglected zone has none.
+
+    Raises
+    ------
+    ValueError
+        A zone that should be patrolled is too small for a street.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence(plan.seed, spawn_key=(STREETS_KEY,)))
+    west, south, east, north = shapely.total_bounds([zone.geometry for zone in plan.zones])
+    plane = Plane.around((south + north) / 2, (west + east) / 2)
+    zones = [plane.metres(zone.geometry) for zone in plan.zones]
+    rideable = _rideable(plan, zones)
+    x, y, edges = _lattice(shapely.total_bounds(zones), plan.street_spacing_m, rng)
+
+    zone = np.full(x.size, -1)
+    for n, area in enumerate(rideable):
+        zone[shapely.contains_xy(area, x, y)] = n
+    keep = _is_street(x, y, zone, edges, rideable, plan)
+    graph = _Graph(x.tolist(), y.tolist(), zone.tolist(), edges[keep].tolist())
+    for n, (sim_zone, area) in enumerate(zip(plan.zones, zones, strict=True)):
+        if sim_zone.zone_id == plan.neglected:
+            continue
+        graph.bridge(n, area, _foreign(plan, zones, n))
+        if not any(len(part) >= 2 for part in graph.parts(n)):
+            raise ValueError(
+                f"zone {sim_zone.zone_id!r} has no room for a street "
+                f"{plan.street_spacing_m:g} m long: make street_spacing_m smaller"
+            )
+    return graph.finish(plane, len(zones))
+
+
+STREETS_KEY = 0x57AEE7
+"""Spawn key of the streets' random numbers; bikes have 0, 1, 2, ..."""
+
+
+def _rideable(plan: SimulationPlan, zones: Sequence[BaseGeometry]) -> list[BaseGeometry]:
+    """Where streets may be, for each zone."""
+    shunned = [n for n, z in enumerate(plan.zones) if z.zone_id in (plan.neglected, plan.delayed)]
+    areas: list[BaseGeometry] = []
+    for n, (sim_zone, geometry) in enumerate(zip(plan.zones, zones, strict=True)):
+        area: BaseGeometry = geometry.buffer(-plan.setback_m)
+        for other in shunned:
+            if other != n:
+                area = area.difference(zones[other].buffer(plan.keep_out_m))
+        if sim_zone.zone_id == plan.neglected:
+            area = shapely.Polygon()
+        shapely.prepare(area)
+        areas.append(area)
+    return areas
+
+
+def _foreign(plan: SimulationPlan, zones: Sequence[BaseGeometry], own: int) -> BaseGeometry:
+    """Where a bridge of a zone must not be: in other zones, and near the shunned ones."""
+    shunned = {plan.neglected, plan.delayed}
+    return shapely.union_all(
+        [
+            area.buffer(plan.keep_out_m) if sim_zone.zone_id in shunned else area
+            for n, (sim_zone, area) in enumerate(zip(plan.zones, zones, strict=True))
+            if n != own
+        ]
+    )
+
+
+def _lattice(
+    bounds: NDArray[np.float64], spacing_m: float, rng: np.random.Generator
+) -> tuple[Metres, Metres, NDArray[np.intp]]:
+    """Crossings over a box, and pairs of them: turned, bent and jittered."""
+    west, south, east, north = bounds
+    half = math.hypot(east - west, north - south) / 2 + spacing_m
+    count = 2 * math.ceil(half / spacing_m)
+
+    def lines() -> Metres:
+        steps = rng.uniform(0.89, 1.11, count) * spacing_m
+        return np.asarray(np.cumsum(steps) - steps.sum() / 2)
+
+    u, v = (axis.ravel() for axis in np.meshgrid(lines(), lines()))
+    bend = spacing_m * 0.25
+    phase = rng.uniform(0, 2 * math.pi, 4)
+    wave = 2 * math.pi / (spacing_m * 10)
+    du = bend * np.sin(wave * v + phase[0]) + bend / 2 * np.sin(2.3 * wave * v + phase[1])
+    dv = bend * np.sin(wave * u + phase[2]) + bend / 2 * np.sin(2.3 * wave * u + phase[3])
+    jitter = np.clip(
+        rng.normal(0, spacing_m * 0.05, (2, u.size)), -0.1 * spacing_m, 0.1 * spacing_m
+    )
+    u, v = u + du + jitter[0], v + dv + jitter[1]
+    turn = rng.uniform(-0.25, 0.25)
+    x = (west + east) / 2 + u * math.cos(turn) - v * math.sin(turn)
+    y = (south + north) / 2 + u * math.sin(turn) + v * math.cos(turn)
+    index = np.arange(u.size).reshape(count, count)
+    across = np.stack([index[:, :-1].ravel(), index[:, 1:].ravel()], axis=1)
+    along = np.stack([index[:-1].ravel(), index[1:].ravel()], axis=1)
+    edges = np.concatenate([across, along])
+    return x, y, edges[rng.random(len(edges)) >= MISSING]
+
+
+def _is_street(
+    x: Metres,
+    y: Metres,
+    zone: NDArray[np.intp],
+    edges: NDArray[np.intp],
+    rideable: Sequence[BaseGeometry],
+    plan: SimulationPlan,
+) -> NDArray[np.bool_]:
+    """Which edges stay inside one zone, or lead from one zone straight into the next."""
+    a, b = edges.T
+    ends = np.stack([np.stack([x[a], y[a]], axis=1), np.stack([x[b], y[b]], axis=1)], axis=1)
+    keep = np.zeros(len(edges), dtype=bool)
+    for n, area in enumerate(rideable):
+        here = np.flatnonzero((zone[a] == n) & (zone[b] == n))
+        keep[here] = shapely.covers(area, shapely.linestrings(ends[here]))
+    crossing = np.flatnonzero((zone[a] != zone[b]) & (zone[a] >= 0) & (zone[b] >= 0))
+    if crossing.size:
+        # Both setbacks lie between two zones that touch; what is wider is not a boundary.
+        lines = shapely.linestrings(ends[crossing])
+        outside = shapely.difference(lines, shapely.union_all(list(rideable)))
+        keep[crossing] = shapely.length(outside) <= 4 * plan.setback_m
+    return keep
+
+
+class _Graph:
+    """Streets while they are being laid."""
+
+    def __init__(
+        self, x: list[float], y: list[float], zone: list[int], edges: list[list[int]]
+    ) -> None:
+        self._x, self._y, self._zone = x, y, zone
+        self._edges = edges
+        self._near: dict[int, set[int]] = {}
+        for a, b in edges:
+            self._link(a, b)
+
+    def _link(self, a: int, b: int) -> None:
+        self._near.setdefault(a, set()).add(b)
+        self._near.setdefault(b, set()).add(a)
+
+    def parts(self, zone: int) -> list[list[int]]:
+        """Connected crossings of a zone, the largest part first."""
+        left = {n for n in self._near if self._zone[n] == zone}
+        parts = []
+        while left:
+            part, queue = [], [min(left)]
+            left.discard(queue[0])
+            while queue:
+                at = queue.pop()
+                part.append(at)
+                reached = self._near[at] & left
+                left -= reached
+                queue.extend(reached)
+            parts.append(sorted(part))
+        return sorted(parts, key=lambda part: (-len(part), part))
+
+    def bridge(self, zone: int, area: BaseGeometry, foreign: BaseGeometry) -> None:
+        """Join the parts of a zone, shortest bridge first, where one is short enough."""
+        hull = area.convex_hull
+        while True:
+            parts = self.parts(zone)
+            best: tuple[float, int, int] | None = None
+            for m, part in enumerate(parts):
+                for other in parts[m + 1 :]:
+                    best = min(
+                        filter(None, (best, self._shortest(part, other, hull, foreign))),
+                        default=None,
+                    )
+            if best is None:
+                return
+            self._edges.append([best[1], best[2]])
+            self._link(best[1], best[2])
+
+    def _shortest(
+        self, part: list[int], other: list[int], hull: BaseGeometry, foreign: BaseGeometry
+    ) -> tuple[float, int, int] | None:
+        """The shortest bridge between two parts that stays in the zone's hull: length and ends."""
+        here, there = (
+            np.array([(self._x[n], self._y[n]) for n in nodes]) for nodes in (part, other)
+        )
+        gap = here[:, None, :] - there[None, :, :]
+        length = np.hypot(gap[..., 0], gap[..., 1])
+        for at in np.argsort(length, axis=None, kind="stable")[:20]:
+            a, b = np.unravel_index(at, length.shape)
+            line = shapely.LineString([here[a], there[b]])
+            if length[a, b] > BRIDGE_M:
+                return None
+            if hull.covers(line) and not foreign.intersects(line):
+                return float(length[a, b]), part[a], other[b]
+        return None
+
+    def finish(self, plane: Plane, zones: int) -> Streets:
+        """Number what can be reached; lone crossings and crumbs of a zone are left out."""
+        parts = []
+        for n in range(zones):
+            found = self.parts(n)
+            parts.append([part for part in found if len(part) >= max(2, len(found[0]) // 10)])
+        kept = [node for zone in parts for part in zone for node in part]
+        number = {node: n for n, node in enumerate(kept)}
+        ways: list[list[int]] = [[] for _ in kept]
+        for a, b in self._edges:
+            if a in number and b in number:
+                ways[number[a]].append(number[b])
+                ways[number[b]].append(number[a])
+        renumbered = [[[number[n] for n in part] for part in zone] for zone in parts]
+        return Streets(
+            plane=plane,
+            x_m=[self._x[n] for n in kept],
+            y_m=[self._y[n] for n in kept],
+            zone=[self._zone[n] for n in kept],
+            ways=ways,
+            parts=renumbered,
+        )

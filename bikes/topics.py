@@ -1,0 +1,149 @@
+"""The MQTT topics of the contract, and patterns for vendors who have their own.
+
+patrol/v1/{vendor}/{bike}/telemetry | event | status     from vendors
+patrol/v1/{vendor}/{bike}/rejected                       to them
+patrol/v1/coverage/{zone}, patrol/v1/alerts/{zone}/{rule}
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
+
+PREFIX = "patrol/v1"
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What a vendor, bike, zone or rule may be called; use it with ``fullmatch``."""
+
+Kind = Literal["telemetry", "event", "status"]
+"""What a vendor's topic carries."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+INBOUND_FILTERS: tuple[str, ...] = tuple(f"{PREFIX}/+/+/{kind}" for kind in KINDS)
+"""MQTT filters of everything that vendors send by the contract."""
+
+_INBOUND = re.compile(rf"{re.escape(PREFIX)}/({NAME.pattern})/({NAME.pattern})/({'|'.join(KINDS)})")
+_BIKE = "{bike}"
+_MAX_BYTES = 65_535
+
+
+class Topic(NamedTuple):
+    """An inbound topic, taken apart."""
+
+    vendor: str
+    bike_id: str
+    kind: Kind
+
+
+def parse(topic: str) -> Topic | None:
+    """Take an inbound topic of the contract apart; None when it is not one.
+
+    Topics that the system itself publishes, and names with characters or lengths that the
+    contract does not allow, are not inbound topics.
+    """
+    match = _INBOUND.fullmatch(topic)
+    if match is None:
+        return None
+    vendor, bike_id, kind = match.groups()
+    return Topic(vendor, bike_id, kind)  # type: ignore[arg-type]  # the expression lists KINDS
+
+
+def telemetry(vendor: str, bike_id: str) -> str:
+    """Topic of a bike's telemetry. Raises ValueError for a name the contract does not allow."""
+    return f"{PREFIX}/{_name(vendor)}/{_name(bike_id)}/telemetry"
+
+
+def event(vendor: str, bike_id: str) -> str:
+    """Topic of a bike's events; errors of `telemetry`."""
+    return f"{PREFIX}/{_name(vendor)}/{_name(bike_id)}/event"
+
+
+def status(vendor: str, bike_id: str) -> str:
+    """Topic of a bike's connection status; errors of `telemetry`."""
+    return f"{PREFIX}/{_name(vendor)}/{_name(bike_id)}/status"
+
+
+def rejected(vendor: str, bike_id: str) -> str:
+    """Topic on which a vendor learns what was not accepted; errors of `telemetry`."""
+    return f"{PREFIX}/{_name(vendor)}/{_name(bike_id)}/rejected"
+
+
+def coverage(zone_id: str) -> str:
+    """Topic of a zone's coverage; errors of `telemetry`."""
+    return f"{PREFIX}/coverage/{_name(zone_id)}"
+
+
+def alert(zone_id: str, rule: str) -> str:
+    """Topic of the last transition of a zone's alert; errors of `telemetry`."""
+    return f"{PREFIX}/alerts/{_name(zone_id)}/{_name(rule)}"
+
+
+def _name(name: str) -> str:
+    if NAME.fullmatch(name) is None:
+        raise ValueError(f"{name!r} cannot be part of a topic: use 1 to 64 of A-Z a-z 0-9 _ -")
+    return name
+
+
+@dataclass(frozen=True)
+class TopicPattern:
+    """A vendor's own telemetry topic, such as ``owntracks/hello/{bike}``.
+
+    ``{bike}`` stands for the bike's id and is there once; it may be part of a level
+    (``fleet/bike-{bike}/gps``). The rest is literal.
+
+    Parameters
+    ----------
+    pattern : str
+        As it is written in the configuration.
+
+    Raises
+    ------
+    ValueError
+        The pattern is not one, with what to change.
+    """
+
+    pattern: str
+
+    def __post_init__(self) -> None:
+        problem = self._problem()
+        if problem:
+            raise ValueError(f"topic pattern {self.pattern!r}: {problem}")
+        before, after = map(re.escape, self.pattern.split(_BIKE))
+        regex = re.compile(f"{before}({NAME.pattern}){after}")
+        object.__setattr__(self, "_regex", regex)
+
+    @property
+    def filter(self) -> str:
+        """The MQTT filter to subscribe to; it may match more than the pattern does."""
+        return "/".join("+" if _BIKE in level else level for level in self.pattern.split("/"))
+
+    def bike_id(self, topic: str) -> str | None:
+        """The id of the bike that `topic` is of; None when the pattern does not match."""
+        regex: re.Pattern[str] = self._regex  # type: ignore[attr-defined]
+        match = regex.fullmatch(topic)
+        return match.group(1) if match else None
+
+    def covers(self, topic: str) -> bool:
+        """Whether the broker delivers `topic` because of `filter`, bike id valid or not."""
+        levels, wanted = topic.split("/"), self.filter.split("/")
+        return len(levels) == len(wanted) and all(
+            want in ("+", level) for level, want in zip(levels, wanted, strict=True)
+        )
+
+    def _problem(self) -> str | None:
+        rest = self.pattern.replace(_BIKE, "", 1)
+        if _BIKE not in self.pattern:
+            return "{bike} is missing; write it where the bike's id is"
+        if _BIKE in rest:
+            return "{bike} is there more than once"
+        if "{" in rest or "}" in rest:
+            return "{bike} is the only placeholder"
+        if "+" in rest or "#" in rest:
+            return "wildcards are not allowed; only the bike's id may vary"
+        if "\0" in rest or len(self.pattern.encode()) > _MAX_BYTES:
+            return "MQTT does not allow this topic"
+        if self.pattern.startswith(f"{PREFIX}/"):
+            return f"topics under {PREFIX}/ are the contract's and need no pattern"
+        return None

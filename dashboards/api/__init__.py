@@ -1,0 +1,1 @@
+"""The HTTP API: everything people's programs, and the console, may ask."""

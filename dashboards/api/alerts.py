@@ -1,0 +1,181 @@
+"""Routes about alerts: the book, one alert with its record, and the transitions people make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from alerts.alert import Alert
+from alerts.errors import BookUnavailable, TransitionRefused, UnknownAlert
+from alerts.lifecycle import FINAL, STATES
+from dashboards.api import answers, paging
+from dashboards.api.answers import Answer
+from dashboards.api.problems import PROBLEMS, ProblemError, unknown
+from dashboards.api.times import Times
+from dashboards.api.views import Views
+from dashboards.sources import Sources
+
+OPEN = "open"
+"""Asks for alerts in any state that is not the last."""
+
+Text = Annotated[str, Field(max_length=2000)]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Act(BaseModel):
+    """Who does it, and why."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    actor: Name = "console"
+    reason: Text = ""
+
+
+class Assign(Act):
+    """`to` is who goes there."""
+
+    to: Name
+
+
+class Shelve(Act):
+    """`until` is when it comes back; the reason is required."""
+
+    until: Annotated[str, Field(description="RFC 3339, or a time of the district")]
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class Note(Act):
+    """`text` is what is worth knowing."""
+
+    text: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+def router(sources: Sources, times: Times, views: Views) -> APIRouter:
+    """The routes under /alerts."""
+    routes = APIRouter(tags=["alerts"])
+    book = sources.book
+
+    def found(alert_id: str) -> Alert:
+        try:
+            return book.get(alert_id)
+        except UnknownAlert:
+            known = [alert.alert_id for alert in book.current()]
+            raise unknown("alert", alert_id, known) from None
+
+    @routes.get("/alerts", response_class=Answer, response_model=answers.Alerts)
+    async def alerts(
+        state: Annotated[
+            str | None, Query(description="A state of the lifecycle; or open: not over yet")
+        ] = None,
+        zone_id: str | None = None,
+        rule: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=5_000)] = 200,
+        cursor: str | None = None,
+    ) -> Response:
+        """Alerts, the newest first; those dropped before anybody was told only when asked for."""
+        if state is not None and state not in (*STATES[1:], OPEN):
+            raise unknown("state", state, (*STATES[1:], OPEN))
+        if cursor is not None:
+            try:
+                book.get(cursor)
+            except UnknownAlert:
+                raise paging.invalid(cursor) from None
+        # One more than the page holds tells whether there is another page.
+        wanted = [None] if state is None else [s for s in STATES if s == state]
+        if state == OPEN:
+            wanted = [s for s in STATES[1:] if s not in FINAL]
+        found = [
+            alert
+            for each in wanted
+            for alert in book.find(
+                state=each, zone_id=zone_id, rule=rule, before=cursor, limit=limit + 1
+            )
+        ]
+        if len(wanted) > 1:
+            found.sort(key=lambda alert: alert.history[0].seq, reverse=True)
+        answer: dict[str, Any] = {
+            "at": times.write(sources.now_ms()),
+            "alerts": [views.alert(alert) for alert in found[:limit]],
+        }
+        if len(found) > limit:
+            answer["next_cursor"] = found[limit - 1].alert_id
+        return Answer(answer)
+
+    @routes.get("/alerts/{alert_id}", response_class=Answer, response_model=answers.AlertRecord)
+    async def alert(alert_id: str) -> Response:
+        """One alert with its history: who, when, why, and what proves it."""
+        return Answer(views.record(found(alert_id)))
+
+    def act(alert_id: str, transition: Callable[[], object]) -> Response:
+        found(alert_id)
+        try:
+            transition()
+        except TransitionRefused as exc:
+            raise ProblemError(409, exc.reason, exc.detail, alert_id=alert_id) from exc
+        except BookUnavailable as exc:
+            raise ProblemError(503, "book_unavailable", f"{exc}; nothing was recorded") from exc
+        return Answer(views.record(found(alert_id)))
+
+    def post(name: str) -> Callable[[Any], Any]:
+        return routes.post(
+            f"/alerts/{{alert_id}}/{name}",
+            response_class=Answer,
+            response_model=answers.AlertRecord,
+            responses={409: {**PROBLEMS[400], "description": "The lifecycle forbids it"}},
+        )
+
+    @post("acknowledge")
+    async def acknowledge(alert_id: str, body: Act) -> Response:
+        """Say that somebody has seen it."""
+        return act(
+            alert_id,
+            lambda: book.acknowledge(alert_id, body.actor, sources.now_ms(), body.reason),
+        )
+
+    @post("assign")
+    async def assign(alert_id: str, body: Assign) -> Response:
+        """Send somebody."""
+        return act(
+            alert_id,
+            lambda: book.assign(
+                alert_id, body.actor, sources.now_ms(), to=body.to, reason=body.reason
+            ),
+        )
+
+    @post("shelve")
+    async def shelve(alert_id: str, body: Shelve) -> Response:
+        """Not now: it comes back at `until` as what its condition says then."""
+        until_ms = times.read(body.until, name="until")
+        return act(
+            alert_id,
+            lambda: book.shelve(
+                alert_id, body.actor, sources.now_ms(), until_ms=until_ms, reason=body.reason
+            ),
+        )
+
+    @post("unshelve")
+    async def unshelve(alert_id: str, body: Act) -> Response:
+        """Bring it back before its time."""
+        return act(
+            alert_id, lambda: book.unshelve(alert_id, body.actor, sources.now_ms(), body.reason)
+        )
+
+    @post("note")
+    async def note(alert_id: str, body: Note) -> Response:
+        """Add to the record; the state stays."""
+        return act(
+            alert_id, lambda: book.note(alert_id, body.actor, sources.now_ms(), reason=body.text)
+        )
+
+    @post("close")
+    async def close(alert_id: str, body: Act) -> Response:
+        """Verify a returned alert and close it on record (销号)."""
+        return act(
+            alert_id, lambda: book.close(alert_id, body.actor, sources.now_ms(), body.reason)
+        )
+
+    return routes

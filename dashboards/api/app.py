@@ -1,0 +1,72 @@
+"""The application: routes under /api/v1, health at the root too, every error a problem."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from fastapi import FastAPI
+
+from dashboards.api import alerts, fleet, health, problems, rejects, stream, zones
+from dashboards.api.answers import Answer
+from dashboards.api.feed import Feed
+from dashboards.api.loopback import LoopbackOnly
+from dashboards.api.problems import PROBLEMS
+from dashboards.api.times import Times
+from dashboards.api.views import Views
+from dashboards.sources import Sources
+
+DESCRIPTION = """\
+Where the patrol bikes are, which unit cells of which zone they have covered, and what is
+to be done about it.
+
+Times are RFC 3339; they are written with the offset of the district, and one without an
+offset is read as a time of the district. Errors are problem documents (RFC 9457) whose
+`reason` is the word to decide by. A list that has more carries `next_cursor`.
+"""
+
+
+def create_app(sources: Sources) -> FastAPI:
+    """The HTTP API over one set of sources.
+
+    The application listens nowhere yet: serve it on a loopback address only. Before the
+    server is asked to stop, call ``app.state.feed.close()``: it ends the open event streams,
+    which a server otherwise waits for.
+
+    Parameters
+    ----------
+    sources : Sources
+        What the answers are made of; read on the event loop that serves the application.
+    """
+    times = Times(ZoneInfo(sources.timezone))
+    views = Views(sources, times)
+    feed = Feed(stream.Watch(sources, times, views).look)
+
+    # An application of its own, so that a wrong path or method under /api is its problem
+    # whatever else is mounted at the root.
+    api = FastAPI(
+        title="Zhixun",
+        version="1",
+        description=DESCRIPTION,
+        default_response_class=Answer,
+        docs_url=None,  # these pages load scripts from another server
+        redoc_url=None,
+        responses={status: PROBLEMS[status] for status in (400, 404, 422)},
+    )
+    for routes in (
+        zones.router(sources, times, views),
+        fleet.router(sources, times, views),
+        alerts.router(sources, times, views),
+        rejects.router(sources, times),
+        stream.router(feed),
+        health.router(sources, views),
+    ):
+        api.include_router(routes)
+    problems.install(api)
+
+    app = FastAPI(openapi_url=None)
+    app.include_router(health.router(sources, views))
+    app.mount("/api/v1", api)
+    problems.install(app)
+    app.add_middleware(LoopbackOnly)
+    app.state.feed = feed
+    return app

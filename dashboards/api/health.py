@@ -1,0 +1,123 @@
+"""Liveness, readiness and metrics."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import get_args
+
+from fastapi import APIRouter
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+from starlette.responses import Response
+
+from bikes.fleet import Liveness
+from dashboards.api import answers
+from dashboards.api.answers import Answer
+from dashboards.api.views import URGENCY, Views
+from dashboards.sources import Sources
+
+
+def router(sources: Sources, views: Views) -> APIRouter:
+    """The routes /healthz, /readyz and /metrics."""
+    routes = APIRouter(tags=["health"])
+    registry = CollectorRegistry()
+    registry.register(Metrics(sources, views))
+
+    @routes.get("/healthz", response_class=Answer, response_model=dict[str, bool])
+    async def healthz() -> Response:
+        """Whether the process answers at all."""
+        return Answer({"alive": True})
+
+    @routes.get(
+        "/readyz",
+        response_class=Answer,
+        response_model=answers.Readiness,
+        responses={503: {"model": answers.Readiness, "description": "Some part is not ready"}},
+    )
+    async def readyz() -> Response:
+        """Whether every part does its work; 503 while one does not."""
+        health = sources.health()
+        parts = [{"name": p.name, "ok": p.ok, "reason": p.reason} for p in health.parts]
+        return Answer(
+            {"ready": health.ready, "parts": parts}, status_code=200 if health.ready else 503
+        )
+
+    @routes.get("/metrics", response_class=Response)
+    async def metrics() -> Response:
+        """Prometheus, text format."""
+        return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return routes
+
+
+class Metrics(Collector):
+    """Reads the sources each time Prometheus asks; keeps nothing itself."""
+
+    def __init__(self, sources: Sources, views: Views) -> None:
+        self._sources = sources
+        self._views = views
+
+    def describe(self) -> list[Metric]:
+        """Nothing, so that registering does not read the sources."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics as they are now."""
+        health = self._sources.health()
+        for name, value, text in (
+            ("received", health.received, "Items of telemetry that came in"),
+            ("stored", health.stored, "Items that were accepted and kept"),
+            ("duplicates", health.duplicates, "Accepted fixes that were there already"),
+        ):
+            yield CounterMetricFamily(f"zhixun_{name}", text, value=value)
+        rejected = CounterMetricFamily(
+            "zhixun_rejected", "Items that were not accepted", labels=["vendor", "reason"]
+        )
+        for (vendor, reason), count in sorted(self._sources.rejects.counts.items()):
+            rejected.add_metric([vendor, reason], count)
+        yield rejected
+        verdicts = CounterMetricFamily(
+            "zhixun_fixes", "Accepted fixes by quality verdict", labels=["verdict"]
+        )
+        for verdict, count in sorted(health.verdicts.items()):
+            verdicts.add_metric([verdict], count)
+        yield verdicts
+        yield GaugeMetricFamily(
+            "zhixun_lag_seconds", "How far coverage is behind the log", value=health.lag_s
+        )
+        depth = GaugeMetricFamily(
+            "zhixun_log_depth", "Messages a reader has yet to read", labels=["reader"]
+        )
+        for reader, messages in sorted(health.log_depth.items()):
+            depth.add_metric([reader], messages)
+        yield depth
+        ready = GaugeMetricFamily("zhixun_part_ready", "1 when the part works", labels=["part"])
+        for part in health.parts:
+            ready.add_metric([part.name], int(part.ok))
+        yield ready
+        alive = GaugeMetricFamily("zhixun_bikes", "Bikes by liveness", labels=["liveness"])
+        counts = Counter(bike["liveness"] for bike in self._views.bikes())
+        for word in get_args(Liveness):
+            alive.add_metric([word], counts[word])
+        yield alive
+        yield from self._zones()
+
+    def _zones(self) -> Iterator[Metric]:
+        covered = GaugeMetricFamily(
+            "zhixun_zone_covered_ratio", "Of the current window", labels=["zone_id", "policy"]
+        )
+        idle = GaugeMetricFamily(
+            "zhixun_zone_idle_seconds", "Duty time since the last patrol", labels=["zone_id"]
+        )
+        state = GaugeMetricFamily(
+            "zhixun_zone_state", "1 for the state the zone is in", labels=["zone_id", "state"]
+        )
+        for zone_id, status in sorted(self._sources.statuses().items()):
+            covered.add_metric([zone_id, status.policy], status.covered_ratio)
+            idle.add_metric([zone_id], status.idle_s)
+            for name in URGENCY:
+                state.add_metric([zone_id, name], int(status.state == name))
+        yield from (covered, idle, state)

@@ -1,0 +1,78 @@
+"""Instants at the edge: RFC 3339 with the district's offset outside, milliseconds inside."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from dashboards.api.problems import ProblemError
+
+# "+" in a query string means a space, so "…T08:00:00+08:00" arrives with one.
+_PLUS_LOST = re.compile(r"^(.*[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?) (\d{2}:?\d{2})$")
+_EARLIEST_MS = 0
+_LATEST_MS = 253_402_300_799_000  # the end of the year 9999
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Writes and reads instants in one time zone.
+
+    Attributes
+    ----------
+    zone : ZoneInfo
+        The district's time zone: that of every time written, and of a time read that has
+        no offset.
+    """
+
+    zone: ZoneInfo
+
+    def write(self, at_ms: int) -> str:
+        """RFC 3339 with offset; milliseconds are written only when there are any."""
+        moment = datetime.fromtimestamp(at_ms / 1000, self.zone)
+        return moment.isoformat(timespec="milliseconds" if at_ms % 1000 else "seconds")
+
+    def write_or_none(self, at_ms: int | None) -> str | None:
+        """As :meth:`write`; None, and 0 which means never, stay None."""
+        return self.write(at_ms) if at_ms else None
+
+    def read(self, text: str, *, name: str) -> int:
+        """Milliseconds since the epoch of a time in RFC 3339, a local time or a local date.
+
+        Parameters
+        ----------
+        text : str
+            ``2026-05-01T08:00:00+08:00``; without an offset it is a time of the district; a
+            date alone is its first instant there; digits alone are milliseconds already.
+        name : str
+            The parameter it came in, for the error.
+
+        Raises
+        ------
+        ProblemError
+            400 `invalid_time`: it is none of these, or not between 1970 and 9999.
+        """
+        text = text.strip()
+        if re.fullmatch(r"\d{1,15}", text) and len(text) != len("20260501"):
+            at_ms = int(text)
+        else:
+            try:
+                moment = datetime.fromisoformat(_PLUS_LOST.sub(r"\1+\2", text))
+                if moment.tzinfo is None:
+                    moment = moment.replace(tzinfo=self.zone)
+                at_ms = round(moment.timestamp() * 1000)
+            except (ValueError, OverflowError):
+                at_ms = -1
+        if not _EARLIEST_MS <= at_ms <= _LATEST_MS:
+            raise ProblemError(
+                400,
+                "invalid_time",
+                f"{name}: {text!r} is not a time; write it like 2026-05-01T08:00:00+08:00",
+                where=name,
+            )
+        return at_ms
+
+    def read_or_none(self, text: str | None, *, name: str) -> int | None:
+        """As :meth:`read`; None stays None."""
+        return None if text is None else self.read(text, name=name)

@@ -1,0 +1,153 @@
+"""From what the system holds to what it answers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from alerts.alert import Alert, Transition
+from alerts.rules import ZoneStatus
+from bikes.fleet import liveness
+from dashboards.api import answers
+from dashboards.api.times import Times
+from dashboards.sources import Sources
+
+URGENCY = ("overdue", "due", "unmeasurable", "compliant", "paused", "off_duty")
+"""Zone states, the most urgent first."""
+
+
+def by_urgency(status: ZoneStatus) -> tuple[int, float, str]:
+    """Sort key: the state, then the time that is left, then the id."""
+    left_s = math.inf if status.due_in_s is None else status.due_in_s
+    return URGENCY.index(status.state), left_s, status.zone_id
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def bike_key(bike: answers.Bike) -> tuple[str, str]:
+    """What bikes are sorted and paged by."""
+    return bike["vendor"], bike["bike_id"]
+
+
+class Views:
+    """Writes answers with the names, times and zones of one set of sources."""
+
+    def __init__(self, sources: Sources, times: Times) -> None:
+        self._sources = sources
+        self._times = times
+
+    def coverage(self, status: ZoneStatus) -> answers.ZoneCoverage:
+        """How a zone stands."""
+        zones = self._sources.zones
+        zone = zones.zones[zones.index(status.zone_id)]
+        write = self._times.write_or_none
+        return {
+            "zone_id": zone.zone_id,
+            "name": zone.name,
+            "name_zh": zone.name_zh,
+            "policy": status.policy,
+            "state": status.state,
+            "reason": status.reason,
+            "detail": status.detail,
+            "covered_ratio": status.covered_ratio,
+            "cells_covered": status.cells_covered,
+            "cells_total": status.cells_total,
+            "target": status.target,
+            "window_from": write(status.window_from_ms),
+            "window_to": write(status.window_to_ms),
+            "idle_s": round(status.idle_s, 3),
+            "frequency_s": status.frequency_s,
+            "due_in_s": _seconds(status.due_in_s),
+            "oldest_cell_age_s": _seconds(status.oldest_cell_age_s),
+            "mean_cell_age_s": _seconds(status.mean_cell_age_s),
+            "last_patrolled": write(status.last_patrolled_ms),
+        }
+
+    def bikes(self) -> list[answers.Bike]:
+        """All bikes of the roster, sorted by vendor and id."""
+        keys = self._sources.roster.keys
+        states = self._sources.fleet.states()
+        now_ms, stale_after_s = self._sources.now_ms(), self._sources.stale_after_s
+        nan = math.nan
+        lat = np.array([nan if s.lat_deg is None else s.lat_deg for s in states], np.float64)
+        lng = np.array([nan if s.lng_deg is None else s.lng_deg for s in states], np.float64)
+        zones = self._sources.zones.zones
+        inside = self._sources.zones.zone_of(lat, lng).tolist()
+        bikes: list[answers.Bike] = [
+            {
+                "vendor": key.vendor,
+                "bike_id": key.bike_id,
+                "liveness": liveness(state, now_ms, stale_after_s=stale_after_s),
+                "online": state.online,
+                "vehicle_state": state.vehicle_state,
+                "at": self._times.write_or_none(state.last_ms),
+                "lat": state.lat_deg,
+                "lng": state.lng_deg,
+                "heading_deg": state.heading_deg,
+                "speed_mps": state.speed_mps,
+                "accuracy_m": state.accuracy_m,
+                "battery_percent": state.battery_percent,
+                "zone_id": zones[zone].zone_id if zone >= 0 else None,
+            }
+            for key, state, zone in zip(keys, states, inside, strict=True)
+        ]
+        bikes.sort(key=bike_key)
+        return bikes
+
+    def grid(self) -> answers.GridBox:
+        """The box of the grid."""
+        grid = self._sources.zones.grid
+        return {
+            "south": grid.south_deg,
+            "west": grid.west_deg,
+            "north": grid.north_deg,
+            "east": grid.east_deg,
+            "rows": grid.rows,
+            "cols": grid.cols,
+            "cell_m": grid.cell_m,
+        }
+
+    def alert(self, alert: Alert) -> answers.Alert:
+        """An alert without its history."""
+        write = self._times.write_or_none
+        return {
+            "alert_id": alert.alert_id,
+            "rule": alert.rule,
+            "severity": alert.severity,
+            "subject": alert.subject,
+            "zone_id": alert.zone_id,
+            "bike": alert.bike,
+            "window_from": write(alert.window_from_ms),
+            "window_to": write(alert.window_to_ms),
+            "state": alert.state,
+            "opened": self._times.write(alert.opened_at_ms),
+            "updated": self._times.write(alert.updated_at_ms),
+            "acknowledged_by": alert.acknowledged_by,
+            "assigned_to": alert.assigned_to,
+            "shelved_until": write(alert.shelved_until_ms),
+            "closed": write(alert.closed_at_ms),
+            "reopened": alert.reopened,
+            "reason": alert.reason,
+            "evidence": alert.evidence,
+        }
+
+    def record(self, alert: Alert) -> answers.AlertRecord:
+        """An alert with its history."""
+        return {**self.alert(alert), "history": [self.transition(row) for row in alert.history]}
+
+    def transition(self, row: Transition) -> answers.AlertTransition:
+        """One row of an alert's record."""
+        return {
+            "at": self._times.write(row.at_ms),
+            "event": row.event,
+            "from_state": row.from_state,
+            "to_state": row.to_state,
+            "actor": row.actor,
+            "reason": row.reason,
+            "evidence": row.evidence,
+            "until": self._times.write_or_none(row.until_ms),
+            "assigned_to": row.assigned_to,
+        }

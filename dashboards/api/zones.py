@@ -1,0 +1,236 @@
+"""Routes about zones: their coverage, now, then and in a window, and their cells."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import numpy as np
+import shapely
+from fastapi import APIRouter, Header, Query
+from numpy.typing import NDArray
+from starlette.responses import Response
+
+from dashboards.api import answers, overlay, paging
+from dashboards.api.answers import Answer, GeoAnswer
+from dashboards.api.problems import ProblemError, unknown
+from dashboards.api.times import Times
+from dashboards.api.views import Views, by_urgency
+from dashboards.sources import Sources
+from geofence.coverage import SLOT_MS, Rows
+from geofence.outlines import Outline
+
+PICTURE_S = 1.0
+"""How long a picture of the cells is shared between those who ask for the present [s]."""
+
+At = Annotated[str | None, Query(description="An instant; without it, now.")]
+
+
+def router(sources: Sources, times: Times, views: Views) -> APIRouter:
+    """The routes /zones, /coverage, /cells and /cells.png."""
+    routes = APIRouter(tags=["coverage"])
+    zones = sources.zones
+    shapes = [_shape(zone.geometry) for zone in zones.zones]
+    picture: tuple[float, overlay.Picture] | None = None
+
+    def index(zone_id: str) -> int:
+        try:
+            return zones.index(zone_id)
+        except KeyError:
+            raise unknown("zone", zone_id, [zone.zone_id for zone in zones.zones]) from None
+
+    @routes.get("/zones", response_class=GeoAnswer, response_model=dict[str, Any])
+    async def geojson() -> Response:
+        """The zones as a FeatureCollection, with live coverage as properties.
+
+        `label` is where a name can stand, [lng, lat]; `grid` the box of /cells.png.
+        """
+        statuses = sources.statuses()
+        features = []
+        for zone, (geometry, label) in zip(zones.zones, shapes, strict=True):
+            status = statuses.get(zone.zone_id)
+            properties: dict[str, Any] = {
+                "zone_id": zone.zone_id,
+                "name": zone.name,
+                "name_zh": zone.name_zh,
+                "policy": zone.policy,
+            }
+            if status is not None:
+                properties.update(views.coverage(status))
+            properties |= {"code": zone.code, "label": label}
+            features.append(
+                {
+                    "type": "Feature",
+                    "id": zone.zone_id,
+                    "geometry": geometry,
+                    "properties": properties,
+                }
+            )
+        return GeoAnswer(
+            {
+                "type": "FeatureCollection",
+                "at": times.write(sources.now_ms()),
+                "grid": views.grid(),
+                "features": features,
+            }
+        )
+
+    @routes.get("/coverage", response_class=Answer, response_model=answers.Coverage)
+    async def table() -> Response:
+        """All zones, the most urgent first."""
+        statuses = sorted(sources.statuses().values(), key=by_urgency)
+        return Answer(
+            {
+                "at": times.write(sources.now_ms()),
+                "zones": [views.coverage(status) for status in statuses],
+            }
+        )
+
+    @routes.get(
+        "/coverage/{zone_id}",
+        response_class=Answer,
+        response_model=answers.ZoneAt | answers.WindowCoverage,
+    )
+    async def one(
+        zone_id: str,
+        at: At = None,
+        from_: Annotated[str | None, Query(alias="from")] = None,
+        to: Annotated[str | None, Query(description="Without it, now.")] = None,
+    ) -> Response:
+        """One zone: how it stands now or `at` an instant, or what was covered in a window.
+
+        A window is rounded outwards to whole quarters of an hour; the answer says to which.
+        """
+        zone = index(zone_id)
+        now_ms = sources.now_ms()
+        if from_ is None and to is not None:
+            raise ProblemError(400, "missing_from", "to= needs from=", where="from")
+        if from_ is None:
+            at_ms = times.read_or_none(at, name="at")
+            status = (
+                sources.statuses().get(zone_id)
+                if at_ms is None
+                else sources.coverage_at(zone_id, at_ms)
+            )
+            if status is None:
+                status = sources.coverage_at(zone_id, now_ms)
+            stated = times.write(now_ms if at_ms is None else at_ms)
+            return Answer({"at": stated, **views.coverage(status)})
+        if at is not None:
+            raise ProblemError(
+                400, "at_with_window", "give at=, or from= and to=, not both", where="at"
+            )
+        from_ms = times.read(from_, name="from")
+        to_ms = now_ms if to is None else times.read(to, name="to")
+        if not from_ms < to_ms:
+            raise ProblemError(400, "empty_window", "from= must be before to=", where="from")
+        from_ms, to_ms = from_ms // SLOT_MS * SLOT_MS, -(-to_ms // SLOT_MS) * SLOT_MS
+        covered = sources.ledger.covered(from_ms, to_ms) & (zones.cell_zone == zone)
+        count, total = int(np.count_nonzero(covered)), int(zones.cells_total[zone])
+        return Answer(
+            {
+                "zone_id": zone_id,
+                "name": zones.zones[zone].name,
+                "name_zh": zones.zones[zone].name_zh,
+                "from": times.write(from_ms),
+                "to": times.write(to_ms),
+                "covered_ratio": count / total if total else 1.0,
+                "cells_covered": count,
+                "cells_total": total,
+            }
+        )
+
+    @routes.get("/cells", response_class=Answer, response_model=answers.Cells)
+    async def cells(
+        zone_id: str | None = None,
+        at: At = None,
+        limit: Annotated[int, Query(ge=1, le=50_000)] = 10_000,
+        cursor: str | None = None,
+    ) -> Response:
+        """Patrollable cells: last visit, whether a fix lay in the cell then, and the age."""
+        wanted = zones.cell_zone >= 0 if zone_id is None else zones.cell_zone == index(zone_id)
+        after = paging.number(cursor)
+        at_ms = times.read_or_none(at, name="at")
+        known_ms = sources.now_ms() if at_ms is None else at_ms
+        found = np.flatnonzero(wanted).tolist()
+        page, going_on = paging.page(found, int, limit=limit, after=after)
+        answer: dict[str, Any] = {
+            "at": times.write(known_ms),
+            "grid": views.grid(),
+            "cells": _cells(np.array(page, np.intp), known_ms),
+        }
+        if going_on is not None:
+            answer["next_cursor"] = str(going_on)
+        return Answer(answer)
+
+    def _cells(page: NDArray[np.intp], at_ms: int) -> list[answers.Cell]:
+        last_ms, observed = _last_visits(sources.ledger.rows(), zones.grid.size, at_ms)
+        lat, lng = zones.grid.centre(page)
+        columns = (page, zones.cell_zone[page], lat, lng, last_ms[page], observed[page])
+        return [
+            {
+                "cell": cell,
+                "zone_id": zones.zones[zone].zone_id,
+                "lat": round(cell_lat, 7),
+                "lng": round(cell_lng, 7),
+                "last_visit": times.write_or_none(visit_ms),
+                "seen": None if not visit_ms else "observed" if seen else "inferred",
+                "age_s": max(at_ms - visit_ms, 0) / 1000 if visit_ms else None,
+            }
+            for cell, zone, cell_lat, cell_lng, visit_ms, seen in zip(
+                *(column.tolist() for column in columns), strict=True
+            )
+        ]
+
+    @routes.get(
+        "/cells.png", response_class=Response, responses={200: {"content": {"image/png": {}}}}
+    )
+    async def cells_png(
+        at: At = None, if_none_match: Annotated[str | None, Header()] = None
+    ) -> Response:
+        """The whole grid as an image, a pixel a cell, coloured by age.
+
+        The box it covers is in the header `Grid-Box` (south, west, north, east in degrees) and
+        in `grid` of /zones. Cells that were never visited, or are of no zone, are transparent.
+        """
+        nonlocal picture
+        at_ms = times.read_or_none(at, name="at")
+        if at_ms is not None:
+            drawn = overlay.draw(zones, sources.ledger.last_visit_ms(at_ms), at_ms)
+        else:
+            elapsed_s = time.monotonic()
+            if picture is None or elapsed_s - picture[0] > PICTURE_S:
+                last_ms = sources.ledger.last_visit_ms()
+                picture = elapsed_s, overlay.draw(zones, last_ms, sources.now_ms())
+            drawn = picture[1]
+        box = zones.grid
+        headers = {
+            "ETag": drawn.etag,
+            "Cache-Control": "no-cache",
+            "Grid-Box": ",".join(
+                f"{edge:.7f}" for edge in (box.south_deg, box.west_deg, box.north_deg, box.east_deg)
+            ),
+        }
+        asked = {tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")}
+        if drawn.etag in asked or "*" in asked:
+            return Response(status_code=304, headers=headers)
+        return Response(drawn.png, media_type="image/png", headers=headers)
+
+    return routes
+
+
+def _shape(geometry: Outline) -> tuple[dict[str, Any], list[float]]:
+    """A zone's outline as GeoJSON, and a point inside it for its name, [lng, lat]."""
+    label = shapely.maximum_inscribed_circle(geometry).coords[0]
+    outline: dict[str, Any] = shapely.geometry.mapping(geometry)
+    return outline, [round(label[0], 6), round(label[1], 6)]
+
+
+def _last_visits(rows: Rows, cells: int, at_ms: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Last visit of each cell up to an instant [ms], and whether that was observed."""
+    rows = rows.where(rows.last_ms <= at_ms)
+    last_ms = np.zeros(cells, np.int64)
+    np.maximum.at(last_ms, rows.cell, rows.last_ms)
+    observed = np.zeros(cells, np.bool_)
+    observed[rows.cell[rows.observed & (rows.last_ms == last_ms[rows.cell])]] = True
+    return last_ms, observed

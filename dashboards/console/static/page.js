@@ -1,0 +1,73 @@
+// Small pieces of the page. Every text becomes a text node: nothing from outside is ever HTML.
+
+export function el(tag, className = "", ...children) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  node.append(...children);
+  return node;
+}
+
+export function svg(viewBox, d, className) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  node.setAttribute("viewBox", viewBox);
+  node.setAttribute("class", className);
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", d);
+  node.append(path);
+  return node;
+}
+
+// A state's mark: its colour and, for eyes that cannot tell colours, a shape and a sign.
+const SIGNS = { overdue: "!", due: "◔", unmeasurable: "?", compliant: "✓", off_duty: "–", paused: "Ⅱ" };
+
+export function badge(state) {
+  return el("span", `badge badge-${state in SIGNS ? state : "off_duty"}`, SIGNS[state] ?? "·");
+}
+
+export class Words {
+  constructor(config) {
+    this.config = config;
+    this.clock = new Intl.DateTimeFormat(config.lang === "zh" ? "zh-CN" : "en-GB", {
+      timeZone: config.timezone, weekday: "short", month: "short", day: "numeric",
+      hour: "2-digit", minute: "2-digit", second: config.demo_speed ? undefined : "2-digit", hourCycle: "h23",
+    });
+  }
+
+  time(text) {
+    return this.clock.format(new Date(text));
+  }
+
+  say(key, values = {}) {
+    const text = this.config.texts[key] ?? key.slice(key.indexOf(".") + 1);
+    return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  }
+
+  zoneName(zone) {
+    return (this.config.lang === "zh" && zone.name_zh) || zone.name;
+  }
+
+  percent(ratio) {
+    // Rounded down: 80 % is only shown once it is reached.
+    return `${Math.floor(ratio * 100 + 1e-9)}%`;
+  }
+
+  duration(seconds) {
+    const s = Math.max(0, Math.round(seconds));
+    if (s < 60) return this.say("unit.s", { n: s });
+    const minutes = Math.floor(s / 60), hours = Math.floor(minutes / 60), days = Math.floor(hours / 24);
+    if (hours < 1) return this.say("unit.min", { n: minutes });
+    if (days < 1) {
+      const m = minutes % 60;
+      return m ? this.say("unit.h_min", { n: hours, m: String(m).padStart(2, "0") }) : this.say("unit.h", { n: hours });
+    }
+    return hours % 24 ? this.say("unit.d_h", { n: days, m: hours % 24 }) : this.say("unit.d", { n: days });
+  }
+
+  fillBikeTip(node, bike) {
+    const facts = [];
+    if (bike.liveness !== "live") facts.push(this.say("bike.silent", { age: this.duration((this.now() - Date.parse(bike.at)) / 1000) }));
+    else if (bike.speed_mps != null) facts.push(this.say("bike.speed", { speed: (bike.speed_mps * 3.6).toFixed(0) }));
+    if (bike.battery_percent != null) facts.push(this.say("bike.battery", { percent: Math.round(bike.battery_percent) }));
+    node.replaceChildren(el("b", "", bike.bike_id), el("div", "", facts.join(" · ")), el("div", "dim", bike.vendor));
+  }
+}

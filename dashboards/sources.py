@@ -1,0 +1,162 @@
+"""What the HTTP API and the console read: one value, filled by the composition root.
+
+Nothing in `dashboards` reaches further than this. Everything here is read on the event loop
+that also changes it, so a read is never torn; only `tracks` is called in a worker thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerts.book import AlertBook
+from alerts.rules import ZoneStatus
+from bikes.fleet import FleetState
+from bikes.roster import BikeKey, Roster
+from geofence.coverage import Ledger
+from geofence.zonemap import ZoneMap
+from ingest.rejects import RejectBook
+
+
+class Track(Protocol):
+    """A bike's fixes as columns, one row a timestamp, sorted by time."""
+
+    @property
+    def timestamp_ms(self) -> NDArray[np.int64]:
+        """Device time [ms]."""
+        ...
+
+    @property
+    def lat_deg(self) -> NDArray[np.float64]:
+        """Latitude, WGS-84 [degrees]."""
+        ...
+
+    @property
+    def lng_deg(self) -> NDArray[np.float64]:
+        """Longitude, WGS-84 [degrees]."""
+        ...
+
+    @property
+    def verdicts(self) -> Sequence[str]:
+        """Name of each fix's quality verdict."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the system as /readyz shows it.
+
+    Attributes
+    ----------
+    name : str
+        Such as ``inlet``, ``log``, ``alert book``.
+    ok : bool
+        Whether it does its work.
+    reason : str
+        Why not, or what it is doing.
+    """
+
+    name: str
+    ok: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The state of the parts, and counters since the start.
+
+    Attributes
+    ----------
+    parts : sequence of Part
+        All that must be ready.
+    received : int
+        Items of telemetry that came in.
+    stored : int
+        Of these, the accepted ones: in the log, and in the archive sooner or later.
+    rejected : int
+        Of these, the rejected ones.
+    duplicates : int
+        Of the stored, fixes that were there already.
+    published : int, optional
+        Items that the simulator of the demo sent.
+    verdicts : mapping
+        Stored fixes by quality verdict.
+    lag_s : float
+        Age of the oldest message that is in the log but not yet in the coverage [s].
+    log_depth : mapping
+        Messages each reader of the log has yet to read.
+    """
+
+    parts: Sequence[Part]
+    received: int = 0
+    stored: int = 0
+    rejected: int = 0
+    duplicates: int = 0
+    published: int | None = None
+    verdicts: Mapping[str, int] = field(default_factory=dict)
+    lag_s: float = 0.0
+    log_depth: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def ready(self) -> bool:
+        """Whether every part is."""
+        return all(part.ok for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where the API and the console get what they show.
+
+    Attributes
+    ----------
+    district : str
+        Its name.
+    timezone : str
+        IANA name of the district's time zone; times are written in it.
+    zones : ZoneMap
+        Grid and zones.
+    roster : Roster
+        All bikes.
+    fleet : FleetState
+        The newest of each bike.
+    ledger : Ledger
+        Visited cells.
+    book : AlertBook
+        Alerts and their transitions.
+    rejects : RejectBook
+        Messages that were not accepted.
+    statuses : callable
+        The last assessment of every zone, by zone id.
+    coverage_at : callable
+        The assessment of a zone (id) at an instant [ms], from what is known now.
+    tracks : callable
+        The fixes of a bike in [from_ms, to_ms). May read files: called in a worker thread.
+    health : callable
+        State of the parts and counters.
+    now_ms : callable
+        The one clock [ms]: the wall's, or in demo and replay the telemetry's.
+    demo_speed : float, optional
+        How many times faster than the wall that clock runs; None when it is the wall's.
+    stale_after_s : float
+        A bike whose newest fix is older is not live [s].
+    """
+
+    district: str
+    timezone: str
+    zones: ZoneMap
+    roster: Roster
+    fleet: FleetState
+    ledger: Ledger
+    book: AlertBook
+    rejects: RejectBook
+    statuses: Callable[[], Mapping[str, ZoneStatus]]
+    coverage_at: Callable[[str, int], ZoneStatus]
+    tracks: Callable[[BikeKey, int, int], Track]
+    health: Callable[[], Health]
+    now_ms: Callable[[], int]
+    demo_speed: float | None = None
+    stale_after_s: float = 300.0

@@ -1,0 +1,42 @@
+"""What can be wrong with the description of a district."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class GeofenceError(Exception):
+    """Root of the errors of this package."""
+
+
+class Problem(NamedTuple):
+    """One mistake, and where it is.
+
+    Attributes
+    ----------
+    where : str
+        File and feature, such as ``zones.geojson: feature 3 (zone_id "cy-04")``.
+    message : str
+        What is wrong and what to do about it.
+    """
+
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}"
+
+
+class ZonesError(GeofenceError):
+    """Zones that cannot be used. It holds every problem that was found.
+
+    Parameters
+    ----------
+    problems : iterable of Problem
+        At least one.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(map(str, self.problems)))

@@ -1,0 +1,205 @@
+"""The outline of a zone: a GeoJSON geometry made a polygon, or all that is wrong with it.
+
+Checks go from the outside in (object, type, nesting, positions, rings, topology, size) and
+stop at the first level that fails, because what follows would only repeat it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry import MultiPolygon, Polygon
+
+from geofence.datum import CHINA
+from geofence.grid import METRES_PER_DEGREE
+
+Outline = Polygon | MultiPolygon
+
+MIN_AREA_M2 = 5_000.0
+"""Half of a nominal unit cell: an outline smaller than this can never hold a cell."""
+
+MAX_EXTENT_M = 200_000.0
+"""Larger than any district: a vertex that far from another was mistyped."""
+
+Report = Callable[[str], None]
+"""Takes what is wrong and what to do about it."""
+
+_PLACE = re.compile(r"^(?P<what>[^\[]*)\[(?P<lng>\S+) (?P<lat>\S+)\]$")
+
+
+def read_outline(geometry: Any, report: Report) -> Outline | None:
+    """Make a polygon of a GeoJSON geometry.
+
+    Parameters
+    ----------
+    geometry : object
+        The decoded ``geometry`` member of a feature, positions in lng, lat [degrees].
+    report : callable
+        Called with each problem.
+
+    Returns
+    -------
+    Polygon or MultiPolygon or None
+        Two-dimensional and valid; None when a problem was reported.
+    """
+    if not isinstance(geometry, dict):
+        report("has no geometry; draw a Polygon or MultiPolygon")
+        return None
+    kind = geometry.get("type")
+    if kind not in ("Polygon", "MultiPolygon"):
+        report(f"geometry is {_shown(kind)}, not a Polygon or MultiPolygon")
+        return None
+    coordinates = geometry.get("coordinates")
+    if not isinstance(coordinates, list):
+        report("geometry has no list of coordinates")
+        return None
+    parts = coordinates if kind == "MultiPolygon" else [coordinates]
+    if not parts or any(part == [] for part in parts):
+        report("geometry is empty; draw its outline or remove the feature")
+        return None
+    rings = _rings(parts, report)
+    if rings is None or not _plausible(np.concatenate([r for p in rings for r in p]), report):
+        return None
+    if not _closed(rings, report):
+        return None
+    polygons = [Polygon(shell, holes) for shell, *holes in rings]
+    outline: Outline = polygons[0] if kind == "Polygon" else MultiPolygon(polygons)
+    return outline if _sound(outline, report) else None
+
+
+def area_m2(geometry: Any) -> NDArray[np.float64]:
+    """Area of geometries in degrees, scalar or array, each on the plane of its latitude [m²]."""
+    bounds = shapely.bounds(geometry)
+    middle = np.radians((bounds[..., 1] + bounds[..., 3]) / 2)
+    area: NDArray[np.float64] = shapely.area(geometry) * METRES_PER_DEGREE**2 * np.cos(middle)
+    return area
+
+
+def _rings(parts: list[Any], report: Report) -> list[list[NDArray[np.float64]]] | None:
+    """The rings of each part as arrays (n, 2) of lng, lat."""
+    made: list[list[NDArray[np.float64]]] = []
+    for part in parts:
+        if not isinstance(part, list) or not all(isinstance(ring, list) for ring in part):
+            report("coordinates are not nested as the geometry type needs: rings of positions")
+            return None
+        made.append([])
+        for ring in part:
+            for number, position in enumerate(ring, 1):
+                if not _is_position(position):
+                    report(
+                        f"position {number} of {_ring_name(made)} is {_shown(position)}, "
+                        "not [lng, lat] in degrees"
+                    )
+                    return None
+            # A third number is an altitude (RFC 7946, 3.1.1); an outline has none.
+            made[-1].append(np.array([p[:2] for p in ring], dtype=np.float64).reshape(-1, 2))
+    return made
+
+
+def _ring_name(made: list[list[NDArray[np.float64]]]) -> str:
+    ring = "the outer ring" if not made[-1] else f"hole {len(made[-1])}"
+    return ring if len(made) == 1 else f"{ring} of part {len(made)}"
+
+
+def _is_position(position: Any) -> bool:
+    return (
+        isinstance(position, list)
+        and len(position) >= 2
+        and all(
+            isinstance(v, int | float) and not isinstance(v, bool) and abs(v) < 1e12
+            for v in position[:2]
+        )
+    )
+
+
+def _plausible(positions: NDArray[np.float64], report: Report) -> bool:
+    if not len(positions):
+        report("geometry is empty; draw its outline or remove the feature")
+        return False
+    lng, lat = positions[:, 0], positions[:, 1]
+    out = (np.abs(lng) > 180) | (np.abs(lat) > 90)
+    # Written as lat, lng, a place in China is out of range (eastern) or in the Arctic (western).
+    if _all_in_china(lat=lng, lng=lat) and not _all_in_china(lat=lat, lng=lng):
+        report(
+            f"coordinates are swapped: [{lng[0]:g}, {lat[0]:g}] is lat, lng; "
+            "GeoJSON positions are [lng, lat]"
+        )
+    elif out.any():
+        first = int(np.argmax(out))
+        hint = ""
+        if abs(lng[first]) > 1000:
+            hint = "; these look like projected metres, export as WGS-84 degrees"
+        elif abs(lng[first]) <= 90 and abs(lat[first]) <= 180:
+            hint = "; lat and lng look swapped, GeoJSON positions are [lng, lat]"
+        report(
+            f"{int(out.sum())} of {len(out)} positions are out of range, "
+            f"the first is [{lng[first]:g}, {lat[first]:g}]{hint}"
+        )
+    else:
+        height_m = float(np.ptp(lat)) * METRES_PER_DEGREE
+        width_m = float(np.ptp(lng)) * METRES_PER_DEGREE * math.cos(math.radians(lat.mean()))
+        if max(height_m, width_m) <= MAX_EXTENT_M:
+            return True
+        report(
+            f"extends over {max(height_m, width_m) / 1000:,.0f} km, too far for a zone; "
+            f"look at lng {lng.min():g} to {lng.max():g}, lat {lat.min():g} to {lat.max():g}"
+        )
+    return False
+
+
+def _all_in_china(*, lat: NDArray[np.float64], lng: NDArray[np.float64]) -> bool:
+    return bool(
+        (lat >= CHINA.south_deg).all()
+        and (lat <= CHINA.north_deg).all()
+        and (lng >= CHINA.west_deg).all()
+        and (lng <= CHINA.east_deg).all()
+    )
+
+
+def _closed(rings: list[list[NDArray[np.float64]]], report: Report) -> bool:
+    sound = True
+    for name, ring in _named(rings):
+        if not len(ring) or (ring[0] != ring[-1]).any():
+            ends = " and ".join(f"[{p[0]:g}, {p[1]:g}]" for p in (ring[0], ring[-1])[: len(ring)])
+            report(f"{name} is open: its ends are {ends or 'missing'}; repeat the first at the end")
+            sound = False
+        elif len(ring) < 4:
+            report(f"{name} has {len(ring)} positions; a closed ring needs at least 4")
+            sound = False
+    return sound
+
+
+def _named(rings: list[list[NDArray[np.float64]]]) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    made: list[list[NDArray[np.float64]]] = []
+    for part in rings:
+        made.append([])
+        for ring in part:
+            yield _ring_name(made), ring
+            made[-1].append(ring)
+
+
+def _sound(outline: Outline, report: Report) -> bool:
+    if not shapely.is_valid(outline):
+        reason = shapely.is_valid_reason(outline)
+        place = _PLACE.match(reason)
+        if place:
+            what, lng, lat = place["what"].strip(), float(place["lng"]), float(place["lat"])
+            reason = f"{what} at lng {lng:.6f}, lat {lat:.6f}"
+        report(f"outline is not valid: {reason[:1].lower()}{reason[1:]}")
+        return False
+    area = float(area_m2(outline))
+    if area < MIN_AREA_M2:
+        report(f"covers {area:,.0f} m², less than half a unit cell ({MIN_AREA_M2:,.0f} m²)")
+        return False
+    return True
+
+
+def _shown(value: Any) -> str:
+    text = "missing" if value is None else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

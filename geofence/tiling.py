@@ -1,0 +1,133 @@
+"""How much of each cell of the grid is patrollable, and to which zone the cell belongs.
+
+A *patrollable* cell counts in the denominator of its zone: at least half of it lies inside
+zones and outside exclusions. It belongs to the zone that holds the largest part of that;
+of equal parts, to the zone that comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from geofence.grid import Grid
+from geofence.outlines import Outline
+
+OUTSIDE = -1
+"""Index of no zone."""
+
+Outlines = NDArray[Any]
+"""Array of shapely polygons, WGS-84 [degrees]."""
+
+_PATROLLABLE_SHARE = 0.5
+
+_SHARE_DECIMALS = 9
+"""Shares are rounded to these, so that equal halves are equal whatever GEOS made of them."""
+
+_CELL_MARGIN_DEG = 1e-9
+"""0.1 mm around a cell: a position that floor division puts into the cell next door, because
+it lies within rounding of the edge, still finds the outline that runs along that edge."""
+
+
+class Meetings(NamedTuple):
+    """Pairs of a zone and a cell it meets, by cell and then zone."""
+
+    cell: NDArray[np.int32]
+    zone: NDArray[np.int16]
+    whole: NDArray[np.bool_]
+    """The cell and its margin lie inside the outline and do not touch it."""
+
+
+def _boxes(grid: Grid, cell: NDArray[np.int32], margin_deg: float = 0.0) -> Outlines:
+    """The squares of cells, in degrees, because shares do not depend on the scale."""
+    row, col = np.divmod(cell, grid.cols)
+    high, wide = grid.cell_m / grid.metres_per_lat, grid.cell_m / grid.metres_per_lng
+    west, south = grid.west_deg + col * wide, grid.south_deg + row * high
+    east, north = grid.west_deg + (col + 1) * wide, grid.south_deg + (row + 1) * high
+    boxes: Outlines = shapely.box(
+        west - margin_deg, south - margin_deg, east + margin_deg, north + margin_deg
+    )
+    return boxes
+
+
+def meetings_of(grid: Grid, outlines: Outlines) -> Meetings:
+    """The cells that outlines meet, with their edges and 0.1 mm around them.
+
+    Parameters
+    ----------
+    grid : Grid
+        Covers all of them.
+    outlines : ndarray of Polygon or MultiPolygon
+        Prepared (`shapely.prepare`), else it is slow.
+    """
+    cells, zones, wholes = [], [], []
+    bounds = shapely.bounds(outlines)
+    first_row, first_col = np.divmod(grid.cell_of(bounds[:, 1], bounds[:, 0]), grid.cols)
+    last_row, last_col = np.divmod(grid.cell_of(bounds[:, 3], bounds[:, 2]), grid.cols)
+    for n, outline in enumerate(outlines):
+        # One more on each side for the margin of the cells.
+        rows = np.arange(max(first_row[n] - 1, 0), min(last_row[n] + 2, grid.rows))
+        cols = np.arange(max(first_col[n] - 1, 0), min(last_col[n] + 2, grid.cols))
+        cell = (rows[:, None] * grid.cols + cols).ravel().astype(np.int32)
+        boxes = _boxes(grid, cell, _CELL_MARGIN_DEG)
+        met = np.flatnonzero(shapely.intersects(outline, boxes))
+        cells.append(cell[met])
+        zones.append(np.full(len(met), n, dtype=np.int16))
+        wholes.append(shapely.contains_properly(outline, boxes[met]))
+    cell, zone = np.concatenate(cells), np.concatenate(zones)
+    order = np.lexsort((zone, cell))
+    return Meetings(cell[order], zone[order], np.concatenate(wholes)[order])
+
+
+def shares_of(
+    grid: Grid, meetings: Meetings, outlines: Outlines, exclusions: Sequence[Outline]
+) -> NDArray[np.float64]:
+    """How much of the cell of each meeting lies in the zone and outside exclusions, 0 to 1.
+
+    Parameters
+    ----------
+    grid : Grid
+    meetings : Meetings
+        Of `outlines`, as `meetings_of` returns them.
+    outlines : ndarray of Polygon or MultiPolygon
+    exclusions : sequence of Polygon or MultiPolygon
+        They may overlap.
+
+    Returns
+    -------
+    ndarray of float64, shape (len(meetings.cell),)
+        Rounded to nine decimals.
+    """
+    parts = _boxes(grid, meetings.cell)
+    cell_area = shapely.area(parts)
+    part = np.flatnonzero(~meetings.whole)
+    parts[part] = shapely.intersection(outlines[meetings.zone[part]], parts[part])
+    if exclusions:
+        excluded = shapely.union_all(exclusions)
+        shapely.prepare(excluded)
+        cut = np.flatnonzero(shapely.intersects(excluded, parts))
+        parts[cut] = shapely.difference(parts[cut], excluded)
+    shares: NDArray[np.float64] = np.round(shapely.area(parts) / cell_area, _SHARE_DECIMALS)
+    return shares
+
+
+def owners_of(grid: Grid, meetings: Meetings, shares: NDArray[np.float64]) -> NDArray[np.int16]:
+    """The zone of each cell.
+
+    Returns
+    -------
+    ndarray of int16, shape (grid.size,)
+        Index of the zone with the largest share, of equal ones the smallest; `OUTSIDE` where
+        the shares of all zones together are under a half.
+    """
+    total = np.bincount(meetings.cell, weights=shares, minlength=grid.size)
+    best = np.lexsort((meetings.zone, -shares, meetings.cell))
+    cell, where = np.unique(meetings.cell[best], return_index=True)
+    owner = np.full(grid.size, OUTSIDE, dtype=np.int16)
+    owner[cell] = meetings.zone[best][where]
+    owner[np.round(total, _SHARE_DECIMALS) < _PATROLLABLE_SHARE] = OUTSIDE
+    return owner

@@ -1,0 +1,222 @@
+"""Which cells make up a zone, and in which zone a position lies.
+
+Which zone a cell counts for is the business of `geofence.tiling`.
+
+A position lies in the zone whose outline holds it, exclusions or not. All but the cells
+that an outline crosses lie in one zone or in none, so the zone of a position is one gather;
+only positions in crossed cells pay for a test against the polygons. On a shared boundary
+the smaller `zone_id` wins, so no position lies in two zones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from geofence.errors import Problem, ZonesError
+from geofence.grid import METRES_PER_DEGREE, Grid
+from geofence.tiling import OUTSIDE, Meetings, Outlines, meetings_of, owners_of, shares_of
+from geofence.zones import Zone, Zones
+
+MAX_ZONES = int(np.iinfo(np.int16).max)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ZoneMap:
+    """The zones that exist at one instant, laid on the grid. Read-only; made by `zone_map`.
+
+    Attributes
+    ----------
+    grid : Grid
+        Covers the zones of all times and a margin, so that cells keep their numbers when
+        some zones begin or end.
+    zones : tuple of Zone
+        Sorted by `zone_id`; what "index" means everywhere below.
+    cell_zone : ndarray of int16, shape (grid.size,)
+        Index of the zone a patrollable cell belongs to; -1 for every other cell.
+    boundary : ndarray of bool, shape (grid.size,)
+        Cells that an outline crosses or touches.
+    cells_total : ndarray of int32, shape (len(zones),)
+        Patrollable cells of each zone; never 0.
+    digest : str
+        Changes when the grid or the cells or outlines of a zone change; for snapshots.
+    """
+
+    grid: Grid
+    zones: tuple[Zone, ...]
+    cell_zone: NDArray[np.int16]
+    boundary: NDArray[np.bool_]
+    cells_total: NDArray[np.int32]
+    digest: str
+    _index: dict[str, int]
+    _whole: NDArray[np.int16]
+    """Index of the zone that holds the whole cell, exclusions or not; else -1."""
+    _rival_row: NDArray[np.int32]
+    """Row of a crossed cell in `_rivals`."""
+    _rivals: NDArray[np.int16]
+    """Indices of the zones that meet each crossed cell, padded with -1."""
+
+    def index(self, zone_id: str) -> int:
+        """Index of a zone; KeyError when there is no such zone."""
+        return self._index[zone_id]
+
+    def cells(self, zone_id: str) -> NDArray[np.int32]:
+        """The patrollable cells of a zone, ascending; KeyError when there is no such zone."""
+        return np.flatnonzero(self.cell_zone == self.index(zone_id)).astype(np.int32)
+
+    def zone_of(
+        self, lat_deg: NDArray[np.float64], lng_deg: NDArray[np.float64]
+    ) -> NDArray[np.int16]:
+        """The zone each position lies in.
+
+        Parameters
+        ----------
+        lat_deg, lng_deg : ndarray of float64, shape (n,)
+            WGS-84 [degrees].
+
+        Returns
+        -------
+        ndarray of int16, shape (n,)
+            Index into `zones`; -1 outside all zones and for NaN. Exact: the same as testing
+            every polygon, boundary included, and taking the smallest index.
+        """
+        cell = self.grid.cell_of(lat_deg, lng_deg)
+        # Cell -1 reads the last cell of the grid, which is masked out in the next line.
+        zone = np.where(cell >= 0, self._whole[cell], np.int16(OUTSIDE))
+        near = np.flatnonzero((cell >= 0) & self.boundary[cell])
+        if near.size:
+            zone[near] = self._test(cell[near], lat_deg[near], lng_deg[near])
+        return zone
+
+    def _test(
+        self, cell: NDArray[np.int32], lat: NDArray[np.float64], lng: NDArray[np.float64]
+    ) -> NDArray[np.int16]:
+        """Zone of positions in crossed cells: one prepared polygon test per zone met."""
+        rivals = self._rivals[self._rival_row[cell]]
+        position, column = np.nonzero(rivals != OUTSIDE)
+        rival = rivals[position, column]
+        order = np.argsort(rival, kind="stable")
+        position, rival = position[order], rival[order]
+        found = np.full(len(cell), OUTSIDE, dtype=np.int16)
+        starts = np.flatnonzero(np.diff(rival, prepend=-1))
+        # From the largest index down, so that the smallest overwrites the others.
+        for start, stop in reversed(list(zip(starts, [*starts[1:], len(rival)], strict=True))):
+            group = position[start:stop]
+            outline = self.zones[rival[start]].geometry
+            inside = shapely.intersects_xy(outline, lng[group], lat[group])
+            found[group[inside]] = rival[start]
+        return found
+
+
+def zone_map(
+    zones: Zones, *, cell_m: float = 100.0, margin_m: float = 2000.0, at_ms: int | None = None
+) -> ZoneMap:
+    """Lay zones on a grid.
+
+    Parameters
+    ----------
+    zones : Zones
+        As `parse_zones` returns them.
+    cell_m : float
+        Side of a cell [m].
+    margin_m : float
+        How far the grid reaches beyond the zones [m]; a little more than 0, so that rounding
+        cannot put the outermost vertex outside.
+    at_ms : int, optional
+        The instant whose zones are meant [ms since the epoch]. May be left out when no zone
+        has a validity.
+
+    Raises
+    ------
+    ValueError
+        `at_ms` is missing although some zone is valid for a time only, or a length is not
+        positive.
+    ZonesError
+        There is no zone at that instant, there are more than 32,767, or one has no
+        patrollable cell.
+    """
+    if not (cell_m > 0 and margin_m > 0):
+        raise ValueError(f"cell_m {cell_m} and margin_m {margin_m} must be positive")
+    if at_ms is None and zones.changes_ms:
+        raise ValueError("some zones are valid for a time only: say which instant is meant")
+    valid = zones.zones if at_ms is None else zones.at(at_ms)
+    valid = tuple(sorted(valid, key=lambda zone: zone.zone_id))
+    if not 0 < len(valid) <= MAX_ZONES:
+        when = "" if at_ms is None else f" at {at_ms} ms"
+        raise ZonesError([Problem("zones", f"{len(valid)} zones{when}, not 1 to {MAX_ZONES:,}")])
+    outlines = np.array([zone.geometry for zone in valid])
+    shapely.prepare(outlines)
+    everything = np.array([zone.geometry for zone in zones.zones])
+    grid = _grid_over(everything, cell_m=cell_m, margin_m=margin_m)
+    meetings = meetings_of(grid, outlines)
+    excluded = [exclusion.geometry for exclusion in zones.exclusions]
+    cell_zone = owners_of(grid, meetings, shares_of(grid, meetings, outlines, excluded))
+    cells_total = np.bincount(cell_zone[cell_zone >= 0], minlength=len(valid)).astype(np.int32)
+    if not cells_total.all():
+        raise ZonesError(
+            Problem(
+                f'zone_id "{zone.zone_id}"',
+                f"has no patrollable cell of {cell_m:g} m: it is too narrow or all excluded",
+            )
+            for zone, total in zip(valid, cells_total, strict=True)
+            if total == 0
+        )
+    # Writing from the last zone to the first lets the smallest index win.
+    whole = np.full(grid.size, OUTSIDE, dtype=np.int16)
+    whole[meetings.cell[meetings.whole][::-1]] = meetings.zone[meetings.whole][::-1]
+    boundary, rival_row, rivals = _rivalries(grid, meetings)
+    # GEOS builds the index of a prepared polygon at its first test: do it here, before
+    # threads share the outlines.
+    shapely.intersects_xy(outlines, *shapely.get_coordinates(shapely.point_on_surface(outlines)).T)
+    for array in (cell_zone, boundary, cells_total, whole, rival_row, rivals):
+        array.flags.writeable = False
+    return ZoneMap(
+        grid=grid,
+        zones=valid,
+        cell_zone=cell_zone,
+        boundary=boundary,
+        cells_total=cells_total,
+        digest=_digest(grid, valid, cell_zone),
+        _index={zone.zone_id: n for n, zone in enumerate(valid)},
+        _whole=whole,
+        _rival_row=rival_row,
+        _rivals=rivals,
+    )
+
+
+def _grid_over(outlines: Outlines, *, cell_m: float, margin_m: float) -> Grid:
+    west, south, east, north = shapely.total_bounds(outlines)
+    up = margin_m / METRES_PER_DEGREE
+    across = up / math.cos(math.radians((south + north) / 2))
+    return Grid.over(south - up, west - across, north + up, east + across, cell_m=cell_m)
+
+
+def _rivalries(
+    grid: Grid, meetings: Meetings
+) -> tuple[NDArray[np.bool_], NDArray[np.int32], NDArray[np.int16]]:
+    """Crossed cells, the row of each, and the zones that meet there in ascending order."""
+    boundary = np.zeros(grid.size, dtype=np.bool_)
+    boundary[meetings.cell[~meetings.whole]] = True
+    crossed = np.flatnonzero(boundary)
+    rival_row = np.zeros(grid.size, dtype=np.int32)
+    rival_row[crossed] = np.arange(len(crossed))
+    here = boundary[meetings.cell]
+    row = rival_row[meetings.cell[here]]
+    column = np.arange(len(row)) - np.searchsorted(row, row)
+    rivals = np.full((len(crossed), int(column.max()) + 1), OUTSIDE, dtype=np.int16)
+    rivals[row, column] = meetings.zone[here]
+    return boundary, rival_row, rivals
+
+
+def _digest(grid: Grid, zones: tuple[Zone, ...], cell_zone: NDArray[np.int16]) -> str:
+    digest = hashlib.sha256(repr(grid).encode())
+    for zone in zones:
+        outline = shapely.to_wkb(shapely.normalize(zone.geometry), byte_order=1)
+        digest.update(f"{zone.zone_id} {len(outline)} ".encode() + outline)
+    digest.update(cell_zone.astype("<i2").tobytes())
+    return digest.hexdigest()

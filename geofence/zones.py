@@ -1,0 +1,286 @@
+"""Patrol zones and what cannot be patrolled, from GeoJSON; every mistake at once.
+
+A file of zones is drawn by hand, by somebody who cannot read a traceback. So `parse_zones`
+goes on after a mistake, names the feature of each, and says what to do about it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+
+import numpy as np
+import shapely
+from shapely import Polygon, STRtree
+
+from geofence.errors import Problem, ZonesError
+from geofence.features import Feature, read_features
+from geofence.grid import METRES_PER_DEGREE
+from geofence.outlines import MAX_EXTENT_M, Outline, Report, area_m2, read_outline
+
+OVERLAP_TOLERANCE_M2 = 100.0
+"""Slivers up to 1 % of a unit cell come from rounded vertices and are let pass."""
+
+CHINA_STANDARD_TIME = timezone(timedelta(hours=8), "Asia/Shanghai")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NEVER = (0, 0)
+"""The empty interval, of a zone whose validity is wrong: it meets no other zone."""
+_NOTHING = b'{"type": "FeatureCollection", "features": []}'
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_CODE = re.compile(r"[0-9]{14,15}")
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A patrol zone.
+
+    Attributes
+    ----------
+    zone_id : str
+        1 to 64 of ``A-Z a-z 0-9 _ -``; unique at any instant.
+    name, name_zh : str
+        For people; `name_zh` is None when the file has none.
+    policy : str
+        Name of the policy that says how often and how much.
+    code : str or None
+        Unit-grid code of GB/T 30428: 6 digits district, 3 street, 3 community, 2 or 3 sequence.
+    geometry : Polygon or MultiPolygon
+        WGS-84, x = lng, y = lat [degrees].
+    valid_from_ms, valid_to_ms : int or None
+        The zone exists from the first instant until before the second; None is unbounded.
+    """
+
+    zone_id: str
+    name: str
+    name_zh: str | None
+    policy: str
+    code: str | None
+    geometry: Outline
+    valid_from_ms: int | None = None
+    valid_to_ms: int | None = None
+
+    def valid_at(self, at_ms: int) -> bool:
+        """Whether the zone exists at an instant."""
+        return (self.valid_from_ms is None or self.valid_from_ms <= at_ms) and (
+            self.valid_to_ms is None or at_ms < self.valid_to_ms
+        )
+
+    def coexists(self, other: Zone) -> bool:
+        """Whether there is an instant at which both zones exist."""
+        begins = [ms for ms in (self.valid_from_ms, other.valid_from_ms) if ms is not None]
+        ends = [ms for ms in (self.valid_to_ms, other.valid_to_ms) if ms is not None]
+        return not begins or not ends or max(begins) < min(ends)
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """A place that cannot be patrolled: water, a walled compound. WGS-84 [degrees]."""
+
+    name: str
+    geometry: Outline
+
+
+@dataclass(frozen=True, slots=True)
+class Zones:
+    """The zones of a district, sorted by `zone_id` and validity, and its exclusions."""
+
+    zones: tuple[Zone, ...]
+    exclusions: tuple[Exclusion, ...] = ()
+
+    def at(self, at_ms: int) -> tuple[Zone, ...]:
+        """The zones that exist at an instant."""
+        return tuple(zone for zone in self.zones if zone.valid_at(at_ms))
+
+    @property
+    def changes_ms(self) -> tuple[int, ...]:
+        """The instants at which a zone begins or ends, ascending."""
+        instants = {ms for z in self.zones for ms in (z.valid_from_ms, z.valid_to_ms)}
+        return tuple(sorted(ms for ms in instants if ms is not None))
+
+
+def parse_zones(
+    geojson: bytes,
+    exclusions: bytes | None,
+    policies: Collection[str],
+    *,
+    source: str = "zones.geojson",
+    exclusions_source: str = "exclusions.geojson",
+    timezone: tzinfo = CHINA_STANDARD_TIME,
+) -> Zones:
+    """Read zones and exclusions.
+
+    Parameters
+    ----------
+    geojson : bytes
+        A FeatureCollection (RFC 7946) of zones.
+    exclusions : bytes or None
+        A FeatureCollection of exclusions; `name` is their only property, and optional.
+    policies : collection of str
+        The policies that exist.
+    source, exclusions_source : str
+        What to call the two files in a problem.
+    timezone : tzinfo
+        Where a `valid_from` or `valid_to` without an offset is read. A bare date is its
+        midnight, so a zone with `valid_to` 2026-05-01 last exists on 30 April.
+
+    Raises
+    ------
+    ZonesError
+        With all problems of both files: of each feature by itself, then of zones with each
+        other, then of exclusions.
+    """
+    problems: list[Problem] = []
+    read = [
+        (feature, _zone(feature, policies, timezone, problems))
+        for feature in read_features(geojson, source, "zone_id", problems)
+    ]
+    if not read and not problems:
+        problems.append(Problem(source, "has no features; a district needs at least one zone"))
+    _report_duplicates(read, problems)
+    drawn = [(feature, zone) for feature, zone in read if not zone.geometry.is_empty]
+    if drawn:
+        _report_far_away(drawn, problems)
+        _report_overlaps(drawn, problems)
+    excluded: list[Exclusion] = []
+    for feature in read_features(
+        _NOTHING if exclusions is None else exclusions, exclusions_source, "name", problems
+    ):
+        outline = read_outline(feature.geometry, feature.reporter(problems))
+        if outline is not None:
+            name = feature.properties.get("name")
+            excluded.append(Exclusion(name if isinstance(name, str) else "", outline))
+    if problems:
+        raise ZonesError(problems)
+    zones = sorted((z for _, z in read), key=lambda z: (z.zone_id, z.valid_from_ms or 0))
+    return Zones(tuple(zones), tuple(excluded))
+
+
+def _zone(
+    feature: Feature, policies: Collection[str], timezone: tzinfo, problems: list[Problem]
+) -> Zone:
+    """The zone of a feature, with blanks in the places of what was wrong and reported."""
+    report = feature.reporter(problems)
+    zone_id = _text(feature, "zone_id", report)
+    if zone_id and not _ID.fullmatch(zone_id):
+        report(f'zone_id "{zone_id[:80]}" must be 1 to 64 of A-Z a-z 0-9 _ -')
+        zone_id = ""
+    name = _text(feature, "name", report)
+    policy = _text(feature, "policy", report)
+    if policy and policy not in policies:
+        near = difflib.get_close_matches(policy, policies, n=1)
+        known = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(sorted(policies))}"
+        report(f'policy "{policy}" is not configured; {known}')
+    code = _text(feature, "code", report, optional=True)
+    if code and not _CODE.fullmatch(code):
+        report(
+            f'code "{code[:40]}" is not a unit-grid code of GB/T 30428: 14 or 15 digits '
+            "(district 6, street 3, community 3, sequence 2 or 3)"
+        )
+        code = ""
+    valid_from_ms, valid_to_ms = _validity(feature, timezone, report)
+    return Zone(
+        zone_id=zone_id,
+        name=name,
+        name_zh=_text(feature, "name_zh", report, optional=True) or None,
+        policy=policy,
+        code=code or None,
+        geometry=read_outline(feature.geometry, report) or Polygon(),
+        valid_from_ms=valid_from_ms,
+        valid_to_ms=valid_to_ms,
+    )
+
+
+def _text(feature: Feature, key: str, report: Report, *, optional: bool = False) -> str:
+    value = feature.properties.get(key)
+    if value is None and optional:
+        return ""
+    if value is None:
+        report(f"{key} is missing")
+        return ""
+    if not isinstance(value, str):
+        report(f"{key} is {value!r:.60}, not text; write it in quotes")
+        return ""
+    if not value.strip() and not optional:
+        report(f"{key} is empty")
+    return value.strip()
+
+
+def _validity(feature: Feature, timezone: tzinfo, report: Report) -> tuple[int | None, int | None]:
+    instants: list[int | None] = []
+    for key in ("valid_from", "valid_to"):
+        value = feature.properties.get(key)
+        if value is None:
+            instants.append(None)
+            continue
+        try:
+            at = datetime.fromisoformat(value)
+        except (TypeError, ValueError):
+            report(
+                f"{key} is {value!r:.60}, not a date or time like 2026-05-01 "
+                "or 2026-05-01T08:00:00+08:00"
+            )
+            return _NEVER
+        at = at if at.tzinfo else at.replace(tzinfo=timezone)
+        instants.append(round((at - _EPOCH) / timedelta(milliseconds=1)))
+    begin, end = instants
+    if begin is not None and end is not None and begin >= end:
+        report(
+            f"valid_to {feature.properties['valid_to']} is not after "
+            f"valid_from {feature.properties['valid_from']}"
+        )
+        return _NEVER
+    return begin, end
+
+
+def _report_duplicates(read: list[tuple[Feature, Zone]], problems: list[Problem]) -> None:
+    """A zone redrawn from a date on keeps its names: only those that coexist must differ."""
+    for key in ("zone_id", "code"):
+        seen: dict[str, list[tuple[Feature, Zone]]] = {}
+        for feature, zone in read:
+            value = getattr(zone, key)
+            if not value:
+                continue
+            for earlier, other in seen.setdefault(value, []):
+                if zone.coexists(other):
+                    feature.reporter(problems)(
+                        f'{key} "{value}" is also that of feature {earlier.number}'
+                    )
+                    break
+            seen[value].append((feature, zone))
+
+
+def _report_far_away(drawn: list[tuple[Feature, Zone]], problems: list[Problem]) -> None:
+    """A district is small: a zone far from the others has mistyped coordinates."""
+    bounds = shapely.bounds([zone.geometry for _, zone in drawn])
+    lng, lat = (bounds[:, 0] + bounds[:, 2]) / 2, (bounds[:, 1] + bounds[:, 3]) / 2
+    middle = np.median(lat)
+    away_m = METRES_PER_DEGREE * np.hypot(
+        lat - middle, (lng - np.median(lng)) * np.cos(np.radians(middle))
+    )
+    for n in np.flatnonzero(away_m > MAX_EXTENT_M):
+        drawn[n][0].reporter(problems)(
+            f"lies {away_m[n] / 1000:,.0f} km from the other zones, "
+            f"around lng {lng[n]:.4f}, lat {lat[n]:.4f}"
+        )
+
+
+def _report_overlaps(drawn: list[tuple[Feature, Zone]], problems: list[Problem]) -> None:
+    geometries = np.array([zone.geometry for _, zone in drawn])
+    first, second = STRtree(geometries).query(geometries, predicate="intersects")
+    once = first < second
+    first, second = first[once], second[once]
+    shared = shapely.intersection(geometries[first], geometries[second])
+    for n in np.lexsort((second, first)):
+        (feature, zone), (other, other_zone) = drawn[first[n]], drawn[second[n]]
+        area = float(area_m2(shared[n])) if not shared[n].is_empty else 0.0
+        if area > OVERLAP_TOLERANCE_M2 and zone.coexists(other_zone):
+            place = shapely.point_on_surface(shared[n])
+            feature.reporter(problems)(
+                f'overlaps feature {other.number} (zone_id "{other_zone.zone_id}") by '
+                f"{area:,.0f} m², around lng {place.x:.5f}, lat {place.y:.5f}; "
+                "zones must not overlap"
+            )

@@ -1,0 +1,201 @@
+"""From objects to columns, and which of them are outside what a bike can truthfully say.
+
+The columns tell which items are bad; only for those is it worked out, one by one, what is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bikes.errors import DecodeError
+from bikes.telemetry import COLUMNS, Telemetry, TelemetryBatch
+
+_INT64 = np.iinfo(np.int64)
+
+
+class Bounds(NamedTuple):
+    """Timestamps that are believed, both ends included [ms since the epoch]."""
+
+    oldest_ms: int
+    newest_ms: int
+
+
+PLAUSIBLE = Bounds(946_684_800_000, 4_102_444_800_000)
+"""2000 to 2100 (UTC): bounds for a recording, which has no time of receipt."""
+
+
+class Range(NamedTuple):
+    """Values a field may have, both ends included, and the name it has in a payload."""
+
+    field: str
+    low: float
+    high: float
+
+
+RANGES: dict[str, Range] = {
+    "lat_deg": Range("location.lat", -90, 90),
+    "lng_deg": Range("location.lng", -180, 180),
+    "accuracy_m": Range("location.horizontal_accuracy", 0, 1e6),
+    "speed_mps": Range("location.speed", 0, 1000),
+    "heading_deg": Range("location.heading", 0, 360),
+    "altitude_m": Range("location.altitude", -1000, 10_000),
+    "battery_percent": Range("battery_percent", 0, 100),
+}
+"""By column. What is physically possible; whether it is likely is a matter of quality."""
+
+Faults = dict[int, DecodeError]
+"""What is wrong with items, by their row."""
+
+
+def to_columns(
+    bike: NDArray[np.int32],
+    items: Sequence[Telemetry],
+    bounds: Bounds,
+    *,
+    bike_ids: list[str] | None = None,
+) -> tuple[TelemetryBatch, Faults]:
+    """The columns of the items that can be accepted, and what is wrong with the others.
+
+    Parameters
+    ----------
+    bike : ndarray of int32, shape (n,)
+        Index of each item's bike.
+    items : sequence of Telemetry, length n
+        Positions stay in the datum they come in.
+    bounds : Bounds
+        Timestamps to accept.
+    bike_ids : list of str, length n, optional
+        The bikes' ids; an item that names another device is not accepted.
+    """
+    places = [item.location for item in items]
+    timestamp_ms = _int64([item.timestamp for item in items])
+    # Adding zero makes -0.0 into 0.0, so that equal values are equal bit for bit.
+    values = {
+        "lat_deg": np.array([place.lat for place in places], np.float64) + 0.0,
+        "lng_deg": np.array([place.lng for place in places], np.float64) + 0.0,
+        "accuracy_m": _known([place.horizontal_accuracy for place in places]),
+        "speed_mps": _known([place.speed for place in places]),
+        "heading_deg": _known([place.heading for place in places]),
+        "altitude_m": _known([place.altitude for place in places]),
+        "battery_percent": _known([item.battery_percent for item in items]),
+    }
+    bad = (timestamp_ms < bounds.oldest_ms) | (timestamp_ms > bounds.newest_ms)
+    for name, (_, low, high) in RANGES.items():
+        bad |= (values[name] < low) | (values[name] > high)
+    if bike_ids is not None:
+        bad[_mismatches([item.device_id for item in items], bike_ids)] = True
+    columns = {"bike": bike, "timestamp_ms": timestamp_ms, **values}
+    faults: Faults = {}
+    if bad.any():
+        for row in np.flatnonzero(bad).tolist():
+            bike_id = bike_ids[row] if bike_ids is not None else None
+            found = fault(items[row], bounds, bike_id)
+            assert found is not None, "the columns and the item are judged by the same rules"
+            faults[row] = found
+        columns = {name: column[~bad] for name, column in columns.items()}
+    return TelemetryBatch(
+        **{n: columns[n].astype(t, copy=False) for n, t in COLUMNS.items()}
+    ), faults
+
+
+def fault(item: Telemetry, bounds: Bounds, bike_id: str | None = None) -> DecodeError | None:
+    """What is wrong with one item: the first fault in the order of reasons below, or None."""
+    if bike_id is not None and (mismatch := device_fault(item.device_id, bike_id)):
+        return mismatch
+    place = item.location
+    said = {
+        "lat_deg": place.lat,
+        "lng_deg": place.lng,
+        "accuracy_m": place.horizontal_accuracy,
+        "speed_mps": place.speed,
+        "heading_deg": place.heading,
+        "altitude_m": place.altitude,
+        "battery_percent": item.battery_percent,
+    }
+    for name, (field, low, high) in RANGES.items():
+        value = said[name]
+        if value is not None and not low <= value <= high:
+            detail = f"{field}: {value:g} is not between {low:g} and {high:g}"
+            if name == "lat_deg" and abs(place.lat) <= 180 and abs(place.lng) <= 90:
+                detail += "; lat and lng may be swapped"
+            return DecodeError("out_of_range", detail)
+    return timestamp_fault(item.timestamp, bounds)
+
+
+def device_fault(device_id: str | None, bike_id: str) -> DecodeError | None:
+    """What is wrong with a device that a payload names: ``device_mismatch`` or None."""
+    if device_id in (None, bike_id):
+        return None
+    return DecodeError("device_mismatch", f"device_id: {device_id!r} on the topic of {bike_id!r}")
+
+
+def timestamp_fault(timestamp_ms: int, bounds: Bounds) -> DecodeError | None:
+    """What is wrong with a timestamp: ``too_old``, ``future_timestamp`` or None.
+
+    A timestamp that would be believed in another unit is told so: seconds make every fix of
+    1970, microseconds of a far future.
+    """
+    oldest, newest = bounds
+    if timestamp_ms < oldest:
+        if oldest <= timestamp_ms * 1000 <= newest:
+            return DecodeError(
+                "too_old",
+                f"timestamp {timestamp_ms} looks like seconds; milliseconds are wanted",
+            )
+        age = _duration(oldest - timestamp_ms)
+        return DecodeError(
+            "too_old", f"timestamp {_shown(timestamp_ms)} is {age} older than is accepted"
+        )
+    if timestamp_ms > newest:
+        for unit, per_ms in (("microseconds", 1000), ("nanoseconds", 1_000_000)):
+            if oldest <= timestamp_ms // per_ms <= newest:
+                return DecodeError(
+                    "future_timestamp",
+                    f"timestamp {timestamp_ms} looks like {unit}; milliseconds are wanted",
+                )
+        ahead = _duration(timestamp_ms - newest)
+        return DecodeError(
+            "future_timestamp",
+            f"timestamp {_shown(timestamp_ms)} is {ahead} later than is accepted; "
+            "check the device's clock",
+        )
+    return None
+
+
+def _duration(ms: int) -> str:
+    for unit, size in (("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000)):
+        if ms >= 2 * size:
+            return f"{ms // size} {unit}" if ms < 10**15 else "very many days"
+    return f"{ms / 1000:g} s"
+
+
+def _shown(value: int) -> str:
+    return str(value) if abs(value) < 10**20 else "with over 20 digits"
+
+
+def _known(values: list[float | None]) -> NDArray[np.float64]:
+    """Values with NaN for None."""
+    return np.array(values, np.float64) + 0.0
+
+
+def _int64(values: list[int]) -> NDArray[np.int64]:
+    """Integers, those that are too large for a column held at its limits."""
+    try:
+        return np.array(values, np.int64)
+    except OverflowError:
+        return np.array([min(max(v, _INT64.min), _INT64.max) for v in values], np.int64)
+
+
+def _mismatches(device_ids: list[str | None], bike_ids: list[str]) -> list[int]:
+    """Rows whose device is named and is not the bike."""
+    if device_ids == bike_ids:
+        return []
+    return [
+        row
+        for row, (device_id, bike_id) in enumerate(zip(device_ids, bike_ids, strict=True))
+        if device_id is not None and device_id != bike_id
+    ]

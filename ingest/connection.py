@@ -1,0 +1,138 @@
+"""One connection to a broker: what it needs to know and what it must be able to do."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from ingest.errors import BrokerUnavailable
+
+CONNECT_TIMEOUT_S = 10.0
+"""A broker that has not accepted connection and subscriptions by then counts as not there."""
+
+RECEIVE_MAX = 20_000
+"""Messages a broker may have sent without our acknowledgement: four full batches."""
+
+QOS_2 = 1 << 16
+"""Added to the packet id of a message of QoS 2, whose acknowledgement is another packet."""
+
+MAX_PACKET_BYTES = 16 * 1024 * 1024
+"""A larger packet is never telemetry. MQTT 5 brokers are told not to send one."""
+
+
+@dataclass(frozen=True)
+class MqttOptions:
+    """Where the broker is and who we are.
+
+    Attributes
+    ----------
+    host, port : str, int
+        Where the broker listens.
+    tls : bool
+        Whether the connection is encrypted and the broker's certificate checked.
+    protocol : {"5", "3.1.1"}
+        Version of MQTT, which decides the inlet that is used.
+    username, password : str, optional
+        What the broker asks for. The password is never shown.
+    ca_file : str, optional
+        PEM file of the authorities that may have signed the broker's certificate; the system's
+        when not given.
+    client_id : str
+        The name under which the broker keeps what we have not acknowledged. It must stay the
+        same over restarts and be used by one program at a time.
+    filters : tuple of str
+        Topic filters to subscribe to, at QoS 1.
+    keep_alive_s : int
+        A silent connection is probed this often, and given up after half as long again [s].
+    session_expiry_s : int
+        How long the broker keeps our messages while we are away [s]; MQTT 5 only.
+    """
+
+    host: str
+    port: int = 1883
+    tls: bool = False
+    protocol: Literal["5", "3.1.1"] = "5"
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
+    client_id: str = "zhixun"
+    filters: tuple[str, ...] = ()
+    keep_alive_s: int = 30
+    session_expiry_s: int = 7 * 86_400
+
+    @property
+    def address(self) -> str:
+        """The broker as a URL, without credentials."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
+
+    def tls_context(self) -> ssl.SSLContext | None:
+        """Return what checks the broker's certificate; None without TLS.
+
+        Raises
+        ------
+        BrokerUnavailable
+            `ca_file` cannot be used.
+        """
+        if not self.tls:
+            return None
+        try:
+            return ssl.create_default_context(cafile=self.ca_file)
+        except OSError as exc:
+            raise BrokerUnavailable(f"the CA file {self.ca_file} cannot be used: {exc}") from exc
+
+
+class Connection(Protocol):
+    """An accepted and subscribed connection. It ends once; then a new one is made."""
+
+    async def acknowledge(self, packet_ids: Sequence[int | None]) -> None:
+        """Tell the broker that these messages are kept.
+
+        A packet id is None for a message of QoS 0 and has `QOS_2` added for one of QoS 2, which
+        we do not subscribe to but an old session may hold.
+
+        On a connection that has ended it does nothing: the broker sends them again.
+        """
+
+    def pause(self) -> None:
+        """Take no more messages."""
+
+    def resume(self) -> None:
+        """Take messages again."""
+
+    async def ended(self) -> str:
+        """Wait until the connection has ended, by whatever cause, and return the reason."""
+
+    async def close(self) -> None:
+        """Say goodbye, so that the broker keeps the session, and free everything."""
+
+
+def refusal(options: MqttOptions, code: str) -> str:
+    """Put into words that the broker refused the connection with this reason."""
+    words = code.lower().replace("_", " ")
+    text = f"the broker {options.address} refused the connection: {words}"
+    if words in {"not authorized", "bad user name or password"}:
+        who = f"the user name {options.username!r}" if options.username else "no user name"
+        return f"{text}; it was given {who}, check user name and password"
+    return text
+
+
+def failure(options: MqttOptions, exc: BaseException) -> str:
+    """Put into words why the network did not bring us to the broker."""
+    where = options.address
+    match exc:
+        case ConnectionRefusedError():
+            return f"no broker listens at {where}"
+        case socket.gaierror():
+            return f"the name of the broker {where} cannot be resolved"
+        case ssl.SSLCertVerificationError():
+            return f"the certificate of {where} is not accepted: {exc.verify_message}"
+        case ssl.SSLError():
+            return f"no TLS connection to {where}: {exc.reason or exc}"
+        case TimeoutError():
+            return f"no answer from {where} within {CONNECT_TIMEOUT_S:.0f} s"
+        case _:
+            return f"no connection to {where}: {exc}"

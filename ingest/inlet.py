@@ -1,0 +1,238 @@
+"""The inlet: messages in from a broker, acknowledged only when the sink has kept them.
+
+    phase       means
+    stopped     not running
+    connecting  the first try is under way
+    connected   messages flow
+    waiting     no usable connection; `reason` says why; it is tried again for ever
+    holding     the sink cannot keep anything, so nothing is acknowledged; `reason` says why
+
+This module knows both adapters; they know the port they fill (:mod:`ingest.connection`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import structlog
+
+from ingest import mqtt5_inlet, paho_inlet
+from ingest.backoff import Backoff
+from ingest.connection import Connection, MqttOptions
+from ingest.errors import BrokerUnavailable, StoreUnavailable
+from ingest.gather import Batch, Gather
+from ingest.messages import Messages
+
+__all__ = ["Inlet", "InletState", "MqttInlet", "MqttOptions", "Sink", "make_inlet"]
+
+log = structlog.get_logger(__name__)
+
+Sink = Callable[[Messages], Awaitable[None]]
+"""Keeps a batch. When it returns, the messages are acknowledged; StoreUnavailable means later."""
+
+Connect = Callable[[MqttOptions, Gather], Awaitable[Connection]]
+"""Makes one connection, or raises BrokerUnavailable."""
+
+STEADY_S = 10.0
+"""A connection that lasted so long was a good one: the next waiting time is short again."""
+LAST_BATCHES_S = 1.2
+"""So long may the sink take for what is still there at `stop`."""
+
+
+@dataclass(frozen=True)
+class InletState:
+    """What the inlet is doing, and why when it is not receiving."""
+
+    phase: Literal["stopped", "connecting", "connected", "waiting", "holding"]
+    reason: str = ""
+
+
+class Inlet(Protocol):
+    """Where messages come in."""
+
+    @property
+    def state(self) -> InletState:
+        """What it is doing now."""
+
+    @property
+    def received(self) -> int:
+        """Messages handed to the sink and kept since the start; redelivered ones count again."""
+
+    async def run(self, sink: Sink) -> None:
+        """Connect, subscribe, gather, hand over; return only after `stop`.
+
+        `sink` is called with one batch at a time. A batch is acknowledged after the call
+        returned. When it raises StoreUnavailable the batch is kept and tried again; any other
+        exception ends `run` and is raised, and the broker will send the batch again.
+        """
+
+    async def stop(self) -> None:
+        """Hand over what is there, say goodbye and make `run` return, in under two seconds."""
+
+
+def wall_clock_ms() -> int:
+    """Return the time of day [ms since the epoch]."""
+    return time.time_ns() // 1_000_000
+
+
+def make_inlet(options: MqttOptions, now_ms: Callable[[], int] = wall_clock_ms) -> MqttInlet:
+    """Return the inlet for the protocol version of the options.
+
+    Parameters
+    ----------
+    options : MqttOptions
+    now_ms : callable
+        The clock that stamps received batches [ms since the epoch].
+
+    Raises
+    ------
+    ValueError
+        There is nothing to subscribe to.
+    """
+    if not options.filters:
+        raise ValueError("the inlet has no topic filters: configure at least one vendor")
+    connect = mqtt5_inlet.connect if options.protocol == "5" else paho_inlet.connect
+    return MqttInlet(options, connect, now_ms)
+
+
+class MqttInlet:
+    """An :class:`Inlet` on connections to one MQTT broker.
+
+    Parameters
+    ----------
+    options : MqttOptions
+    connect : callable
+        Makes one connection.
+    now_ms : callable
+        The clock that stamps received batches [ms since the epoch].
+    """
+
+    def __init__(self, options: MqttOptions, connect: Connect, now_ms: Callable[[], int]) -> None:
+        self._options = options
+        self._connect = connect
+        self._now_ms = now_ms
+        self._gather = Gather()
+        self._link_state = InletState("stopped")
+        self._holding = ""
+        self._connection: Connection | None = None
+        self._received = 0
+        self._running = False
+        self._stopping = asyncio.Event()
+        self._stopped = asyncio.Event()
+
+    @property
+    def state(self) -> InletState:
+        """What it is doing now."""
+        if self._holding:
+            return InletState("holding", self._holding)
+        return self._link_state
+
+    @property
+    def received(self) -> int:
+        """Messages handed to the sink and kept since the start; redelivered ones count again."""
+        return self._received
+
+    async def run(self, sink: Sink) -> None:
+        """Receive until `stop` (see `Inlet`). It can be called once."""
+        if self._running:
+            raise RuntimeError("this inlet has been run already; make another")
+        self._running = True
+        self._link_state = InletState("connecting")
+        deliver = asyncio.create_task(self._deliver(sink))
+        connect = asyncio.create_task(self._stay_connected())
+        stopping = asyncio.create_task(self._stopping.wait())
+        tasks: tuple[asyncio.Task[Any], ...] = (deliver, connect, stopping)
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if stopping in done and deliver not in done:
+                await self._finish(deliver)
+            for task in (deliver, connect):
+                if task.done() and not task.cancelled():
+                    task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if self._connection is not None:
+                await self._connection.close()
+            self._link_state = InletState("stopped")
+            self._stopped.set()
+
+    async def stop(self) -> None:
+        """Hand over what is there, say goodbye and make `run` return."""
+        self._stopping.set()
+        if self._running:
+            await self._stopped.wait()
+
+    async def _finish(self, deliver: asyncio.Task[None]) -> None:
+        if self._connection is not None:
+            self._connection.pause()
+        self._gather.finish()
+        done, _ = await asyncio.wait({deliver}, timeout=LAST_BATCHES_S)
+        if not done:
+            log.warning("stopped before the last batch was kept; the broker will send it again")
+
+    async def _stay_connected(self) -> None:
+        clock = asyncio.get_running_loop().time
+        backoff = Backoff()
+        shown = ""
+        while True:
+            await self._gather.room()
+            try:
+                connection = await self._connect(self._options, self._gather)
+            except BrokerUnavailable as exc:
+                reason = str(exc)
+            else:
+                self._connection = connection
+                self._link_state = InletState("connected")
+                log.info("connected", broker=self._options.address)
+                shown = ""
+                since_s = clock()
+                reason = await connection.ended()
+                self._connection = None
+                if clock() - since_s > STEADY_S:
+                    backoff.reset()
+                else:
+                    reason += (
+                        "; if this repeats, another program may be using the client id "
+                        f"{self._options.client_id!r}"
+                    )
+            self._link_state = InletState("waiting", reason)
+            if reason != shown:  # once, not at every try
+                log.warning("no connection to the broker, trying again for ever", reason=reason)
+                shown = reason
+            await asyncio.sleep(backoff.next_s())
+
+    async def _deliver(self, sink: Sink) -> None:
+        while (batch := await self._gather.take()) is not None:
+            if not await self._keep(batch, sink):
+                return
+            await batch.origin.acknowledge(batch.packet_ids)
+
+    async def _keep(self, batch: Batch, sink: Sink) -> bool:
+        """Give the batch to the sink until it has it; False when stopped before."""
+        messages = Messages(self._now_ms(), batch.topics, batch.payloads)
+        backoff = Backoff(first_s=0.1, limit_s=5.0)
+        while True:
+            try:
+                await sink(messages)
+            except StoreUnavailable as exc:
+                if not self._holding:
+                    log.error("nothing can be kept, so nothing is acknowledged", reason=str(exc))
+                self._holding = str(exc)
+            else:
+                if self._holding:
+                    log.info("messages are kept again")
+                    self._holding = ""
+                self._received += len(batch.topics)
+                return True
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(backoff.next_s()):
+                    await self._stopping.wait()
+            if self._stopping.is_set():
+                return False

@@ -1,0 +1,149 @@
+"""The way in, running: inlet to log, log to worker, worker to disk.
+
+    inlet ──batch──▶ log ──fsync──▶ PUBACK
+                      │ wakes
+                      ▼
+                    worker.step ──▶ snapshot, archive ──▶ log.trim
+
+The two halves share nothing but the log: the inlet never waits for the worker, and the worker
+reads what was there before a crash exactly as it reads what has just come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import structlog
+
+from ingest.decode import Decoded
+from ingest.inlet import Inlet
+from ingest.log import Log
+from ingest.messages import Messages
+from ingest.worker import COVERAGE, Worker
+
+log = structlog.get_logger(__name__)
+
+READ_MESSAGES = 65_536
+"""Messages the worker takes at once when it is behind. More is faster, and holds the event loop
+longer; each bike's context is judged once a step."""
+
+GATHER_S = 0.1
+"""How long the worker lets messages gather when it is not behind [s]."""
+
+SAVE_EVERY_S = 30.0
+SAVE_EVERY_MESSAGES = 500_000
+"""A snapshot is taken after so long [s] or so many messages: what a crash makes us read again."""
+
+ARCHIVE_EVERY_S = 300.0
+"""The day's files are written at least this often while something is new [s]."""
+
+
+@dataclass
+class Intake:
+    """Keeps what bikes send, and what follows from it, up to date.
+
+    Parameters
+    ----------
+    inlet : Inlet
+        Where messages come from.
+    log : Log
+        Where they are kept.
+    worker : Worker
+        What follows from them; restored already.
+    on_read : callable, optional
+        Called on the event loop with everything that was read, step by step.
+    """
+
+    inlet: Inlet
+    log: Log
+    worker: Worker
+    on_read: Callable[[list[Decoded]], None] = lambda decoded: None
+    caught_up: asyncio.Event = field(default_factory=asyncio.Event)
+    read_until_ms: int = 0
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _ending: bool = False
+
+    def __post_init__(self) -> None:
+        # One thread each, so that a snapshot never holds up an acknowledgement.
+        self._appending = ThreadPoolExecutor(1, "log")
+        self._saving = ThreadPoolExecutor(1, "save")
+
+    def behind_ms(self, now_ms: int) -> int:
+        """Age of the newest message that was read, while there are unread ones [ms]; else 0."""
+        return max(0, now_ms - self.read_until_ms) if self.worker.seq < self.log.head else 0
+
+    async def run(self) -> None:
+        """Take in until :meth:`stop`; then everything received is computed and on disk."""
+        async with asyncio.TaskGroup() as tasks:
+            reading = tasks.create_task(self._read())
+            saving = tasks.create_task(self._save_now_and_then())
+            try:
+                await self.inlet.run(self._keep)
+            finally:
+                self._ending = True
+                self._wake.set()
+            await reading
+            saving.cancel()
+        await self._save()
+        await self._flush()
+        self._appending.shutdown()
+        self._saving.shutdown()
+
+    async def stop(self) -> None:
+        """Take no more messages, and let :meth:`run` finish what it has."""
+        await self.inlet.stop()
+
+    async def _keep(self, messages: Messages) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._appending, self.log.append, messages)
+        self._wake.set()
+
+    async def _read(self) -> None:
+        while True:
+            decoded = self.worker.step(READ_MESSAGES)
+            if decoded:
+                self.read_until_ms = decoded[-1].received_at_ms
+                self.on_read(decoded)
+                if self.worker.unsaved > SAVE_EVERY_MESSAGES:
+                    await self._save()
+            if self.worker.seq < self.log.head:
+                await asyncio.sleep(0)
+                continue
+            self.caught_up.set()
+            if self._ending:
+                return
+            self._wake.clear()
+            await self._wake.wait()
+            if not self._ending:
+                await asyncio.sleep(GATHER_S)
+
+    async def _save_now_and_then(self) -> None:
+        archived_s = time.monotonic()
+        while True:
+            await asyncio.sleep(SAVE_EVERY_S)
+            if self.worker.unsaved:
+                await self._save()
+            due = time.monotonic() - archived_s > ARCHIVE_EVERY_S
+            if self.worker.archive.wants_flush or due:
+                await self._flush()
+                archived_s = time.monotonic()
+
+    async def _save(self) -> None:
+        """Take a snapshot; state is copied here, written in a thread."""
+        loop = asyncio.get_running_loop()
+        header, arrays = self.worker.begin_save()
+        await loop.run_in_executor(self._saving, self.worker.write_snapshot, header, arrays)
+        log.debug("snapshot", seq=header.seq, behind=self.log.depth(COVERAGE))
+
+    async def _flush(self) -> None:
+        """Move the tail into the day's files, and trim the log."""
+        loop = asyncio.get_running_loop()
+        flush = self.worker.archive.begin_flush()
+        if flush is not None:
+            await loop.run_in_executor(self._saving, self.worker.write_archive, flush)
+            self.worker.archive.end_flush(flush)
+        await loop.run_in_executor(self._saving, self.log.trim)

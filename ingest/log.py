@@ -1,0 +1,340 @@
+"""The log: what was received, on disk, before anybody is told that it was received.
+
+Messages are numbered 1, 2, 3 and so on for ever. An entry is a batch of them as it came. Every
+reader has its own cursor, so one that is down stops nobody else; an entry is deleted only when
+every reader has passed it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple, Protocol
+from zlib import crc32
+
+import msgspec
+
+from ingest.errors import LogCorrupt, StoreUnavailable
+from ingest.messages import Messages
+
+__all__ = ["Log", "LogEntry", "Messages", "SqliteLog"]
+
+
+class LogEntry(NamedTuple):
+    """One entry of the log; `seq` is the number of the last message in it."""
+
+    seq: int
+    messages: Messages
+
+
+class Log(Protocol):
+    """Where raw messages are kept. All methods may be called from any thread."""
+
+    @property
+    def head(self) -> int:
+        """Number of the newest message that is on disk; 0 when there was never one."""
+
+    def append(self, messages: Messages) -> int:
+        """Store a batch and return the number of its last message.
+
+        On return it survives a power cut. An empty batch stores nothing and returns the head.
+
+        Raises
+        ------
+        StoreUnavailable
+            Nothing was stored; the same batch can be appended again.
+        """
+
+    def read(self, after_seq: int, limit: int) -> list[LogEntry]:
+        """Return whole entries in order, until they hold at least `limit` messages.
+
+        The first is the one that holds message ``after_seq + 1``; at the head the list is empty.
+
+        Raises
+        ------
+        LogCorrupt
+            The first entry cannot be read. (Entries before an unreadable one are returned.)
+        StoreUnavailable
+            The store does not answer now.
+        """
+
+    def commit(self, reader: str, seq: int) -> None:
+        """Declare that `reader` never needs a message numbered `seq` or lower again.
+
+        It never waits for an append. A cursor never goes back. After a crash a reader may find
+        its cursor at an earlier commit, and sees those entries again.
+
+        Raises
+        ------
+        KeyError
+            The reader is not registered.
+        """
+
+    def cursor(self, reader: str) -> int:
+        """Return what `reader` committed last; 0 when it never did."""
+
+    def depth(self, reader: str) -> int:
+        """Return how many messages `reader` has not passed."""
+
+    def trim(self) -> int:
+        """Delete the entries that every registered reader has passed; return their messages."""
+
+    def close(self) -> None:
+        """Give everything back to the system. Nothing may be called afterwards."""
+
+
+PAGE_BYTES = 32 * 1024  # a large batch is then a short chain of pages: half the CPU of 4 KiB
+WAL_BYTES = 8 * 1024 * 1024  # small: overwriting it is cheaper than growing it
+TRIM_ENTRIES = 50  # in one transaction, so that an append never waits long for a trim
+BUSY_MS = 5_000
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS entry (
+    seq   INTEGER PRIMARY KEY,  -- number of the last message in it
+    count INTEGER NOT NULL,
+    crc   INTEGER NOT NULL,     -- crc32 of body
+    body  BLOB NOT NULL         -- msgpack of Messages
+);
+CREATE TABLE IF NOT EXISTS cursor (reader TEXT PRIMARY KEY, seq INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS head (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    seq INTEGER NOT NULL        -- numbers up to here were given out, even if trimmed since
+);
+"""
+
+
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
+    """Turn the errors of SQLite into ours."""
+    try:
+        yield
+    except sqlite3.ProgrammingError:
+        raise  # our own mistake, such as a call after close
+    except sqlite3.OperationalError as exc:
+        raise StoreUnavailable(f"the log {path} cannot be used now: {exc}") from exc
+    except sqlite3.DatabaseError as exc:
+        raise LogCorrupt(f"the log {path} is damaged: {exc}; restore or move it away") from exc
+
+
+class SqliteLog:
+    """A :class:`Log` in one SQLite file.
+
+    Write-ahead log with ``synchronous=FULL``: a commit is one fsync. One thread writes at a
+    time; readers use connections of their own, which a write in progress does not hold up.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; it and its folder are created when missing. A second process that opens it is
+        turned away.
+    readers : sequence of str
+        The registered readers. One that never committed holds everything back from `trim`.
+
+    Raises
+    ------
+    StoreUnavailable
+        The file cannot be opened, or another process has it.
+    LogCorrupt
+        The file is not a log.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], readers: Sequence[str]) -> None:
+        self._path = Path(path)
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(Messages).decode
+        self._cursors = dict.fromkeys(readers, 0)
+        self._cursors_changed = False
+        self._cursors_lock = threading.Lock()
+        self._write_lock = threading.Lock()
+        self._spare_readers: list[sqlite3.Connection] = []
+        self._guard = self._lock_file()
+        try:
+            with _named_errors(self._path):
+                self._writer = self._connect()
+                self._create()
+                # Not FULL: losing a cursor in a power cut only makes its reader read again.
+                self._cursor_writer = self._connect()
+                self._cursor_writer.execute("PRAGMA synchronous=NORMAL")
+        except BaseException:
+            os.close(self._guard)
+            raise
+
+    def _lock_file(self) -> int:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            guard = os.open(f"{self._path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+        except OSError as exc:
+            raise StoreUnavailable(f"the log {self._path} cannot be opened: {exc}") from exc
+        try:
+            fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            os.close(guard)
+            raise StoreUnavailable(
+                f"the log {self._path} is in use; is the program running already?"
+            ) from exc
+        return guard
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA cache_size=-4096")  # [KiB], negative by SQLite's convention
+        return connection
+
+    def _create(self) -> None:
+        db = self._writer
+        db.execute(f"PRAGMA page_size={PAGE_BYTES}")  # counts only while the file is empty
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        db.execute(f"PRAGMA wal_autocheckpoint={WAL_BYTES // PAGE_BYTES}")
+        db.execute(f"PRAGMA journal_size_limit={2 * WAL_BYTES}")
+        db.executescript(SCHEMA)
+        (newest,) = db.execute("SELECT coalesce(max(seq), 0) FROM entry").fetchone()
+        (trimmed,) = db.execute("SELECT coalesce(max(seq), 0) FROM head").fetchone()
+        self._head: int = max(newest, trimmed)
+        for reader, seq in db.execute("SELECT reader, seq FROM cursor").fetchall():
+            if reader in self._cursors:
+                self._cursors[reader] = min(seq, self._head)
+
+    @property
+    def head(self) -> int:
+        """Number of the newest message that is on disk; 0 when there was never one."""
+        return self._head
+
+    def append(self, messages: Messages) -> int:
+        """Store a batch durably and return the number of its last message (see `Log`)."""
+        count = len(messages.topics)
+        if count != len(messages.payloads):
+            raise ValueError(f"{count} topics but {len(messages.payloads)} payloads")
+        if count == 0:
+            return self._head
+        body = self._encode(messages)
+        row = (count, crc32(body), body)
+        with self._write_lock, _named_errors(self._path):
+            seq = self._head + count
+            self._writer.execute("INSERT INTO entry VALUES (?, ?, ?, ?)", (seq, *row))
+            self._head = seq
+        self._save_cursors()
+        return seq
+
+    def read(self, after_seq: int, limit: int) -> list[LogEntry]:
+        """Return whole entries in order, with at least `limit` messages (see `Log`)."""
+        rows: list[tuple[int, int, bytes]] = []
+        found = 0
+        with _named_errors(self._path), self._reader() as db:
+            query = "SELECT seq, crc, body, count FROM entry WHERE seq > ? ORDER BY seq"
+            with closing(db.execute(query, (after_seq,))) as cursor:
+                for seq, crc, body, count in cursor:
+                    rows.append((seq, crc, body))
+                    found += count
+                    if found >= limit:
+                        break
+        entries: list[LogEntry] = []
+        for seq, crc, body in rows:
+            try:
+                entries.append(LogEntry(seq, self._read_body(seq, crc, body)))
+            except LogCorrupt:
+                if entries:
+                    break
+                raise
+        return entries
+
+    def _read_body(self, seq: int, crc: int, body: bytes) -> Messages:
+        if crc32(body) != crc:
+            problem = "fails its checksum"
+        else:
+            try:
+                return self._decode(body)
+            except msgspec.DecodeError as exc:
+                problem = f"cannot be decoded ({exc})"
+        raise LogCorrupt(
+            f"the entry of the log {self._path} that ends with message {seq} {problem}; "
+            f"restore the file, or commit {seq} to go on without it",
+            seq,
+        )
+
+    @contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection for reading; there are as many as threads that read at once."""
+        try:
+            db = self._spare_readers.pop()
+        except IndexError:
+            db = self._connect()
+        try:
+            yield db
+        finally:
+            self._spare_readers.append(db)
+
+    def commit(self, reader: str, seq: int) -> None:
+        """Declare that `reader` never needs `seq` or anything before it again (see `Log`)."""
+        with self._cursors_lock:
+            if seq > self._head:
+                raise ValueError(f"{reader} commits {seq}, but the log ends at {self._head}")
+            if seq <= self._cursors[reader]:
+                return
+            self._cursors[reader] = seq
+            self._cursors_changed = True
+        self._save_cursors()
+
+    def _save_cursors(self) -> None:
+        """Write the cursors, unless another thread is writing: that one does it when it is done.
+
+        A failure is not an error of the caller's: they are written the next time.
+        """
+        while self._cursors_changed and self._write_lock.acquire(blocking=False):
+            try:
+                with self._cursors_lock:
+                    rows = list(self._cursors.items())
+                    self._cursors_changed = False
+                with _named_errors(self._path), self._cursor_writer as db:
+                    db.execute("BEGIN IMMEDIATE")
+                    db.executemany("INSERT OR REPLACE INTO cursor VALUES (?, ?)", rows)
+            except StoreUnavailable:
+                self._cursors_changed = True
+                return
+            finally:
+                self._write_lock.release()
+
+    def cursor(self, reader: str) -> int:
+        """Return what `reader` committed last; 0 when it never did."""
+        return self._cursors[reader]
+
+    def depth(self, reader: str) -> int:
+        """Return how many messages `reader` has not passed."""
+        return self._head - self._cursors[reader]
+
+    def trim(self) -> int:
+        """Delete the entries that every registered reader has passed; return their messages."""
+        with self._cursors_lock:
+            passed = min(self._cursors.values(), default=0)
+        trimmed = 0
+        while True:
+            with self._write_lock, _named_errors(self._path):
+                some = self._trim_some(passed)
+            if some == 0:
+                return trimmed
+            trimmed += some
+
+    def _trim_some(self, passed: int) -> int:
+        query = "SELECT seq, count FROM entry WHERE seq <= ? ORDER BY seq LIMIT ?"
+        rows = self._writer.execute(query, (passed, TRIM_ENTRIES)).fetchall()
+        if rows:
+            with self._writer as db:  # commits, or rolls back on an error
+                db.execute("BEGIN IMMEDIATE")
+                db.execute("INSERT OR REPLACE INTO head VALUES (1, ?)", (self._head,))
+                db.execute("DELETE FROM entry WHERE seq <= ?", (rows[-1][0],))
+        return sum(int(count) for _, count in rows)
+
+    def close(self) -> None:
+        """Save the cursors and close the file."""
+        self._save_cursors()
+        with self._write_lock:
+            for db in (*self._spare_readers, self._cursor_writer, self._writer):
+                db.close()
+            self._spare_readers.clear()
+            os.close(self._guard)

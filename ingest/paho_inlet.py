@@ -1,0 +1,206 @@
+"""MQTT 3.1.1 on paho-mqtt: its thread collects, the event loop takes over many at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+
+import paho.mqtt.client as paho
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from ingest.connection import CONNECT_TIMEOUT_S, QOS_2, Connection, MqttOptions, failure
+from ingest.errors import BrokerRefused, BrokerUnavailable
+from ingest.gather import Gather
+from ingest.paho_link import PahoLink
+
+GOODBYE_S = 0.5
+NOT_UTF_8 = "(topic is not UTF-8)"
+FEW = 50
+"""So many acknowledgements cost the event loop less than the change of threads."""
+
+
+async def connect(options: MqttOptions, gather: Gather) -> Connection:
+    """Connect and subscribe; from then on messages go to `gather`.
+
+    Raises
+    ------
+    BrokerRefused
+        The broker said no.
+    BrokerUnavailable
+        There is no broker, or it does not answer, or not in MQTT 3.1.1.
+    """
+    link = PahoConnection(options, gather)
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            await link.ready()
+    except BaseException as exc:
+        link.abandon()
+        if isinstance(exc, TimeoutError):
+            raise BrokerUnavailable(failure(options, exc)) from exc
+        raise
+    return link
+
+
+class PahoConnection:
+    """A :class:`Connection` whose messages arrive in paho's thread."""
+
+    def __init__(self, options: MqttOptions, gather: Gather) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._options = options
+        self._gather = gather
+        self._ready: asyncio.Future[None] = self._loop.create_future()
+        self._ended: asyncio.Future[str] = self._loop.create_future()
+        self._refused = ""
+        self._room = threading.Condition()  # guards all below
+        self._paused = False
+        self._over = False
+        self._hand_over_due = False
+        self._new_lists()
+        self._link = PahoLink(
+            options,
+            options.client_id,
+            clean_session=False,
+            on_connected=self._subscribe,
+            on_ended=self._link_ended,
+        )
+        self._link.client.on_message = self._received
+        self._link.client.on_subscribe = self._subscribed
+        self._link.start()
+
+    def _new_lists(self) -> None:
+        self._topics: list[str] = []
+        self._payloads: list[bytes] = []
+        self._packet_ids: list[int | None] = []
+        self._size_bytes = 0
+
+    # These run in paho's thread.
+
+    def _subscribe(self) -> None:
+        self._link.client.subscribe([(pattern, 1) for pattern in self._options.filters])
+
+    def _subscribed(
+        self,
+        client: paho.Client,
+        userdata: object,
+        mid: int,
+        codes: list[ReasonCode],
+        properties: Properties | None,
+    ) -> None:
+        refused = [
+            f"{pattern} ({str(code).lower()})"
+            for pattern, code in zip(self._options.filters, codes, strict=False)
+            if code.is_failure
+        ]
+        if refused:
+            self._refused = (
+                f"the broker {self._options.address} refused to subscribe us to "
+                + ", ".join(refused)
+            )
+        self._in_loop(self._set_ready)
+
+    def _received(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = NOT_UTF_8  # kept and rejected, or the broker would send it for ever
+        with self._room:
+            # To hold up paho's thread is to read no more. If it lasts so long that the broker
+            # gives us up for dead, it sends what we have not acknowledged again later.
+            self._room.wait_for(lambda: self._over or not self._paused)
+            if self._over:
+                return
+            self._topics.append(topic)
+            self._payloads.append(bytes(message.payload))
+            self._packet_ids.append(
+                message.mid + (QOS_2 if message.qos == 2 else 0) if message.qos else None
+            )
+            self._size_bytes += len(message.payload)
+            if self._hand_over_due:
+                return
+            self._hand_over_due = True
+        self._in_loop(self._hand_over)
+
+    def _link_ended(self, reason: str) -> None:
+        self._in_loop(self._hand_over)
+        self._in_loop(lambda: self._end(reason))
+
+    def _in_loop(self, call: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the event loop is closed: nobody waits
+            self._loop.call_soon_threadsafe(call)
+
+    # These run in the event loop.
+
+    def _set_ready(self) -> None:
+        if not self._ready.done():
+            self._ready.set_result(None)
+
+    def _hand_over(self) -> None:
+        with self._room:
+            taken = self._topics, self._payloads, self._packet_ids, self._size_bytes
+            self._new_lists()
+            self._hand_over_due = False
+        self._gather.put(self, *taken)
+
+    def _end(self, reason: str) -> None:
+        self._free_thread()
+        if not self._ended.done():
+            self._ended.set_result(reason)
+        self._set_ready()
+
+    def _free_thread(self) -> None:
+        with self._room:
+            self._over = True
+            self._room.notify_all()
+
+    async def ready(self) -> None:
+        """Wait until the broker has accepted connection and subscriptions."""
+        await self._ready
+        if self._refused:
+            raise BrokerRefused(self._refused)
+        if self._ended.done():
+            raise BrokerUnavailable(self._ended.result())
+
+    async def acknowledge(self, packet_ids: Sequence[int | None]) -> None:
+        """Send the PUBACKs of a batch."""
+        if self._ended.done():
+            return
+        if len(packet_ids) <= FEW:
+            self._acknowledge(packet_ids)
+        else:
+            await asyncio.to_thread(self._acknowledge, packet_ids)
+
+    def _acknowledge(self, packet_ids: Sequence[int | None]) -> None:
+        ack = self._link.client.ack
+        for packet_id in packet_ids:
+            if packet_id is not None:
+                ack(packet_id % QOS_2, 1 if packet_id < QOS_2 else 2)
+
+    def pause(self) -> None:
+        """Hold up paho's thread at the next message."""
+        with self._room:
+            self._paused = True
+
+    def resume(self) -> None:
+        """Let paho's thread go on."""
+        with self._room:
+            self._paused = False
+            self._room.notify_all()
+
+    async def ended(self) -> str:
+        """Wait for the end of the connection and return its reason."""
+        return await asyncio.shield(self._ended)
+
+    def abandon(self) -> None:
+        """Close without waiting."""
+        self._free_thread()
+        self._link.close()
+
+    async def close(self) -> None:
+        """Send DISCONNECT and close; what is not acknowledged stays in the broker's session."""
+        self.abandon()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                await self.ended()

@@ -1,0 +1,133 @@
+"""One MQTT connection made with paho-mqtt, in a thread of its own.
+
+A link connects once and ends once; whoever wants another makes another. So nothing meant for
+an old connection can ever be sent on a new one, and waiting before the next try is the
+business of one place only, which is not paho.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from ingest.connection import MqttOptions, failure, refusal
+from ingest.errors import BrokerUnavailable
+
+LOOP_S = 0.5
+CONNECT_TIMEOUT_S = 5.0
+
+
+class PahoLink:
+    """A connection to the broker of `options`.
+
+    Parameters
+    ----------
+    options : MqttOptions
+        Of its filters and its protocol nothing is used: paho speaks MQTT 3.1.1 here.
+    client_id : str
+    clean_session : bool
+        False when the broker is to keep the session while we are away.
+    on_connected : callable
+        Called once, when the broker has accepted the connection.
+    on_ended : callable
+        Called once with the reason, last of all.
+
+    Notes
+    -----
+    Callbacks run in the link's thread, those set on `client` too.
+    """
+
+    def __init__(
+        self,
+        options: MqttOptions,
+        client_id: str,
+        *,
+        clean_session: bool,
+        on_connected: Callable[[], None],
+        on_ended: Callable[[str], None],
+    ) -> None:
+        self._options = options
+        self._on_connected = on_connected
+        self._on_ended = on_ended
+        self._closing = False
+        self._reason = ""
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            clean_session=clean_session,
+            protocol=MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        self.client = client
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.on_connect = self._connected
+        client.on_disconnect = self._disconnected
+        # With this set, packets queued by other threads are written by the link's thread only.
+        client.on_socket_register_write = lambda *_: None
+        if options.username is not None:
+            client.username_pw_set(options.username, options.password)
+        self._thread = threading.Thread(target=self._run, name=f"mqtt {client_id}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Say goodbye after what is queued; `on_ended` follows."""
+        self._closing = True
+        self.client.disconnect()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the thread to end."""
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        reason = ""
+        try:
+            tls = self._options.tls_context()
+            if tls is not None:
+                self.client.tls_set_context(tls)
+            self.client.connect(self._options.host, self._options.port, self._options.keep_alive_s)
+            if self._closing:
+                self.client.disconnect()
+            while (code := self.client.loop(LOOP_S)) == MQTTErrorCode.MQTT_ERR_SUCCESS:
+                pass
+            reason = f"{self._options.address} closed the connection: {paho.error_string(code)}"
+        except BrokerUnavailable as exc:
+            reason = str(exc)
+        except (OSError, ValueError) as exc:
+            reason = failure(self._options, exc)
+        except Exception as exc:  # noqa: BLE001 - the outermost loop of this thread
+            reason = f"{self._options.address} sent what paho cannot read: {exc!r}"
+        finally:
+            self._on_ended(self._reason or reason)
+
+    def _connected(
+        self,
+        client: paho.Client,
+        userdata: object,
+        flags: paho.ConnectFlags,
+        code: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if code.is_failure:
+            self._reason = refusal(self._options, str(code))
+        else:
+            self._on_connected()
+
+    def _disconnected(
+        self,
+        client: paho.Client,
+        userdata: object,
+        flags: paho.DisconnectFlags,
+        code: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if not self._reason and str(code) == "Keep alive timeout":
+            self._reason = f"{self._options.address} has not answered in time"

@@ -1,0 +1,271 @@
+"""Publishing what the system has to say: coverage, alerts, rejects.
+
+`publish` only puts a message into a queue, so nobody ever waits for a broker. One thread
+connects, hands messages to paho-mqtt a few at a time and takes back those that were under way
+when a connection ended: a message is sent again rather than lost.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import structlog
+
+from ingest.backoff import Backoff
+from ingest.connection import MqttOptions
+from ingest.outgoing import GivenUp, Outgoing, OutgoingQueue
+from ingest.paho_link import PahoLink
+
+log = structlog.get_logger(__name__)
+
+WINDOW = 100
+"""Messages handed to paho and not yet acknowledged."""
+STEADY_S = 10.0
+"""A connection that lasted so long was a good one: the next waiting time is short again."""
+END_S = 1.0
+
+
+@dataclass(frozen=True)
+class PublisherState:
+    """How the publisher is doing.
+
+    Attributes
+    ----------
+    connected : bool
+    reason : str
+        Why not.
+    queued, published, dropped, replaced : int
+        Messages waiting or under way; acknowledged; given up because the queue was full;
+        given up because a newer retained message of the same topic came.
+    """
+
+    connected: bool
+    reason: str
+    queued: int
+    published: int
+    dropped: int
+    replaced: int
+
+
+class Publisher:
+    """Publishes in the background.
+
+    Parameters
+    ----------
+    options : MqttOptions
+        The broker; the client id gets ``-publisher`` appended. Filters are not used.
+    max_queued : int
+        So many messages wait; beyond that the oldest is dropped, a message that is not
+        retained before one that is.
+
+    Notes
+    -----
+    Of a retained topic only the newest waiting message is sent: it replaces an older one.
+    Methods may be called from any thread and do not block, but for `close`.
+    """
+
+    def __init__(self, options: MqttOptions, *, max_queued: int = 10_000) -> None:
+        self._options = options
+        self._changed = threading.Condition()  # guards all below; never held in a call of paho's
+        self._queue = OutgoingQueue(max_queued)
+        self._under_way: dict[int, Outgoing] = {}  # by paho's message id
+        self._acknowledged: set[int] = set()
+        self._counts: dict[GivenUp, int] = {"dropped": 0, "replaced": 0}
+        self._published = 0
+        self._link: PahoLink | None = None
+        self._connected = False
+        self._ended = ""
+        self._reason = "not started"
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="mqtt publisher", daemon=True)
+
+    def start(self) -> None:
+        """Begin to connect; return at once."""
+        self._thread.start()
+
+    @property
+    def state(self) -> PublisherState:
+        """How it is doing now."""
+        with self._changed:
+            return PublisherState(
+                self._connected,
+                "" if self._connected else self._reason,
+                len(self._queue) + len(self._under_way),
+                self._published,
+                self._counts["dropped"],
+                self._counts["replaced"],
+            )
+
+    def publish(
+        self, topic: str, payload: bytes, retain: bool = False, qos: int = 1
+    ) -> Future[bool]:
+        """Queue a message and return at once.
+
+        Returns
+        -------
+        Future of bool
+            True when the broker has acknowledged it (at QoS 0: when it was sent); False when it
+            was dropped, replaced by a newer one, or the publisher was closed before.
+
+        Raises
+        ------
+        ValueError
+            Nothing can be published to such a topic.
+        """
+        if not topic or "+" in topic or "#" in topic or len(topic.encode()) > 65_535:
+            raise ValueError(f"nothing can be published to the topic {topic!r}")
+        message = Outgoing(topic, payload, retain, qos)
+        with self._changed:
+            closing = self._closing
+            given_up = [] if closing else self._queue.put(message)
+            self._changed.notify_all()
+        if closing:
+            message.settle(False)
+        self._give_up(given_up)
+        return message.done
+
+    def close(self, flush_s: float = 2.0) -> int:
+        """Send what is queued, for at most so long [s]; return how many were not sent."""
+        with self._changed:
+            self._closing = True
+            self._changed.wait_for(
+                lambda: not self._connected or not (self._queue or self._under_way), flush_s
+            )
+            link = self._link
+            self._ended = self._ended or "closed"
+            self._changed.notify_all()
+        if link is not None:
+            link.close()
+            link.join(END_S)
+        if self._thread.ident is not None:
+            self._thread.join(END_S)
+        left = []
+        with self._changed:
+            while self._queue:
+                left.append(self._queue.take())
+        for message in left:
+            message.settle(False)
+        if left:
+            log.warning("outgoing messages were not sent", count=len(left), reason=self._reason)
+        return len(left)
+
+    def _give_up(self, given_up: Iterable[tuple[Outgoing, GivenUp]]) -> None:
+        """Count and settle; not under the lock, because a future runs its callbacks here."""
+        for message, why in given_up:
+            with self._changed:
+                self._counts[why] += 1
+                count = self._counts[why]
+            if why == "dropped" and (count == 1 or count % 1000 == 0):
+                log.warning(
+                    "outgoing messages are dropped, the oldest first",
+                    dropped=count,
+                    topic=message.topic,
+                    reason=self._reason,
+                )
+            message.settle(False)
+
+    # The publisher's thread.
+
+    def _run(self) -> None:
+        backoff = Backoff()
+        shown = ""
+        while not self._closing:
+            connected_s, reason = self._one_connection()
+            if connected_s > 0:
+                shown = ""
+            if connected_s > STEADY_S:
+                backoff.reset()
+            with self._changed:
+                self._reason = reason
+                if self._closing:
+                    return
+                if reason != shown:
+                    log.info("cannot publish, trying again for ever", reason=reason)
+                    shown = reason
+                self._changed.wait_for(lambda: self._closing, backoff.next_s())
+
+    def _one_connection(self) -> tuple[float, str]:
+        """Connect and publish until it ends; return how long it was connected [s], and why."""
+        link = PahoLink(
+            self._options,
+            f"{self._options.client_id}-publisher",
+            clean_session=True,
+            on_connected=self._note_connected,
+            on_ended=self._note_ended,
+        )
+        link.client.on_publish = lambda _client, _data, mid, *_: self._note_acknowledged(mid)
+        link.client.max_inflight_messages_set(WINDOW)
+        with self._changed:
+            if self._closing:
+                return 0.0, "closed"
+            self._link = link
+            self._ended = ""
+            self._acknowledged.clear()
+        link.start()
+        connected_at_s = 0.0
+        while True:
+            with self._changed:
+                self._changed.wait_for(self._something_to_do)
+                if self._connected and not connected_at_s:
+                    connected_at_s = time.monotonic()
+                ended = self._ended
+            self._settle_acknowledged()
+            if ended:
+                break
+            self._hand_over(link)
+        with self._changed:
+            self._connected = False
+            self._link = None
+            given_up = self._queue.put_back(list(self._under_way.values()))
+            self._under_way.clear()
+            self._changed.notify_all()
+        self._give_up(given_up)
+        return (time.monotonic() - connected_at_s if connected_at_s else 0.0), ended
+
+    def _something_to_do(self) -> bool:
+        return (
+            bool(self._ended)
+            or (self._connected and bool(self._queue) and len(self._under_way) < WINDOW)
+            or not self._acknowledged.isdisjoint(self._under_way)
+        )
+
+    def _hand_over(self, link: PahoLink) -> None:
+        while True:
+            with self._changed:
+                if not self._connected or not self._queue or len(self._under_way) >= WINDOW:
+                    return
+                message = self._queue.take()
+            info = link.client.publish(message.topic, message.payload, message.qos, message.retain)
+            with self._changed:
+                self._under_way[info.mid] = message
+
+    def _settle_acknowledged(self) -> None:
+        with self._changed:
+            settled = self._acknowledged & self._under_way.keys()
+            messages = [self._under_way.pop(mid) for mid in settled]
+            self._acknowledged -= settled
+            self._published += len(messages)
+            self._changed.notify_all()
+        for message in messages:
+            message.settle(True)
+
+    # Called in the link's thread, where paho may hold locks of its own.
+
+    def _note_connected(self) -> None:
+        with self._changed:
+            self._connected = True
+            self._changed.notify_all()
+
+    def _note_ended(self, reason: str) -> None:
+        with self._changed:
+            self._ended = reason
+            self._changed.notify_all()
+
+    def _note_acknowledged(self, mid: int) -> None:
+        with self._changed:
+            self._acknowledged.add(mid)
+            self._changed.notify_all()

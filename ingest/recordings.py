@@ -1,0 +1,328 @@
+"""Recorded telemetry: files of NDJSON, GPX and OwnTracks .rec, read in pieces of bounded size.
+
+| file | bike | vendor |
+| --- | --- | --- |
+| ``.ndjson .jsonl .json`` | ``device_id`` of the line | ``vendor`` of the line, else the default |
+| ``.gpx`` | the file's name | the default |
+| ``.rec`` | the folder (``rec/user/bike/2026-05.rec``), else the file's name | the default |
+
+NDJSON and .rec hold what the vendor sent, so their positions are in the vendor's datum; those
+of GPX are WGS-84 by definition.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, NamedTuple, TypeVar, cast
+
+import msgspec
+import numpy as np
+
+from bikes.errors import DecodeError, UnknownBike, UnknownVendor
+from bikes.formats import owntracks
+from bikes.formats.format import Item, read_each
+from bikes.formats.gpx import GpxReader
+from bikes.formats.reading import Reader
+from bikes.roster import Roster
+from bikes.telemetry import Telemetry, TelemetryBatch
+from bikes.topics import NAME
+from geofence.datum import Datum
+from ingest.checks import PLAUSIBLE, to_columns
+from ingest.lines import Lines, whole_lines
+from ingest.rejects import shortened
+from ingest.vendors import VendorFormat, in_wgs84
+
+BLOCK_BYTES = 4 << 20
+"""How much of a file is read at once."""
+
+MAX_LINE_BYTES = 262_144
+"""A longer line is no telemetry."""
+
+_MONTH = re.compile(r"\d{4}-\d{2}")
+T = TypeVar("T", bound=Telemetry)
+
+
+class Problem(NamedTuple):
+    """A part of a file that could not be used.
+
+    Attributes
+    ----------
+    path : Path
+    line : int
+        Counted from 1; 0 when it is the file as a whole.
+    reason : str
+        A reject reason of the contract, or ``unreadable``.
+    detail : str
+        What is wrong.
+    """
+
+    path: Path
+    line: int
+    reason: str
+    detail: str
+
+    def __str__(self) -> str:
+        where = f"{self.path}:{self.line}" if self.line else str(self.path)
+        return f"{where}: {self.reason}: {self.detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A piece of a file.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    telemetry : TelemetryBatch
+        What could be used of the piece, WGS-84.
+    problems : list of Problem
+        What could not, by line.
+    read_bytes : int
+        Size of the piece in the file, for showing progress.
+    """
+
+    path: Path
+    telemetry: TelemetryBatch
+    problems: list[Problem]
+    read_bytes: int
+
+    @property
+    def items(self) -> int:
+        """Items seen: usable ones and problems."""
+        return len(self.telemetry) + len(self.problems)
+
+
+class RecordingReader:
+    """Reads recordings of the configured vendors.
+
+    Parameters
+    ----------
+    roster : Roster
+        Grows by the bikes of vendors that may have any.
+    vendors : mapping of str to VendorFormat
+        Their datums count; the kind of file says the format.
+    default_vendor : str, optional
+        Of what names no vendor; needed only when more than one is configured.
+    block_bytes : int
+        How much of a file is read at once.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        vendors: Mapping[str, VendorFormat],
+        *,
+        default_vendor: str | None = None,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> None:
+        if default_vendor is None and len(vendors) == 1:
+            (default_vendor,) = vendors
+        self._roster = roster
+        self._vendors = dict(vendors)
+        self._default_vendor = default_vendor
+        self._block_bytes = block_bytes
+        self._bikes: dict[tuple[str | None, str | None], int] = {}
+
+    def read(self, path: Path) -> Iterator[Recorded]:
+        """A file, piece by piece. Nothing in it, and no trouble with it, raises an error."""
+        read = _READERS.get(path.suffix.lower())
+        if read is None:
+            detail = f"not a kind of recording; these are: {' '.join(SUFFIXES)}"
+            yield _unreadable(path, detail)
+            return
+        try:
+            with path.open("rb") as stream:
+                yield from read(self, path, stream)
+        except OSError as exc:
+            yield _unreadable(path, exc.strerror or str(exc))
+
+    def _ndjson(self, path: Path, stream: IO[bytes]) -> Iterator[Recorded]:
+        for block in whole_lines(stream, self._block_bytes, MAX_LINE_BYTES):
+            piece = _Piece(path, block.read_bytes)
+            items, lines = piece.items_of(block, _quick_line, _line.one)
+            keys = [(item.vendor, item.device_id) for item in items]
+            bikes = list(map(self._bikes.get, keys))
+            if None in bikes:
+                bikes = [
+                    self._bike_or_problem(piece, line, *key)
+                    for line, key in zip(lines, keys, strict=True)
+                ]
+            yield self._recorded(piece, items, lines, bikes)
+
+    def _rec(self, path: Path, stream: IO[bytes]) -> Iterator[Recorded]:
+        # The Recorder names its files by month, in a folder named after the device.
+        name = path.absolute().parent.name if _MONTH.fullmatch(path.stem) else path.stem
+        bike = self._bike_or_problem(piece := _Piece(path, 0), 0, None, name)
+        if bike is None:
+            yield self._recorded(piece, [], [], [])
+            return
+        for block in whole_lines(stream, self._block_bytes, MAX_LINE_BYTES):
+            piece = _Piece(path, block.read_bytes)
+            items, lines = piece.items_of(block, owntracks.quick_rec, owntracks.decode_rec)
+            yield self._recorded(piece, items, lines, [bike] * len(items))
+
+    def _gpx(self, path: Path, stream: IO[bytes]) -> Iterator[Recorded]:
+        bike = self._bike_or_problem(piece := _Piece(path, 0), 0, None, path.stem)
+        if bike is None:
+            yield self._recorded(piece, [], [], [])
+            return
+        reader, last = GpxReader(), False
+        while not (last or reader.broken):
+            block = stream.read(self._block_bytes)
+            last = not block
+            piece = _Piece(path, len(block))
+            items, lines = [], []
+            for line, item in reader.feed(block, last=last):
+                if isinstance(item, DecodeError):
+                    piece.problem(line, item)
+                else:
+                    items.append(item)
+                    lines.append(line)
+            yield self._recorded(piece, items, lines, [bike] * len(items), datum="wgs84")
+
+    def _recorded(
+        self,
+        piece: _Piece,
+        items: Sequence[Telemetry],
+        lines: Sequence[int],
+        bikes: Sequence[int | None],
+        *,
+        datum: Datum | None = None,
+    ) -> Recorded:
+        """A piece whose items are of `bikes`, None for those that are of none."""
+        rows = [row for row, bike in enumerate(bikes) if bike is not None]
+        if len(rows) < len(bikes):
+            items, lines = [items[row] for row in rows], [lines[row] for row in rows]
+        known = np.array([bike for bike in bikes if bike is not None], np.int32)
+        batch, faults = to_columns(known, items, PLAUSIBLE)
+        for row, fault in faults.items():
+            piece.problem(lines[row], fault)
+        parts = [
+            in_wgs84(part, datum or self._vendors[vendor].datum)
+            for vendor, part in self._by_vendor(batch)
+        ]
+        problems = sorted(piece.problems, key=lambda problem: problem.line)
+        return Recorded(piece.path, TelemetryBatch.concat(parts), problems, piece.read_bytes)
+
+    def _by_vendor(self, batch: TelemetryBatch) -> Iterator[tuple[str, TelemetryBatch]]:
+        names = list(self._vendors)
+        numbers = {name: number for number, name in enumerate(names)}
+        of_bike = np.array([numbers.get(key.vendor, -1) for key in self._roster.keys], np.int32)
+        mine = of_bike[batch.bike]
+        for number in np.unique(mine).tolist():
+            yield names[number], batch.take(mine == number)
+
+    def _bike_or_problem(
+        self, piece: _Piece, line: int, vendor: str | None, bike_id: str | None
+    ) -> int | None:
+        known = self._bikes.get((vendor, bike_id))
+        if known is not None:
+            return known
+        try:
+            bike = self._bike(vendor or self._default_vendor, bike_id)
+        except DecodeError as exc:
+            piece.problem(line, exc)
+            return None
+        self._bikes[vendor, bike_id] = bike
+        return bike
+
+    def _bike(self, vendor: str | None, bike_id: str | None) -> int:
+        if vendor is None:
+            known = ", ".join(sorted(self._vendors))
+            detail = f"vendor: required, as more than one is configured: {known}"
+            raise DecodeError("schema", detail)
+        if vendor not in self._vendors:
+            raise DecodeError("unknown_vendor", f"vendor {vendor!r} is not configured")
+        if bike_id is None:
+            raise DecodeError("schema", "device_id: required, as it names the bike")
+        if NAME.fullmatch(bike_id) is None:
+            detail = f"{bike_id!r} cannot be a bike's id: use 1 to 64 of A-Z a-z 0-9 _ -"
+            raise DecodeError("unknown_bike", detail)
+        try:
+            return self._roster.index(vendor, bike_id)
+        except UnknownVendor as exc:
+            raise DecodeError("unknown_vendor", f"vendor {vendor!r} is not configured") from exc
+        except UnknownBike as exc:
+            detail = f"bike {bike_id!r} is not on the list of vendor {vendor!r}"
+            raise DecodeError("unknown_bike", detail) from exc
+
+
+class _Line(Telemetry, gc=False, kw_only=True):
+    """A line of NDJSON: telemetry that may say whose it is."""
+
+    vendor: str | None = None
+
+
+_line: Reader[_Line] = Reader(_Line)
+_quick_line = msgspec.json.Decoder(_Line).decode
+
+
+@dataclass(slots=True)
+class _Piece:
+    """A piece being read, and what was wrong with it so far."""
+
+    path: Path
+    read_bytes: int
+    problems: list[Problem] = field(default_factory=list)
+
+    def problem(self, line: int, error: DecodeError) -> None:
+        self.problems.append(Problem(self.path, line, error.reason, shortened(error.detail)))
+
+    def items_of(
+        self,
+        block: Lines,
+        quick: Callable[[bytes], T],
+        decode: Callable[[bytes], T | Sequence[Item]],
+    ) -> tuple[list[T], list[int]]:
+        """The items of lines and the number of each one's line; blank lines hold none."""
+        found, failed = read_each(quick, block.lines)
+        if not failed and max(map(len, block.lines), default=0) <= MAX_LINE_BYTES:
+            # Nearly always: every line an item.
+            return cast("list[T]", found), list(range(block.first, block.first + len(found)))
+        items: list[T] = []
+        numbers: list[int] = []
+        for number, (line, item) in enumerate(zip(block.lines, found, strict=True), block.first):
+            try:
+                if len(line) > MAX_LINE_BYTES:
+                    detail = f"the line has over {MAX_LINE_BYTES} bytes"
+                    raise DecodeError("too_large", detail)
+                read = decode(line) if item is None and line.strip() else item
+            except DecodeError as exc:
+                self.problem(number, exc)
+                continue
+            if isinstance(read, Telemetry):
+                items.append(read)
+                numbers.append(number)
+        return items, numbers
+
+
+_READERS: dict[str, Callable[[RecordingReader, Path, IO[bytes]], Iterator[Recorded]]] = {
+    ".ndjson": RecordingReader._ndjson,
+    ".jsonl": RecordingReader._ndjson,
+    ".json": RecordingReader._ndjson,
+    ".gpx": RecordingReader._gpx,
+    ".rec": RecordingReader._rec,
+}
+
+SUFFIXES: tuple[str, ...] = tuple(_READERS)
+"""Suffixes of the files that can be read, in lower case."""
+
+
+def files(paths: Iterable[Path], suffixes: Collection[str] = SUFFIXES) -> list[Path]:
+    """The files meant by paths: themselves, and of folders all that have a suffix, sorted."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = (p for p in path.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
+            found += sorted(inside)
+        else:
+            found.append(path)
+    return found
+
+
+def _unreadable(path: Path, detail: str) -> Recorded:
+    return Recorded(path, TelemetryBatch.empty(), [Problem(path, 0, "unreadable", detail)], 0)

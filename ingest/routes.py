@@ -1,0 +1,153 @@
+"""Which bike a topic is of, and what it carries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bikes import topics
+from bikes.errors import DecodeError, UnknownBike, UnknownVendor
+from bikes.roster import Roster
+from bikes.topics import NAME, Kind, TopicPattern
+
+REFUSED = 0
+"""The route, and the group, of a topic whose messages are not accepted."""
+
+
+class Group(NamedTuple):
+    """What is decoded in one go."""
+
+    kind: Kind
+    vendor: str
+
+
+class Route(NamedTuple):
+    """Where a topic leads; `vendor` and `bike_id` are "" when it names none."""
+
+    kind: Kind
+    vendor: str
+    bike_id: str
+    refusal: DecodeError | None = None
+
+
+class Routes:
+    """Topics as small integers into columns, so that a known topic costs one look-up.
+
+    Parameters
+    ----------
+    roster : Roster
+        Grows by the bikes of vendors that may have any.
+    patterns : mapping of str to sequence of TopicPattern
+        The vendors' own telemetry topics.
+
+    Attributes
+    ----------
+    bike, group : ndarray, shape (routes,)
+        Of each route: the index of its bike, and its position in `groups`.
+    bike_ids : list of str
+        Of each route: the id of its bike.
+    groups : list of Group
+        What the routes lead to; the first stands for :data:`REFUSED`.
+    """
+
+    def __init__(self, roster: Roster, patterns: Mapping[str, Sequence[TopicPattern]]) -> None:
+        self._roster = roster
+        self._patterns = [(vendor, one) for vendor, many in patterns.items() for one in many]
+        self._table = _Table(self)
+        self._bikes = [-1]
+        self._group_numbers = [REFUSED]
+        self.groups = [Group("telemetry", "")]
+        self.bike_ids = [""]
+        self.bike = np.array(self._bikes, np.int32)
+        self.group = np.array(self._group_numbers, np.intp)
+
+    def find(self, names: Sequence[str]) -> NDArray[np.intp]:
+        """The route of each topic."""
+        found = np.fromiter(map(self._table.__getitem__, names), np.intp, len(names))
+        if len(self._bikes) > self.bike.size:
+            self.bike = np.array(self._bikes, np.int32)
+            self.group = np.array(self._group_numbers, np.intp)
+        return found
+
+    def resolve(self, topic: str) -> Route:
+        """Where a topic leads, and if nowhere, why."""
+        route = self._read(topic)
+        if route.refusal is not None:
+            return route
+        try:
+            self._roster.index(route.vendor, route.bike_id)
+        except UnknownVendor:
+            return route._replace(refusal=_unknown_vendor(route.vendor))
+        except UnknownBike:
+            detail = f"bike {route.bike_id!r} is not on the list of vendor {route.vendor!r}"
+            return route._replace(refusal=DecodeError("unknown_bike", detail))
+        return route
+
+    def add(self, topic: str) -> int:
+        """The route of a topic that is new; :data:`REFUSED` is not remembered."""
+        kind, vendor, bike_id, refusal = self.resolve(topic)
+        if refusal is not None:
+            return REFUSED
+        group = Group(kind, vendor)
+        if group not in self.groups:
+            self.groups.append(group)
+        self._bikes.append(self._roster.index(vendor, bike_id))
+        self._group_numbers.append(self.groups.index(group))
+        self.bike_ids.append(bike_id)
+        return len(self._bikes) - 1
+
+    def _read(self, topic: str) -> Route:
+        parsed = topics.parse(topic)
+        if parsed is not None:
+            return Route(parsed.kind, parsed.vendor, parsed.bike_id)
+        for vendor, pattern in self._patterns:
+            bike_id = pattern.bike_id(topic)
+            if bike_id is not None:
+                return Route("telemetry", vendor, bike_id)
+        for vendor, pattern in self._patterns:
+            if pattern.covers(topic):
+                return Route("telemetry", vendor, "", _bad_name(topic, pattern.pattern))
+        return self._misnamed(topic)
+
+    def _misnamed(self, topic: str) -> Route:
+        """A topic of no vendor; by the contract's form one can still tell whose it would be."""
+        prefix, _, rest = topic.partition(f"{topics.PREFIX}/")
+        vendor, _, rest = rest.partition("/")
+        bike_id, _, last = rest.rpartition("/")
+        if prefix or last not in topics.KINDS:
+            return Route("telemetry", "", "", _unknown_vendor(""))
+        kind: Kind = last  # type: ignore[assignment]  # one of KINDS
+        if vendor not in self._roster.vendors:
+            return Route(kind, vendor, bike_id, _unknown_vendor(vendor))
+        form = topics.telemetry(vendor, "bike").replace("/bike/", "/{bike}/")
+        return Route(kind, vendor, bike_id, _bad_name(topic, form))
+
+
+class _Table(dict[str, int]):
+    """Routes by topic; one that is not in it is worked out."""
+
+    def __init__(self, routes: Routes) -> None:
+        super().__init__()
+        self._routes = routes
+
+    def __missing__(self, topic: str) -> int:
+        number = self._routes.add(topic)
+        if number != REFUSED:
+            self[topic] = number
+        return number
+
+
+def _unknown_vendor(vendor: str) -> DecodeError:
+    if NAME.fullmatch(vendor):
+        return DecodeError("unknown_vendor", f"vendor {vendor!r} is not configured")
+    return DecodeError("unknown_vendor", "the topic is of no configured vendor")
+
+
+def _bad_name(topic: str, form: str) -> DecodeError:
+    return DecodeError(
+        "unknown_bike",
+        f"topic {topic!r} is not {form}, where {{bike}} is 1 to 64 of A-Z a-z 0-9 _ -",
+    )

@@ -1,0 +1,23 @@
+"""What can be wrong before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from geofence.errors import Problem
+
+__all__ = ["ConfigError", "Problem"]
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; nothing was started.
+
+    Parameters
+    ----------
+    problems : iterable of Problem
+        Every mistake found: those of patrol.toml first, by line, then those of the zones.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(map(str, self.problems)))

@@ -1,0 +1,176 @@
+"""What was patrolled when: the ledger's answers to the questions of `alerts`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from bikes.fleet import FleetState
+from numpy.typing import NDArray
+
+from alerts.patrols import CellAges, VisitBy, ZoneRef
+from bikes.roster import Roster
+from geofence.coverage import SLOT_MS, Ledger, Rows
+from geofence.zonemap import ZoneMap
+
+PATROL_MS = 30 * 60 * 1000
+"""A zone is patrolled when enough of its cells were visited within this time [ms]."""
+
+DAY_MS = 24 * 3_600_000
+
+
+@dataclass
+class Facts:
+    """Answers of one ledger; implements :class:`alerts.patrols.Patrols`.
+
+    Parameters
+    ----------
+    zones : ZoneMap
+        Cells and zones.
+    ledger : Ledger
+        Visited cells.
+    fleet, roster : FleetState, Roster
+        Who was heard, and who they are.
+    since_ms : int
+        Start of the record [ms].
+    behind : callable
+        How far the pipeline is behind [ms].
+    at_ms : int, optional
+        Answer as of this instant; None for as of now.
+    """
+
+    zones_map: ZoneMap
+    ledger: Ledger
+    fleet: FleetState
+    roster: Roster
+    since_ms: int
+    behind: Callable[[], int] = lambda: 0
+    at_ms: int | None = None
+    _cells: dict[str, NDArray[np.int32]] = field(default_factory=dict)
+    _counts: tuple[int, dict[tuple[int, int], NDArray[np.int64]]] = (-1, {})
+    _older: dict[tuple[str, int], tuple[int, int | None]] = field(default_factory=dict)
+
+    @property
+    def behind_ms(self) -> int:
+        """How far the pipeline is behind what was received [ms]."""
+        return self.behind()
+
+    def zones(self) -> Sequence[ZoneRef]:
+        """All zones."""
+        return [
+            ZoneRef(
+                zone.zone_id,
+                zone.name,
+                zone.name_zh,
+                zone.policy,
+                int(self.zones_map.cells_total[index]),
+                zone.valid_from_ms,
+            )
+            for index, zone in enumerate(self.zones_map.zones)
+        ]
+
+    def revision(self, zone_id: str) -> int:
+        """Changes with the ledger."""
+        return self.ledger.version
+
+    def covered(self, zone_id: str, from_ms: int, to_ms: int) -> int:
+        """Distinct patrollable cells of the zone visited in the slots of [from_ms, to_ms)."""
+        if self._counts[0] != self.ledger.version:
+            self._counts = self.ledger.version, {}
+        counts = self._counts[1].get((from_ms, to_ms))
+        if counts is None:
+            counts = self._counts[1][from_ms, to_ms] = self._count(from_ms, to_ms)
+        return int(counts[self.zones_map.index(zone_id)])
+
+    def idle_cells(self, zone_id: str, now_ms: int) -> CellAges:
+        """Ages of the zone's cells; one that was never visited is as old as the record."""
+        last = self._last()[self._cells_of(zone_id)]
+        if not last.any():
+            return CellAges(None, None)
+        age_s = (now_ms - np.maximum(last, self.since_ms)) / 1000
+        return CellAges(float(age_s.max()), float(age_s.mean()))
+
+    def last_heard_ms(self, zone_id: str) -> int | None:
+        """Newest telemetry of any bike: as yet every bike may serve every zone."""
+        return self.fleet.newest_ms()
+
+    def last_visit_by(self, zone_id: str, since_ms: int) -> VisitBy | None:
+        """The newest visit in the zone at or after `since_ms`."""
+        rows = self._rows_since(since_ms)
+        mine = (self.zones_map.cell_zone[rows.cell] == self.zones_map.index(zone_id)) & (
+            rows.last_ms >= since_ms
+        )
+        rows = rows.where(mine)
+        if not rows.key.size:
+            return None
+        newest = int(np.argmax(rows.last_ms))
+        return VisitBy(str(self.roster.key(int(rows.bike[newest]))), int(rows.last_ms[newest]))
+
+    def last_patrolled_ms(self, zone_id: str, *, min_cells: int, now_ms: int) -> int | None:
+        """The last visit that, with those of the 30 min before it, made `min_cells` cells.
+
+        What lies more than a day back is looked up again only once an hour.
+        """
+        cells = self._cells_of(zone_id)
+        needed = min(min_cells, cells.size)
+        last = self._last()[cells]
+        newest = int(last.max(initial=0))
+        if newest == 0:
+            return None
+        # Nearly always the newest visit is part of a patrol, and last visits alone tell.
+        if newest <= now_ms and (last > newest - PATROL_MS).sum() >= needed:
+            return newest
+        index = self.zones_map.index(zone_id)
+        found = self._search(self._rows_since(now_ms - DAY_MS), index, needed, now_ms)
+        if found is not None:
+            return found
+        hour, memo = now_ms // 3_600_000, (zone_id, needed)
+        if memo not in self._older or self._older[memo][0] != hour:
+            self._older[memo] = hour, self._search(self.ledger.rows(), index, needed, now_ms)
+        return self._older[memo][1]
+
+    def _search(self, rows: Rows, zone: int, needed: int, now_ms: int) -> int | None:
+        """The last time at which `needed` distinct cells of the zone were visited in 30 min."""
+        mine = (self.zones_map.cell_zone[rows.cell] == zone) & (rows.last_ms <= now_ms)
+        at_ms, cell = rows.last_ms[mine], rows.cell[mine]
+        order = np.argsort(at_ms, kind="stable")
+        times, cells = at_ms[order].tolist(), cell[order].tolist()
+        within: Counter[int] = Counter()
+        found, first = None, 0
+        for time, visited in zip(times, cells, strict=True):
+            within[visited] += 1
+            while times[first] <= time - PATROL_MS:
+                within[cells[first]] -= 1
+                if not within[cells[first]]:
+                    del within[cells[first]]
+                first += 1
+            if len(within) >= needed:
+                found = time
+        return found
+
+    def _count(self, from_ms: int, to_ms: int) -> NDArray[np.int64]:
+        """Covered cells of each zone in a window."""
+        last = self._last()
+        if to_ms > int(last.max(initial=0)):
+            # The window is still open: a cell's last visit says whether there was one in it.
+            covered = last >= from_ms // SLOT_MS * SLOT_MS
+        else:
+            covered = self.ledger.covered(from_ms, to_ms)
+        zone = self.zones_map.cell_zone[covered & (self.zones_map.cell_zone >= 0)]
+        return np.bincount(zone, minlength=len(self.zones_map.zones))
+
+    def _last(self) -> NDArray[np.int64]:
+        return self.ledger.last_visit_ms(self.at_ms)
+
+    def _rows_since(self, since_ms: int) -> Rows:
+        rows = self.ledger.between(
+            since_ms, (1 << 41) if self.at_ms is None else self.at_ms + SLOT_MS
+        )
+        return rows if self.at_ms is None else rows.where(rows.last_ms <= self.at_ms)
+
+    def _cells_of(self, zone_id: str) -> NDArray[np.int32]:
+        if zone_id not in self._cells:
+            self._cells[zone_id] = self.zones_map.cells(zone_id)
+        return self._cells[zone_id]

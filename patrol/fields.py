@@ -1,0 +1,270 @@
+"""The kinds of value that patrol.toml holds, each with the advice it gives when wrong.
+
+A path in patrol.toml is relative to the folder of patrol.toml. Validators read that folder
+from :data:`FOLDER`, because the models of a settings tree are given no other context.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import zoneinfo
+from collections.abc import Iterable
+from contextvars import ContextVar
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    StringConstraints,
+    Tag,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+from alerts.closures import parse_calendar
+from alerts.errors import PolicyError
+from alerts.hours import Hours
+from alerts.notify.apprise import AppriseNotifier
+from alerts.notify.wording import Wording
+from alerts.policy import duration_s
+from bikes.topics import TopicPattern
+
+FOLDER: ContextVar[Path] = ContextVar("FOLDER")
+"""What relative paths start from; the working directory when it is not set."""
+
+_ANY_ZONE = zoneinfo.ZoneInfo("UTC")
+"""Whether hours and calendars are well written does not depend on the district's zone."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``; did you mean "…"?`` when a known word is close to `word`, else nothing."""
+    close = difflib.get_close_matches(word, sorted(known), n=1)
+    return f'; did you mean "{close[0]}"?' if close else ""
+
+
+def _distinct(words: tuple[str, ...]) -> tuple[str, ...]:
+    twice = sorted({word for word in words if words.count(word) > 1})
+    if twice:
+        raise ValueError(f"named more than once: {', '.join(twice)}")
+    return words
+
+
+def _day(value: object, read: ValidatorFunctionWrapHandler) -> date | datetime:
+    try:
+        day = read(value)
+    except ValidationError:
+        raise ValueError(
+            f"{value!r} is not a date such as 2026-10-01 or a time such as 2026-10-01T08:00"
+        ) from None
+    assert isinstance(day, date)
+    return day
+
+
+def _above_zero(seconds: int) -> int:
+    if seconds <= 0:
+        raise ValueError("must be longer than nothing")
+    return seconds
+
+
+def _hours(lines: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        Hours.parse(lines, _ANY_ZONE)
+    except PolicyError as exc:
+        raise ValueError("; ".join(problem.message for problem in exc.problems)) from exc
+    return lines
+
+
+def _calendar_file(path: Path) -> Path:
+    found = _file(path)
+    try:
+        parse_calendar(found.read_text(encoding="utf-8-sig"), _ANY_ZONE)
+    except UnicodeDecodeError as exc:
+        raise ValueError(f"{path} is not UTF-8 text") from exc
+    except PolicyError as exc:
+        raise ValueError(f"{path}: {exc}") from exc
+    return found
+
+
+def _path(path: Path) -> Path:
+    if path == Path():
+        raise ValueError("the path is empty")
+    return (FOLDER.get(Path()) / path.expanduser()).resolve()
+
+
+def _file(path: Path) -> Path:
+    found = _path(path)
+    if found.is_dir():
+        raise ValueError(f"{path} is a folder; name a file")
+    try:
+        with found.open("rb"):
+            return found
+    except FileNotFoundError:
+        raise ValueError(f"there is no file {path} in {found.parent}") from None
+    except OSError as exc:
+        raise ValueError(f"{path} cannot be read: {exc.strerror}") from exc
+
+
+def _folder(path: Path) -> Path:
+    found = _path(path)
+    if found.exists() and not found.is_dir():
+        raise ValueError(f"{path} is a file; name a folder")
+    return found
+
+
+def _secret_file(path: Path) -> Path:
+    found = _file(path)
+    try:
+        if not read_secret(found):
+            raise ValueError(f"{path} is empty; write the secret on its first line")
+    except UnicodeDecodeError as exc:
+        raise ValueError(f"{path} is not UTF-8 text") from exc
+    return found
+
+
+def read_secret(path: Path) -> str:
+    """The secret in a file: its first line, without white space around it."""
+    with path.open(encoding="utf-8-sig") as lines:
+        return lines.readline().strip()
+
+
+def _timezone(name: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        hint = did_you_mean(name, zoneinfo.available_timezones())
+        raise ValueError(
+            f'there is no timezone "{name}"{hint or "; one is for example Asia/Shanghai"}'
+        ) from None
+    return name
+
+
+def _split(url: str, example: str) -> SplitResult:
+    """The parts of a URL. A message never repeats the URL, for it may hold a secret."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  # raises when it is not a number
+    except ValueError as exc:
+        raise ValueError(f'is not a URL ({exc}); write for example "{example}"') from None
+    return parts
+
+
+def _mqtt_url(url: str) -> str:
+    example = "mqtt://broker.example:1883"
+    parts = _split(url, example)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(
+            "holds a user name or password, which would end up in logs; "
+            "use the keys username and password_file"
+        )
+    if parts.scheme not in ("mqtt", "mqtts"):
+        raise ValueError(f'must start with mqtt:// or mqtts:// (TLS), for example "{example}"')
+    if not parts.hostname:
+        raise ValueError(f'names no host; write for example "{example}"')
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError(f'must end after the port, for example "{example}"')
+    return url
+
+
+def _notify_url(url: str) -> str:
+    try:
+        AppriseNotifier("", url, Wording("en", _ANY_ZONE)).check()
+    except PolicyError:
+        raise ValueError(
+            'is neither a webhook, for example "https://hooks.example/patrol", nor a URL that '
+            "Apprise knows"
+        ) from None
+    return url
+
+
+def _web_url(url: str) -> str:
+    example = "http://127.0.0.1:8086"
+    parts = _split(url, example)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("holds a user name or password; use token_file")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f'must be an http:// or https:// URL, for example "{example}"')
+    return url
+
+
+def _tile_url(url: str) -> str:
+    # {s}, the server's letter, may stand in the host; nothing is resolved here.
+    if not url.startswith(("http://", "https://", "/")):
+        raise ValueError("must start with http://, https:// or / (a path on this server)")
+    lacking = [part for part in ("{z}", "{x}", "{y}") if part not in url]
+    if lacking:
+        raise ValueError(f"lacks {', '.join(lacking)}, where zoom, column and row of a tile go")
+    return url
+
+
+def _listen(text: str) -> str:
+    host, port = split_listen(text)
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ValueError(
+            f'"{host}" can be reached from other machines, and this version has no access tokens '
+            f'yet; use "127.0.0.1:{port}" and, for others, a proxy that asks who they are'
+        )
+    return text
+
+
+def split_listen(text: str) -> tuple[str, int]:
+    """Host and port of ``host:port``; an IPv6 host stands in brackets.
+
+    Raises
+    ------
+    ValueError
+        The text has no host, or no port from 0 (any free port) to 65535.
+    """
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        colon = ""
+    if not (colon and host and port.isascii() and port.isdecimal() and int(port) <= 65_535):
+        raise ValueError(f'"{text}" is not host:port; write for example "127.0.0.1:8080"')
+    return host, int(port)
+
+
+Name = Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9_-]{1,64}\z")]
+"""A vendor, bike, zone, policy …: what may stand in an MQTT topic."""
+Names = Annotated[tuple[Name, ...], AfterValidator(_distinct)]
+"""Names, none of them twice."""
+Topic = Annotated[str, AfterValidator(lambda text: TopicPattern(text).pattern)]
+"""A vendor's own topic pattern, such as ``owntracks/hello/{bike}``."""
+Bikes = Annotated[
+    Annotated[Names, Tag("[list]")] | Annotated[Literal["any"], Tag("[any]")],
+    Discriminator(lambda value: "[any]" if value == "any" else "[list]"),
+]
+"""The ids of a vendor's bikes, or "any"."""
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Hold = Annotated[int, BeforeValidator(duration_s)]
+"""A duration or nothing, written "1h30m", kept as seconds."""
+Duration = Annotated[Hold, AfterValidator(_above_zero)]
+"""A :data:`Hold` of more than nothing."""
+HourLines = Annotated[tuple[Text, ...], AfterValidator(_hours)]
+"""Patrol hours as they are written; see :mod:`alerts.spans`."""
+File = Annotated[Path, AfterValidator(_file)]
+"""A file that is there and can be read; absolute."""
+CalendarFile = Annotated[Path, AfterValidator(_calendar_file)]
+"""An iCalendar file of exceptions; absolute."""
+Folder = Annotated[Path, AfterValidator(_folder)]
+"""A folder, or nothing yet; absolute."""
+SecretFile = Annotated[Path, AfterValidator(_secret_file)]
+"""A file with a secret on its first line; see :func:`read_secret`."""
+Day = Annotated[date | datetime, WrapValidator(_day)]
+Timezone = Annotated[str, AfterValidator(_timezone)]
+MqttUrl = Annotated[str, AfterValidator(_mqtt_url)]
+WebUrl = Annotated[str, AfterValidator(_web_url)]
+TileUrl = Annotated[str, AfterValidator(_tile_url)]
+NotifyUrl = Annotated[str, AfterValidator(_notify_url)]
+"""A webhook or an Apprise URL; it may hold a secret, so it is never shown."""
+Listen = Annotated[str, AfterValidator(_listen)]

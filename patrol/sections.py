@@ -1,0 +1,287 @@
+"""The tables of patrol.toml, as plain frozen values.
+
+Nothing here does anything: the station turns these values into the parts of the system.
+docs/configuration.md says what each key means; a test fails when one is missing there.
+Keys that hold a duration are named without a unit in the file ("2h") and with one here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from alerts.errors import PolicyError
+from alerts.hours import WindowKind
+from alerts.policy import parse_campaign
+from alerts.rules import Rule, Severity
+from alerts.spans import ALWAYS
+from bikes.formats import FORMATS
+from patrol.fields import (
+    Bikes,
+    CalendarFile,
+    Day,
+    Duration,
+    File,
+    Folder,
+    Hold,
+    HourLines,
+    Listen,
+    MqttUrl,
+    Name,
+    Names,
+    NotifyUrl,
+    SecretFile,
+    Text,
+    TileUrl,
+    Timezone,
+    Topic,
+    WebUrl,
+    split_listen,
+)
+
+Language = Literal["zh", "en"]
+
+
+class Section(BaseModel):
+    """A table: frozen, and a key that is not listed is a mistake."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _switches_are_switches(cls, value: object, info: ValidationInfo) -> object:
+        # Pydantic would read true as the number 1.
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and bool not in (kind, *get_args(kind)):
+            raise ValueError("is not a switch; it cannot be true or false")
+        return value
+
+
+class District(Section):
+    """What is patrolled."""
+
+    name: Text
+    timezone: Timezone = "Asia/Shanghai"
+    zones: File = Field(default=Path("zones.geojson"), validate_default=True)
+    exclusions: File | None = None
+    cell_m: float = Field(default=100, ge=20, le=1_000)
+
+
+class Mqtt(Section):
+    """The broker that bikes publish to."""
+
+    url: MqttUrl = "mqtt://127.0.0.1:1883"
+    protocol: Literal["5", "3.1.1"] = "5"
+    username: Text | None = None
+    password_file: SecretFile | None = None
+    ca_file: File | None = None
+    client_id: Name = "zhixun"
+
+    @property
+    def tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return urlsplit(self.url).scheme == "mqtts"
+
+    @property
+    def host(self) -> str:
+        """Name or address of the broker."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """The URL's port, or the one that is usual for its scheme."""
+        return urlsplit(self.url).port or (8883 if self.tls else 1883)
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Mqtt:
+        if self.password_file is not None and self.username is None:
+            raise ValueError("password_file needs username beside it")
+        if self.ca_file is not None and not self.tls:
+            raise ValueError("ca_file is for TLS; write mqtts:// in url, or leave ca_file out")
+        return self
+
+
+class Storage(Section):
+    """Where the log, the alert book, snapshots and the archive are kept."""
+
+    path: Folder = Field(default=Path("data"), validate_default=True)
+    coverage_days: int = Field(default=35, ge=1, le=400)
+
+
+class Influx(Section):
+    """A copy of the telemetry for Grafana; the section is left out when there is none."""
+
+    url: WebUrl
+    org: str = ""
+    bucket: Text
+    token_file: SecretFile | None = None
+
+
+class Http(Section):
+    """Where the console and the API listen."""
+
+    listen: Listen = "127.0.0.1:8080"
+    tokens_file: Path | None = None
+
+    @property
+    def host(self) -> str:
+        """Address to listen on."""
+        return split_listen(self.listen)[0]
+
+    @property
+    def port(self) -> int:
+        """Port to listen on; 0 is any free one."""
+        return split_listen(self.listen)[1]
+
+    @model_validator(mode="after")
+    def _no_tokens_yet(self) -> Http:
+        if self.tokens_file is not None:
+            raise ValueError(
+                "tokens_file: this version does not check access tokens yet; leave it out"
+            )
+        return self
+
+
+class Console(Section):
+    """The web page."""
+
+    language: Language = "zh"
+    tile_url: TileUrl | None = None
+    tile_datum: Literal["wgs84", "gcj02"] | None = None
+
+    @model_validator(mode="after")
+    def _tiles_have_a_datum(self) -> Console:
+        if self.tile_url is not None and self.tile_datum is None:
+            raise ValueError(
+                'tile_url needs tile_datum beside it: "gcj02" for maps made in China, "wgs84" for '
+                "OpenStreetMap and most others; a wrong one moves the map by some 450 m"
+            )
+        return self
+
+
+class Quality(Section):
+    """Which fixes give coverage."""
+
+    max_accuracy_m: float = Field(default=50, gt=0)
+    max_speed_mps: float = Field(default=12.5, gt=0)
+    max_gap_s: float = Field(default=120, gt=0)
+    max_gap_m: float = Field(default=500, gt=0)
+    max_future_s: float = Field(default=300, ge=0)
+    max_age_s: Duration = Field(default=30 * 86_400, alias="max_age")
+    parked_radius_m: float = Field(default=15, gt=0)
+    parked_after_s: float = Field(default=120, gt=0)
+    reorder_s: float = Field(default=30, ge=0)
+    duty_hours: HourLines = ()
+
+
+def _readable(name: str) -> str:
+    if name not in FORMATS:
+        known = ", ".join(f'"{known}"' for known in FORMATS)
+        raise ValueError(f'"{name}" is not read by this version yet; it reads {known}')
+    return name
+
+
+class Vendor(Section):
+    """How one vendor's bikes speak."""
+
+    format: Annotated[Literal["mds", "owntracks", "mapped"], AfterValidator(_readable)]
+    datum: Literal["wgs84", "gcj02", "bd09"]
+    topics: tuple[Topic, ...] = ()
+    mapping: dict[str, Any] = {}
+    bikes: Bikes = "any"
+
+    @model_validator(mode="after")
+    def _mapped_only(self) -> Vendor:
+        if self.mapping:
+            raise ValueError(
+                'mapping belongs to format = "mapped", which this version does not read yet; '
+                "leave it out"
+            )
+        return self
+
+
+def _apart(vendors: dict[str, Vendor]) -> dict[str, Vendor]:
+    """Refuse a topic of two vendors: nobody could tell whose bike it is."""
+    owner: dict[str, str] = {}
+    for name, vendor in vendors.items():
+        for topic in vendor.topics:
+            if owner.setdefault(topic, name) != name:
+                raise ValueError(f'{owner[topic]} and {name} both have the topic "{topic}"')
+    return vendors
+
+
+Vendors = Annotated[dict[Name, Vendor], AfterValidator(_apart)]
+
+
+class _PolicyKeys(Section):
+    """Values of a policy as :mod:`alerts.policy` reads them."""
+
+    look_back_s: Duration | None = Field(default=None, alias="look_back")
+    exceptions: CalendarFile | None = None
+
+    def as_written(self) -> dict[str, object]:
+        """The keys that are set, under the names that they have in the file."""
+        return self.model_dump(by_alias=True, exclude_none=True)
+
+
+class Policy(_PolicyKeys):
+    """What is asked of a zone."""
+
+    frequency_s: Duration = Field(alias="frequency")
+    target: float = Field(gt=0, le=1)
+    window: WindowKind
+    min_cells: int = Field(default=5, ge=1)
+    min_cell_m: float = Field(default=20, ge=0)
+    hours: HourLines = (ALWAYS,)
+    auto_close: bool = True
+    close_hold_s: Hold = Field(default=60, alias="close_hold")
+    paused: str = ""
+
+
+class Campaign(_PolicyKeys):
+    """Some zones' policy between two dates; a key that is not given keeps the zone's own."""
+
+    zones: Names = Field(min_length=1)
+    from_: Day = Field(alias="from")
+    to: Day
+    frequency_s: Duration | None = Field(default=None, alias="frequency")
+    target: float | None = Field(default=None, gt=0, le=1)
+    window: WindowKind | None = None
+    min_cells: int | None = Field(default=None, ge=1)
+    min_cell_m: float | None = Field(default=None, ge=0)
+    hours: HourLines | None = None
+    auto_close: bool | None = None
+    close_hold_s: Hold | None = Field(default=None, alias="close_hold")
+    paused: str | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Campaign:
+        # A date without an offset moves with its zone, but the order of two hardly does.
+        keys = {"zones": self.zones, "from": self.from_, "to": self.to}
+        try:
+            parse_campaign("", keys, ZoneInfo("UTC"))
+        except PolicyError as exc:
+            raise ValueError(f"to ({self.to}) must be later than from ({self.from_})") from exc
+        return self
+
+
+class Notify(Section):
+    """Who is told about alerts; an empty list means all."""
+
+    url: NotifyUrl
+    severities: tuple[Severity, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    zones: Names = ()
+    language: Language = "zh"

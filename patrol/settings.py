@@ -1,0 +1,297 @@
+"""patrol.toml and the environment, read and checked; every mistake is reported at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import get_args
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from geofence.errors import ZonesError
+from geofence.features import Feature, read_features
+from geofence.zones import Zones, parse_zones
+from patrol import environment
+from patrol.complaints import complaint, key_of
+from patrol.errors import ConfigError, Problem
+from patrol.fields import FOLDER, Name, did_you_mean
+from patrol.places import Places, written
+from patrol.sections import (
+    Campaign,
+    Console,
+    District,
+    Http,
+    Influx,
+    Mqtt,
+    Notify,
+    Policy,
+    Quality,
+    Section,
+    Storage,
+    Vendors,
+)
+from patrol.tables import Key, Tables, parse_tables
+
+
+class Settings(BaseSettings):
+    """Everything that is configured, by section; see docs/configuration.md."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=environment.PREFIX,
+        env_nested_delimiter=environment.DELIMITER,
+    )
+
+    district: District
+    mqtt: Mqtt = Mqtt()
+    storage: Storage = Field(default_factory=Storage)
+    influx: Influx | None = None
+    http: Http = Http()
+    console: Console = Console()
+    quality: Quality = Quality()
+    vendors: Vendors = Field(min_length=1)
+    policies: dict[Name, Policy] = Field(min_length=1)
+    campaigns: dict[Name, Campaign] = {}
+    notify: dict[Name, Notify] = {}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed in; :func:`load` has merged the environment into it."""
+        return (init_settings,)
+
+
+def keys_of(table: Sequence[str]) -> dict[str, FieldInfo]:
+    """The keys that a table may have.
+
+    Parameters
+    ----------
+    table : sequence of str
+        Its path: empty for the sections themselves, or a section, with or without the name
+        of one of its tables.
+
+    Returns
+    -------
+    dict
+        Fields by the name that they have in the file; empty when there is no such section.
+    """
+    if not table:
+        return dict(Settings.model_fields)
+    field = Settings.model_fields.get(table[0])
+    kinds = () if field is None else (field.annotation, *get_args(field.annotation))
+    for kind in kinds:
+        if isinstance(kind, type) and issubclass(kind, Section):
+            return {inner.alias or name: inner for name, inner in kind.model_fields.items()}
+    return {}
+
+
+def load(path: Path) -> Settings:
+    """Read a patrol.toml, and the environment over it.
+
+    Parameters
+    ----------
+    path : Path
+        The file. Paths in it, and paths in the environment, are relative to its folder.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake of the file and the environment. What is in the zones is not
+        looked at; see :func:`load_with_zones`.
+    """
+    draft = _Draft(path)
+    settings = draft.settings()
+    if settings is None or draft.problems:
+        raise ConfigError(draft.problems)
+    return settings
+
+
+def load_with_zones(path: Path) -> tuple[Settings, Zones]:
+    """Read a patrol.toml, the environment over it, and the zones that it names.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake of the file, the environment, the zones and the exclusions, and
+        with the zones and policies that one file names and the other does not have.
+    """
+    draft = _Draft(path)
+    settings, zones = draft.settings(), draft.zones()
+    if settings is None or zones is None or draft.problems:
+        raise ConfigError(draft.problems)
+    return settings, zones
+
+
+def check(path: Path) -> list[Problem]:
+    """Every mistake of a patrol.toml and of the zones that it names; empty when all is well."""
+    try:
+        load_with_zones(path)
+    except ConfigError as exc:
+        return exc.problems
+    return []
+
+
+class _Draft:
+    """A configuration that may be wrong anywhere; what can be read of it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._found: list[tuple[int, Problem]] = []
+        self._zone_problems: list[Problem] = []
+        self._broken: set[Key] = set()
+        self._tables: Tables | None = None
+        text = self._text()
+        self._places = Places(path, text or "")
+        if text is not None:
+            self._tables = self._parse(text)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What was found so far: by line of patrol.toml, then by zone."""
+        by_line = sorted(self._found, key=lambda found: found[0])
+        return [problem for _, problem in by_line] + self._zone_problems
+
+    def settings(self) -> Settings | None:
+        """The settings, unless there is a mistake in them."""
+        if self._tables is None:
+            return None
+        settings = None
+        token = FOLDER.set(self._path.parent)
+        try:
+            settings = Settings(**self._tables)
+        except ValidationError as exc:
+            self._translate(exc.errors())
+        finally:
+            FOLDER.reset(token)
+        self._compare_times()
+        self._found += ((0, problem) for problem in environment.unknown_variables(Settings))
+        return settings
+
+    def zones(self) -> Zones | None:
+        """The zones, unless there is a mistake in them."""
+        district = self._table("district")
+        source = district.get("zones", District.model_fields["zones"].default)
+        geojson = self._bytes(source)
+        if self._tables is None or geojson is None:
+            return None  # already reported, with the name of the file
+        features = list(read_features(geojson, "", "zone_id", []))
+        self._find_zones(_named(features, "zone_id"), str(source))
+        exclusions = district.get("exclusions")
+        try:
+            return parse_zones(
+                geojson,
+                self._bytes(exclusions),
+                # With no policy at all, that is the mistake, and not each zone that names one.
+                set(self._table("policies")) or _named(features, "policy"),
+                source=str(source),
+                exclusions_source=str(exclusions),
+                timezone=self._timezone(),
+            )
+        except ZonesError as exc:
+            self._zone_problems = exc.problems
+            return None
+
+    def _report(self, key: Key, message: str) -> None:
+        self._found.append((self._places.line(key) or 0, Problem(self._places.where(key), message)))
+
+    def _text(self) -> str | None:
+        try:
+            # Editors on Windows put a byte order mark first, which TOML does not allow.
+            return self._path.read_text(encoding="utf-8-sig")
+        except FileNotFoundError:
+            message = "there is no such file; name one with --config"
+        except UnicodeDecodeError as exc:
+            message = f"is not UTF-8 text (byte {exc.start}); save it as UTF-8"
+        except OSError as exc:
+            message = f"cannot be read: {exc.strerror}"
+        self._found.append((0, Problem(str(self._path), message)))
+        return None
+
+    def _parse(self, text: str) -> Tables | None:
+        tables, mistakes = parse_tables(text)
+        for line, message in mistakes:
+            # When reading ended, the line is where that was noticed, not what is wrong.
+            key = () if tables is None else self._places.key(line)
+            self._broken.add(key)
+            place = f"{self._path}:{line}"
+            self._found.append(
+                (line, Problem(f"{place}: {written(key)}" if key else place, message))
+            )
+        return None if tables is None else environment.overridden(tables, Settings)
+
+    def _translate(self, errors: list[ErrorDetails]) -> None:
+        """Report pydantic's findings, one for each mistake."""
+        unknown = [key_of(error) for error in errors if error["type"] == "extra_forbidden"]
+        for error in errors:
+            key = key_of(error)
+            misspelt = any(
+                key[:-1] == other[:-1] and did_you_mean(other[-1], key[-1:]) for other in unknown
+            )
+            if key not in self._broken and not (error["type"] == "missing" and misspelt):
+                self._report(key, complaint(error, keys_of(key[:-1])))
+
+    def _compare_times(self) -> None:
+        """Report what is right in one section and wrong beside another."""
+        days = self._table("storage").get(
+            "coverage_days", Storage.model_fields["coverage_days"].default
+        )
+        try:
+            max_age_s = Quality.model_validate(self._table("quality")).max_age_s
+            too_short = max_age_s >= float(days) * 86_400
+        except (ValueError, TypeError):
+            return  # one of them is wrong by itself
+        if too_short:
+            self._report(
+                ("storage", "coverage_days"),
+                f"{days} days must be more than [quality] max_age, or the oldest fixes that are "
+                "accepted have nowhere to count",
+            )
+
+    def _find_zones(self, known: set[str], source: str) -> None:
+        """Report zones that campaigns and notifications name and the file does not have."""
+        for section in ("campaigns", "notify"):
+            for name, table in self._table(section).items():
+                zones = table.get("zones") if isinstance(table, dict) else None
+                for zone in zones if isinstance(zones, list) else ():
+                    if known and isinstance(zone, str) and zone not in known:
+                        hint = did_you_mean(zone, known)
+                        message = f'there is no zone "{zone}" in {source}{hint}'
+                        self._report((section, name, "zones"), message)
+
+    def _table(self, name: str) -> Tables:
+        table = (self._tables or {}).get(name)
+        return table if isinstance(table, dict) else {}
+
+    def _bytes(self, path: object) -> bytes | None:
+        if not isinstance(path, str | Path):
+            return None
+        try:
+            return (self._path.parent / Path(path).expanduser()).read_bytes()
+        except (OSError, ValueError):
+            return None
+
+    def _timezone(self) -> ZoneInfo:
+        try:
+            return ZoneInfo(self._table("district")["timezone"])
+        except (KeyError, TypeError, ValueError, OSError):  # not found is a KeyError
+            return ZoneInfo(District.model_fields["timezone"].default)
+
+
+def _named(features: Iterable[Feature], key: str) -> set[str]:
+    """The texts that features have under a property."""
+    values = (feature.properties.get(key) for feature in features)
+    return {value for value in values if isinstance(value, str)}

@@ -1,0 +1,298 @@
+"""The station: every part, joined, running in one process with one event loop.
+
+    intake      inlet ─▶ log ─▶ worker          (ingest)
+    evaluation  ledger ─▶ rules ─▶ alert book   (alerts), once a second
+    outbox      alert book ─▶ MQTT, Apprise     (alerts)
+    publisher   coverage, rejects ─▶ MQTT       (ingest)
+    web         API and console                 (dashboards)
+
+Nothing else does any wiring. Only :meth:`Station._part` catches what nobody foresaw: it logs it
+and starts the part again with back-off, and /readyz says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+import structlog
+import uvicorn
+
+from alerts.book import AlertBook
+from alerts.evaluator import Evaluator
+from alerts.notify import Filter, Notice, Notifier
+from alerts.notify.apprise import AppriseNotifier
+from alerts.notify.mqtt import MqttNotifier
+from alerts.notify.outbox import Outbox
+from alerts.notify.wording import Wording
+from alerts.rules import Zone, ZoneStatus, assess
+from alerts.patrols import CoverageMemo
+from bikes import topics
+from bikes.roster import BikeKey
+from dashboards.api.app import create_app
+from dashboards.console.page import ConsoleOptions, mount
+from dashboards.sources import Health, Part, Sources
+from ingest.connection import MqttOptions
+from ingest.decode import Decoded
+from ingest.inlet import make_inlet
+from ingest.intake import Intake
+from ingest.log import SqliteLog
+from ingest.publisher import Publisher
+from ingest.rejects import RejectBook, payload_json
+from ingest.worker import READERS, Worker, rejects_of
+from patrol.assembly import District, worker_of
+from patrol.clock import Clock, WallClock
+from patrol.facts import Facts
+from patrol.tracks import Track, track
+
+log = structlog.get_logger(__name__)
+
+EVALUATE_EVERY_S = 1.0
+COVERAGE_EVERY_MS = 60_000
+STOP_WEB_S = 1.0
+
+
+@dataclass
+class Station:
+    """Everything that runs.
+
+    Parameters
+    ----------
+    district : District
+        What is configured.
+    folder : Path
+        Where everything is stored; made when missing.
+    inlet, publisher : MqttOptions
+        The broker, to receive from and to publish to.
+    port : int
+        Where the web listens, on `host`; it must be free.
+    clock : Clock
+        The one clock.
+    """
+
+    district: District
+    folder: Path
+    inlet: MqttOptions
+    publisher: MqttOptions
+    host: str = "127.0.0.1"
+    port: int = 8080
+    clock: Clock = field(default_factory=WallClock)
+    published: Callable[[], int | None] = lambda: None
+    statuses: dict[str, ZoneStatus] = field(default_factory=dict)
+    _trouble: dict[str, str] = field(default_factory=dict)
+    _told: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.log = SqliteLog(self.folder / "log.sqlite", READERS)
+        self.worker: Worker = worker_of(self.district, self.log, self.folder)
+        self.rejects = RejectBook()
+        self.intake = Intake(
+            make_inlet(self.inlet, self.clock.now_ms), self.log, self.worker, self._on_read
+        )
+        self.sender = Publisher(self.publisher)
+        notifiers = self._notifiers()
+        self.book = AlertBook(self.folder / "alerts.sqlite", notifiers)
+        self.outbox = Outbox(self.book, notifiers, WallClock().now_ms)
+        self.facts = self._facts()
+        self.evaluator = Evaluator(self.district.policies, self.facts, self.book)
+        self._stopping = asyncio.Event()
+        self.web = uvicorn.Server(self._web_config())
+
+    async def run(self) -> None:
+        """Run until :meth:`stop`; then everything received is computed and on disk."""
+        await asyncio.to_thread(self.worker.restore, self.clock.now_ms())
+        self.facts.since_ms = self.worker.since_ms
+        self.sender.start()
+        intake = asyncio.create_task(self.intake.run())
+        parts = [
+            asyncio.create_task(self._part("evaluation", self._evaluate_always)),
+            asyncio.create_task(self._part("outbox", self.outbox.run)),
+            asyncio.create_task(self._serve()),
+        ]
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            # The intake ends by itself only when the log cannot be read: nothing goes on then.
+            await asyncio.wait({intake, stopping, parts[-1]}, return_when=asyncio.FIRST_COMPLETED)
+            await self.intake.stop()
+            await intake
+            self.evaluate()
+        finally:
+            await self._end(parts, stopping)
+
+    def stop(self) -> None:
+        """Let :meth:`run` end in order."""
+        self._stopping.set()
+
+    def evaluate(self) -> None:
+        """Judge all zones now, and publish what changed."""
+        now_ms = self.clock.now_ms()
+        found = self.evaluator.evaluate(now_ms)
+        self.statuses = {status.zone_id: status for status in found.statuses}
+        for status in found.statuses:
+            told_ms, told_state = self._told.get(status.zone_id, (0, ""))
+            if status.state != told_state or now_ms - told_ms >= COVERAGE_EVERY_MS:
+                self._told[status.zone_id] = now_ms, status.state
+                payload = msgspec.json.encode({"at": now_ms, **msgspec.to_builtins(status)})
+                self.sender.publish(topics.coverage(status.zone_id), payload, retain=True)
+
+    def health(self) -> Health:
+        """State of the parts, and counters."""
+        now_ms = self.clock.now_ms()
+        inlet = self.intake.inlet.state
+        behind_s = self.intake.behind_ms(now_ms) / 1000
+        caught_up = self.intake.caught_up.is_set()
+        reading = f"reading the log: {self.worker.seq} of {self.log.head} messages"
+        counters = self.worker.pipeline.counters
+        return Health(
+            parts=[
+                Part("inlet", inlet.phase == "connected", inlet.reason or inlet.phase),
+                Part("coverage", caught_up, "" if caught_up else reading),
+                Part("publisher", self.sender.state.connected, self.sender.state.reason),
+                *(
+                    Part(name, name not in self._trouble, self._trouble.get(name, ""))
+                    for name in ("evaluation", "outbox")
+                ),
+            ],
+            received=self.worker.received,
+            stored=self.worker.stored,
+            rejected=self.worker.rejected,
+            duplicates=counters.duplicates,
+            published=self.published(),
+            lag_s=behind_s,
+            log_depth={name: self.log.depth(name) for name in READERS},
+        )
+
+    def track(self, key: BikeKey, from_ms: int, to_ms: int) -> Track:
+        """A bike's fixes in [from_ms, to_ms), with verdicts; may read files."""
+        return track(self.worker, self.district.judge, key, from_ms, to_ms)
+
+    def status_at(self, zone_id: str, at_ms: int) -> ZoneStatus:
+        """How a zone stood at an instant, from what is known now."""
+        facts = self._facts(at_ms)
+        ref = facts.zones()[self.district.zones.index(zone_id)]
+        zone = Zone(ref, self.district.policies.plan(zone_id), facts, CoverageMemo(facts))
+        return assess(zone, at_ms, short=False, max_behind_ms=1 << 62)
+
+    def _facts(self, at_ms: int | None = None) -> Facts:
+        return Facts(
+            self.district.zones,
+            self.worker.pipeline.ledger,
+            self.worker.fleet,
+            self.worker.roster,
+            self.worker.since_ms,
+            lambda: self.intake.behind_ms(self.clock.now_ms()),
+            at_ms,
+        )
+
+    def _notifiers(self) -> list[Notifier]:
+        """MQTT, and everybody in [notify.*]."""
+        settings = self.district.settings
+        zone = ZoneInfo(settings.district.timezone)
+
+        async def publish(topic: str, payload: bytes, retain: bool) -> bool:
+            return await asyncio.wrap_future(self.sender.publish(topic, payload, retain))
+
+        def latest_open(zone_id: str, rule: str) -> Notice | None:
+            return self.book.latest_open(zone_id, rule)
+
+        people: list[Notifier] = []
+        for name, section in settings.notify.items():
+            names = {
+                item.zone_id: (item.name_zh if section.language == "zh" else None) or item.name
+                for item in self.district.zones.zones
+            }
+            wanted = Filter(
+                severities=section.severities or None,
+                rules=section.rules or None,
+                zones=section.zones or None,
+            )
+            wording = Wording(section.language, zone, names)
+            people.append(AppriseNotifier(name, section.url, wording, wanted))
+        return [MqttNotifier(publish, latest_open), *people]
+
+    def _on_read(self, decoded: list[Decoded]) -> None:
+        """Book what was rejected, and tell the vendor."""
+        rejects = rejects_of(decoded)
+        self.rejects.add(rejects)
+        for reject in rejects:
+            if reject.answerable:
+                self.sender.publish(
+                    topics.rejected(reject.vendor, reject.bike_id), payload_json(reject)
+                )
+
+    async def _evaluate_always(self) -> None:
+        await self.intake.caught_up.wait()
+        while True:
+            self.evaluate()
+            await asyncio.sleep(EVALUATE_EVERY_S / min(self.clock.speed, 2.0))
+
+    async def _part(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run a part for as long as the station runs; start it again when it fails."""
+        wait_s = 1.0
+        while not self._stopping.is_set():
+            try:
+                await run()
+                return
+            except Exception as exc:
+                log.exception("part failed, starting it again", part=name, in_s=wait_s)
+                self._trouble[name] = f"{type(exc).__name__}: {exc}"
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, 60.0)
+            self._trouble.pop(name, None)
+
+    async def _serve(self) -> None:
+        # uvicorn ends with SystemExit when it cannot listen; the port was tried before.
+        with suppress(SystemExit):
+            await self.web.serve()
+
+    async def _end(self, parts: list[asyncio.Task[None]], stopping: asyncio.Task[bool]) -> None:
+        stopping.cancel()
+        self.outbox.stop()
+        self.app.state.feed.close()
+        self.web.should_exit = True
+        parts[0].cancel()
+        await asyncio.wait(parts, timeout=STOP_WEB_S)
+        for task in parts:
+            task.cancel()
+        await asyncio.gather(*parts, return_exceptions=True)
+        await asyncio.to_thread(self.sender.close, 1.0)
+        self.book.close()
+        self.log.close()
+
+    def _web_config(self) -> uvicorn.Config:
+        settings = self.district.settings
+        sources = Sources(
+            district=settings.district.name,
+            timezone=settings.district.timezone,
+            zones=self.district.zones,
+            roster=self.worker.roster,
+            fleet=self.worker.fleet,
+            ledger=self.worker.pipeline.ledger,
+            book=self.book,
+            rejects=self.rejects,
+            statuses=lambda: self.statuses,
+            coverage_at=self.status_at,
+            tracks=self.track,
+            health=self.health,
+            now_ms=self.clock.now_ms,
+            demo_speed=None if self.clock.speed == 1.0 else self.clock.speed,
+        )
+        self.app = create_app(sources)
+        options = ConsoleOptions(
+            language=settings.console.language, tile_url=settings.console.tile_url
+        )
+        mount(self.app, sources, options)
+        return uvicorn.Config(
+            self.app,
+            host=self.host,
+            port=self.port,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=1,
+        )

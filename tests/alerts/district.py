@@ -1,0 +1,125 @@
+"""A small record of patrols in memory, and times on the district's clock, for tests."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from alerts.book import AlertBook
+from alerts.evaluator import Evaluator
+from alerts.patrols import CellAges, VisitBy, ZoneRef
+from alerts.plan import Policies
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+HALF_HOUR_MS = 1_800_000
+POLICY = {
+    "frequency": "2h",
+    "target": 0.8,
+    "window": "shift",
+    "min_cells": 5,
+    "hours": ["Mon-Sun 08:00-18:00"],
+}
+
+
+def at(text: str, tz: ZoneInfo = SHANGHAI) -> int:
+    """ "23 14:30" of November 2026 (the 23rd is a Monday), or an ISO time, in ms."""
+    iso = text if len(text) > 12 else f"2026-11-{text}"
+    return round(datetime.fromisoformat(iso).replace(tzinfo=tz).timestamp() * 1000)
+
+
+class FakePatrols:
+    """Patrols from a list of visits; slow and obvious."""
+
+    def __init__(
+        self, *zone_ids: str, since: str = "23 00:00", cells: int = 10, policy: str = "core"
+    ) -> None:
+        self.since_ms = at(since)
+        self.behind_ms = 0
+        self.refs = [ZoneRef(z, f"Zone {z}", f"{z}片区", policy, cells) for z in zone_ids]
+        self.visits: dict[str, list[tuple[int, int, str]]] = {z: [] for z in zone_ids}
+        self.heard: dict[str, int | None] = dict.fromkeys(zone_ids)
+        self.always_heard = True
+        self.now_ms = 0
+        self.calls = 0
+        self._revision = 0
+
+    def patrol(self, zone_id: str, when: str, *, cells: int = 6, bike: str = "hello/B01") -> None:
+        """Visit `cells` cells, one a minute, the last of them at `when`."""
+        end = at(when)
+        self.visits[zone_id] += [(end - 60_000 * i, i, bike) for i in range(cells)]
+        self._revision += 1
+
+    def zones(self) -> list[ZoneRef]:
+        return self.refs
+
+    def revision(self, zone_id: str) -> int:
+        return self._revision
+
+    def last_patrolled_ms(self, zone_id: str, *, min_cells: int, now_ms: int) -> int | None:
+        visits = [v for v in self.visits[zone_id] if v[0] <= now_ms]
+        for end in sorted({v[0] for v in visits}, reverse=True):
+            if len({c for t, c, _ in visits if end - HALF_HOUR_MS < t <= end}) >= min_cells:
+                return end
+        return None
+
+    def covered(self, zone_id: str, from_ms: int, to_ms: int) -> int:
+        self.calls += 1
+        return len({c for t, c, _ in self.visits[zone_id] if from_ms <= t < to_ms})
+
+    def idle_cells(self, zone_id: str, now_ms: int) -> CellAges:
+        return CellAges(None, None)
+
+    def last_heard_ms(self, zone_id: str) -> int | None:
+        return self.now_ms if self.always_heard else self.heard[zone_id]
+
+    def last_visit_by(self, zone_id: str, since_ms: int) -> VisitBy | None:
+        found = [v for v in self.visits[zone_id] if v[0] >= since_ms]
+        return VisitBy(max(found)[2], max(found)[0]) if found else None
+
+
+class District:
+    """Zones, a book and an evaluator on one clock: tests read as timelines."""
+
+    def __init__(
+        self,
+        *zone_ids: str,
+        book: AlertBook | None = None,
+        since: str = "23 00:00",
+        cells: int = 10,
+        campaigns: dict[str, dict[str, object]] | None = None,
+        calendars: dict[str, str] | None = None,
+        **policy: object,
+    ) -> None:
+        zone_ids = zone_ids or ("Z01",)
+        self.patrols = FakePatrols(*zone_ids, since=since, cells=cells)
+        self.book = book or AlertBook(":memory:")
+        self.policies = Policies.parse(
+            dict.fromkeys(zone_ids, "core"),
+            {"core": {**POLICY, **policy}},
+            SHANGHAI,
+            campaigns=campaigns,
+            calendars=calendars,
+        )
+        self.evaluator = Evaluator(self.policies, self.patrols, self.book)
+
+    def evaluate(self, when: str | int):
+        """One evaluation; events as ``zone/rule event``."""
+        now_ms = at(when) if isinstance(when, str) else when
+        self.patrols.now_ms = now_ms
+        self.last = self.evaluator.evaluate(now_ms)
+        return [f"{t.zone_id}/{t.rule} {t.event}" for t in self.last.transitions]
+
+    def run(self, start: str, end: str, *, step_s: int = 60):
+        """Evaluate at regular times; ``(local time, zone/rule event)`` of what happened."""
+        happened = []
+        for now_ms in range(at(start), at(end) + 1, step_s * 1000):
+            local = datetime.fromtimestamp(now_ms / 1000, SHANGHAI).strftime("%d %H:%M")
+            happened += [(local, event) for event in self.evaluate(now_ms)]
+        return happened
+
+    def status(self, zone_id: str = "Z01"):
+        return next(s for s in self.last.statuses if s.zone_id == zone_id)
+
+    def alert(self, rule: str = "zone_unpatrolled", zone_id: str = "Z01"):
+        found = self.book.find(zone_id=zone_id, rule=rule, limit=1)
+        return found[0] if found else None

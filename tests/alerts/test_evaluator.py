@@ -1,0 +1,437 @@
+"""Timelines: what is raised, returned, closed and voided when, and what zones are called."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from alerts.book import AlertBook
+from alerts.evaluator import Evaluator
+from alerts.plan import Policies
+from alerts.rules import STATE_CODES, Zone, ZoneStatus, assess
+
+from .district import POLICY, SHANGHAI, District, FakePatrols, at
+
+
+def test_a_neglected_zone_is_raised_and_a_patrol_closes_it() -> None:
+    """Overdue after two hours, told a minute later, closed by the bike that came."""
+    district = District()
+    happened = district.run("23 08:00", "23 11:00")
+    assert happened == [
+        ("23 10:01", "Z01/zone_unpatrolled raise"),
+        ("23 10:02", "Z01/zone_unpatrolled activate"),
+    ]
+    assert (district.status().state, district.status().reason) == ("overdue", "idle_over_frequency")
+    district.patrols.patrol("Z01", "23 11:00", bike="hello/B07")
+    assert district.run("23 11:01", "23 11:10") == [
+        ("23 11:01", "Z01/zone_unpatrolled return"),
+        ("23 11:02", "Z01/zone_unpatrolled close"),
+    ]
+    alert = district.alert()
+    assert (alert.state, alert.reason) == ("closed", "patrolled")
+    assert (alert.evidence["bike"], alert.evidence["at_ms"]) == ("hello/B07", at("23 11:00"))
+    assert {row.actor for row in alert.history} == {"system"}
+    assert district.status().state == "compliant"
+
+
+def test_a_patrol_within_the_delay_drops_the_pending_alert() -> None:
+    district = District()
+    assert district.evaluate("23 10:00:30") == ["Z01/zone_unpatrolled raise"]
+    district.patrols.patrol("Z01", "23 10:01")
+    assert district.evaluate("23 10:01") == ["Z01/zone_unpatrolled drop"]
+    assert district.book.current() == []
+
+
+def test_clipping_a_corner_is_not_a_patrol() -> None:
+    """Fewer cells than min_cells within half an hour do not count; a small zone needs all."""
+    district = District(min_cells=5)
+    district.patrols.patrol("Z01", "23 09:00", cells=4)
+    assert district.run("23 09:58", "23 10:01") == [("23 10:01", "Z01/zone_unpatrolled raise")]
+    small = District(min_cells=5, cells=3)
+    small.patrols.patrol("Z01", "23 09:00", cells=3)
+    assert small.run("23 09:58", "23 11:01") == [("23 11:01", "Z01/zone_unpatrolled raise")]
+
+
+def test_the_clock_stops_off_duty() -> None:
+    """An hour and a half idle in the evening, half an hour more in the morning."""
+    district = District(target=0.1)
+    district.patrols.patrol("Z01", "23 16:30")
+    assert district.run("23 16:30", "24 08:30", step_s=300) == []
+    assert district.status().idle_s == 2 * 3600
+    assert district.evaluate("24 08:31") == ["Z01/zone_unpatrolled raise"]
+    district.evaluate("24 03:00")
+    assert (district.status().state, district.status().reason) == ("off_duty", "outside_hours")
+    assert district.status().idle_s == 1.5 * 3600
+
+
+def test_nothing_is_raised_off_duty_but_a_patrol_still_counts() -> None:
+    district = District(target=0.1)
+    district.patrols.patrol("Z01", "23 15:59")
+    district.run("23 17:59", "23 18:00", step_s=60)
+    assert district.alert() is None or district.alert().state == "pending"
+    assert district.evaluate("23 18:01") in ([], ["Z01/zone_unpatrolled drop"])
+    district.run("24 08:00", "24 08:10")
+    assert district.alert().state == "active"
+    district.evaluate("24 20:00")
+    assert district.alert().state == "active"
+    district.patrols.patrol("Z01", "24 20:05")
+    district.evaluate("24 20:06")
+    assert district.alert().state == "returned"
+
+
+def test_exceptions_and_pauses_stop_the_clock_and_say_so() -> None:
+    event = (
+        "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\nBEGIN:VEVENT\nUID:1\n"
+        "DTSTART;TZID=Asia/Shanghai:20261123T090000\nDTEND;TZID=Asia/Shanghai:20261123T120000\n"
+        "SUMMARY:马拉松\nEND:VEVENT\nEND:VCALENDAR\n"
+    )
+    typhoon = {"zones": ["Z01"], "from": "2026-11-23T13:00", "to": "2026-11-23T15:00"}
+    district = District(
+        exceptions="race.ics",
+        calendars={"race.ics": event},
+        campaigns={"typhoon": {**typhoon, "paused": "台风"}},
+    )
+    district.patrols.patrol("Z01", "23 08:30")
+    assert district.run("23 08:30", "23 15:30", step_s=600) == []
+    assert district.status().idle_s == 2 * 3600
+    district.evaluate("23 10:00")
+    assert (district.status().state, district.status().reason) == ("off_duty", "exception")
+    assert district.status().detail == "马拉松"
+    assert district.status().due_in_s == 5.5 * 3600
+    district.evaluate("23 14:00")
+    assert (district.status().state, district.status().reason) == ("paused", "pause")
+    assert district.status().detail == "台风"
+    assert district.evaluate("23 15:31") == ["Z01/zone_unpatrolled raise"]
+
+
+def test_a_campaign_asks_for_more_between_two_dates() -> None:
+    campaign = {"zones": ["Z01"], "from": "2026-11-24", "to": "2026-11-24", "frequency": "30m"}
+    district = District("Z01", "Z02", campaigns={"inspection": campaign}, target=0.01)
+    for day in ("23", "24", "25"):
+        for zone_id in ("Z01", "Z02"):
+            district.patrols.patrol(zone_id, f"{day} 09:00")
+    assert district.run("23 09:00", "23 10:30", step_s=60) == []
+    assert district.run("24 09:00", "24 10:30", step_s=60)[0] == (
+        "24 09:31",
+        "Z01/zone_unpatrolled raise",
+    )
+    assert district.status("Z01").frequency_s == 1800
+    assert district.policies.policy_for("Z01", at("24 12:00")).campaign == "inspection"
+    assert district.policies.policy_for("Z02", at("24 12:00")).campaign is None
+    district.evaluate("25 09:30")
+    assert district.status("Z01").frequency_s == 7200
+
+
+def test_late_telemetry_voids_what_never_was() -> None:
+    """Stored fixes of a patrol before the breach arrive after it was raised."""
+    district = District()
+    district.run("23 08:00", "23 10:30")
+    assert district.alert().state == "active"
+    district.patrols.patrol("Z01", "23 09:50", bike="hello/B03")
+    assert district.evaluate("23 10:31") == ["Z01/zone_unpatrolled void"]
+    alert = district.alert()
+    assert (alert.reason, alert.evidence["bike"]) == ("late_telemetry", "hello/B03")
+    assert alert.evidence["last_patrolled_ms"] == at("23 09:50")
+
+
+def test_late_telemetry_that_leaves_a_real_gap_does_not_void() -> None:
+    """Patrolled before it opened, but then not again for longer than the frequency."""
+    district = District()
+    district.run("23 08:00", "23 14:00")
+    district.patrols.patrol("Z01", "23 09:50")  # late
+    district.patrols.patrol("Z01", "23 14:00")  # now
+    assert district.evaluate("23 14:01") == ["Z01/zone_unpatrolled return"]
+
+
+def test_late_telemetry_voids_a_returned_alert_too() -> None:
+    district = District(auto_close=False)
+    district.run("23 08:00", "23 10:30")
+    district.patrols.patrol("Z01", "23 10:40")
+    assert district.run("23 10:41", "23 11:30") == [("23 10:41", "Z01/zone_unpatrolled return")]
+    district.patrols.patrol("Z01", "23 09:30")
+    assert district.evaluate("23 11:31") == ["Z01/zone_unpatrolled void"]
+
+
+def test_an_alert_that_was_not_closed_reopens() -> None:
+    district = District(auto_close=False)
+    district.run("23 08:00", "23 10:30")
+    alert_id = district.alert().alert_id
+    district.book.acknowledge(alert_id, "li", at("23 10:30"))
+    district.patrols.patrol("Z01", "23 10:40")
+    district.evaluate("23 10:41")
+    assert district.run("23 12:39", "23 12:45") == [("23 12:41", "Z01/zone_unpatrolled reopen")]
+    alert = district.alert()
+    assert (alert.alert_id, alert.reopened, alert.acknowledged_by) == (alert_id, 1, None)
+
+
+def test_a_shelved_alert_is_back_at_its_time() -> None:
+    district = District()
+    district.run("23 08:00", "23 10:30")
+    district.book.shelve(
+        district.alert().alert_id,
+        "li",
+        at("23 10:30"),
+        until_ms=at("23 11:00"),
+        reason="road works",
+    )
+    assert district.run("23 10:31", "23 11:05") == [("23 11:00", "Z01/zone_unpatrolled unshelve")]
+    district.book.shelve(
+        district.alert().alert_id,
+        "li",
+        at("23 11:05"),
+        until_ms=at("23 12:00"),
+        reason="road works",
+    )
+    district.patrols.patrol("Z01", "23 11:30")
+    assert district.run("23 11:31", "23 12:05") == [
+        ("23 12:00", "Z01/zone_unpatrolled unshelve_returned"),
+        ("23 12:01", "Z01/zone_unpatrolled close"),
+    ]
+
+
+def test_silence_is_not_neglect() -> None:
+    """With no telemetry for longer than the frequency the zone is unmeasurable: one alert."""
+    district = District()
+    district.patrols.patrol("Z01", "23 09:30")
+    district.patrols.always_heard = False
+    district.patrols.heard["Z01"] = at("23 09:30")
+    happened = district.run("23 09:31", "23 18:10")
+    assert happened == [
+        ("23 11:31", "Z01/telemetry_silent raise"),
+        ("23 11:32", "Z01/telemetry_silent activate"),
+    ]
+    district.evaluate("23 12:00")
+    assert (district.status().state, district.status().reason) == (
+        "unmeasurable",
+        "telemetry_silent",
+    )
+    assert district.status().due_in_s is None
+
+
+def test_when_bikes_are_heard_again_the_zone_is_judged_again() -> None:
+    district = District()
+    district.patrols.always_heard = False
+    district.patrols.heard["Z01"] = at("23 08:00")
+    district.run("23 08:00", "23 12:00")
+    district.patrols.heard["Z01"] = at("23 12:01")
+    assert district.evaluate("23 12:01") == [
+        "Z01/telemetry_silent return",
+        "Z01/zone_unpatrolled raise",
+    ]
+    assert district.evaluate("23 12:02") == [
+        "Z01/telemetry_silent close",
+        "Z01/zone_unpatrolled activate",
+    ]
+    assert district.alert("telemetry_silent").evidence["last_heard_ms"] == at("23 12:01")
+
+
+def test_silence_is_counted_over_duty_time() -> None:
+    """Bikes that sleep at night are not silent in the morning."""
+    district = District(target=0.1)
+    district.patrols.patrol("Z01", "23 17:59")
+    district.patrols.always_heard = False
+    district.patrols.heard["Z01"] = at("23 18:00")
+    assert district.run("23 18:00", "24 09:55", step_s=300) == []
+
+
+def test_a_pipeline_that_is_behind_raises_nothing() -> None:
+    district = District()
+    district.patrols.behind_ms = 3_600_000
+    assert district.run("23 08:00", "23 19:00", step_s=600) == []
+    district.evaluate("23 12:00")
+    assert (district.status().state, district.status().reason) == (
+        "unmeasurable",
+        "pipeline_behind",
+    )
+    district.patrols.behind_ms = 0
+    assert "Z01/zone_unpatrolled raise" not in district.evaluate("23 20:00")
+    assert district.alert("coverage_short").state == "pending"
+
+
+def test_a_window_that_ends_below_target_is_raised_for_that_window() -> None:
+    district = District(frequency="10h")
+    district.patrols.patrol("Z01", "23 12:00", cells=7)
+    assert district.run("23 08:00", "24 09:00") == [
+        ("23 18:00", "Z01/coverage_short raise"),
+        ("23 18:02", "Z01/coverage_short activate"),
+    ]
+    district.patrols.patrol("Z01", "24 09:00", cells=8)
+    assert district.run("24 09:01", "24 12:00") == [
+        ("24 09:01", "Z01/coverage_short return"),
+        ("24 09:02", "Z01/coverage_short close"),
+    ]
+    alert = district.alert("coverage_short")
+    assert (alert.window_from_ms, alert.window_to_ms) == (at("23 08:00"), at("23 18:00"))
+    assert alert.history[0].evidence["cells_covered"] == 7
+    assert alert.history[0].evidence["cells_needed"] == 8
+    assert alert.reason == "made_up"
+    assert alert.evidence["bike"] == "hello/B01"
+
+
+def test_a_zone_is_overdue_until_a_short_window_is_made_up() -> None:
+    district = District(frequency="10h")
+    district.patrols.patrol("Z01", "23 12:00", cells=7)
+    district.run("23 17:59", "23 18:05")
+    district.evaluate("24 08:10")
+    assert (district.status().state, district.status().reason) == ("overdue", "window_short")
+    district.patrols.patrol("Z01", "24 09:00", cells=8)
+    district.run("24 09:01", "24 09:05")
+    assert district.status().state == "compliant"
+
+
+def test_late_telemetry_voids_a_short_window() -> None:
+    district = District(frequency="10h")
+    district.patrols.patrol("Z01", "23 12:00", cells=7)
+    district.run("23 17:59", "23 18:30")
+    assert district.alert("coverage_short").state == "active"
+    district.patrols.patrol("Z01", "23 17:00", cells=8)
+    assert district.evaluate("23 18:31") == ["Z01/coverage_short void"]
+    alert = district.alert("coverage_short")
+    assert (alert.reason, alert.evidence["cells_covered"]) == ("late_telemetry", 8)
+
+
+def test_telemetry_within_the_delay_drops_a_short_window_unheard() -> None:
+    district = District(frequency="10h")
+    district.run("23 17:59", "23 18:01")
+    district.patrols.patrol("Z01", "23 17:59", cells=8)
+    assert district.evaluate("23 18:02") == ["Z01/coverage_short drop"]
+
+
+@pytest.mark.parametrize("step_s", [60, 3600, 6 * 3600, 30 * 3600])
+def test_no_window_is_missed_however_rare_evaluations_are(step_s) -> None:
+    district = District(frequency="10h")
+    happened = district.run("23 07:00", "29 19:00", step_s=step_s)
+    happened += [("end", e) for e in district.evaluate("29 19:00")]
+    raised = [event for _, event in happened if event == "Z01/coverage_short raise"]
+    assert len(raised) == 7
+    windows = {a.window_from_ms for a in district.book.find(rule="coverage_short")}
+    assert windows == {at(f"{day} 08:00") for day in range(23, 30)}
+
+
+def test_days_and_weeks_over_midnight() -> None:
+    """Week windows end on Monday at midnight, day windows at midnight, night shifts at two."""
+    week = District(window="week", frequency="100h", since="15 00:00")
+    assert week.run("20 12:00", "23 01:00", step_s=1800) == [
+        ("23 00:00", "Z01/coverage_short raise"),
+        ("23 00:30", "Z01/coverage_short activate"),
+    ]
+    day = District(window="day", frequency="100h")
+    assert day.run("23 12:00", "24 00:30", step_s=900)[0] == (
+        "24 00:00",
+        "Z01/coverage_short raise",
+    )
+    night = District(hours=["Mon,Wed 22:00-02:00"], frequency="100h")
+    assert night.run("23 12:00", "25 00:00", step_s=600)[0] == (
+        "24 02:00",
+        "Z01/coverage_short raise",
+    )
+
+
+def test_a_window_is_not_judged_before_the_record_or_without_duty_or_in_silence() -> None:
+    before = District(frequency="10h", since="23 10:00")
+    assert before.run("23 10:00", "23 18:30", step_s=600) == []
+    pause = {"zones": ["Z01"], "from": "2026-11-23", "to": "2026-11-23", "paused": "snow"}
+    without = District(frequency="10h", campaigns={"snow": pause})
+    assert without.run("23 07:00", "23 18:30", step_s=600) == []
+    silent = District(frequency="1h")
+    silent.patrols.always_heard = False
+    assert not any("coverage" in event for _, event in silent.run("23 07:00", "23 18:30"))
+
+
+def test_due_before_the_deadline() -> None:
+    district = District(target=0.1)
+    district.patrols.patrol("Z01", "23 09:00")
+    district.evaluate("23 10:36")
+    assert district.status().state == "compliant"
+    assert district.status().due_in_s == 24 * 60
+    district.evaluate("23 10:37")
+    assert (district.status().state, district.status().reason) == ("due", "idle_over_80_percent")
+    district.evaluate("23 11:30")
+    assert (district.status().state, district.status().due_in_s) == ("overdue", -1800)
+
+
+def test_due_by_forecast() -> None:
+    """Two cells in three hours will not make eight in ten."""
+    district = District(frequency="9h", min_cells=1)
+    district.patrols.patrol("Z01", "23 10:30", cells=2)
+    district.evaluate("23 10:20")
+    assert district.status().state == "compliant"  # too early in the window to tell
+    district.evaluate("23 14:00")
+    assert (district.status().state, district.status().reason) == ("due", "forecast_short")
+    assert district.status().due_in_s == 4 * 3600
+    district.patrols.patrol("Z01", "23 14:10", cells=7)
+    district.evaluate("23 14:30")
+    assert district.status().state == "compliant"
+
+
+def test_a_zone_without_cells_is_unmeasurable() -> None:
+    district = District(cells=0)
+    assert district.run("23 08:00", "24 08:00", step_s=3600) == []
+    district.evaluate("23 12:00")
+    assert (district.status().state, district.status().reason) == ("unmeasurable", "no_cells")
+
+
+def test_alerts_of_a_zone_that_is_gone_are_voided() -> None:
+    district = District("Z01", "Z02")
+    district.run("23 08:00", "23 10:30")
+    del district.patrols.refs[1]
+    assert district.evaluate("23 10:31") == ["Z02/zone_unpatrolled void"]
+    assert district.alert(zone_id="Z02").reason == "zone_removed"
+
+
+def test_state_codes_are_stable() -> None:
+    """Dashboards colour by them."""
+    assert dict(STATE_CODES) == {
+        "compliant": 0,
+        "due": 1,
+        "overdue": 2,
+        "unmeasurable": 3,
+        "off_duty": 4,
+        "paused": 5,
+    }
+    district = District()
+    district.evaluate("23 19:00")
+    assert district.status().state_code == 4
+    assert isinstance(district.status(), ZoneStatus)
+
+
+def test_a_status_can_be_had_without_an_evaluator() -> None:
+    district = District()
+    zone = Zone(district.patrols.refs[0], district.policies.plan("Z01"), district.patrols)
+    district.patrols.now_ms = at("23 09:00")
+    assert assess(zone, at("23 09:00")).state == "compliant"
+
+
+def test_a_restart_continues_without_repeating_anything(tmp_path) -> None:
+    """An evaluator that is new at every evaluation does the same as one that stays."""
+    kept = District(frequency="2h")
+    for when in ("23 11:00", "24 09:00", "24 14:00"):
+        kept.patrols.patrol("Z01", when, cells=8)
+    expected = kept.run("23 07:00", "24 19:00", step_s=120)
+    assert len(expected) > 10
+
+    happened = []
+    for now_ms in range(at("23 07:00"), at("24 19:00") + 1, 120_000):
+        book = AlertBook(tmp_path / "alerts.db")
+        kept.patrols.now_ms = now_ms
+        evaluation = Evaluator(kept.policies, kept.patrols, book).evaluate(now_ms)
+        happened += [f"{t.zone_id}/{t.rule} {t.event}" for t in evaluation.transitions]
+        book.close_file()
+    assert happened == [event for _, event in expected]
+
+
+def test_thousands_of_zones_take_a_fraction_of_a_second() -> None:
+    """2,000 zones, all of them overdue and short: the time of one evaluation is bounded."""
+    names = [f"Z{i:04}" for i in range(2000)]
+    patrols = FakePatrols(*names)
+    policies = Policies.parse(dict.fromkeys(names, "core"), {"core": POLICY}, SHANGHAI)
+    evaluator = Evaluator(policies, patrols, AlertBook(":memory:"))
+    for when in ("23 17:50", "23 18:00", "24 10:00", "24 10:05"):
+        patrols.now_ms = at(when)
+        evaluator.evaluate(at(when))
+    assert len(evaluator.evaluate(at("24 10:06")).statuses) == 2000
+    begin = time.perf_counter()
+    for second in range(3):
+        evaluator.evaluate(at("24 10:07") + second * 1000)
+    assert (time.perf_counter() - begin) / 3 < 1.0

@@ -1,0 +1,127 @@
+"""Topics of the contract, and vendors' own patterns."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bikes import topics
+from bikes.topics import NAME, Topic, TopicPattern
+
+NAMES = st.from_regex(NAME, fullmatch=True)
+
+
+@given(vendor=NAMES, bike_id=NAMES, kind=st.sampled_from(["telemetry", "event", "status"]))
+def test_what_is_written_is_read_back(vendor: str, bike_id: str, kind: str) -> None:
+    """The topic of any valid name is taken apart into that name."""
+    topic = {"telemetry": topics.telemetry, "event": topics.event, "status": topics.status}[kind]
+    assert topics.parse(topic(vendor, bike_id)) == (vendor, bike_id, kind)
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "",
+        "patrol/v1/hello/7",
+        "patrol/v1/hello/7/telemetry/",
+        "/patrol/v1/hello/7/telemetry",
+        "patrol/v2/hello/7/telemetry",
+        "Patrol/v1/hello/7/telemetry",
+        "patrol/v1/hello/7/Telemetry",
+        "patrol/v1/hello/7/rejected",
+        "patrol/v1/coverage/z1",
+        "patrol/v1/alerts/z1/zone_unpatrolled",
+        "patrol/v1//7/telemetry",
+        "patrol/v1/hello/a b/telemetry",
+        "patrol/v1/hello/a+b/telemetry",
+        "patrol/v1/hello/智/telemetry",
+        "patrol/v1/hello/٣/telemetry",
+        "patrol/v1/hello/7/telemetry\n",
+        f"patrol/v1/hello/{'x' * 65}/telemetry",
+    ],
+)
+def test_what_is_not_inbound(topic: str) -> None:
+    """What the system publishes itself, and names the contract does not allow, are not inbound."""
+    assert topics.parse(topic) is None
+
+
+def test_topics_as_the_contract_writes_them() -> None:
+    """The topics are those of the contract, to the letter."""
+    assert topics.parse("patrol/v1/hello/b-7/status") == Topic("hello", "b-7", "status")
+    assert topics.rejected("hello", "b-7") == "patrol/v1/hello/b-7/rejected"
+    assert topics.coverage("z1") == "patrol/v1/coverage/z1"
+    assert topics.alert("z1", "zone_unpatrolled") == "patrol/v1/alerts/z1/zone_unpatrolled"
+    assert topics.INBOUND_FILTERS == (
+        "patrol/v1/+/+/telemetry",
+        "patrol/v1/+/+/event",
+        "patrol/v1/+/+/status",
+    )
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "+", "#", "a b", "x" * 65, "智", "a\n"])
+def test_bad_names_make_no_topic(name: str) -> None:
+    """A name that would change the meaning of a topic is refused."""
+    for make in (topics.telemetry, topics.event, topics.status, topics.rejected):
+        with pytest.raises(ValueError, match="A-Z a-z 0-9 _ -"):
+            make("hello", name)
+        with pytest.raises(ValueError, match="A-Z a-z 0-9 _ -"):
+            make(name, "7")
+    with pytest.raises(ValueError, match="A-Z a-z 0-9 _ -"):
+        topics.coverage(name)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "filter_", "topic", "bike_id"),
+    [
+        ("owntracks/hello/{bike}", "owntracks/hello/+", "owntracks/hello/b7", "b7"),
+        ("fleet/bike-{bike}/gps", "fleet/+/gps", "fleet/bike-7/gps", "7"),
+        ("{bike}", "+", "7", "7"),
+        ("a.b/{bike}/$x", "a.b/+/$x", "a.b/7/$x", "7"),
+        ("owntracks/hello/{bike}", "owntracks/hello/+", "owntracks/hello/b 7", None),
+        ("owntracks/hello/{bike}", "owntracks/hello/+", "owntracks/hello/b7/event", None),
+        ("fleet/bike-{bike}/gps", "fleet/+/gps", "fleet/van-7/gps", None),
+        ("a.b/{bike}", "a.b/+", "aXb/7", None),
+    ],
+)
+def test_pattern(pattern: str, filter_: str, topic: str, bike_id: str | None) -> None:
+    """A pattern is subscribed to with a filter, and finds the bike in what it matches only."""
+    compiled = TopicPattern(pattern)
+    assert compiled.filter == filter_
+    assert compiled.bike_id(topic) == bike_id
+
+
+@given(bike_id=NAMES)
+def test_pattern_covers_what_it_matches(bike_id: str) -> None:
+    """The broker delivers every topic in which the pattern finds a bike."""
+    pattern = TopicPattern("fleet/bike-{bike}/gps")
+    topic = f"fleet/bike-{bike_id}/gps"
+    assert pattern.bike_id(topic) == bike_id
+    assert pattern.covers(topic)
+    assert not pattern.covers(f"{topic}/x")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "problem"),
+    [
+        ("owntracks/hello", "{bike} is missing"),
+        ("", "{bike} is missing"),
+        ("{bike}/{bike}", "more than once"),
+        ("x/{vendor}/{bike}", "only placeholder"),
+        ("x/+/{bike}", "wildcards"),
+        ("x/{bike}/#", "wildcards"),
+        ("x\0/{bike}", "MQTT does not allow"),
+        ("x" * 65_535 + "{bike}", "MQTT does not allow"),
+        ("patrol/v1/hello/{bike}/telemetry", "need no pattern"),
+    ],
+)
+def test_bad_pattern(pattern: str, problem: str) -> None:
+    """A pattern that cannot work is refused with what to change."""
+    with pytest.raises(ValueError, match=problem):
+        TopicPattern(pattern)
+
+
+def test_patterns_are_values() -> None:
+    """Two patterns that are written alike are equal."""
+    assert TopicPattern("a/{bike}") == TopicPattern("a/{bike}")
+    assert len({TopicPattern("a/{bike}"), TopicPattern("a/{bike}")}) == 1

@@ -1,0 +1,233 @@
+"""A real mosquitto on a free loopback port, for the length of a test."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import mqtt5
+
+PROGRAM = "/usr/sbin/mosquitto"
+START_S = 10.0
+NEVER_S = 86_400
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Broker:
+    """A mosquitto of one's own.
+
+    Parameters
+    ----------
+    folder : Path
+        For its configuration, log and persistence; made when missing.
+    persistence : bool
+        Whether sessions and queued messages survive `stop` and `start`; for `kill`, call
+        `save` before.
+    max_inflight : int
+        Unacknowledged messages per client; 0 is no limit.
+    users : dict, optional
+        Passwords by user name. Without it everybody may connect.
+    port : int, optional
+        A free one when not given.
+    extra : str
+        More lines of mosquitto.conf.
+    """
+
+    host = "127.0.0.1"
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        persistence: bool = True,
+        max_inflight: int = 0,
+        users: dict[str, str] | None = None,
+        port: int | None = None,
+        extra: str = "",
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = port or free_port()
+        self._log = folder / "mosquitto.log"
+        self._saved = folder / "mosquitto.db"
+        self._conf = folder / "mosquitto.conf"
+        self._process: subprocess.Popen[bytes] | None = None
+        lines = [
+            f"listener {self.port} {self.host}",
+            f"allow_anonymous {'false' if users else 'true'}",
+            f"max_inflight_messages {max_inflight}",
+            "max_queued_messages 0",
+            "max_queued_bytes 0",
+            "set_tcp_nodelay true",
+            f"persistence {'true' if persistence else 'false'}",
+            f"persistence_location {folder}/",
+            f"autosave_interval {NEVER_S}",
+            "log_dest stderr",
+            "log_type all",
+        ]
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            lines.append("user root")
+        if users:
+            passwords = folder / "passwords"
+            passwords.write_text("".join(f"{name}:{word}\n" for name, word in users.items()))
+            subprocess.run(["mosquitto_passwd", "-U", str(passwords)], check=True)
+            lines.append(f"password_file {passwords}")
+        self._conf.write_text("\n".join([*lines, extra, ""]))
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://{self.host}:{self.port}"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        """Start and wait until it listens."""
+        assert self._process is None, "it runs already"
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen([PROGRAM, "-c", str(self._conf)], stderr=log)
+        give_up = time.monotonic() + START_S
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex((self.host, self.port)) == 0:
+                    return
+            if self._process.poll() is not None or time.monotonic() > give_up:
+                self.kill()
+                raise RuntimeError(f"mosquitto does not start:\n{self.log_text()[-2000:]}")
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Stop orderly: sessions and queued messages are saved."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Stop at once, as a crash would; it may be stopped already."""
+        if self._process is not None:
+            self._end(signal.SIGKILL)
+
+    def restart(self, *, crash: bool = False) -> None:
+        """Stop (or crash) and start on the same port."""
+        if crash:
+            self.kill()
+        else:
+            self.stop()
+        self.start()
+
+    def save(self) -> None:
+        """Write what a crash should not lose to disk now."""
+        assert self._process is not None
+        before = self._stamp()
+        self._process.send_signal(signal.SIGUSR1)
+        give_up = time.monotonic() + START_S
+        while self._stamp() == before:
+            assert time.monotonic() < give_up, "mosquitto did not save"
+            time.sleep(0.01)
+
+    def _stamp(self) -> tuple[int, int] | None:
+        """Identity of the saved file, which mosquitto writes anew and renames."""
+        try:
+            stat = self._saved.stat()
+        except FileNotFoundError:
+            return None
+        return stat.st_ino, stat.st_mtime_ns
+
+    def _end(self, sign: signal.Signals) -> None:
+        assert self._process is not None, "it does not run"
+        self._process.send_signal(sign)
+        self._process.wait(START_S)
+        self._process = None
+
+    def log_text(self) -> str:
+        """Return what mosquitto has logged so far."""
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def publish(
+        self,
+        messages: Iterable[tuple[str, bytes]],
+        *,
+        qos: int = 1,
+        retain: bool = False,
+        user: tuple[str, str] | None = None,
+    ) -> None:
+        """Publish in order; at QoS 1 return when the broker has acknowledged all."""
+        name, word = user or (None, None)
+        hello = mqtt5.ConnectPacket(
+            f"publisher-{os.getpid()}-{time.monotonic_ns()}",
+            clean_start=True,
+            username=name,
+            password=None if word is None else word.encode(),
+        )
+        with socket.create_connection((self.host, self.port), timeout=30) as sock:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            packets = _Packets(sock)
+            sock.sendall(hello.write())
+            answer = packets.next()
+            assert isinstance(answer, mqtt5.ConnAckPacket), answer
+            assert answer.reason_code == 0, answer
+            window = min(500, answer.receive_max)
+            unanswered = 0
+            out: list[bytes] = []
+            for count, (topic, payload) in enumerate(messages):
+                out.append(
+                    mqtt5.PublishPacket(
+                        topic,
+                        payload,
+                        qos=mqtt5.QoS(qos),
+                        retain=retain,
+                        packet_id=count % 60_000 + 1 if qos else None,
+                    ).write()
+                )
+                unanswered += qos
+                if len(out) == window or unanswered == window:
+                    sock.sendall(b"".join(out))
+                    out = []
+                    while unanswered > window // 2:
+                        assert isinstance(packets.next(), mqtt5.PubAckPacket)
+                        unanswered -= 1
+            sock.sendall(b"".join(out))
+            while unanswered:
+                assert isinstance(packets.next(), mqtt5.PubAckPacket)
+                unanswered -= 1
+            sock.sendall(mqtt5.DisconnectPacket().write())
+
+
+class _Packets:
+    """The packets that arrive on a socket."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._data = b""
+
+    def next(self) -> mqtt5.Packet:
+        while True:
+            try:
+                packet, size = mqtt5.read(memoryview(self._data))
+            except IndexError:
+                more = self._sock.recv(65_536)
+                assert more, "the broker closed the connection"
+                self._data += more
+            else:
+                self._data = self._data[size:]
+                return packet

@@ -1,0 +1,57 @@
+"""A district by hand, and the API over it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from alerts.book import AlertBook
+from dashboards.api.app import create_app
+from tests.dashboards.district import District
+
+ORIGIN = "http://127.0.0.1:8080"
+
+
+class Api:
+    """Asks the application, without a socket."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        """GET."""
+        return self.ask("GET", path, **options)
+
+    def post(self, path: str, body: object = None, **options: Any) -> httpx.Response:
+        """POST with a JSON body."""
+        return self.ask("POST", path, json=body, **options)
+
+    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Any method."""
+
+        async def asked() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(asked())
+
+
+@pytest.fixture
+def district(tmp_path: Path) -> Iterator[District]:
+    """The sample district at nine in the morning, with a book of its own."""
+    book = AlertBook(tmp_path / "alerts.sqlite")
+    yield District(book)
+    book.close_file()
+
+
+@pytest.fixture
+def api(district: District) -> Api:
+    """A client of the API."""
+    return Api(create_app(district.sources()))

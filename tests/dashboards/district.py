@@ -1,0 +1,175 @@
+"""The sample district with a fleet that a test moves by hand: real parts, a settable clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from alerts.book import AlertBook, Change, Opening
+from alerts.findings import Step
+from alerts.rules import ZoneState, ZoneStatus
+from bikes.fleet import FleetState
+from bikes.roster import BikeKey, Roster
+from bikes.telemetry import COLUMNS, TelemetryBatch
+from dashboards.sources import Health, Part, Sources
+from geofence.coverage import Ledger
+from geofence.runs import Visits
+from geofence.zonemap import ZoneMap, zone_map
+from geofence.zones import parse_zones
+from ingest.rejects import Reject, RejectBook
+
+SAMPLE = Path(__file__).parents[2] / "samples" / "chengyang"
+NINE_MS = 1_763_859_600_000  # 2025-11-23T09:00:00+08:00
+POLICIES = ("core", "residential", "industrial", "arterial", "waterfront")
+
+
+class Track(NamedTuple):
+    """A track as columns."""
+
+    timestamp_ms: NDArray[np.int64]
+    lat_deg: NDArray[np.float64]
+    lng_deg: NDArray[np.float64]
+    verdicts: list[str]
+
+
+@cache
+def sample_zones() -> ZoneMap:
+    """The 9 zones of the sample district."""
+    geojson = (SAMPLE / "zones.geojson").read_bytes()
+    exclusions = (SAMPLE / "exclusions.geojson").read_bytes()
+    return zone_map(parse_zones(geojson, exclusions, POLICIES))
+
+
+@dataclass
+class District:
+    """Parts that a test changes, and the sources over them."""
+
+    book: AlertBook
+    zones: ZoneMap = field(default_factory=sample_zones)
+    roster: Roster = field(
+        default_factory=lambda: Roster(
+            {"hello": [f"bike-{n:02}" for n in range(28)], "other": "any"}
+        )
+    )
+    rejects: RejectBook = field(default_factory=RejectBook)
+    now_ms: int = NINE_MS
+    statuses: dict[str, ZoneStatus] = field(default_factory=dict)
+    health: Health = field(default_factory=lambda: Health([Part("inlet", ok=True)]))
+    fixes: dict[BikeKey, list[TelemetryBatch]] = field(default_factory=dict)
+    demo_speed: float | None = None
+
+    def __post_init__(self) -> None:
+        self.fleet = FleetState(self.roster)
+        self.ledger = Ledger(self.zones.grid.size)
+        for zone, total in zip(self.zones.zones, self.zones.cells_total.tolist(), strict=True):
+            self.statuses[zone.zone_id] = ZoneStatus(
+                zone_id=zone.zone_id,
+                policy=zone.policy,
+                state="compliant",
+                reason="patrolled",
+                detail="",
+                covered_ratio=0.0,
+                cells_covered=0,
+                cells_total=total,
+                target=0.8,
+                window_from_ms=NINE_MS - 3_600_000,
+                window_to_ms=NINE_MS + 8 * 3_600_000,
+                idle_s=600.0,
+                frequency_s=7200,
+                due_in_s=6600.0,
+                oldest_cell_age_s=None,
+                mean_cell_age_s=None,
+                last_patrolled_ms=NINE_MS - 600_000,
+            )
+
+    def sources(self) -> Sources:
+        """What the API reads."""
+        return Sources(
+            district="Chengyang (sample)",
+            timezone="Asia/Shanghai",
+            zones=self.zones,
+            roster=self.roster,
+            fleet=self.fleet,
+            ledger=self.ledger,
+            book=self.book,
+            rejects=self.rejects,
+            statuses=lambda: self.statuses,
+            coverage_at=self.coverage_at,
+            tracks=self.track,
+            health=lambda: self.health,
+            now_ms=lambda: self.now_ms,
+            demo_speed=self.demo_speed,
+        )
+
+    def ride(
+        self,
+        bike: int,
+        lat: float,
+        lng: float,
+        *,
+        at_ms: int | None = None,
+        heading: float = 90.0,
+        observed: bool = True,
+    ) -> None:
+        """A bike sends a fix; the cell it lies in counts as visited."""
+        at = self.now_ms if at_ms is None else at_ms
+        values = {
+            "bike": bike, "timestamp_ms": at, "lat_deg": lat, "lng_deg": lng, "accuracy_m": 5,
+            "speed_mps": 4, "heading_deg": heading, "altitude_m": np.nan, "battery_percent": 80,
+        }  # fmt: skip
+        batch = TelemetryBatch(**{n: np.array([values[n]], t) for n, t in COLUMNS.items()})
+        self.fleet.update(batch, heard_at_ms=at)
+        self.fixes.setdefault(self.roster.key(bike), []).append(batch)
+        cell = self.zones.grid.cell_of(batch.lat_deg, batch.lng_deg)
+        if self.zones.cell_zone[cell[0]] >= 0:
+            times = batch.timestamp_ms
+            self.ledger.add(Visits(batch.bike, cell, times, np.array([observed]), times))
+
+    def stand(self, zone_id: str, state: ZoneState, **changes: object) -> None:
+        """A zone is assessed anew."""
+        before = self.statuses[zone_id]
+        self.statuses[zone_id] = msgspec.structs.replace(before, state=state, **changes)
+
+    def raise_alert(self, zone_id: str, rule: str = "zone_unpatrolled") -> str:
+        """An alert comes and is active; its id."""
+        steps = (Step("raise", "idle_over_frequency", {}), Step("activate", "delay_over", {}))
+        rows = self.book.record([Change(Opening(rule, "critical", zone_id), steps)], self.now_ms)
+        return rows[0].alert_id
+
+    def return_alert(self, alert_id: str) -> None:
+        """A patrol ends the condition of an alert."""
+        proof = {"bike": "hello/bike-01", "at_ms": self.now_ms}
+        self.book.record([Change(alert_id, (Step("return", "patrolled", proof),))], self.now_ms)
+
+    def reject(self, bike_id: str = "bike-01", payload: str = "{") -> None:
+        """A message is not accepted."""
+        topic = f"patrol/v1/hello/{bike_id}/telemetry"
+        self.rejects.add(
+            [
+                Reject(
+                    reason="not_json",
+                    detail="truncated",
+                    received_at_ms=self.now_ms,
+                    topic=topic,
+                    payload=payload,
+                    vendor="hello",
+                    bike_id=bike_id,
+                )
+            ]
+        )
+
+    def coverage_at(self, zone_id: str, at_ms: int) -> ZoneStatus:
+        """The status as it is, but due exactly at `at_ms`, so that a test can see the instant."""
+        return msgspec.structs.replace(self.statuses[zone_id], last_patrolled_ms=at_ms)
+
+    def track(self, bike: BikeKey, from_ms: int, to_ms: int) -> Track:
+        """The fixes of a bike in [from_ms, to_ms)."""
+        found = TelemetryBatch.concat(self.fixes.get(bike, []))
+        found = found.take((found.timestamp_ms >= from_ms) & (found.timestamp_ms < to_ms))
+        return Track(found.timestamp_ms, found.lat_deg, found.lng_deg, ["ok"] * len(found))

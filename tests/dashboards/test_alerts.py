@@ -1,0 +1,164 @@
+"""The book through the API: lists, one alert, and what people do."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.dashboards.conftest import Api
+from tests.dashboards.district import District
+
+
+def test_alerts_are_listed_newest_first_and_filtered(api: Api, district: District) -> None:
+    """By state (open is every state but the last ones), zone and rule."""
+    first = district.raise_alert("cy-08")
+    district.now_ms += 60_000
+    second = district.raise_alert("cy-04", "coverage_short")
+    district.return_alert(first)
+    api.post(f"/api/v1/alerts/{first}/close", {"actor": "li"})
+    everything = api.get("/api/v1/alerts").json()["alerts"]
+    assert [alert["alert_id"] for alert in everything] == [second, first]
+    assert everything[1]["state"] == "closed"
+
+    def ids(query: str) -> list[str]:
+        return [a["alert_id"] for a in api.get(f"/api/v1/alerts?{query}").json()["alerts"]]
+
+    assert ids("state=open") == [second]
+    assert ids("state=closed") == [first]
+    assert ids("zone_id=cy-08") == [first]
+    assert ids("rule=coverage_short&state=active") == [second]
+    assert ids("rule=coverage_short&zone_id=cy-08") == []
+    wrong = api.get("/api/v1/alerts?state=aktive")
+    assert (wrong.status_code, wrong.json()["reason"]) == (404, "unknown_state")
+    assert "active" in wrong.json()["near"]
+
+
+@pytest.mark.parametrize("state", ["", "&state=open"])
+def test_alerts_are_paged_without_gap_or_repeat(api: Api, district: District, state: str) -> None:
+    """An alert that comes between two pages neither repeats nor hides another."""
+    raised = [district.raise_alert(f"cy-0{n}") for n in range(1, 8)]
+    page = api.get(f"/api/v1/alerts?limit=3{state}").json()
+    found = [alert["alert_id"] for alert in page["alerts"]]
+    district.raise_alert("cy-09")
+    while "next_cursor" in page:
+        page = api.get(f"/api/v1/alerts?limit=3{state}&cursor={page['next_cursor']}").json()
+        found += [alert["alert_id"] for alert in page["alerts"]]
+    assert found == raised[::-1]
+    wrong = api.get("/api/v1/alerts?cursor=nonsense")
+    assert (wrong.status_code, wrong.json()["reason"]) == (400, "invalid_cursor")
+
+
+def test_an_alert_carries_its_history(api: Api, district: District) -> None:
+    """Who, when and why, and the evidence that ended it."""
+    alert_id = district.raise_alert("cy-08")
+    api.post(f"/api/v1/alerts/{alert_id}/acknowledge", {"actor": "li", "reason": "seen"})
+    api.post(f"/api/v1/alerts/{alert_id}/assign", {"actor": "li", "to": "wang"})
+    api.post(f"/api/v1/alerts/{alert_id}/note", {"actor": "li", "text": "road works"})
+    district.return_alert(alert_id)
+    alert = api.get(f"/api/v1/alerts/{alert_id}").json()
+    assert (alert["state"], alert["assigned_to"]) == ("returned", "wang")
+    events = [(row["event"], row["actor"], row["reason"]) for row in alert["history"]]
+    assert events[2:] == [
+        ("acknowledge", "li", "seen"),
+        ("assign", "li", ""),
+        ("note", "li", "road works"),
+        ("return", "system", "patrolled"),
+    ]
+    assert alert["evidence"]["bike"] == "hello/bike-01"
+    assert alert["history"][0]["at"] == "2025-11-23T09:00:00+08:00"
+
+
+def test_the_actor_is_the_console_until_there_are_users(api: Api, district: District) -> None:
+    """A body without actor is recorded as done by the console."""
+    alert_id = district.raise_alert("cy-08")
+    answer = api.post(f"/api/v1/alerts/{alert_id}/acknowledge", {})
+    assert answer.status_code == 200
+    assert answer.json()["acknowledged_by"] == "console"
+
+
+def test_an_alert_is_shelved_until_an_instant(api: Api, district: District) -> None:
+    """A time without offset is the district's; unshelving brings it back."""
+    alert_id = district.raise_alert("cy-08")
+    shelved = api.post(
+        f"/api/v1/alerts/{alert_id}/shelve",
+        {"actor": "li", "until": "2025-11-23T10:30", "reason": "flood"},
+    ).json()
+    assert (shelved["state"], shelved["shelved_until"]) == (
+        "shelved",
+        "2025-11-23T10:30:00+08:00",
+    )
+    back = api.post(f"/api/v1/alerts/{alert_id}/unshelve", {"actor": "li"}).json()
+    assert back["state"] == "active"
+
+
+@pytest.mark.parametrize(
+    ("act", "body", "reason"),
+    [
+        ("close", {}, "not_returned"),
+        ("unshelve", {}, "not_shelved"),
+        ("shelve", {"until": "2025-11-23T08:00", "reason": "late"}, "until_in_past"),
+    ],
+)
+def test_what_the_lifecycle_forbids_is_a_conflict(
+    api: Api, district: District, act: str, body: dict[str, str], reason: str
+) -> None:
+    """409 with the named reason, and nothing is recorded."""
+    alert_id = district.raise_alert("cy-08")
+    answer = api.post(f"/api/v1/alerts/{alert_id}/{act}", body)
+    assert answer.status_code == 409
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["reason"] == reason
+    assert len(api.get(f"/api/v1/alerts/{alert_id}").json()["history"]) == 2
+
+
+def test_acknowledging_twice_is_a_conflict(api: Api, district: District) -> None:
+    """The second is told that somebody was faster."""
+    alert_id = district.raise_alert("cy-08")
+    assert api.post(f"/api/v1/alerts/{alert_id}/acknowledge", {}).status_code == 200
+    again = api.post(f"/api/v1/alerts/{alert_id}/acknowledge", {})
+    assert (again.status_code, again.json()["reason"]) == (409, "already_acknowledged")
+
+
+@pytest.mark.parametrize(
+    ("act", "body", "where"),
+    [
+        ("acknowledge", {"actor": ""}, "actor"),
+        ("acknowledge", {"actor": "x" * 101}, "actor"),
+        ("acknowledge", {"who": "li"}, "who"),
+        ("assign", {"actor": "li"}, "to"),
+        ("shelve", {"until": "2025-11-24"}, "reason"),
+        ("note", {"actor": "li", "text": "  "}, "text"),
+        ("acknowledge", None, "body"),
+    ],
+)
+def test_a_wrong_body_is_a_named_problem(
+    api: Api, district: District, act: str, body: object, where: str
+) -> None:
+    """422 problem+json that says which member is wrong."""
+    alert_id = district.raise_alert("cy-08")
+    answer = api.post(f"/api/v1/alerts/{alert_id}/{act}", body)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["reason"] == "invalid_request"
+    assert any(where in error["where"] for error in problem["errors"])
+
+
+def test_an_unknown_alert_is_not_found(api: Api, district: District) -> None:
+    """404 for reading and for acting, with the ids of open alerts."""
+    alert_id = district.raise_alert("cy-08")
+    for answer in (
+        api.get("/api/v1/alerts/A999999"),
+        api.post("/api/v1/alerts/A999999/acknowledge", {}),
+        api.get("/api/v1/alerts/nonsense"),
+    ):
+        assert (answer.status_code, answer.json()["reason"]) == (404, "unknown_alert")
+        assert alert_id in answer.json()["detail"]
+
+
+def test_a_hostile_note_stays_text(api: Api, district: District) -> None:
+    """It comes back exactly as it was written, as JSON."""
+    alert_id = district.raise_alert("cy-08")
+    text = "</script><img src=x onerror=alert(1)>"
+    answer = api.post(f"/api/v1/alerts/{alert_id}/note", {"text": text})
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["history"][-1]["reason"] == text

@@ -1,0 +1,182 @@
+"""The application as a whole: errors, loopback, health, rejects, OpenAPI."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dashboards.api.app import create_app
+from dashboards.api.loopback import is_loopback, refusal
+from dashboards.sources import Health, Part
+from tests.dashboards.conftest import ORIGIN, Api
+from tests.dashboards.district import District
+
+ROUTES = {
+    "/zones", "/coverage", "/coverage/{zone_id}", "/cells", "/cells.png", "/bikes",
+    "/bikes/{bike_id}", "/bikes/{bike_id}/track", "/alerts", "/alerts/{alert_id}",
+    "/alerts/{alert_id}/acknowledge", "/alerts/{alert_id}/assign", "/alerts/{alert_id}/shelve",
+    "/alerts/{alert_id}/unshelve", "/alerts/{alert_id}/note", "/alerts/{alert_id}/close",
+    "/rejects", "/stream", "/healthz", "/readyz", "/metrics",
+}  # fmt: skip
+
+
+def test_openapi_describes_every_route(api: Api) -> None:
+    """The document is where the contract says, and lists the contract's routes."""
+    document = api.get("/api/v1/openapi.json").json()
+    assert set(document["paths"]) == ROUTES
+    for path in document["paths"].values():
+        for operation in path.values():
+            assert operation["description"]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/", "/nothing"])
+def test_a_wrong_path_is_a_problem(api: Api, path: str) -> None:
+    """404 problem+json at every level."""
+    answer = api.get(path)
+    assert (answer.status_code, answer.json()["reason"]) == (404, "unknown_route")
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_wrong_method_is_a_problem(api: Api) -> None:
+    """405 that says which methods there are."""
+    answer = api.post("/api/v1/zones", {})
+    assert (answer.status_code, answer.json()["reason"]) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == "GET"
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=999999999"])
+def test_a_wrong_parameter_is_a_problem(api: Api, query: str) -> None:
+    """422 problem+json that names it."""
+    answer = api.get(f"/api/v1/bikes?{query}")
+    assert (answer.status_code, answer.json()["reason"]) == (422, "invalid_request")
+    assert answer.json()["errors"][0]["where"] == "query.limit"
+
+
+def test_a_crash_is_a_problem_without_internals(district: District) -> None:
+    """500 problem+json that tells a stranger nothing but where to look."""
+
+    def broken() -> Health:
+        raise RuntimeError("secret")
+
+    app = create_app(replace(district.sources(), health=broken))
+    answer = Api(app).get("/api/v1/readyz")
+    assert (answer.status_code, answer.json()["reason"]) == (500, "internal_error")
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1:8080", True),
+        ("127.8.8.8", True),
+        ("localhost:8080", True),
+        ("console.localhost", True),
+        ("[::1]:8080", True),
+        ("evil.example", False),
+        ("localhost.evil.example", False),
+        ("192.168.1.5:8080", False),
+        ("127.0.0.1.evil.example", False),
+        ("[::1", False),
+        ("", False),
+    ],
+)
+def test_only_names_of_this_machine_are_loopback(host: str, loopback: bool) -> None:
+    """A name that merely resolves to this machine is not one of them."""
+    assert is_loopback(host) is loopback
+
+
+@pytest.mark.parametrize(
+    ("method", "origin", "site", "websocket", "refused"),
+    [
+        ("GET", "http://evil.example", None, False, None),
+        ("POST", None, None, False, None),
+        ("POST", "http://127.0.0.1:8080", "same-origin", False, None),
+        ("POST", "http://evil.example", None, False, "cross_origin"),
+        ("POST", "http://127.0.0.1:9090", None, False, "cross_origin"),
+        ("POST", "null", None, False, "cross_origin"),
+        ("POST", "http://[", None, False, "cross_origin"),
+        ("POST", None, "cross-site", False, "cross_origin"),
+        ("GET", "http://evil.example", None, True, "cross_origin"),
+        ("GET", "http://127.0.0.1:8080", None, True, None),
+    ],
+)
+def test_a_page_of_another_origin_may_change_nothing(
+    method: str, origin: str | None, site: str | None, websocket: bool, refused: str | None
+) -> None:
+    """Neither by POST nor over a web socket; programs send no Origin and may."""
+    assert refusal(method, "127.0.0.1:8080", origin, site, websocket=websocket) == refused
+
+
+def test_refusals_are_problems(api: Api, district: District) -> None:
+    """403 with the named reason, before anything is done."""
+    alert_id = district.raise_alert("cy-08")
+    rebound = api.get("/healthz", headers={"Host": "evil.example"})
+    assert (rebound.status_code, rebound.json()["reason"]) == (403, "host_not_loopback")
+    path = f"/api/v1/alerts/{alert_id}/acknowledge"
+    forged = api.post(path, {}, headers={"Origin": "http://evil.example"})
+    assert (forged.status_code, forged.json()["reason"]) == (403, "cross_origin")
+    assert district.book.get(alert_id).state == "active"
+    assert api.post(path, {}, headers={"Origin": ORIGIN}).status_code == 200
+
+
+@pytest.mark.parametrize("prefix", ["", "/api/v1"])
+def test_health_is_at_the_root_too(api: Api, district: District, prefix: str) -> None:
+    """Alive whatever happens; ready only when every part is."""
+    assert api.get(f"{prefix}/healthz").json() == {"alive": True}
+    assert api.get(f"{prefix}/readyz").json()["ready"] is True
+    waiting = Part("inlet", ok=False, reason="connection refused; next try in 4 s")
+    district.health = Health([waiting, Part("log", ok=True)])
+    answer = api.get(f"{prefix}/readyz")
+    assert answer.status_code == 503
+    assert answer.json() == {
+        "ready": False,
+        "parts": [
+            {"name": "inlet", "ok": False, "reason": "connection refused; next try in 4 s"},
+            {"name": "log", "ok": True, "reason": ""},
+        ],
+    }
+    assert api.get(f"{prefix}/healthz").status_code == 200
+
+
+def test_metrics_are_prometheus(api: Api, district: District) -> None:
+    """Counters by reason, the lag, the log, the bikes and the zones."""
+    district.health = Health(
+        [Part("inlet", ok=True)],
+        received=10, stored=8, rejected=2, verdicts={"ok": 7, "parked": 1}, lag_s=0.5,
+        log_depth={"coverage": 3},
+    )  # fmt: skip
+    district.reject()
+    district.ride(0, 36.305, 120.37)
+    district.stand("cy-08", "overdue")
+    answer = api.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    lines = answer.text.splitlines()
+    for line in (
+        "zhixun_received_total 10.0",
+        "zhixun_stored_total 8.0",
+        'zhixun_rejected_total{reason="not_json",vendor="hello"} 1.0',
+        'zhixun_fixes_total{verdict="parked"} 1.0',
+        "zhixun_lag_seconds 0.5",
+        'zhixun_log_depth{reader="coverage"} 3.0',
+        'zhixun_part_ready{part="inlet"} 1.0',
+        'zhixun_bikes{liveness="live"} 1.0',
+        'zhixun_zone_state{state="overdue",zone_id="cy-08"} 1.0',
+        'zhixun_zone_state{state="compliant",zone_id="cy-08"} 0.0',
+    ):
+        assert line in lines
+
+
+def test_rejects_are_counted_and_listed_newest_first(api: Api, district: District) -> None:
+    """Paged by their number, so that new ones do not shift a page; payloads are text."""
+    for n in range(5):
+        district.reject(f"bike-{n:02}", payload="<script>alert(1)</script>")
+    page = api.get("/api/v1/rejects?limit=2").json()
+    assert page["counts"] == {"hello": {"not_json": 5}}
+    assert [r["bike_id"] for r in page["rejects"]] == ["bike-04", "bike-03"]
+    assert page["rejects"][0]["payload"] == "<script>alert(1)</script>"
+    district.reject("bike-05")
+    following = api.get(f"/api/v1/rejects?limit=2&cursor={page['next_cursor']}").json()
+    assert [r["bike_id"] for r in following["rejects"]] == ["bike-02", "bike-01"]
+    assert api.get("/api/v1/rejects?reason=schema").json()["rejects"] == []
+    assert len(api.get("/api/v1/rejects?vendor=hello&reason=not_json").json()["rejects"]) == 6

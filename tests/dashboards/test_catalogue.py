@@ -1,0 +1,51 @@
+"""The words of the console."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import dashboards.console
+from alerts.lifecycle import STATES
+from alerts.rules import RULES, ZoneState
+from dashboards.console.catalogue import LANGUAGES, texts
+
+STATIC = Path(dashboards.console.__file__).parent / "static"
+
+
+def test_both_languages_say_the_same() -> None:
+    """Every key has a text in both, with the same places for values."""
+    zh, en = (texts(language) for language in LANGUAGES)
+    for key in zh:
+        assert zh[key].strip(), key
+        assert en[key].strip(), key
+        places = [sorted(re.findall(r"\{(\w+)\}", text)) for text in (zh[key], en[key])]
+        assert places[0] == places[1], key
+
+
+def test_every_word_of_the_field_is_translated() -> None:
+    """States of zones and alerts, and rules."""
+    words = texts("zh")
+    for state in get_args(ZoneState):
+        assert f"state.{state}" in words
+    for state in set(STATES) - {"none", "dropped"}:
+        assert f"alert.{state}" in words
+    for rule in RULES:
+        assert f"rule.{rule}" in words
+
+
+def test_the_script_only_asks_for_words_there_are() -> None:
+    """Each `say("…")` of the script is a key."""
+    words = texts("en")
+    for script in STATIC.glob("*.js"):
+        for key in re.findall(r"say\(\"([\w.]+)\"", script.read_text()):
+            assert key in words, f"{script.name}: {key}"
+
+
+def test_the_script_never_writes_html() -> None:
+    """Text from outside enters the page as text nodes only."""
+    for script in STATIC.glob("*.js"):
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacent|document\.write", script.read_text()
+        )

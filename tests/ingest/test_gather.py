@@ -1,0 +1,157 @@
+"""Messages wait for others, but not for long, and not without limit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from ingest.gather import BATCH_MESSAGES, LINGER_S, QUIET_S, WAITING_BATCHES, Gather
+
+
+class Line:
+    """A connection that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    async def acknowledge(self, packet_ids: Sequence[int | None]) -> None: ...
+
+    def pause(self) -> None:
+        self.told.append("pause")
+
+    def resume(self) -> None:
+        self.told.append("resume")
+
+    async def ended(self) -> str:
+        return ""
+
+    async def close(self) -> None: ...
+
+
+def put(gather: Gather, line: Line, count: int, size_bytes: int = 100) -> None:
+    gather.put(line, ["t"] * count, [b""] * count, [1] * count, size_bytes)
+
+
+def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(test())
+
+
+def test_a_full_batch_is_due_at_once() -> None:
+    async def test() -> None:
+        gather, line = Gather(), Line()
+        put(gather, line, BATCH_MESSAGES)
+        began = asyncio.get_running_loop().time()
+        batch = await gather.take()
+        assert batch is not None
+        assert len(batch.topics) == BATCH_MESSAGES
+        assert asyncio.get_running_loop().time() - began < QUIET_S
+
+    run(test)
+
+
+def test_a_batch_is_due_when_nothing_has_come_for_a_moment() -> None:
+    async def test() -> None:
+        gather, line = Gather(), Line()
+        put(gather, line, 1)
+        put(gather, line, 2)
+        batch = await gather.take()
+        assert batch is not None
+        waited_s = asyncio.get_running_loop().time() - batch.last_at_s
+        assert len(batch.topics) == 3
+        assert QUIET_S <= waited_s < LINGER_S
+
+    run(test)
+
+
+def test_a_steady_trickle_does_not_hold_a_batch_up() -> None:
+    """Messages closer together than the quiet time: the linger time ends it."""
+
+    async def test() -> None:
+        gather, line = Gather(), Line()
+        loop = asyncio.get_running_loop()
+
+        over = False
+
+        def trickle() -> None:
+            put(gather, line, 1)
+            if not over:
+                loop.call_later(QUIET_S / 4, trickle)
+
+        loop.call_soon(trickle)
+        batch = await gather.take()
+        over = True
+        assert batch is not None
+        waited_s = loop.time() - batch.first_at_s
+        assert waited_s >= QUIET_S
+        assert waited_s < LINGER_S * 5  # far below for ever, far above a busy machine's delays
+
+    run(test)
+
+
+def test_messages_of_two_connections_are_never_in_one_batch() -> None:
+    async def test() -> None:
+        gather, old, new = Gather(), Line(), Line()
+        put(gather, old, 3)
+        put(gather, new, 2)
+        first, second = await gather.take(), await gather.take()
+        assert first is not None
+        assert second is not None
+        assert (first.origin, len(first.topics)) == (old, 3)
+        assert (second.origin, len(second.topics)) == (new, 2)
+
+    run(test)
+
+
+def test_when_it_is_full_the_connection_pauses_until_a_batch_was_taken() -> None:
+    async def test() -> None:
+        gather, line = Gather(), Line()
+        for _ in range(WAITING_BATCHES - 1):
+            put(gather, line, BATCH_MESSAGES)
+        assert line.told == []
+        put(gather, line, BATCH_MESSAGES)
+        assert gather.full
+        assert line.told == ["pause"]
+        await gather.take()
+        assert not gather.full
+        assert line.told == ["pause", "resume"]
+        await asyncio.wait_for(gather.room(), 1)
+
+    run(test)
+
+
+def test_few_large_messages_fill_it_too() -> None:
+    async def test() -> None:
+        gather, line = Gather(), Line()
+        put(gather, line, 1, size_bytes=100 * 1024 * 1024)
+        assert gather.full
+        batch = await gather.take()
+        assert batch is not None
+        assert not gather.full
+
+    run(test)
+
+
+def test_after_finish_the_rest_is_due_at_once_and_then_there_is_no_more() -> None:
+    async def test() -> None:
+        gather, line = Gather(), Line()
+        put(gather, line, 1)
+        gather.finish()
+        put(gather, line, 5)
+        batch = await gather.take()
+        assert batch is not None
+        assert len(batch.topics) == 1
+        assert await gather.take() is None
+
+    run(test)
+
+
+def test_finish_ends_a_take_that_waits() -> None:
+    async def test() -> None:
+        gather = Gather()
+        taking = asyncio.ensure_future(gather.take())
+        await asyncio.sleep(0)
+        gather.finish()
+        assert await taking is None
+
+    run(test)
