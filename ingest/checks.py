@@ -6,7 +6,7 @@ The columns tell which items are bad; only for those is it worked out, one by on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +88,7 @@ def to_columns(
         bad |= (values[name] < low) | (values[name] > high)
     if bike_ids is not None:
         bad[_mismatches([item.device_id for item in items], bike_ids)] = True
-    columns = {"bike": bike, "timestamp_ms": timestamp_ms, **values}
+    columns: dict[str, NDArray[Any]] = {"bike": bike, "timestamp_ms": timestamp_ms, **values}
     faults: Faults = {}
     if bad.any():
         for row in np.flatnonzero(bad).tolist():
@@ -97,9 +97,8 @@ def to_columns(
             assert found is not None, "the columns and the item are judged by the same rules"
             faults[row] = found
         columns = {name: column[~bad] for name, column in columns.items()}
-    return TelemetryBatch(
-        **{n: columns[n].astype(t, copy=False) for n, t in COLUMNS.items()}
-    ), faults
+    typed = {name: columns[name].astype(dtype, copy=False) for name, dtype in COLUMNS.items()}
+    return TelemetryBatch(**typed), faults
 
 
 def fault(item: Telemetry, bounds: Bounds, bike_id: str | None = None) -> DecodeError | None:

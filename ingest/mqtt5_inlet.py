@@ -83,7 +83,7 @@ class Mqtt5Connection(asyncio.BufferedProtocol):
             self._transport.write(answer)
         if self._wire.phase == "ready" and not self._ready.done():
             self._ready.set_result(None)
-            self._ping()
+            self._ping_later()
 
     def connection_lost(self, exc: Exception | None) -> None:
         why = f": {exc}" if exc is not None else ""
@@ -112,7 +112,7 @@ class Mqtt5Connection(asyncio.BufferedProtocol):
         While we read nothing, the answers wait unread: silence then says nothing.
         """
         keep_alive_s = self._wire.keep_alive_s
-        if keep_alive_s == 0 or self._transport is None or self._problem is not None:
+        if self._transport is None or self._problem is not None:
             return
         silent_s = self._loop.time() - self._heard_at_s
         if silent_s > 1.5 * keep_alive_s and not self._paused:
@@ -120,7 +120,11 @@ class Mqtt5Connection(asyncio.BufferedProtocol):
             self._end(BrokerUnavailable(f"{address} has not answered for {silent_s:.0f} s"))
             return
         self._transport.write(PINGREQ)
-        self._ping_timer = self._loop.call_later(keep_alive_s / 2, self._ping)
+        self._ping_later()
+
+    def _ping_later(self) -> None:
+        if self._wire.keep_alive_s > 0:
+            self._ping_timer = self._loop.call_later(self._wire.keep_alive_s / 2, self._ping)
 
     # The inlet calls these.
 

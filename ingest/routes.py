@@ -119,7 +119,7 @@ class Routes:
         bike_id, _, last = rest.rpartition("/")
         if prefix or last not in topics.KINDS:
             return Route("telemetry", "", "", _unknown_vendor(""))
-        kind: Kind = last  # type: ignore[assignment]  # one of KINDS
+        kind: Kind = last
         if vendor not in self._roster.vendors:
             return Route(kind, vendor, bike_id, _unknown_vendor(vendor))
         form = topics.telemetry(vendor, "bike").replace("/bike/", "/{bike}/")

@@ -23,7 +23,8 @@ from geofence.zonemap import ZoneMap, zone_map
 from geofence.zones import Zones
 from ingest.archive import Archive
 from ingest.connection import MqttOptions
-from ingest.decode import DecodeLimits, Decoder, VendorFormat
+from ingest.decode import Decoder
+from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.log import Log
 from ingest.pipeline import Pipeline
 from ingest.worker import Worker
@@ -115,9 +116,9 @@ def worker_of(district: District, log: Log, folder: Path) -> Worker:
     )
 
 
-def decoder_of(settings: Settings, roster: Roster) -> Decoder:
-    """What reads the vendors' messages."""
-    vendors = {
+def vendors_of(settings: Settings) -> dict[str, VendorFormat]:
+    """How each vendor writes."""
+    return {
         name: VendorFormat(
             name,
             FORMATS[vendor.format],
@@ -126,8 +127,12 @@ def decoder_of(settings: Settings, roster: Roster) -> Decoder:
         )
         for name, vendor in settings.vendors.items()
     }
-    quality = settings.quality
-    return Decoder(roster, vendors, DecodeLimits(quality.max_future_s, quality.max_age_s))
+
+
+def decoder_of(settings: Settings, roster: Roster) -> Decoder:
+    """What reads the vendors' messages."""
+    limits = DecodeLimits(settings.quality.max_future_s, settings.quality.max_age_s)
+    return Decoder(roster, vendors_of(settings), limits)
 
 
 def mqtt_options(mqtt: Mqtt, *, suffix: str = "", filters: Sequence[str] = ()) -> MqttOptions:
@@ -182,4 +187,4 @@ def _calendars(settings: Settings) -> dict[str, str]:
         for section in (*settings.policies.values(), *settings.campaigns.values())
         if section.exceptions is not None
     }
-    return {str(file): file.read_text("utf-8") for file in files}
+    return {str(file): file.read_text("utf-8-sig") for file in files}

@@ -53,6 +53,10 @@ class FastClock:
     speed: float
 
     def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Show `start_ms` again now."""
         self._began_ns = time.monotonic_ns()
 
     def now_ms(self) -> int:

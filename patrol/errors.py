@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from geofence.errors import Problem
 
-__all__ = ["ConfigError", "Problem"]
+__all__ = ["ConfigError", "Problem", "Unreachable"]
 
 
 class ConfigError(Exception):
@@ -21,3 +21,7 @@ class ConfigError(Exception):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = list(problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+
+class Unreachable(Exception):
+    """Something that is needed from outside cannot be had: a port, a server. Exit code 3."""

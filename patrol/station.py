@@ -262,7 +262,7 @@ class Station:
             task.cancel()
         await asyncio.gather(*parts, return_exceptions=True)
         await asyncio.to_thread(self.sender.close, 1.0)
-        self.book.close()
+        self.book.close_file()
         self.log.close()
 
     def _web_config(self) -> uvicorn.Config:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import NamedTuple
 
@@ -19,6 +20,9 @@ log = logging.getLogger(__name__)
 
 PERIOD_S = 0.5
 """Between two looks at the state [s]."""
+
+MAX_SHARE = 0.1
+"""A very large fleet is looked at less often, so that looking takes at most this share."""
 
 HEARTBEAT_S = 15.0
 """A silent stream says that it is alive this often [s], so that proxies and people know."""
@@ -136,9 +140,12 @@ class Feed:
             self._task.cancel()
 
     async def _run(self) -> None:
+        took_s = 0.0
         while self._mailboxes:
-            await asyncio.sleep(PERIOD_S)
+            await asyncio.sleep(max(PERIOD_S, took_s / MAX_SHARE))
+            started_s = time.monotonic()
             try:
                 self.poll()
             except Exception:  # the outermost loop: without it listeners would go stale
                 log.exception("the live feed could not read the state; trying again")
+            took_s = time.monotonic() - started_s

@@ -8,7 +8,8 @@ import numpy as np
 
 from alerts.alert import Alert, Transition
 from alerts.rules import ZoneStatus
-from bikes.fleet import liveness
+from bikes.fleet import BikeState, Liveness, liveness
+from bikes.roster import BikeKey
 from dashboards.api import answers
 from dashboards.api.times import Times
 from dashboards.sources import Sources
@@ -38,6 +39,7 @@ class Views:
     def __init__(self, sources: Sources, times: Times) -> None:
         self._sources = sources
         self._times = times
+        self._bikes: dict[BikeKey, tuple[tuple[BikeState, Liveness], answers.Bike]] = {}
 
     def coverage(self, status: ZoneStatus) -> answers.ZoneCoverage:
         """How a zone stands."""
@@ -74,28 +76,34 @@ class Views:
         nan = math.nan
         lat = np.array([nan if s.lat_deg is None else s.lat_deg for s in states], np.float64)
         lng = np.array([nan if s.lng_deg is None else s.lng_deg for s in states], np.float64)
-        zones = self._sources.zones.zones
         inside = self._sources.zones.zone_of(lat, lng).tolist()
-        bikes: list[answers.Bike] = [
-            {
-                "vendor": key.vendor,
-                "bike_id": key.bike_id,
-                "liveness": liveness(state, now_ms, stale_after_s=stale_after_s),
-                "online": state.online,
-                "vehicle_state": state.vehicle_state,
-                "at": self._times.write_or_none(state.last_ms),
-                "lat": state.lat_deg,
-                "lng": state.lng_deg,
-                "heading_deg": state.heading_deg,
-                "speed_mps": state.speed_mps,
-                "accuracy_m": state.accuracy_m,
-                "battery_percent": state.battery_percent,
-                "zone_id": zones[zone].zone_id if zone >= 0 else None,
-            }
-            for key, state, zone in zip(keys, states, inside, strict=True)
-        ]
+        bikes = []
+        for key, state, zone in zip(keys, states, inside, strict=True):
+            seen = (state, liveness(state, now_ms, stale_after_s=stale_after_s))
+            known = self._bikes.get(key)
+            # Most bikes are as they were at the last look, half a second ago.
+            if known is None or known[0] != seen:
+                known = self._bikes[key] = seen, self._bike(key, *seen, zone)
+            bikes.append(known[1])
         bikes.sort(key=bike_key)
         return bikes
+
+    def _bike(self, key: BikeKey, state: BikeState, alive: Liveness, zone: int) -> answers.Bike:
+        return {
+            "vendor": key.vendor,
+            "bike_id": key.bike_id,
+            "liveness": alive,
+            "online": state.online,
+            "vehicle_state": state.vehicle_state,
+            "at": self._times.write_or_none(state.last_ms),
+            "lat": state.lat_deg,
+            "lng": state.lng_deg,
+            "heading_deg": state.heading_deg,
+            "speed_mps": state.speed_mps,
+            "accuracy_m": state.accuracy_m,
+            "battery_percent": state.battery_percent,
+            "zone_id": self._sources.zones.zones[zone].zone_id if zone >= 0 else None,
+        }
 
     def grid(self) -> answers.GridBox:
         """The box of the grid."""

@@ -11,7 +11,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.book import AlertBook, Change, Opening
+from alerts.book import AlertBook, Change
+from alerts.book_rows import Opening
 from alerts.findings import Step
 from alerts.rules import ZoneState, ZoneStatus
 from bikes.fleet import FleetState

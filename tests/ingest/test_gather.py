@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from ingest.gather import BATCH_MESSAGES, LINGER_S, QUIET_S, WAITING_BATCHES, Gather
+import pytest
+
+from ingest.gather import BATCH_MESSAGES, QUIET_S, WAITING_BATCHES, Gather
 
 
 class Line:
@@ -38,14 +40,14 @@ def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 def test_a_full_batch_is_due_at_once() -> None:
+    """It is returned without waiting at all."""
+
     async def test() -> None:
         gather, line = Gather(), Line()
         put(gather, line, BATCH_MESSAGES)
-        began = asyncio.get_running_loop().time()
-        batch = await gather.take()
-        assert batch is not None
-        assert len(batch.topics) == BATCH_MESSAGES
-        assert asyncio.get_running_loop().time() - began < QUIET_S
+        with pytest.raises(StopIteration) as returned:
+            gather.take().send(None)
+        assert len(returned.value.value.topics) == BATCH_MESSAGES
 
     run(test)
 
@@ -59,7 +61,7 @@ def test_a_batch_is_due_when_nothing_has_come_for_a_moment() -> None:
         assert batch is not None
         waited_s = asyncio.get_running_loop().time() - batch.last_at_s
         assert len(batch.topics) == 3
-        assert QUIET_S <= waited_s < LINGER_S
+        assert waited_s >= QUIET_S
 
     run(test)
 
@@ -79,12 +81,10 @@ def test_a_steady_trickle_does_not_hold_a_batch_up() -> None:
                 loop.call_later(QUIET_S / 4, trickle)
 
         loop.call_soon(trickle)
-        batch = await gather.take()
+        batch = await asyncio.wait_for(gather.take(), 10)
         over = True
         assert batch is not None
-        waited_s = loop.time() - batch.first_at_s
-        assert waited_s >= QUIET_S
-        assert waited_s < LINGER_S * 5  # far below for ever, far above a busy machine's delays
+        assert loop.time() - batch.first_at_s >= QUIET_S
 
     run(test)
 

@@ -73,7 +73,7 @@ export class PatrolMap {
     if (!known) {
       const arrow = svg("0 0 24 24", "M12 2 L19.5 21 L12 16.5 L4.5 21 Z", "bike-arrow");
       const icon = L.divIcon({ html: arrow, className: "bike", iconSize: [24, 24] });
-      const marker = L.marker([bike.lat, bike.lng], { icon, keyboard: false, pane: "bikes" }).addTo(this.map);
+      const marker = L.marker([bike.lat, bike.lng], { icon, keyboard: false, riseOnHover: true, pane: "bikes" }).addTo(this.map);
       const tip = el("div", "bike-tip");
       marker.bindTooltip(tip, { direction: "top", offset: [0, -10], pane: "bike-tips" });
       marker.on("tooltipopen", () => this.words.fillBikeTip(tip, this.bikes.get(key).bike));

@@ -1,0 +1,220 @@
+"""`patrol demo`: the whole system and a simulated fleet, in one process, with nothing to install.
+
+Broker, fleet, intake, coverage, alerts and console run together over the sample district. The
+clock starts at eight in the morning and runs fast. One zone is neglected, so an alert comes; one
+is patrolled late, so an alert comes and is closed by a patrol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from importlib.resources import files
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from bikes.simulator import SimulationPlan
+from geofence.zones import Zones
+from ingest.connection import MqttOptions
+from ingest.publisher import Publisher
+from patrol import ports
+from patrol.assembly import district_of, filters_of
+from patrol.broker import embedded_broker
+from patrol.clock import FastClock
+from patrol.sections import Vendor
+from patrol.settings import Settings, load_with_zones
+from patrol.simulation import Fleet, bike_ids, sim_zones
+from patrol.station import Station
+from patrol.summary import Summary, summary_of
+
+NEGLECTED, DELAYED = "cy-07", "cy-08"
+"""The zones of the sample district that nobody goes to, and that are patrolled late."""
+
+VENDOR = "hello"
+BEGINS = time(8)
+DRAIN_S = 20.0
+"""How long the last messages may take from the fleet to the coverage [s]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoOptions:
+    """What can be asked of the demo.
+
+    Attributes
+    ----------
+    bikes : int
+        Size of the fleet.
+    speed : float
+        How fast the clock runs.
+    for_s : float, optional
+        Stop after so long [s of the wall]; None runs until it is stopped.
+    port : int, optional
+        Where the console listens; None takes the first free one from 8080 on.
+    data : Path, optional
+        Where to store; None for a temporary folder.
+    seed : int
+        Of the fleet.
+    """
+
+    bikes: int = 28
+    speed: float = 60.0
+    for_s: float | None = None
+    port: int | None = None
+    data: Path | None = None
+    seed: int = 1
+
+
+def sample_folder() -> Path:
+    """The sample district: beside the packages in a checkout, inside `patrol` in a wheel."""
+    packaged = Path(str(files("patrol"))) / "samples"
+    folder = packaged if packaged.is_dir() else Path(__file__).parent.parent / "samples"
+    return folder / "chengyang"
+
+
+async def demo(
+    options: DemoOptions, started: Callable[[Station, Fleet], None], stop: asyncio.Event
+) -> Summary:
+    """Run until `options.for_s` is over or `stop` is set.
+
+    Parameters
+    ----------
+    started : callable
+        Called once everything runs.
+
+    Raises
+    ------
+    Unreachable
+        The port is taken.
+    """
+    settings, zones = load_with_zones(sample_folder() / "patrol.toml")
+    ids = bike_ids(_listed(settings.vendors[VENDOR]), options.bikes)
+    vendor = settings.vendors[VENDOR].model_copy(update={"bikes": tuple(ids)})
+    settings = settings.model_copy(update={"vendors": {VENDOR: vendor}})
+    host = settings.http.host
+    if options.port is None:
+        port = ports.next_free(host, settings.http.port)
+    else:
+        port = ports.wanted(host, options.port)
+    broker = ports.any_free()
+    with _folder(options.data) as folder, embedded_broker(broker):
+        start_ms = _start_ms(settings, folder)
+        clock = FastClock(start_ms, options.speed)
+        station = _station(settings, zones, folder, broker, port, clock)
+        sender = Publisher(_mqtt(broker, "fleet"))
+        running = asyncio.create_task(station.run())
+        try:
+            await _ready(station, running)
+            # Starting took a moment; the day begins now.
+            clock.restart()
+            sender.start()
+            plan = SimulationPlan(
+                seed=options.seed,
+                vendor=VENDOR,
+                bike_ids=ids,
+                zones=sim_zones(zones),
+                start_ms=start_ms,
+                timezone=settings.district.timezone,
+                neglected=NEGLECTED,
+                delayed=DELAYED,
+            )
+            fleet = Fleet(plan, sender, clock)
+            station.published = lambda: fleet.published.items
+            started(station, fleet)
+            await _ride(options, fleet, clock, stop, running)
+            await _drain(station, fleet)
+            station.evaluate()
+            summary = summary_of(station, fleet.published.items)
+        finally:
+            await asyncio.to_thread(sender.close, 1.0)
+            station.stop()
+            await running
+    return summary
+
+
+async def _ride(
+    options: DemoOptions,
+    fleet: Fleet,
+    clock: FastClock,
+    stop: asyncio.Event,
+    station: asyncio.Task[None],
+) -> None:
+    """Let the fleet ride until it is time, somebody wants it to stop, or the station ends."""
+    until_ms = None
+    if options.for_s is not None:
+        until_ms = clock.now_ms() + round(options.for_s * 1000 * options.speed)
+    riding = asyncio.create_task(fleet.run(until_ms))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({riding, stopping, station}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not riding.done():
+        riding.cancel()
+    try:
+        await riding
+    except asyncio.CancelledError:
+        pass
+
+
+async def _ready(station: Station, running: asyncio.Task[None]) -> None:
+    while not station.health().ready:
+        if running.done():
+            running.result()
+        await asyncio.sleep(0.05)
+
+
+async def _drain(station: Station, fleet: Fleet) -> None:
+    """Wait until everything that the broker has taken is in the coverage."""
+    deadline = asyncio.get_running_loop().time() + DRAIN_S
+    while asyncio.get_running_loop().time() < deadline:
+        if station.worker.received >= fleet.published.items:
+            return
+        await asyncio.sleep(0.05)
+
+
+def _station(
+    settings: Settings, zones: Zones, folder: Path, broker: int, port: int, clock: FastClock
+) -> Station:
+    district = district_of(settings, zones, clock.now_ms())
+    inlet = _mqtt(broker, "station", filters=filters_of(settings))
+    return Station(
+        district=district,
+        folder=folder,
+        inlet=inlet,
+        publisher=_mqtt(broker, "station"),
+        host=settings.http.host,
+        port=port,
+        clock=clock,
+    )
+
+
+def _mqtt(port: int, client_id: str, *, filters: tuple[str, ...] = ()) -> MqttOptions:
+    return MqttOptions(
+        "127.0.0.1", port, protocol="3.1.1", client_id=client_id, filters=filters
+    )
+
+
+@contextmanager
+def _folder(data: Path | None) -> Iterator[Path]:
+    if data is not None:
+        data.mkdir(parents=True, exist_ok=True)
+        yield data
+        return
+    with tempfile.TemporaryDirectory(prefix="zhixun-demo-") as folder:
+        yield Path(folder)
+
+
+def _start_ms(settings: Settings, folder: Path) -> int:
+    """Eight in the morning of today, or of the day after the newest that is stored."""
+    zone = ZoneInfo(settings.district.timezone)
+    day = datetime.now(zone).date()
+    stored = [date.fromisoformat(file.stem) for file in folder.glob("archive/*/*.parquet")]
+    if stored:
+        day = max(day, max(stored) + timedelta(days=1))
+    return round(datetime.combine(day, BEGINS, zone).timestamp() * 1000)
+
+
+def _listed(vendor: Vendor) -> tuple[str, ...]:
+    return () if vendor.bikes == "any" else tuple(vendor.bikes)

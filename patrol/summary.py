@@ -1,0 +1,60 @@
+"""What a run came to, as the last line of `patrol demo --json` says it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from patrol.station import Station
+
+
+class ZoneSummary(msgspec.Struct, frozen=True):
+    """One zone: the covered ratio of its window, and its state."""
+
+    zone_id: str
+    covered_ratio: float
+    state: str
+
+
+class AlertsSummary(msgspec.Struct, frozen=True):
+    """Alerts that somebody heard of: how many were raised, are open, and were closed."""
+
+    raised: int
+    open: int
+    closed: int
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """The whole.
+
+    Attributes
+    ----------
+    published : int
+        Telemetry items that the broker took from the fleet.
+    stored, rejected : int
+        What became of them.
+    """
+
+    published: int
+    stored: int
+    rejected: int
+    zones: list[ZoneSummary]
+    alerts: AlertsSummary
+
+
+def summary_of(station: Station, published: int) -> Summary:
+    """The summary of a station that has been evaluated."""
+    alerts = [alert for alert in station.book.find(limit=100_000) if alert.state != "pending"]
+    return Summary(
+        published=published,
+        stored=station.worker.stored,
+        rejected=station.worker.rejected,
+        zones=[
+            ZoneSummary(status.zone_id, round(status.covered_ratio, 4), status.state)
+            for status in station.statuses.values()
+        ],
+        alerts=AlertsSummary(
+            raised=len(alerts),
+            open=sum(alert.open for alert in alerts),
+            closed=sum(alert.state == "closed" for alert in alerts),
+        ),
+    )

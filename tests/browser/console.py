@@ -1,0 +1,67 @@
+"""The console on a real server, in a thread with a loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import TypeVar
+
+import uvicorn
+
+from dashboards.api.app import create_app
+from dashboards.console.page import ConsoleOptions, mount
+from tests.dashboards.district import District
+
+T = TypeVar("T")
+
+
+class ConsoleServer:
+    """Serves a district on a free port of 127.0.0.1 while the context lasts."""
+
+    def __init__(self, district: District, options: ConsoleOptions | None = None) -> None:
+        sources = district.sources()
+        self._app = create_app(sources)
+        mount(self._app, sources, options)
+        config = uvicorn.Config(self._app, log_level="warning", timeout_graceful_shutdown=2)
+        self._server = uvicorn.Server(config)
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._runner = asyncio.Runner()
+        self._loop = self._runner.get_loop()
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> ConsoleServer:
+        # The socket listens already: who connects before the server runs waits in its queue.
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def do(self, change: Callable[[], T]) -> T:
+        """Change the district on the loop that reads it."""
+
+        async def changed() -> T:
+            return change()
+
+        return asyncio.run_coroutine_threadsafe(changed(), self._loop).result(10)
+
+    def stop(self) -> None:
+        """Stop as the station does: end the streams, then the server."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._app.state.feed.close)
+            self._server.should_exit = True
+            self._thread.join(10)
+            assert not self._thread.is_alive(), "the server did not stop"
+
+    def _serve(self) -> None:
+        with self._runner:
+            self._runner.run(self._server.serve(sockets=[self._socket]))
