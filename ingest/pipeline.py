@@ -215,4 +215,5 @@ class Pipeline:
 def _first_of_each(sorted_bikes: NDArray[np.int32]) -> NDArray[np.int32]:
     """Each bike of a sorted column once."""
     first = np.append(True, sorted_bikes[1:] != sorted_bikes[:-1])
-    return sorted_bikes[first]
+    bikes: NDArray[np.int32] = sorted_bikes[first]
+    return bikes

@@ -91,7 +91,8 @@ class Worker:
         self.since_ms = now_ms
         archived = self.log.cursor(ARCHIVE)
         found = snapshot.load(self.snapshot_file, self.fingerprint)
-        if found is None:
+        # A snapshot ahead of the log is of another log: ours was moved away, and begins again.
+        if found is None or found.header.seq > self.log.head:
             self._rebuild()
             self.seq = archived
             return
@@ -144,7 +145,7 @@ class Worker:
         header = snapshot.Header(
             fingerprint=self.fingerprint,
             seq=self.seq,
-            bikes=[tuple(key) for key in self.roster.keys],
+            bikes=[(key.vendor, key.bike_id) for key in self.roster.keys],
             counts={
                 "received": self.received,
                 "rejected": self.rejected,

@@ -2,7 +2,8 @@
 
 The server listens on loopback, but a browser on this machine can be told by any web page to
 send requests there: a name that resolves to 127.0.0.1 (DNS rebinding), or a plain POST across
-origins. The Host and Origin headers give both away.
+origins. The Host and Origin headers give both away. A page that shows this one in a frame, to
+have its buttons pressed unawares, is told by a header that it may not.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ import ipaddress
 from typing import Literal
 from urllib.parse import urlsplit
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.api.problems import ProblemAnswer
 
 Refusal = Literal["host_not_loopback", "cross_origin"]
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_HEADERS = (
+    (b"content-security-policy", b"frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+)
 _DETAILS: dict[Refusal, str] = {
     "host_not_loopback": "this server answers only to localhost, 127.0.0.1 and [::1]",
     "cross_origin": "a page of another origin may not change anything here",
@@ -65,6 +70,15 @@ def refusal(
     return None
 
 
+def _guarded(send: Send) -> Send:
+    async def guarded(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], *_HEADERS]}
+        await send(message)
+
+    return guarded
+
+
 def _same(origin: str, host: str) -> bool:
     try:
         return urlsplit(origin).netloc.lower() == host.lower()
@@ -92,7 +106,7 @@ class LoopbackOnly:
             websocket=websocket,
         )
         if reason is None:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, _guarded(send))
         elif websocket:
             await send({"type": "websocket.close", "code": 1008, "reason": reason})
         else:

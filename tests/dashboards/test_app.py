@@ -120,6 +120,14 @@ def test_refusals_are_problems(api: Api, district: District) -> None:
     assert api.post(path, {}, headers={"Origin": ORIGIN}).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/api/v1/zones", "/api/v1/nothing"])
+def test_no_page_may_frame_another(api: Api, path: str) -> None:
+    """Or a stranger's page could have the buttons of this one pressed unawares."""
+    headers = api.get(path).headers
+    assert headers["content-security-policy"] == "frame-ancestors 'none'"
+    assert headers["x-content-type-options"] == "nosniff"
+
+
 @pytest.mark.parametrize("prefix", ["", "/api/v1"])
 def test_health_is_at_the_root_too(api: Api, district: District, prefix: str) -> None:
     """Alive whatever happens; ready only when every part is."""

@@ -47,6 +47,7 @@ export class Words {
   }
 
   percent(ratio) {
+    if (ratio == null) return "–";
     // Rounded down: 80 % is only shown once it is reached.
     return `${Math.floor(ratio * 100 + 1e-9)}%`;
   }
