@@ -12,6 +12,7 @@ reads what was there before a crash exactly as it reads what has just come.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -28,11 +29,13 @@ from ingest.worker import COVERAGE, Worker
 log = structlog.get_logger(__name__)
 
 READ_MESSAGES = 65_536
-"""Messages the worker takes at once when it is behind. More is faster, and holds the event loop
-longer; each bike's context is judged once a step."""
+"""Messages the worker takes at once when it is behind. More is faster, because each bike's context
+is judged once a step, and holds the event loop longer."""
 
 GATHER_S = 0.1
-"""How long the worker lets messages gather when it is not behind [s]."""
+MAX_GATHER_S = 0.8
+"""How long the worker lets messages gather [s]: the first while a step costs little, and under
+load up to the second, three times what the last step took."""
 
 SAVE_EVERY_S = 30.0
 SAVE_EVERY_MESSAGES = 500_000
@@ -103,23 +106,38 @@ class Intake:
         self._wake.set()
 
     async def _read(self) -> None:
+        took_s = 0.0
         while True:
+            began_s = time.monotonic()
             decoded = self.worker.step(READ_MESSAGES)
+            took_s = time.monotonic() - began_s
             if decoded:
                 self.read_until_ms = decoded[-1].received_at_ms
                 self.on_read(decoded)
                 if self.worker.unsaved > SAVE_EVERY_MESSAGES:
                     await self._save()
-            if self.worker.seq < self.log.head:
-                await asyncio.sleep(0)
-                continue
-            self.caught_up.set()
-            if self._ending:
+            if self._ending and self.worker.seq == self.log.head:
                 return
+            await self._gather(min(MAX_GATHER_S, max(GATHER_S, 3 * took_s)))
+
+    async def _gather(self, for_s: float) -> None:
+        """Wait for messages, and then for more, unless there are enough already."""
+        if self.worker.seq == self.log.head:
+            self.caught_up.set()
             self._wake.clear()
             await self._wake.wait()
-            if not self._ending:
-                await asyncio.sleep(GATHER_S)
+        elif not self.caught_up.is_set():
+            for_s = 0.0  # what was there before the start is all there already
+        until_s = time.monotonic() + for_s
+        while not self._ending and self.log.head - self.worker.seq < READ_MESSAGES:
+            left_s = until_s - time.monotonic()
+            if left_s <= 0:
+                return
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self._wake.wait()
+        await asyncio.sleep(0)
 
     async def _save_now_and_then(self) -> None:
         archived_s = time.monotonic()

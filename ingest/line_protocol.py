@@ -1,0 +1,279 @@
+"""InfluxDB's line protocol: what is kept in InfluxDB, as the bytes that say it.
+
+    measurement,tag=value,... field=value,... timestamp
+
+Pure. Every function returns whole lines, each ended by a newline, for a write that states
+millisecond precision. A point is known by measurement, tags and timestamp: writing it again
+overwrites it, so everything here may be written any number of times.
+
+Rules of the format, and of the servers that read it:
+
+- An empty tag is left out; so is a field without a value (None, NaN, infinite), and a point
+  without any field.
+- In tags a comma, a space and an equals sign are escaped by a backslash. A backslash itself has
+  no form that InfluxDB and VictoriaMetrics read alike, and at the end of a value it would
+  escape what follows: it is written as a slash.
+- In strings a quote and a backslash are escaped.
+- A line ends at a newline wherever it stands, for VictoriaMetrics even in a string: control
+  characters are written as spaces.
+- Integers end in ``i``, booleans are ``true`` and ``false``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bikes.roster import BikeKey
+from bikes.telemetry import Event, Status, TelemetryBatch
+from geofence.quality import VERDICTS
+from ingest.column_texts import as_array, field_texts, position_texts, time_texts
+from ingest.figures import AlertStep, ZoneFigures
+
+OUTSIDE = "none"
+"""Tag `zone_id` of a fix that is in no zone."""
+
+TIME_DIGITS = 1
+"""Decimals of durations [s]."""
+
+RATIO_DIGITS = 6
+"""Decimals of ratios."""
+
+Value = str | bool | int | float | None
+
+
+def telemetry_lines(
+    fixes: TelemetryBatch,
+    verdicts: NDArray[np.uint8],
+    zones: NDArray[np.integer],
+    *,
+    keys: Sequence[BikeKey],
+    zone_ids: Sequence[str],
+) -> bytes:
+    """Points of ``bike_telemetry``, one a fix, in the order of the fixes.
+
+    Parameters
+    ----------
+    fixes : TelemetryBatch
+        WGS-84. NaN fields are left out.
+    verdicts : ndarray of uint8, shape (n,)
+        Positions in :data:`geofence.quality.VERDICTS`.
+    zones : ndarray of int, shape (n,)
+        Positions in `zone_ids`; -1 for no zone.
+    keys : sequence of BikeKey
+        Bikes by the index that `fixes.bike` holds.
+    zone_ids : sequence of str
+        Zones by index.
+    """
+    if not len(fixes):
+        return b""
+    bikes, which = np.unique(fixes.bike, return_inverse=True)
+    heads = as_array(_telemetry_head(keys[bike]) for bike in bikes.tolist())
+    zone_texts = as_array(_zone_text(zone_id) for zone_id in (*zone_ids, OUTSIDE))
+    verdict_texts = as_array(f'verdict="{name}"' for name in VERDICTS)
+    lines = [
+        f"{head}{zone}{verdict}{lat}{lat4}{lng}{lng4}{speed}{heading}{accuracy}{charge} {at}{at4}\n"
+        for head, zone, verdict, lat, lat4, lng, lng4, speed, heading, accuracy, charge, at, at4
+        in zip(
+            heads[which].tolist(),
+            zone_texts[zones].tolist(),  # -1 reads the last
+            verdict_texts[verdicts].tolist(),
+            *position_texts("lat", fixes.lat_deg),
+            *position_texts("lng", fixes.lng_deg),
+            field_texts("speed_mps", fixes.speed_mps, 2),
+            field_texts("heading_deg", fixes.heading_deg, 1),
+            field_texts("accuracy_m", fixes.accuracy_m, 1),
+            field_texts("battery_percent", fixes.battery_percent, 0),
+            *time_texts(fixes.timestamp_ms),
+            strict=True,
+        )
+    ]  # fmt: skip
+    return "".join(lines).encode()
+
+
+def status_lines(
+    statuses: Iterable[Status], events: Iterable[Event], *, keys: Sequence[BikeKey]
+) -> bytes:
+    """Points of ``bike_status``: connections that came and went, and states of vehicles."""
+    said: list[tuple[int, str, Value, int]] = [
+        *((item.bike, "online", item.online, item.timestamp_ms) for item in statuses),
+        *((item.bike, "vehicle_state", item.vehicle_state, item.timestamp_ms) for item in events),
+    ]
+    return b"".join(
+        line("bike_status", _bike_tags(keys[bike]), {name: value}, at_ms)
+        for bike, name, value, at_ms in said
+    )
+
+
+def coverage_lines(
+    zones: Iterable[ZoneFigures], at_ms: int, *, bikes_inside: Mapping[str, int]
+) -> bytes:
+    """Points of ``zone_coverage``: how zones stood at an instant.
+
+    Parameters
+    ----------
+    zones : iterable of ZoneFigures
+        One point each.
+    at_ms : int
+        The instant [ms].
+    bikes_inside : mapping of str to int
+        Live bikes in each zone by `zone_id`; 0 for one that is missing.
+    """
+    return b"".join(
+        line(
+            "zone_coverage",
+            {"zone_id": zone.zone_id, "policy": zone.policy},
+            {
+                "covered_ratio": round(zone.covered_ratio, RATIO_DIGITS),
+                "cells_covered": zone.cells_covered,
+                "cells_total": zone.cells_total,
+                "idle_s": _seconds(zone.idle_s),
+                "oldest_cell_age_s": _seconds(zone.oldest_cell_age_s),
+                "mean_cell_age_s": _seconds(zone.mean_cell_age_s),
+                "due_in_s": _seconds(zone.due_in_s),
+                "bikes_inside": bikes_inside.get(zone.zone_id, 0),
+                "state": zone.state,
+                "state_code": zone.state_code,
+            },
+            at_ms,
+        )
+        for zone in zones
+    )
+
+
+def alert_lines(steps: Iterable[AlertStep], *, after_seq: int = 0) -> bytes:
+    """Points of ``alert``, one a transition.
+
+    Two transitions of one rule, zone and severity in one millisecond would be one point. The
+    later is then written one millisecond later, so that every transition is there.
+
+    Parameters
+    ----------
+    steps : iterable of AlertStep
+        In the order of the book.
+    after_seq : int
+        Only what follows this number is written; what is before it says which milliseconds
+        are taken.
+    """
+    taken: dict[tuple[str, str, str], int] = {}
+    lines = []
+    for step in steps:
+        series = step.rule, step.zone_id or "", step.severity
+        at_ms = max(step.at_ms, taken.get(series, step.at_ms - 1) + 1)
+        taken[series] = at_ms
+        if step.seq <= after_seq:
+            continue
+        tags = {"rule": step.rule, "zone_id": step.zone_id, "severity": step.severity}
+        fields = {
+            "alert_id": step.alert_id,
+            "from_state": step.from_state,
+            "to_state": step.to_state,
+            "actor": step.actor,
+            "reason": step.reason,
+        }
+        lines.append(line("alert", tags, fields, at_ms))
+    return b"".join(lines)
+
+
+def health_line(
+    host: str,
+    at_ms: int,
+    *,
+    received: int,
+    stored: int,
+    rejected: int,
+    duplicates: int,
+    log_depth: int,
+    lag_s: float,
+) -> bytes:
+    """A point of ``ingest_health``: cumulative counters, and how far behind the intake is."""
+    fields: dict[str, Value] = {
+        "received": received,
+        "stored": stored,
+        "rejected": rejected,
+        "duplicates": duplicates,
+        "log_depth": log_depth,
+        "lag_s": _seconds(lag_s),
+    }
+    return line("ingest_health", {"host": host}, fields, at_ms)
+
+
+def line(
+    measurement: str, tags: Mapping[str, str | None], fields: Mapping[str, Value], at_ms: int
+) -> bytes:
+    """One point, or nothing when no field has a value.
+
+    Parameters
+    ----------
+    measurement : str
+        Its name; like the names of tags and fields it is one of the contract's, and needs no
+        escaping.
+    tags : mapping
+        Written in this order; None and what is empty are left out.
+    fields : mapping
+        None, NaN and infinite values are left out.
+    at_ms : int
+        Timestamp [ms].
+    """
+    values = ",".join(
+        f"{name}={text}"
+        for name, value in fields.items()
+        if (text := field_text(value)) is not None
+    )
+    if not values:
+        return b""
+    # A lone surrogate, which JSON can smuggle in, is no text in UTF-8.
+    return f"{_series(measurement, tags)} {values} {at_ms}\n".encode(errors="replace")
+
+
+_CONTROL = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]+")
+
+
+def tag_text(value: str | None) -> str:
+    """A tag's value as it is written; empty when the tag is to be left out."""
+    plain = _CONTROL.sub(" ", value or "").replace("\\", "/")
+    return plain.replace(",", "\\,").replace("=", "\\=").replace(" ", "\\ ")
+
+
+def field_text(value: Value) -> str | None:
+    """A field's value as it is written; None when the field is to be left out."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return f"{value}i"
+    if isinstance(value, float):
+        return repr(float(value)) if math.isfinite(value) else None
+    if value is None:
+        return None
+    plain = _CONTROL.sub(" ", value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{plain}"'
+
+
+@lru_cache(maxsize=1 << 16)
+def _telemetry_head(key: BikeKey) -> str:
+    return _series("bike_telemetry", _bike_tags(key))
+
+
+def _zone_text(zone_id: str) -> str:
+    return _series("", {"zone_id": zone_id}) + " "
+
+
+def _series(measurement: str, tags: Mapping[str, str | None]) -> str:
+    """A measurement with its tags."""
+    return measurement + "".join(
+        f",{name}={text}" for name, value in tags.items() if (text := tag_text(value))
+    )
+
+
+def _bike_tags(key: BikeKey) -> dict[str, str]:
+    return {"vendor": key.vendor, "bike_id": key.bike_id}
+
+
+def _seconds(value: float | None) -> float | None:
+    """A duration as it is written; always a float, because a field keeps its first type."""
+    return None if value is None else round(float(value), TIME_DIGITS)
