@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import json
 import multiprocessing
@@ -22,11 +23,11 @@ import tempfile
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
-
-import msgspec
-import mqtt5
-import numpy as np
 from zoneinfo import ZoneInfo
+
+import mqtt5
+import msgspec
+import numpy as np
 
 from bikes.fleet import FleetState
 from bikes.formats import FORMATS
@@ -115,10 +116,8 @@ def feed(bikes: int, messages: int, seed: int, pipe: Connection) -> None:
             client.sendall(b"".join(encoded[sent:upto]))
             sent = upto
             client.setblocking(False)
-            try:
+            with contextlib.suppress(BlockingIOError):
                 acked_bytes += len(client.recv(1 << 20))
-            except BlockingIOError:
-                pass
             client.setblocking(True)
         acked_bytes += len(client.recv(1 << 20))
     pipe.send((began, time.perf_counter()))
@@ -135,9 +134,7 @@ def worker(folder: Path, log: SqliteLog, bikes: int) -> Worker:
         timezone=ZoneInfo("Asia/Shanghai"),
     )
     zones = zone_map(parsed, cell_m=100)
-    judge = Judge(
-        zones, Limits(), Midnights("Asia/Shanghai"), np.full(len(zones.zones), 20.0)
-    )
+    judge = Judge(zones, Limits(), Midnights("Asia/Shanghai"), np.full(len(zones.zones), 20.0))
     roster = Roster({"hello": [f"HB{bike:05d}" for bike in range(bikes)]})
     archive = Archive(folder / "archive", roster, "Asia/Shanghai")
     vendors = {"hello": VendorFormat("hello", FORMATS["mds"])}

@@ -63,7 +63,7 @@ class Rows(NamedTuple):
 
     def where(self, mask: NDArray[np.bool_]) -> Rows:
         """The rows that `mask` selects."""
-        return Rows(*(column[mask] for column in self))
+        return Rows(self.key[mask], self.last_ms[mask], self.observed[mask])
 
     @classmethod
     def empty(cls) -> Rows:
@@ -98,9 +98,7 @@ class Rows(NamedTuple):
         )
 
 
-def _pack(
-    bike: NDArray[np.int32], slot: NDArray[np.int64], cell: NDArray[np.int32] | int
-) -> Keys:
+def _pack(bike: NDArray[np.int32], slot: NDArray[np.int64], cell: NDArray[np.int32] | int) -> Keys:
     packed: Keys = (
         (bike.astype(np.int64) << (_CELL_BITS + _SLOT_BITS)) | (slot << _CELL_BITS) | cell
     )
@@ -162,8 +160,9 @@ class Ledger:
         one = np.array([bike], np.int32)
         edges = [_pack(one, np.array([ms // SLOT_MS]), 0)[0] for ms in (from_ms, to_ms)]
         low, high = np.searchsorted(self._settled.key, edges)
-        rest = Rows(*(np.delete(column, slice(low, high)) for column in self._settled))
-        self._settled = Rows.union([rest, Rows.of(visits)])
+        kept = np.ones(self._settled.key.size, dtype=bool)
+        kept[low:high] = False
+        self._settled = Rows.union([self._settled.where(kept), Rows.of(visits)])
         self._settled_ms = None
         self.version += 1
 

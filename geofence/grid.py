@@ -125,9 +125,7 @@ class Grid:
         """The cell of positions in degrees; -1 outside the grid and for NaN."""
         return self.cell_at(*self.plane(lat_deg, lng_deg))
 
-    def centre(
-        self, cell: NDArray[np.integer]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def centre(self, cell: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Centre of cells: latitude and longitude, WGS-84 [degrees]."""
         row, col = np.divmod(cell, self.cols)
         return (

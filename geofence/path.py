@@ -58,9 +58,7 @@ def pieces(grid: Grid, x0_m: Metres, y0_m: Metres, x1_m: Metres, y1_m: Metres) -
     segment, enters, leaves = segment[1:][inner], at[:-1][inner], at[1:][inner]
     middle = (enters + leaves) / 2
     dx, dy = x1_m - x0_m, y1_m - y0_m
-    cell = grid.cell_at(
-        x0_m[segment] + middle * dx[segment], y0_m[segment] + middle * dy[segment]
-    )
+    cell = grid.cell_at(x0_m[segment] + middle * dx[segment], y0_m[segment] + middle * dy[segment])
     length = np.sqrt(dx * dx + dy * dy)[segment] * (leaves - enters)
     return Pieces(segment, cell, length, leaves)
 

@@ -121,7 +121,9 @@ def gate(
     return verdict
 
 
-def run_starts(bike: NDArray[np.int32], at_ms: Times, day: NDArray[np.intp], limits: Limits) -> Mask:
+def run_starts(
+    bike: NDArray[np.int32], at_ms: Times, day: NDArray[np.intp], limits: Limits
+) -> Mask:
     """Where a new run begins among usable fixes sorted by bike and time."""
     starts = np.ones(at_ms.size, dtype=bool)
     starts[1:] = (
@@ -130,7 +132,9 @@ def run_starts(bike: NDArray[np.int32], at_ms: Times, day: NDArray[np.intp], lim
     return starts
 
 
-def agreement(at_ms: Times, x_m: Metres, y_m: Metres, starts: Mask, limits: Limits) -> NDArray[np.uint8]:
+def agreement(
+    at_ms: Times, x_m: Metres, y_m: Metres, starts: Mask, limits: Limits
+) -> NDArray[np.uint8]:
     """``ok``, ``teleport`` or ``too_fast`` for usable fixes, by their neighbours in the run.
 
     Parameters
@@ -153,7 +157,8 @@ def agreement(at_ms: Times, x_m: Metres, y_m: Metres, starts: Mask, limits: Limi
     if n < 2:
         return verdict
     joined = ~starts[1:]
-    agree = joined & (_squared(x_m, y_m, 1) <= _reach(at_ms, 1, limits) ** 2)
+    reach_m = np.diff(at_ms) * (limits.max_speed_mps / 1000)
+    agree = joined & (np.diff(x_m) ** 2 + np.diff(y_m) ** 2 <= reach_m**2)
     believed = np.zeros(n, dtype=bool)
     believed[1:] |= agree
     believed[:-1] |= agree
@@ -224,7 +229,9 @@ def parked(
     """
     n = at_ms.size
     result = np.zeros(n, dtype=bool)
-    radius = np.maximum(np.nan_to_num(accuracy_m, nan=0.0), limits.parked_radius_m).astype(np.float64)
+    radius = np.maximum(np.nan_to_num(accuracy_m, nan=0.0), limits.parked_radius_m).astype(
+        np.float64
+    )
     squared_radius = radius * radius
     stay = np.flatnonzero(run_end_ms >= at_ms + limits.parked_after_ms)
     # Walk all candidate stays forward together, one fix at a time; a riding bike leaves its
@@ -253,16 +260,3 @@ def parked(
         np.add.at(change, np.concatenate(ends) + 1, -1)
         result = np.cumsum(change[:-1]) > 0
     return result
-
-
-def _squared(x_m: Metres, y_m: Metres, shift: int) -> Metres:
-    """Squared distance from each fix to the one `shift` later [m²]."""
-    dx, dy = x_m[shift:] - x_m[:-shift], y_m[shift:] - y_m[:-shift]
-    squared: Metres = dx * dx + dy * dy
-    return squared
-
-
-def _reach(at_ms: Times, shift: int, limits: Limits) -> Metres:
-    """How far a bike can ride between each fix and the one `shift` later [m]."""
-    reach: Metres = (at_ms[shift:] - at_ms[:-shift]) * (limits.max_speed_mps / 1000)
-    return reach

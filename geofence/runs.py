@@ -52,7 +52,13 @@ class Visits(NamedTuple):
 
     def where(self, mask: NDArray[np.bool_]) -> Visits:
         """The visits that `mask` selects."""
-        return Visits(*(column[mask] for column in self))
+        return Visits(
+            self.bike[mask],
+            self.cell[mask],
+            self.at_ms[mask],
+            self.observed[mask],
+            self.settles_ms[mask],
+        )
 
 
 class Midnights:
@@ -142,9 +148,7 @@ class Judge:
             return verdict, Visits.empty()
         day = self.midnights.day(at_ms[usable])
         starts = quality.run_starts(fixes.bike[usable], at_ms[usable], day, limits)
-        verdict[usable] = quality.agreement(
-            at_ms[usable], x_m[usable], y_m[usable], starts, limits
-        )
+        verdict[usable] = quality.agreement(at_ms[usable], x_m[usable], y_m[usable], starts, limits)
 
         run = np.cumsum(starts) - 1
         ends = np.append(np.flatnonzero(starts)[1:], usable.size) - 1

@@ -24,9 +24,9 @@ from geofence.zones import Zones
 from ingest.archive import Archive
 from ingest.connection import MqttOptions
 from ingest.decode import Decoder
-from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.log import Log
 from ingest.pipeline import Pipeline
+from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.worker import Worker
 from patrol.fields import read_secret
 from patrol.sections import Mqtt
@@ -174,8 +174,8 @@ def on_shift_of(lines: Sequence[str], timezone: str) -> OnShift:
             changes.append(change)
         period = np.searchsorted(changes, at_ms, side="right") - 1
         # Duty begins and ends in turn, from what held at the first time.
-        on_at_first = hours.contains(first)
-        return (period % 2 == 0) == on_at_first
+        on: NDArray[np.bool_] = (period % 2 == 0) == hours.contains(first)
+        return on
 
     return on_shift
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from bikes.fleet import FleetState
 from numpy.typing import NDArray
 
 from alerts.patrols import CellAges, VisitBy, ZoneRef
+from bikes.fleet import FleetState
 from bikes.roster import Roster
 from geofence.coverage import SLOT_MS, Ledger, Rows
 from geofence.zonemap import ZoneMap

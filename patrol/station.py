@@ -30,8 +30,8 @@ from alerts.notify.apprise import AppriseNotifier
 from alerts.notify.mqtt import MqttNotifier
 from alerts.notify.outbox import Outbox
 from alerts.notify.wording import Wording
-from alerts.rules import Zone, ZoneStatus, assess
 from alerts.patrols import CoverageMemo
+from alerts.rules import Zone, ZoneStatus, assess
 from bikes import topics
 from bikes.roster import BikeKey
 from dashboards.api.app import create_app

@@ -92,7 +92,9 @@ class Station:
                 lines = answer.read().decode().splitlines()
         except OSError:
             return -1.0
-        return next((float(line.split()[-1]) for line in lines if line.startswith(f"{name} ")), -1.0)
+        return next(
+            (float(line.split()[-1]) for line in lines if line.startswith(f"{name} ")), -1.0
+        )
 
     def wait(self, condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
         """Wait for a condition; fails with the station's output."""

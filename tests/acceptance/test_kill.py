@@ -11,8 +11,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.broker import Broker
-from tests.stations import SAMPLE, Station, new_station
 
 from bikes.roster import Roster
 from bikes.simulator import SimulatedMessage, SimulationPlan, Simulator
@@ -22,6 +20,8 @@ from ingest.worker import READERS
 from patrol.assembly import decoder_of, district_of, worker_of
 from patrol.settings import load_with_zones
 from patrol.simulation import sim_zones
+from tests.broker import Broker
+from tests.stations import SAMPLE, Station, new_station
 
 MESSAGES = 20_000
 
@@ -97,7 +97,8 @@ def ledger(station: Station) -> dict[tuple[str, int, int], tuple[int, bool]]:
         rows.cell.tolist(),
         strict=True,
     )
-    return dict(zip(keys, zip(rows.last_ms.tolist(), rows.observed.tolist(), strict=True)))
+    values = zip(rows.last_ms.tolist(), rows.observed.tolist(), strict=True)
+    return dict(zip(keys, values, strict=True))
 
 
 def read(station: Station) -> int:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.rides import batch, judge, messy
 
 from bikes.telemetry import TelemetryBatch
 from geofence.quality import VERDICTS, Limits
+from tests.rides import batch, judge, messy
 
 
 def verdicts(fixes: TelemetryBatch, limits: Limits | None = None) -> list[str]:

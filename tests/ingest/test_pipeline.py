@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.rides import batch, judge, messy
 
 from bikes.telemetry import TelemetryBatch
 from geofence.coverage import Rows
 from ingest.pipeline import Pipeline
+from tests.rides import batch, judge, messy
 
 
 class Everything:
