@@ -80,7 +80,28 @@ class Intake:
         return max(0, now_ms - self.read_until_ms) if self.worker.seq < self.log.head else 0
 
     async def run(self) -> None:
-        """Take in until :meth:`stop`; then everything received is computed and on disk."""
+        """Take in until :meth:`stop`; then everything received is computed and on disk.
+
+        Raises
+        ------
+        LogCorrupt, StoreUnavailable
+            The log cannot be read or the state cannot be written; nothing more is taken in.
+        """
+        try:
+            await self._take_in()
+        except ExceptionGroup as group:
+            # The first to fail is the cause; the others were cancelled for it.
+            raise group.exceptions[0] from None
+        await self._save()
+        await self._flush()
+        self._appending.shutdown()
+        self._saving.shutdown()
+
+    async def stop(self) -> None:
+        """Take no more messages, and let :meth:`run` finish what it has."""
+        await self.inlet.stop()
+
+    async def _take_in(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(self._read())
             saving = tasks.create_task(self._save_now_and_then())
@@ -91,14 +112,6 @@ class Intake:
                 self._wake.set()
             await reading
             saving.cancel()
-        await self._save()
-        await self._flush()
-        self._appending.shutdown()
-        self._saving.shutdown()
-
-    async def stop(self) -> None:
-        """Take no more messages, and let :meth:`run` finish what it has."""
-        await self.inlet.stop()
 
     async def _keep(self, messages: Messages) -> None:
         loop = asyncio.get_running_loop()
