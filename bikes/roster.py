@@ -6,6 +6,7 @@ means nothing outside the process that gave it: whatever is stored or compared u
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
@@ -23,7 +24,7 @@ class BikeKey(NamedTuple):
 
 
 class Roster:
-    """The bikes of all vendors; grows, never shrinks or renumbers.
+    """The bikes of all vendors; grows, in any thread, and never shrinks or renumbers.
 
     Parameters
     ----------
@@ -37,6 +38,7 @@ class Roster:
         self._vendors = frozenset(vendors)
         self._index: dict[BikeKey, int] = {}
         self._keys: list[BikeKey] = []
+        self._adding = threading.Lock()
         for vendor, bikes in vendors.items():
             if bikes != "any":
                 self.restore(BikeKey(vendor, bike_id) for bike_id in bikes)
@@ -90,6 +92,9 @@ class Roster:
         return [self._index[key] if key in self._index else self._add(key) for key in keys]
 
     def _add(self, key: BikeKey) -> int:
-        self._index[key] = len(self._keys)
-        self._keys.append(key)
-        return self._index[key]
+        with self._adding:
+            if key not in self._index:
+                # The key first: who finds the index in another thread can look it up.
+                self._keys.append(key)
+                self._index[key] = len(self._keys) - 1
+            return self._index[key]

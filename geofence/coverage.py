@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geofence.runs import Visits
+from geofence.spans import Spans
 
 SLOT_MS = 15 * 60 * 1000
 """Length of a slot [ms]; every local midnight on Earth begins one."""
@@ -154,22 +155,31 @@ class Ledger:
         self._provisional = Rows.union([kept, Rows.of(visits)])
         self.version += 1
 
-    def replace(self, bike: int, from_ms: int, to_ms: int, visits: Visits) -> None:
-        """Replace the settled rows of a bike in the slots of [from_ms, to_ms) by `visits`."""
+    def replace(self, spans: Spans, visits: Visits) -> None:
+        """Replace the settled rows in the slots of some spans by `visits`, which lie in them.
+
+        Costs the size of the ledger once, however many spans there are.
+        """
         self._fold()
-        one = np.array([bike], np.int32)
-        edges = [_pack(one, np.array([ms // SLOT_MS]), 0)[0] for ms in (from_ms, to_ms)]
-        low, high = np.searchsorted(self._settled.key, edges)
-        kept = np.ones(self._settled.key.size, dtype=bool)
-        kept[low:high] = False
-        self._settled = Rows.union([self._settled.where(kept), Rows.of(visits)])
+        first, end = (
+            np.searchsorted(self._settled.key, _pack(spans.bike, edge // SLOT_MS, 0))
+            for edge in (spans.from_ms, spans.to_ms)
+        )
+        depth = np.zeros(self._settled.key.size + 1, np.int32)
+        np.add.at(depth, first, 1)
+        np.add.at(depth, end, -1)
+        rest = self._settled.where(np.cumsum(depth[:-1]) == 0)
+        self._settled = Rows.union([rest, Rows.of(visits)])
         self._settled_ms = None
         self.version += 1
 
     def forget_before(self, at_ms: int) -> None:
         """Drop the slots that end at or before `at_ms`."""
         self._fold()
-        self._settled = self._settled.where(self._settled.slot >= at_ms // SLOT_MS)
+        kept = self._settled.slot >= at_ms // SLOT_MS
+        if kept.all():
+            return
+        self._settled = self._settled.where(kept)
         self._settled_ms = None
         self.version += 1
 
@@ -213,9 +223,14 @@ class Ledger:
         return self._dense(rows.where(rows.observed))
 
     def covered(self, from_ms: int, to_ms: int) -> NDArray[np.bool_]:
-        """Which cells were visited in the slots of [from_ms, to_ms); shape (cells,)."""
+        """Which cells were visited in [from_ms, to_ms); shape (cells,).
+
+        When `to_ms` lies within a slot, a cell that was visited again later in that slot counts
+        only from its earlier slots.
+        """
+        rows = self.between(from_ms, to_ms + SLOT_MS - 1)
         covered = np.zeros(self._cells, dtype=bool)
-        covered[self.between(from_ms, to_ms).cell] = True
+        covered[rows.cell[(rows.last_ms >= from_ms) & (rows.last_ms < to_ms)]] = True
         return covered
 
     def state(self) -> dict[str, NDArray[np.generic]]:

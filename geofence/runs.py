@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -49,6 +49,13 @@ class Visits(NamedTuple):
         """No visits."""
         i4, i8 = np.empty(0, np.int32), np.empty(0, np.int64)
         return cls(i4, i4, i8, np.empty(0, np.bool_), i8)
+
+    @classmethod
+    def concat(cls, parts: Sequence[Visits]) -> Visits:
+        """All visits of `parts`, one after the other."""
+        if not parts:
+            return cls.empty()
+        return cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
     def where(self, mask: NDArray[np.bool_]) -> Visits:
         """The visits that `mask` selects."""

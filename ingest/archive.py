@@ -10,10 +10,11 @@ the log's cursor move: a crash in between writes the same rows again, which chan
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -21,11 +22,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import COLUMNS, TelemetryBatch
 from geofence.runs import Midnights
+from geofence.spans import Spans
+from ingest.errors import ArchiveDamaged
+from ingest.replacing import SUFFIX, replacing
+from ingest.tail import Tail
 
 VALUES: Final = [name for name in COLUMNS if name not in ("bike", "timestamp_ms")]
 SCHEMA: Final = pa.schema(
@@ -37,15 +41,15 @@ SCHEMA: Final = pa.schema(
     metadata={"datum": "WGS-84", "made_by": "zhixun"},
 )
 ROW_GROUP: Final = 16_384
-"""Rows per group: a group is skipped when its statistics exclude the bike that is asked for."""
+"""Rows per group: a group is skipped when its statistics exclude the bikes that are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """Rows to be written: a part of the tail up to a position of the log."""
+    """What is to be written: the tail up to a position of the log."""
 
     seq: int
-    batches: int
+    pieces: int
     fixes: TelemetryBatch
 
 
@@ -68,8 +72,9 @@ class Archive:
     path: Path
     roster: Roster
     timezone: str
-    _tail: list[tuple[int, TelemetryBatch]] = field(default_factory=list)
-    _tail_rows: int = 0
+    _tail: Tail = field(default_factory=Tail)
+    _seq: int = 0
+    _written: int = 0
     _largest: int = 0
 
     def __post_init__(self) -> None:
@@ -80,7 +85,7 @@ class Archive:
     @property
     def tail_rows(self) -> int:
         """How many rows only the log holds."""
-        return self._tail_rows
+        return len(self._tail)
 
     @property
     def wants_flush(self) -> bool:
@@ -88,55 +93,78 @@ class Archive:
 
         Its share of the file is kept constant, so a day is written a bounded number of times.
         """
-        return self._tail_rows > max(50_000, self._largest // 8)
+        return self.tail_rows > max(50_000, self._largest // 8)
+
+    def tidy(self) -> None:
+        """Remove what a crash in the middle of :meth:`write` has left; for its only writer."""
+        for leftover in self.path.glob(f"*/*{SUFFIX}"):
+            leftover.unlink(missing_ok=True)
 
     def remember(self, seq: int, fixes: TelemetryBatch) -> None:
-        """Take in what the log holds up to `seq`; readers see it at once."""
-        self._tail.append((seq, fixes))
-        self._tail_rows += len(fixes)
+        """Take in what the log holds up to `seq`, be it nothing; readers see it at once."""
+        self._tail.append(fixes)
+        self._seq = max(self._seq, seq)
 
     def begin_flush(self) -> Flush | None:
-        """What a flush has to write; None when there is nothing."""
-        if not self._tail:
+        """What a flush has to write; None when there is nothing new."""
+        if self._seq <= self._written:
             return None
-        fixes = TelemetryBatch.concat([batch for _, batch in self._tail])
-        return Flush(self._tail[-1][0], len(self._tail), fixes)
+        return Flush(self._seq, *self._tail.hold())
 
     def write(self, flush: Flush) -> None:
-        """Merge the rows into their files, each atomically."""
+        """Merge the rows into their files, each atomically.
+
+        Raises
+        ------
+        StoreUnavailable
+            A file cannot be written now; some may have been, and it can be tried again.
+        ArchiveDamaged
+            A file that rows belong into cannot be read.
+        """
         fixes = flush.fixes.distinct()
-        keys = self.roster.keys
-        vendors = np.array([key.vendor for key in keys], dtype=object)[fixes.bike]
+        vendors, codes = np.unique([key.vendor for key in self.roster.keys], return_inverse=True)
+        vendor = codes[fixes.bike]
         days = self._midnights.day(fixes.timestamp_ms)
-        for vendor in sorted(set(vendors)):
-            of_vendor = vendors == vendor
-            for day in np.unique(days[of_vendor]):
-                rows = fixes.take(of_vendor & (days == day))
-                self._merge(self._file(vendor, int(rows.timestamp_ms[0])), rows)
+        for code in np.unique(vendor):
+            for day in np.unique(days[vendor == code]):
+                rows = fixes.take((vendor == code) & (days == day))
+                self._merge(self._file(str(vendors[code]), int(rows.timestamp_ms[0])), rows)
 
     def end_flush(self, flush: Flush) -> None:
         """Let go of what :meth:`write` has written."""
-        del self._tail[: flush.batches]
-        self._tail_rows -= len(flush.fixes)
+        self._tail.drop(flush.pieces)
+        self._written = max(self._written, flush.seq)
 
     def between(self, bike: int, from_ms: int, to_ms: int) -> TelemetryBatch:
-        """Distinct fixes of a bike in [from_ms, to_ms), sorted by time."""
-        parts = []
-        # The tail is copied before the files are listed: a flush that ends in between moves rows
+        """Distinct fixes of a bike in [from_ms, to_ms), sorted by time.
+
+        Raises
+        ------
+        ArchiveDamaged
+            A file of these days cannot be read.
+        """
+        return self.within(Spans.one(bike, from_ms, to_ms))
+
+    def within(self, spans: Spans) -> TelemetryBatch:
+        """Distinct fixes in some spans, sorted by bike, then time.
+
+        Raises
+        ------
+        ArchiveDamaged
+            A file of these days cannot be read.
+        """
+        # The tail is asked before the files are listed: a flush that ends in between moves rows
         # from one to the other, and they are then seen twice rather than not at all.
-        for _, batch in list(self._tail):
-            mine = (
-                (batch.bike == bike)
-                & (batch.timestamp_ms >= from_ms)
-                & (batch.timestamp_ms < to_ms)
-            )
-            if mine.any():
-                parts.append(batch.take(mine))
-        key = self.roster.key(bike)
-        for file in self._files_between(key.vendor, from_ms, to_ms):
-            rows = self._read(file, [("bike_id", "=", key.bike_id)])
-            inside = (rows.timestamp_ms >= from_ms) & (rows.timestamp_ms < to_ms)
-            parts.append(rows.take(inside))
+        parts = self._tail.within(spans)
+        by_vendor: dict[str, dict[str, int]] = {}
+        for bike in np.unique(spans.bike).tolist():
+            key = self.roster.key(bike)
+            by_vendor.setdefault(key.vendor, {})[key.bike_id] = bike
+        for vendor, bikes in by_vendor.items():
+            wanted = spans.where(np.isin(spans.bike, list(bikes.values())))
+            for file in self._files_of(vendor, wanted):
+                rows = self._read(file, bikes)
+                parts.append(rows.take(wanted.contain(rows.bike, rows.timestamp_ms)))
         return TelemetryBatch.concat(parts).distinct()
 
     def days(self, last: int) -> Iterator[TelemetryBatch]:
@@ -148,16 +176,20 @@ class Archive:
                 yield self.read_file(file)
 
     def read_file(self, file: Path) -> TelemetryBatch:
-        """All rows of one archive file, for replay; its folder names the vendor."""
+        """All rows of one archive file, for replay; its folder names the vendor.
+
+        Raises
+        ------
+        ArchiveDamaged
+            It cannot be read.
+        """
         return self._read(file, None)
 
-    def _files_between(self, vendor: str, from_ms: int, to_ms: int) -> Iterator[Path]:
-        folder = self.path / vendor
-        if not folder.is_dir():
-            return
-        first, last = self._date(from_ms), self._date(max(from_ms, to_ms - 1))
-        for file in sorted(folder.glob("????-??-??.parquet")):
-            if first <= file.stem <= last:
+    def _files_of(self, vendor: str, spans: Spans) -> Iterator[Path]:
+        """The files that can hold something of some spans."""
+        for file in sorted((self.path / vendor).glob("????-??-??.parquet")):
+            first_ms, end_ms = _anywhere(file.stem)
+            if ((spans.from_ms < end_ms) & (spans.to_ms > first_ms)).any():
                 yield file
 
     def _merge(self, file: Path, rows: TelemetryBatch) -> None:
@@ -166,56 +198,87 @@ class Archive:
             parts.append(self._read(file, None))
         merged = TelemetryBatch.concat(parts).distinct()
         self._largest = max(self._largest, len(merged))
-        file.parent.mkdir(exist_ok=True)
-        beside = file.with_suffix(".tmp")
-        with beside.open("wb") as out:
-            pq.write_table(self._table(merged), out, compression="zstd", row_group_size=ROW_GROUP)
-            out.flush()
-            os.fsync(out.fileno())
-        beside.replace(file)
-        _sync_folder(file.parent)
+        table = self._table(merged)
+        with replacing(file) as out:
+            pq.write_table(table, out, compression="zstd", row_group_size=ROW_GROUP)
 
     def _table(self, fixes: TelemetryBatch) -> pa.Table:
-        names = np.array([key.bike_id for key in self.roster.keys], dtype=object)
-        order = np.lexsort((fixes.timestamp_ms, names[fixes.bike].astype(str)))
-        fixes = fixes.take(order)
+        bikes, codes = np.unique(fixes.bike, return_inverse=True)
+        names = np.array([self.roster.key(bike).bike_id for bike in bikes.tolist()], dtype=str)
+        by_name = np.argsort(names)
+        ranks = np.empty(by_name.size, np.int32)
+        ranks[by_name] = np.arange(by_name.size)
+        # They are sorted by bike and time already; bikes only need to be sorted by name.
+        rank = ranks[codes]
+        order = np.argsort(rank, kind="stable")
+        fixes, rank = fixes.take(order), rank[order]
+        ids = pa.DictionaryArray.from_arrays(pa.array(rank), pa.array(names[by_name].tolist()))
         columns: list[Any] = [
-            pa.array(names[fixes.bike], pa.string()).dictionary_encode(),
+            ids,
             pa.array(fixes.timestamp_ms, pa.timestamp("ms", tz="UTC")),
             *(pa.array(getattr(fixes, name)) for name in VALUES),
         ]
-        return pa.Table.from_arrays(
-            [column.cast(kind.type) for column, kind in zip(columns, SCHEMA, strict=True)],
-            schema=SCHEMA,
-        )
+        return pa.Table.from_arrays(columns, schema=SCHEMA)
 
-    def _read(self, file: Path, filters: list[tuple[str, str, str]] | None) -> TelemetryBatch:
-        table = pq.read_table(file, schema=SCHEMA, filters=filters, use_threads=False)
-        ids = table.column("bike_id").combine_chunks()
-        if isinstance(ids, pa.ChunkedArray):
-            ids = pa.concat_arrays(ids.chunks) if ids.num_chunks else ids.cast(pa.string())
-        names = ids.dictionary.to_pylist() if len(ids) else []
-        vendor = file.parent.name
-        index = np.array(self.roster.restore(BikeKey(vendor, name) for name in names), np.int32)
-        codes: NDArray[np.integer] = np.asarray(ids.indices) if len(ids) else np.empty(0, np.intp)
-        columns: dict[str, Any] = {
-            name: table.column(name).to_numpy().astype(COLUMNS[name], copy=False) for name in VALUES
-        }
-        columns["bike"] = index[codes].astype(np.int32)
-        columns["timestamp_ms"] = table.column("timestamp").cast(pa.int64()).to_numpy()
+    def _read(self, file: Path, bikes: Mapping[str, int] | None) -> TelemetryBatch:
+        """Rows of some bikes, by id, in the groups that hold them; of all bikes with None.
+
+        Groups hold more than what is asked for: rows of other bikes have the index -1.
+        """
+        with _damaged(file), pa.OSFile(str(file)) as source:
+            parquet = pq.ParquetFile(source, read_dictionary=["bike_id"])
+            groups = list(range(parquet.num_row_groups))
+            if bikes is not None:
+                groups = _groups_of(parquet.metadata, sorted(bikes))
+            table = parquet.read_row_groups(groups, columns=SCHEMA.names, use_threads=False)
+            columns: dict[str, Any] = {
+                name: table.column(name).to_numpy().astype(COLUMNS[name], copy=False)
+                for name in VALUES
+            }
+            columns["timestamp_ms"] = table.column("timestamp").cast(pa.int64()).to_numpy()
+            ids = table.column("bike_id").unify_dictionaries().combine_chunks()
+        names = ids.dictionary.to_pylist()
+        if bikes is None:
+            vendor = file.parent.name
+            index = self.roster.restore(BikeKey(vendor, name) for name in names)
+        else:
+            index = [bikes.get(name, -1) for name in names]
+        columns["bike"] = np.array(index, np.int32)[ids.indices.to_numpy()]
         return TelemetryBatch(**columns)
 
     def _file(self, vendor: str, at_ms: int) -> Path:
-        return self.path / vendor / f"{self._date(at_ms)}.parquet"
-
-    def _date(self, at_ms: int) -> str:
-        return datetime.fromtimestamp(at_ms / 1000, self._zone).date().isoformat()
+        date = datetime.fromtimestamp(at_ms / 1000, self._zone).date()
+        return self.path / vendor / f"{date.isoformat()}.parquet"
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable."""
-    handle = os.open(folder, os.O_RDONLY)
+def _groups_of(metadata: Any, bike_ids: Sequence[str]) -> list[int]:
+    """The row groups whose statistics do not exclude all of some bikes, by sorted id."""
+    wanted = []
+    for group in range(metadata.num_row_groups):
+        statistics = metadata.row_group(group).column(0).statistics
+        if statistics is not None and statistics.has_min_max:
+            at = bisect_left(bike_ids, statistics.min)
+            if at == len(bike_ids) or bike_ids[at] > statistics.max:
+                continue
+        wanted.append(group)
+    return wanted
+
+
+def _anywhere(date: str) -> tuple[int, int]:
+    """When a date begins first, and ends last, anywhere on Earth [ms].
+
+    The time zone of the district may be corrected; the files of before keep their days.
+    """
+    midnight = datetime.fromisoformat(date).replace(tzinfo=UTC)
+    first, end = midnight - timedelta(hours=14), midnight + timedelta(hours=36)
+    return round(first.timestamp() * 1000), round(end.timestamp() * 1000)
+
+
+@contextmanager
+def _damaged(file: Path) -> Iterator[None]:
+    """Turn what pyarrow says of a file it cannot read into our error."""
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        yield
+    except (pa.ArrowException, OSError, KeyError, ValueError) as exc:
+        reason = str(exc).partition("\n")[0]
+        raise ArchiveDamaged(file, reason) from exc

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from os import PathLike
+
 
 class IngestError(Exception):
     """Root of the errors of this package."""
@@ -9,6 +11,42 @@ class IngestError(Exception):
 
 class StoreUnavailable(IngestError):
     """The store cannot take or give anything now: keep what you hold, back off, try again."""
+
+
+class StoreThrottled(StoreUnavailable):
+    """The store asks for a pause: keep what you hold, and come back after it.
+
+    Parameters
+    ----------
+    detail : str
+        What the store said.
+    retry_after_s : float, optional
+        For how long it wants to be left alone [s]; None when it did not say.
+    """
+
+    def __init__(self, detail: str, retry_after_s: float | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class StoreRejected(IngestError):
+    """The store has read what it was given and will not take it: trying again does not help.
+
+    Parameters
+    ----------
+    detail : str
+        What the store said.
+    indices : range, optional
+        Positions of the offending lines; None when the store did not say, or not for sure.
+    """
+
+    def __init__(self, detail: str, indices: range | None = None) -> None:
+        super().__init__(detail)
+        self.indices = indices
+
+
+class RequestTooLarge(IngestError):
+    """The store does not take so much at once: split it."""
 
 
 class LogCorrupt(IngestError):
@@ -26,6 +64,25 @@ class LogCorrupt(IngestError):
     def __init__(self, detail: str, seq: int | None = None) -> None:
         super().__init__(detail)
         self.seq = seq
+
+
+class ArchiveDamaged(IngestError):
+    """A file of the archive cannot be read: show it to a person, nothing repairs itself.
+
+    Parameters
+    ----------
+    file : path-like
+        Which one.
+    reason : str
+        What is wrong with it.
+    """
+
+    def __init__(self, file: str | PathLike[str], reason: str) -> None:
+        super().__init__(
+            f"the archive file {file} cannot be read ({reason}): restore it from a backup, or "
+            "move it away to go on without what it holds; then start again"
+        )
+        self.file = file
 
 
 class BrokerUnavailable(IngestError):

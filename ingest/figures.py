@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class ZoneFigures(Protocol):
@@ -27,6 +27,10 @@ class ZoneFigures(Protocol):
     @property
     def cells_total(self) -> int:
         """Patrollable cells."""
+
+    @property
+    def target(self) -> float:
+        """Covered ratio to reach by the window's end, 0 to 1."""
 
     @property
     def idle_s(self) -> float:
@@ -95,3 +99,33 @@ class AlertStep(Protocol):
     @property
     def at_ms(self) -> int:
         """When [ms]."""
+
+    @property
+    def after_s(self) -> float | None:
+        """How long this took, where the step ends a wait [s].
+
+        To be raised, since the condition came true; to be acknowledged, and until a patrol
+        had been there, since the alert was raised or came back; to be closed, since it was
+        raised. None for every other step.
+        """
+
+
+class HealthFigures(NamedTuple):
+    """Counters of the intake, cumulative, and how far behind it is.
+
+    Attributes
+    ----------
+    received, stored, rejected, duplicates : int
+        Items of telemetry.
+    log_depth : int
+        Messages that were received and are not computed yet.
+    lag_s : float
+        Age of the oldest of them [s].
+    """
+
+    received: int
+    stored: int
+    rejected: int
+    duplicates: int
+    log_depth: int
+    lag_s: float

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from ingest.decode import Decoded
+from ingest.errors import ArchiveDamaged, StoreUnavailable
 from ingest.inlet import Inlet
 from ingest.log import Log
 from ingest.messages import Messages
@@ -59,6 +60,13 @@ class Intake:
         What follows from them; restored already.
     on_read : callable, optional
         Called on the event loop with everything that was read, step by step.
+
+    Attributes
+    ----------
+    caught_up : asyncio.Event
+        Set once everything that was there at the start has been read.
+    read_until_ms : int
+        All that was received before has been read [ms].
     """
 
     inlet: Inlet
@@ -69,14 +77,20 @@ class Intake:
     read_until_ms: int = 0
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _ending: bool = False
+    _troubles: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # One thread each, so that a snapshot never holds up an acknowledgement.
         self._appending = ThreadPoolExecutor(1, "log")
         self._saving = ThreadPoolExecutor(1, "save")
 
+    @property
+    def trouble(self) -> str:
+        """Why state cannot be written, or history not be read; empty when all is well."""
+        return "; ".join(filter(None, self._troubles.values()))
+
     def behind_ms(self, now_ms: int) -> int:
-        """Age of the newest message that was read, while there are unread ones [ms]; else 0."""
+        """For how long the oldest unread message has been waiting [ms]; 0 when there is none."""
         return max(0, now_ms - self.read_until_ms) if self.worker.seq < self.log.head else 0
 
     async def run(self) -> None:
@@ -85,7 +99,7 @@ class Intake:
         Raises
         ------
         LogCorrupt, StoreUnavailable
-            The log cannot be read or the state cannot be written; nothing more is taken in.
+            The log cannot be read; nothing more is taken in.
         """
         try:
             await self._take_in()
@@ -114,6 +128,9 @@ class Intake:
             saving.cancel()
 
     async def _keep(self, messages: Messages) -> None:
+        if self.worker.seq == self.log.head:
+            # After a quiet night the first message is not a night behind.
+            self.read_until_ms = messages.received_at_ms
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._appending, self.log.append, messages)
         self._wake.set()
@@ -127,7 +144,7 @@ class Intake:
             if decoded:
                 self.read_until_ms = decoded[-1].received_at_ms
                 self.on_read(decoded)
-                if self.worker.unsaved > SAVE_EVERY_MESSAGES:
+                if self.worker.unsaved > SAVE_EVERY_MESSAGES and not self.trouble:
                     await self._save()
             if self._ending and self.worker.seq == self.log.head:
                 return
@@ -164,17 +181,42 @@ class Intake:
                 archived_s = time.monotonic()
 
     async def _save(self) -> None:
-        """Take a snapshot; state is copied here, written in a thread."""
+        """Take a snapshot; state is copied here, written in a thread.
+
+        One that cannot be written is tried again: until then a crash makes us read more.
+        """
+        if self.worker.trouble:
+            # What could not be judged is read again in the next life, from the last snapshot.
+            self._tell("coverage", self.worker.trouble)
+            return
         loop = asyncio.get_running_loop()
         header, arrays = self.worker.begin_save()
-        await loop.run_in_executor(self._saving, self.worker.write_snapshot, header, arrays)
+        try:
+            await loop.run_in_executor(self._saving, self.worker.write_snapshot, header, arrays)
+        except StoreUnavailable as exc:
+            self._tell("snapshot", str(exc))
+            return
+        self._tell("snapshot", "")
         log.debug("snapshot", seq=header.seq, behind=self.log.depth(COVERAGE))
 
     async def _flush(self) -> None:
-        """Move the tail into the day's files, and trim the log."""
+        """Move the tail into the day's files, and trim the log.
+
+        What cannot be written stays in the log, and is tried again.
+        """
         loop = asyncio.get_running_loop()
         flush = self.worker.archive.begin_flush()
-        if flush is not None:
-            await loop.run_in_executor(self._saving, self.worker.write_archive, flush)
-            self.worker.archive.end_flush(flush)
-        await loop.run_in_executor(self._saving, self.log.trim)
+        try:
+            if flush is not None:
+                await loop.run_in_executor(self._saving, self.worker.write_archive, flush)
+                self.worker.archive.end_flush(flush)
+            await loop.run_in_executor(self._saving, self.log.trim)
+        except (StoreUnavailable, ArchiveDamaged) as exc:
+            self._tell("archive", str(exc))
+            return
+        self._tell("archive", "")
+
+    def _tell(self, part: str, trouble: str) -> None:
+        if trouble:
+            log.error("storage", part=part, trouble=trouble)
+        self._troubles[part] = trouble

@@ -132,6 +132,7 @@ def coverage_lines(
                 "covered_ratio": round(zone.covered_ratio, RATIO_DIGITS),
                 "cells_covered": zone.cells_covered,
                 "cells_total": zone.cells_total,
+                "target": round(zone.target, RATIO_DIGITS),
                 "idle_s": _seconds(zone.idle_s),
                 "oldest_cell_age_s": _seconds(zone.oldest_cell_age_s),
                 "mean_cell_age_s": _seconds(zone.mean_cell_age_s),
@@ -144,6 +145,19 @@ def coverage_lines(
         )
         for zone in zones
     )
+
+
+WAITS: Mapping[str, str] = {
+    "active": "raised_after_s",
+    "acknowledged": "acknowledged_after_s",
+    "returned": "returned_after_s",
+    "closed": "closed_after_s",
+}
+"""Field that says how long an alert took to reach a state.
+
+A field for each, because InfluxQL counts and averages fields and cannot join rows: raised
+alerts are the count of one, the closing rate is a quotient of two.
+"""
 
 
 def alert_lines(steps: Iterable[AlertStep], *, after_seq: int = 0) -> bytes:
@@ -169,13 +183,16 @@ def alert_lines(steps: Iterable[AlertStep], *, after_seq: int = 0) -> bytes:
         if step.seq <= after_seq:
             continue
         tags = {"rule": step.rule, "zone_id": step.zone_id, "severity": step.severity}
-        fields = {
+        fields: dict[str, Value] = {
             "alert_id": step.alert_id,
             "from_state": step.from_state,
             "to_state": step.to_state,
             "actor": step.actor,
             "reason": step.reason,
         }
+        waited = WAITS.get(step.to_state)
+        if waited is not None:
+            fields[waited] = _seconds(step.after_s)
         lines.append(line("alert", tags, fields, at_ms))
     return b"".join(lines)
 
@@ -201,6 +218,45 @@ def health_line(
         "lag_s": _seconds(lag_s),
     }
     return line("ingest_health", {"host": host}, fields, at_ms)
+
+
+def reject_lines(rejected: Mapping[tuple[str, str], int], received_at_ms: int) -> bytes:
+    """Points of ``ingest_rejects``: what was not accepted of messages that came in together.
+
+    Parameters
+    ----------
+    rejected : mapping of (str, str) to int
+        How many, by vendor and reason.
+    received_at_ms : int
+        When they came in [ms]; read again from the log they are the same points.
+    """
+    return b"".join(
+        line(
+            "ingest_rejects",
+            {"vendor": vendor, "reason": reason},
+            {"rejected": count},
+            received_at_ms,
+        )
+        for (vendor, reason), count in rejected.items()
+    )
+
+
+def part_lines(host: str, parts: Iterable[tuple[str, bool, str]], at_ms: int) -> bytes:
+    """Points of ``part_state``: whether each part of the station works, and why not.
+
+    Parameters
+    ----------
+    host : str
+        Which station.
+    parts : iterable of (str, bool, str)
+        Name, whether it works, and the reason, which may be empty.
+    at_ms : int
+        When [ms].
+    """
+    return b"".join(
+        line("part_state", {"host": host, "part": name}, {"ok": int(ok), "reason": reason}, at_ms)
+        for name, ok, reason in parts
+    )
 
 
 def line(

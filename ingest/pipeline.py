@@ -8,8 +8,9 @@ State per bike, beside the ledger:
 - its *context*: the fixes after ``settled - limits.before_ms``, enough to judge every fix after
   ``settled`` exactly as a pass over the whole run would.
 
-A fix is *late* when it could change something settled. Its bike's whole local day is then judged
-again from history and replaces what the ledger held. So the ledger is a function of the set of
+A fix is *late* when it could change something settled. The slots in which it could are then judged
+again from history and replace what the ledger held; all late fixes of a step together, because
+bikes that were out of reach hand in hundreds at once. So the ledger is a function of the set of
 fixes, never of their arrival (docs/decisions/0002).
 """
 
@@ -23,17 +24,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bikes.telemetry import COLUMNS, TelemetryBatch
-from geofence.coverage import Ledger
+from geofence.coverage import SLOT_MS, Ledger
 from geofence.runs import Judge, Visits
+from geofence.spans import Spans
 
 NEVER = np.iinfo(np.int64).min // 2
+
+RESTATE = 512
+"""Stretches of time that are judged again at once: bounds the memory that it takes."""
 
 
 class History(Protocol):
     """All fixes that were ever taken in; the batch being stepped is already among them."""
 
-    def between(self, bike: int, from_ms: int, to_ms: int) -> TelemetryBatch:
-        """Distinct fixes of a bike in [from_ms, to_ms), sorted by time."""
+    def within(self, spans: Spans) -> TelemetryBatch:
+        """Distinct fixes in some spans, sorted by bike, then time."""
         ...
 
 
@@ -48,7 +53,7 @@ class Counters:
     duplicates : int
         Fixes that were there already.
     restated : int
-        Days of a bike that were judged again because of a late fix.
+        Stretches of a bike's time that were judged again because of late fixes.
     """
 
     fixes: int = 0
@@ -96,15 +101,16 @@ class Pipeline:
         self.counters.duplicates += len(batch) - len(new)
         self._grow(int(new.bike[-1]) + 1)
         late = new.timestamp_ms - self.judge.limits.after_ms <= self._settled[new.bike]
-        if not late.any():
-            self._extend(new)
-            return
-        if not late.all():
-            self._extend(new.take(~late))
-        self._restate(new.take(late))
+        self._extend(new)
+        if late.any():
+            self._restate(new.take(late))
 
     def _extend(self, new: TelemetryBatch) -> None:
-        """Judge the contexts of some bikes together with new fixes that change nothing settled."""
+        """Judge the contexts of some bikes together with new fixes.
+
+        What late fixes change of what is settled already, and judged here without the fixes
+        around them, is not looked at.
+        """
         bikes = _first_of_each(new.bike)
         touched = np.zeros(self._newest.size, dtype=bool)
         touched[bikes] = True
@@ -120,30 +126,27 @@ class Pipeline:
         self._remember(self._context.take(~mine), fixes)
 
     def _restate(self, late: TelemetryBatch) -> None:
-        """Judge again, from history, the local days that late fixes fall in."""
-        midnights = self.judge.midnights
-        days = midnights.day(late.timestamp_ms)
-        pairs = np.flatnonzero(np.append(True, (np.diff(late.bike) != 0) | (np.diff(days) != 0)))
-        for row in pairs:
-            bike, at_ms = int(late.bike[row]), int(late.timestamp_ms[row])
-            self._restate_day(bike, midnights.starts(at_ms), midnights.ends(at_ms))
+        """Judge again, from history, the slots in which late fixes could change something."""
+        limits = self.judge.limits
+        # A visit hangs on a fix up to one gap after it.
+        first_ms = late.timestamp_ms - limits.after_ms - limits.max_gap_ms
+        last_ms = late.timestamp_ms + limits.before_ms
+        slots = Spans.joined(
+            late.bike, first_ms // SLOT_MS * SLOT_MS, (last_ms // SLOT_MS + 1) * SLOT_MS
+        )
+        self.counters.restated += slots.bike.size
+        visits = [self._judged_again(part) for part in slots.parts(RESTATE)]
+        self.ledger.replace(slots, Visits.concat(visits))
 
-    def _restate_day(self, bike: int, from_ms: int, to_ms: int) -> None:
-        self.counters.restated += 1
-        fixes = self.history.between(bike, from_ms, to_ms)
-        bikes = np.array([bike], np.int32)
-        was_settled = self._settled.copy()
-        self._advance(bikes, fixes.timestamp_ms[-1:])
+    def _judged_again(self, slots: Spans) -> Visits:
+        """The settled visits of some slots."""
+        limits = self.judge.limits
+        fixes = self.history.within(
+            slots.widened(limits.before_ms, limits.max_gap_ms + limits.after_ms + 1)
+        )
         _, visits = self.judge.assess(fixes)
-        settled = visits.settles_ms <= self._settled[bike]
-        self.ledger.replace(bike, from_ms, to_ms, visits.where(settled))
-        # The day may reach into the bike's context, and history ahead of it: after a crash the
-        # archive can hold fixes that this pipeline has yet to read from the log.
-        mine = self._context.bike == bike
-        context = TelemetryBatch.concat([self._context.take(mine), fixes]).distinct()
-        _, visits = self.judge.assess(context)
-        self._keep(bikes, visits, after_ms=was_settled)
-        self._remember(self._context.take(~mine), context)
+        settled = visits.settles_ms <= self._settled[visits.bike]
+        return visits.where(settled & slots.contain(visits.bike, visits.at_ms))
 
     def _advance(self, bikes: NDArray[np.int32], newest_ms: NDArray[np.int64]) -> None:
         """Move `newest`, and with it `settled`, of some bikes; never back."""

@@ -7,8 +7,9 @@ valid for the configuration it was made with: the file carries its fingerprint.
 
 from __future__ import annotations
 
-import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -18,9 +19,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bikes.roster import BikeKey
+from ingest.replacing import replacing
 
 Arrays = Mapping[str, NDArray[np.generic]]
 VERSION = 1
+
+DAMAGE = (
+    OSError,
+    EOFError,
+    KeyError,
+    MemoryError,
+    RuntimeError,
+    ValueError,
+    msgspec.DecodeError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""All that zipfile and numpy say of a file that is not there, or not what was written."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,15 +75,21 @@ class Snapshot(NamedTuple):
     arrays: dict[str, NDArray[np.generic]]
 
 
+_Written = tuple[Header, list[str]]
+
+
 def save(file: Path, header: Header, arrays: Arrays) -> None:
-    """Write a snapshot; on return it survives a power cut."""
-    beside = file.with_suffix(".tmp")
-    encoded = np.frombuffer(msgspec.json.encode(header), np.uint8)
-    with beside.open("wb") as out:
+    """Write a snapshot; on return it survives a power cut.
+
+    Raises
+    ------
+    StoreUnavailable
+        It cannot be written now; the one before it stays.
+    """
+    # With the names, because a zip file can lose a member and still look whole.
+    encoded = np.frombuffer(msgspec.json.encode((header, list(arrays))), np.uint8)
+    with replacing(file) as out:
         np.savez(out, header=encoded, **arrays)  # type: ignore[arg-type]
-        out.flush()
-        os.fsync(out.fileno())
-    beside.replace(file)
 
 
 def load(file: Path, fingerprint: str) -> Snapshot | None:
@@ -77,13 +99,15 @@ def load(file: Path, fingerprint: str) -> Snapshot | None:
     or damaged. The caller then starts from the archive and the log, which hold everything.
     """
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        header = msgspec.json.decode(arrays.pop("header").tobytes(), type=Header)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, msgspec.DecodeError):
+        with zipfile.ZipFile(file) as content:
+            members = [name.removesuffix(".npy") for name in content.namelist()]
+        with np.load(file, allow_pickle=False) as content:
+            arrays = {name: content[name] for name in members}
+        header, names = msgspec.json.decode(arrays.pop("header").tobytes(), type=_Written)
+    except DAMAGE:
         return None
     if header.fingerprint != fingerprint or header.version != VERSION:
+        return None
+    if arrays.keys() != set(names):
         return None
     return Snapshot(header, arrays)

@@ -23,6 +23,7 @@ from bikes.telemetry import TelemetryBatch
 from ingest import snapshot
 from ingest.archive import Archive, Flush
 from ingest.decode import Decoded, Decoder
+from ingest.errors import ArchiveDamaged
 from ingest.log import Log
 from ingest.pipeline import Pipeline
 from ingest.rejects import Reject
@@ -51,6 +52,9 @@ class Worker:
         Number of the last message that was read.
     received, rejected : int
         Telemetry items that were read, and those of them that were rejected; cumulative.
+    trouble : str
+        Why coverage lacks some late fixes: a file of the archive is damaged. State that lacks
+        them must not be saved; when the file is whole again, the next life judges them.
     since_ms : int
         Start of the record: before it nothing is known of any zone [ms].
     """
@@ -68,6 +72,7 @@ class Worker:
     received: int = 0
     rejected: int = 0
     since_ms: int = 0
+    trouble: str = ""
     _saved_seq: int = field(default=0, init=False)
 
     @property
@@ -89,10 +94,14 @@ class Worker:
             The record starts now when there is none [ms].
         """
         self.since_ms = now_ms
+        self.archive.tidy()
         archived = self.log.cursor(ARCHIVE)
         found = snapshot.load(self.snapshot_file, self.fingerprint)
-        # A snapshot ahead of the log is of another log: ours was moved away, and begins again.
-        if found is None or found.header.seq > self.log.head:
+        if found is not None and not self._goes_on_from(found.header.seq):
+            # The log may grow past it before we save again, and must not find it then.
+            self.snapshot_file.unlink()
+            found = None
+        if found is None:
             self._rebuild()
             self.seq = archived
             return
@@ -126,13 +135,17 @@ class Worker:
         for entry, part in zip(entries, decoded, strict=True):
             self.received += part.items
             self.rejected += part.items - len(part.telemetry)
-            if entry.seq > archived and len(part.telemetry):
+            if entry.seq > archived:
                 self.archive.remember(entry.seq, part.telemetry)
             heard_at_ms = part.received_at_ms
             self.fleet.update(part.telemetry, heard_at_ms=heard_at_ms)
             self.fleet.update_status(part.statuses, heard_at_ms=heard_at_ms)
             self.fleet.update_events(part.events, heard_at_ms=heard_at_ms)
-        self.pipeline.step(TelemetryBatch.concat([part.telemetry for part in decoded]))
+        try:
+            self.pipeline.step(TelemetryBatch.concat([part.telemetry for part in decoded]))
+        except ArchiveDamaged as exc:
+            # Late fixes whose day cannot be read must not stop the others.
+            self.trouble = str(exc)
         self.seq = entries[-1].seq
         return decoded
 
@@ -167,11 +180,20 @@ class Worker:
         self.archive.write(flush)
         self.log.commit(ARCHIVE, flush.seq)
 
+    def _goes_on_from(self, seq: int) -> bool:
+        """Whether the log holds everything after `seq`.
+
+        A snapshot ahead of the log is of another log: ours was moved away, and begins again.
+        One behind both cursors was put back from a backup: what follows it may be trimmed.
+        """
+        passed = min(self.log.cursor(COVERAGE), self.log.cursor(ARCHIVE))
+        return passed <= seq <= self.log.head
+
     def _rebuild(self) -> None:
         """Judge what the archive holds, as far back as the ledger remembers."""
         for batch in self.archive.days(last=self.coverage_days):
             self.received += len(batch)
-            self.since_ms = min(self.since_ms, int(batch.timestamp_ms.min()))
+            self.since_ms = min(self.since_ms, int(batch.timestamp_ms.min(initial=self.since_ms)))
             self.fleet.update(batch)
             self.pipeline.step(batch)
 

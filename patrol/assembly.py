@@ -65,6 +65,7 @@ class District:
             quality.duty_hours,
             quality.reorder_s,
             self.settings.district.timezone,
+            self.settings.storage.coverage_days,
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 

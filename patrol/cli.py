@@ -19,6 +19,7 @@ import structlog
 import typer
 from rich.console import Console
 
+from patrol import dashboards_cli
 from patrol.errors import ConfigError, Unreachable
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(dashboards_cli.app, name="dashboards")
 
 WRONG_INPUT, UNREACHABLE = 1, 3
 
@@ -234,7 +236,7 @@ def _errors_told() -> Iterator[None]:
     """Turn the errors that a user can do something about into a message and an exit code."""
     from alerts.errors import BookUnavailable, BookUnreadable, PolicyError
     from geofence.errors import ZonesError
-    from ingest.errors import LogCorrupt, StoreUnavailable
+    from ingest.errors import ArchiveDamaged, LogCorrupt, StoreUnavailable
 
     try:
         yield
@@ -242,7 +244,7 @@ def _errors_told() -> Iterator[None]:
         for problem in exc.problems:
             err.print(str(problem), markup=False)
         _exit(WRONG_INPUT)
-    except (LogCorrupt, BookUnreadable) as exc:
+    except (ArchiveDamaged, LogCorrupt, BookUnreadable) as exc:
         err.print(str(exc), markup=False)
         _exit(WRONG_INPUT)
     except (Unreachable, StoreUnavailable, BookUnavailable) as exc:

@@ -27,7 +27,7 @@ class Facts:
 
     Parameters
     ----------
-    zones : ZoneMap
+    zones_map : ZoneMap
         Cells and zones.
     ledger : Ledger
         Visited cells.
@@ -76,7 +76,7 @@ class Facts:
         return self.ledger.version
 
     def covered(self, zone_id: str, from_ms: int, to_ms: int) -> int:
-        """Distinct patrollable cells of the zone visited in the slots of [from_ms, to_ms)."""
+        """Distinct patrollable cells of the zone visited in [from_ms, to_ms)."""
         if self._counts[0] != self.ledger.version:
             self._counts = self.ledger.version, {}
         counts = self._counts[1].get((from_ms, to_ms))
@@ -85,11 +85,14 @@ class Facts:
         return int(counts[self.zones_map.index(zone_id)])
 
     def idle_cells(self, zone_id: str, now_ms: int) -> CellAges:
-        """Ages of the zone's cells; one that was never visited is as old as the record."""
+        """Ages of the zone's cells; one that was never visited is as old as the record.
+
+        A visit by a bike whose clock is ahead has no age yet.
+        """
         last = self._last()[self._cells_of(zone_id)]
         if not last.any():
             return CellAges(None, None)
-        age_s = (now_ms - np.maximum(last, self.since_ms)) / 1000
+        age_s = np.maximum(now_ms - np.maximum(last, self.since_ms), 0) / 1000
         return CellAges(float(age_s.max()), float(age_s.mean()))
 
     def last_heard_ms(self, zone_id: str) -> int | None:
@@ -128,7 +131,7 @@ class Facts:
             return found
         hour, memo = now_ms // 3_600_000, (zone_id, needed)
         if memo not in self._older or self._older[memo][0] != hour:
-            self._older[memo] = hour, self._search(self.ledger.rows(), index, needed, now_ms)
+            self._older[memo] = hour, self._search(self._rows_since(0), index, needed, now_ms)
         return self._older[memo][1]
 
     def _search(self, rows: Rows, zone: int, needed: int, now_ms: int) -> int | None:
@@ -155,7 +158,7 @@ class Facts:
         last = self._last()
         if to_ms > int(last.max(initial=0)):
             # The window is still open: a cell's last visit says whether there was one in it.
-            covered = last >= from_ms // SLOT_MS * SLOT_MS
+            covered = last >= max(from_ms, 1)
         else:
             covered = self.ledger.covered(from_ms, to_ms)
         zone = self.zones_map.cell_zone[covered & (self.zones_map.cell_zone >= 0)]

@@ -153,6 +153,7 @@ class Station:
             parts=[
                 Part("inlet", inlet.phase == "connected", inlet.reason or inlet.phase),
                 Part("coverage", caught_up, "" if caught_up else reading),
+                Part("storage", not self.intake.trouble, self.intake.trouble),
                 Part("publisher", self.sender.state.connected, self.sender.state.reason),
                 *(
                     Part(name, name not in self._trouble, self._trouble.get(name, ""))

@@ -39,7 +39,9 @@ def track(worker: Worker, judge: Judge, key: BikeKey, from_ms: int, to_ms: int) 
     More is read than is shown, so that the verdicts at both ends are those of the whole run.
     """
     limits = judge.limits
-    bike = worker.roster.restore([key])[0]
+    bike = worker.roster.restore([key])[0] if key in worker.roster else None
+    if bike is None:
+        return Track(np.empty(0, np.int64), np.empty(0), np.empty(0), [])
     fixes = worker.archive.between(bike, from_ms - limits.before_ms, to_ms + limits.after_ms)
     codes, _ = judge.assess(fixes)
     shown = (fixes.timestamp_ms >= from_ms) & (fixes.timestamp_ms < to_ms)

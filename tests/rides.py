@@ -13,7 +13,7 @@ from geofence.runs import Judge, Midnights
 from geofence.zonemap import ZoneMap, zone_map
 from geofence.zones import parse_zones
 
-START_MS = 1_763_856_000_000 + 8 * 3_600_000  # 08:00 in Shanghai, 2025-11-23 + 8 h
+START_MS = 1_763_856_000_000  # 2025-11-23 08:00 in Shanghai
 
 
 @cache

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from geofence.coverage import SLOT_MS, Ledger, Rows
 from geofence.runs import Visits
+from geofence.spans import Spans
 
 T0 = 1_763_856_000_000
 CELLS = 50
@@ -44,11 +45,17 @@ def slow(visits: list[tuple[int, int, int, bool]]) -> dict[tuple[int, int, int],
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(visit, max_size=60), st.lists(visit, max_size=10), st.integers(0, 3 * SLOT_MS))
+@given(
+    st.lists(visit, max_size=60),
+    st.lists(visit, max_size=10),
+    st.integers(0, 3 * SLOT_MS),
+    st.integers(0, SLOT_MS),
+)
 def test_the_ledger_is_a_dictionary(
     settled: list[tuple[int, int, int, bool]],
     provisional: list[tuple[int, int, int, bool]],
     instant: int,
+    opened: int,
 ) -> None:
     """Rows, last visits, windows and instants agree with a dictionary, however it was filled."""
     ledger = Ledger(CELLS)
@@ -62,14 +69,14 @@ def test_the_ledger_is_a_dictionary(
     last = np.zeros(CELLS, np.int64)
     at_instant = np.zeros(CELLS, np.int64)
     window = np.zeros(CELLS, bool)
-    for (_, slot, cell), (at_ms, _) in expected.items():
+    for (_, _, cell), (at_ms, _) in expected.items():
         last[cell] = max(last[cell], at_ms)
         if at_ms <= T0 + instant:
             at_instant[cell] = max(at_instant[cell], at_ms)
-        window[cell] |= T0 // SLOT_MS <= slot < (T0 + instant) // SLOT_MS
+        window[cell] |= T0 + opened <= at_ms < T0 + instant
     assert np.array_equal(ledger.last_visit_ms(), last)
     assert np.array_equal(ledger.last_visit_ms(T0 + instant), at_instant)
-    assert np.array_equal(ledger.covered(T0, T0 + instant), window)
+    assert np.array_equal(ledger.covered(T0 + opened, T0 + instant), window)
 
 
 def test_provisional_visits_are_replaced_per_bike() -> None:
@@ -85,7 +92,7 @@ def test_replacing_a_day_leaves_other_bikes_and_slots() -> None:
     ledger = Ledger(CELLS)
     ledger.add(columns([(0, 1, 0, True), (0, 2, SLOT_MS, True), (1, 3, 0, True)]))
     first_slot = T0 // SLOT_MS * SLOT_MS
-    ledger.replace(0, first_slot, first_slot + SLOT_MS, columns([(0, 4, 5, False)]))
+    ledger.replace(Spans.one(0, first_slot, first_slot + SLOT_MS), columns([(0, 4, 5, False)]))
     assert np.flatnonzero(ledger.last_visit_ms()).tolist() == [2, 3, 4]
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bikes.telemetry import TelemetryBatch
 from geofence.coverage import Rows
+from geofence.spans import Spans
 from ingest.pipeline import Pipeline
 from tests.rides import batch, judge, messy
 
@@ -18,10 +19,13 @@ class Everything:
     def __init__(self) -> None:
         self.fixes = TelemetryBatch.empty()
 
-    def between(self, bike: int, from_ms: int, to_ms: int) -> TelemetryBatch:
+    def within(self, spans: Spans) -> TelemetryBatch:
         at_ms = self.fixes.timestamp_ms
-        mine = (self.fixes.bike == bike) & (at_ms >= from_ms) & (at_ms < to_ms)
-        return self.fixes.take(mine).distinct()
+        parts = []
+        for bike, from_ms, to_ms in zip(*spans, strict=True):
+            mine = (self.fixes.bike == bike) & (at_ms >= from_ms) & (at_ms < to_ms)
+            parts.append(self.fixes.take(mine))
+        return TelemetryBatch.concat(parts).distinct()
 
 
 def feed(pipeline: Pipeline, parts: list[TelemetryBatch]) -> None:

@@ -1,0 +1,117 @@
+"""What a dashboard asks InfluxDB: queries in InfluxQL, and the filters they share.
+
+InfluxQL because InfluxDB 1.x, 2.x (with a DBRP mapping) and 3.x all answer it. Only what all
+three know is used: no functions of mathematics, no `integral`, no joins. Grafana replaces
+``$timeFilter`` and ``$__interval``, and variables; these are always written with the format
+``regex``, so that one value, several and "All" mean the same everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.variants import Dataquery
+
+TYPE: Final = "influxdb"
+"""Grafana's name of the data source's type."""
+
+WHOLE: Final = "time(10000d)"
+"""Groups everything until the year 2052 into one row, so that ``fill(0)`` can say zero.
+
+Without a group of time a count of nothing is no row at all, and 0 closed of 5 raised would
+be "no data". The row's time means nothing.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query(Builder[Dataquery], Dataquery):
+    """A query in InfluxQL, as Grafana keeps it in a panel.
+
+    Attributes
+    ----------
+    text : str
+        The query.
+    datasource : str
+        Identity of the data source.
+    table : bool
+        One frame with a column for each tag and field, instead of one frame a series.
+    alias : str
+        Name of a series; ``$tag_zone_id`` stands for a tag, ``$col`` for a field.
+    ref_id : str
+        Name of the query in its panel.
+    """
+
+    text: str
+    datasource: str
+    table: bool = False
+    alias: str = ""
+    ref_id: str = "A"
+
+    def build(self) -> Dataquery:
+        """The query itself: it needs no building."""
+        return self
+
+    def to_json(self) -> dict[str, object]:
+        """Grafana's form of it."""
+        wire: dict[str, object] = {
+            "datasource": {"type": TYPE, "uid": self.datasource},
+            "query": self.text,
+            "rawQuery": True,
+            "refId": self.ref_id,
+            "resultFormat": "table" if self.table else "time_series",
+        }
+        if self.alias:
+            wire["alias"] = self.alias
+        return wire
+
+
+@dataclass(frozen=True, kw_only=True)
+class Events:
+    """The target of an annotation: rows that are marked in every panel.
+
+    Attributes
+    ----------
+    text : str
+        The query.
+    text_column : str
+        The column that is the annotation's text.
+    tag_columns : tuple of str
+        Columns that are its tags.
+    """
+
+    text: str
+    text_column: str
+    tag_columns: tuple[str, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """Grafana's form of it."""
+        return {
+            "fromAnnotations": True,
+            "query": self.text,
+            "rawQuery": True,
+            "refId": "Anno",
+            "tagsColumn": ",".join(self.tag_columns),
+            "textColumn": self.text_column,
+            "textEditor": True,
+            "timeEndColumn": "",
+            "titleColumn": "",
+        }
+
+
+def matches(tag: str, variable: str) -> str:
+    """The condition that a tag is one of the values that are chosen in a variable."""
+    return f'"{tag}" =~ /^${{{variable}:regex}}$/'
+
+
+ZONE: Final = matches("zone_id", "zone")
+VENDOR: Final = matches("vendor", "vendor")
+BIKE: Final = f"{VENDOR} AND {matches('bike_id', 'bike')}"
+BIKE_IN_ZONE: Final = f"{BIKE} AND {ZONE}"
+
+
+def tag_values(measurement: str, tag: str, condition: str = "") -> str:
+    """The query of a variable: which values a tag has."""
+    where = f" WHERE {condition}" if condition else ""
+    return f'SHOW TAG VALUES FROM "{measurement}" WITH KEY = "{tag}"{where}'

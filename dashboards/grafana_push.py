@@ -1,0 +1,278 @@
+"""Brings the dashboards to a Grafana, over its HTTP API: folder, data source, dashboards.
+
+Doing it again changes nothing. What somebody has changed by hand is put back, but for the data
+source, which is left as it is unless the caller says what it should be.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+from grafana_client import GrafanaApi
+from grafana_client.client import GrafanaException
+
+from dashboards.grafana.build import build
+from dashboards.grafana.edition import Edition
+from dashboards.grafana.influxql import TYPE
+
+OLDEST: Final = (10, 4)
+"""Written for Grafana 11.6; what is older does not know all of it."""
+
+FOLDER: Final = "zhixun"
+"""Identity of the folder."""
+
+ANSWER_S: Final = 15.0
+
+Outcome = Literal["created", "updated", "unchanged", "kept"]
+T = TypeVar("T")
+
+
+class PushError(Exception):
+    """The dashboards could not be brought to Grafana; what was done until then stays."""
+
+
+class GrafanaRefuses(PushError):
+    """Asking again is no use: no permission, too old, or not a Grafana at all."""
+
+
+class GrafanaUnreachable(PushError):
+    """Nobody answers, or Grafana itself is in trouble: try again later."""
+
+
+class Done(NamedTuple):
+    """What became of one thing."""
+
+    what: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Influx:
+    """The InfluxDB that the data source asks, as Grafana reaches it.
+
+    Attributes
+    ----------
+    url : str
+        Of the server.
+    database : str
+        Name of the database, or of the DBRP mapping of a bucket.
+    token : str, optional
+        May read it.
+    """
+
+    url: str = "http://127.0.0.1:8086"
+    database: str = "patrol"
+    token: str | None = field(default=None, repr=False)
+
+
+def connect(url: str, credential: str | tuple[str, str] | None) -> GrafanaApi:
+    """A client of a Grafana.
+
+    Parameters
+    ----------
+    url : str
+        Where its front page is; Grafana may be below a path.
+    credential : str or (str, str), optional
+        A token of a service account, or user and password.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    path = parts.path.strip("/")
+    return GrafanaApi(
+        credential,
+        protocol=parts.scheme,
+        host=f"[{host}]" if ":" in host else host,
+        port=parts.port,
+        url_path_prefix=f"{path}/" if path else "",
+        timeout=ANSWER_S,
+    )
+
+
+def push(
+    grafana: GrafanaApi,
+    edition: Edition,
+    *,
+    influx: Influx | None = None,
+    only_dashboards: bool = False,
+    told: Callable[[Done], None] = lambda done: None,
+) -> None:
+    """Bring folder, data source and dashboards to a Grafana.
+
+    Parameters
+    ----------
+    grafana : GrafanaApi
+        See :func:`connect`.
+    edition : Edition
+        Which dashboards.
+    influx : Influx, optional
+        What the data source should ask. When it is None, a data source that is there is left
+        as it is, and one that is not is made for an InfluxDB on Grafana's own machine.
+    only_dashboards : bool
+        Leave the data source alone, for a token that may not see it.
+    told : callable
+        Called with each thing as it is done.
+
+    Raises
+    ------
+    GrafanaRefuses, GrafanaUnreachable
+        With what to do about it.
+    """
+    _check_version(grafana)
+    told(Done(f"folder {edition.say('folder')}", _put_folder(grafana, edition.say("folder"))))
+    if not only_dashboards:
+        outcome = _put_datasource(grafana, edition.datasource, influx)
+        told(Done(f"data source {edition.datasource}", outcome))
+    for data in build(edition).values():
+        dashboard = json.loads(data)
+        told(Done(f"dashboard {dashboard['title']}", _put_dashboard(grafana, dashboard)))
+
+
+def _check_version(grafana: GrafanaApi) -> None:
+    health = _ask("answer", grafana.health.check)
+    if not isinstance(health, dict) or "database" not in health:
+        raise GrafanaRefuses(
+            "what answers there is not Grafana; give the address of its front page"
+        )
+    version = str(health.get("version", ""))
+    found = re.match(r"(\d+)\.(\d+)", version)
+    # A Grafana may be told to keep its version to itself: then it is tried.
+    if found and (int(found[1]), int(found[2])) < OLDEST:
+        needed = ".".join(map(str, OLDEST))
+        raise GrafanaRefuses(
+            f"this is Grafana {version}, and the dashboards need {needed} or newer; update it"
+        )
+
+
+def _put_folder(grafana: GrafanaApi, title: str) -> Outcome:
+    if _found("read folders", lambda: grafana.folder.get_folder(FOLDER)) is not None:
+        return "unchanged"
+    _ask("make a folder", lambda: grafana.folder.create_folder(title, uid=FOLDER))
+    return "created"
+
+
+def _put_datasource(grafana: GrafanaApi, uid: str, influx: Influx | None) -> Outcome:
+    there = _found("read data sources", lambda: grafana.datasource.get_datasource_by_uid(uid))
+    if there is not None and influx is None:
+        return "kept"
+    wanted = datasource(uid, influx or Influx())
+    if there is None:
+        _ask("make a data source", lambda: grafana.datasource.create_datasource(wanted))
+        return "created"
+    if "secureJsonData" not in wanted and _holds(there, wanted):
+        return "unchanged"  # with a token nobody can tell: Grafana does not show it
+    _ask(
+        "change the data source",
+        lambda: grafana.datasource.update_datasource_by_uid(uid, there | wanted),
+    )
+    return "updated"
+
+
+def datasource(uid: str, influx: Influx) -> dict[str, Any]:
+    """The data source as Grafana keeps it: InfluxDB, asked in InfluxQL."""
+    settings: dict[str, Any] = {
+        "dbName": influx.database,
+        "httpMode": "GET",
+        "timeInterval": "10s",
+        "version": "InfluxQL",
+    }
+    wanted: dict[str, Any] = {
+        "uid": uid,
+        "name": "Zhixun InfluxDB",
+        "type": TYPE,
+        "access": "proxy",
+        "url": influx.url,
+        "jsonData": settings,
+    }
+    if influx.token:
+        settings["httpHeaderName1"] = "Authorization"
+        wanted["secureJsonData"] = {"httpHeaderValue1": f"Token {influx.token}"}
+    return wanted
+
+
+def _put_dashboard(grafana: GrafanaApi, wanted: Mapping[str, Any]) -> Outcome:
+    there = _found("read dashboards", lambda: grafana.dashboard.get_dashboard(wanted["uid"]))
+    if there is not None:
+        shown = {name: value for name, value in there["dashboard"].items() if name in wanted}
+        in_folder = there.get("meta", {}).get("folderUid") == FOLDER
+        if in_folder and shown | {"version": wanted["version"]} == wanted:
+            return "unchanged"
+    # Without a version Grafana overwrites whatever is there, and counts on.
+    body = {name: value for name, value in wanted.items() if name != "version"}
+    _ask(
+        "save dashboards",
+        lambda: grafana.dashboard.update_dashboard(
+            {"dashboard": body, "folderUid": FOLDER, "overwrite": True, "message": "patrol"}
+        ),
+    )
+    return "created" if there is None else "updated"
+
+
+def _holds(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether everything that is wanted is there; there may be more."""
+    return all(
+        _holds(there.get(name) or {}, value)
+        if isinstance(value, dict)
+        else there.get(name) == value
+        for name, value in wanted.items()
+    )
+
+
+def _found(what: str, ask: Callable[[], T]) -> T | None:
+    """The answer, or None when there is no such thing."""
+    try:
+        return _asked(what, ask)
+    except GrafanaException as exc:
+        if exc.status_code == 404:
+            return None
+        raise _named(what, exc) from exc
+
+
+def _ask(what: str, ask: Callable[[], T]) -> T:
+    try:
+        return _asked(what, ask)
+    except GrafanaException as exc:
+        raise _named(what, exc) from exc
+
+
+def _asked(what: str, ask: Callable[[], T]) -> T:
+    try:
+        return ask()
+    except ValueError as exc:  # before OSError: an answer that is not JSON is both
+        raise GrafanaRefuses(f"what answers there is not Grafana: {exc}") from exc
+    except OSError as exc:
+        raise GrafanaUnreachable(f"Grafana cannot be reached: {_plain(exc)}") from exc
+
+
+def _named(what: str, exc: GrafanaException) -> PushError:
+    """What an answer that is no success means, and what to do."""
+    status = exc.status_code
+    said = " ".join(str(exc.message).split())
+    if status == 401:
+        return GrafanaRefuses(
+            "Grafana does not know who asks (401): give the token of a service account with "
+            "--token-file, or a user with GRAFANA_USER and GRAFANA_PASSWORD"
+        )
+    if status == 403:
+        return GrafanaRefuses(
+            f"Grafana does not allow to {what} ({said}). Folder and dashboards need the role "
+            "Editor, the data source needs Admin; with --only-dashboards it is left alone"
+        )
+    if status == 404:
+        return GrafanaRefuses(
+            "there is no Grafana at that address (404): give that of its front page, with the "
+            "path below which it is served"
+        )
+    if 400 <= (status or 0) < 500:
+        return GrafanaRefuses(f"Grafana refuses to {what}: {said}")
+    return GrafanaUnreachable(f"Grafana is in trouble: {said}")
+
+
+def _plain(exc: Exception) -> str:
+    """What happened, without the objects that the library names."""
+    found = re.search(r"\[Errno \d+\] ([^'\")]+)|(timed out)|(Name or service not known)", str(exc))
+    return next((text for text in found.groups() if text), str(exc)) if found else str(exc)

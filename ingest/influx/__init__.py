@@ -1,0 +1,1 @@
+"""The way to InfluxDB: a reader of the log that nobody waits for."""

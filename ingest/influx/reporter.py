@@ -1,0 +1,128 @@
+"""Coverage and health for InfluxDB: noted as they happen, on disk until they are written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+
+import structlog
+
+from ingest.errors import StoreUnavailable
+from ingest.figures import HealthFigures, ZoneFigures
+from ingest.influx.file import InfluxFile, Kind
+from ingest.line_protocol import coverage_lines, health_line, part_lines
+
+log = structlog.get_logger(__name__)
+
+COVERAGE_EVERY_MS = 60_000
+HEALTH_EVERY_S = 10.0
+
+UNKEPT = 10_000
+"""Pieces that are held in memory while the disk is full."""
+
+
+@dataclass
+class Reporter:
+    """Notes how zones and the intake stand.
+
+    Parameters
+    ----------
+    file : InfluxFile
+        Where notes are kept.
+    health : callable
+        Counters of the intake as they are now; called on the event loop.
+    parts : callable
+        Name of each part of the station, whether it works, and why not; called on the event loop.
+    bikes_inside : callable
+        Live bikes in each zone, by its id; called on the event loop.
+    now_ms : callable
+        The clock [ms].
+    host : str
+        Tag of the health of this installation.
+
+    Attributes
+    ----------
+    given_up : int
+        Lines for which there was no more room.
+    """
+
+    file: InfluxFile
+    health: Callable[[], HealthFigures]
+    parts: Callable[[], Iterable[tuple[str, bool, str]]]
+    bikes_inside: Callable[[], Mapping[str, int]]
+    now_ms: Callable[[], int]
+    host: str
+    given_up: int = 0
+    _told: dict[str, tuple[int, str]] = field(default_factory=dict)
+    _notes: deque[tuple[Kind, bytes]] = field(default_factory=deque)
+    _noted: asyncio.Event = field(default_factory=asyncio.Event)
+    _keeping: Lock = field(default_factory=Lock)
+
+    def coverage(self, zones: Sequence[ZoneFigures], at_ms: int) -> None:
+        """Note how zones stand: once a minute, and when a state changes.
+
+        Parameters
+        ----------
+        zones : sequence of ZoneFigures
+            All zones, as often as they are judged.
+        at_ms : int
+            When they were [ms].
+        """
+        due = []
+        for zone in zones:
+            told_ms, told_state = self._told.get(zone.zone_id, (0, ""))
+            if zone.state != told_state or at_ms - told_ms >= COVERAGE_EVERY_MS:
+                self._told[zone.zone_id] = at_ms, zone.state
+                due.append(zone)
+        if due:
+            self._note("coverage", coverage_lines(due, at_ms, bikes_inside=self.bikes_inside()))
+
+    async def run(self) -> None:
+        """Note the health of intake and parts every ten seconds, until cancelled."""
+        keeping = asyncio.create_task(self._keep_always())
+        try:
+            while not keeping.done():
+                now_ms, figures = self.now_ms(), self.health()
+                lines = health_line(self.host, now_ms, **figures._asdict())
+                self._note("health", lines + part_lines(self.host, self.parts(), now_ms))
+                await asyncio.wait({keeping}, timeout=HEALTH_EVERY_S)
+            keeping.result()
+        finally:
+            keeping.cancel()
+
+    def keep(self) -> None:
+        """Put on disk what was noted; blocks.
+
+        Raises
+        ------
+        StoreUnavailable
+            It stays in memory.
+        """
+        with self._keeping:
+            notes = list(self._notes)
+            if not notes:
+                return
+            given_up = self.file.wait(notes)
+            for _ in notes:
+                self._notes.popleft()
+        for kind, lines in given_up.items():
+            self.given_up += lines
+            log.error("no room to keep lines for InfluxDB: the oldest go", kind=kind, lines=lines)
+
+    async def _keep_always(self) -> None:
+        while True:
+            await self._noted.wait()
+            self._noted.clear()
+            try:
+                await asyncio.to_thread(self.keep)
+            except StoreUnavailable as exc:
+                log.error("coverage and health cannot be kept for InfluxDB", reason=str(exc))
+                while len(self._notes) > UNKEPT:
+                    self.given_up += self._notes.popleft()[1].count(b"\n")
+
+    def _note(self, kind: Kind, lines: bytes) -> None:
+        self._notes.append((kind, lines))
+        self._noted.set()

@@ -1,0 +1,172 @@
+"""The log as points of InfluxDB, step by step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from bikes.roster import BikeKey, Roster
+from bikes.telemetry import TelemetryBatch
+from ingest.decode import Decoded, Decoder
+from ingest.influx.errand import Stopping
+from ingest.line_protocol import reject_lines, status_lines, telemetry_lines
+from ingest.log import Log, LogEntry
+from ingest.verdict_stream import Judged, VerdictStream
+
+LINES = 10_000
+"""Lines of a request at most. A line of telemetry has under 300 bytes, so it is under 5 MB."""
+
+STATUS_LINES = 2_000
+"""Lines of connections, events and rejects of a request."""
+
+AT_LEAST, AT_MOST = 20_000, 250_000
+"""Messages of a step, when there are as many."""
+
+
+class Points(NamedTuple):
+    """What a step has found.
+
+    Attributes
+    ----------
+    seq : int
+        Number of the last message it has read.
+    requests : list of bytes
+        Lines, in portions that InfluxDB takes at once.
+    newest_ms : list
+        Bikes that were heard, and the newest fix of each [ms].
+    """
+
+    seq: int
+    requests: list[bytes]
+    newest_ms: list[tuple[BikeKey, int]]
+
+
+@dataclass
+class Source:
+    """Reads the log; everything but :meth:`restore` may be called in a thread.
+
+    Parameters
+    ----------
+    log : Log
+        What is read.
+    decoder : Decoder
+        For nobody else.
+    roster : Roster
+        The decoder's. All its bikes must be known by the time a message is read.
+    stream : VerdictStream
+        For nobody else.
+    upto : callable
+        Number of the last message that may be read: history must know all up to it.
+    halted : callable
+        Whether a step is to be left undone; asked during it.
+    """
+
+    log: Log
+    decoder: Decoder
+    roster: Roster
+    stream: VerdictStream
+    upto: Callable[[], int]
+    halted: Callable[[], bool] = lambda: False
+    seq: int = 0
+    _zone_ids: Sequence[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._zone_ids = [zone.zone_id for zone in self.stream.judge.zones.zones]
+
+    @property
+    def behind(self) -> bool:
+        """Whether more is waiting than a step takes."""
+        return self.upto() - self.seq > self._limit
+
+    @property
+    def _limit(self) -> int:
+        # Judging costs by the contexts as well: when they are large, more is read at once.
+        return min(max(self.stream.context_rows // 8, AT_LEAST), AT_MOST)
+
+    def restore(self, seq: int, newest_ms: Mapping[BikeKey, int]) -> None:
+        """Go on after a message, from where an earlier life has left bikes."""
+        stream = self.stream
+        self.stream = VerdictStream(stream.judge, stream.history, stream.reorder_s)
+        self.stream.restore(
+            dict(zip(self.roster.restore(newest_ms), newest_ms.values(), strict=True))
+        )
+        self.seq = seq
+
+    def step(self) -> Points | None:
+        """What follows next; None when there is nothing to read.
+
+        Raises
+        ------
+        LogCorrupt, StoreUnavailable, ArchiveDamaged
+            Log or history cannot be read; nothing was changed.
+        Stopping
+            It was halted; it cannot go on.
+        """
+        upto = self.upto()
+        if upto <= self.seq:
+            return None
+        entries = [entry for entry in self.log.read(self.seq, self._limit) if entry.seq <= upto]
+        if not entries:
+            return None
+        decoded = [self._decode(entry) for entry in entries]
+        fixes = TelemetryBatch.concat([part.telemetry for part in decoded])
+        judged = self.stream.step(fixes)
+        keys = self.roster.keys
+        said = self._rejects(decoded) + status_lines(
+            (status for part in decoded for status in part.statuses),
+            (event for part in decoded for event in part.events),
+            keys=keys,
+        )
+        bikes = np.unique(fixes.bike)
+        newest_ms = self.stream.newest_ms(bikes).tolist()
+        self.seq = entries[-1].seq
+        return Points(
+            self.seq,
+            [*self._telemetry(judged, keys), *portions(said, STATUS_LINES)],
+            [(keys[bike], at_ms) for bike, at_ms in zip(bikes.tolist(), newest_ms, strict=True)],
+        )
+
+    def _decode(self, entry: LogEntry) -> Decoded:
+        if self.halted():
+            raise Stopping
+        return self.decoder.decode(entry.messages)
+
+    def _rejects(self, decoded: Sequence[Decoded]) -> bytes:
+        """How much was not accepted, by vendor, reason and time of receipt."""
+        counts: dict[int, Counter[tuple[str, str]]] = {}
+        for part in decoded:
+            if part.rejects:
+                count = counts.setdefault(part.received_at_ms, Counter())
+                # A vendor that is not configured can have any name: it makes no series.
+                count.update(
+                    (item.vendor if item.vendor in self.roster.vendors else "", item.reason)
+                    for item in part.rejects
+                )
+        return b"".join(reject_lines(count, at_ms) for at_ms, count in counts.items())
+
+    def _telemetry(self, judged: Judged, keys: Sequence[BikeKey]) -> list[bytes]:
+        fixes, verdicts = judged
+        zones = self.stream.judge.zones.zone_of(fixes.lat_deg, fixes.lng_deg)
+        requests = []
+        for at in range(0, len(fixes), LINES):
+            rows = slice(at, at + LINES)
+            requests.append(
+                telemetry_lines(
+                    fixes.take(rows),
+                    verdicts[rows],
+                    zones[rows],
+                    keys=keys,
+                    zone_ids=self._zone_ids,
+                )
+            )
+        return requests
+
+
+def portions(lines: bytes, count: int) -> list[bytes]:
+    """Lines in portions of at most so many."""
+    parts = lines.splitlines(keepends=True)
+    return [b"".join(parts[at : at + count]) for at in range(0, len(parts), count)]

@@ -1,0 +1,324 @@
+"""Writes to InfluxDB whatever there is, for as long as it takes.
+
+    log ──────────▶ points  ─┐
+    book of alerts ▶ alerts  ─┼─▶ lines ─▶ InfluxDB
+    coverage, health ▶ file ─┘
+
+Nobody waits for this writer, and it needs nobody's help to catch up: whatever was not written
+stays where it comes from. Reading and requests happen in two threads, so that the next points
+are made while the last are on their way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+import structlog
+
+from ingest.backoff import Backoff
+from ingest.errors import StoreThrottled, StoreUnavailable
+from ingest.figures import AlertStep
+from ingest.influx.delivery import Gate, RejectsEverything
+from ingest.influx.errand import Errands, Stopping
+from ingest.influx.file import InfluxFile
+from ingest.influx.reporter import Reporter
+from ingest.influx.settling import SETTLE_S, Settling
+from ingest.influx.source import Source
+from ingest.influx.store import Store, StoreUnreachable
+from ingest.influx.tracks import READER, Alerts, Figures, Load, Telemetry, Track
+from ingest.log import Log
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+REST_S = 1.0
+"""The shortest rest between two rounds while there is no backlog [s]."""
+
+REST_FACTOR = 4.0
+"""A rest is so many times as long as the round took of a core: a fifth of one is enough."""
+
+SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.1, 60.0
+GRACE_S = 0.5
+"""How long a request that is under way may still take after `stop` [s]."""
+
+
+class WriterState(NamedTuple):
+    """Whether InfluxDB takes what it is given, and why not."""
+
+    ok: bool
+    reason: str
+
+
+@dataclass
+class Counters:
+    """What the writer has done since the start.
+
+    Attributes
+    ----------
+    written : int
+        Lines that InfluxDB has taken.
+    rejected : int
+        Lines that it has not; they are in the file.
+    retried : int
+        Rounds that failed, and were tried again.
+    """
+
+    written: int = 0
+    rejected: int = 0
+    retried: int = 0
+
+
+@dataclass
+class InfluxWriter:
+    """Writes to InfluxDB until it is stopped.
+
+    Parameters
+    ----------
+    open_store : callable
+        Makes the store; called at each start of :meth:`run`.
+    file : InfluxFile
+        What is kept between lives.
+    source : Source
+        The log as points.
+    log : Log
+        Where the cursor is.
+    reporter : Reporter
+        Coverage and health.
+    transitions : callable
+        Rows of the book of alerts after a number, at most so many. Called in a thread; raises
+        StoreUnavailable when the book cannot be read.
+    """
+
+    open_store: Callable[[], Store]
+    file: InfluxFile
+    source: Source
+    log: Log
+    reporter: Reporter
+    transitions: Callable[[int, int], Sequence[AlertStep]]
+    counters: Counters = field(default_factory=Counters)
+    state: WriterState = field(default_factory=lambda: WriterState(False, "not started"))
+    rng: random.Random = field(default_factory=random.Random)
+    settle_s: float = SETTLE_S
+    _loads: dict[str, Load] = field(default_factory=dict)
+    _ahead: asyncio.Task[Load | None] | None = None
+    _suspect: bool = False
+    _written_seq: int = 0
+    _cpu_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._halt = threading.Event()
+        self._stopping = asyncio.Event()
+        self.source.halted = self._halt.is_set
+        self._tracks: dict[str, Track] = {
+            "alerts": Alerts(self.file, self.transitions),
+            "figures": Figures(self.file),
+            "telemetry": Telemetry(self.file, self.log, self.source),
+        }
+
+    @property
+    def backlog(self) -> int:
+        """Messages of the log that InfluxDB does not have, or may have lost."""
+        there = self.log.cursor(READER) if self._suspect else self._written_seq
+        return self.log.head - there
+
+    async def run(self) -> None:
+        """Write until :meth:`stop`."""
+        self._store = self.open_store()
+        self._gate = Gate(self._write, self.counters.written)
+        self._settling = Settling(self.settle_s)
+        self._backoff = Backoff(1.0, LONGEST_WAIT_S, self.rng)
+        self._requests, self._reading = Errands("influx-requests"), Errands("influx-reading")
+        self._alive_s = 0.0
+        self._ahead = None
+        reporting = asyncio.create_task(self.reporter.run())
+        writing = asyncio.create_task(self._write_always())
+        try:
+            done, _ = await asyncio.wait({reporting, writing}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            reporting.cancel()
+            writing.cancel()
+            await asyncio.gather(reporting, writing, return_exceptions=True)
+            self._leave()
+
+    def stop(self) -> None:
+        """Let :meth:`run` end; a request under way has half a second left."""
+        self._stopping.set()
+        self._halt.set()
+
+    # -- rounds ------------------------------------------------------------------------
+
+    async def _write_always(self) -> None:
+        with suppress(Stopping):
+            await self._rewind()
+            self.state = WriterState(True, "")
+            while not self._stopping.is_set():
+                await self._pause(await self._once())
+
+    async def _once(self) -> float:
+        """One round; returns how long to wait for the next [s]."""
+        self._cpu_s = 0.0
+        try:
+            await self._round()
+        except StoreUnavailable as exc:
+            self._suspect |= isinstance(exc, StoreUnreachable)
+            await self._settle()
+            return self._trouble(exc)
+        await self._settle()
+        self._well()
+        busy = self._ahead is not None or self.source.behind
+        return 0.0 if busy else max(REST_S, REST_FACTOR * self._cpu_s)
+
+    async def _round(self) -> None:
+        """A load of each track, where there is one."""
+        trouble: RejectsEverything | None = None
+        for name in self._tracks:
+            try:
+                await self._bring(name)
+            except RejectsEverything as exc:
+                # Another track may have something that is taken: then we know whose fault it is.
+                trouble = exc
+        if trouble is not None:
+            raise trouble
+
+    async def _bring(self, name: str) -> None:
+        """Bring a track's load to InfluxDB; what was achieved is kept when it fails."""
+        load = self._loads.get(name) or await self._take(name)
+        if load is None:
+            return
+        self._loads[name] = load
+        if name == "telemetry" and self._ahead is None and self.source.behind:
+            self._ahead = asyncio.create_task(self._do(self._reading, self._tracks[name].next))
+        for delivery in load.deliveries:
+            if not delivery.done:
+                await self._do(self._requests, partial(delivery.attempt, self._gate))
+        self.counters.written = self._gate.written
+        self._settling.add(load, time.monotonic())
+        if name == "telemetry":
+            self._written_seq = load.seq
+        del self._loads[name]
+
+    async def _take(self, name: str) -> Load | None:
+        if name != "telemetry" or self._ahead is None:
+            return await self._do(self._reading, self._tracks[name].next)
+        ahead, self._ahead = self._ahead, None
+        return await ahead
+
+    async def _settle(self) -> None:
+        """Move the places of what has settled; write again what may be lost."""
+        for load in self._settling.due(self._alive_s):
+            await self._do(self._reading, partial(self._settled, load))
+        if self._suspect and self._settling:
+            log.info("InfluxDB may have been restarted: the last seconds are written again")
+            await self._rewind()
+        self._suspect = False
+
+    def _settled(self, load: Load) -> None:
+        rejected = load.rejected
+        if rejected:
+            self.file.reject(rejected, self.reporter.now_ms())
+        load.move()
+        counts: Counter[str] = Counter()
+        for item in rejected:
+            counts[item.reason] += len(item.lines)
+        for reason, count in counts.items():
+            self.counters.rejected += count
+            log.error(
+                "InfluxDB rejects lines; they are kept in influx.sqlite, table rejected",
+                lines=count,
+                reason=reason,
+            )
+
+    async def _rewind(self) -> None:
+        """Go back to where everything has settled."""
+        if self._ahead is not None:
+            with suppress(StoreUnavailable):
+                await self._ahead
+            self._ahead = None
+        self._loads.clear()
+        self._settling.forget()
+        self._written_seq = self.log.cursor(READER)
+        for track in self._tracks.values():
+            await self._do(self._reading, track.rewind)
+
+    def _trouble(self, exc: StoreUnavailable) -> float:
+        """Note what is wrong, and say how long to wait [s]."""
+        self.counters.retried += 1
+        wait_s = self._backoff.next_s()
+        if isinstance(exc, StoreThrottled) and exc.retry_after_s is not None:
+            wait_s = max(exc.retry_after_s * self.rng.uniform(1.0, 1.1), SHORTEST_WAIT_S)
+        if self.state.ok or self.state.reason != str(exc):
+            log.warning("InfluxDB is behind", reason=str(exc), messages_waiting=self.backlog)
+        self.state = WriterState(False, str(exc))
+        return wait_s
+
+    def _well(self) -> None:
+        self._backoff.reset()
+        if not self.state.ok:
+            log.info("InfluxDB takes points again", messages_waiting=self.backlog)
+            self.state = WriterState(True, "")
+
+    # -- threads and time --------------------------------------------------------------
+
+    def _write(self, lines: bytes) -> None:
+        if self._halt.is_set():
+            raise Stopping
+        began_s = time.monotonic()
+        self._store.write(lines)
+        if self._store.renewed:
+            self._suspect = True
+        if not self._suspect:
+            self._alive_s = began_s
+
+    async def _do(self, errands: Errands, function: Callable[[], T]) -> T:
+        """Do something in a thread; when it is time to stop, wait for it no longer than grace."""
+
+        def measured() -> T:
+            began = time.thread_time()
+            try:
+                return function()
+            finally:
+                self._cpu_s += time.thread_time() - began
+
+        task = asyncio.create_task(errands.run(measured))
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                await asyncio.wait({task}, timeout=GRACE_S)
+            if not task.done():
+                raise Stopping
+            return task.result()
+        finally:
+            task.cancel()
+            stopping.cancel()
+
+    async def _pause(self, wait_s: float) -> None:
+        if not wait_s:
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), wait_s)
+
+    def _leave(self) -> None:
+        self._halt.set()
+        if self._ahead is not None:
+            self._ahead.cancel()
+            self._ahead.add_done_callback(lambda task: task.cancelled() or task.exception())
+        self._requests.end(self._store.close)
+        self._reading.end()
+        try:
+            self.reporter.keep()
+        except StoreUnavailable as exc:
+            log.error("the last coverage and health is lost to InfluxDB", reason=str(exc))
+        self.state = WriterState(False, "stopped")

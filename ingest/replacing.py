@@ -1,0 +1,54 @@
+"""Replacing a file so that there is always a whole one, the old or the new."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from ingest.errors import StoreUnavailable
+
+SUFFIX = ".tmp"
+"""Of the file beside it that is being written; one that is left over is of a crash."""
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[BinaryIO]:
+    """A handle to write the new content to; after the context it survives a power cut.
+
+    The folder is made when missing. When the context fails, the old file stays.
+
+    Raises
+    ------
+    StoreUnavailable
+        The disk is full, or the folder cannot be written.
+    """
+    beside = file.with_suffix(SUFFIX)
+    try:
+        if not file.parent.is_dir():
+            file.parent.mkdir()
+            _sync(file.parent.parent)
+        try:
+            with beside.open("wb") as out:
+                yield out
+                out.flush()
+                os.fsync(out.fileno())
+            beside.replace(file)
+        except BaseException:
+            # On a full disk every byte counts.
+            beside.unlink(missing_ok=True)
+            raise
+        _sync(file.parent)
+    except OSError as exc:
+        raise StoreUnavailable(f"{file} cannot be written now: {exc}") from exc
+
+
+def _sync(folder: Path) -> None:
+    """Make what happened to the names in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,192 @@
+"""The commands `patrol dashboards build` and `patrol dashboards push`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import typer
+from rich.console import Console
+
+from dashboards.console.catalogue import LANGUAGES, Language
+
+if TYPE_CHECKING:
+    from dashboards.grafana_push import Done, Influx
+
+WRONG_INPUT, UNREACHABLE = 1, 3
+
+app = typer.Typer(help="Grafana's dashboards: as files, or straight to it.", no_args_is_help=True)
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def _timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+        raise typer.BadParameter(f'there is no time zone "{name}"') from exc
+    return name
+
+
+def _web_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise typer.BadParameter("is not a URL such as http://grafana.example:3000")
+    return text
+
+
+Zone = Annotated[
+    str, typer.Option("--timezone", parser=_timezone, help="Where days begin.", metavar="NAME")
+]
+Source = Annotated[
+    str, typer.Option("--datasource", help="Identity (uid) of the data source in Grafana.")
+]
+
+
+@app.command()
+def build(
+    lang: Annotated[Language | None, typer.Option(help="Only this language.")] = None,
+    folder: Annotated[
+        Path, typer.Option("--out", help="Where to; in it a folder for each language.")
+    ] = Path("grafana-dashboards"),
+    timezone: Zone = "Asia/Shanghai",
+    datasource: Source = "zhixun-influx",
+) -> None:
+    """Write Grafana's JSON of all dashboards."""
+    from dashboards.grafana.build import build as built
+    from dashboards.grafana.edition import Edition
+
+    for language in (lang,) if lang else LANGUAGES:
+        place = folder / language
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            for name, data in built(Edition(language, timezone, datasource)).items():
+                (place / name).write_bytes(data)
+                out.print(str(place / name), markup=False)
+        except OSError as exc:
+            _fail(f"{place} cannot be written: {exc.strerror}", WRONG_INPUT)
+
+
+@app.command()
+def push(
+    grafana: Annotated[str, typer.Option(parser=_web_url, help="Its address.", metavar="URL")],
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="Holds a service account's token; else GRAFANA_USER, GRAFANA_PASSWORD."),
+    ] = None,
+    lang: Annotated[Language, typer.Option(help="Of the dashboards.")] = "zh",
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", "-c", help="Take InfluxDB and time zone from it.", metavar="PATROL.TOML"
+        ),
+    ] = None,
+    influx: Annotated[
+        str | None,
+        typer.Option(parser=_web_url, help="InfluxDB, as Grafana reaches it.", metavar="URL"),
+    ] = None,
+    bucket: Annotated[str | None, typer.Option(help="Or database, that Grafana reads.")] = None,
+    influx_token_file: Annotated[
+        Path | None, typer.Option(help="Holds a token that may read it.")
+    ] = None,
+    only_dashboards: Annotated[
+        bool, typer.Option("--only-dashboards", help="Leave the data source alone.")
+    ] = False,
+    timezone: Annotated[
+        str | None, typer.Option(parser=_timezone, help="Where days begin.", metavar="NAME")
+    ] = None,
+    datasource: Source = "zhixun-influx",
+) -> None:
+    """Bring folder, data source and dashboards to a Grafana; doing it again changes nothing."""
+    from dashboards.grafana.edition import TIMEZONE, Edition
+    from dashboards.grafana_push import GrafanaRefuses, GrafanaUnreachable, connect
+    from dashboards.grafana_push import push as bring
+
+    store, configured_zone = _configured(config)
+    store = _overridden(store, influx, bucket, influx_token_file)
+    zone = timezone or configured_zone or TIMEZONE
+    edition = Edition(lang, zone, datasource)
+    client = connect(grafana, _credential(grafana, token_file))
+    where = _without_password(grafana)
+    try:
+        bring(client, edition, influx=store, only_dashboards=only_dashboards, told=_tell)
+    except GrafanaRefuses as exc:
+        _fail(f"{where}: {exc}", WRONG_INPUT)
+    except GrafanaUnreachable as exc:
+        _fail(f"{where}: {exc}", UNREACHABLE)
+    out.print(f"{where}/d/zhixun-fleet", markup=False)
+
+
+def _tell(done: Done) -> None:
+    out.print(f"{done.what}: {done.outcome}", markup=False)
+
+
+def _configured(config: Path | None) -> tuple[Influx | None, str | None]:
+    """InfluxDB and the time zone of a patrol.toml."""
+    from dashboards.grafana_push import Influx
+    from patrol.errors import ConfigError
+    from patrol.settings import load
+
+    if config is None:
+        return None, None
+    try:
+        settings = load(config)
+    except ConfigError as exc:
+        _fail(str(exc), WRONG_INPUT)
+    store = None
+    if (section := settings.influx) is not None:
+        # Its token is the station's, and may only write: Grafana needs one of its own.
+        store = Influx(section.url, section.bucket)
+    return store, settings.district.timezone
+
+
+def _overridden(
+    store: Influx | None, url: str | None, bucket: str | None, token_file: Path | None
+) -> Influx | None:
+    from dashboards.grafana_push import Influx
+
+    if url is None and bucket is None and token_file is None:
+        return store
+    store = store or Influx()
+    token = _secret(token_file) if token_file is not None else store.token
+    return Influx(url or store.url, bucket or store.database, token)
+
+
+def _credential(url: str, token_file: Path | None) -> str | tuple[str, str] | None:
+    if token_file is not None:
+        return _secret(token_file)
+    user, password = os.environ.get("GRAFANA_USER"), os.environ.get("GRAFANA_PASSWORD")
+    if user and password:
+        return user, password
+    parts = urlsplit(url)
+    if parts.username and parts.password:
+        return parts.username, parts.password
+    return os.environ.get("GRAFANA_TOKEN") or None
+
+
+def _secret(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        _fail(f"{path} cannot be read: {getattr(exc, 'strerror', None) or exc}", WRONG_INPUT)
+    if not text:
+        _fail(f"{path} is empty; put the token into it", WRONG_INPUT)
+    return text
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    err.print(message, markup=False)
+    raise typer.Exit(code)

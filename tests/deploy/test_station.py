@@ -1,0 +1,203 @@
+"""The station with the environment of its container, on the shipped broker."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.broker import free_port
+from tests.deploy.mqtt import REPOSITORY, ShippedBroker
+from tests.deploy.test_compose import SERVICES, client_id
+
+START_S = 30.0
+
+
+class Container:
+    """`patrol run` and the health check, as the compose file has them; paths and ports adapted."""
+
+    def __init__(self, folder: Path, broker: ShippedBroker) -> None:
+        self.port = free_port()
+        self.folder = folder
+        (folder / "influxdb").mkdir()
+        (folder / "influxdb/token").write_text("nobody-asks")
+        given = {}
+        for variable, value in SERVICES["patrol"]["environment"].items():
+            value = re.sub(r"\$\{ZHIXUN_CLIENT_ID:\?[^}]*\}", client_id(folder), value)
+            value = value.replace("${ZHIXUN_CONSOLE_PORT:-8080}", str(self.port))
+            value = value.replace("${ZHIXUN_INFLUX_PORT:-8086}", str(free_port()))
+            value = value.replace("127.0.0.1:1883", f"127.0.0.1:{broker.port}")
+            value = value.replace("/run/secrets/", f"{folder}/secrets/")
+            value = value.replace("/run/influxdb/", f"{folder}/influxdb/")
+            given[variable] = value.replace("/var/lib/patrol", f"{folder}/patrol")
+        self.environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), **given}
+        self.start()
+
+    def start(self) -> None:
+        """Start it; it is not ready yet."""
+        config = REPOSITORY / "samples/chengyang/patrol.toml"
+        with (self.folder / "station.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "patrol", "run", "--config", str(config)],
+                stdout=log,
+                stderr=log,
+                env=self.environment,
+            )
+
+    def check(self) -> subprocess.CompletedProcess[str]:
+        """The health check."""
+        return subprocess.run(
+            [sys.executable, str(REPOSITORY / "docker/patrol/ready.py")],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+
+    def wait(self, code: int) -> str:
+        """Wait until the health check ends with a code; returns what it said."""
+        deadline = time.monotonic() + START_S
+        while (done := self.check()).returncode != code:
+            assert time.monotonic() < deadline, done.stdout
+            assert self.process.poll() is None, (self.folder / "station.log").read_text()
+            time.sleep(0.1)
+        return done.stdout
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for something to come true."""
+        deadline = time.monotonic() + START_S
+        while not condition():
+            assert time.monotonic() < deadline, (self.folder / "station.log").read_text()
+            time.sleep(0.05)
+
+    def get(self, path: str) -> Any:
+        """A route's answer."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            return json.load(answer)
+
+    def metric(self, name: str) -> float:
+        """A Prometheus sample without labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
+
+    def end(self) -> int:
+        """SIGTERM, as Docker stops it."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(START_S)
+
+
+@pytest.fixture
+def container(shipped: ShippedBroker) -> Iterator[Container]:
+    """A started station."""
+    running = Container(shipped.folder, shipped)
+    yield running
+    if running.process.poll() is None:
+        running.process.kill()
+        running.process.wait()
+
+
+def test_from_a_bike_to_the_station_and_back(shipped: ShippedBroker, container: Container) -> None:
+    """A fix is taken in, and a message that is no fix comes back to its vendor with the reason."""
+    container.wait(0)
+    vendor = shipped.connect("hello")
+    vendor.subscribe("patrol/v1/hello/+/rejected")
+    telemetry = "patrol/v1/hello/HB001/telemetry"
+    fix = {"timestamp": time.time_ns() // 1_000_000, "location": {"lat": 36.3068, "lng": 120.3891}}
+    vendor.publish(telemetry, json.dumps(fix).encode())
+    vendor.publish(telemetry, b"no fix")
+    rejected = "patrol/v1/hello/HB001/rejected"
+    [(_, why)] = vendor.until(rejected)
+    assert json.loads(why)["reason"] == "not_json"
+    vendor.publish(telemetry, b"[" + b" " * 300_000 + b"]")
+    [(_, why)] = vendor.until(rejected)
+    assert json.loads(why)["reason"] == "too_large"
+    assert container.end() == 0
+    assert (container.folder / "patrol/log.sqlite").stat().st_size > 0
+
+
+def test_health_check_says_what_is_wrong(shipped: ShippedBroker, container: Container) -> None:
+    """Without its broker the station stays up and is unhealthy, for a reason that is told."""
+    container.wait(0)
+    shipped.stop()
+    assert "inlet: " in container.wait(1)
+    shipped.start()
+    container.wait(0)
+    container.end()
+    assert "nobody answers at 127.0.0.1" in container.check().stdout
+
+
+def test_what_came_while_it_was_away_is_taken_in(
+    shipped: ShippedBroker, container: Container
+) -> None:
+    """The broker keeps messages for the station's client id while it is being upgraded."""
+    container.wait(0)
+    assert container.end() == 0
+    vendor = shipped.connect("hello")
+    vendor.subscribe("patrol/v1/hello/+/rejected")
+    for count in range(1200):
+        vendor.publish("patrol/v1/hello/HB001/telemetry", b"%d" % count)
+    container.start()
+    got = [vendor.until("patrol/v1/hello/HB001/rejected")[0][1] for _ in range(1200)]
+    assert [json.loads(why)["payload"] for why in got] == [str(n) for n in range(1200)]
+    assert container.end() == 0
+
+
+def test_the_page_for_vendors_is_true(shipped: ShippedBroker, container: Container) -> None:
+    """Every mosquitto_pub of docs/vendors.md does what the page says, over TLS."""
+    page = (REPOSITORY / "docs/vendors.md").read_text("utf-8")
+    blocks = re.findall(r"(?m)(?:^ {4}.*\n)+", page)
+    commands = [block for block in blocks if "mosquitto_pub" in block]
+    assert len(commands) == 4
+    container.wait(0)
+    vendor = shipped.connect("hello")
+    vendor.subscribe("patrol/v1/hello/+/rejected", "patrol/v1/hello/+/status")
+    ca = shipped.folder / "secrets/mqtt_ca.pem"
+    broker = (
+        f"-h localhost -p {shipped.tls_port} --cafile {ca} -u hello -P {shipped.password('hello')}"
+    )
+    for command in commands:
+        done = subprocess.run(["bash", "-euc", f'broker="{broker}"\n{command}'], timeout=20)
+        assert done.returncode == 0, command
+    vendor.publish("patrol/v1/hello/HB001/telemetry", b"the end")
+    refused = []
+    while not refused or refused[-1]["payload"] != "the end":
+        [*_, (_, why)] = vendor.until("patrol/v1/hello/HB001/rejected")
+        refused.append(json.loads(why))
+    assert [why["reason"] for why in refused] == ["out_of_range", "not_json"]
+    assert container.metric("zhixun_stored_total") == 3
+
+
+def test_a_backup_brings_everything_back(
+    shipped: ShippedBroker, container: Container, tmp_path: Path
+) -> None:
+    """The data folder of a stopped station, packed and unpacked elsewhere, is the station."""
+    container.wait(0)
+    vendor = shipped.connect("hello")
+    now_ms = time.time_ns() // 1_000_000
+    for step in range(50):
+        place = {"lat": 36.3068 + step * 1e-4, "lng": 120.3891}
+        fix = {"timestamp": now_ms - 200_000 + step * 3_000, "location": place}
+        vendor.publish("patrol/v1/hello/HB001/telemetry", json.dumps(fix).encode())
+    container.until(lambda: container.metric("zhixun_stored_total") == 50)
+    assert container.end() == 0
+    data = container.folder / "patrol"
+    backup = subprocess.run(["tar", "-C", str(data), "-c", "."], capture_output=True, check=True)
+    data.rename(tmp_path / "lost")
+    data.mkdir()
+    subprocess.run(["tar", "-C", str(data), "-x"], input=backup.stdout, check=True)
+    container.start()
+    container.wait(0)
+    assert container.metric("zhixun_stored_total") == 50
+    assert container.get("/api/v1/bikes/HB001")["bike_id"] == "HB001"
+    assert container.end() == 0

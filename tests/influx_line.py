@@ -1,0 +1,181 @@
+"""Log, worker and writer without a broker: what InfluxDB sees of the whole line."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from bikes.fleet import FleetState
+from bikes.formats import FORMATS
+from bikes.roster import Roster
+from geofence.runs import Judge
+from ingest.archive import Archive
+from ingest.decode import Decoder
+from ingest.figures import AlertStep, HealthFigures
+from ingest.influx.file import InfluxFile
+from ingest.influx.reporter import Reporter
+from ingest.influx.source import Source
+from ingest.influx.store import InfluxOptions, InfluxStore
+from ingest.influx.tracks import READER
+from ingest.influx.writer import InfluxWriter
+from ingest.log import SqliteLog
+from ingest.messages import Messages
+from ingest.pipeline import Pipeline
+from ingest.vendors import DecodeLimits, VendorFormat
+from ingest.verdict_stream import VerdictStream
+from ingest.worker import READERS, Worker
+from tests.rides import START_MS, judge
+
+Key = tuple[str, int]
+"""A bike's id and a timestamp [ms]."""
+
+
+class Sent(NamedTuple):
+    """Messages, and what must be in the store because of them."""
+
+    messages: Messages
+    keys: set[Key]
+
+
+def ride(seed: int, *, bikes: int, fixes: int, from_s: float = 0.0, every_s: float = 1.0) -> Sent:
+    """Messages of bikes that ride about, in the order of time.
+
+    Parameters
+    ----------
+    from_s : float
+        Time of the first fix after :data:`tests.rides.START_MS` [s].
+    """
+    rng = np.random.default_rng(seed)
+    grid = judge().zones.grid
+    east = rng.uniform(-2_000, 2_000, bikes)[:, None] + np.cumsum(
+        rng.normal(0, 3, (bikes, fixes)), axis=1
+    )
+    lng = np.round(120.40 + east / grid.metres_per_lng, 7).T.ravel().tolist()
+    at_ms = START_MS + np.round((from_s + every_s * np.arange(fixes)) * 1000).astype(np.int64)
+    rows = np.repeat(at_ms, bikes).tolist()
+    ids = [f"HB{bike:04d}" for bike in range(bikes)] * fixes
+    payloads = [
+        b'{"timestamp":%d,"location":{"lat":36.3,"lng":%.7f,"horizontal_accuracy":5,'
+        b'"speed":3.25,"heading":90},"battery_percent":81}' % (when, where)
+        for when, where in zip(rows, lng, strict=True)
+    ]
+    topics = [f"patrol/v1/hello/{bike_id}/telemetry" for bike_id in ids]
+    messages = Messages(rows[-1] + 1_000, topics, payloads)
+    return Sent(messages, set(zip(ids, rows, strict=True)))
+
+
+class Line:
+    """What is between the log and a store.
+
+    Parameters
+    ----------
+    folder : Path
+        Where everything is kept; what is there is taken up.
+    url : str
+        Of the store.
+    """
+
+    def __init__(
+        self, folder: Path, url: str, *, judged_by: Judge | None = None, bikes: int = 50
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        judged_by = judged_by or judge()
+        self.transitions: list[AlertStep] = []
+        self.log = SqliteLog(folder / "log.sqlite", (*READERS, READER))
+        roster = Roster({"hello": [f"HB{bike:04d}" for bike in range(bikes)]})
+        vendors = {"hello": VendorFormat("hello", FORMATS["mds"])}
+        limits = DecodeLimits(max_age_s=1e9)
+        archive = Archive(folder / "archive", roster, "Asia/Shanghai")
+        self.worker = Worker(
+            log=self.log,
+            decoder=Decoder(roster, vendors, limits),
+            roster=roster,
+            pipeline=Pipeline(judged_by, archive),
+            archive=archive,
+            fleet=FleetState(roster),
+            snapshot_file=folder / "coverage.npz",
+            fingerprint="test",
+        )
+        self.worker.restore(START_MS)
+        self.file = InfluxFile(folder / "influx.sqlite")
+        source = Source(
+            self.log,
+            Decoder(roster, vendors, limits),
+            roster,
+            VerdictStream(judged_by, archive),
+            upto=lambda: self.worker.seq,
+        )
+        self.now_ms = START_MS
+        reporter = Reporter(
+            file=self.file,
+            health=self.health,
+            parts=lambda: [("inlet", True, "")],
+            bikes_inside=lambda: {"west": 2},
+            now_ms=lambda: self.now_ms,
+            host="testbed",
+        )
+        self.writer = InfluxWriter(
+            lambda: InfluxStore(InfluxOptions(url, "org", "patrol", "secret")),
+            self.file,
+            source,
+            self.log,
+            reporter,
+            self.book,
+            rng=random.Random(1),
+        )
+
+    def health(self) -> HealthFigures:
+        self.now_ms += 1
+        worker = self.worker
+        return HealthFigures(worker.received, worker.stored, worker.rejected, 0, 0, 0.0)
+
+    def book(self, after_seq: int, limit: int) -> Sequence[AlertStep]:
+        return [row for row in self.transitions if row.seq > after_seq][:limit]
+
+    def take(self, sent: Sent, size: int = 2_000) -> set[Key]:
+        """Put messages into the log, and let the worker read them; what must be in the store."""
+        at_ms, topics, payloads = (
+            sent.messages.received_at_ms,
+            sent.messages.topics,
+            sent.messages.payloads,
+        )
+        for at in range(0, len(topics), size):
+            rows = slice(at, at + size)
+            self.log.append(Messages(at_ms, topics[rows], payloads[rows]))
+        self.read()
+        return sent.keys
+
+    def read(self) -> None:
+        """Let the worker read what is in the log."""
+        while self.worker.step(100_000):
+            pass
+
+    def close(self) -> None:
+        self.file.close()
+        self.log.close()
+
+
+async def until(condition: object, timeout_s: float = 30.0) -> None:
+    """Wait until a condition holds."""
+    assert callable(condition)
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline, "it did not come true"
+        await asyncio.sleep(0.02)
+
+
+def main(folder: str, url: str, bikes: str) -> None:
+    """Write what is in the log until killed: a process of its own for those who kill it."""
+    line = Line(Path(folder), url, bikes=int(bikes))
+    line.read()
+    asyncio.run(line.writer.run())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,86 @@
+"""What the writer keeps survives it, within bounds that are stated."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from bikes.roster import BikeKey
+from ingest.errors import StoreUnavailable
+from ingest.influx.delivery import Rejected
+from ingest.influx.file import InfluxFile, Waiting
+
+
+def test_lines_wait_until_they_are_gone(tmp_path: Path) -> None:
+    """In order, over a restart, in portions."""
+    file = InfluxFile(tmp_path / "influx.sqlite")
+    file.wait([("coverage", b"a\n"), ("health", b"b\n")])
+    file.wait([("coverage", b"c\n")])
+    file.close()
+    file = InfluxFile(tmp_path / "influx.sqlite")
+    assert file.waiting(0, 4) == Waiting(2, b"a\nb\n")
+    assert file.waiting(2, 4) == Waiting(3, b"c\n")
+    assert file.waiting(0, 0) == Waiting(1, b"a\n"), "at least one piece, however large"
+    file.gone(2)
+    assert file.waiting(0, 100) == Waiting(3, b"c\n")
+    file.gone(3)
+    assert file.waiting(0, 100) is None
+
+
+def test_numbers_are_never_given_twice(tmp_path: Path) -> None:
+    """A number that was passed in memory is not the number of something new."""
+    file = InfluxFile(tmp_path / "influx.sqlite")
+    file.wait([("health", b"a\n")])
+    file.gone(1)
+    file.wait([("health", b"b\n")])
+    assert file.waiting(1, 100) == Waiting(2, b"b\n")
+
+
+def test_when_there_is_no_more_room_health_goes_first(tmp_path: Path) -> None:
+    """Then the oldest coverage; what goes is counted."""
+    file = InfluxFile(tmp_path / "influx.sqlite", waiting_bytes=8)
+    assert not file.wait([("coverage", b"a\n"), ("health", b"b\n"), ("coverage", b"c\n")])
+    assert file.wait([("coverage", b"d\nd\n")]) == {"health": 1}
+    assert file.wait([("coverage", b"e\n")]) == {"coverage": 1}
+    assert file.waiting(0, 100) == Waiting(5, b"c\nd\nd\ne\n")
+    file.gone(5)
+    assert not file.wait([("health", b"12345\n")])
+    file.close()
+    assert InfluxFile(tmp_path / "influx.sqlite", waiting_bytes=8).wait([("health", b"6789\n")])
+
+
+def test_places_and_bikes(tmp_path: Path) -> None:
+    """How far things were copied, and where bikes were."""
+    file = InfluxFile(tmp_path / "influx.sqlite")
+    assert file.place("alert") == 0
+    file.move("alert", 7)
+    key = BikeKey("hello", "HB001")
+    file.set_newest_ms([(key, 5)])
+    file.set_newest_ms([(key, 9)])
+    file.close()
+    file = InfluxFile(tmp_path / "influx.sqlite")
+    assert file.place("alert") == 7
+    assert file.newest_ms() == {key: 9}
+
+
+def test_rejected_lines_are_there_to_be_looked_at(tmp_path: Path) -> None:
+    """With any SQLite tool: when, why, and the line itself; the newest so many."""
+    file = InfluxFile(tmp_path / "influx.sqlite", rejected_lines=3)
+    file.reject([Rejected((b"m x=1 5\n", b"m x=2 5\n"), "why")], 11)
+    file.reject([Rejected((b"m x=3 5\n",), "because"), Rejected((b"m x=\xff 5\n",), "utf")], 12)
+    assert file.rejected() == [
+        (12, "utf", "m x=\ufffd 5"),
+        (12, "because", "m x=3 5"),
+        (11, "why", "m x=2 5"),
+    ]
+    rows = sqlite3.connect(tmp_path / "influx.sqlite").execute("SELECT line FROM rejected")
+    assert rows.fetchall() == [("m x=2 5",), ("m x=3 5",), ("m x=\ufffd 5",)]
+
+
+def test_a_file_that_is_no_database_is_said_so(tmp_path: Path) -> None:
+    """The error names the file."""
+    (tmp_path / "influx.sqlite").write_bytes(b"no database" * 1_000)
+    with pytest.raises(StoreUnavailable, match=r"influx\.sqlite"):
+        InfluxFile(tmp_path / "influx.sqlite")

@@ -1,0 +1,197 @@
+"""What InfluxDB's answers mean, and what it is sent."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.errors import (
+    IngestError,
+    RequestTooLarge,
+    StoreRejected,
+    StoreThrottled,
+    StoreUnavailable,
+)
+from ingest.influx.store import (
+    LONGEST_PAUSE_S,
+    InfluxOptions,
+    InfluxStore,
+    StoreUnreachable,
+    error_of,
+    retry_after_s,
+)
+from tests.broker import free_port
+from tests.influx_servers import VictoriaMetrics
+
+LINES = b"m x=1i 5\nm x=2i 6\n"
+NOW_S = 1_763_856_000.0
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "says"),
+    [
+        (429, "", StoreThrottled, "asks for a pause (429)"),
+        (503, "", StoreUnreachable, "has a fault (503)"),
+        (500, '{"message":"disk"}', StoreUnreachable, "has a fault (500: disk)"),
+        (502, "<html>bad gateway</html>", StoreUnreachable, "502: <html>bad"),
+        (400, '{"code":"invalid","message":"bad  line"}', StoreRejected, "400: bad line"),
+        (422, '{"error":"too old"}', StoreRejected, "422: too old"),
+        (413, "", RequestTooLarge, "does not take 18 bytes at once"),
+        (401, '{"message":"unauthorized"}', StoreUnavailable, "token_file of [influx]"),
+        (403, "", StoreUnavailable, "token_file of [influx]"),
+        (404, '{"message":"bucket \\"x\\" not found"}', StoreUnavailable, 'bucket "x" not found'),
+        (405, "", StoreUnavailable, "url, org and bucket of [influx]"),
+        (302, "", StoreUnavailable, "url, org and bucket of [influx]"),
+        (400, 'unsupported path requested: "/x"', StoreUnavailable, "url, org and bucket"),
+    ],
+)
+def test_answers(status: int, body: str, kind: type[IngestError], says: str) -> None:
+    """Each says whose fault it is, and so what to do."""
+    error = error_of(status, body, {}, lines=LINES, now_s=NOW_S)
+    assert type(error) is kind
+    assert says in str(error)
+
+
+def test_a_store_that_names_its_pause_is_left_alone_for_it() -> None:
+    """503 with Retry-After is a request, without it a fault."""
+    error = error_of(503, "", {"Retry-After": "7"}, lines=LINES, now_s=NOW_S)
+    assert isinstance(error, StoreThrottled)
+    assert error.retry_after_s == 7
+
+
+@pytest.mark.parametrize(
+    ("header", "wait_s"),
+    [
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("nan", None),
+        ("0", 0),
+        ("-5", 0),
+        ("1.5", 1.5),
+        ("Sun, 23 Nov 2025 00:00:30 GMT", 30),
+        ("Sun, 23 Nov 2025 00:00:00 GMT", 0),
+        ("Sat, 22 Nov 2025 00:00:00 GMT", 0),
+        ("Sun, 23 Nov 2098 00:00:30 GMT", LONGEST_PAUSE_S),
+        ("86400000", LONGEST_PAUSE_S),
+        ("inf", LONGEST_PAUSE_S),
+    ],
+)
+def test_retry_after(header: str | None, wait_s: float | None) -> None:
+    """Seconds or a date; what makes no sense is no reason to wait for ever."""
+    assert retry_after_s(header, NOW_S) == wait_s
+
+
+@given(st.text(), st.text())
+def test_any_answer_is_understood(body: str, header: str) -> None:
+    """Whatever a server or something in between says is no reason to fall over."""
+    for status in (301, 400, 418, 429, 503, 599):
+        error = error_of(status, body, {"Retry-After": header}, lines=LINES, now_s=NOW_S)
+        assert len(str(error)) < 500
+
+
+@pytest.mark.parametrize(
+    ("said", "indices"),
+    [
+        ("partial write: points beyond retention policy dropped=2", range(2)),
+        ("partial write: points beyond retention policy dropped=1", None),
+        ("field type conflict", None),
+    ],
+)
+def test_a_store_that_drops_everything_says_which_lines(said: str, indices: range | None) -> None:
+    """InfluxDB counts what it drops; when that is all, nothing has to be searched."""
+    error = error_of(400, f'{{"error":"{said}"}}', {}, lines=LINES, now_s=NOW_S)
+    assert isinstance(error, StoreRejected)
+    assert error.indices == indices
+
+
+@contextmanager
+def server(status: int = 204, *, close: bool = False) -> Iterator[tuple[str, list[object]]]:
+    """A server that keeps what it is sent."""
+    seen: list[object] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            seen.append((self.path, dict(self.headers), body))
+            self.send_response(status)
+            if close:
+                self.send_header("Connection", "close")
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    listening = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=listening.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{listening.server_port}", seen
+    finally:
+        listening.shutdown()
+        listening.server_close()
+
+
+def test_what_is_sent() -> None:
+    """Milliseconds stated, compressed, with the token; the path of the URL stays."""
+    with server() as (url, seen):
+        store = InfluxStore(InfluxOptions(f"{url}/insert/0/influx/", "org", "bu cket", "secret"))
+        store.write(LINES)
+        store.close()
+    ((path, headers, body),) = seen  # type: ignore[misc]
+    assert path == "/insert/0/influx/api/v2/write?org=org&bucket=bu+cket&precision=ms"
+    assert headers["Authorization"] == "Token secret"
+    assert headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(body) == LINES
+
+
+def test_without_a_token_none_is_sent() -> None:
+    """A VictoriaMetrics of one's own asks for none."""
+    with server() as (url, seen):
+        store = InfluxStore(InfluxOptions(url, "", "patrol"))
+        store.write(LINES)
+    assert "Authorization" not in seen[0][1]  # type: ignore[index]
+
+
+def test_nobody_listens() -> None:
+    """The error says where, in plain words, and never the password."""
+    port = free_port()
+    store = InfluxStore(InfluxOptions(f"http://me:hush@127.0.0.1:{port}", "o", "b", "secret"))
+    with pytest.raises(StoreUnreachable, match="Connection refused") as caught:
+        store.write(LINES)
+    assert f"http://127.0.0.1:{port} cannot be reached" in str(caught.value)
+    assert "hush" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert "secret" not in repr(InfluxOptions("http://h", "o", "b", "secret"))
+
+
+def test_a_restart_between_two_writes_shows(tmp_path: Path) -> None:
+    """The connection has to be made again, and that is said once."""
+    with VictoriaMetrics(tmp_path) as vm:
+        store = InfluxStore(InfluxOptions(vm.url, "o", "b"))
+        seen = []
+        for restart in (False, False, True, False):
+            if restart:
+                vm.kill()
+                vm.start()
+            store.write(LINES)
+            seen.append(store.renewed)
+    assert seen == [False, False, True, False]
+
+
+def test_a_server_that_keeps_no_connection_shows_nothing() -> None:
+    """A new connection for each request says nothing about restarts."""
+    with server(close=True) as (url, _):
+        store = InfluxStore(InfluxOptions(url, "o", "b"))
+        for _ in range(3):
+            store.write(LINES)
+            assert not store.renewed

@@ -1,0 +1,363 @@
+"""The way in: what is acknowledged is on disk, and all of it is computed before the end."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bikes import topics
+from ingest.decode import Decoded
+from ingest.errors import LogCorrupt, StoreUnavailable
+from ingest.inlet import InletState, Sink
+from ingest.intake import Intake
+from ingest.log import SqliteLog
+from ingest.messages import Messages
+from ingest.worker import ARCHIVE, COVERAGE, READERS, Worker
+from tests.rides import batch
+from tests.workers import RECEIVED_MS, ledger, messages, new_log, new_worker
+
+HOUR_MS = 3_600_000
+
+
+class MemoryInlet:
+    """An :class:`ingest.inlet.Inlet` whose broker is a queue."""
+
+    def __init__(self, on_acknowledge: Callable[[Messages], None] = lambda batch: None) -> None:
+        self.state = InletState("connected")
+        self.received = 0
+        self.acknowledged: list[Messages] = []
+        self.store_again = asyncio.Event()
+        self._on_acknowledge = on_acknowledge
+        self._queue: asyncio.Queue[Messages | None] = asyncio.Queue()
+        self._stopped = asyncio.Event()
+        self._changed = asyncio.Event()
+
+    def send(self, *batches: Messages) -> None:
+        """Let the broker deliver."""
+        for part in batches:
+            self._queue.put_nowait(part)
+
+    async def run(self, sink: Sink) -> None:
+        """One batch at a time, acknowledged after it was kept, tried again when it was not."""
+        try:
+            while (part := await self._queue.get()) is not None:
+                while True:
+                    try:
+                        await sink(part)
+                    except StoreUnavailable as exc:
+                        self.state = InletState("holding", str(exc))
+                        self._changed.set()
+                        await self.store_again.wait()
+                    else:
+                        break
+                self.state = InletState("connected")
+                self.received += len(part.topics)
+                self._on_acknowledge(part)
+                self.acknowledged.append(part)
+                self._changed.set()
+        finally:
+            self.state = InletState("stopped")
+            self._stopped.set()
+
+    async def stop(self) -> None:
+        """Hand over what is there and make `run` return."""
+        self._queue.put_nowait(None)
+        await self._stopped.wait()
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something about it holds."""
+        while not holds():
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def all_acknowledged(self, count: int) -> None:
+        """Wait until so many batches are."""
+        await self.until(lambda: len(self.acknowledged) >= count)
+
+
+class SmallDisk(SqliteLog):
+    """A log that can be full."""
+
+    full = False
+
+    def append(self, messages: Messages) -> int:
+        if self.full:
+            raise StoreUnavailable("the disk is full")
+        return super().append(messages)
+
+
+def ride(first_s: int, *, at_ms: int = RECEIVED_MS) -> Messages:
+    """Five fixes of a ride."""
+    at_s = [first_s + 5.0 * n for n in range(5)]
+    return messages(batch(at_s, [4 * s for s in at_s], [0.0] * 5), at_ms=at_ms)
+
+
+RIDES = [ride(25 * n) for n in range(8)]
+
+
+def during(
+    intake: Intake, inlet: MemoryInlet, test: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
+    """Run a test while the intake runs, then stop it."""
+
+    async def main() -> None:
+        running = asyncio.create_task(intake.run())
+        try:
+            await test()
+            await inlet.stop()
+        finally:
+            await running
+
+    async def with_timeout() -> None:
+        async with asyncio.timeout(20):
+            await main()
+
+    asyncio.run(with_timeout())
+
+
+def assembled(
+    folder: Path, inlet: MemoryInlet, log: SqliteLog | None = None, **changes: Any
+) -> tuple[Intake, Worker]:
+    """An intake and its worker, restored."""
+    log = log or new_log(folder)
+    worker = new_worker(folder, log)
+    worker.restore(RECEIVED_MS)
+    return Intake(inlet, log, worker, **changes), worker
+
+
+def calm_ledger(folder: Path, parts: list[Messages]) -> object:
+    """What reading some entries gives."""
+    log = new_log(folder)
+    for part in parts:
+        log.append(part)
+    worker = new_worker(folder, log)
+    worker.restore(RECEIVED_MS)
+    worker.step(1 << 30)
+    log.close()
+    return ledger(worker)
+
+
+def test_a_stop_computes_everything_and_saves_it(tmp_path: Path) -> None:
+    """What came in last is in the ledger, the snapshot and the archive, and the log is trimmed."""
+    inlet = MemoryInlet()
+    read: list[Decoded] = []
+    intake, worker = assembled(tmp_path, inlet, on_read=read.extend)
+
+    async def test() -> None:
+        inlet.send(*RIDES)
+
+    during(intake, inlet, test)
+    log = worker.log
+    assert inlet.acknowledged == RIDES
+    assert sum(part.items for part in read) == worker.received == 40
+    assert worker.seq == log.head == log.cursor(COVERAGE) == log.cursor(ARCHIVE) == 40
+    assert log.read(0, 1) == []
+    assert worker.archive.tail_rows == 0
+    assert ledger(worker) == calm_ledger(tmp_path / "calm", RIDES)
+    log.close()
+    again = new_worker(tmp_path, new_log(tmp_path))
+    again.restore(RECEIVED_MS)
+    assert again.seq == 40
+    assert ledger(again) == ledger(worker)
+    again.log.close()
+
+
+def test_what_is_acknowledged_is_in_the_file(tmp_path: Path) -> None:
+    """At the moment of the acknowledgement another process would find the batch."""
+    found: list[int] = []
+
+    def look(_: Messages) -> None:
+        with sqlite3.connect(tmp_path / "log.sqlite") as other:
+            found.extend(other.execute("SELECT max(seq) FROM entry").fetchone())
+
+    inlet = MemoryInlet(look)
+    intake, worker = assembled(tmp_path, inlet)
+
+    async def test() -> None:
+        inlet.send(*RIDES)
+
+    during(intake, inlet, test)
+    assert found == [5 * n for n in range(1, 9)]
+    worker.log.close()
+
+
+def test_a_full_log_is_waited_for(tmp_path: Path) -> None:
+    """Nothing is acknowledged that could not be kept; it is kept once when it can be again."""
+    inlet = MemoryInlet()
+    log = SmallDisk(tmp_path / "log.sqlite", READERS)
+    intake, worker = assembled(tmp_path, inlet, log)
+
+    async def test() -> None:
+        inlet.send(RIDES[0])
+        await inlet.all_acknowledged(1)
+        log.full = True
+        inlet.send(*RIDES[1:])
+        await inlet.until(lambda: inlet.state.phase == "holding")
+        assert "disk is full" in inlet.state.reason
+        assert len(inlet.acknowledged) == 1
+        log.full = False
+        inlet.store_again.set()
+        await inlet.all_acknowledged(8)
+
+    during(intake, inlet, test)
+    assert log.head == worker.received == 40
+    assert ledger(worker) == calm_ledger(tmp_path / "calm", RIDES)
+    log.close()
+
+
+def test_caught_up_means_that_the_past_has_been_read(tmp_path: Path) -> None:
+    """Nobody judges zones before what was in the log at the start is in the ledger."""
+    log = new_log(tmp_path)
+    for part in RIDES:
+        log.append(part)
+    inlet = MemoryInlet()
+    seqs: list[tuple[int, bool]] = []
+    intake, worker = assembled(
+        tmp_path,
+        inlet,
+        log,
+        on_read=lambda _: seqs.append((worker.seq, intake.caught_up.is_set())),
+    )
+    assert not intake.caught_up.is_set()
+
+    async def test() -> None:
+        await intake.caught_up.wait()
+        assert worker.seq == 40
+        inlet.send(ride(200))
+        await inlet.all_acknowledged(1)
+
+    during(intake, inlet, test)
+    assert seqs == [(40, False), (45, True)]
+    log.close()
+
+
+def test_an_empty_log_is_caught_up_at_once(tmp_path: Path) -> None:
+    """The first start has no past."""
+    inlet = MemoryInlet()
+    intake, worker = assembled(tmp_path, inlet)
+    during(intake, inlet, intake.caught_up.wait)  # type: ignore[arg-type]
+    worker.log.close()
+
+
+def test_being_behind_is_the_age_of_what_waits(tmp_path: Path) -> None:
+    """After a quiet night the first message is not a night behind."""
+    evening, morning = RECEIVED_MS, RECEIVED_MS + 10 * HOUR_MS
+    behind: list[int] = []
+
+    def look(part: Messages) -> None:
+        # The worker has slept until now, so this one has not been read.
+        behind.append(intake.behind_ms(part.received_at_ms + 70))
+
+    inlet = MemoryInlet(look)
+    read = asyncio.Event()
+    intake, worker = assembled(tmp_path, inlet, on_read=lambda _: read.set())
+
+    async def test() -> None:
+        await intake.caught_up.wait()
+        assert intake.behind_ms(evening) == 0
+        inlet.send(ride(0, at_ms=evening))
+        await inlet.all_acknowledged(1)
+        await read.wait()
+        assert worker.seq == worker.log.head
+        assert intake.behind_ms(morning) == 0
+        inlet.send(ride(25, at_ms=morning))
+
+    during(intake, inlet, test)
+    assert behind == [70, 70]
+    worker.log.close()
+
+
+def test_bad_messages_block_nobody(tmp_path: Path) -> None:
+    """Poison is acknowledged, counted and passed; what is around it counts."""
+    poison = Messages(
+        RECEIVED_MS,
+        [topics.telemetry("hello", "HB0"), "patrol/v1/nobody/x/telemetry", "what is this"],
+        [b"\xff\x00", b"[[[[", b"1e999"],
+    )
+    inlet = MemoryInlet()
+    intake, worker = assembled(tmp_path, inlet)
+
+    async def test() -> None:
+        inlet.send(RIDES[0], poison, RIDES[1])
+
+    during(intake, inlet, test)
+    assert len(inlet.acknowledged) == 3
+    assert (worker.stored, worker.rejected) == (10, worker.received - 10)
+    assert worker.rejected >= 2
+    assert ledger(worker) == calm_ledger(tmp_path / "calm", RIDES[:2])
+    worker.log.close()
+
+
+def test_state_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    """The log keeps what snapshot and archive could not take, and the trouble is told."""
+    inlet = MemoryInlet()
+    intake, worker = assembled(tmp_path, inlet)
+    (tmp_path / "coverage.tmp").mkdir()
+    (tmp_path / "archive" / "hello").write_text("in the way")
+
+    async def test() -> None:
+        inlet.send(*RIDES)
+
+    during(intake, inlet, test)
+    assert "coverage.npz cannot be written now" in intake.trouble
+    assert "2025-11-23.parquet cannot be written now" in intake.trouble
+    assert worker.log.depth(COVERAGE) == worker.log.depth(ARCHIVE) == 40
+    worker.log.close()
+    (tmp_path / "coverage.tmp").rmdir()
+    (tmp_path / "archive" / "hello").unlink()
+    inlet = MemoryInlet()
+    again, next_worker = assembled(tmp_path, inlet)
+    during(again, inlet, again.caught_up.wait)  # type: ignore[arg-type]
+    assert again.trouble == ""
+    assert next_worker.log.depth(COVERAGE) == next_worker.log.depth(ARCHIVE) == 0
+    assert ledger(next_worker) == ledger(worker)
+    next_worker.log.close()
+
+
+def test_state_without_a_damaged_day_is_not_saved(tmp_path: Path) -> None:
+    """The snapshot of before stays, so that the next life judges what could not be judged."""
+    first = MemoryInlet()
+    intake, worker = assembled(tmp_path, first)
+
+    async def early_and_late() -> None:
+        first.send(ride(0), messages(batch([7200], [0], [0])))
+
+    during(intake, first, early_and_late)
+    worker.log.close()
+    (file,) = (tmp_path / "archive").rglob("*.parquet")
+    file.write_bytes(file.read_bytes()[:50])
+    second = MemoryInlet()
+    intake, worker = assembled(tmp_path, second)
+
+    async def late() -> None:
+        second.send(messages(batch([7], [30], [0])))
+
+    during(intake, second, late)
+    assert str(file) in intake.trouble
+    assert worker.log.depth(COVERAGE) == worker.log.depth(ARCHIVE) == 1
+    worker.log.close()
+
+
+def test_a_damaged_log_ends_the_intake(tmp_path: Path) -> None:
+    """Nothing more is taken in when what was taken in cannot be read; the error is the log's."""
+    log = new_log(tmp_path)
+    log.append(RIDES[0])
+    with sqlite3.connect(tmp_path / "log.sqlite") as other:
+        other.execute("UPDATE entry SET body = x'00'")
+    inlet = MemoryInlet()
+    intake, worker = assembled(tmp_path, inlet, log)
+
+    async def main() -> None:
+        async with asyncio.timeout(20):
+            await intake.run()
+
+    with pytest.raises(LogCorrupt, match="checksum"):
+        asyncio.run(main())
+    assert inlet.state.phase == "stopped"
+    assert worker.seq == 0
+    log.close()

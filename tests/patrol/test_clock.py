@@ -1,0 +1,51 @@
+"""Clocks: the time of day, and a demo's."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from patrol.clock import Clock, FastClock, WallClock
+
+START_MS = 1_763_856_000_000
+
+
+def test_the_wall_clock_is_the_time_of_day() -> None:
+    """Milliseconds since the epoch, at the wall's speed."""
+    clock = WallClock()
+    before, now, after = time.time() * 1000, clock.now_ms(), time.time() * 1000
+    assert before - 1 <= now <= after + 1
+    assert clock.speed == 1.0
+
+
+def test_a_fast_clock_starts_where_it_is_told_and_runs_so_much_faster() -> None:
+    """In the wall's second, `speed` of its seconds pass; it never goes back."""
+    began_s = time.monotonic()
+    clock = FastClock(START_MS, 600.0)
+    ready_s = time.monotonic()
+    seen = [clock.now_ms() for _ in range(1000)]
+    passed_s = time.monotonic() - began_s
+    assert START_MS <= seen[0] <= START_MS + 600_000 * passed_s
+    assert seen == sorted(seen)
+    while (waited_s := time.monotonic() - ready_s) < 0.02:
+        pass
+    assert clock.now_ms() >= START_MS + 600_000 * waited_s - 1
+    clock.restart()
+    assert clock.now_ms() - START_MS <= 600_000 * (time.monotonic() - ready_s)
+
+
+@pytest.mark.parametrize("clock", [FastClock(START_MS, 6_000.0), WallClock()])
+def test_waiting_ends_at_the_instant_and_not_before(clock: Clock) -> None:
+    """On either clock; an instant that has passed is not waited for."""
+
+    async def main() -> int:
+        at_ms = clock.now_ms() + round(20 * clock.speed)
+        await clock.sleep_until(at_ms - 10_000_000)
+        assert clock.now_ms() < at_ms
+        await clock.sleep_until(at_ms)
+        return clock.now_ms() - at_ms
+
+    # The event loop may wake a timer by its resolution too early.
+    assert asyncio.run(main()) >= -2 * clock.speed

@@ -1,0 +1,256 @@
+"""The answers to the questions of the rules, against visits one can count."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerts.patrols import VisitBy
+from bikes.fleet import FleetState
+from bikes.roster import Roster
+from geofence.coverage import SLOT_MS, Ledger
+from geofence.runs import Visits
+from patrol.facts import Facts
+from tests.rides import START_MS, batch, two_zones
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+T0 = START_MS
+BIKES = ["HB0", "HB1"]
+ZONES = {name: two_zones().cells(name)[:6].tolist() for name in ("west", "east")}
+
+
+class Visit(NamedTuple):
+    """A visit, by numbers that one can read: bike, zone, which of its cells, when."""
+
+    bike: int
+    zone: str
+    cell: int
+    at_ms: int
+
+
+def filled(visits: list[Visit], *, provisional: bool = False) -> Ledger:
+    """A ledger of some visits."""
+    at_ms = np.array([v.at_ms for v in visits], np.int64)
+    columns = Visits(
+        np.array([v.bike for v in visits], np.int32),
+        np.array([ZONES[v.zone][v.cell] for v in visits], np.int32),
+        at_ms,
+        np.ones(len(visits), bool),
+        at_ms,
+    )
+    ledger = Ledger(two_zones().grid.size)
+    if provisional:
+        ledger.provisional(np.arange(2, dtype=np.int32), columns)
+    else:
+        ledger.add(columns)
+    return ledger
+
+
+def facts(ledger: Ledger, *, at_ms: int | None = None) -> Facts:
+    """Facts of a ledger, of a record that begins at `T0`."""
+    roster = Roster({"hello": BIKES})
+    return Facts(two_zones(), ledger, FleetState(roster), roster, since_ms=T0, at_ms=at_ms)
+
+
+def remembered(visits: list[Visit], at_ms: int | None = None) -> list[Visit]:
+    """What a ledger keeps: of each bike, cell and slot the last visit; frozen, up to then."""
+    last: dict[tuple[int, str, int, int], Visit] = {}
+    for visit in sorted(visits, key=lambda v: v.at_ms):
+        last[visit.bike, visit.zone, visit.cell, visit.at_ms // SLOT_MS] = visit
+    return [v for v in last.values() if at_ms is None or v.at_ms <= at_ms]
+
+
+def slow_last_patrolled(visits: list[Visit], zone: str, least: int, now_ms: int) -> int | None:
+    """As DOMAIN says it: at t, at least so many cells within the 30 minutes before."""
+    mine = [v for v in visits if v.zone == zone and v.at_ms <= now_ms]
+    for at_ms in sorted({v.at_ms for v in mine}, reverse=True):
+        cells = {v.cell for v in mine if at_ms - 30 * MINUTE_MS < v.at_ms <= at_ms}
+        if len(cells) >= least:
+            return at_ms
+    return None
+
+
+minutes = st.one_of(
+    st.integers(0, 90), st.integers(1380, 1500), st.integers(2_800, 2_900)
+)  # now, a day on, and another
+instants = st.builds(
+    lambda m, ms: T0 + m * MINUTE_MS + ms, minutes, st.sampled_from([0, 1, 30_000])
+)
+visit = st.builds(
+    Visit, st.integers(0, 1), st.sampled_from(["west", "east"]), st.integers(0, 5), instants
+)
+visits_ = st.lists(visit, max_size=40)
+
+
+@settings(max_examples=150, deadline=None)
+@given(visits_, instants, instants, st.none() | instants)
+def test_covered_counts_the_cells_of_a_window(
+    visits: list[Visit], first_ms: int, end_ms: int, at_ms: int | None
+) -> None:
+    """Distinct cells with a visit in the window: open or closed, on slots or not, frozen or not."""
+    asked = facts(filled(visits), at_ms=at_ms)
+    known = remembered(visits, at_ms)
+    for zone in ZONES:
+        cells = {v.cell for v in known if v.zone == zone and first_ms <= v.at_ms < end_ms}
+        assert asked.covered(zone, first_ms, end_ms) == len(cells)
+
+
+@settings(max_examples=200, deadline=None)
+@given(visits_, st.lists(instants, min_size=1, max_size=3), st.integers(1, 4), st.none() | instants)
+def test_last_patrolled_is_the_last_visit_that_made_enough_cells(
+    visits: list[Visit], nows: list[int], least: int, at_ms: int | None
+) -> None:
+    """Now and in the past, today and days back, asked once or again."""
+    asked = facts(filled(visits), at_ms=at_ms)
+    known = remembered(visits, at_ms)
+    for now_ms in nows:
+        for zone in ZONES:
+            expected = slow_last_patrolled(known, zone, least, now_ms)
+            assert asked.last_patrolled_ms(zone, min_cells=least, now_ms=now_ms) == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(visits_, instants, st.none() | instants)
+def test_ages_of_cells(visits: list[Visit], now_ms: int, at_ms: int | None) -> None:
+    """Each cell's age since its last visit, or since the record began; the oldest and the mean."""
+    asked = facts(filled(visits), at_ms=at_ms)
+    known = remembered(visits, at_ms)
+    for zone in ZONES:
+        last = dict.fromkeys(two_zones().cells(zone).tolist(), T0)
+        for v in known:
+            if v.zone == zone:
+                last[ZONES[zone][v.cell]] = max(last[ZONES[zone][v.cell]], v.at_ms)
+        ages_s = [max(now_ms - at, 0) / 1000 for at in last.values()]
+        found = asked.idle_cells(zone, now_ms)
+        if not any(v.zone == zone for v in known):
+            assert found == (None, None)
+        else:
+            assert found.oldest_cell_age_s == max(ages_s)
+            assert found.mean_cell_age_s == pytest.approx(np.mean(ages_s))
+
+
+@settings(max_examples=100, deadline=None)
+@given(visits_, instants, st.none() | instants)
+def test_the_evidence_is_the_newest_visit(
+    visits: list[Visit], since_ms: int, at_ms: int | None
+) -> None:
+    """Who visited last, and when; nobody when the last visit is older."""
+    asked = facts(filled(visits), at_ms=at_ms)
+    for zone in ZONES:
+        mine = [v for v in remembered(visits, at_ms) if v.zone == zone and v.at_ms >= since_ms]
+        found = asked.last_visit_by(zone, since_ms)
+        if not mine:
+            assert found is None
+        else:
+            newest = max(v.at_ms for v in mine)
+            bikes = {f"hello/{BIKES[v.bike]}" for v in mine if v.at_ms == newest}
+            assert found is not None
+            assert (found.at_ms, found.bike in bikes) == (newest, True)
+
+
+def tour(
+    zone: str, end_ms: int, cells: int, *, bike: int = 0, every_ms: int = MINUTE_MS
+) -> list[Visit]:
+    """Visits to so many cells, the last of them at `end_ms`."""
+    return [Visit(bike, zone, n, end_ms - n * every_ms) for n in range(cells)]
+
+
+def test_clipping_a_corner_is_not_a_patrol() -> None:
+    """The last patrol counts, not the last visit: four cells are not five."""
+    patrol, corner = tour("west", T0 + HOUR_MS, 5), tour("west", T0 + 3 * HOUR_MS, 4)
+    asked = facts(filled(patrol + corner))
+    now_ms = T0 + 4 * HOUR_MS
+    assert asked.last_patrolled_ms("west", min_cells=5, now_ms=now_ms) == T0 + HOUR_MS
+    assert asked.last_patrolled_ms("west", min_cells=4, now_ms=now_ms) == T0 + 3 * HOUR_MS
+    assert asked.last_patrolled_ms("east", min_cells=1, now_ms=now_ms) is None
+
+
+def test_half_an_hour_is_from_after_to_at() -> None:
+    """A visit exactly 30 minutes before is too old; one a millisecond younger counts."""
+    half_hour = 30 * MINUTE_MS
+    for first, counts in ((0, False), (1, True)):
+        visits = [Visit(0, "west", 0, T0 + first), Visit(0, "west", 1, T0 + half_hour)]
+        found = facts(filled(visits)).last_patrolled_ms("west", min_cells=2, now_ms=T0 + HOUR_MS)
+        assert found == (T0 + half_hour if counts else None)
+
+
+def test_two_bikes_patrol_together() -> None:
+    """It does not matter who visited which cell, and one cell visited twice is one."""
+    together = tour("west", T0 + HOUR_MS, 3) + [
+        Visit(1, "west", cell, T0 + HOUR_MS - cell) for cell in (2, 3, 4)
+    ]
+    asked = facts(filled(together))
+    assert asked.last_patrolled_ms("west", min_cells=5, now_ms=T0 + DAY_MS) == T0 + HOUR_MS
+    assert asked.last_patrolled_ms("west", min_cells=6, now_ms=T0 + DAY_MS) is None
+
+
+def test_a_small_zone_is_patrolled_when_all_of_it_was_visited() -> None:
+    """Nobody can visit more cells than there are."""
+    cells = two_zones().cells("west")
+    visits = Visits(
+        np.zeros(cells.size, np.int32),
+        cells,
+        np.full(cells.size, T0 + HOUR_MS),
+        np.ones(cells.size, bool),
+        np.full(cells.size, T0 + HOUR_MS),
+    )
+    ledger = Ledger(two_zones().grid.size)
+    ledger.add(visits)
+    asked = facts(ledger)
+    least = cells.size + 50
+    assert asked.last_patrolled_ms("west", min_cells=least, now_ms=T0 + DAY_MS) == T0 + HOUR_MS
+
+
+def test_what_is_provisional_counts() -> None:
+    """The newest fixes of a bike are seen before they have settled."""
+    asked = facts(filled(tour("west", T0 + HOUR_MS, 5), provisional=True))
+    assert asked.covered("west", T0, T0 + DAY_MS) == 5
+    now_ms = T0 + HOUR_MS
+    assert asked.last_patrolled_ms("west", min_cells=5, now_ms=now_ms) == now_ms
+    assert asked.last_visit_by("west", now_ms) == VisitBy("hello/HB0", now_ms)
+
+
+def test_answers_follow_the_ledger() -> None:
+    """Nothing is remembered of a ledger that has changed since."""
+    ledger = filled(tour("west", T0 + HOUR_MS, 2))
+    asked = facts(ledger)
+    assert asked.covered("west", T0, T0 + DAY_MS) == 2
+    before = asked.revision("west")
+    more = filled(tour("west", T0 + 2 * HOUR_MS, 4)).rows()
+    ledger.add(Visits(more.bike, more.cell, more.last_ms, more.observed, more.last_ms))
+    assert asked.revision("west") != before
+    assert asked.covered("west", T0, T0 + DAY_MS) == 4
+    now_ms = T0 + 3 * HOUR_MS
+    assert asked.last_patrolled_ms("west", min_cells=4, now_ms=now_ms) == T0 + 2 * HOUR_MS
+
+
+def test_a_frozen_answer_does_not_know_what_came_later() -> None:
+    """As of an instant: later visits change nothing, however the question reaches ahead."""
+    early, late = tour("west", T0 + HOUR_MS, 3), tour("west", T0 + 3 * HOUR_MS, 6)
+    asked = facts(filled(early + late), at_ms=T0 + 2 * HOUR_MS)
+    assert asked.covered("west", T0, T0 + DAY_MS) == 3
+    later_ms = T0 + 3 * DAY_MS
+    assert asked.last_patrolled_ms("west", min_cells=5, now_ms=later_ms) is None
+    assert asked.last_patrolled_ms("west", min_cells=3, now_ms=later_ms) == T0 + HOUR_MS
+
+
+def test_telemetry_was_heard_when_its_newest_fix_was_taken() -> None:
+    """None before the first; the newest of any bike after it."""
+    asked = facts(filled([]))
+    assert asked.last_heard_ms("west") is None
+    asked.fleet.update(batch([7, 3], [0, 0], [0, 0]))
+    asked.fleet.update(batch([5], [0], [0], bike=1))
+    assert asked.last_heard_ms("west") == T0 + 7_000
+
+
+def test_zones_are_told_as_they_are_configured() -> None:
+    """Names, policy and cells, in one order."""
+    asked = facts(filled([]))
+    told = [(zone.zone_id, zone.policy, zone.cells_total) for zone in asked.zones()]
+    assert sorted(told) == [(name, "core", two_zones().cells(name).size) for name in ("east", "west")]

@@ -1,0 +1,107 @@
+"""A track says of each fix what one pass over everything says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bikes.roster import BikeKey
+from bikes.telemetry import TelemetryBatch
+from geofence.quality import VERDICTS
+from ingest.worker import Worker
+from patrol.tracks import Track, track
+from tests.rides import START_MS, batch, judge, messy
+from tests.workers import BIKES, new_log, new_worker
+
+KEYS = [BikeKey("hello", bike_id) for bike_id in BIKES]
+
+
+def fed(folder: Path, parts: list[TelemetryBatch], written: set[int] | None = None) -> Worker:
+    """A worker that was given some fixes, and wrote its archive after some of the parts."""
+    log = new_log(folder)
+    worker = new_worker(folder, log)
+    log.close()
+    for n, part in enumerate(parts):
+        worker.archive.remember(n + 1, part)
+        if n in (written or set()):
+            found = worker.archive.begin_flush()
+            assert found is not None
+            worker.archive.write(found)
+            worker.archive.end_flush(found)
+    return worker
+
+
+def bits(found: Track) -> tuple[bytes, bytes, bytes, list[str]]:
+    """All of a track, bit for bit."""
+    return (
+        found.timestamp_ms.tobytes(),
+        found.lat_deg.tobytes(),
+        found.lng_deg.tobytes(),
+        found.verdicts,
+    )
+
+
+def one_pass(fixes: TelemetryBatch) -> tuple[TelemetryBatch, np.ndarray]:
+    """Distinct fixes, and their verdicts when all are judged together."""
+    distinct = fixes.distinct()
+    return distinct, judge().assess(distinct)[0]
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), data=st.data())
+def test_any_span_of_any_record_is_a_part_of_one_pass(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, data: st.DataObject
+) -> None:
+    """Whatever came when, and is in files or not, verdicts are those of the whole, bit for bit."""
+    rng = np.random.default_rng(seed)
+    fixes = messy(seed)
+    order = np.append(rng.permutation(len(fixes)), rng.integers(0, len(fixes), 30))
+    parts = [fixes.take(rows) for rows in np.array_split(order, data.draw(st.integers(1, 9)))]
+    written = data.draw(st.sets(st.integers(0, len(parts) - 1)))
+    worker = fed(tmp_path_factory.mktemp("tracks"), parts, written)
+    whole, codes = one_pass(fixes)
+    first_ms, last_ms = int(whole.timestamp_ms.min()), int(whole.timestamp_ms.max())
+    for _ in range(6):
+        # Ends that lie on fixes, and ends that do not.
+        a, b = sorted(data.draw(st.integers(first_ms - 1, last_ms + 1)) for _ in range(2))
+        if data.draw(st.booleans()):
+            a = int(whole.timestamp_ms[data.draw(st.integers(0, len(whole) - 1))])
+        for bike, key in enumerate(KEYS[:2]):
+            at_ms = whole.timestamp_ms
+            rows = np.flatnonzero((whole.bike == bike) & (at_ms >= a) & (at_ms < b))
+            shown = whole.take(rows)
+            expected = Track(
+                shown.timestamp_ms,
+                shown.lat_deg,
+                shown.lng_deg,
+                [VERDICTS[code] for code in codes[rows]],
+            )
+            assert bits(track(worker, judge(), key, a, b)) == bits(expected)
+
+
+def test_a_span_without_neighbours_is_judged_with_them(tmp_path: Path) -> None:
+    """One fix of a stay is parked, though alone it would be fine; a jump is one, too."""
+    at_s = [5.0 * n for n in range(60)]
+    east = [0.0] * 60
+    east[40] = 5_000.0
+    worker = fed(tmp_path, [batch(at_s, east, [0.0] * 60)])
+
+    def verdict(second: int) -> list[str]:
+        at_ms = START_MS + 1000 * second
+        return track(worker, judge(), KEYS[0], at_ms, at_ms + 1).verdicts
+
+    assert verdict(100) == ["parked"]
+    assert verdict(200) == ["teleport"]
+    assert verdict(101) == []
+
+
+def test_asking_for_a_stranger_makes_no_bike(tmp_path: Path) -> None:
+    """A question changes nothing: who was never heard has an empty track and no number."""
+    worker = fed(tmp_path, [batch([0], [0], [0])])
+    stranger = BikeKey("other", "nobody")
+    assert bits(track(worker, judge(), stranger, 0, 1 << 42)) == (b"", b"", b"", [])
+    assert stranger not in worker.roster

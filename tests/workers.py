@@ -1,0 +1,128 @@
+"""Workers on a real log and a real archive, and messages for them, for tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from bikes.fleet import BikeState, FleetState
+from bikes.formats import FORMATS, mds
+from bikes.roster import BikeKey, Roster
+from bikes.telemetry import Location, Telemetry, TelemetryBatch
+from bikes.topics import telemetry
+from geofence.runs import Judge
+from ingest.archive import Archive
+from ingest.decode import DecodeLimits, Decoder, VendorFormat
+from ingest.log import SqliteLog
+from ingest.messages import Messages
+from ingest.pipeline import Pipeline
+from ingest.worker import READERS, Worker
+from tests.rides import START_MS, judge
+
+BIKES = ["HB0", "HB1", "HB2"]
+"""Of the vendor `hello`; `other` may have any."""
+
+RECEIVED_MS = START_MS + 2 * 86_400_000
+"""When messages are received: late enough for all that happens on two days."""
+
+
+def messages(fixes: TelemetryBatch, *, at_ms: int = RECEIVED_MS) -> Messages:
+    """A message for each fix, by `hello`, in the order of the rows."""
+    topics, payloads = [], []
+    for row in range(len(fixes)):
+        bike_id = BIKES[int(fixes.bike[row])]
+        said = Telemetry(
+            timestamp=int(fixes.timestamp_ms[row]),
+            device_id=bike_id,
+            location=Location(
+                lat=float(fixes.lat_deg[row]),
+                lng=float(fixes.lng_deg[row]),
+                horizontal_accuracy=float(fixes.accuracy_m[row]),
+            ),
+        )
+        topics.append(telemetry("hello", bike_id))
+        payloads.append(mds.encode(said))
+    return Messages(at_ms, topics, payloads)
+
+
+def new_log(folder: Path) -> SqliteLog:
+    """The log of a folder, opened."""
+    return SqliteLog(folder / "log.sqlite", READERS)
+
+
+def new_worker(
+    folder: Path, log: SqliteLog, *, judged_by: Judge | None = None, **changes: Any
+) -> Worker:
+    """A worker with its files in a folder; not restored."""
+    roster = Roster({"hello": BIKES, "other": "any"})
+    archive = Archive(folder / "archive", roster, "Asia/Shanghai")
+    formats = {name: VendorFormat(name, FORMATS["mds"]) for name in roster.vendors}
+    parts: dict[str, Any] = {
+        "log": log,
+        "decoder": Decoder(roster, formats, DecodeLimits()),
+        "roster": roster,
+        "pipeline": Pipeline(judged_by or judge(), archive),
+        "archive": archive,
+        "fleet": FleetState(roster),
+        "snapshot_file": folder / "coverage.npz",
+        "fingerprint": "as configured",
+    }
+    return Worker(**(parts | changes))
+
+
+def read_all(worker: Worker, limit: int = 1) -> None:
+    """Read to the head of the log."""
+    while worker.step(limit):
+        pass
+
+
+def save(worker: Worker) -> None:
+    """Take a snapshot."""
+    worker.write_snapshot(*worker.begin_save())
+
+
+def flush(worker: Worker) -> None:
+    """Move the tail into the archive's files."""
+    found = worker.archive.begin_flush()
+    if found is not None:
+        worker.write_archive(found)
+        worker.archive.end_flush(found)
+
+
+Ledger = dict[tuple[BikeKey, int, int], tuple[int, bool]]
+
+
+def ledger(worker: Worker) -> Ledger:
+    """Last visit, and whether any was observed, by bike, slot and cell."""
+    rows, keys = worker.pipeline.ledger.rows(), worker.roster.keys
+    return {
+        (keys[bike], slot, cell): (last_ms, seen)
+        for bike, slot, cell, last_ms, seen in zip(
+            *(column.tolist() for column in (rows.bike, rows.slot, rows.cell, *rows[1:])),
+            strict=True,
+        )
+    }
+
+
+def fleet(worker: Worker) -> dict[BikeKey, BikeState]:
+    """What is known of each bike, whatever its number is."""
+    keys = worker.roster.keys
+    states = {keys[state.bike]: state for state in worker.fleet.states()}
+    return {key: _unnumbered(state) for key, state in states.items()}
+
+
+def track(worker: Worker, key: BikeKey) -> tuple[bytes, ...]:
+    """Every bit of what is stored of a bike."""
+    (bike,) = worker.roster.restore([key])
+    fixes = worker.archive.between(bike, 0, 1 << 42)
+    return tuple(
+        np.asarray(column).tobytes()
+        for column in (fixes.timestamp_ms, fixes.lat_deg, fixes.lng_deg, fixes.accuracy_m)
+    )
+
+
+def _unnumbered(state: BikeState) -> BikeState:
+    return msgspec.structs.replace(state, bike=0)
