@@ -58,11 +58,14 @@ class Part:
         Whether it does its work.
     reason : str
         Why not, or what it is doing.
+    required : bool
+        Whether the system is not ready without it. It is without a copy that catches up later.
     """
 
     name: str
     ok: bool
     reason: str = ""
+    required: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ class Health:
     Attributes
     ----------
     parts : sequence of Part
-        All that must be ready.
+        All that there are.
     received : int
         Items of telemetry that came in.
     stored : int
@@ -103,8 +106,8 @@ class Health:
 
     @property
     def ready(self) -> bool:
-        """Whether every part is."""
-        return all(part.ok for part in self.parts)
+        """Whether every part is that has to be."""
+        return all(part.ok for part in self.parts if part.required)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

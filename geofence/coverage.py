@@ -169,7 +169,13 @@ class Ledger:
         np.add.at(depth, first, 1)
         np.add.at(depth, end, -1)
         rest = self._settled.where(np.cumsum(depth[:-1]) == 0)
-        self._settled = Rows.union([rest, Rows.of(visits)])
+        rows = Rows.of(visits)
+        at = np.searchsorted(rest.key, rows.key)
+        self._settled = Rows(
+            np.insert(rest.key, at, rows.key),
+            np.insert(rest.last_ms, at, rows.last_ms),
+            np.insert(rest.observed, at, rows.observed),
+        )
         self._settled_ms = None
         self.version += 1
 

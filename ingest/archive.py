@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -95,10 +95,21 @@ class Archive:
         """
         return self.tail_rows > max(50_000, self._largest // 8)
 
-    def tidy(self) -> None:
-        """Remove what a crash in the middle of :meth:`write` has left; for its only writer."""
+    @property
+    def flushes_quickly(self) -> bool:
+        """Whether a flush takes a second or two at most, as at an end that must come soon."""
+        return self._largest + self.tail_rows < 1_000_000
+
+    def take_over(self) -> None:
+        """Begin as the only writer: see how large files are, and remove what a crash has left."""
         for leftover in self.path.glob(f"*/*{SUFFIX}"):
             leftover.unlink(missing_ok=True)
+        for folder in self.path.iterdir():
+            newest = max(folder.glob("????-??-??.parquet"), default=None)
+            # One that is damaged is met, and told, when it is needed.
+            with suppress(pa.ArrowException, OSError):
+                rows = pq.read_metadata(newest).num_rows if newest else 0
+                self._largest = max(self._largest, rows)
 
     def remember(self, seq: int, fixes: TelemetryBatch) -> None:
         """Take in what the log holds up to `seq`, be it nothing; readers see it at once."""

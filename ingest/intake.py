@@ -107,7 +107,9 @@ class Intake:
             # The first to fail is the cause; the others were cancelled for it.
             raise group.exceptions[0] from None
         await self._save()
-        await self._flush()
+        # The log holds the tail; a large city's day is not rewritten while somebody waits.
+        if self.worker.archive.flushes_quickly:
+            await self._flush()
         self._appending.shutdown()
         self._saving.shutdown()
 

@@ -94,7 +94,7 @@ class Worker:
             The record starts now when there is none [ms].
         """
         self.since_ms = now_ms
-        self.archive.tidy()
+        self.archive.take_over()
         archived = self.log.cursor(ARCHIVE)
         found = snapshot.load(self.snapshot_file, self.fingerprint)
         if found is not None and not self._goes_on_from(found.header.seq):

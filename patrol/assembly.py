@@ -33,6 +33,10 @@ from patrol.sections import Mqtt
 from patrol.settings import Settings
 
 
+TOUCHED_M = 0.001
+"""A path along a line, or through a corner, has less than this in the cells it only touches [m]."""
+
+
 @dataclass(frozen=True)
 class District:
     """What does not change while the system runs.
@@ -91,7 +95,9 @@ def district_of(settings: Settings, zones: Zones, now_ms: int) -> District:
         parked_after_s=quality.parked_after_s,
     )
     # A campaign changes what is asked of a zone, not what counts as a visit.
-    min_cell_m = [settings.policies[zone.policy].min_cell_m for zone in zones_map.zones]
+    min_cell_m = [
+        max(settings.policies[zone.policy].min_cell_m, TOUCHED_M) for zone in zones_map.zones
+    ]
     on_shift = on_shift_of(quality.duty_hours, timezone) if quality.duty_hours else None
     judge = Judge(
         zones_map, limits, Midnights(timezone), np.array(min_cell_m, np.float64), on_shift

@@ -4,6 +4,7 @@
     evaluation  ledger ─▶ rules ─▶ alert book   (alerts), once a second
     outbox      alert book ─▶ MQTT, Apprise     (alerts)
     publisher   coverage, rejects ─▶ MQTT       (ingest)
+    influx      log, alert book, coverage, health ─▶ InfluxDB   (ingest), if configured
     web         API and console                 (dashboards)
 
 Nothing else does any wiring. Only :meth:`Station._part` catches what nobody foresaw: it logs it
@@ -39,15 +40,17 @@ from dashboards.console.page import ConsoleOptions, mount
 from dashboards.sources import Health, Part, Sources
 from ingest.connection import MqttOptions
 from ingest.decode import Decoded
+from ingest.figures import HealthFigures
 from ingest.inlet import make_inlet
 from ingest.intake import Intake
 from ingest.log import SqliteLog
 from ingest.publisher import Publisher
 from ingest.rejects import RejectBook, payload_json
-from ingest.worker import READERS, Worker, rejects_of
+from ingest.worker import Worker, rejects_of
 from patrol.assembly import District, worker_of
 from patrol.clock import Clock, WallClock
 from patrol.facts import Facts
+from patrol.influx import influx_writer_of, readers_of
 from patrol.tracks import Track, track
 
 log = structlog.get_logger(__name__)
@@ -89,7 +92,8 @@ class Station:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.log = SqliteLog(self.folder / "log.sqlite", READERS)
+        self.readers = readers_of(self.district.settings)
+        self.log = SqliteLog(self.folder / "log.sqlite", self.readers)
         self.worker: Worker = worker_of(self.district, self.log, self.folder)
         self.rejects = RejectBook()
         self.intake = Intake(
@@ -101,6 +105,15 @@ class Station:
         self.outbox = Outbox(self.book, notifiers, WallClock().now_ms)
         self.facts = self._facts()
         self.evaluator = Evaluator(self.district.policies, self.facts, self.book)
+        self.influx = influx_writer_of(
+            self.district,
+            self.worker,
+            self.folder,
+            book=self.book,
+            health=self._health_figures,
+            parts=lambda: [(part.name, part.ok, part.reason) for part in self.health().parts],
+            now_ms=self.clock.now_ms,
+        )
         self._stopping = asyncio.Event()
         self.web = uvicorn.Server(self._web_config())
 
@@ -115,6 +128,8 @@ class Station:
             asyncio.create_task(self._part("outbox", self.outbox.run)),
             asyncio.create_task(self._serve()),
         ]
+        if self.influx is not None:
+            parts.insert(1, asyncio.create_task(self._part("influx", self.influx.run)))
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             # The intake ends by itself only when the log cannot be read: nothing goes on then.
@@ -141,6 +156,9 @@ class Station:
                 payload = msgspec.json.encode({"at": now_ms, **msgspec.to_builtins(status)})
                 self.sender.publish(topics.coverage(status.zone_id), payload, retain=True)
 
+        if self.influx is not None:
+            self.influx.reporter.coverage(found.statuses, now_ms)
+
     def health(self) -> Health:
         """State of the parts, and counters."""
         now_ms = self.clock.now_ms()
@@ -159,6 +177,7 @@ class Station:
                     Part(name, name not in self._trouble, self._trouble.get(name, ""))
                     for name in ("evaluation", "outbox")
                 ),
+                *self._influx_part(),
             ],
             received=self.worker.received,
             stored=self.worker.stored,
@@ -166,7 +185,26 @@ class Station:
             duplicates=counters.duplicates,
             published=self.published(),
             lag_s=behind_s,
-            log_depth={name: self.log.depth(name) for name in READERS},
+            log_depth={name: self.log.depth(name) for name in self.readers},
+        )
+
+    def _influx_part(self) -> list[Part]:
+        """InfluxDB is a copy that catches up: nobody has to wait for it."""
+        if self.influx is None:
+            return []
+        failure = self._trouble.get("influx", "")
+        state = self.influx.state
+        return [Part("influx", state.ok and not failure, failure or state.reason, required=False)]
+
+    def _health_figures(self) -> HealthFigures:
+        health = self.health()
+        return HealthFigures(
+            received=health.received,
+            stored=health.stored,
+            rejected=health.rejected,
+            duplicates=health.duplicates,
+            log_depth=self.log.head - self.worker.seq,
+            lag_s=health.lag_s,
         )
 
     def track(self, key: BikeKey, from_ms: int, to_ms: int) -> Track:
@@ -255,6 +293,8 @@ class Station:
     async def _end(self, parts: list[asyncio.Task[None]], stopping: asyncio.Task[bool]) -> None:
         stopping.cancel()
         self.outbox.stop()
+        if self.influx is not None:
+            self.influx.stop()
         self.app.state.feed.close()
         self.web.should_exit = True
         parts[0].cancel()
@@ -263,6 +303,8 @@ class Station:
             task.cancel()
         await asyncio.gather(*parts, return_exceptions=True)
         await asyncio.to_thread(self.sender.close, 1.0)
+        if self.influx is not None:
+            self.influx.file.close()
         self.book.close_file()
         self.log.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from ingest.figures import AlertStep, HealthFigures
 from ingest.influx.file import InfluxFile
 from ingest.influx.reporter import Reporter
 from ingest.influx.source import Source
-from ingest.influx.store import InfluxOptions, InfluxStore
+from ingest.influx.store import InfluxOptions, InfluxStore, Store
 from ingest.influx.tracks import READER
 from ingest.influx.writer import InfluxWriter
 from ingest.log import SqliteLog
@@ -79,10 +79,18 @@ class Line:
         Where everything is kept; what is there is taken up.
     url : str
         Of the store.
+    store : callable, optional
+        What makes another store.
     """
 
     def __init__(
-        self, folder: Path, url: str, *, judged_by: Judge | None = None, bikes: int = 50
+        self,
+        folder: Path,
+        url: str = "",
+        *,
+        store: Callable[[], Store] | None = None,
+        judged_by: Judge | None = None,
+        bikes: int = 50,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         judged_by = judged_by or judge()
@@ -121,7 +129,7 @@ class Line:
             host="testbed",
         )
         self.writer = InfluxWriter(
-            lambda: InfluxStore(InfluxOptions(url, "org", "patrol", "secret")),
+            store or (lambda: InfluxStore(InfluxOptions(url, "org", "patrol", "secret"))),
             self.file,
             source,
             self.log,
@@ -161,9 +169,25 @@ class Line:
         self.log.close()
 
 
-async def until(condition: object, timeout_s: float = 30.0) -> None:
+def run_until(line: Line, condition: Callable[[], bool]) -> None:
+    """Let the writer run until a condition holds, then stop it."""
+
+    async def scenario() -> None:
+        writing = asyncio.create_task(line.writer.run())
+        await until(lambda: condition() or writing.done())
+        line.writer.stop()
+        await asyncio.wait_for(writing, 5.0)
+
+    asyncio.run(scenario())
+
+
+def caught_up(line: Line) -> bool:
+    """Whether the store has all that was received."""
+    return line.writer.backlog == 0 and line.writer.state.ok
+
+
+async def until(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
     """Wait until a condition holds."""
-    assert callable(condition)
     deadline = asyncio.get_running_loop().time() + timeout_s
     while not condition():
         assert asyncio.get_running_loop().time() < deadline, "it did not come true"

@@ -239,10 +239,11 @@ class PartState(TypedDict):
     name: str
     ok: bool
     reason: str
+    required: bool
 
 
 class Readiness(TypedDict):
-    """Whether every part does its work."""
+    """Whether every part does its work that is required."""
 
     ready: bool
     parts: list[PartState]

@@ -38,9 +38,12 @@ def router(sources: Sources, views: Views) -> APIRouter:
         responses={503: {"model": answers.Readiness, "description": "Some part is not ready"}},
     )
     async def readyz() -> Response:
-        """Whether every part does its work; 503 while one does not."""
+        """Whether every part does its work; 503 while one that is required does not."""
         health = sources.health()
-        parts = [{"name": p.name, "ok": p.ok, "reason": p.reason} for p in health.parts]
+        parts = [
+            {"name": p.name, "ok": p.ok, "reason": p.reason, "required": p.required}
+            for p in health.parts
+        ]
         return Answer(
             {"ready": health.ready, "parts": parts}, status_code=200 if health.ready else 503
         )

@@ -162,6 +162,7 @@ class InfluxStore:
 
     def close(self) -> None:
         """Close connections."""
+        self._client.api_client.rest_client.pool_manager.clear()  # close() leaves them open
         self._client.close()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.fault_proxy import Answer, FaultProxy
-from tests.influx_line import Key, Line, ride, until
+from tests.influx_line import Key, Line, caught_up, ride, until
 from tests.influx_servers import VictoriaMetrics
 from tests.stations import REPOSITORY
 
@@ -89,11 +89,6 @@ def under_load(
 
 async def nothing(line: Line, load: Load) -> None:
     """Nothing happens."""
-
-
-def caught_up(line: Line) -> bool:
-    """Whether InfluxDB has all that was received."""
-    return line.writer.backlog == 0 and line.writer.state.ok
 
 
 def test_stopped_for_a_while(store: VictoriaMetrics, tmp_path: Path) -> None:

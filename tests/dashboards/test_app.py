@@ -140,11 +140,26 @@ def test_health_is_at_the_root_too(api: Api, district: District, prefix: str) ->
     assert answer.json() == {
         "ready": False,
         "parts": [
-            {"name": "inlet", "ok": False, "reason": "connection refused; next try in 4 s"},
-            {"name": "log", "ok": True, "reason": ""},
+            {
+                "name": "inlet",
+                "ok": False,
+                "reason": "connection refused; next try in 4 s",
+                "required": True,
+            },
+            {"name": "log", "ok": True, "reason": "", "required": True},
         ],
     }
     assert api.get(f"{prefix}/healthz").status_code == 200
+
+
+def test_a_copy_that_catches_up_is_not_waited_for(api: Api, district: District) -> None:
+    """A part that is not required is shown, and the system is ready without it."""
+    away = Part("influx", ok=False, reason="cannot be reached", required=False)
+    district.health = Health([Part("inlet", ok=True), away])
+    answer = api.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["ready"] is True
+    assert answer.json()["parts"][1]["reason"] == "cannot be reached"
 
 
 def test_metrics_are_prometheus(api: Api, district: District) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bikes.telemetry import TelemetryBatch
-from geofence.coverage import Rows
+from geofence.coverage import SLOT_MS, Rows
 from geofence.spans import Spans
 from ingest.pipeline import Pipeline
 from tests.rides import batch, judge, messy
@@ -107,6 +107,40 @@ def test_a_fix_that_is_late_by_little_asks_no_history() -> None:
     pipeline = Pipeline(judge(), Everything())
     feed(pipeline, [ride.take(np.array([row])) for row in shuffled])
     assert pipeline.counters.restated == 0
+
+
+def test_stored_fixes_of_many_bikes_ask_history_once() -> None:
+    """Bikes that were out of reach hand in hundreds at once: one question, of their hour only."""
+
+    class Asked(Everything):
+        def __init__(self) -> None:
+            super().__init__()
+            self.spans: list[Spans] = []
+
+        def within(self, spans: Spans) -> TelemetryBatch:
+            self.spans.append(spans)
+            return super().within(spans)
+
+    at_s = [10.0 * i for i in range(2_000)]
+    east = [abs(3 * s % 2_000 - 1_000) for s in at_s]
+    rides = [batch(at_s, east, [0.0] * 2_000, bike=bike) for bike in range(4)]
+    stored = np.arange(700, 1_000)
+    history = Asked()
+    pipeline = Pipeline(judge(), history)
+    feed(pipeline, [ride.take(np.delete(np.arange(2_000), stored)) for ride in rides])
+    assert history.spans == []
+    feed(pipeline, [TelemetryBatch.concat([ride.take(stored) for ride in rides[:3]])])
+    (asked,) = history.spans
+    assert asked.bike.tolist() == [0, 1, 2]
+    assert pipeline.counters.restated == 3
+    stored_ms = 300 * 10_000
+    margins_ms = 2 * (SLOT_MS + pipeline.judge.limits.before_ms + pipeline.judge.limits.after_ms)
+    assert (asked.to_ms - asked.from_ms <= stored_ms + 2 * margins_ms).all()
+    everything = TelemetryBatch.concat(rides)
+    late = everything.take(
+        (everything.bike < 3) | ~np.isin(np.arange(len(everything)) % 2_000, stored)
+    )
+    assert same(pipeline.ledger.rows(), one_pass(late))
 
 
 def test_the_context_is_bounded() -> None:

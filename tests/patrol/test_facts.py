@@ -253,4 +253,6 @@ def test_zones_are_told_as_they_are_configured() -> None:
     """Names, policy and cells, in one order."""
     asked = facts(filled([]))
     told = [(zone.zone_id, zone.policy, zone.cells_total) for zone in asked.zones()]
-    assert sorted(told) == [(name, "core", two_zones().cells(name).size) for name in ("east", "west")]
+    assert sorted(told) == [
+        (name, "core", two_zones().cells(name).size) for name in ("east", "west")
+    ]

@@ -6,7 +6,7 @@ import gzip
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -132,7 +132,7 @@ def server(status: int = 204, *, close: bool = False) -> Iterator[tuple[str, lis
         def log_message(self, *args: object) -> None:
             pass
 
-    listening = HTTPServer(("127.0.0.1", 0), Handler)
+    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=listening.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{listening.server_port}", seen
