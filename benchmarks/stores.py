@@ -132,7 +132,7 @@ def measure(
 def main() -> None:
     """Parse the arguments and print the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--bikes", type=int, default=28)
+    parser.add_argument("--bikes", type=int, default=4)
     parser.add_argument("--days", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--lines", type=Path, help="keep the line protocol in this file")

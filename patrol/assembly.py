@@ -32,7 +32,6 @@ from patrol.fields import read_secret
 from patrol.sections import Mqtt
 from patrol.settings import Settings
 
-
 TOUCHED_M = 0.001
 """A path along a line, or through a corner, has less than this in the cells it only touches [m]."""
 

@@ -47,7 +47,7 @@ REST_S = 1.0
 REST_FACTOR = 4.0
 """A rest is so many times as long as the round took of a core: a fifth of one is enough."""
 
-SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.1, 60.0
+SHORTEST_WAIT_S, FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 1.0, 60.0
 GRACE_S = 0.5
 """How long a request that is under way may still take after `stop` [s]."""
 
@@ -109,6 +109,7 @@ class InfluxWriter:
     state: WriterState = field(default_factory=lambda: WriterState(False, "not started"))
     rng: random.Random = field(default_factory=random.Random)
     settle_s: float = SETTLE_S
+    first_wait_s: float = FIRST_WAIT_S
     _loads: dict[str, Load] = field(default_factory=dict)
     _ahead: asyncio.Task[Load | None] | None = None
     _suspect: bool = False
@@ -136,7 +137,7 @@ class InfluxWriter:
         self._store = self.open_store()
         self._gate = Gate(self._write, self.counters.written)
         self._settling = Settling(self.settle_s)
-        self._backoff = Backoff(1.0, LONGEST_WAIT_S, self.rng)
+        self._backoff = Backoff(self.first_wait_s, LONGEST_WAIT_S, self.rng)
         self._requests, self._reading = Errands("influx-requests"), Errands("influx-reading")
         self._alive_s = 0.0
         self._ahead = None

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pytest
 
 from bikes.simulator import SimulatedMessage, SimulationPlan, Simulator
 from bikes.telemetry import TelemetryBatch
@@ -24,7 +23,7 @@ from tests.influx_servers import Influx1, VictoriaMetrics
 from tests.stations import SAMPLE
 
 BIKES = 8
-HOURS = 4
+HOURS = 3
 
 
 class Fix(NamedTuple):
@@ -127,10 +126,10 @@ def rows(server: Influx1) -> list[Fix]:
     return [Fix(*(row[place] for place in order)) for row in series["values"]]
 
 
-@pytest.mark.parametrize("lives", [1, 5])
-def test_influxdb_has_every_fix_with_its_verdict(tmp_path: Path, lives: int) -> None:
+def test_influxdb_has_every_fix_with_its_verdict(tmp_path: Path) -> None:
     """Also those that changed after they were written, and whenever we were restarted."""
     messages = day()
+    lives = 4
     per_life = -(-len(messages) // lives)
     with Influx1(tmp_path / "influx") as server:
         for life in range(lives):
@@ -156,7 +155,7 @@ def test_influxdb_has_every_fix_with_its_verdict(tmp_path: Path, lives: int) -> 
             expected = truth(line)
             line.close()
         found = [fix for fix in rows(server) if fix.verdict != "duplicate"]
-        assert len(expected) > 20_000
+        assert len(expected) > 15_000
         assert len({fix.verdict for fix in expected.values()}) >= 4
         assert len(found) == len(expected), "each once"
         wrong = [fix for fix in found if expected[fix.bike_id, fix.at_ms] != fix]

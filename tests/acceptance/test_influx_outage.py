@@ -82,6 +82,7 @@ def under_load(
 
     line = Line(folder, url, bikes=BIKES)
     line.writer.settle_s = settle_s
+    line.writer.first_wait_s = 0.2
     keys = asyncio.run(scenario())
     line.close()
     return line, keys
@@ -101,7 +102,7 @@ def test_stopped_for_a_while(store: VictoriaMetrics, tmp_path: Path) -> None:
         assert "cannot be reached" in line.writer.state.reason
         before = line.worker.stored
         load.more(400)
-        await asyncio.sleep(3)
+        await asyncio.sleep(1.5)
         assert line.worker.stored - before >= 20_000
         assert line.writer.backlog > 20_000
         store.start()
@@ -157,7 +158,7 @@ def test_throttled_and_rejected_in_turn(store: VictoriaMetrics, tmp_path: Path) 
             proxy.fault = lambda number, lines: busy if number % 2 else wrong
             await until(lambda: line.writer.counters.retried > 4)
             proxy.fault = lambda number, lines: (busy, wrong, None)[number % 3]
-            await asyncio.sleep(3)
+            await asyncio.sleep(2)
             proxy.fault = lambda number, lines: None
 
         line, keys = under_load(tmp_path / "line", proxy.url, in_turn, settle_s=0.5)
