@@ -25,7 +25,7 @@ from pydantic import (
 from alerts.errors import PolicyError
 from alerts.hours import WindowKind
 from alerts.policy import parse_campaign
-from alerts.rules import Rule, Severity
+from alerts.rulebook import Rule, Severity
 from alerts.spans import ALWAYS
 from bikes.formats import FORMATS
 from patrol.fields import (
