@@ -197,6 +197,9 @@ class Policies:
         """The plan of a zone; KeyError when there is none."""
         return self._plans[zone_id]
 
+    def __contains__(self, zone_id: str) -> bool:
+        return zone_id in self._plans
+
     def on_duty(self, at_ms: int) -> bool:
         """Whether there is duty in any zone at an instant."""
         return any(plan.on_duty(at_ms) for plan in self._distinct)
