@@ -56,8 +56,8 @@ class BulletinDesk:
         What was raised and closed, and which bulletins were made.
     policies : Policies
         Where there is duty.
-    patrols : Patrols
-        What was covered.
+    patrols : Patrols, optional
+        What was covered; without it bulletins do not tell.
     subscribers : sequence of Subscriber
         For whom.
     tz : ZoneInfo
@@ -68,7 +68,7 @@ class BulletinDesk:
         self,
         book: AlertBook,
         policies: Policies,
-        patrols: Patrols,
+        patrols: Patrols | None,
         subscribers: Sequence[Subscriber],
         tz: ZoneInfo,
     ) -> None:
@@ -107,13 +107,15 @@ class BulletinDesk:
         today = period_of("daily", local_day(now_ms, self._tz), self._tz)
         day = today.from_ms, today.to_ms
         concerns = who.concerns if who is not None else _everything
-        covered = period.kind == "monthly"
+        coverage = []
+        if period.kind == "monthly" and self._patrols is not None:
+            coverage = zone_coverage(period, self._policies, self._patrols)
         return compiled(
             period,
             filter(concerns, bulletin_rows.raised_in(self._book.file, period)),
             filter(concerns, self._book.current()),
             lambda alert: suppression(alert, self._policies, day, now_ms),
-            zone_coverage(period, self._policies, self._patrols) if covered else [],
+            coverage,
             now_ms,
             due_ms=due_ms,
             missed=missed,

@@ -52,6 +52,12 @@ def period_of(kind: Kind, day: date, tz: ZoneInfo) -> Period:
     return Period(kind, name, _midnight(first, tz), _midnight(after, tz))
 
 
+def last_whole(kind: Kind, now_ms: int, tz: ZoneInfo) -> date:
+    """A day of the last day, week or month that has ended."""
+    first, _ = _bounds(kind, local_day(now_ms, tz))
+    return first - timedelta(days=1)
+
+
 def due_between(
     kind: Kind, after_ms: int, until_ms: int, at_min: int, tz: ZoneInfo
 ) -> list[tuple[int, Period]]:
