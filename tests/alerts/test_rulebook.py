@@ -13,7 +13,9 @@ PAGE = (Path(__file__).parents[2] / "docs/alerts.md").read_text("utf-8")
 
 def test_every_rule_is_documented_with_its_severity_and_delay() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (\d+) s \|", PAGE, re.MULTILINE)
-    expected = [(rule, settings.severity, str(settings.delay_s)) for rule, settings in RULES.items()]
+    expected = [
+        (rule, settings.severity, str(settings.delay_s)) for rule, settings in RULES.items()
+    ]
     assert rows == expected
 
 
