@@ -16,7 +16,7 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     seq : int
         Number in the book, ascending over all alerts.
-    alert_id, rule, severity, zone_id, bike
+    alert_id, rule, severity, zone_id, bike, vendor
         Of the alert.
     event, from_state, to_state : str
         What happened.
@@ -49,6 +49,7 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     evidence: dict[str, object] = {}
     until_ms: int | None = None
     assigned_to: str | None = None
+    vendor: str | None = None
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,14 +61,16 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         Short, unique in the book.
     rule, severity : str
         Which rule, how bad.
-    subject : {"zone", "bike"}
-        What it is about; `zone_id` or `bike` names it.
+    subject : {"zone", "bike", "vendor"}
+        What it is about; `zone_id`, `bike` or `vendor` names it.
     window_from_ms, window_to_ms : int, optional
         The window it is about, where the rule has one.
     state : State
         Where it is in the table.
     shelved_from : State, optional
         What it was before it was shelved, while it is.
+    escalated_to : tuple of str
+        Recipients that were told because nobody had acknowledged it.
     reopened : int
         How often the condition came true again.
     reason, evidence
@@ -77,9 +80,10 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     alert_id: str
     rule: str
     severity: str
-    subject: Literal["zone", "bike"]
+    subject: Literal["zone", "bike", "vendor"]
     zone_id: str | None
     bike: str | None
+    vendor: str | None = None
     window_from_ms: int | None
     window_to_ms: int | None
     state: State = "none"
@@ -92,6 +96,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     shelved_from: State | None = None
     shelved_until_ms: int | None = None
     closed_at_ms: int | None = None
+    escalated_to: tuple[str, ...] = ()
     reopened: int = 0
     reason: str = ""
     evidence: dict[str, object] = {}
@@ -100,7 +105,22 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> Key:
         """Rule, subject and window: of open alerts there is one for each key."""
-        return Key(self.rule, self.zone_id or self.bike or "", self.window_from_ms)
+        return Key(self.rule, self.subject_id, self.window_from_ms)
+
+    @property
+    def subject_id(self) -> str:
+        """The zone, bike or vendor that it is about."""
+        return self.zone_id or self.bike or self.vendor or ""
+
+    @property
+    def unacknowledged_since_ms(self) -> int | None:
+        """Since when it has been active without anybody acknowledging it; None when it is not."""
+        if self.state != "active":
+            return None
+        for row in reversed(self.history):
+            if row.event in ("activate", "reopen", "unshelve"):
+                return row.at_ms
+        return self.activated_at_ms
 
     @property
     def open(self) -> bool:
@@ -124,7 +144,7 @@ def apply(alert: Alert, row: Transition) -> Alert:
         "updated_at_ms": at,
         "history": (*alert.history, row),
     }
-    if row.event not in ("note", "assign"):
+    if row.event not in ("note", "assign", "escalate"):
         changes |= {"reason": row.reason, "evidence": row.evidence}
     match row.event:
         case "raise":
@@ -135,6 +155,8 @@ def apply(alert: Alert, row: Transition) -> Alert:
             changes["acknowledged_by"] = row.actor
         case "assign":
             changes["assigned_to"] = row.assigned_to
+        case "escalate":
+            changes["escalated_to"] = (*alert.escalated_to, str(row.evidence.get("recipient")))
         case "return":
             changes["returned_at_ms"] = at
         case "reopen":
@@ -161,6 +183,7 @@ def as_of(alert: Alert, seq: int) -> tuple[Alert, Transition]:
         subject=alert.subject,
         zone_id=alert.zone_id,
         bike=alert.bike,
+        vendor=alert.vendor,
         window_from_ms=alert.window_from_ms,
         window_to_ms=alert.window_to_ms,
     )

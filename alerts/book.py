@@ -271,6 +271,7 @@ class AlertBook:
                 severity=alert.severity,
                 zone_id=alert.zone_id,
                 bike=alert.bike,
+                vendor=alert.vendor,
                 event=step.event,
                 from_state=alert.state,
                 to_state=next_state(alert.state, step.event),

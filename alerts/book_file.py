@@ -1,7 +1,8 @@
 """The SQLite file of the alert book: its tables, and one connection that all share.
 
 WAL with ``synchronous=FULL``: what a transaction has committed survives a crash of the
-process and of the machine. Alerts and transitions can only be appended; triggers see to it.
+process and of the machine. Alerts, transitions and bulletins can only be appended; triggers
+see to it. A file of an older format is brought up to date when it is opened.
 """
 
 from __future__ import annotations
@@ -14,9 +15,7 @@ from pathlib import Path
 
 from alerts.errors import BookUnavailable, BookUnreadable
 
-VERSION = 1
-
-_SCHEMA = """
+_FIRST = """
 CREATE TABLE alert (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     rule TEXT NOT NULL, severity TEXT NOT NULL, zone_id TEXT, bike TEXT,
@@ -41,6 +40,35 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_open ON outbox (channel, lane, id) WHERE delivered_at_ms IS NULL;
 CREATE TABLE progress (name TEXT PRIMARY KEY, at_ms INTEGER NOT NULL);
 """
+# Alerts about vendors, and bulletins, whose outbox rows are about no transition.
+_BULLETINS = """
+ALTER TABLE alert ADD COLUMN vendor TEXT;
+CREATE TABLE bulletin (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    recipient TEXT NOT NULL, kind TEXT NOT NULL, period TEXT NOT NULL,
+    made_at_ms INTEGER NOT NULL, verdict TEXT NOT NULL, body TEXT NOT NULL,
+    UNIQUE (recipient, kind, period)
+);
+ALTER TABLE outbox RENAME TO outbox_before;
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq INTEGER REFERENCES transition, bulletin INTEGER REFERENCES bulletin,
+    channel TEXT NOT NULL, lane TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, next_at_ms INTEGER NOT NULL DEFAULT 0,
+    delivered_at_ms INTEGER, error TEXT,
+    CHECK ((seq IS NULL) <> (bulletin IS NULL))
+);
+INSERT INTO outbox (id, seq, channel, lane, attempts, next_at_ms, delivered_at_ms, error)
+    SELECT id, seq, channel, lane, attempts, next_at_ms, delivered_at_ms, error
+    FROM outbox_before;
+DROP TABLE outbox_before;
+CREATE INDEX outbox_open ON outbox (channel, lane, id) WHERE delivered_at_ms IS NULL
+"""
+_FORMATS = ((_FIRST, ("alert", "transition")), (_BULLETINS, ("bulletin",)))
+"""Each format of the file: what it adds, and which of that can only be appended."""
+
+VERSION = len(_FORMATS)
+
 _APPEND_ONLY = """
 CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table}
 BEGIN SELECT RAISE(ABORT, 'the book is append-only: {table} rows never change'); END;
@@ -92,12 +120,13 @@ class BookFile:
                     f"the alert book {self._path} has format {version}, this program knows "
                     f"{VERSION}: use the program that wrote it, or a newer one"
                 )
-            if version == 0:
-                for statement in _SCHEMA.split(";"):
+            for statements, append_only in _FORMATS[version:]:
+                for statement in statements.split(";"):
                     db.execute(statement)
-                for table in ("alert", "transition"):
+                for table in append_only:
                     for verb in ("UPDATE", "DELETE"):
                         db.execute(_APPEND_ONLY.format(table=table, verb=verb))
+            if version < VERSION:
                 db.execute(f"PRAGMA user_version={VERSION}")
 
     @contextmanager

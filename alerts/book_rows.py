@@ -12,10 +12,12 @@ from alerts.alert import Alert, Transition, apply
 from alerts.errors import UnknownAlert
 from alerts.hours import Window
 
-_ALERTS = "SELECT number, rule, severity, zone_id, bike, window_from_ms, window_to_ms FROM alert"
+_ALERTS = (
+    "SELECT number, rule, severity, zone_id, bike, vendor, window_from_ms, window_to_ms FROM alert"
+)
 _ROWS = (
-    "SELECT t.seq, t.number, a.rule, a.severity, a.zone_id, a.bike, t.event, t.from_state, "
-    "t.to_state, t.actor, t.at_ms, t.reason, t.evidence, t.until_ms, t.assigned_to "
+    "SELECT t.seq, t.number, a.rule, a.severity, a.zone_id, a.bike, a.vendor, t.event, "
+    "t.from_state, t.to_state, t.actor, t.at_ms, t.reason, t.evidence, t.until_ms, t.assigned_to "
     "FROM transition t JOIN alert a USING (number)"
 )
 LAST_STATE = (
@@ -31,15 +33,17 @@ class Opening(NamedTuple):
     zone_id: str | None
     window: Window | None = None
     bike: str | None = None
+    vendor: str | None = None
 
 
 def insert_alert(db: sqlite3.Connection, opening: Opening) -> Alert:
     """Give a new alert its number."""
     window = opening.window or (None, None)
-    values = (opening.rule, opening.severity, opening.zone_id, opening.bike, *window)
+    subject = (opening.zone_id, opening.bike, opening.vendor)
+    values = (opening.rule, opening.severity, *subject, *window)
     insert = (
-        "INSERT INTO alert (rule, severity, zone_id, bike, window_from_ms, window_to_ms) "
-        "VALUES (?, ?, ?, ?, ?, ?)"
+        "INSERT INTO alert (rule, severity, zone_id, bike, vendor, window_from_ms, window_to_ms) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)"
     )
     return _new_alert((db.execute(insert, values).lastrowid, *values))
 
@@ -85,22 +89,23 @@ def number_of(alert_id: str) -> int:
 
 
 def _new_alert(identity: Sequence[Any]) -> Alert:
-    number, rule, severity, zone_id, bike, from_ms, to_ms = identity
+    number, rule, severity, zone_id, bike, vendor, from_ms, to_ms = identity
     return Alert(
         alert_id=id_of(number),
         rule=rule,
         severity=severity,
-        subject="zone" if bike is None else "bike",
+        subject="bike" if bike else "vendor" if vendor else "zone",
         zone_id=zone_id,
         bike=bike,
+        vendor=vendor,
         window_from_ms=from_ms,
         window_to_ms=to_ms,
     )
 
 
 def _transition(row: Sequence[Any]) -> Transition:
-    seq, number, rule, severity, zone_id, bike, event, from_state, to_state, actor, *rest = row
-    at_ms, reason, evidence, until_ms, assigned_to = rest
+    seq, number, rule, severity, zone_id, bike, vendor, event, from_state, *rest = row
+    to_state, actor, at_ms, reason, evidence, until_ms, assigned_to = rest
     return Transition(
         seq=seq,
         alert_id=id_of(number),
@@ -108,6 +113,7 @@ def _transition(row: Sequence[Any]) -> Transition:
         severity=severity,
         zone_id=zone_id,
         bike=bike,
+        vendor=vendor,
         event=event,
         from_state=from_state,
         to_state=to_state,

@@ -29,6 +29,7 @@ Event = Literal[
     "acknowledge",  # who has seen it
     "assign",  # who goes there
     "note",  # what is worth knowing
+    "escalate",  # nobody has acknowledged it in time: the next recipient hears of it
     "return",  # the condition is false, proven by a visit
     "reopen",  # it is true again
     "shelve",  # not now: who, until when, why
@@ -62,6 +63,7 @@ TABLE: Final[Mapping[tuple[State, Event], State]] = {
     ("acknowledged", "assign"): "acknowledged",
     ("returned", "assign"): "returned",
     ("shelved", "assign"): "shelved",
+    ("active", "escalate"): "active",
     ("active", "note"): "active",
     ("acknowledged", "note"): "acknowledged",
     ("returned", "note"): "returned",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from alerts.errors import PolicyError, Problem
@@ -23,6 +23,16 @@ class Judged(NamedTuple):
 
     window: Window
     policy: Policy
+
+
+class Duty(Protocol):
+    """When there is duty."""
+
+    def on_duty(self, at_ms: int) -> bool:
+        """Whether there is at an instant."""
+
+    def duty_s(self, from_ms: int, to_ms: int) -> float:
+        """How much there is in ``[from_ms, to_ms)`` [s]."""
 
 
 class ZonePlan:
@@ -115,6 +125,7 @@ class Policies:
 
     def __init__(self, plans: Mapping[str, ZonePlan]) -> None:
         self._plans = dict(plans)
+        self._distinct = list({id(plan): plan for plan in plans.values()}.values())
 
     @classmethod
     def parse(
@@ -185,6 +196,24 @@ class Policies:
     def plan(self, zone_id: str) -> ZonePlan:
         """The plan of a zone; KeyError when there is none."""
         return self._plans[zone_id]
+
+    def __contains__(self, zone_id: str) -> bool:
+        return zone_id in self._plans
+
+    def on_duty(self, at_ms: int) -> bool:
+        """Whether there is duty in any zone at an instant."""
+        return any(plan.on_duty(at_ms) for plan in self._distinct)
+
+    def duty_s(self, from_ms: int, to_ms: int) -> float:
+        """Duty time in ``[from_ms, to_ms)`` of the zone that has most of it [s].
+
+        What is not of one zone, such as a bike that is silent, is counted over this.
+        """
+        return max((plan.duty_s(from_ms, to_ms) for plan in self._distinct), default=0.0)
+
+    def of(self, zone_id: str | None) -> Duty:
+        """Duty of a zone, or of the district for what is of no zone that is known."""
+        return self if zone_id is None else self._plans.get(zone_id, self)
 
     def policy_for(self, zone_id: str, at_ms: int) -> Policy:
         """The policy in force for a zone at an instant; KeyError for an unknown zone."""

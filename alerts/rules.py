@@ -17,23 +17,6 @@ from alerts.patrols import CoverageMemo, Patrols, ZoneRef
 from alerts.plan import ZonePlan
 from alerts.policy import Policy
 
-Rule = Literal["zone_unpatrolled", "coverage_short", "telemetry_silent"]
-Severity = Literal["info", "warning", "critical"]
-
-
-class RuleSettings(NamedTuple):
-    """How bad a breach of a rule is, and how long it must last before anybody is told."""
-
-    severity: Severity
-    delay_s: float
-
-
-RULES: Final[Mapping[Rule, RuleSettings]] = {
-    "zone_unpatrolled": RuleSettings("critical", 60),
-    "coverage_short": RuleSettings("warning", 120),
-    "telemetry_silent": RuleSettings("critical", 60),
-}
-
 ZoneState = Literal["compliant", "due", "overdue", "unmeasurable", "off_duty", "paused"]
 
 STATE_CODES: Final[Mapping[ZoneState, int]] = {
@@ -253,8 +236,36 @@ def assess(
     )
 
 
+class Forecast(NamedTuple):
+    """What a window will come to at the rate at which new cells come.
+
+    Attributes
+    ----------
+    needed : int
+        Cells still needed to reach the target; over 0.
+    coming : float
+        Cells that will come by the window's end.
+    """
+
+    needed: int
+    coming: float
+
+    @property
+    def short(self) -> bool:
+        """Whether the window will end below target."""
+        return self.needed > self.coming
+
+
 def forecast_short(zone: Zone, policy: Policy, window: Window, covered: int, now_ms: int) -> bool:
-    """Whether the window will end below target at the rate at which new cells come.
+    """Whether the window will end below target, see :func:`forecast_of`."""
+    forecast = forecast_of(zone, policy, window, covered, now_ms)
+    return forecast is not None and forecast.short
+
+
+def forecast_of(
+    zone: Zone, policy: Policy, window: Window, covered: int, now_ms: int
+) -> Forecast | None:
+    """What the window will come to; None when the target is reached, or nothing can be said.
 
     The rate is that of the last hour or of the window so far, whichever is higher: a
     patrol may be elsewhere this hour. Nothing is forecast before a quarter of the window's
@@ -262,11 +273,11 @@ def forecast_short(zone: Zone, policy: Policy, window: Window, covered: int, now
     """
     needed = zone.cells_needed(policy) - covered
     if needed <= 0 or not window.from_ms <= now_ms < window.to_ms:
-        return False
+        return None
     past_s = zone.plan.duty_s(window.from_ms, now_ms)
     left_s = zone.plan.duty_s(now_ms, window.to_ms)
     if past_s <= 0 or past_s < FORECAST_AFTER * (past_s + left_s):
-        return False
+        return None
     rate = covered / past_s
     # On slot boundaries, so that the answer can be remembered between evaluations.
     recent_ms = (now_ms - RECENT_S * 1000) // SLOT_MS * SLOT_MS
@@ -274,7 +285,7 @@ def forecast_short(zone: Zone, policy: Policy, window: Window, covered: int, now
     if recent_ms > window.from_ms and recent_s > 0:
         before = zone.covered(Window(window.from_ms, recent_ms))
         rate = max(rate, (covered - before) / recent_s)
-    return needed > rate * left_s
+    return Forecast(needed, rate * left_s)
 
 
 def _due_in_s(

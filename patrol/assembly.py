@@ -11,7 +11,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.fleet import FleetLimits
 from alerts.hours import Hours
+from alerts.notify import Filter
+from alerts.notify.apprise import AppriseNotifier
+from alerts.notify.wording import Language, Wording
 from alerts.plan import Policies
 from bikes.fleet import FleetState
 from bikes.formats import FORMATS
@@ -165,6 +169,54 @@ def filters_of(settings: Settings) -> tuple[str, ...]:
         for topic in vendor.topics
     ]
     return (*INBOUND_FILTERS, *own)
+
+
+def limits_of(settings: Settings) -> FleetLimits:
+    """From when on bikes and vendors are somebody's business."""
+    rules = settings.rules
+    return FleetLimits(
+        offline_after_s=rules.bike_offline_after_s,
+        forgotten_after_s=rules.bike_forgotten_after_s,
+        battery_low_percent=rules.battery_low_percent,
+        outside_m=rules.outside_m,
+        rejects_share=rules.rejects_share,
+        rejects_period_s=rules.rejects_period_s,
+        rejects_min=rules.rejects_min,
+    )
+
+
+def recipients_of(district: District) -> list[AppriseNotifier]:
+    """Everybody in [notify.*]."""
+    settings = district.settings
+    zone = ZoneInfo(settings.district.timezone)
+    people = []
+    for name, section in settings.notify.items():
+        names = zone_names(district.zones, section.language)
+        wanted = Filter(
+            severities=section.severities or None,
+            rules=section.rules or None,
+            zones=section.zones or None,
+        )
+        people.append(
+            AppriseNotifier(
+                name,
+                section.url,
+                Wording(section.language, zone, names),
+                wanted,
+                escalate_after_s=section.escalate_after_s,
+                bulletins=section.bulletins,
+                bulletins_at_min=section.bulletins_at_min,
+            )
+        )
+    return people
+
+
+def zone_names(zones: ZoneMap, language: Language) -> dict[str, str]:
+    """What people call each zone, by its id."""
+    return {
+        zone.zone_id: (zone.name_zh if language == "zh" else None) or zone.name
+        for zone in zones.zones
+    }
 
 
 def on_shift_of(lines: Sequence[str], timezone: str) -> OnShift:

@@ -11,8 +11,10 @@ import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
+from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
@@ -32,6 +34,9 @@ app = typer.Typer(
 app.add_typer(dashboards_cli.app, name="dashboards")
 
 WRONG_INPUT, UNREACHABLE = 1, 3
+
+ReportKind = Literal["daily", "weekly", "monthly"]
+Language = Literal["zh", "en"]
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -210,6 +215,43 @@ def replay(
             print(msgspec.json.encode(found).decode(), flush=True)  # noqa: T201
         else:
             narration.show_replay(out, found)
+
+
+@app.command()
+def report(
+    kind: Annotated[ReportKind, typer.Argument(help="Which bulletin.")],
+    config: Config,
+    day: Annotated[
+        datetime | None,
+        typer.Option(
+            "--date", formats=["%Y-%m-%d"], help="A day of the period; else the last whole one."
+        ),
+    ] = None,
+    language: Annotated[Language | None, typer.Option(help="Else that of the console.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """What was raised and closed in a day, week or month, and what is open."""
+    from alerts.periods import last_whole
+    from patrol.assembly import district_of
+    from patrol.clock import WallClock
+    from patrol.report import report as report_of
+    from patrol.report import report_json, report_text
+    from patrol.settings import load_with_zones
+
+    with _errors_told():
+        settings, zones = load_with_zones(config)
+        now_ms = WallClock().now_ms()
+        district = district_of(settings, zones, now_ms)
+        zone = ZoneInfo(settings.district.timezone)
+        which = day.date() if day is not None else last_whole(kind, now_ms, zone)
+        bulletin = report_of(district, kind, which, now_ms)
+        if as_json:
+            print(report_json(bulletin).decode(), flush=True)  # noqa: T201
+        else:
+            out.print(
+                report_text(district, bulletin, language or settings.console.language),
+                markup=False,
+            )
 
 
 def main() -> None:

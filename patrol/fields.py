@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 import zoneinfo
 from collections.abc import Iterable
 from contextvars import ContextVar
@@ -37,6 +38,9 @@ from bikes.topics import TopicPattern
 
 FOLDER: ContextVar[Path] = ContextVar("FOLDER")
 """What relative paths start from; the working directory when it is not set."""
+
+CLOCK_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
+"""A time of day, 00:00 to 23:59."""
 
 _ANY_ZONE = zoneinfo.ZoneInfo("UTC")
 """Whether hours and calendars are well written does not depend on the district's zone."""
@@ -70,6 +74,12 @@ def _above_zero(seconds: int) -> int:
     if seconds <= 0:
         raise ValueError("must be longer than nothing")
     return seconds
+
+
+def _clock_time(text: str) -> str:
+    if CLOCK_TIME.fullmatch(text) is None:
+        raise ValueError(f'"{text}" is not a time of day; write for example "08:30"')
+    return text
 
 
 def _hours(lines: tuple[str, ...]) -> tuple[str, ...]:
@@ -250,6 +260,8 @@ Hold = Annotated[int, BeforeValidator(duration_s)]
 """A duration or nothing, written "1h30m", kept as seconds."""
 Duration = Annotated[Hold, AfterValidator(_above_zero)]
 """A :data:`Hold` of more than nothing."""
+ClockTime = Annotated[str, AfterValidator(_clock_time)]
+"""A time of the day, written "08:30"."""
 HourLines = Annotated[tuple[Text, ...], AfterValidator(_hours)]
 """Patrol hours as they are written; see :mod:`alerts.spans`."""
 File = Annotated[Path, AfterValidator(_file)]

@@ -24,13 +24,15 @@ from pydantic import (
 
 from alerts.errors import PolicyError
 from alerts.hours import WindowKind
+from alerts.periods import KINDS, Kind
 from alerts.policy import parse_campaign
-from alerts.rules import Rule, Severity
+from alerts.rulebook import Rule, Severity
 from alerts.spans import ALWAYS
 from bikes.formats import FORMATS
 from patrol.fields import (
     Bikes,
     CalendarFile,
+    ClockTime,
     Day,
     Duration,
     File,
@@ -277,11 +279,33 @@ class Campaign(_PolicyKeys):
         return self
 
 
+class Rules(Section):
+    """From when on bikes and vendors are somebody's business."""
+
+    off: tuple[Rule, ...] = ()
+    bike_offline_after_s: Duration = Field(default=1_800, alias="bike_offline_after")
+    bike_forgotten_after_s: Duration = Field(default=30 * 86_400, alias="bike_forgotten_after")
+    battery_low_percent: float = Field(default=20, ge=0, le=100)
+    outside_m: float = Field(default=300, gt=0)
+    rejects_share: float = Field(default=0.05, gt=0, lt=1)
+    rejects_period_s: Duration = Field(default=900, alias="rejects_period")
+    rejects_min: int = Field(default=50, ge=1)
+
+
 class Notify(Section):
-    """Who is told about alerts; an empty list means all."""
+    """Who is told about alerts; an empty list means all, but for bulletins."""
 
     url: NotifyUrl
     severities: tuple[Severity, ...] = ()
     rules: tuple[Rule, ...] = ()
     zones: Names = ()
     language: Language = "zh"
+    escalate_after_s: Duration | None = Field(default=None, alias="escalate_after")
+    bulletins: tuple[Kind, ...] = KINDS
+    bulletins_at: ClockTime = "08:30"
+
+    @property
+    def bulletins_at_min(self) -> int:
+        """Minute of the day of `bulletins_at`."""
+        hour, _, minute = self.bulletins_at.partition(":")
+        return int(hour) * 60 + int(minute)

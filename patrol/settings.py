@@ -34,6 +34,7 @@ from patrol.sections import (
     Notify,
     Policy,
     Quality,
+    Rules,
     Section,
     Storage,
     Vendors,
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     vendors: Vendors = Field(min_length=1)
     policies: dict[Name, Policy] = Field(min_length=1)
     campaigns: dict[Name, Campaign] = {}
+    rules: Rules = Rules()
     notify: dict[Name, Notify] = {}
 
     @classmethod

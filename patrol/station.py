@@ -25,12 +25,11 @@ import structlog
 import uvicorn
 
 from alerts.book import AlertBook
+from alerts.desk import BulletinDesk
 from alerts.evaluator import Evaluator
-from alerts.notify import Filter, Notice, Notifier
-from alerts.notify.apprise import AppriseNotifier
+from alerts.notify import Notice, Notifier
 from alerts.notify.mqtt import MqttNotifier
 from alerts.notify.outbox import Outbox
-from alerts.notify.wording import Wording
 from alerts.patrols import CoverageMemo
 from alerts.rules import Zone, ZoneStatus, assess
 from bikes import topics
@@ -47,9 +46,10 @@ from ingest.log import SqliteLog
 from ingest.publisher import Publisher
 from ingest.rejects import RejectBook, payload_json
 from ingest.worker import Worker, rejects_of
-from patrol.assembly import District, worker_of
+from patrol.assembly import District, limits_of, recipients_of, worker_of
 from patrol.clock import Clock, WallClock
 from patrol.facts import Facts
+from patrol.fleet_facts import FleetFacts
 from patrol.influx import influx_writer_of, readers_of
 from patrol.tracks import Track, track
 
@@ -100,11 +100,24 @@ class Station:
             make_inlet(self.inlet, self.clock.now_ms), self.log, self.worker, self._on_read
         )
         self.sender = Publisher(self.publisher)
-        notifiers = self._notifiers()
+        people = recipients_of(self.district)
+        notifiers: list[Notifier] = [self._mqtt(), *people]
         self.book = AlertBook(self.folder / "alerts.sqlite", notifiers)
         self.outbox = Outbox(self.book, notifiers, WallClock().now_ms)
         self.facts = self._facts()
-        self.evaluator = Evaluator(self.district.policies, self.facts, self.book)
+        self.fleet_facts = self._fleet_facts()
+        policies, settings = self.district.policies, self.district.settings
+        self.evaluator = Evaluator(
+            policies,
+            self.facts,
+            self.book,
+            off=settings.rules.off,
+            fleet=self.fleet_facts,
+            limits=limits_of(settings),
+            recipients=people,
+        )
+        zone = ZoneInfo(settings.district.timezone)
+        self.desk = BulletinDesk(self.book, policies, self.facts, people, zone)
         self.influx = influx_writer_of(
             self.district,
             self.worker,
@@ -148,6 +161,8 @@ class Station:
         """Judge all zones now, and publish what changed."""
         now_ms = self.clock.now_ms()
         found = self.evaluator.evaluate(now_ms)
+        if self.desk.issue(now_ms):
+            self.outbox.wake()
         self.statuses = {status.zone_id: status for status in found.statuses}
         for status in found.statuses:
             told_ms, told_state = self._told.get(status.zone_id, (0, ""))
@@ -229,10 +244,16 @@ class Station:
             at_ms,
         )
 
-    def _notifiers(self) -> list[Notifier]:
-        """MQTT, and everybody in [notify.*]."""
-        settings = self.district.settings
-        zone = ZoneInfo(settings.district.timezone)
+    def _fleet_facts(self) -> FleetFacts:
+        return FleetFacts(
+            self.district.zones,
+            self.worker.fleet,
+            self.worker.roster,
+            keep_ms=self.district.settings.rules.rejects_period_s * 1000,
+        )
+
+    def _mqtt(self) -> MqttNotifier:
+        """What tells programs about alerts."""
 
         async def publish(topic: str, payload: bytes, retain: bool) -> bool:
             return await asyncio.wrap_future(self.sender.publish(topic, payload, retain))
@@ -240,25 +261,13 @@ class Station:
         def latest_open(zone_id: str, rule: str) -> Notice | None:
             return self.book.latest_open(zone_id, rule)
 
-        people: list[Notifier] = []
-        for name, section in settings.notify.items():
-            names = {
-                item.zone_id: (item.name_zh if section.language == "zh" else None) or item.name
-                for item in self.district.zones.zones
-            }
-            wanted = Filter(
-                severities=section.severities or None,
-                rules=section.rules or None,
-                zones=section.zones or None,
-            )
-            wording = Wording(section.language, zone, names)
-            people.append(AppriseNotifier(name, section.url, wording, wanted))
-        return [MqttNotifier(publish, latest_open), *people]
+        return MqttNotifier(publish, latest_open)
 
     def _on_read(self, decoded: list[Decoded]) -> None:
         """Book what was rejected, and tell the vendor."""
         rejects = rejects_of(decoded)
         self.rejects.add(rejects)
+        self.fleet_facts.add(decoded)
         for reject in rejects:
             if reject.answerable:
                 self.sender.publish(

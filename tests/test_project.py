@@ -21,7 +21,15 @@ SECTIONS: dict[tuple[str, ...], dict[str, FieldInfo]] = {
     for name in Settings.model_fields
 }
 
-DURATIONS = {"max_age", "frequency", "look_back", "close_hold"}
+DURATIONS = {
+    "max_age",
+    "frequency",
+    "look_back",
+    "close_hold",
+    "bike_offline_after",
+    "bike_forgotten_after",
+    "rejects_period",
+}
 """Keys that are text in the file and seconds inside."""
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from alerts.alert import Alert, Transition
+from alerts.bulletin import Bulletin, Case
 from alerts.lifecycle import Event
 
 UNHEARD: Final = frozenset[Event]({"raise", "drop"})
@@ -26,7 +27,7 @@ class Notice(NamedTuple):
     @property
     def lane(self) -> str:
         """Notices with one lane are delivered in order."""
-        return f"{self.alert.zone_id or self.alert.bike}/{self.alert.rule}"
+        return f"{self.alert.subject_id}/{self.alert.rule}"
 
 
 class Channel(Protocol):
@@ -50,6 +51,14 @@ class Notifier(Channel, Protocol):
         """Return once it has arrived; NotificationFailed to be called again later."""
 
 
+@runtime_checkable
+class Reader(Protocol):
+    """A notifier that can also send bulletins."""
+
+    async def send_bulletin(self, bulletin: Bulletin) -> None:
+        """Return once it has arrived; NotificationFailed to be called again later."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """Which notices a channel wants; None wants all of a kind."""
@@ -61,13 +70,17 @@ class Filter:
 
     def passes(self, notice: Notice) -> bool:
         """Whether a notice is wanted; never one of a pending alert."""
-        alert, event = notice.alert, notice.transition.event
-        return event not in UNHEARD and all(
+        event = notice.transition.event
+        told = event not in UNHEARD and (self.events is None or event in self.events)
+        return told and self.concerns(notice.alert)
+
+    def concerns(self, alert: Alert | Case) -> bool:
+        """Whether such alerts are wanted, whatever happens to them."""
+        return all(
             wanted is None or value in wanted
             for value, wanted in (
                 (alert.severity, self.severities),
                 (alert.rule, self.rules),
                 (alert.zone_id, self.zones),
-                (event, self.events),
             )
         )

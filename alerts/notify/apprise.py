@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Collection
 from functools import cached_property
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
+from alerts.alert import Alert
+from alerts.bulletin import Bulletin, Case
 from alerts.errors import NotificationFailed, PolicyError, Problem
 from alerts.notify import Filter, Notice
+from alerts.notify.bulletins import bulletin_text
 from alerts.notify.wording import Wording
+from alerts.periods import Kind
 
 PEOPLE_WANT = frozenset({"activate", "reopen", "return", "unshelve", "close", "void"})
 """Events that people are told of; what a person just did is not news to them."""
@@ -30,19 +35,47 @@ class AppriseNotifier:
         The language, and the names of zones.
     wanted : Filter
         Which severities, rules and zones; events are those people want unless it says.
+    escalate_after_s : float, optional
+        Told only of what nobody has acknowledged for so long, and of what becomes of it [s].
+    bulletins : collection of Kind
+        Which bulletins are sent.
+    bulletins_at_min : int
+        When: minute of the local day.
     """
 
-    def __init__(self, name: str, url: str, wording: Wording, wanted: Filter | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        wording: Wording,
+        wanted: Filter | None = None,
+        *,
+        escalate_after_s: float | None = None,
+        bulletins: Collection[Kind] = (),
+        bulletins_at_min: int = 510,
+    ) -> None:
         self.name = name
+        self.escalate_after_s = escalate_after_s
+        self.bulletins = tuple(bulletins)
+        self.bulletins_at_min = bulletins_at_min
         self._url = url
         self._wording = wording
         self._filter = wanted or Filter()
 
     def wants(self, notice: Notice) -> bool:
         """What passes the filter and is news to people."""
+        row = notice.transition
+        if row.event == "escalate":
+            return row.evidence.get("recipient") == self.name
+        if self.escalate_after_s is not None and self.name not in notice.alert.escalated_to:
+            return False
         events = self._filter.events
-        news = events is not None or notice.transition.event in PEOPLE_WANT
+        news = events is not None or row.event in PEOPLE_WANT
         return news and self._filter.passes(notice)
+
+    def concerns(self, alert: Alert | Case) -> bool:
+        """Whether they want to hear of such alerts at all."""
+        return self._filter.concerns(alert)
 
     def check(self) -> None:
         """Whether Apprise understands the URL; loads Apprise, sends nothing.
@@ -58,6 +91,11 @@ class AppriseNotifier:
     async def send(self, notice: Notice) -> None:
         """Send; NotificationFailed when the service did not take it."""
         text = self._wording.of(notice)
+        await asyncio.to_thread(self._send, text.title, text.body, text.kind)
+
+    async def send_bulletin(self, bulletin: Bulletin) -> None:
+        """Send a bulletin; NotificationFailed when the service did not take it."""
+        text = bulletin_text(bulletin, self._wording)
         await asyncio.to_thread(self._send, text.title, text.body, text.kind)
 
     def _send(self, title: str, body: str, kind: Literal["failure", "success", "info"]) -> None:

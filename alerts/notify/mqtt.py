@@ -91,7 +91,7 @@ def cloud_event(notice: Notice, source: str) -> bytes:
         "id": f"{alert.alert_id}.{row.seq}",
         "source": source,
         "type": EVENT_TYPE,
-        "subject": f"{alert.zone_id or alert.bike}/{alert.rule}",
+        "subject": notice.lane,
         "time": _time(row.at_ms),
         "datacontenttype": "application/json",
         "data": {
@@ -100,6 +100,7 @@ def cloud_event(notice: Notice, source: str) -> bytes:
             "severity": alert.severity,
             "zone_id": alert.zone_id,
             "bike": alert.bike,
+            "vendor": alert.vendor,
             "state": row.to_state,
             "from_state": row.from_state,
             "event": row.event,
@@ -112,6 +113,7 @@ def cloud_event(notice: Notice, source: str) -> bytes:
             "acknowledged_by": alert.acknowledged_by,
             "assigned_to": alert.assigned_to,
             "shelved_until": _time(alert.shelved_until_ms),
+            "escalated_to": alert.escalated_to,
             "reopened": alert.reopened,
         },
     }

@@ -1,7 +1,7 @@
 """The outbox: what must still be told, and the worker that tells it until it has arrived.
 
-Rows enter in the transaction of the transition they are about, so a crash loses neither
-or both. A row leaves when its notifier returned; a crash just before that tells it again.
+Rows enter in the transaction of the transition or bulletin they are about, so a crash loses
+neither or both. A row leaves when its notifier returned; a crash just before that tells it again.
 Within a lane (channel, zone, rule) rows go in order; lanes do not wait for each other.
 """
 
@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
+from alerts import bulletin_rows
 from alerts.errors import BookUnavailable, NotificationFailed
-from alerts.notify import Channel, Notice, Notifier
+from alerts.notify import Channel, Notice, Notifier, Reader
 
 if TYPE_CHECKING:
     from alerts.book import AlertBook
@@ -59,7 +60,8 @@ class Counts(NamedTuple):
 
 class _Row(NamedTuple):
     id: int
-    seq: int
+    seq: int | None
+    bulletin: int | None
     channel: str
     attempts: int
 
@@ -157,9 +159,7 @@ class Outbox:
 
     async def _deliver(self, row: _Row, now_ms: int) -> bool:
         try:
-            notice = await asyncio.to_thread(self._book.notice, row.seq)
-            async with asyncio.timeout(self._send_timeout_s):
-                await self._notifiers[row.channel].send(notice)
+            await self._send(row)
         except BookUnavailable:
             raise
         # One notifier that fails in a way nobody foresaw must not stop the others.
@@ -169,9 +169,23 @@ class Outbox:
         await asyncio.to_thread(self._mark_delivered, row, now_ms)
         return True
 
+    async def _send(self, row: _Row) -> None:
+        notifier = self._notifiers[row.channel]
+        if row.seq is not None:
+            notice = await asyncio.to_thread(self._book.notice, row.seq)
+            async with asyncio.timeout(self._send_timeout_s):
+                await notifier.send(notice)
+            return
+        assert row.bulletin is not None
+        if not isinstance(notifier, Reader):
+            raise NotificationFailed(f"notify.{row.channel} takes no bulletins")
+        bulletin = await asyncio.to_thread(bulletin_rows.read, self._book.file, row.bulletin)
+        async with asyncio.timeout(self._send_timeout_s):
+            await notifier.send_bulletin(bulletin)
+
     def _due(self, now_ms: int, channel: str) -> list[_Row]:
         query = (
-            "SELECT id, seq, channel, attempts FROM outbox o "
+            "SELECT id, seq, bulletin, channel, attempts FROM outbox o "
             "WHERE delivered_at_ms IS NULL AND channel = ? AND next_at_ms <= ? AND NOT EXISTS ("
             "SELECT 1 FROM outbox p WHERE p.delivered_at_ms IS NULL "
             "AND p.channel = o.channel AND p.lane = o.lane AND p.id < o.id) ORDER BY id LIMIT ?"

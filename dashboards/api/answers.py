@@ -184,6 +184,7 @@ class Alert(TypedDict):
     subject: str
     zone_id: str | None
     bike: str | None
+    vendor: str | None
     window_from: Time | None
     window_to: Time | None
     state: str

@@ -128,6 +128,7 @@ class Views:
             "subject": alert.subject,
             "zone_id": alert.zone_id,
             "bike": alert.bike,
+            "vendor": alert.vendor,
             "window_from": write(alert.window_from_ms),
             "window_to": write(alert.window_to_ms),
             "state": alert.state,

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from alerts.book import AlertBook
 from alerts.evaluator import Evaluator
+from alerts.fleet import BikeFacts, FleetLimits, VendorFacts
 from alerts.patrols import CellAges, VisitBy, ZoneRef
 from alerts.plan import Policies
 
@@ -19,6 +20,8 @@ POLICY = {
     "min_cells": 5,
     "hours": ["Mon-Sun 08:00-18:00"],
 }
+OFF = ("coverage_at_risk", "look_back_due")
+"""Rules that timelines of other rules do not want to hear of."""
 
 
 def at(text: str, tz: ZoneInfo = SHANGHAI) -> int:
@@ -77,6 +80,35 @@ class FakePatrols:
         return VisitBy(max(found)[2], max(found)[0]) if found else None
 
 
+class FakeFleet:
+    """Bikes and vendors as tests say they are."""
+
+    def __init__(self) -> None:
+        self.bikes: dict[str, BikeFacts] = {}
+        self.sent: dict[str, VendorFacts] = {}
+
+    def put(self, bike: str = "hello/B01", *, heard: str | None = None, **facts: object) -> None:
+        """Something new is known of a bike; times as in :func:`at`."""
+        for key in ("fix", "battery"):
+            if key in facts:
+                facts[f"{key}_ms"] = at(str(facts.pop(key)))
+        if heard is not None:
+            facts["heard_ms"] = at(heard)
+        self.bikes[bike] = self.bikes.get(bike, BikeFacts(bike))._replace(**facts)
+
+    def suspects(self, limits: FleetLimits, now_ms: int) -> list[str]:
+        return list(self.bikes)
+
+    def bike(self, bike: str) -> BikeFacts | None:
+        return self.bikes.get(bike)
+
+    def heard(self, since_ms: int) -> int:
+        return sum((facts.heard_ms or 0) >= since_ms for facts in self.bikes.values())
+
+    def vendors(self, since_ms: int) -> dict[str, VendorFacts]:
+        return self.sent
+
+
 class District:
     """Zones, a book and an evaluator on one clock: tests read as timelines."""
 
@@ -88,6 +120,9 @@ class District:
         cells: int = 10,
         campaigns: dict[str, dict[str, object]] | None = None,
         calendars: dict[str, str] | None = None,
+        off: tuple[str, ...] = OFF,
+        fleet: object = None,
+        recipients: tuple[object, ...] = (),
         **policy: object,
     ) -> None:
         zone_ids = zone_ids or ("Z01",)
@@ -100,14 +135,18 @@ class District:
             campaigns=campaigns,
             calendars=calendars,
         )
-        self.evaluator = Evaluator(self.policies, self.patrols, self.book)
+        self.evaluator = Evaluator(
+            self.policies, self.patrols, self.book, off=off, fleet=fleet, recipients=recipients
+        )
 
     def evaluate(self, when: str | int):
         """One evaluation; events as ``zone/rule event``."""
         now_ms = at(when) if isinstance(when, str) else when
         self.patrols.now_ms = now_ms
         self.last = self.evaluator.evaluate(now_ms)
-        return [f"{t.zone_id}/{t.rule} {t.event}" for t in self.last.transitions]
+        return [
+            f"{t.zone_id or t.bike or t.vendor}/{t.rule} {t.event}" for t in self.last.transitions
+        ]
 
     def run(self, start: str, end: str, *, step_s: int = 60):
         """Evaluate at regular times; ``(local time, zone/rule event)`` of what happened."""

@@ -11,7 +11,7 @@ from alerts.evaluator import Evaluator
 from alerts.plan import Policies
 from alerts.rules import STATE_CODES, Zone, ZoneStatus, assess
 
-from .district import POLICY, SHANGHAI, District, FakePatrols, at
+from .district import OFF, POLICY, SHANGHAI, District, FakePatrols, at
 
 
 def test_a_neglected_zone_is_raised_and_a_patrol_closes_it() -> None:
@@ -415,7 +415,7 @@ def test_a_restart_continues_without_repeating_anything(tmp_path) -> None:
     for now_ms in range(at("23 07:00"), at("24 19:00") + 1, 120_000):
         book = AlertBook(tmp_path / "alerts.db")
         kept.patrols.now_ms = now_ms
-        evaluation = Evaluator(kept.policies, kept.patrols, book).evaluate(now_ms)
+        evaluation = Evaluator(kept.policies, kept.patrols, book, off=OFF).evaluate(now_ms)
         happened += [f"{t.zone_id}/{t.rule} {t.event}" for t in evaluation.transitions]
         book.close_file()
     assert happened == [event for _, event in expected]

@@ -11,16 +11,16 @@ from alerts.lifecycle import EVENTS, REFUSALS, STATES, TABLE, next_state
 
 # Rows are states, columns events; "." is refused. Written out again on purpose.
 GRID = """
-              raise   activate drop    acknowledge  assign       note         return   reopen shelve  unshelve unshelve_returned close  void
-none          pending .        .       .            .            .            .        .      .       .        .                 .      .
-pending       .       active   dropped .            .            .            .        .      .       .        .                 .      .
-active        .       .        .       acknowledged active       active       returned .      shelved .        .                 .      voided
-acknowledged  .       .        .       .            acknowledged acknowledged returned .      shelved .        .                 .      voided
-returned      .       .        .       .            returned     returned     .        active shelved .        .                 closed voided
-shelved       .       .        .       .            shelved      shelved      .        .      .       active   returned          .      voided
-closed        .       .        .       .            .            .            .        .      .       .        .                 .      .
-voided        .       .        .       .            .            .            .        .      .       .        .                 .      .
-dropped       .       .        .       .            .            .            .        .      .       .        .                 .      .
+              raise   activate drop    acknowledge  assign       note         return   reopen shelve  unshelve unshelve_returned close  void   escalate
+none          pending .        .       .            .            .            .        .      .       .        .                 .      .        .
+pending       .       active   dropped .            .            .            .        .      .       .        .                 .      .        .
+active        .       .        .       acknowledged active       active       returned .      shelved .        .                 .      voided   active
+acknowledged  .       .        .       .            acknowledged acknowledged returned .      shelved .        .                 .      voided   .
+returned      .       .        .       .            returned     returned     .        active shelved .        .                 closed voided   .
+shelved       .       .        .       .            shelved      shelved      .        .      .       active   returned          .      voided   .
+closed        .       .        .       .            .            .            .        .      .       .        .                 .      .        .
+voided        .       .        .       .            .            .            .        .      .       .        .                 .      .        .
+dropped       .       .        .       .            .            .            .        .      .       .        .                 .      .        .
 """  # noqa: E501
 _HEAD, *_ROWS = [line.split() for line in GRID.strip().splitlines()]
 CASES = [(row[0], event, to) for row in _ROWS for event, to in zip(_HEAD, row[1:], strict=True)]

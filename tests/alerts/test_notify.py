@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from string import Formatter
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,11 +16,13 @@ from alerts.book_rows import Opening
 from alerts.errors import NotificationFailed, PolicyError
 from alerts.findings import Step
 from alerts.hours import Window
-from alerts.notify import Filter
+from alerts.lifecycle import EVENTS
+from alerts.notify import UNHEARD, Filter
 from alerts.notify.apprise import AppriseNotifier, webhook_url
 from alerts.notify.mqtt import MqttNotifier
 from alerts.notify.outbox import LAST_RETRY_MS, Outbox, retry_after_ms
-from alerts.notify.wording import Wording
+from alerts.notify.wording import _EVENTS, _REASONS, _RULES, Wording
+from alerts.rulebook import RULES
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 T0 = 1_795_399_200_000  # 2026-11-23 10:00 in Shanghai
@@ -367,3 +370,14 @@ def test_a_publisher_that_raises_is_a_failed_notification() -> None:
     raised(book)
     with pytest.raises(NotificationFailed, match="no route"):
         asyncio.run(mqtt.send(book.notice(2)))
+
+
+def test_every_rule_event_and_reason_has_words_in_both_languages() -> None:
+    assert set(_RULES["zh"]) == set(_RULES["en"]) == set(RULES)
+    assert set(_EVENTS["zh"]) == set(_EVENTS["en"]) == set(EVENTS) - UNHEARD
+    assert set(_REASONS["zh"]) == set(_REASONS["en"])
+    for language in ("zh", "en"):
+        for reason, template in _REASONS[language].items():
+            other = _REASONS["en" if language == "zh" else "zh"][reason]
+            fields = {name for _, name, _, _ in Formatter().parse(template) if name}
+            assert fields == {name for _, name, _, _ in Formatter().parse(other) if name}, reason

@@ -8,7 +8,8 @@ from typing import get_args
 
 import dashboards.console
 from alerts.lifecycle import STATES
-from alerts.rules import RULES, ZoneState
+from alerts.rulebook import RULES
+from alerts.rules import ZoneState
 from dashboards.console.catalogue import LANGUAGES, texts
 
 STATIC = Path(dashboards.console.__file__).parent / "static"

@@ -221,6 +221,16 @@ window = "day"
         ("campaigns.c", 'zones = ["z1"]\nfrom = 2026-04-03\nto = 2026-04-02', "must be later than"),
         ("campaigns.c", 'zones = ["z1", "z1"]\nfrom = 2026-04-01\nto = 2026-04-02', "once: z1"),
         ("campaigns.c", 'zones = ["z9"]\nfrom = 2026-04-01\nto = 2026-04-02', 'no zone "z9" in'),
+        ("rules", 'off = ["bike_offlin"]', "[rules] off: item 1: must be one of"),
+        ("rules", "rejects_share = 1", "[rules] rejects_share: must be less than 1, not 1"),
+        ("rules", 'bike_offline_after = "0m"', "[rules] bike_offline_after: must be longer than"),
+        ("notify.n", 'url = "json://h"\nescalate_after = "x"', "'x' is not a duration"),
+        ("notify.n", 'url = "json://h"\nbulletins_at = "24:00"', '"24:00" is not a time of day'),
+        (
+            "notify.n",
+            'url = "json://h"\nbulletins = ["yearly"]',
+            "bulletins: item 1: must be one of",
+        ),
         ("notify.n", 'url = "nowhere"', "[notify.n] url: is neither a webhook, for example"),
         (
             "notify.n",

@@ -1,0 +1,261 @@
+"""What a bulletin says: what is open, what was raised and closed, what was covered. Pure.
+
+The closing rate is that of the alerts which were raised in the period: closed ÷ raised. One
+that late telemetry voided was never true, so it counts as neither. Closed means closed when
+the bulletin is made, so a rate is never above 1, and a bulletin that is made again later may
+show a better one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from alerts.alert import Alert
+from alerts.lifecycle import State
+from alerts.patrols import Patrols
+from alerts.periods import Kind, Period
+from alerts.plan import Policies
+from alerts.rules import RECORD_SLACK_S, Zone
+
+Verdict = Literal["sent", "nothing_open", "suppressed"]
+"""What became of a bulletin: a daily reminder of nothing is not sent."""
+
+Suppression = Literal["paused", "off_duty", "shelved"]
+
+
+class Case(NamedTuple):
+    """An alert that was raised in the period, and where it is now."""
+
+    alert_id: str
+    rule: str
+    severity: str
+    zone_id: str | None
+    bike: str | None
+    vendor: str | None
+    raised_ms: int
+    state: State
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """How many alerts were raised, and what became of them."""
+
+    raised: int = 0
+    closed: int = 0
+    voided: int = 0
+
+    @property
+    def rate(self) -> float | None:
+        """Closed ÷ raised; None when none was raised."""
+        return self.closed / self.raised if self.raised else None
+
+
+class OpenAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert that is not over."""
+
+    alert_id: str
+    rule: str
+    severity: str
+    subject_id: str
+    zone_id: str | None
+    state: State
+    opened_at_ms: int
+    acknowledged_by: str | None
+    assigned_to: str | None
+
+
+class Suppressed(msgspec.Struct, frozen=True):
+    """Open alerts of which nobody is reminded today, and why."""
+
+    reason: Suppression
+    detail: str
+    alerts: tuple[str, ...]
+
+
+class ZoneCoverage(msgspec.Struct, frozen=True, kw_only=True):
+    """What was covered of a zone in a period.
+
+    Attributes
+    ----------
+    cells_covered, cells_total : int
+        Distinct cells visited in the period.
+    windows, reached : int
+        Windows of the policy that ended in it and had duty, and those that reached the target.
+    """
+
+    zone_id: str
+    cells_covered: int
+    cells_total: int
+    windows: int
+    reached: int
+
+
+class Bulletin(msgspec.Struct, frozen=True, kw_only=True):
+    """A daily reminder, weekly supervision or monthly bulletin, as it was made.
+
+    Attributes
+    ----------
+    kind, period : str
+        Which, about which period; see :class:`alerts.periods.Period`.
+    from_ms, to_ms, made_at_ms : int
+        The period ``[from_ms, to_ms)``, and when it was made.
+    due_ms : int, optional
+        When it was due; None for one that somebody has asked for.
+    missed : int
+        Earlier ones of its kind that could not be made in time and are contained in it.
+    verdict : str
+        Whether it is sent.
+    open : list of OpenAlert
+        What is not over, oldest first.
+    suppressed : list of Suppressed
+        What is not over either, but waits for duty, the end of a pause, or a date.
+    total, by_zone, by_rule : Tally, mapping of str to Tally
+        What was raised in the period.
+    coverage : list of ZoneCoverage
+        Where the record has all of the period; else empty.
+    """
+
+    kind: Kind
+    period: str
+    from_ms: int
+    to_ms: int
+    made_at_ms: int
+    due_ms: int | None = None
+    missed: int = 0
+    verdict: Verdict = "sent"
+    open: list[OpenAlert] = []
+    suppressed: list[Suppressed] = []
+    total: Tally = Tally()
+    by_zone: dict[str, Tally] = {}
+    by_rule: dict[str, Tally] = {}
+    coverage: list[ZoneCoverage] = []
+
+
+def compiled(
+    period: Period,
+    cases: Iterable[Case],
+    alerts: Iterable[Alert],
+    suppressing: Callable[[Alert], tuple[Suppression, str] | None],
+    coverage: Sequence[ZoneCoverage],
+    now_ms: int,
+    *,
+    due_ms: int | None = None,
+    missed: int = 0,
+) -> Bulletin:
+    """A bulletin.
+
+    Parameters
+    ----------
+    period : Period
+        What it is about.
+    cases : iterable of Case
+        Alerts that were raised in the period.
+    alerts : iterable of Alert
+        Alerts that are open now.
+    suppressing : callable
+        Why nobody is reminded of an alert today, with words; None when they are.
+    coverage : sequence of ZoneCoverage
+        Of the period.
+    now_ms : int
+        When it is made.
+    due_ms, missed : int
+        See :class:`Bulletin`.
+    """
+    known = list(cases)
+    told: list[OpenAlert] = []
+    held: dict[tuple[Suppression, str], list[str]] = {}
+    for alert in sorted(alerts, key=lambda alert: alert.opened_at_ms):
+        if alert.state == "pending":
+            continue
+        why = suppressing(alert)
+        if why is not None:
+            held.setdefault(why, []).append(alert.alert_id)
+        else:
+            told.append(_open(alert))
+    verdict: Verdict = "sent"
+    if period.kind == "daily" and not told:
+        verdict = "suppressed" if held else "nothing_open"
+    zones = sorted({case.zone_id for case in known if case.zone_id is not None})
+    return Bulletin(
+        kind=period.kind,
+        period=period.name,
+        from_ms=period.from_ms,
+        to_ms=period.to_ms,
+        made_at_ms=now_ms,
+        due_ms=due_ms,
+        missed=missed,
+        verdict=verdict,
+        open=told,
+        suppressed=[Suppressed(*why, tuple(ids)) for why, ids in held.items()],
+        total=_tally(known),
+        by_zone={zone: _tally(case for case in known if case.zone_id == zone) for zone in zones},
+        by_rule={
+            rule: _tally(case for case in known if case.rule == rule)
+            for rule in sorted({case.rule for case in known})
+        },
+        coverage=list(coverage),
+    )
+
+
+def suppression(
+    alert: Alert, policies: Policies, day: tuple[int, int], now_ms: int
+) -> tuple[Suppression, str] | None:
+    """Why nobody is reminded of an alert on a day ``[from, to)``, with words; None: they are."""
+    if alert.state == "shelved":
+        return "shelved", ""
+    duty = policies.of(alert.zone_id)
+    if alert.zone_id is not None and alert.zone_id in policies:
+        paused = policies.policy_for(alert.zone_id, now_ms).paused
+        if paused:
+            return "paused", paused
+    return None if duty.duty_s(*day) > 0 else ("off_duty", "")
+
+
+def zone_coverage(period: Period, policies: Policies, patrols: Patrols) -> list[ZoneCoverage]:
+    """What was covered of each zone in a period; empty unless the record has all of it."""
+    found = []
+    for ref in patrols.zones():
+        zone = Zone(ref, policies.plan(ref.zone_id), patrols)
+        known_ms = zone.idle_from_ms(None)
+        if zone.plan.duty_s(period.from_ms, min(known_ms, period.to_ms)) > RECORD_SLACK_S:
+            continue
+        windows = [
+            judged
+            for judged in zone.plan.windows_ended(period.from_ms, period.to_ms)
+            if zone.plan.duty_s(*judged.window) > 0 and judged.window.from_ms >= period.from_ms
+        ]
+        reached = sum(
+            zone.covered(judged.window) >= zone.cells_needed(judged.policy) for judged in windows
+        )
+        found.append(
+            ZoneCoverage(
+                zone_id=ref.zone_id,
+                cells_covered=patrols.covered(ref.zone_id, period.from_ms, period.to_ms),
+                cells_total=ref.cells_total,
+                windows=len(windows),
+                reached=reached,
+            )
+        )
+    return found
+
+
+def _tally(cases: Iterable[Case]) -> Tally:
+    states = [case.state for case in cases]
+    voided = states.count("voided")
+    return Tally(len(states) - voided, states.count("closed"), voided)
+
+
+def _open(alert: Alert) -> OpenAlert:
+    return OpenAlert(
+        alert_id=alert.alert_id,
+        rule=alert.rule,
+        severity=alert.severity,
+        subject_id=alert.subject_id,
+        zone_id=alert.zone_id,
+        state=alert.state,
+        opened_at_ms=alert.opened_at_ms,
+        acknowledged_by=alert.acknowledged_by,
+        assigned_to=alert.assigned_to,
+    )

@@ -1,0 +1,148 @@
+"""The desk that makes bulletins when they are due, for each recipient once.
+
+What is due follows from the calendar and from what the book says was made before, so it does
+not matter when the program runs: what came due while it did not is made when it runs again.
+A daily reminder is about what is open now, so of several that were missed one is made, and
+says how many it stands for; weekly and monthly ones are made each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, Protocol
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from alerts import bulletin_rows
+from alerts.alert import Alert
+from alerts.book import AlertBook
+from alerts.bulletin import Bulletin, Case, compiled, suppression, zone_coverage
+from alerts.patrols import Patrols
+from alerts.periods import Kind, Period, due_between, local_day, next_due_ms, period_of
+from alerts.plan import Policies
+
+CATCH_UP: Final[Mapping[Kind, int]] = {"daily": 1, "weekly": 5, "monthly": 12}
+"""How many missed bulletins of a kind are made; those before are contained in the first."""
+
+log = structlog.get_logger(__name__)
+
+
+class Subscriber(Protocol):
+    """A recipient of bulletins."""
+
+    @property
+    def name(self) -> str:
+        """The name in the configuration."""
+
+    @property
+    def bulletins(self) -> Collection[Kind]:
+        """Which ones they get."""
+
+    @property
+    def bulletins_at_min(self) -> int:
+        """Minute of the local day at which they get them."""
+
+    def concerns(self, alert: Alert | Case) -> bool:
+        """Whether they want to hear of such alerts."""
+
+
+class BulletinDesk:
+    """Makes bulletins.
+
+    Parameters
+    ----------
+    book : AlertBook
+        What was raised and closed, and which bulletins were made.
+    policies : Policies
+        Where there is duty.
+    patrols : Patrols, optional
+        What was covered; without it bulletins do not tell.
+    subscribers : sequence of Subscriber
+        For whom.
+    tz : ZoneInfo
+        The district's time zone.
+    """
+
+    def __init__(
+        self,
+        book: AlertBook,
+        policies: Policies,
+        patrols: Patrols | None,
+        subscribers: Sequence[Subscriber],
+        tz: ZoneInfo,
+    ) -> None:
+        self._book = book
+        self._policies = policies
+        self._patrols = patrols
+        self._subscribers = tuple(subscribers)
+        self._tz = tz
+        self._next: dict[tuple[str, Kind], int] = {}
+
+    def issue(self, now_ms: int) -> list[Bulletin]:
+        """Make what is due; durable, and in the outbox, on return.
+
+        Raises
+        ------
+        BookUnavailable
+            Call again later: what was not made is still due.
+        """
+        made = []
+        for who in self._subscribers:
+            for kind in who.bulletins:
+                if now_ms >= self._next.get((who.name, kind), 0):
+                    made += self._issue(who, kind, now_ms)
+        return made
+
+    def compile(
+        self,
+        period: Period,
+        now_ms: int,
+        *,
+        who: Subscriber | None = None,
+        due_ms: int | None = None,
+        missed: int = 0,
+    ) -> Bulletin:
+        """A bulletin about any period, for one recipient or for everybody; nothing is kept."""
+        today = period_of("daily", local_day(now_ms, self._tz), self._tz)
+        day = today.from_ms, today.to_ms
+        concerns = who.concerns if who is not None else _everything
+        coverage = []
+        if period.kind == "monthly" and self._patrols is not None:
+            coverage = zone_coverage(period, self._policies, self._patrols)
+        return compiled(
+            period,
+            filter(concerns, bulletin_rows.raised_in(self._book.file, period)),
+            filter(concerns, self._book.current()),
+            lambda alert: suppression(alert, self._policies, day, now_ms),
+            coverage,
+            now_ms,
+            due_ms=due_ms,
+            missed=missed,
+        )
+
+    def _issue(self, who: Subscriber, kind: Kind, now_ms: int) -> list[Bulletin]:
+        file, at_min = self._book.file, who.bulletins_at_min
+        settled_ms = bulletin_rows.settled_ms(file, who.name, kind, now_ms)
+        due = due_between(kind, settled_ms, now_ms, at_min, self._tz)
+        made = []
+        for index, (due_ms, period) in enumerate(due[-CATCH_UP[kind] :]):
+            missed = len(due) - CATCH_UP[kind] if index == 0 else 0
+            bulletin = self.compile(period, now_ms, who=who, due_ms=due_ms, missed=max(0, missed))
+            if bulletin_rows.issue(file, who.name, bulletin, due_ms):
+                made.append(bulletin)
+                log.info(
+                    "bulletin",
+                    recipient=who.name,
+                    kind=kind,
+                    period=period.name,
+                    verdict=bulletin.verdict,
+                    suppressed={held.reason: len(held.alerts) for held in bulletin.suppressed},
+                )
+        after_ms = max(settled_ms, now_ms)
+        self._next[who.name, kind] = next_due_ms(kind, after_ms, at_min, self._tz)
+        return made
+
+
+def _everything(_: Alert | Case) -> bool:
+    return True

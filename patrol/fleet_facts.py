@@ -1,0 +1,146 @@
+"""How bikes and vendors are: the answers of fleet state and decoder to `alerts`."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from alerts.fleet import BikeFacts, FleetLimits, VendorFacts
+from bikes.fleet import NEVER, FleetState
+from bikes.roster import Roster
+from geofence.zonemap import ZoneMap
+from ingest.decode import Decoded
+
+BUCKET_MS = 60_000
+"""Received and rejected messages are counted by the minute [ms]."""
+
+
+@dataclass
+class FleetFacts:
+    """Implements :class:`alerts.fleet.Fleet`.
+
+    Parameters
+    ----------
+    zones : ZoneMap
+        The zones, outside all of which a bike is outside the district.
+    fleet, roster : FleetState, Roster
+        Who was heard, and who they are.
+    keep_ms : int
+        How far back messages are counted [ms].
+    """
+
+    zones: ZoneMap
+    fleet: FleetState
+    roster: Roster
+    keep_ms: int
+    _index: dict[str, int] = field(default_factory=dict)
+    _fix_ms: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    _outside_m: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    _counts: deque[tuple[int, Counter[str], Counter[str]]] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        outlines = shapely.union_all([zone.geometry for zone in self.zones.zones])
+        self._district = shapely.transform(outlines, self._to_plane)
+        shapely.prepare(self._district)
+
+    def add(self, decoded: Iterable[Decoded]) -> None:
+        """Count what was received and rejected."""
+        for part in decoded:
+            minute = part.received_at_ms // BUCKET_MS
+            if not self._counts or self._counts[-1][0] < minute:
+                self._counts.append((minute, Counter(), Counter()))
+            _, received, rejected = self._counts[-1]
+            bikes, items = np.unique(part.telemetry.bike, return_counts=True)
+            for bike, count in zip(bikes.tolist(), items.tolist(), strict=True):
+                received[self.roster.key(bike).vendor] += count
+            for reject in part.rejects:
+                if reject.kind == "telemetry" and reject.vendor in self.roster.vendors:
+                    received[reject.vendor] += 1
+                    rejected[reject.vendor] += 1
+            while self._counts[0][0] < minute - self.keep_ms // BUCKET_MS - 1:
+                self._counts.popleft()
+
+    def suspects(self, limits: FleetLimits, now_ms: int) -> Collection[str]:
+        """Bikes that are silent by the clock, low on battery, or outside."""
+        self._measure()
+        heard_ms = self._heard_ms()
+        gone_ms = now_ms - round(limits.forgotten_after_s * 1000)
+        silent = (heard_ms >= gone_ms) & (heard_ms < now_ms - round(limits.offline_after_s * 1000))
+        low = self._column("charge_battery_percent") <= limits.battery_low_percent  # NaN is not
+        outside = self._outside_m > limits.outside_m
+        return [
+            str(self.roster.key(bike)) for bike in np.flatnonzero(silent | low | outside).tolist()
+        ]
+
+    def bike(self, bike: str) -> BikeFacts | None:
+        """What is known of a bike."""
+        while len(self._index) < len(self.roster):
+            key = self.roster.key(len(self._index))
+            self._index[str(key)] = len(self._index)
+        index = self._index.get(bike)
+        if index is None:
+            return None
+        self._measure()
+        state = self.fleet.of(index)
+        times = [at_ms for at_ms in (state.last_ms, state.heard_at_ms) if at_ms is not None]
+        known = state.last_ms is not None and index < self._outside_m.size
+        return BikeFacts(
+            bike,
+            heard_ms=max(times, default=None),
+            fix_ms=state.last_ms,
+            outside_m=float(self._outside_m[index]) if known else None,
+            battery_percent=state.battery_percent,
+            battery_ms=state.battery_at_ms,
+        )
+
+    def heard(self, since_ms: int) -> int:
+        """How many bikes have been heard at or after an instant."""
+        return int((self._heard_ms() >= since_ms).sum())
+
+    def vendors(self, since_ms: int) -> dict[str, VendorFacts]:
+        """What each configured vendor has sent since the minute of an instant."""
+        received: Counter[str] = Counter()
+        rejected: Counter[str] = Counter()
+        for minute, some, bad in self._counts:
+            if minute >= since_ms // BUCKET_MS:
+                received.update(some)
+                rejected.update(bad)
+        return {
+            vendor: VendorFacts(received[vendor], rejected[vendor])
+            for vendor in sorted(self.roster.vendors)
+        }
+
+    def _heard_ms(self) -> NDArray[np.int64]:
+        state = self.fleet.state()
+        heard: NDArray[np.int64] = np.maximum(state["fix_timestamp_ms"], state["heard_at_ms"])
+        return heard
+
+    def _measure(self) -> None:
+        """Bring up to date how far the newest fixes are outside."""
+        fix_ms = self.fleet.state()["fix_timestamp_ms"]
+        missing = fix_ms.size - self._fix_ms.size
+        self._fix_ms = np.append(self._fix_ms, np.full(missing, NEVER))
+        self._outside_m = np.append(self._outside_m, np.zeros(missing))
+        new = np.flatnonzero(fix_ms != self._fix_ms)
+        if not new.size:
+            return
+        lat, lng = self._column("fix_lat_deg")[new], self._column("fix_lng_deg")[new]
+        accuracy_m = np.nan_to_num(self._column("fix_accuracy_m")[new])
+        outside_m = np.zeros(new.size)
+        out = np.flatnonzero(self.zones.zone_of(lat, lng) < 0)
+        x_m, y_m = self.zones.grid.plane(lat[out], lng[out])
+        away_m = shapely.distance(shapely.points(x_m, y_m), self._district)
+        outside_m[out] = np.maximum(0, away_m - accuracy_m[out])
+        self._outside_m[new] = outside_m
+        self._fix_ms[new] = fix_ms[new]
+
+    def _column(self, name: str) -> NDArray[np.float64]:
+        return self.fleet.state()[name].astype(np.float64, copy=False)
+
+    def _to_plane(self, lng_lat: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.column_stack(self.zones.grid.plane(lng_lat[:, 1], lng_lat[:, 0]))

@@ -1,0 +1,65 @@
+"""The bulletin about any day, week or month, read from the alert book."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from alerts.book import AlertBook
+from alerts.bulletin import Bulletin, Tally
+from alerts.desk import BulletinDesk
+from alerts.notify.bulletins import bulletin_text
+from alerts.notify.wording import Language, Wording
+from alerts.periods import Kind, period_of
+from patrol.assembly import District, zone_names
+from patrol.errors import ConfigError, Problem
+
+
+def report(district: District, kind: Kind, day: date, now_ms: int) -> Bulletin:
+    """The bulletin about the day, week or month in which `day` lies; everybody's alerts.
+
+    What was covered is not in it: that is told by the bulletin that the station sends.
+
+    Raises
+    ------
+    ConfigError
+        There is no alert book where the configuration says.
+    BookUnavailable, BookUnreadable
+        It cannot be read.
+    """
+    settings = district.settings
+    path = settings.storage.path / "alerts.sqlite"
+    if not path.exists():
+        message = "there is no alert book yet; patrol run makes one in [storage] path"
+        raise ConfigError([Problem(str(path), message)])
+    tz = ZoneInfo(settings.district.timezone)
+    book = AlertBook(path)
+    try:
+        desk = BulletinDesk(book, district.policies, None, (), tz)
+        return desk.compile(period_of(kind, day, tz), now_ms)
+    finally:
+        book.close_file()
+
+
+def report_text(district: District, bulletin: Bulletin, language: Language) -> str:
+    """A bulletin for people to read."""
+    tz = ZoneInfo(district.settings.district.timezone)
+    wording = Wording(language, tz, zone_names(district.zones, language))
+    text = bulletin_text(bulletin, wording)
+    return f"{text.title}\n{text.body}"
+
+
+def report_json(bulletin: Bulletin) -> bytes:
+    """A bulletin for programs: its fields, and the closing rate beside each tally."""
+
+    def rated(tally: Tally) -> dict[str, Any]:
+        return {**msgspec.to_builtins(tally), "rate": tally.rate}
+
+    fields: dict[str, Any] = msgspec.to_builtins(bulletin)
+    fields["total"] = rated(bulletin.total)
+    for name in ("by_zone", "by_rule"):
+        fields[name] = {key: rated(tally) for key, tally in getattr(bulletin, name).items()}
+    return msgspec.json.encode(fields)
