@@ -21,7 +21,9 @@ SECTIONS: dict[tuple[str, ...], dict[str, FieldInfo]] = {
     for name in Settings.model_fields
 }
 
-DURATIONS = {"max_age", "frequency", "look_back", "close_hold"}
+DURATIONS = {
+    "max_age", "frequency", "look_back", "close_hold", "session_idle", "session_max",
+}  # fmt: skip
 """Keys that are text in the file and seconds inside."""
 
 
