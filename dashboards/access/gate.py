@@ -12,12 +12,12 @@ A stream or socket that is open when its session ends is closed within two secon
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
 from urllib.parse import quote
 
-from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 
 CSRF_HEADER = b"x-csrf-token"
 RECHECK_S = 2.0
-"""How often somebody who listens is asked again who they are [s]."""
 
 UNAUTHENTICATED: frozenset[Refusal] = frozenset(
     {
@@ -46,10 +45,6 @@ UNAUTHENTICATED: frozenset[Refusal] = frozenset(
     }
 )
 """Refusals that signing in, or another token, would change: 401. The others are 403."""
-
-
-class _Over(OSError):
-    """The session ended while its stream was open. An OSError, as when the client has gone."""
 
 
 def forged(identity: Identity, method: str, path: str, token: str | None) -> Refusal | None:
@@ -74,10 +69,13 @@ class Gate:
         All that is behind it.
     access : Access
         Who may.
+    recheck_s : float
+        How often a stream or socket that is open is asked again [s].
     """
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    def __init__(self, app: ASGIApp, access: Access, recheck_s: float = RECHECK_S) -> None:
         self.app = app
+        self._recheck_s = recheck_s
         self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -167,44 +165,61 @@ class Gate:
             await ProblemAnswer(404, "unknown_route", detail)(scope, receive, send)
             return
         over = self._watch(identity)
+        ended = complete = False
 
         async def sent(message: Message) -> None:
+            nonlocal complete
             if message["type"] == "http.response.start":
                 self._record(scope, identity, method, want, message["status"])
                 headers = message.setdefault("headers", [])
                 # No shared cache may keep what only some may see.
                 if not any(name.lower() == b"cache-control" for name, _ in headers):
                     message = {**message, "headers": [*headers, (b"cache-control", b"private")]}
-            elif message.get("more_body") and over():
-                raise _Over
+            else:
+                complete = not message.get("more_body", False)
             await send(message)
 
-        try:
-            await self.app(scope, receive, sent)
-        except (_Over, ClientDisconnect):
+        async def received() -> Message:
+            nonlocal ended
+            message = await self._next(receive, over)
+            ended = message is None
+            return message or {"type": "http.disconnect"}
+
+        await self.app(scope, received, sent)
+        if ended and not complete:
             # An end that the browser understands: it comes back, and is told 401.
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send, identity: Identity) -> None:
         over = self._watch(identity)
-        closed = False
+        ended = False
 
         async def sent(message: Message) -> None:
-            nonlocal closed
-            if closed:
-                return
-            if over():
-                closed = True
-                message = {"type": "websocket.close", "code": 1008, "reason": "session_over"}
-            await send(message)
+            if not ended:
+                await send(message)
 
         async def received() -> Message:
-            message = await receive()
-            if closed or over():
-                return {"type": "websocket.disconnect", "code": 1008, "reason": "session_over"}
-            return message
+            nonlocal ended
+            message = await self._next(receive, over)
+            if message is not None:
+                return message
+            if not ended:
+                await send({"type": "websocket.close", "code": 1008, "reason": "session_over"})
+            ended = True
+            return {"type": "websocket.disconnect", "code": 1008, "reason": "session_over"}
 
         await self.app(scope, received, sent)
+
+    async def _next(self, receive: Receive, over: Callable[[], bool]) -> Message | None:
+        """What comes next from the client; None once its session is over."""
+        waiting = asyncio.ensure_future(receive())
+        try:
+            while not over():
+                if (await asyncio.wait({waiting}, timeout=self._recheck_s))[0]:
+                    return waiting.result()
+        finally:
+            waiting.cancel()
+        return None
 
     def _watch(self, identity: Identity) -> Callable[[], bool]:
         """A question that may be asked often: has this session ended, or changed its role?"""
@@ -212,7 +227,7 @@ class Gate:
 
         def over() -> bool:
             nonlocal asked_s
-            if identity.kind != "session" or time.monotonic() - asked_s < RECHECK_S:
+            if identity.kind != "session" or time.monotonic() - asked_s < self._recheck_s:
                 return False
             asked_s = time.monotonic()
             try:
