@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Annotated, cast
 from zoneinfo import ZoneInfo
 
-import click
 import typer
 from rich.table import Table
 
@@ -27,11 +26,20 @@ user = typer.Typer(name="user", help="Who may sign in to the console.", no_args_
 token = typer.Typer(name="token", help="How programs use the API.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
+
+
+def _role(text: str) -> str:
+    if text not in ROLES:
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(ROLES)}")
+    return text
+
+
 RoleOption = Annotated[
     str,
     typer.Option(
         "--role",
-        click_type=click.Choice(ROLES),
+        parser=_role,
+        metavar="|".join(ROLES),
         help="viewer reads, dispatcher acts on alerts, admin everything.",
     ),
 ]

@@ -87,11 +87,16 @@ def change(db: sqlite3.Connection, name: str, role: Role, disabled: bool) -> Non
     AccessRefused
         `last_admin`: nobody would be left to undo it.
     """
+    had_admin = _has_admin(db)
     db.execute("UPDATE user SET role = ?, disabled = ? WHERE name = ?", (role, disabled, name))
-    if not any(user.role == "admin" and not user.disabled for user in everyone(db)):
+    if had_admin and not _has_admin(db):
         raise AccessRefused(
             "last_admin", f"{name!r} is the last administrator; make another one first"
         )
+
+
+def _has_admin(db: sqlite3.Connection) -> bool:
+    return any(user.role == "admin" and not user.disabled for user in everyone(db))
 
 
 def signed_in(db: sqlite3.Connection, name: str, now_ms: int) -> None:
