@@ -42,26 +42,33 @@ class Accounts:
 
     def set_password(self, by: By, username: str, password: str) -> User:
         """Set a password; all sessions of the user end. Slow."""
-        with self._file.reading() as db:
-            users.known(db, username)
-        passwords.check(password, username)
-        encoded = self._passwords.hash(password)
-        with self._file.transaction() as db:
-            users.set_password(db, username, encoded, by.at_ms)
-            ended = sessions.end_all(db, username)
-            audit.append(db, by, "password_changed", username, {"sessions_ended": ended})
-            return users.known(db, username)
+        return self.change_user(by, username, password=password)
 
     def change_user(
-        self, by: By, username: str, *, role: Role | None = None, disabled: bool | None = None
+        self,
+        by: By,
+        username: str,
+        *,
+        role: Role | None = None,
+        disabled: bool | None = None,
+        password: str | None = None,
     ) -> User:
-        """Set role and whether a user may sign in; who is disabled is signed out at once.
+        """Set role, password, and whether a user may sign in: all of it or nothing.
+
+        With a new password, and when disabled, the user is signed out everywhere at once. Slow
+        with a password.
 
         Raises
         ------
         AccessRefused
-            `unknown_user`, `last_admin`.
+            `unknown_user`, `weak_password`, `last_admin`.
         """
+        encoded = None
+        if password is not None:
+            with self._file.reading() as db:
+                users.known(db, username)
+            passwords.check(password, username)
+            encoded = self._passwords.hash(password)
         with self._file.transaction() as db:
             before = users.known(db, username)
             after = before._replace(
@@ -72,11 +79,15 @@ class Accounts:
             if after.role != before.role:
                 detail = {"from": before.role, "to": after.role}
                 audit.append(db, by, "role_changed", username, detail)
+            if encoded is not None:
+                users.set_password(db, username, encoded, by.at_ms)
+                ended = sessions.end_all(db, username)
+                audit.append(db, by, "password_changed", username, {"sessions_ended": ended})
             if after.disabled != before.disabled:
                 ended = sessions.end_all(db, username)
                 action = "user_disabled" if after.disabled else "user_enabled"
                 audit.append(db, by, action, username, {"sessions_ended": ended})
-            return after
+            return users.known(db, username)
 
     # -- tokens ----------------------------------------------------------------------
 

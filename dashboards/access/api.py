@@ -229,12 +229,14 @@ def router(access: Access, times: Times) -> APIRouter:
         A new password ends all sessions of the user; so does disabling. 409 `last_admin` when
         nobody would be left to undo it.
         """
-        who, password = by(request), body.password
-        if password is not None:
-            await slowly(lambda: accounts.set_password(who, username, password))
-        changed = now(
-            lambda: accounts.change_user(who, username, role=body.role, disabled=body.disabled)
-        )
+        who = by(request)
+
+        def change() -> User:
+            return accounts.change_user(
+                who, username, role=body.role, disabled=body.disabled, password=body.password
+            )
+
+        changed = now(change) if body.password is None else await slowly(change)
         return Answer(user(changed))
 
     @routes.delete("/users/{username}", status_code=204, response_class=Response)

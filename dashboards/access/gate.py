@@ -234,7 +234,7 @@ class Gate:
                 return self._access.session(identity.secret).role != identity.role
             except AccessRefused:
                 return True
-            except AccessUnavailable:
+            except (AccessUnavailable, AccessUnreadable):
                 return False  # a full disk must not blank every screen
 
         return over

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 import stat
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from dashboards.access.access import Access, AccessOptions
-from dashboards.access.errors import AccessRefused, AccessUnreadable
+from dashboards.access.errors import AccessRefused, AccessUnreadable, Refusal
 from dashboards.access.passwords import Passwords
 from dashboards.access.roles import Role
 from tests.dashboards.access.people import PASSWORD, QUICK, Clock, boss, new_access
@@ -173,6 +174,24 @@ def test_the_last_administrator_stays(access: Access) -> None:
     assert access.accounts.users()[0].role == "admin"
     access.accounts.change_user(who, "li", role="admin")
     access.accounts.change_user(who, "ada", disabled=True)
+
+
+def test_a_change_is_whole_or_nothing(access: Access) -> None:
+    """A role that may not be set leaves the password as it was, and the sessions."""
+    add(access, "ada")
+    session = access.sign_in("ada", PASSWORD, HERE)
+    change = {"role": "viewer", "password": "another four words"}
+    assert (
+        refusal(lambda: access.accounts.change_user(boss(access), "ada", **change)) == "last_admin"
+    )
+    assert access.session(session.secret).name == "ada"
+    assert access.sign_in("ada", PASSWORD, HERE).role == "admin"
+
+
+def test_every_reason_is_in_the_manual() -> None:
+    """docs/access.md lists the words that answers and records use."""
+    manual = (Path(__file__).parents[3] / "docs/access.md").read_text("utf-8")
+    assert [reason for reason in get_args(Refusal) if f"`{reason}`" not in manual] == []
 
 
 def test_names_are_never_used_again(access: Access) -> None:
