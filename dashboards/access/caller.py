@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from dashboards.access.roles import Identity, may
+from dashboards.api.loopback import is_loopback
 
 _KEY = "zhixun.identity"
 _DETAIL = "zhixun.audit"
@@ -38,8 +39,16 @@ def actor(request: HTTPConnection, said: str) -> str:
 
 
 def is_stranger(request: HTTPConnection) -> bool:
-    """Whether access control is on and nobody has signed in."""
-    return _KEY in request.scope and request.scope[_KEY] is None
+    """Whether access control is on, nobody has signed in, and they are not on this machine.
+
+    A proxy on this machine passes the name on that its client asked for, so both must be of
+    this machine: the address and the name.
+    """
+    if _KEY not in request.scope or request.scope[_KEY] is not None:
+        return False
+    return not (
+        is_loopback(address(request.scope)) and is_loopback(request.headers.get("host", ""))
+    )
 
 
 def may_act(request: HTTPConnection) -> bool:

@@ -41,7 +41,8 @@ def router(sources: Sources, views: Views) -> APIRouter:
     async def readyz(request: Request) -> Response:
         """Whether every part does its work; 503 while one does not.
 
-        Why it does not is told to those who have signed in: it may name other machines.
+        Why it does not is told to those who have signed in, or ask from this machine: it may
+        name other machines.
         """
         stranger = caller.is_stranger(request)
         health = sources.health()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -15,7 +18,7 @@ from typer.testing import CliRunner
 
 from patrol.cli import app
 from tests.broker import free_port
-from tests.stations import Station, configuration
+from tests.stations import REPOSITORY, Station, configuration
 
 PASSWORD = "four random words here"
 
@@ -80,17 +83,28 @@ def test_tokens_are_managed_on_the_machine(config: Path) -> None:
     assert "revoked" in patrol(config, "token", "list").output
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("run", "--config"), "patrol user add NAME --role admin"),
+        (("demo", "--for", "1s"), "the demo asks nobody to sign in"),
+    ],
+)
 def test_nobody_listens_to_strangers_before_there_is_a_user(
-    config: Path, monkeypatch: pytest.MonkeyPatch
+    config: Path, words: tuple[str, ...], said: str
 ) -> None:
     """`run` says what to do; the demo, where nobody signs in, never does."""
-    monkeypatch.setenv("PATROL_HTTP__LISTEN", f"0.0.0.0:{free_port()}")
-    result = patrol(config, "run")
-    assert result.exit_code == 1
-    assert "patrol user add NAME --role admin" in result.output
-    demo = CliRunner().invoke(app, ["demo", "--for", "1s"])
-    assert demo.exit_code == 1
-    assert "the demo asks nobody to sign in" in demo.output
+    listen = {"PATROL_HTTP__LISTEN": f"0.0.0.0:{free_port()}", "PYTHONPATH": str(REPOSITORY)}
+    command = [*words, str(config)] if words[-1] == "--config" else words
+    # In a process of its own, because these set up logging for a whole process.
+    result = subprocess.run(
+        [sys.executable, "-m", "patrol", *command],
+        env=os.environ | listen,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (result.returncode, said in result.stderr) == (1, True), result.stderr
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from dashboards.access.roles import ROLES, Role, may
 from dashboards.access.routes import ROUTES
 from dashboards.api.app import create_app
 from dashboards.api.loopback import Hosts
+from dashboards.sources import Health, Part
 from tests.dashboards.access.people import NOW_MS, PASSWORD, STATIC, Clock, People, boss
 from tests.dashboards.conftest import ORIGIN, Api
 from tests.dashboards.district import District
@@ -292,13 +293,20 @@ def test_without_users_pages_lead_to_the_setup(district: District, access: Acces
     assert people.post("/api/v1/setup", body).json()["reason"] == "already_set_up"
 
 
-def test_strangers_learn_no_reasons_from_readiness(people: People, district: District) -> None:
-    """A probe needs to know whether; the reason may name other machines."""
-    from dashboards.sources import Health, Part
+def test_strangers_learn_no_reasons_from_readiness(district: District, access: Access) -> None:
+    """A probe needs to know whether; the reason may name other machines.
 
+    A health check on this machine is told; a proxy on it passes on the name it was asked for.
+    """
+    people = People(district, access, public=frozenset({"patrol.example"}))
+    people.add("vera", "viewer")
+    people.sign_in("vera")
     district.health = Health([Part("inlet", ok=False, reason="broker.internal: refused")])
-    assert "broker.internal" not in people.get("/readyz").text
-    assert "broker.internal" in people.by("vera", "GET", "/readyz").text
+    outside = {"Host": "patrol.example"}
+    assert "broker.internal" not in people.get("/readyz", headers=outside).text
+    signed_in = outside | {"Cookie": people.cookies["vera"]}
+    assert "broker.internal" in people.get("/readyz", headers=signed_in).text
+    assert "broker.internal" in people.get("/readyz").text
 
 
 def test_administrators_manage_users(people: People) -> None:
