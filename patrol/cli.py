@@ -10,19 +10,19 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
 import typer
-from rich.console import Console
 
-from patrol import dashboards_cli
-from patrol.errors import ConfigError, Unreachable
+from patrol import access_cli, dashboards_cli
+from patrol.terminal import Config, err, out, seconds
+from patrol.terminal import errors_told as _errors_told
 
 app = typer.Typer(
     name="patrol",
@@ -32,35 +32,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(dashboards_cli.app, name="dashboards")
-
-WRONG_INPUT, UNREACHABLE = 1, 3
+app.add_typer(access_cli.user)
+app.add_typer(access_cli.token)
 
 ReportKind = Literal["daily", "weekly", "monthly"]
 Language = Literal["zh", "en"]
-
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
-
-Config = Annotated[
-    Path, typer.Option("--config", "-c", help="The configuration.", metavar="PATROL.TOML")
-]
-
-
-def _seconds(text: str) -> float:
-    """Seconds of "90s", "30m", "2h"."""
-    from alerts.policy import duration_s
-
-    try:
-        return float(duration_s(int(text) if text.isdigit() else text))
-    except ValueError as exc:
-        raise typer.BadParameter(str(exc)) from exc
 
 
 @app.command()
 def demo(
     for_s: Annotated[
         float | None,
-        typer.Option("--for", parser=_seconds, help="Stop after, as in 60s.", metavar="DURATION"),
+        typer.Option("--for", parser=seconds, help="Stop after, as in 60s.", metavar="DURATION"),
     ] = None,
     speed: Annotated[float, typer.Option(min=1, max=600, help="How fast its clock runs.")] = 60.0,
     bikes: Annotated[int, typer.Option(min=1, max=500, help="Size of the fleet.")] = 28,
@@ -103,15 +86,17 @@ def demo(
 @app.command()
 def run(config: Config) -> None:
     """The real thing."""
-    from patrol import ports
+    from patrol import admission, ports
     from patrol.assembly import district_of, filters_of, mqtt_options
     from patrol.clock import WallClock
     from patrol.settings import load_with_zones
     from patrol.station import Station
 
     _log_to_stderr("INFO")
-    with _errors_told():
+    with _errors_told(), contextlib.ExitStack() as stack:
         settings, zones = load_with_zones(config)
+        access = stack.enter_context(admission.opened(settings))
+        admission.refuse_strangers(settings.http, access)
         clock = WallClock()
         station = Station(
             district=district_of(settings, zones, clock.now_ms()),
@@ -121,21 +106,29 @@ def run(config: Config) -> None:
             host=settings.http.host,
             port=ports.wanted(settings.http.host, settings.http.port),
             clock=clock,
+            access=access,
         )
 
-    async def main(stop: asyncio.Event) -> None:
-        log = structlog.get_logger("patrol")
-        url = f"http://{settings.http.listen.replace(':0', f':{station.port}')}/"
-        log.info("starting", district=settings.district.name, console=url)
-        running = asyncio.create_task(station.run())
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        station.stop()
-        await running
-        log.info("stopped", read=station.worker.seq)
+        async def main(stop: asyncio.Event) -> None:
+            log = structlog.get_logger("patrol")
+            url = f"http://{settings.http.listen.replace(':0', f':{station.port}')}/"
+            log.info("starting", district=settings.district.name, console=url)
+            link = admission.invitation_link(access, url)
+            if link is not None:
+                err.print(
+                    f"Nobody can sign in yet. To be the first administrator, open\n\n    {link}\n\n"
+                    "It works once, for a day.",
+                    markup=False,
+                )
+            running = asyncio.create_task(station.run())
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            station.stop()
+            await running
+            log.info("stopped", read=station.worker.seq)
 
-    _run(main)
+        _run(main)
 
 
 @app.command()
@@ -162,7 +155,7 @@ def simulate(
     speed: Annotated[float, typer.Option(min=0.1, max=600, help="How fast it rides.")] = 1.0,
     for_s: Annotated[
         float | None,
-        typer.Option("--for", parser=_seconds, help="Stop after, as in 60s.", metavar="DURATION"),
+        typer.Option("--for", parser=seconds, help="Stop after, as in 60s.", metavar="DURATION"),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed rides the same way.")] = 1,
     neglect: Annotated[str | None, typer.Option(help="A zone that nobody goes to.")] = None,
@@ -271,31 +264,6 @@ def _run(coroutine: Callable[[asyncio.Event], Awaitable[None]]) -> None:
 
     with _errors_told():
         asyncio.run(with_signals())
-
-
-@contextlib.contextmanager
-def _errors_told() -> Iterator[None]:
-    """Turn the errors that a user can do something about into a message and an exit code."""
-    from alerts.errors import BookUnavailable, BookUnreadable, PolicyError
-    from geofence.errors import ZonesError
-    from ingest.errors import ArchiveDamaged, LogCorrupt, StoreUnavailable
-
-    try:
-        yield
-    except (ConfigError, ZonesError, PolicyError) as exc:
-        for problem in exc.problems:
-            err.print(str(problem), markup=False)
-        _exit(WRONG_INPUT)
-    except (ArchiveDamaged, LogCorrupt, BookUnreadable) as exc:
-        err.print(str(exc), markup=False)
-        _exit(WRONG_INPUT)
-    except (Unreachable, StoreUnavailable, BookUnavailable) as exc:
-        err.print(str(exc), markup=False)
-        _exit(UNREACHABLE)
-
-
-def _exit(code: int) -> NoReturn:
-    raise typer.Exit(code)
 
 
 def _log_to_stderr(level: str) -> None:

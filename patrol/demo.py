@@ -22,6 +22,7 @@ from geofence.zones import Zones
 from ingest.connection import MqttOptions
 from ingest.publisher import Publisher
 from patrol import ports
+from patrol.admission import refuse_strangers
 from patrol.assembly import district_of, filters_of
 from patrol.broker import embedded_broker
 from patrol.clock import FastClock
@@ -89,11 +90,15 @@ async def demo(
     ------
     Unreachable
         The port is taken.
+    ConfigError
+        It would listen where other machines can come in.
     """
     settings, zones = load_with_zones(sample_folder() / "patrol.toml")
     ids = bike_ids(_listed(settings.vendors[VENDOR]), options.bikes)
     vendor = settings.vendors[VENDOR].model_copy(update={"bikes": tuple(ids)})
     settings = settings.model_copy(update={"vendors": {VENDOR: vendor}})
+    # The environment may say otherwise; nobody signs in here.
+    refuse_strangers(settings.http, None)
     host = settings.http.host
     if options.port is None:
         port = ports.next_free(host, settings.http.port)
@@ -191,9 +196,7 @@ def _station(
 
 
 def _mqtt(port: int, client_id: str, *, filters: tuple[str, ...] = ()) -> MqttOptions:
-    return MqttOptions(
-        "127.0.0.1", port, protocol="3.1.1", client_id=client_id, filters=filters
-    )
+    return MqttOptions("127.0.0.1", port, protocol="3.1.1", client_id=client_id, filters=filters)
 
 
 @contextmanager

@@ -35,6 +35,7 @@ from alerts.notify.apprise import AppriseNotifier
 from alerts.notify.wording import Wording
 from alerts.policy import duration_s
 from bikes.topics import TopicPattern
+from dashboards.access.tokens import TokensFileError, parse_tokens_file
 
 FOLDER: ContextVar[Path] = ContextVar("FOLDER")
 """What relative paths start from; the working directory when it is not set."""
@@ -213,17 +214,46 @@ def _tile_url(url: str) -> str:
 
 
 def _listen(text: str) -> str:
-    host, port = split_listen(text)
-    try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise ValueError(
-            f'"{host}" can be reached from other machines, and this version has no access tokens '
-            f'yet; use "127.0.0.1:{port}" and, for others, a proxy that asks who they are'
-        )
+    split_listen(text)
     return text
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on can be reached from this machine only."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _public_host(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?", name):
+        raise ValueError(
+            f'"{name}" is not a host name; write it without scheme and port, for example '
+            '"patrol.example"'
+        )
+    return name.lower()
+
+
+def _network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        raise ValueError(
+            f'"{text}" is not an address or network; write for example "127.0.0.1" or "10.0.0.0/8"'
+        ) from None
+    return text
+
+
+def _tokens_file(path: Path) -> Path:
+    found = _file(path)
+    try:
+        parse_tokens_file(found.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as exc:
+        raise ValueError(f"{path} is not UTF-8 text") from exc
+    except TokensFileError as exc:
+        raise ValueError(f"{path}: {exc}") from exc
+    return found
 
 
 def split_listen(text: str) -> tuple[str, int]:
@@ -280,3 +310,9 @@ TileUrl = Annotated[str, AfterValidator(_tile_url)]
 NotifyUrl = Annotated[str, AfterValidator(_notify_url)]
 """A webhook or an Apprise URL; it may hold a secret, so it is never shown."""
 Listen = Annotated[str, AfterValidator(_listen)]
+PublicHost = Annotated[str, AfterValidator(_public_host)]
+"""A name that people type to reach the console, in small letters."""
+Network = Annotated[str, AfterValidator(_network)]
+"""An address, or a network such as 10.0.0.0/8."""
+TokensFile = Annotated[Path, AfterValidator(_tokens_file)]
+"""A file of API tokens; absolute. See :mod:`dashboards.access.tokens`."""

@@ -43,11 +43,14 @@ from patrol.fields import (
     MqttUrl,
     Name,
     Names,
+    Network,
     NotifyUrl,
+    PublicHost,
     SecretFile,
     Text,
     TileUrl,
     Timezone,
+    TokensFile,
     Topic,
     WebUrl,
     split_listen,
@@ -132,10 +135,14 @@ class Influx(Section):
 
 
 class Http(Section):
-    """Where the console and the API listen."""
+    """Where the console and the API listen, and for whom."""
 
     listen: Listen = "127.0.0.1:8080"
-    tokens_file: Path | None = None
+    public_hosts: tuple[PublicHost, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
+    session_idle_s: Duration = Field(default=12 * 3_600, alias="session_idle")
+    session_max_s: Duration = Field(default=7 * 86_400, alias="session_max")
+    tokens_file: TokensFile | None = None
 
     @property
     def host(self) -> str:
@@ -148,11 +155,9 @@ class Http(Section):
         return split_listen(self.listen)[1]
 
     @model_validator(mode="after")
-    def _no_tokens_yet(self) -> Http:
-        if self.tokens_file is not None:
-            raise ValueError(
-                "tokens_file: this version does not check access tokens yet; leave it out"
-            )
+    def _idle_within_max(self) -> Http:
+        if self.session_idle_s > self.session_max_s:
+            raise ValueError("session_idle must not be longer than session_max")
         return self
 
 

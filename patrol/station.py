@@ -34,7 +34,9 @@ from alerts.patrols import CoverageMemo
 from alerts.rules import Zone, ZoneStatus, assess
 from bikes import topics
 from bikes.roster import BikeKey
+from dashboards.access.access import Access
 from dashboards.api.app import create_app
+from dashboards.api.loopback import LOOPBACK
 from dashboards.console.page import ConsoleOptions, mount
 from dashboards.sources import Health, Part, Sources
 from ingest.connection import MqttOptions
@@ -46,6 +48,7 @@ from ingest.log import SqliteLog
 from ingest.publisher import Publisher
 from ingest.rejects import RejectBook, payload_json
 from ingest.worker import Worker, rejects_of
+from patrol.admission import hosts, refuse_strangers
 from patrol.assembly import District, limits_of, recipients_of, worker_of
 from patrol.clock import Clock, WallClock
 from patrol.facts import Facts
@@ -76,6 +79,8 @@ class Station:
         Where the web listens, on `host`; it must be free.
     clock : Clock
         The one clock.
+    access : Access, optional
+        Who may. None: everybody on this machine, as in the demo.
     """
 
     district: District
@@ -85,12 +90,14 @@ class Station:
     host: str = "127.0.0.1"
     port: int = 8080
     clock: Clock = field(default_factory=WallClock)
+    access: Access | None = None
     published: Callable[[], int | None] = lambda: None
     statuses: dict[str, ZoneStatus] = field(default_factory=dict)
     _trouble: dict[str, str] = field(default_factory=dict)
     _told: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        refuse_strangers(self.district.settings.http, self.access)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.readers = readers_of(self.district.settings)
         self.log = SqliteLog(self.folder / "log.sqlite", self.readers)
@@ -335,7 +342,9 @@ class Station:
             now_ms=self.clock.now_ms,
             demo_speed=None if self.clock.speed == 1.0 else self.clock.speed,
         )
-        self.app = create_app(sources)
+        http = settings.http
+        reached = LOOPBACK if self.access is None else hosts(http)
+        self.app = create_app(sources, self.access, reached)
         options = ConsoleOptions(
             language=settings.console.language, tile_url=settings.console.tile_url
         )
@@ -346,5 +355,8 @@ class Station:
             port=self.port,
             log_level="warning",
             access_log=False,
+            # By default the server believes every local program that says to be a proxy.
+            proxy_headers=bool(http.trusted_proxies),
+            forwarded_allow_ips=list(http.trusted_proxies),
             timeout_graceful_shutdown=1,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -18,6 +19,8 @@ from tests.broker import free_port
 
 REPOSITORY = Path(__file__).parent.parent
 SAMPLE = REPOSITORY / "samples" / "chengyang"
+TOKEN = "of-the-tests"
+"""An administrator's API token of every station that a test starts."""
 
 
 def configuration(folder: Path, *, broker_url: str, port: int, **replace: str) -> Path:
@@ -31,6 +34,9 @@ def configuration(folder: Path, *, broker_url: str, port: int, **replace: str) -
     for old, new in replace.items():
         assert old in text
         text = text.replace(old, new)
+    text = text.replace("[http]\n", '[http]\ntokens_file = "tokens"\n')
+    digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+    (folder / "tokens").write_text(f"tests admin {digest}\n", "utf-8")
     (folder / "patrol.toml").write_text(text, "utf-8")
     return folder / "patrol.toml"
 
@@ -73,11 +79,16 @@ class Station:
         if self.process is not None and self.process.poll() is None:
             self.kill()
 
+    def request(self, path: str, **options: Any) -> urllib.request.Request:
+        """A request to it, with the token."""
+        url = f"http://127.0.0.1:{self.port}{path}"
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        return urllib.request.Request(url, headers=headers, **options)
+
     def get(self, path: str) -> Any:
         """A route's answer, of any status; None while nobody listens."""
-        url = f"http://127.0.0.1:{self.port}{path}"
         try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
+            with urllib.request.urlopen(self.request(path), timeout=10) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             return json.load(error)
@@ -86,9 +97,8 @@ class Station:
 
     def metric(self, name: str) -> float:
         """A Prometheus sample without labels; -1 while nobody listens."""
-        url = f"http://127.0.0.1:{self.port}/metrics"
         try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
+            with urllib.request.urlopen(self.request("/metrics"), timeout=10) as answer:
                 lines = answer.read().decode().splitlines()
         except OSError:
             return -1.0

@@ -29,6 +29,8 @@ DURATIONS = {
     "bike_offline_after",
     "bike_forgotten_after",
     "rejects_period",
+    "session_idle",
+    "session_max",
 }
 """Keys that are text in the file and seconds inside."""
 

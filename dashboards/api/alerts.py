@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from alerts.alert import Alert
 from alerts.errors import BookUnavailable, TransitionRefused, UnknownAlert
 from alerts.lifecycle import FINAL, STATES
+from dashboards.access import caller
 from dashboards.api import answers, paging
 from dashboards.api.answers import Answer
 from dashboards.api.problems import PROBLEMS, ProblemError, unknown
@@ -27,7 +28,7 @@ Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class Act(BaseModel):
-    """Who does it, and why."""
+    """Why; and who, where nobody has to sign in. Elsewhere the actor is who has signed in."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
@@ -110,14 +111,17 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         """One alert with its history: who, when, why, and what proves it."""
         return Answer(views.record(found(alert_id)))
 
-    def act(alert_id: str, transition: Callable[[], object]) -> Response:
+    def act(
+        request: Request, alert_id: str, body: Act, transition: Callable[[str], Alert]
+    ) -> Response:
         found(alert_id)
         try:
-            transition()
+            changed = transition(caller.actor(request, body.actor))
         except TransitionRefused as exc:
             raise ProblemError(409, exc.reason, exc.detail, alert_id=alert_id) from exc
         except BookUnavailable as exc:
             raise ProblemError(503, "book_unavailable", f"{exc}; nothing was recorded") from exc
+        caller.add_to_record(request, alert=alert_id, transition=changed.history[-1].seq)
         return Answer(views.record(found(alert_id)))
 
     def post(name: str) -> Callable[[Any], Any]:
@@ -129,53 +133,68 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         )
 
     @post("acknowledge")
-    async def acknowledge(alert_id: str, body: Act) -> Response:
+    async def acknowledge(request: Request, alert_id: str, body: Act) -> Response:
         """Say that somebody has seen it."""
         return act(
+            request,
             alert_id,
-            lambda: book.acknowledge(alert_id, body.actor, sources.now_ms(), body.reason),
+            body,
+            lambda actor: book.acknowledge(alert_id, actor, sources.now_ms(), body.reason),
         )
 
     @post("assign")
-    async def assign(alert_id: str, body: Assign) -> Response:
+    async def assign(request: Request, alert_id: str, body: Assign) -> Response:
         """Send somebody."""
         return act(
+            request,
             alert_id,
-            lambda: book.assign(
-                alert_id, body.actor, sources.now_ms(), to=body.to, reason=body.reason
+            body,
+            lambda actor: book.assign(
+                alert_id, actor, sources.now_ms(), to=body.to, reason=body.reason
             ),
         )
 
     @post("shelve")
-    async def shelve(alert_id: str, body: Shelve) -> Response:
+    async def shelve(request: Request, alert_id: str, body: Shelve) -> Response:
         """Not now: it comes back at `until` as what its condition says then."""
         until_ms = times.read(body.until, name="until")
         return act(
+            request,
             alert_id,
-            lambda: book.shelve(
-                alert_id, body.actor, sources.now_ms(), until_ms=until_ms, reason=body.reason
+            body,
+            lambda actor: book.shelve(
+                alert_id, actor, sources.now_ms(), until_ms=until_ms, reason=body.reason
             ),
         )
 
     @post("unshelve")
-    async def unshelve(alert_id: str, body: Act) -> Response:
+    async def unshelve(request: Request, alert_id: str, body: Act) -> Response:
         """Bring it back before its time."""
         return act(
-            alert_id, lambda: book.unshelve(alert_id, body.actor, sources.now_ms(), body.reason)
+            request,
+            alert_id,
+            body,
+            lambda actor: book.unshelve(alert_id, actor, sources.now_ms(), body.reason),
         )
 
     @post("note")
-    async def note(alert_id: str, body: Note) -> Response:
+    async def note(request: Request, alert_id: str, body: Note) -> Response:
         """Add to the record; the state stays."""
         return act(
-            alert_id, lambda: book.note(alert_id, body.actor, sources.now_ms(), reason=body.text)
+            request,
+            alert_id,
+            body,
+            lambda actor: book.note(alert_id, actor, sources.now_ms(), reason=body.text),
         )
 
     @post("close")
-    async def close(alert_id: str, body: Act) -> Response:
+    async def close(request: Request, alert_id: str, body: Act) -> Response:
         """Verify a returned alert and close it on record (销号)."""
         return act(
-            alert_id, lambda: book.close(alert_id, body.actor, sources.now_ms(), body.reason)
+            request,
+            alert_id,
+            body,
+            lambda actor: book.close(alert_id, actor, sources.now_ms(), body.reason),
         )
 
     return routes

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.security import HTTPBearer
 
+from dashboards.access import api as access_api
+from dashboards.access import pages
+from dashboards.access.access import Access
+from dashboards.access.gate import Gate
 from dashboards.api import alerts, fleet, health, problems, rejects, stream, zones
 from dashboards.api.answers import Answer
 from dashboards.api.feed import Feed
-from dashboards.api.loopback import LoopbackOnly
+from dashboards.api.loopback import LOOPBACK, Hosts, KnownHosts
 from dashboards.api.problems import PROBLEMS
 from dashboards.api.times import Times
 from dashboards.api.views import Views
@@ -25,18 +30,23 @@ offset is read as a time of the district. Errors are problem documents (RFC 9457
 """
 
 
-def create_app(sources: Sources) -> FastAPI:
+def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LOOPBACK) -> FastAPI:
     """The HTTP API over one set of sources.
 
-    The application listens nowhere yet: serve it on a loopback address only. Before the
-    server is asked to stop, call ``app.state.feed.close()``: it ends the open event streams,
-    which a server otherwise waits for.
+    The application listens nowhere yet. Before the server is asked to stop, call
+    ``app.state.feed.close()``: it ends the open event streams, which a server otherwise waits
+    for.
 
     Parameters
     ----------
     sources : Sources
         What the answers are made of; read on the event loop that serves the application.
+    access : Access, optional
+        Who may. None: everybody may everything, so serve it on a loopback address only.
+    hosts : Hosts
+        Under which names it answers.
     """
+    assert access is not None or hosts == LOOPBACK, "without access control, loopback only"
     times = Times(ZoneInfo(sources.timezone))
     views = Views(sources, times)
     feed = Feed(stream.Watch(sources, times, views).look)
@@ -51,6 +61,8 @@ def create_app(sources: Sources) -> FastAPI:
         docs_url=None,  # these pages load scripts from another server
         redoc_url=None,
         responses={status: PROBLEMS[status] for status in (400, 404, 422)},
+        # Says in the document how programs identify themselves; the gate is what checks it.
+        dependencies=[Depends(HTTPBearer(auto_error=False))] if access else [],
     )
     for routes in (
         zones.router(sources, times, views),
@@ -61,12 +73,17 @@ def create_app(sources: Sources) -> FastAPI:
         health.router(sources, views),
     ):
         api.include_router(routes)
+    if access is not None:
+        api.include_router(access_api.router(access, times))
     problems.install(api)
 
     app = FastAPI(openapi_url=None)
     app.include_router(health.router(sources, views))
     app.mount("/api/v1", api)
     problems.install(app)
-    app.add_middleware(LoopbackOnly)
+    if access is not None:
+        pages.mount(app, access)
+        app.add_middleware(Gate, access=access)
+    app.add_middleware(KnownHosts, hosts=hosts)  # the outermost: it is asked first
     app.state.feed = feed
     return app

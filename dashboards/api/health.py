@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import get_args
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from starlette.responses import Response
 
 from bikes.fleet import Liveness
+from dashboards.access import caller
 from dashboards.api import answers
 from dashboards.api.answers import Answer
 from dashboards.api.views import URGENCY, Views
@@ -37,11 +38,21 @@ def router(sources: Sources, views: Views) -> APIRouter:
         response_model=answers.Readiness,
         responses={503: {"model": answers.Readiness, "description": "Some part is not ready"}},
     )
-    async def readyz() -> Response:
-        """Whether every part does its work; 503 while one that is required does not."""
+    async def readyz(request: Request) -> Response:
+        """Whether every part does its work; 503 while one that is required does not.
+
+        Why it does not is told to those who have signed in, or ask from this machine: it may
+        name other machines.
+        """
+        stranger = caller.is_stranger(request)
         health = sources.health()
         parts = [
-            {"name": p.name, "ok": p.ok, "reason": p.reason, "required": p.required}
+            {
+                "name": p.name,
+                "ok": p.ok,
+                "reason": "" if stranger else p.reason,
+                "required": p.required,
+            }
             for p in health.parts
         ]
         return Answer(

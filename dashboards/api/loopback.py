@@ -1,14 +1,15 @@
-"""Until there are tokens, only this machine may ask.
+"""Under which names this server answers, and to whose pages.
 
-The server listens on loopback, but a browser on this machine can be told by any web page to
-send requests there: a name that resolves to 127.0.0.1 (DNS rebinding), or a plain POST across
-origins. The Host and Origin headers give both away. A page that shows this one in a frame, to
-have its buttons pressed unawares, is told by a header that it may not.
+A browser can be told by any web page to send requests here: by a name that resolves to this
+server's address (DNS rebinding), or a plain POST across origins. The Host and Origin headers
+give both away. A page that shows this one in a frame, to have its buttons pressed unawares, is
+told by a header that it may not.
 """
 
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -16,26 +17,54 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.api.problems import ProblemAnswer
 
-Refusal = Literal["host_not_loopback", "cross_origin"]
+Refusal = Literal["host_not_loopback", "host_unknown", "cross_origin"]
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEADERS = (
     (b"content-security-policy", b"frame-ancestors 'none'"),
     (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
 )
 _DETAILS: dict[Refusal, str] = {
     "host_not_loopback": "this server answers only to localhost, 127.0.0.1 and [::1]",
+    "host_unknown": "this server does not answer to this name; add it to http.public_hosts",
     "cross_origin": "a page of another origin may not change anything here",
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """What a Host header may say, besides the names of this machine.
+
+    Attributes
+    ----------
+    public : frozenset of str
+        Names in small letters, without port.
+    beyond : bool
+        Whether the server listens on an address that other machines reach. Then any address,
+        as opposed to a name, is right too: a stranger's page can own a name, not an address.
+    """
+
+    public: frozenset[str] = frozenset()
+    beyond: bool = False
+
+    def refusal(self, host: str) -> Refusal | None:
+        """Why a Host header is refused, or None."""
+        if is_loopback(host):
+            return None
+        name = _name(host)
+        if name in self.public or (self.beyond and name is not None and _is_address(name)):
+            return None
+        return "host_unknown" if self.public or self.beyond else "host_not_loopback"
+
+
+LOOPBACK = Hosts()
+
+
 def is_loopback(host: str) -> bool:
     """Whether `host`, a Host header's value with or without port, names this machine."""
-    try:
-        name = urlsplit(f"//{host}").hostname
-    except ValueError:
-        return False
-    if not name:
+    name = _name(host)
+    if name is None:
         return False
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -45,8 +74,30 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _name(host: str) -> str | None:
+    """The name or address in a Host header, in small letters."""
+    try:
+        return urlsplit(f"//{host}").hostname or None
+    except ValueError:
+        return None
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
 def refusal(
-    method: str, host: str, origin: str | None, fetch_site: str | None, *, websocket: bool = False
+    method: str,
+    host: str,
+    origin: str | None,
+    fetch_site: str | None,
+    *,
+    websocket: bool = False,
+    hosts: Hosts = LOOPBACK,
 ) -> Refusal | None:
     """Why a request is refused, or None.
 
@@ -60,9 +111,12 @@ def refusal(
         The Origin and Sec-Fetch-Site headers. Programs that are not browsers send neither.
     websocket : bool
         A handshake of a web socket, which browsers send across origins without asking.
+    hosts : Hosts
+        Under which names the server answers.
     """
-    if not is_loopback(host):
-        return "host_not_loopback"
+    unwanted = hosts.refusal(host)
+    if unwanted is not None:
+        return unwanted
     if method in _SAFE_METHODS and not websocket:
         return None
     if fetch_site == "cross-site" or (origin is not None and not _same(origin, host)):
@@ -86,11 +140,12 @@ def _same(origin: str, host: str) -> bool:
         return False
 
 
-class LoopbackOnly:
+class KnownHosts:
     """ASGI middleware that refuses what :func:`refusal` refuses, with 403 and the reason."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, hosts: Hosts = LOOPBACK) -> None:
         self.app = app
+        self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -104,6 +159,7 @@ class LoopbackOnly:
             headers.get(b"origin"),
             headers.get(b"sec-fetch-site"),
             websocket=websocket,
+            hosts=self._hosts,
         )
         if reason is None:
             await self.app(scope, receive, _guarded(send))

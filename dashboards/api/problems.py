@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -25,15 +25,26 @@ class ProblemError(Exception):
         The word that names what is wrong; programs decide by it.
     detail : str
         What is wrong with this request and what to do, for people.
+    headers : mapping, optional
+        Headers of the answer, such as Retry-After.
     **extra
         Further members of the document.
     """
 
-    def __init__(self, status: int, reason: str, detail: str, **extra: object) -> None:
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **extra: object,
+    ) -> None:
         super().__init__(f"{reason}: {detail}")
         self.status = status
         self.reason = reason
         self.detail = detail
+        self.headers = dict(headers or {})
         self.extra = extra
 
 
@@ -76,7 +87,7 @@ def install(app: FastAPI) -> None:
 
     async def problem(_: Request, exc: Exception) -> Answer:
         assert isinstance(exc, ProblemError)
-        return ProblemAnswer(exc.status, exc.reason, exc.detail, None, **exc.extra)
+        return ProblemAnswer(exc.status, exc.reason, exc.detail, exc.headers, **exc.extra)
 
     async def invalid(_: Request, exc: Exception) -> Answer:
         assert isinstance(exc, RequestValidationError)
@@ -114,6 +125,6 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         "content": {"application/problem+json": {}},
         "model": ProblemDocument,
     }
-    for status in (400, 403, 404, 422)
+    for status in (400, 401, 403, 404, 409, 422, 429)
 }
 """What the OpenAPI document says about the errors of every route."""

@@ -19,6 +19,8 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from dashboards.access import caller
+from dashboards.access.secret import csrf_token
 from dashboards.api.overlay import AGE_CLASSES
 from dashboards.api.views import URGENCY
 from dashboards.console.catalogue import LANGUAGES, Language, texts
@@ -72,7 +74,7 @@ def mount(app: FastAPI, sources: Sources, options: ConsoleOptions | None = None)
         for known in LANGUAGES:
             if known == asked:
                 language = known
-        _build(sources, chosen, language)
+        _build(sources, chosen, language, request)
 
     # NiceGUI's application outlives ours; a second mount in one process must not find it built.
     nicegui_app.middleware_stack = None
@@ -88,11 +90,13 @@ def mount(app: FastAPI, sources: Sources, options: ConsoleOptions | None = None)
     )
 
 
-def _build(sources: Sources, options: ConsoleOptions, language: Language) -> None:
+def _build(sources: Sources, options: ConsoleOptions, language: Language, request: Request) -> None:
     words = texts(language)
+    me = caller.identity(request)
     ui.page_title(words["title"])
     ui.add_head_html('<link rel="stylesheet" href="/console/console.css">')
-    ui.add_body_html(_embedded(_config(sources, options, language, words)))
+    config = _config(sources, options, language, words)
+    ui.add_body_html(_embedded({**config, **_me(request)}))
     ui.add_body_html('<script type="module" src="/console/console.js"></script>')
     with _box("header", id="bar"):
         with _box("div", "brand"):
@@ -115,6 +119,12 @@ def _build(sources: Sources, options: ConsoleOptions, language: Language) -> Non
             _text(words["connecting"], id="health-text")
         other = next(known for known in LANGUAGES if known != language)
         ui.link(words["other_language"], f"/?lang={other}").classes("language")
+        if me is not None:
+            role = words[f"role.{me.role}"]
+            ui.link(me.name, "/password").classes("me").props(
+                f'title="{role}, {words["me.password"]}"'
+            )
+            _box("button", "language", id="sign-out").props("type=button")
     _box("div", id="notice").props("hidden role=alert")
     with _box("main", id="desk"):
         with _box("section", id="map-frame"):
@@ -161,6 +171,16 @@ def _config(
             }
             for each in AGE_CLASSES
         ],
+    }
+
+
+def _me(request: Request) -> dict[str, Any]:
+    """Who looks at the page, and what of it may be pressed."""
+    me = caller.identity(request)
+    return {
+        "me": None if me is None else me.name,
+        "may_act": caller.may_act(request),
+        "csrf": None if me is None else csrf_token(me.secret),
     }
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import uvicorn
 
+from dashboards.access.access import Access
 from dashboards.api.app import create_app
 from dashboards.console.page import ConsoleOptions, mount
 from tests.dashboards.district import District
@@ -21,9 +22,14 @@ T = TypeVar("T")
 class ConsoleServer:
     """Serves a district on a free port of 127.0.0.1 while the context lasts."""
 
-    def __init__(self, district: District, options: ConsoleOptions | None = None) -> None:
+    def __init__(
+        self,
+        district: District,
+        options: ConsoleOptions | None = None,
+        access: Access | None = None,
+    ) -> None:
         sources = district.sources()
-        self._app = create_app(sources)
+        self._app = create_app(sources, access)
         mount(self._app, sources, options)
         config = uvicorn.Config(self._app, log_level="warning", timeout_graceful_shutdown=2)
         self._server = uvicorn.Server(config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -21,6 +22,7 @@ from tests.deploy.mqtt import REPOSITORY, ShippedBroker
 from tests.deploy.test_compose import SERVICES, client_id
 
 START_S = 30.0
+TOKEN = "of-the-tests"
 
 
 class Container:
@@ -40,6 +42,9 @@ class Container:
             value = value.replace("/run/secrets/", f"{folder}/secrets/")
             value = value.replace("/run/influxdb/", f"{folder}/influxdb/")
             given[variable] = value.replace("/var/lib/patrol", f"{folder}/patrol")
+        digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+        (folder / "tokens").write_text(f"tests admin {digest}\n")
+        given["PATROL_HTTP__TOKENS_FILE"] = str(folder / "tokens")
         self.environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), **given}
         self.start()
 
@@ -82,13 +87,18 @@ class Container:
 
     def get(self, path: str) -> Any:
         """A route's answer."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
-            return json.load(answer)
+        return json.loads(self.text(path))
+
+    def text(self, path: str) -> str:
+        """A route's answer as it is sent."""
+        url = f"http://127.0.0.1:{self.port}{path}"
+        asked = urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}"})
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            return str(answer.read().decode())
 
     def metric(self, name: str) -> float:
         """A Prometheus sample without labels."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
-            lines = answer.read().decode().splitlines()
+        lines = self.text("/metrics").splitlines()
         return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
 
     def end(self) -> int:

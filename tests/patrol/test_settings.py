@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from alerts.plan import Policies
 from alerts.policy import CAMPAIGN_KEYS, POLICY_KEYS
 from patrol.errors import ConfigError
-from patrol.fields import split_listen
+from patrol.fields import is_loopback, split_listen
 from patrol.places import NAMED_TABLES
 from patrol.sections import Http, Mqtt
 from patrol.settings import Settings, check, keys_of, load, load_with_zones
@@ -195,8 +195,10 @@ window = "day"
         ("influx", 'url = "ftp://h"\nbucket = "b"', "must be an http:// or https:// URL"),
         ("influx", 'url = "http://h"', "[influx] bucket: is missing"),
         ("http", 'listen = "8080"', '"8080" is not host:port; write for example'),
-        ("http", 'listen = "0.0.0.0:80"', "this version has no access tokens yet"),
-        ("http", 'tokens_file = "secret"', "does not check access tokens yet; leave it out"),
+        ("http", 'public_hosts = ["http://h"]', "is not a host name; write it without scheme"),
+        ("http", 'trusted_proxies = ["h"]', '"h" is not an address or network; write for'),
+        ("http", 'session_idle = "8d"', "[http]: session_idle must not be longer than session_max"),
+        ("http", 'tokens_file = "secret"', "secret: line 1: write NAME ROLE SHA256"),
         ("console", 'tile_url = "http://h/{z}"\ntile_datum = "wgs84"', "lacks {x}, {y}"),
         ("console", 'tile_url = "/{z}/{x}/{y}.png"', "[console]: tile_url needs tile_datum"),
         ("console", 'language = "de"', '[console] language: must be one of "zh", "en"'),
@@ -312,10 +314,23 @@ def test_tls_has_its_own_port() -> None:
     assert (tls.host, tls.port, tls.tls) == ("h", 8883, True)
 
 
-@pytest.mark.parametrize("listen", ["127.0.0.1:8080", "localhost:0", "[::1]:8080", "127.1.2.3:1"])
-def test_this_machine_may_be_listened_on(listen: str) -> None:
-    """Every loopback address is allowed."""
-    assert Http(listen=listen).port == int(listen.rpartition(":")[2])
+@pytest.mark.parametrize(
+    ("listen", "loopback"),
+    [
+        ("127.0.0.1:8080", True),
+        ("localhost:0", True),
+        ("[::1]:8080", True),
+        ("127.1.2.3:1", True),
+        ("0.0.0.0:80", False),
+        ("[::]:80", False),
+        ("patrol.example:80", False),
+    ],
+)
+def test_any_address_may_be_listened_on(listen: str, loopback: bool) -> None:
+    """Whether others may come in is decided at the start, when it is known who may sign in."""
+    http = Http(listen=listen)
+    assert http.port == int(listen.rpartition(":")[2])
+    assert is_loopback(http.host) is loopback
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 import { PatrolMap } from "./map.js";
 import { Words } from "./page.js";
 import { AlertList, drawLegend, ZoneTable } from "./panels.js";
+import { offerSignOut, stillSignedIn } from "./session.js";
 
 const SILENT_MS = 5000; // the stream says something every second
 const STUCK_MS = 15000;
@@ -38,6 +39,7 @@ async function start() {
   const table = new ZoneTable($("zones"), config, words, pick);
   const alerts = new AlertList($("alerts"), $("alert-count"), words, statuses, pick);
   drawLegend($("legend"), config, words);
+  offerSignOut($("sign-out"), words.say("me.sign_out"));
 
   const handlers = {
     bike: (bike) => map.updateBike(bike),
@@ -86,6 +88,7 @@ async function start() {
     };
     stream.onerror = () => {
       notice("reconnecting");
+      stillSignedIn();
       if (stream.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
     };
     for (const [name, handle] of Object.entries(handlers)) {

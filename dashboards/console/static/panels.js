@@ -1,5 +1,6 @@
 // The zone table, the open alerts, the header's figures and the legend.
 import { badge, el, svg } from "./page.js";
+import { ask } from "./session.js";
 
 const OPEN = new Set(["active", "acknowledged", "returned", "shelved"]);
 
@@ -117,7 +118,7 @@ export class AlertList {
       el("small", "", alert.ageNode, " · ", notes.join(" · "))));
     Object.assign(alert.row.dataset, { alert: alert.alert_id, state: alert.state, severity: alert.severity });
     if (alert.zone_id) alert.row.addEventListener("click", () => this.onPick(alert.zone_id));
-    if (alert.state === "active") alert.row.append(this.acknowledge(alert));
+    if (alert.state === "active" && words.config.may_act) alert.row.append(this.acknowledge(alert));
     this.age(alert);
     return alert.row;
   }
@@ -134,9 +135,7 @@ export class AlertList {
       event.stopPropagation();
       button.disabled = true;
       try {
-        const answer = await fetch(`/api/v1/alerts/${encodeURIComponent(alert.alert_id)}/acknowledge`, {
-          method: "POST", headers: { "content-type": "application/json" }, body: "{}",
-        });
+        const answer = await ask(`/api/v1/alerts/${encodeURIComponent(alert.alert_id)}/acknowledge`, { body: {} });
         const body = await answer.json();
         if (!answer.ok) throw new Error(words.say("alerts.refused", { why: body.detail }));
         this.update(body);

@@ -1,0 +1,264 @@
+"""Access control as a whole: what may be asked of it, each with its row in the audit record.
+
+Whatever hashes a password takes a tenth of a second and is called in a worker thread.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dashboards.access import audit, invitation, names, passwords, sessions, tokens, users
+from dashboards.access.accounts import Accounts
+from dashboards.access.audit import By, Entry
+from dashboards.access.errors import AccessRefused, Refusal
+from dashboards.access.file import AccessFile
+from dashboards.access.passwords import Passwords
+from dashboards.access.roles import Identity
+from dashboards.access.secret import digest, new_secret
+from dashboards.access.sessions import Lifetime
+from dashboards.access.throttle import Throttle
+from dashboards.access.tokens import StaticToken
+from dashboards.access.users import User
+
+FILE_NAME = "access.sqlite"
+
+_DETAILS: dict[Refusal, str] = {
+    "session_over": "the session is over; sign in again",
+    "user_disabled": "this user has been disabled; ask an administrator",
+    "token_unknown": "this server does not know the token",
+    "token_revoked": "the token has been revoked; ask an administrator for another one",
+    "token_expired": "the token has expired; ask an administrator for another one",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessOptions:
+    """Settings of access control.
+
+    Attributes
+    ----------
+    lifetime : Lifetime
+        Of sessions.
+    static_tokens : tuple of StaticToken
+        Those of the tokens file.
+    passwords : Passwords
+        How passwords are hashed.
+    """
+
+    lifetime: Lifetime = field(default_factory=Lifetime)
+    static_tokens: tuple[StaticToken, ...] = ()
+    passwords: Passwords = field(default_factory=Passwords)
+
+
+class Access:
+    """Users, sessions and tokens over one file.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file; see :class:`dashboards.access.file.AccessFile`.
+    now_ms : callable
+        The wall's clock [ms]: sessions are about people, whatever time the bikes have.
+
+    Attributes
+    ----------
+    accounts : Accounts
+        Users and tokens, for administrators.
+    lifetime : Lifetime
+        Of sessions.
+    """
+
+    def __init__(
+        self, path: Path | str, now_ms: Callable[[], int], options: AccessOptions | None = None
+    ) -> None:
+        chosen = options or AccessOptions()
+        self.lifetime = chosen.lifetime
+        self._passwords = chosen.passwords
+        self._static = {token.digest: token for token in chosen.static_tokens}
+        self._throttle = Throttle()
+        self.now_ms = now_ms
+        self._file = AccessFile(path)
+        self.accounts = Accounts(self._file, self._passwords)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def by(self, actor: str, address: str = "") -> By:
+        """Somebody, now."""
+        return By(actor, address, self.now_ms())
+
+    # -- who is asking ---------------------------------------------------------------
+
+    def session(self, secret: str) -> Identity:
+        """Who a session's secret belongs to; AccessRefused when it is over."""
+        now_ms, key = self.now_ms(), digest(secret)
+        with self._file.reading() as db:
+            found = sessions.find(db, key)
+            reason = sessions.verdict(found, self.lifetime, now_ms)
+            if found is None or reason is not None:
+                raise _refused(reason or "session_over")
+            if now_ms - found.seen_ms >= sessions.SEEN_EVERY_MS:
+                sessions.seen(db, key, now_ms)
+        return Identity(found.user, found.role, "session", secret)
+
+    def token(self, secret: str) -> Identity:
+        """Who a bearer token belongs to; AccessRefused when it is nobody's."""
+        now_ms, key = self.now_ms(), digest(secret)
+        static = self._static.get(key)
+        if static is not None:
+            return Identity(f"file:{static.name}", static.role, "token")
+        with self._file.reading() as db:
+            found = tokens.find(db, key)
+            reason = tokens.verdict(found, now_ms)
+            if found is None or reason is not None:
+                raise _refused(reason or "token_unknown")
+            if found.used_ms is None or now_ms - found.used_ms >= tokens.USED_EVERY_MS:
+                tokens.used(db, key, now_ms)
+        return Identity(f"token:{found.name}", found.role, "token")
+
+    # -- signing in and out ----------------------------------------------------------
+
+    def sign_in(self, username: str, password: str, address: str) -> Identity:
+        """Start a session; slow.
+
+        Raises
+        ------
+        AccessRefused
+            `wrong_credentials`, the same for an unknown user, a disabled one and a wrong
+            password; or a reason of :class:`dashboards.access.throttle.Throttle`.
+        """
+        by = self.by(username.strip().lower(), address)
+        name = by.actor
+        self._attempt(by)
+        with self._file.reading() as db:
+            encoded = users.password_of(db, name)
+        if not self._passwords.verify(password, encoded) or encoded is None:
+            with self._file.transaction() as db:
+                audit.append(db, by, "login_failed", detail={"reason": "wrong_credentials"})
+            raise AccessRefused("wrong_credentials", "user name or password is wrong")
+        self._throttle.succeed(name, address, by.at_ms)
+        renewed = self._passwords.hash(password) if self._passwords.outdated(encoded) else None
+        with self._file.transaction() as db:
+            if users.password_of(db, name) != encoded:
+                # Changed or disabled while the hash was computed.
+                raise AccessRefused("wrong_credentials", "user name or password is wrong")
+            if renewed is not None:
+                db.execute("UPDATE user SET password = ? WHERE name = ?", (renewed, name))
+            sessions.sweep(db, self.lifetime, by.at_ms)
+            return self._start(db, users.known(db, name), by)
+
+    def sign_out(self, identity: Identity, address: str) -> None:
+        """End this session.
+
+        Raises
+        ------
+        AccessRefused
+            `no_session`: a token has none.
+        """
+        if identity.kind != "session":
+            raise AccessRefused("no_session", "a token has no session; revoke it instead")
+        with self._file.transaction() as db:
+            sessions.end(db, digest(identity.secret))
+            audit.append(db, self.by(identity.name, address), "logout")
+
+    def change_own_password(self, identity: Identity, current: str, new: str, address: str) -> None:
+        """Change a password by who knows the old one; ends all sessions of the user. Slow."""
+        if identity.kind != "session":
+            raise AccessRefused("no_session", "a token has no password")
+        by = self.by(identity.name, address)
+        self._attempt(by)
+        with self._file.reading() as db:
+            encoded = users.password_of(db, identity.name)
+        if not self._passwords.verify(current, encoded):
+            with self._file.transaction() as db:
+                audit.append(db, by, "password_refused", identity.name)
+            raise AccessRefused("wrong_credentials", "the current password is wrong")
+        self._throttle.succeed(identity.name, address, by.at_ms)
+        self.accounts.set_password(by, identity.name, new)
+
+    def _attempt(self, by: By) -> None:
+        wait = self._throttle.attempt(by.actor, by.address, by.at_ms)
+        if wait is None:
+            return
+        if wait.first:  # the rest of a flood would fill the disk
+            with self._file.transaction() as db:
+                audit.append(db, by, "login_failed", detail={"reason": wait.reason})
+        raise AccessRefused(
+            wait.reason,
+            f"too many attempts; try again in {wait.retry_after_s} s",
+            retry_after_s=wait.retry_after_s,
+        )
+
+    def _start(self, db: sqlite3.Connection, user: User, by: By) -> Identity:
+        secret = new_secret()
+        sessions.start(db, digest(secret), user.name, by.address, by.at_ms)
+        users.signed_in(db, user.name, by.at_ms)
+        audit.append(db, by, "login")
+        return Identity(user.name, user.role, "session", secret)
+
+    # -- the first administrator -----------------------------------------------------
+
+    def has_users(self) -> bool:
+        """Whether there is anybody who can sign in."""
+        with self._file.reading() as db:
+            return any(not user.disabled for user in users.everyone(db))
+
+    def invite(self) -> str:
+        """The secret of a new one-time link; the one before is worth nothing."""
+        secret = new_secret()
+        with self._file.transaction() as db:
+            if users.everyone(db):
+                raise AccessRefused("already_set_up", "there are users; they add others")
+            by = self.by("setup")
+            invitation.replace(db, digest(secret), by.at_ms)
+            audit.append(db, by, "invitation_made")
+        return secret
+
+    def set_up(self, secret: str, username: str, password: str, address: str) -> Identity:
+        """Make the first administrator with a one-time link, signed in; slow.
+
+        Raises
+        ------
+        AccessRefused
+            `already_set_up`, `invitation_wrong`, `invitation_over`, `invalid_username`,
+            `weak_password`; the link may be used again after the last two.
+        """
+        by = self.by("setup", address)
+        self._attempt(by)
+        name = names.username(username)
+        passwords.check(password, name)
+        encoded = self._passwords.hash(password)
+        with self._file.transaction() as db:
+            if users.everyone(db):
+                raise AccessRefused("already_set_up", "there is an administrator; sign in")
+            invitation.take(db, digest(secret), by.at_ms)
+            users.add(db, name, "admin", encoded, by.at_ms)
+            audit.append(db, by, "user_added", name, {"role": "admin", "by": "one-time link"})
+            return self._start(db, users.known(db, name), by._replace(actor=name))
+
+    # -- the record ------------------------------------------------------------------
+
+    def record(self, by: By, action: str, subject: str, detail: Mapping[str, object]) -> None:
+        """Append what was changed elsewhere."""
+        with self._file.transaction() as db:
+            audit.append(db, by, action, subject, detail)
+
+    def entries(
+        self,
+        *,
+        actor: str | None = None,
+        action: str | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[Entry]:
+        """Rows of the record, the newest first; see :func:`dashboards.access.audit.read`."""
+        with self._file.reading() as db:
+            return audit.read(db, actor=actor, action=action, before=before, limit=limit)
+
+
+def _refused(reason: Refusal) -> AccessRefused:
+    return AccessRefused(reason, _DETAILS[reason])

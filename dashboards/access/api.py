@@ -1,0 +1,300 @@
+"""Routes about sessions, users, tokens and the audit record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from dashboards.access import answers, caller, cookie
+from dashboards.access.access import Access
+from dashboards.access.audit import By
+from dashboards.access.errors import AccessRefused, AccessUnavailable, AccessUnreadable
+from dashboards.access.roles import Identity, Role
+from dashboards.access.secret import csrf_token
+from dashboards.access.tokens import Token
+from dashboards.access.users import User
+from dashboards.api import paging
+from dashboards.api.answers import Answer
+from dashboards.api.problems import PROBLEMS, ProblemError
+from dashboards.api.times import Times
+
+T = TypeVar("T")
+
+_STATUS = {
+    "wrong_credentials": 401,
+    "too_many_attempts_user": 429,
+    "too_many_attempts_address": 429,
+    "too_many_attempts": 429,
+    "invitation_wrong": 403,
+    "invitation_over": 403,
+    "already_set_up": 409,
+    "username_taken": 409,
+    "token_name_taken": 409,
+    "last_admin": 409,
+    "no_session": 409,
+    "unknown_user": 404,
+    "unknown_token": 404,
+}
+"""Of the reasons that are not 422."""
+
+Password = Annotated[str, Field(max_length=1024)]
+UserName = Annotated[str, Field(max_length=100)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Credentials(_Body):
+    """What signs in."""
+
+    username: UserName
+    password: Password
+
+
+class SetUp(Credentials):
+    """`token` is what stands behind the # of the one-time link."""
+
+    token: Annotated[str, Field(max_length=200)]
+
+
+class OwnPassword(_Body):
+    """Both passwords."""
+
+    current: Password
+    new: Password
+
+
+class NewUser(Credentials):
+    """A user to add."""
+
+    role: Role
+
+
+class UserChange(_Body):
+    """What to change; the rest stays."""
+
+    role: Role | None = None
+    disabled: bool | None = None
+    password: Password | None = None
+
+
+class TokenWanted(_Body):
+    """A token to add; without `expires` it lasts until it is revoked."""
+
+    name: Annotated[str, Field(max_length=100)]
+    role: Role
+    expires: Annotated[str | None, Field(description="RFC 3339, or a time of the district")] = None
+
+
+def router(access: Access, times: Times) -> APIRouter:
+    """The routes /session, /me, /setup, /users, /tokens and /audit.
+
+    Parameters
+    ----------
+    access : Access
+        What they are about.
+    times : Times
+        Writes and reads instants.
+    """
+    routes = APIRouter(tags=["access"], responses={s: PROBLEMS[s] for s in (401, 403, 409, 429)})
+    accounts = access.accounts
+    # Hashing takes 64 MiB and a core: one at a time, so that the bikes keep the rest.
+    hashing = asyncio.Semaphore(1)
+
+    def by(request: Request) -> By:
+        return access.by(caller.certain(request).name, caller.address(request.scope))
+
+    def now(change: Callable[[], T]) -> T:
+        try:
+            return change()
+        except AccessRefused as exc:
+            headers = {}
+            if exc.retry_after_s is not None:
+                headers["Retry-After"] = str(exc.retry_after_s)
+            status = _STATUS.get(exc.reason, 422)
+            raise ProblemError(status, exc.reason, exc.detail, headers=headers) from exc
+        except (AccessUnavailable, AccessUnreadable) as exc:
+            detail = "the file of users cannot be used now; nothing was changed"
+            raise ProblemError(503, "access_unavailable", detail) from exc
+
+    async def slowly(change: Callable[[], T]) -> T:
+        async with hashing:
+            return await asyncio.to_thread(now, change)
+
+    def me(identity: Identity) -> answers.Me:
+        token = csrf_token(identity.secret) if identity.kind == "session" else None
+        return {
+            "name": identity.name,
+            "role": identity.role,
+            "kind": identity.kind,
+            "csrf_token": token,
+        }
+
+    def signed_in(request: Request, identity: Identity, status: int) -> Response:
+        answer = Answer(me(identity), status_code=status)
+        secure = caller.is_secure(request.scope)
+        answer.headers["Set-Cookie"] = cookie.written(
+            identity.secret, secure=secure, max_age_s=access.lifetime.max_ms // 1000
+        )
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    def signed_out(request: Request) -> Response:
+        secure = caller.is_secure(request.scope)
+        gone = cookie.written("", secure=secure, max_age_s=0)
+        return Response(status_code=204, headers={"Set-Cookie": gone})
+
+    def user(found: User) -> answers.UserAnswer:
+        return {
+            "username": found.name,
+            "role": found.role,
+            "disabled": found.disabled,
+            "created": times.write(found.created_ms),
+            "password_changed": times.write(found.password_ms),
+            "signed_in": times.write_or_none(found.signed_in_ms),
+        }
+
+    def token(found: Token) -> answers.TokenAnswer:
+        return {
+            "name": found.name,
+            "role": found.role,
+            "created": times.write(found.created_ms),
+            "created_by": found.created_by,
+            "expires": times.write_or_none(found.expires_ms),
+            "revoked": times.write_or_none(found.revoked_ms),
+            "last_used": times.write_or_none(found.used_ms),
+        }
+
+    @routes.post("/setup", status_code=201, response_class=Answer, response_model=answers.Me)
+    async def set_up(request: Request, body: SetUp) -> Response:
+        """Make the first administrator with the one-time link, and sign in."""
+        where = caller.address(request.scope)
+        identity = await slowly(
+            lambda: access.set_up(body.token, body.username, body.password, where)
+        )
+        return signed_in(request, identity, 201)
+
+    @routes.post("/session", status_code=201, response_class=Answer, response_model=answers.Me)
+    async def sign_in(request: Request, body: Credentials) -> Response:
+        """Sign in: the answer sets the session's cookie. 429 with Retry-After when tried often."""
+        where = caller.address(request.scope)
+        identity = await slowly(lambda: access.sign_in(body.username, body.password, where))
+        return signed_in(request, identity, 201)
+
+    @routes.delete("/session", status_code=204, response_class=Response)
+    async def sign_out(request: Request) -> Response:
+        """Sign out: this session is over, and its cookie is taken away."""
+        identity = caller.certain(request)
+        now(lambda: access.sign_out(identity, caller.address(request.scope)))
+        return signed_out(request)
+
+    @routes.get("/me", response_class=Answer, response_model=answers.Me)
+    async def who(request: Request) -> Response:
+        """Who is asking, and the CSRF token of the session."""
+        return Answer(me(caller.certain(request)), headers={"Cache-Control": "no-store"})
+
+    @routes.put("/me/password", status_code=204, response_class=Response)
+    async def own_password(request: Request, body: OwnPassword) -> Response:
+        """Change one's password: all sessions of the user end, this one too."""
+        identity, where = caller.certain(request), caller.address(request.scope)
+        await slowly(lambda: access.change_own_password(identity, body.current, body.new, where))
+        return signed_out(request)
+
+    @routes.get("/users", response_class=Answer, response_model=answers.Users)
+    async def users() -> Response:
+        """All users, disabled ones too."""
+        return Answer({"users": [user(each) for each in now(accounts.users)]})
+
+    @routes.post(
+        "/users", status_code=201, response_class=Answer, response_model=answers.UserAnswer
+    )
+    async def add_user(request: Request, body: NewUser) -> Response:
+        """Add a user."""
+        who = by(request)
+        added = await slowly(
+            lambda: accounts.add_user(who, body.username, body.role, body.password)
+        )
+        return Answer(user(added), status_code=201)
+
+    @routes.patch("/users/{username}", response_class=Answer, response_model=answers.UserAnswer)
+    async def change_user(request: Request, username: str, body: UserChange) -> Response:
+        """Set role, password, or whether the user may sign in.
+
+        A new password ends all sessions of the user; so does disabling. 409 `last_admin` when
+        nobody would be left to undo it.
+        """
+        who = by(request)
+
+        def change() -> User:
+            return accounts.change_user(
+                who, username, role=body.role, disabled=body.disabled, password=body.password
+            )
+
+        changed = now(change) if body.password is None else await slowly(change)
+        return Answer(user(changed))
+
+    @routes.delete("/users/{username}", status_code=204, response_class=Response)
+    async def disable_user(request: Request, username: str) -> Response:
+        """Disable a user, who is signed out at once. The name stays in the records."""
+        who = by(request)
+        now(lambda: accounts.change_user(who, username, disabled=True))
+        return Response(status_code=204)
+
+    @routes.get("/tokens", response_class=Answer, response_model=answers.Tokens)
+    async def tokens() -> Response:
+        """All tokens, those that are over too; never the tokens themselves."""
+        return Answer({"tokens": [token(each) for each in now(accounts.tokens)]})
+
+    @routes.post("/tokens", status_code=201, response_class=Answer, response_model=answers.NewToken)
+    async def add_token(request: Request, body: TokenWanted) -> Response:
+        """Add a token for a program; the answer shows it this once."""
+        expires_ms = times.read_or_none(body.expires, name="expires")
+        who = by(request)
+        added, secret = now(lambda: accounts.add_token(who, body.name, body.role, expires_ms))
+        answer: dict[str, Any] = {**token(added), "token": secret}
+        return Answer(answer, status_code=201, headers={"Cache-Control": "no-store"})
+
+    @routes.delete("/tokens/{name}", status_code=204, response_class=Response)
+    async def revoke_token(request: Request, name: str) -> Response:
+        """Revoke a token for good."""
+        who = by(request)
+        now(lambda: accounts.revoke_token(who, name))
+        return Response(status_code=204)
+
+    @routes.get("/audit", response_class=Answer, response_model=answers.AuditPage)
+    async def audit(
+        actor: str | None = None,
+        action: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+        cursor: str | None = None,
+    ) -> Response:
+        """Every change, the newest first: who, when, from where, what."""
+        before = paging.number(cursor)
+        found = now(
+            lambda: access.entries(actor=actor, action=action, before=before, limit=limit + 1)
+        )
+        answer: dict[str, Any] = {
+            "entries": [
+                {
+                    "seq": entry.seq,
+                    "at": times.write(entry.at_ms),
+                    "actor": entry.actor,
+                    "address": entry.address,
+                    "action": entry.action,
+                    "subject": entry.subject,
+                    "detail": entry.detail,
+                }
+                for entry in found[:limit]
+            ]
+        }
+        if len(found) > limit:
+            answer["next_cursor"] = str(found[limit - 1].seq)
+        return Answer(answer)
+
+    return routes

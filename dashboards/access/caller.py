@@ -1,0 +1,78 @@
+"""Who sent a request, for the routes behind the gate."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from starlette.requests import HTTPConnection
+from starlette.types import Scope
+
+from dashboards.access.roles import Identity, may
+from dashboards.api.loopback import is_loopback
+
+_KEY = "zhixun.identity"
+_DETAIL = "zhixun.audit"
+
+
+def remember(scope: Scope, identity: Identity | None) -> None:
+    """For the rest of this request. The gate does this, and nobody else."""
+    scope[_KEY] = identity
+    scope[_DETAIL] = {}
+
+
+def identity(request: HTTPConnection) -> Identity | None:
+    """Who it is; None when access control is off, or the route needs nobody."""
+    return cast(Identity | None, request.scope.get(_KEY))
+
+
+def certain(request: HTTPConnection) -> Identity:
+    """Who it is, on a route that the gate lets nobody else reach."""
+    found = identity(request)
+    assert found is not None
+    return found
+
+
+def actor(request: HTTPConnection, said: str) -> str:
+    """Whom the alert book names: who is signed in, or, with access control off, who they said."""
+    found = identity(request)
+    return said if found is None else found.name
+
+
+def is_stranger(request: HTTPConnection) -> bool:
+    """Whether access control is on, nobody has signed in, and they are not on this machine.
+
+    A proxy on this machine passes the name on that its client asked for, so both must be of
+    this machine: the address and the name.
+    """
+    if _KEY not in request.scope or request.scope[_KEY] is not None:
+        return False
+    return not (
+        is_loopback(address(request.scope)) and is_loopback(request.headers.get("host", ""))
+    )
+
+
+def may_act(request: HTTPConnection) -> bool:
+    """Whether the page should offer what dispatchers do."""
+    found = identity(request)
+    return found is None or may(found.role, "dispatcher")
+
+
+def add_to_record(request: HTTPConnection, **detail: object) -> None:
+    """Say in the audit record what a change did; the gate writes the row."""
+    request.scope.setdefault(_DETAIL, {}).update(detail)
+
+
+def recorded(scope: Scope) -> dict[str, object]:
+    """What :func:`add_to_record` was told."""
+    return cast(dict[str, object], scope.get(_DETAIL, {}))
+
+
+def address(scope: Scope) -> str:
+    """Where it comes from. Behind a trusted proxy the server has put the client's address here."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def is_secure(scope: Scope) -> bool:
+    """Whether it came over TLS, to this server or to a proxy that it trusts."""
+    return scope.get("scheme") in ("https", "wss")

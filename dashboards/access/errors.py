@@ -1,0 +1,63 @@
+"""What access control can answer instead of doing what was asked."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Refusal = Literal[
+    "not_signed_in",
+    "session_over",
+    "token_unknown",
+    "token_expired",
+    "token_revoked",
+    "user_disabled",
+    "role_too_low",
+    "csrf_token_missing",
+    "csrf_token_wrong",
+    "wrong_credentials",
+    "too_many_attempts_user",
+    "too_many_attempts_address",
+    "too_many_attempts",
+    "invitation_wrong",
+    "invitation_over",
+    "already_set_up",
+    "invalid_username",
+    "username_taken",
+    "unknown_user",
+    "last_admin",
+    "weak_password",
+    "invalid_token_name",
+    "token_name_taken",
+    "unknown_token",
+    "expiry_in_past",
+    "no_session",
+]
+"""The word that answer, log and record use for the same thing."""
+
+
+class AccessRefused(Exception):
+    """Refused; nothing was changed.
+
+    Parameters
+    ----------
+    reason : str
+        One of :data:`Refusal`.
+    detail : str
+        What is wrong and what to do, for people. Never a secret.
+    retry_after_s : int, optional
+        When it is worth trying again [s].
+    """
+
+    def __init__(self, reason: Refusal, detail: str, *, retry_after_s: int | None = None) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason: Refusal = reason
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+
+
+class AccessUnavailable(Exception):
+    """The file of users cannot be read or written now; nothing was changed."""
+
+
+class AccessUnreadable(Exception):
+    """The file of users is damaged, or of a newer version."""

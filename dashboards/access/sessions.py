@@ -1,0 +1,92 @@
+"""Sessions of browsers: rows by the hash of a secret that only the cookie holds."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+from dashboards.access.errors import Refusal
+from dashboards.access.roles import Role
+
+SEEN_EVERY_MS = 60_000
+"""That a session is in use is written at most this often: each time is a write to disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """How long a session lasts: without use, and at most [ms]."""
+
+    idle_ms: int = 12 * 3_600_000
+    max_ms: int = 7 * 86_400_000
+
+
+class Session(NamedTuple):
+    """A session and its user as they are now."""
+
+    user: str
+    role: Role
+    disabled: bool
+    created_ms: int
+    seen_ms: int
+
+
+def verdict(session: Session | None, lifetime: Lifetime, now_ms: int) -> Refusal | None:
+    """Why a session is not one, or None.
+
+    At exactly the end of its life a session is over. One from the future, which a clock that
+    was set back leaves behind, still ends when its time comes.
+    """
+    if session is None:
+        return "session_over"
+    if session.disabled:
+        return "user_disabled"
+    if now_ms - session.created_ms >= lifetime.max_ms:
+        return "session_over"
+    if now_ms - session.seen_ms >= lifetime.idle_ms:
+        return "session_over"
+    return None
+
+
+def start(db: sqlite3.Connection, digest: bytes, user: str, address: str, now_ms: int) -> None:
+    """Add a session."""
+    db.execute(
+        "INSERT INTO session (digest, user, created_ms, seen_ms, address) VALUES (?, ?, ?, ?, ?)",
+        (digest, user, now_ms, now_ms, address),
+    )
+
+
+def find(db: sqlite3.Connection, digest: bytes) -> Session | None:
+    """A session, over or not."""
+    row = db.execute(
+        "SELECT user, role, disabled, session.created_ms, seen_ms FROM session "
+        "JOIN user ON user.name = session.user WHERE digest = ?",
+        (digest,),
+    ).fetchone()
+    if row is None:
+        return None
+    user, role, disabled, created_ms, seen_ms = row
+    return Session(user, cast(Role, role), bool(disabled), created_ms, seen_ms)
+
+
+def seen(db: sqlite3.Connection, digest: bytes, now_ms: int) -> None:
+    """It is in use."""
+    db.execute("UPDATE session SET seen_ms = ? WHERE digest = ?", (now_ms, digest))
+
+
+def end(db: sqlite3.Connection, digest: bytes) -> None:
+    """Forget one."""
+    db.execute("DELETE FROM session WHERE digest = ?", (digest,))
+
+
+def end_all(db: sqlite3.Connection, user: str) -> int:
+    """Forget all of a user; how many there were."""
+    return db.execute("DELETE FROM session WHERE user = ?", (user,)).rowcount
+
+
+def sweep(db: sqlite3.Connection, lifetime: Lifetime, now_ms: int) -> None:
+    """Forget those that are over."""
+    db.execute(
+        "DELETE FROM session WHERE created_ms <= ? OR seen_ms <= ?",
+        (now_ms - lifetime.max_ms, now_ms - lifetime.idle_ms),
+    )

@@ -1,0 +1,109 @@
+"""Rows of users. Every function runs in the caller's transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple, cast
+
+from dashboards.access.errors import AccessRefused
+from dashboards.access.roles import Role
+
+
+class User(NamedTuple):
+    """A user, without the hash of the password."""
+
+    name: str
+    role: Role
+    disabled: bool
+    created_ms: int
+    password_ms: int
+    signed_in_ms: int | None
+
+
+_SELECT = "SELECT name, role, disabled, created_ms, password_ms, signed_in_ms FROM user"
+
+
+def everyone(db: sqlite3.Connection) -> list[User]:
+    """All users by name, disabled ones too."""
+    return [_user(row) for row in db.execute(_SELECT + " ORDER BY name")]
+
+
+def find(db: sqlite3.Connection, name: str) -> User | None:
+    """A user, or None."""
+    row = db.execute(_SELECT + " WHERE name = ?", (name,)).fetchone()
+    return _user(row) if row else None
+
+
+def known(db: sqlite3.Connection, name: str) -> User:
+    """A user.
+
+    Raises
+    ------
+    AccessRefused
+        `unknown_user`.
+    """
+    user = find(db, name)
+    if user is None:
+        names = ", ".join(user.name for user in everyone(db)[:10]) or "nobody yet"
+        raise AccessRefused("unknown_user", f"there is no user {name!r}; there is {names}")
+    return user
+
+
+def password_of(db: sqlite3.Connection, name: str) -> str | None:
+    """The hash of a user's password; None for nobody and for the disabled."""
+    row = db.execute("SELECT password FROM user WHERE name = ? AND NOT disabled", (name,))
+    found = row.fetchone()
+    return str(found[0]) if found else None
+
+
+def add(db: sqlite3.Connection, name: str, role: Role, password: str, now_ms: int) -> None:
+    """Add a user with the hash of a password.
+
+    Raises
+    ------
+    AccessRefused
+        `username_taken`; also by a disabled user, whose record must stay theirs.
+    """
+    if find(db, name) is not None:
+        raise AccessRefused("username_taken", f"there is a user {name!r} already")
+    db.execute(
+        "INSERT INTO user (name, role, password, created_ms, password_ms) VALUES (?, ?, ?, ?, ?)",
+        (name, role, password, now_ms, now_ms),
+    )
+
+
+def set_password(db: sqlite3.Connection, name: str, password: str, now_ms: int) -> None:
+    """Replace the hash of the password."""
+    db.execute(
+        "UPDATE user SET password = ?, password_ms = ? WHERE name = ?", (password, now_ms, name)
+    )
+
+
+def change(db: sqlite3.Connection, name: str, role: Role, disabled: bool) -> None:
+    """Set role and whether the user may sign in.
+
+    Raises
+    ------
+    AccessRefused
+        `last_admin`: nobody would be left to undo it.
+    """
+    had_admin = _has_admin(db)
+    db.execute("UPDATE user SET role = ?, disabled = ? WHERE name = ?", (role, disabled, name))
+    if had_admin and not _has_admin(db):
+        raise AccessRefused(
+            "last_admin", f"{name!r} is the last administrator; make another one first"
+        )
+
+
+def _has_admin(db: sqlite3.Connection) -> bool:
+    return any(user.role == "admin" and not user.disabled for user in everyone(db))
+
+
+def signed_in(db: sqlite3.Connection, name: str, now_ms: int) -> None:
+    """Remember when."""
+    db.execute("UPDATE user SET signed_in_ms = ? WHERE name = ?", (now_ms, name))
+
+
+def _user(row: tuple[object, ...]) -> User:
+    name, role, disabled, *times = row
+    return User(cast(str, name), cast(Role, role), bool(disabled), *cast(list[int], times))

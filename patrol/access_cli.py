@@ -1,0 +1,167 @@
+"""`patrol user` and `patrol token`: for who administers the machine; they need no sign-in.
+
+A password comes from a prompt or from standard input, never from the arguments, which other
+users of the machine can see.
+"""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Annotated, cast
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.table import Table
+
+from dashboards.access.access import Access
+from dashboards.access.audit import By
+from dashboards.access.roles import ROLES, Role
+from patrol.terminal import Config, err, errors_told, out, seconds
+
+user = typer.Typer(name="user", help="Who may sign in to the console.", no_args_is_help=True)
+token = typer.Typer(name="token", help="How programs use the API.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="NAME")]
+
+
+def _role(text: str) -> str:
+    if text not in ROLES:
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(ROLES)}")
+    return text
+
+
+RoleOption = Annotated[
+    str,
+    typer.Option(
+        "--role",
+        parser=_role,
+        metavar="|".join(ROLES),
+        help="viewer reads, dispatcher acts on alerts, admin everything.",
+    ),
+]
+
+
+@user.command("add")
+def add_user(name: Name, config: Config, role: RoleOption = "viewer") -> None:
+    """Add a user. The password is asked for, or is the first line of standard input."""
+    with _access(config) as (access, _):
+        access.accounts.add_user(_by(access), name, cast(Role, role), _password())
+        out.print(f"{name} can sign in as {role}", markup=False)
+
+
+@user.command("list")
+def list_users(config: Config) -> None:
+    """All users."""
+    with _access(config) as (access, zone):
+        table = Table("user", "role", "", "last signed in", box=None)
+        for each in access.accounts.users():
+            state = "disabled" if each.disabled else ""
+            table.add_row(each.name, each.role, state, _time(each.signed_in_ms, zone))
+        out.print(table)
+
+
+@user.command("password")
+def set_password(name: Name, config: Config) -> None:
+    """Set a user's password; whoever is signed in with the old one is signed out."""
+    with _access(config) as (access, _):
+        access.accounts.set_password(_by(access), name, _password())
+        out.print(f"{name} has a new password", markup=False)
+
+
+@user.command("role")
+def set_role(name: Name, config: Config, role: RoleOption) -> None:
+    """Give a user another role, at once."""
+    with _access(config) as (access, _):
+        access.accounts.change_user(_by(access), name, role=cast(Role, role))
+        out.print(f"{name} is {role} now", markup=False)
+
+
+@user.command("disable")
+def disable_user(name: Name, config: Config) -> None:
+    """Sign a user out, at once, and let them in no more."""
+    with _access(config) as (access, _):
+        access.accounts.change_user(_by(access), name, disabled=True)
+        out.print(f"{name} cannot sign in any more", markup=False)
+
+
+@user.command("enable")
+def enable_user(name: Name, config: Config) -> None:
+    """Let a disabled user in again, with the old password."""
+    with _access(config) as (access, _):
+        access.accounts.change_user(_by(access), name, disabled=False)
+        out.print(f"{name} can sign in again", markup=False)
+
+
+@token.command("add")
+def add_token(
+    name: Name,
+    config: Config,
+    role: RoleOption = "viewer",
+    expires_s: Annotated[
+        float | None,
+        typer.Option("--expires", parser=seconds, help="After, as in 90d.", metavar="DURATION"),
+    ] = None,
+) -> None:
+    """Add a token and print it, this once."""
+    with _access(config) as (access, _):
+        by = _by(access)
+        expires_ms = None if expires_s is None else by.at_ms + round(expires_s * 1000)
+        _, secret = access.accounts.add_token(by, name, cast(Role, role), expires_ms)
+        err.print("Keep it: nobody can see it again. Use it as  Authorization: Bearer TOKEN")
+        out.print(secret, markup=False)
+
+
+@token.command("list")
+def list_tokens(config: Config) -> None:
+    """All tokens, without the tokens themselves."""
+    with _access(config) as (access, zone):
+        table = Table("token", "role", "expires", "last used", "", box=None)
+        for each in access.accounts.tokens():
+            state = "" if each.revoked_ms is None else f"revoked {_time(each.revoked_ms, zone)}"
+            expires = "never" if each.expires_ms is None else _time(each.expires_ms, zone)
+            table.add_row(each.name, each.role, expires, _time(each.used_ms, zone), state)
+        out.print(table)
+
+
+@token.command("revoke")
+def revoke_token(name: Name, config: Config) -> None:
+    """End a token, at once and for good."""
+    with _access(config) as (access, _):
+        access.accounts.revoke_token(_by(access), name)
+        out.print(f"{name} is worth nothing now", markup=False)
+
+
+@contextmanager
+def _access(config: Config) -> Iterator[tuple[Access, ZoneInfo]]:
+    """The installation's users, beside a station that may be running."""
+    from patrol import admission
+    from patrol.settings import load
+
+    with errors_told():
+        settings = load(config)
+        with admission.opened(settings) as access:
+            yield access, ZoneInfo(settings.district.timezone)
+
+
+def _by(access: Access) -> By:
+    try:
+        person = getpass.getuser()
+    except (OSError, KeyError):  # a container's user often has no name
+        person = "unknown"
+    return access.by(f"cli:{person}")
+
+
+def _password() -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+
+
+def _time(at_ms: int | None, zone: ZoneInfo) -> str:
+    if at_ms is None:
+        return "never"
+    return datetime.fromtimestamp(at_ms / 1000, zone).isoformat(" ", "minutes")

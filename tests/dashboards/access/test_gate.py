@@ -1,0 +1,439 @@
+"""Every request passes the gate: who, forged, may, and the record."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any
+
+import pytest
+from starlette.types import ASGIApp
+
+from dashboards.access.access import Access
+from dashboards.access.gate import Gate
+from dashboards.access.roles import ROLES, Role, may
+from dashboards.access.routes import ROUTES
+from dashboards.api.app import create_app
+from dashboards.api.loopback import Hosts
+from dashboards.sources import Health, Part
+from tests.dashboards.access.people import NOW_MS, PASSWORD, STATIC, Clock, People, boss
+from tests.dashboards.conftest import ORIGIN, Api
+from tests.dashboards.district import District
+
+NAMES: dict[Role, str] = {"viewer": "vera", "dispatcher": "deng", "admin": "ada"}
+
+
+def operations(people: People) -> set[tuple[str, str]]:
+    """Method and path of every route in the OpenAPI document."""
+    paths = people.get("/api/v1/openapi.json").json()["paths"]
+    return {(method.upper(), path) for path, item in paths.items() for method in item}
+
+
+def test_every_route_has_a_role_and_every_role_a_route(people: People) -> None:
+    """Who adds a route says in `dashboards/access/routes.py` who may use it."""
+    assert operations(people) == set(ROUTES) - {("GET", "/openapi.json")}
+
+
+@pytest.mark.parametrize(
+    ("method", "route"),
+    sorted(set(ROUTES) - {("GET", "/stream")}),  # endless; see below
+)
+def test_the_role_matrix(people: People, method: str, route: str) -> None:
+    """Each route, for nobody and for each role: 401, 403, or whatever the route answers."""
+    needs = ROUTES[method, route]
+    path = "/api/v1" + re.sub(r"\{\w+\}", "x", route)
+    nobody = people.ask(method, path, json={})
+    if needs == "nobody":
+        assert nobody.status_code not in (401, 403) or "credentials" in nobody.text
+        return
+    assert (nobody.status_code, nobody.json()["reason"]) == (401, "not_signed_in")
+    assert nobody.headers["www-authenticate"] == "Bearer"
+    assert nobody.headers["content-type"] == "application/problem+json"
+    for role in ROLES:
+        answer = people.by(NAMES[role], method, path, {})
+        if may(role, needs):
+            assert answer.status_code not in (401, 403), answer.text
+        else:
+            assert (answer.status_code, answer.json()["reason"]) == (403, "role_too_low")
+
+
+def test_an_unlisted_route_is_nobodys(district: District, access: Access) -> None:
+    """A route that somebody forgot to list is closed, even to administrators."""
+    people = People(district, access)
+    people.add("ada", "admin")
+    people.sign_in("ada")
+    api = next(each.app for each in people.app.routes if getattr(each, "path", "") == "/api/v1")
+
+    @api.get("/forgotten")
+    async def forgotten() -> str:
+        raise AssertionError("reached")
+
+    assert people.get("/api/v1/forgotten").status_code == 401
+    answer = people.by("ada", "GET", "/api/v1/forgotten")
+    assert (answer.status_code, answer.json()["reason"]) == (404, "unknown_route")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "reason"),
+    [
+        ({}, 403, "csrf_token_missing"),
+        ({"X-CSRF-Token": "x"}, 403, "csrf_token_wrong"),
+        ({"X-CSRF-Token": ""}, 403, "csrf_token_wrong"),
+        ({"X-CSRF-Token": "another session's"}, 403, "csrf_token_wrong"),
+        ({"X-CSRF-Token": "own"}, 200, None),
+        ({"X-CSRF-Token": "own", "Origin": ORIGIN}, 200, None),
+        ({"X-CSRF-Token": "own", "Origin": "http://evil.example"}, 403, "cross_origin"),
+        ({"X-CSRF-Token": "own", "Origin": "null"}, 403, "cross_origin"),
+        ({"X-CSRF-Token": "own", "Sec-Fetch-Site": "cross-site"}, 403, "cross_origin"),
+        ({"X-CSRF-Token": "own", "Sec-Fetch-Site": "same-origin"}, 200, None),
+    ],
+)
+def test_a_cookie_alone_changes_nothing(
+    people: People,
+    district: District,
+    headers: dict[str, str],
+    status: int,
+    reason: str | None,
+) -> None:
+    """The page's own token as well, and never from a page of another origin."""
+    alert_id = district.raise_alert("cy-08")
+    tokens = {"own": people.csrf["deng"], "another session's": people.csrf["ada"]}
+    sent = {name: tokens.get(value, value) for name, value in headers.items()}
+    path = f"/api/v1/alerts/{alert_id}/acknowledge"
+    answer = people.post(path, {}, headers={"Cookie": people.cookies["deng"], **sent})
+    assert answer.status_code == status, answer.text
+    assert answer.json().get("reason" if reason else "missing") == reason
+    assert (district.book.get(alert_id).state == "acknowledged") == (status == 200)
+
+
+def test_a_cookie_alone_reads(people: People) -> None:
+    """Another site's page cannot see the answer: nothing here allows cross-origin reading."""
+    answer = people.get("/api/v1/zones", headers={"Cookie": people.cookies["vera"]})
+    assert answer.status_code == 200
+    assert "access-control-allow-origin" not in answer.headers
+    assert answer.headers["cache-control"] == "private"
+
+
+def test_a_token_needs_no_csrf_token(people: People, district: District) -> None:
+    """Browsers never send it by themselves. Also those of the file."""
+    alert_id = district.raise_alert("cy-08")
+    body = {"name": "desk", "role": "dispatcher", "expires": "2026-01-01"}
+    made = people.by("ada", "POST", "/api/v1/tokens", body)
+    assert made.status_code == 201
+    assert made.headers["cache-control"] == "no-store"
+    token = made.json()["token"]
+    answer = people.with_token(token, "POST", f"/api/v1/alerts/{alert_id}/acknowledge", {})
+    assert answer.json()["acknowledged_by"] == "token:desk"
+    noted = people.with_token(
+        STATIC, "POST", f"/api/v1/alerts/{alert_id}/note", {"text": "x", "actor": "ada"}
+    )
+    assert noted.json()["history"][-1]["actor"] == "file:scada"
+    assert people.with_token(STATIC, "GET", "/metrics").status_code == 200
+    assert people.with_token(STATIC, "GET", "/api/v1/users").json()["reason"] == "role_too_low"
+
+
+def test_a_token_is_shown_once(people: People) -> None:
+    """Then never again, in no list."""
+    made = people.by("ada", "POST", "/api/v1/tokens", {"name": "desk", "role": "viewer"}).json()
+    listed = people.by("ada", "GET", "/api/v1/tokens")
+    assert made["token"].startswith("zx_")
+    assert made["token"] not in listed.text
+    assert [each["name"] for each in listed.json()["tokens"]] == ["desk"]
+    assert "token" not in listed.json()["tokens"][0]
+    assert people.by("ada", "DELETE", "/api/v1/tokens/desk").status_code == 204
+    refused = people.with_token(made["token"], "GET", "/api/v1/zones")
+    assert (refused.status_code, refused.json()["reason"]) == (401, "token_revoked")
+
+
+@pytest.mark.parametrize(
+    "header", ["Bearer", "Bearer ", "Bearer wrong", "Basic YTpi", "zx_x", "Bearer a b", "Bearer ä"]
+)
+def test_a_wrong_token_is_refused_whatever_cookie_comes_along(people: People, header: str) -> None:
+    """Who says to be a program is judged as one."""
+    sent = {"Authorization": header.encode("latin-1"), "Cookie": people.cookies["ada"].encode()}
+    answer = people.get("/api/v1/zones", headers=sent)
+    assert (answer.status_code, answer.json()["reason"]) == (401, "token_unknown")
+
+
+def test_the_actor_is_who_has_signed_in(people: People, district: District) -> None:
+    """Whatever the body says; the audit record refers to the row of the book."""
+    alert_id = district.raise_alert("cy-08")
+    path = f"/api/v1/alerts/{alert_id}/acknowledge"
+    answer = people.by("deng", "POST", path, {"actor": "ada"})
+    assert answer.json()["acknowledged_by"] == "deng"
+    assert people.by("deng", "POST", path, {}).status_code == 409
+    newest, *_ = people.access.entries()
+    assert (newest.actor, newest.action, newest.subject, newest.address) == (
+        "deng",
+        "POST /alerts/{alert_id}/acknowledge",
+        f"/alerts/{alert_id}/acknowledge",
+        "127.0.0.1",
+    )
+    transition = district.book.get(alert_id).history[-1]
+    assert newest.detail == {"alert": alert_id, "transition": transition.seq}
+
+
+def test_signing_in_and_out(people: People) -> None:
+    """The cookie is HttpOnly; after signing out it is worth nothing."""
+    answer = people.sign_in("vera")
+    assert "HttpOnly; SameSite=Lax" in answer.headers["set-cookie"]
+    assert "Secure" not in answer.headers["set-cookie"]
+    assert answer.headers["cache-control"] == "no-store"
+    me = people.by("vera", "GET", "/api/v1/me").json()
+    assert me == {
+        "name": "vera", "role": "viewer", "kind": "session", "csrf_token": people.csrf["vera"],
+    }  # fmt: skip
+    gone = people.by("vera", "DELETE", "/api/v1/session")
+    assert gone.status_code == 204
+    assert "Max-Age=0" in gone.headers["set-cookie"]
+    answer = people.by("vera", "GET", "/api/v1/me")
+    assert (answer.status_code, answer.json()["reason"]) == (401, "session_over")
+    assert people.with_token(STATIC, "GET", "/api/v1/me").json()["name"] == "file:scada"
+    assert people.with_token(STATIC, "DELETE", "/api/v1/session").json()["reason"] == "no_session"
+
+
+def test_a_wrong_password_is_401_and_a_flood_429(people: People) -> None:
+    """With the named reason, and when to come back."""
+    for _ in range(10):
+        answer = people.sign_in("vera", "wrong password")
+        assert (answer.status_code, answer.json()["reason"]) == (401, "wrong_credentials")
+    answer = people.sign_in("vera")
+    assert (answer.status_code, answer.json()["reason"]) == (429, "too_many_attempts_user")
+    assert answer.headers["retry-after"] == "30"
+    assert people.by("vera", "GET", "/api/v1/me").status_code == 200, "who is in stays in"
+
+
+def test_signing_in_is_not_for_other_sites(people: People) -> None:
+    """Nor may a form of another origin sign somebody in as somebody else."""
+    answer = people.sign_in("vera", headers={"Origin": "http://evil.example"})
+    assert answer.json()["reason"] == "cross_origin"
+
+
+def test_over_tls_the_cookie_is_secure(people: People, district: District, access: Access) -> None:
+    """Whether to this server or, once it believes it, to a proxy in front."""
+    from httpx import ASGITransport, AsyncClient
+
+    app = create_app(district.sources(), access, Hosts(frozenset({"patrol.example"})))
+
+    async def asked() -> tuple[str, int, int]:
+        async with AsyncClient(
+            transport=ASGITransport(app), base_url="https://patrol.example"
+        ) as client:
+            answer = await client.post(
+                "/api/v1/session", json={"username": "vera", "password": PASSWORD}
+            )
+            held = answer.headers["set-cookie"]
+            good = await client.get("/api/v1/me", headers={"Cookie": held.split(";")[0]})
+            planted = held.split(";")[0].removeprefix("__Host-")
+            client.cookies.clear()
+            bad = await client.get("/api/v1/me", headers={"Cookie": planted})
+            return held, good.status_code, bad.status_code
+
+    held, good, bad = asyncio.run(asked())
+    assert held.startswith("__Host-zhixun_session=")
+    assert held.endswith("; Secure")
+    assert (good, bad) == (200, 401)
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [
+        ("patrol.example", None),
+        ("PATROL.example:443", None),
+        ("127.0.0.1:8080", None),
+        ("192.0.2.7:8080", None),
+        ("[2001:db8::7]:8080", None),
+        ("evil.example", "host_unknown"),
+        ("patrol.example.evil.example", "host_unknown"),
+        ("192.0.2.7.evil.example", "host_unknown"),
+        ("", "host_unknown"),
+    ],
+)
+def test_public_names_are_answered(
+    district: District, access: Access, host: str, reason: str | None
+) -> None:
+    """Names that are configured, and addresses, which no stranger's page can own."""
+    people = People(district, access, public=frozenset({"patrol.example"}), beyond=True)
+    answer = people.get("/healthz", headers={"Host": host})
+    assert answer.json().get("reason") == reason
+
+
+def test_addresses_are_not_answered_on_loopback(district: District, access: Access) -> None:
+    """Nobody can have sent them."""
+    people = People(district, access, public=frozenset({"patrol.example"}))
+    assert people.get("/healthz", headers={"Host": "192.0.2.7"}).json()["reason"] == "host_unknown"
+
+
+def test_pages_lead_to_the_door(people: People) -> None:
+    """A browser that navigates is led there and back; a script is told 401."""
+    html = {"Accept": "text/html,*/*"}
+    led = people.get("/?lang=en", headers=html)
+    assert (led.status_code, led.headers["location"]) == (303, "/login?next=%2F%3Flang%3Den")
+    assert people.get("/").status_code == 401
+    assert people.get("/_nicegui/x.js", headers=html | {"Accept": "*/*"}).status_code == 401
+    page = people.get("/login")
+    assert page.status_code == 200
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert people.get("/access/door.js").status_code == 200
+    assert people.get("/setup").headers["location"] == "/login"
+
+
+def test_without_users_pages_lead_to_the_setup(district: District, access: Access) -> None:
+    """And the link's secret is in no page."""
+    people = People(district, access)
+    link = access.invite()
+    led = people.get("/", headers={"Accept": "text/html"})
+    assert led.headers["location"].startswith("/setup?")
+    page = people.get("/setup")
+    assert page.status_code == 200
+    assert link not in page.text
+    body = {"token": link, "username": "ada", "password": PASSWORD}
+    made = people.post("/api/v1/setup", body)
+    assert (made.status_code, made.json()["role"]) == (201, "admin")
+    assert people.post("/api/v1/setup", body).json()["reason"] == "already_set_up"
+
+
+def test_strangers_learn_no_reasons_from_readiness(district: District, access: Access) -> None:
+    """A probe needs to know whether; the reason may name other machines.
+
+    A health check on this machine is told; a proxy on it passes on the name it was asked for.
+    """
+    people = People(district, access, public=frozenset({"patrol.example"}))
+    people.add("vera", "viewer")
+    people.sign_in("vera")
+    district.health = Health([Part("inlet", ok=False, reason="broker.internal: refused")])
+    outside = {"Host": "patrol.example"}
+    assert "broker.internal" not in people.get("/readyz", headers=outside).text
+    signed_in = outside | {"Cookie": people.cookies["vera"]}
+    assert "broker.internal" in people.get("/readyz", headers=signed_in).text
+    assert "broker.internal" in people.get("/readyz").text
+
+
+def test_administrators_manage_users(people: People) -> None:
+    """Add, list, change, disable; each refusal has its name."""
+    body = {"username": "Wang", "role": "viewer", "password": PASSWORD}
+    made = people.by("ada", "POST", "/api/v1/users", body)
+    assert (made.status_code, made.json()["username"]) == (201, "wang")
+    assert people.by("ada", "POST", "/api/v1/users", body).json()["reason"] == "username_taken"
+    weak = people.by("ada", "POST", "/api/v1/users", {**body, "username": "wu", "password": "wu"})
+    assert (weak.status_code, weak.json()["reason"]) == (422, "weak_password")
+    people.sign_in("wang")
+    changed = people.by(
+        "ada", "PATCH", "/api/v1/users/wang", {"role": "dispatcher", "password": PASSWORD + "!"}
+    )
+    assert changed.json()["role"] == "dispatcher"
+    assert people.by("wang", "GET", "/api/v1/me").status_code == 401
+    assert people.by("ada", "DELETE", "/api/v1/users/wang").status_code == 204
+    assert people.sign_in("wang", PASSWORD + "!").status_code == 401
+    gone = people.by("ada", "DELETE", "/api/v1/users/ada")
+    assert (gone.status_code, gone.json()["reason"]) == (409, "last_admin")
+    unknown = people.by("ada", "PATCH", "/api/v1/users/nobody1", {})
+    assert (unknown.status_code, unknown.json()["reason"]) == (404, "unknown_user")
+    assert "$argon2" not in people.by("ada", "GET", "/api/v1/users").text
+
+
+def test_one_changes_ones_own_password(people: People) -> None:
+    """Knowing the old one; then everything of that user is signed out."""
+    path, new = "/api/v1/me/password", "another four words"
+    wrong = people.by("vera", "PUT", path, {"current": "wrong", "new": new})
+    assert (wrong.status_code, wrong.json()["reason"]) == (401, "wrong_credentials")
+    assert people.by("vera", "PUT", path, {"current": PASSWORD, "new": new}).status_code == 204
+    assert people.by("vera", "GET", "/api/v1/me").status_code == 401
+    assert people.sign_in("vera", new).status_code == 201
+
+
+def test_the_record_is_read_in_pages(people: People) -> None:
+    """The newest first, without gap or repeat, filtered by actor and action."""
+    first = people.by("ada", "GET", "/api/v1/audit?limit=4").json()
+    second = people.by("ada", "GET", f"/api/v1/audit?limit=4&cursor={first['next_cursor']}").json()
+    rows = first["entries"] + second["entries"]
+    assert [row["action"] for row in reversed(rows)] == ["user_added", "login"] * 3
+    assert "next_cursor" not in second
+    assert rows[0]["at"] == "2025-11-23T09:00:00+08:00"
+    mine = people.by("ada", "GET", "/api/v1/audit?actor=vera&action=login").json()["entries"]
+    assert len(mine) == 1
+    assert "password" not in str(rows).lower().replace("password_", "")
+
+
+def test_without_access_control_nobody_is_asked(district: District) -> None:
+    """As in the demo: no door, no users, and loopback only."""
+    api = Api(create_app(district.sources()))
+    assert api.get("/api/v1/zones").status_code == 200
+    assert api.get("/api/v1/users").json()["reason"] == "unknown_route"
+    assert api.get("/login").status_code == 404
+    with pytest.raises(AssertionError, match="loopback only"):
+        create_app(district.sources(), None, Hosts(beyond=True))
+
+
+def listening(app: ASGIApp, path: str, kind: str, headers: dict[str, str]) -> Any:
+    """An ASGI conversation: a connection that stays open, and what it was sent."""
+    sent: list[dict[str, Any]] = []
+    answered = asyncio.Event()
+    arrived = asyncio.Queue[dict[str, Any]]()
+    scope = {
+        "type": kind, "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "",
+        "headers": [(b"host", b"127.0.0.1"), *((k.lower().encode(), v.encode())
+                    for k, v in headers.items())],
+        "scheme": "http" if kind == "http" else "ws", "client": ("127.0.0.1", 5), "server": None,
+        "http_version": "1.1", "asgi": {"version": "3.0", "spec_version": "2.3"}, "state": {},
+    }  # fmt: skip
+    if kind == "http":
+        scope["method"] = "GET"
+        arrived.put_nowait({"type": "http.request", "body": b"", "more_body": False})
+    else:
+        scope["subprotocols"] = []
+        arrived.put_nowait({"type": "websocket.connect"})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+        if len(sent) == 3:  # the status, the stream's greeting, the whole state
+            answered.set()
+
+    return app(scope, arrived.get, send), sent, answered
+
+
+def test_a_stream_needs_a_session(people: People) -> None:
+    """401 before anything is sent."""
+    conversation, sent, _ = listening(people.app, "/api/v1/stream", "http", {})
+    asyncio.run(asyncio.wait_for(conversation, 5))
+    assert sent[0]["status"] == 401
+
+
+def test_a_web_socket_needs_a_session(people: People) -> None:
+    """It is closed before it is accepted; a token does not open it, and another origin neither."""
+    for headers in ({}, {"Authorization": f"Bearer {STATIC}"}, {"Cookie": "zhixun_session=x"}):
+        conversation, sent, _ = listening(
+            people.app, "/_nicegui_ws/socket.io/", "websocket", headers
+        )
+        asyncio.run(asyncio.wait_for(conversation, 5))
+        assert [message["type"] for message in sent] == ["websocket.close"]
+    cross = {"Cookie": people.cookies["ada"], "Origin": "http://evil.example"}
+    conversation, sent, _ = listening(people.app, "/_nicegui_ws/socket.io/", "websocket", cross)
+    asyncio.run(asyncio.wait_for(conversation, 5))
+    assert [message["type"] for message in sent] == ["websocket.close"]
+
+
+def test_a_stream_ends_with_its_session(people: People, district: District) -> None:
+    """Who is disabled sees no more, although the stream was open and nothing was to be said."""
+    app = Gate(create_app(district.sources()), people.access, recheck_s=0.05)
+
+    async def listen() -> list[dict[str, Any]]:
+        headers = {"Cookie": people.cookies["vera"]}
+        conversation, sent, answered = listening(app, "/api/v1/stream", "http", headers)
+        task = asyncio.create_task(conversation)
+        await answered.wait()
+        people.access.accounts.change_user(boss(people.access), "vera", disabled=True)
+        await asyncio.wait_for(task, 10)
+        return sent
+
+    sent = asyncio.run(listen())
+    assert sent[0]["status"] == 200
+    assert sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
+
+
+def test_sessions_follow_the_clock(people: People, clock: Clock) -> None:
+    """Through the API as well."""
+    assert clock.now_ms == NOW_MS
+    clock.now_ms += 12 * 3_600_000
+    answer = people.by("vera", "GET", "/api/v1/zones")
+    assert (answer.status_code, answer.json()["reason"]) == (401, "session_over")
