@@ -13,7 +13,8 @@ import yaml
 
 import dashboards.grafana
 from alerts.lifecycle import STATES
-from alerts.rules import RULES, STATE_CODES, Severity
+from alerts.rulebook import RULES, Severity
+from alerts.rules import STATE_CODES
 from bikes.errors import REJECT_REASONS
 from dashboards.console.catalogue import LANGUAGES, Language
 from dashboards.grafana import looks
