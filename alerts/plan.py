@@ -65,7 +65,7 @@ class ZonePlan:
             return self._policies[0].hours.duty_s(from_ms, to_ms)
         return sum(
             policy.hours.duty_s(start, end)
-            for start, end, policy in self._parts(from_ms, to_ms)
+            for start, end, policy in self.parts(from_ms, to_ms)
             if not policy.paused
         )
 
@@ -74,7 +74,7 @@ class ZonePlan:
         left_ms = round(duty_s * 1000)
         if left_ms <= 0:
             return from_ms
-        for start, end, policy in self._parts(from_ms, _FOREVER_MS):
+        for start, end, policy in self.parts(from_ms, _FOREVER_MS):
             if policy.paused:
                 continue
             reached = policy.hours.advance(start, left_ms)
@@ -97,12 +97,12 @@ class ZonePlan:
         """
         return [
             Judged(window, policy)
-            for start, end, policy in self._parts(after_ms, until_ms)
+            for start, end, policy in self.parts(after_ms, until_ms)
             for window in policy.hours.windows_ended(policy.window, start, end)
         ]
 
-    def _parts(self, from_ms: int, to_ms: int) -> Iterator[tuple[int, int, Policy]]:
-        """``[from_ms, to_ms)`` cut where the policy changes."""
+    def parts(self, from_ms: int, to_ms: int) -> Iterator[tuple[int, int, Policy]]:
+        """``[from_ms, to_ms)`` cut where the policy changes: start, end, and the policy between."""
         first = max(0, bisect_right(self._starts, from_ms) - 1)
         for index in range(first, len(self._policies)):
             last = index + 1 == len(self._policies)

@@ -183,8 +183,8 @@ class Publisher:
                 self._reason = reason
                 if self._closing:
                     return
-                if reason != shown:
-                    log.info("cannot publish, trying again for ever", reason=reason)
+                if reason != shown:  # the inlet warns; /readyz tells them apart
+                    log.debug("cannot publish, trying again for ever", reason=reason)
                     shown = reason
                 self._changed.wait_for(lambda: self._closing, backoff.next_s())
 
@@ -205,7 +205,7 @@ class Publisher:
             self._link = link
             self._ended = ""
             self._acknowledged.clear()
-        link.start()
+            link.start()  # under the lock: who sees a link may join it
         connected_at_s = 0.0
         while True:
             with self._changed:

@@ -15,12 +15,14 @@ from typing import Annotated, cast
 from zoneinfo import ZoneInfo
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from dashboards.access.access import Access
 from dashboards.access.audit import By
 from dashboards.access.roles import ROLES, Role
-from patrol.terminal import Config, err, errors_told, out, seconds
+from patrol.options import Config, duration
+from patrol.process import errors_told, say
 
 user = typer.Typer(name="user", help="Who may sign in to the console.", no_args_is_help=True)
 token = typer.Typer(name="token", help="How programs use the API.", no_args_is_help=True)
@@ -50,7 +52,7 @@ def add_user(name: Name, config: Config, role: RoleOption = "viewer") -> None:
     """Add a user. The password is asked for, or is the first line of standard input."""
     with _access(config) as (access, _):
         access.accounts.add_user(_by(access), name, cast(Role, role), _password())
-        out.print(f"{name} can sign in as {role}", markup=False)
+        typer.echo(f"{name} can sign in as {role}")
 
 
 @user.command("list")
@@ -61,7 +63,7 @@ def list_users(config: Config) -> None:
         for each in access.accounts.users():
             state = "disabled" if each.disabled else ""
             table.add_row(each.name, each.role, state, _time(each.signed_in_ms, zone))
-        out.print(table)
+        Console(highlight=False, soft_wrap=True).print(table)
 
 
 @user.command("password")
@@ -69,7 +71,7 @@ def set_password(name: Name, config: Config) -> None:
     """Set a user's password; whoever is signed in with the old one is signed out."""
     with _access(config) as (access, _):
         access.accounts.set_password(_by(access), name, _password())
-        out.print(f"{name} has a new password", markup=False)
+        typer.echo(f"{name} has a new password")
 
 
 @user.command("role")
@@ -77,7 +79,7 @@ def set_role(name: Name, config: Config, role: RoleOption) -> None:
     """Give a user another role, at once."""
     with _access(config) as (access, _):
         access.accounts.change_user(_by(access), name, role=cast(Role, role))
-        out.print(f"{name} is {role} now", markup=False)
+        typer.echo(f"{name} is {role} now")
 
 
 @user.command("disable")
@@ -85,7 +87,7 @@ def disable_user(name: Name, config: Config) -> None:
     """Sign a user out, at once, and let them in no more."""
     with _access(config) as (access, _):
         access.accounts.change_user(_by(access), name, disabled=True)
-        out.print(f"{name} cannot sign in any more", markup=False)
+        typer.echo(f"{name} cannot sign in any more")
 
 
 @user.command("enable")
@@ -93,7 +95,7 @@ def enable_user(name: Name, config: Config) -> None:
     """Let a disabled user in again, with the old password."""
     with _access(config) as (access, _):
         access.accounts.change_user(_by(access), name, disabled=False)
-        out.print(f"{name} can sign in again", markup=False)
+        typer.echo(f"{name} can sign in again")
 
 
 @token.command("add")
@@ -103,7 +105,7 @@ def add_token(
     role: RoleOption = "viewer",
     expires_s: Annotated[
         float | None,
-        typer.Option("--expires", parser=seconds, help="After, as in 90d.", metavar="DURATION"),
+        typer.Option("--expires", parser=duration, help="After, as in 90d.", metavar="DURATION"),
     ] = None,
 ) -> None:
     """Add a token and print it, this once."""
@@ -111,8 +113,8 @@ def add_token(
         by = _by(access)
         expires_ms = None if expires_s is None else by.at_ms + round(expires_s * 1000)
         _, secret = access.accounts.add_token(by, name, cast(Role, role), expires_ms)
-        err.print("Keep it: nobody can see it again. Use it as  Authorization: Bearer TOKEN")
-        out.print(secret, markup=False)
+        say("Keep it: nobody can see it again. Use it as  Authorization: Bearer TOKEN")
+        typer.echo(secret)
 
 
 @token.command("list")
@@ -124,7 +126,7 @@ def list_tokens(config: Config) -> None:
             state = "" if each.revoked_ms is None else f"revoked {_time(each.revoked_ms, zone)}"
             expires = "never" if each.expires_ms is None else _time(each.expires_ms, zone)
             table.add_row(each.name, each.role, expires, _time(each.used_ms, zone), state)
-        out.print(table)
+        Console(highlight=False, soft_wrap=True).print(table)
 
 
 @token.command("revoke")
@@ -132,7 +134,7 @@ def revoke_token(name: Name, config: Config) -> None:
     """End a token, at once and for good."""
     with _access(config) as (access, _):
         access.accounts.revoke_token(_by(access), name)
-        out.print(f"{name} is worth nothing now", markup=False)
+        typer.echo(f"{name} is worth nothing now")
 
 
 @contextmanager

@@ -15,6 +15,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from patrol.errors import Unreachable
+
 READY = b"ready\n"
 START_S, STOP_S = 20.0, 5.0
 
@@ -25,8 +27,8 @@ def embedded_broker(port: int) -> Iterator[None]:
 
     Raises
     ------
-    RuntimeError
-        It did not start; with what it said.
+    Unreachable
+        It did not start; why, it has said on stderr.
     """
     process = subprocess.Popen(
         [sys.executable, "-m", "patrol.broker", str(port)],
@@ -37,7 +39,7 @@ def embedded_broker(port: int) -> Iterator[None]:
     assert process.stdout is not None
     try:
         if process.stdout.readline() != READY:
-            raise RuntimeError("the embedded broker did not start; see above for what it said")
+            raise Unreachable("the embedded broker did not start; see above for what it said")
         yield
     finally:
         process.stdin.close()

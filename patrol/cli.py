@@ -1,36 +1,38 @@
 """The command `patrol`.
 
-Exit codes: 0 done, 1 the input is wrong, 2 usage, 3 something it needs cannot be reached.
+Every command imports what it needs when it is called: `patrol --help` answers at once.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import logging
-import signal
+import math
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import msgspec
-import structlog
 import typer
 
 from patrol import access_cli, dashboards_cli
-from patrol.terminal import Config, err, out, seconds
-from patrol.terminal import errors_told as _errors_told
+from patrol.options import Config, duration
+from patrol.process import errors_told, log_to_stderr, run_until_signalled, say
+
+if TYPE_CHECKING:
+    import asyncio
 
 app = typer.Typer(
     name="patrol",
     help="智巡 Zhixun: telemetry of smart patrol bikes, from MQTT to a patrolled city.",
+    epilog="Exit codes: 0 done, 1 the input is wrong, 2 usage, 3 something it needs cannot be "
+    "reached.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+
 app.add_typer(dashboards_cli.app, name="dashboards")
 app.add_typer(access_cli.user)
 app.add_typer(access_cli.token)
@@ -39,175 +41,223 @@ ReportKind = Literal["daily", "weekly", "monthly"]
 Language = Literal["zh", "en"]
 
 
+def _times(text: str) -> float:
+    """A factor, such as 60 or 0.5."""
+    try:
+        factor = float(text)
+    except ValueError as exc:
+        raise typer.BadParameter(f"{text!r} is not a number") from exc
+    if not (math.isfinite(factor) and 0.1 <= factor <= 600):
+        raise typer.BadParameter(f"{text} is not between 0.1 and 600")
+    return factor
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from patrol import __version__
+
+        typer.echo(f"zhixun {__version__}")
+        raise typer.Exit
+
+
+For = Annotated[
+    float | None,
+    typer.Option(
+        "--for",
+        parser=duration,
+        help="Stop after so long, such as 60s or 10m; else run until Ctrl-C.",
+        metavar="DURATION",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="The last line of stdout is the result.")]
+
+
+@app.callback()
+def patrol(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print it and exit."),
+    ] = False,
+) -> None:
+    """What all commands have in common."""
+
+
 @app.command()
 def demo(
-    for_s: Annotated[
-        float | None,
-        typer.Option("--for", parser=seconds, help="Stop after, as in 60s.", metavar="DURATION"),
-    ] = None,
-    speed: Annotated[float, typer.Option(min=1, max=600, help="How fast its clock runs.")] = 60.0,
-    bikes: Annotated[int, typer.Option(min=1, max=500, help="Size of the fleet.")] = 28,
+    for_s: For = None,
+    speed: Annotated[
+        float, typer.Option(parser=_times, help="How fast its clock runs.", metavar="TIMES")
+    ] = 60.0,
+    bikes: Annotated[
+        int, typer.Option(min=1, max=500, help="Size of the fleet.", metavar="N")
+    ] = 28,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65_535, help="Of the console; else 8080 or the next.")
+        int | None,
+        typer.Option(
+            min=0,
+            max=65_535,
+            help="Where the console listens; else 8080 or the next free one.",
+            metavar="PORT",
+        ),
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="Keep what is stored in this folder.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Last line: a summary as JSON.")] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keep what is stored in this folder; the next demo goes on from it.",
+            metavar="FOLDER",
+        ),
+    ] = None,
+    as_json: Json = False,
 ) -> None:
-    """Everything embedded: broker, simulated fleet, coverage, alerts, console."""
+    """Run all of it with simulated bikes and an embedded broker."""
     from patrol import narration
     from patrol.demo import DemoOptions
     from patrol.demo import demo as run_demo
 
-    _log_to_stderr("ERROR")
+    log_to_stderr("ERROR")
     options = DemoOptions(bikes=bikes, speed=speed, for_s=for_s, port=port, data=data)
-    narrator = narration.Narrator(err if as_json else out, options)
+    narrator = narration.Narrator(narration.console(stderr=as_json), options)
 
     async def main(stop: asyncio.Event) -> None:
-        telling = None
-
-        def started(*parts: object) -> None:
-            nonlocal telling
-            telling = asyncio.create_task(narrator.tell(*parts))  # type: ignore[arg-type]
-
-        try:
-            summary = await run_demo(options, started, stop)
-        finally:
-            if telling is not None:
-                telling.cancel()
-                await asyncio.gather(telling, return_exceptions=True)
+        summary = await run_demo(options, narrator.tell, stop)
         if as_json:
-            print(msgspec.json.encode(summary).decode(), flush=True)  # noqa: T201
+            _print_json(summary)
         else:
             narrator.sum_up(summary)
 
-    _run(main)
+    run_until_signalled(main)
 
 
 @app.command()
 def run(config: Config) -> None:
-    """The real thing."""
-    from patrol import admission, ports
+    """Receive, store, judge, alert and show: the real thing."""
+    from patrol import admission, narration, ports
     from patrol.assembly import district_of, filters_of, mqtt_options
     from patrol.clock import WallClock
     from patrol.settings import load_with_zones
     from patrol.station import Station
 
-    _log_to_stderr("INFO")
-    with _errors_told(), contextlib.ExitStack() as stack:
+    log_to_stderr("INFO")
+    with errors_told():
         settings, zones = load_with_zones(config)
-        access = stack.enter_context(admission.opened(settings))
-        admission.refuse_strangers(settings.http, access)
         clock = WallClock()
-        station = Station(
-            district=district_of(settings, zones, clock.now_ms()),
-            folder=settings.storage.path,
-            inlet=mqtt_options(settings.mqtt, filters=filters_of(settings)),
-            publisher=mqtt_options(settings.mqtt),
-            host=settings.http.host,
-            port=ports.wanted(settings.http.host, settings.http.port),
-            clock=clock,
-            access=access,
-        )
+        host, port = settings.http.host, ports.wanted(settings.http.host, settings.http.port)
 
-        async def main(stop: asyncio.Event) -> None:
-            log = structlog.get_logger("patrol")
-            url = f"http://{settings.http.listen.replace(':0', f':{station.port}')}/"
-            log.info("starting", district=settings.district.name, console=url)
-            link = admission.invitation_link(access, url)
+    async def main(stop: asyncio.Event) -> None:
+        with admission.opened(settings) as access:
+            admission.refuse_strangers(settings.http, access)
+            station = Station(
+                district=district_of(settings, zones, clock.now_ms()),
+                folder=settings.storage.path,
+                inlet=mqtt_options(settings.mqtt, filters=filters_of(settings)),
+                publisher=mqtt_options(settings.mqtt),
+                host=host,
+                port=port,
+                clock=clock,
+                access=access,
+            )
+            link = admission.invitation_link(access, ports.url(host, port))
             if link is not None:
-                err.print(
+                say(
                     f"Nobody can sign in yet. To be the first administrator, open\n\n    {link}\n\n"
-                    "It works once, for a day.",
-                    markup=False,
+                    "It works once, for a day."
                 )
-            running = asyncio.create_task(station.run())
-            stopping = asyncio.create_task(stop.wait())
-            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
-            station.stop()
-            await running
-            log.info("stopped", read=station.worker.seq)
+            await narration.log_life(station, stop)
 
-        _run(main)
+    run_until_signalled(main)
 
 
 @app.command()
 def check(config: Config) -> None:
-    """Validate configuration, zones and policies; every mistake is told."""
+    """Tell every mistake in the configuration and its zones."""
     from patrol.assembly import district_of
     from patrol.clock import WallClock
     from patrol.settings import load_with_zones
 
-    with _errors_told():
+    with errors_told():
         settings, zones = load_with_zones(config)
         district = district_of(settings, zones, WallClock().now_ms())
-        cells = int(district.zones.cells_total.sum())
-        out.print(
-            f"{config}: all is well: {len(district.zones.zones)} zones with {cells} unit cells, "
-            f"{len(settings.policies)} policies, {len(settings.vendors)} vendor(s)"
-        )
+    cells = int(district.zones.cells_total.sum())
+    typer.echo(
+        f"{config}: all is well: {len(district.zones.zones)} zones with {cells} unit cells, "
+        f"{len(settings.policies)} policies, {len(settings.vendors)} vendor(s)"
+    )
 
 
 @app.command()
 def simulate(
     config: Config,
-    bikes: Annotated[int, typer.Option(min=1, max=20_000, help="Size of the fleet.")] = 28,
-    speed: Annotated[float, typer.Option(min=0.1, max=600, help="How fast it rides.")] = 1.0,
-    for_s: Annotated[
-        float | None,
-        typer.Option("--for", parser=seconds, help="Stop after, as in 60s.", metavar="DURATION"),
+    bikes: Annotated[
+        int, typer.Option(min=1, max=20_000, help="Size of the fleet.", metavar="N")
+    ] = 28,
+    speed: Annotated[
+        float,
+        typer.Option(
+            parser=_times,
+            help="How fast it rides. Above 1 it begins in the past and catches up with now.",
+            metavar="TIMES",
+        ),
+    ] = 1.0,
+    for_s: For = None,
+    seed: Annotated[int, typer.Option(help="The same seed rides the same way.", metavar="N")] = 1,
+    neglect: Annotated[
+        str | None, typer.Option(help="A zone that nobody goes to.", metavar="ZONE_ID")
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed rides the same way.")] = 1,
-    neglect: Annotated[str | None, typer.Option(help="A zone that nobody goes to.")] = None,
 ) -> None:
-    """A fleet that publishes to the configured broker."""
-    from patrol.narration import fleet_line
+    """Publish a simulated fleet to the configured broker."""
+    from patrol import narration
+    from patrol.errors import Unreachable
     from patrol.settings import load_with_zones
+    from patrol.simulate import SimulateOptions
     from patrol.simulate import simulate as run_fleet
 
-    _log_to_stderr("WARNING")
-    with _errors_told():
+    log_to_stderr("ERROR")
+    with errors_told():
         settings, zones = load_with_zones(config)
+    options = SimulateOptions(bikes=bikes, speed=speed, for_s=for_s, seed=seed, neglected=neglect)
+    console = narration.console()
 
     async def main(stop: asyncio.Event) -> None:
-        published = await run_fleet(
-            settings,
-            zones,
-            bikes=bikes,
-            speed=speed,
-            for_s=for_s,
-            seed=seed,
-            neglected=neglect,
-            stop=stop,
-            tell=lambda text: out.print(text),
-        )
-        out.print(fleet_line(published))
+        tell = partial(narration.tell_ride, console)
+        sent = await run_fleet(settings, zones, options, tell, stop)
+        console.print(f"published {sent.items} fixes in {sent.messages} messages")
+        if sent.lost:
+            raise Unreachable(f"{sent.lost} more messages got no answer from the broker")
 
-    _run(main)
+    run_until_signalled(main)
 
 
 @app.command()
 def replay(
     paths: Annotated[list[Path], typer.Argument(help="Files or folders.", metavar="PATH…")],
     config: Config,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
+    what_if: Annotated[
+        Path | None,
+        typer.Option(help="Judge the record by these [policies.*] too.", metavar="POLICY.TOML"),
+    ] = None,
 ) -> None:
-    """Recorded telemetry to coverage, without a broker.
+    """Tell what recorded telemetry covers, without a broker.
 
     Reads NDJSON of MDS telemetry, GPX, OwnTracks .rec and archive Parquet.
     """
     from patrol import narration
-    from patrol.replay import replay as judge
+    from patrol.replay import recordings, replay
     from patrol.settings import load_with_zones
+    from patrol.what_if import policies_of
 
-    with _errors_told():
+    with errors_told():
         settings, zones = load_with_zones(config)
-        with narration.reading(err, paths) as (on_read, on_problem):
-            found = judge(paths, settings, zones, on_problem=on_problem, on_read=on_read)
-        if as_json:
-            print(msgspec.json.encode(found).decode(), flush=True)  # noqa: T201
-        else:
-            narration.show_replay(out, found)
+        other = None if what_if is None else policies_of(what_if, settings)
+        files = recordings(paths)
+        with narration.reading(narration.console(stderr=True), files) as (on_read, on_problem):
+            found = replay(
+                files, settings, zones, on_problem=on_problem, on_read=on_read, other=other
+            )
+    if as_json:
+        _print_json(found)
+    else:
+        narration.show_replay(narration.console(), found)
 
 
 @app.command()
@@ -221,9 +271,11 @@ def report(
         ),
     ] = None,
     language: Annotated[Language | None, typer.Option(help="Else that of the console.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """What was raised and closed in a day, week or month, and what is open."""
+    from zoneinfo import ZoneInfo
+
     from alerts.periods import last_whole
     from patrol.assembly import district_of
     from patrol.clock import WallClock
@@ -231,7 +283,7 @@ def report(
     from patrol.report import report_json, report_text
     from patrol.settings import load_with_zones
 
-    with _errors_told():
+    with errors_told():
         settings, zones = load_with_zones(config)
         now_ms = WallClock().now_ms()
         district = district_of(settings, zones, now_ms)
@@ -239,46 +291,21 @@ def report(
         which = day.date() if day is not None else last_whole(kind, now_ms, zone)
         bulletin = report_of(district, kind, which, now_ms)
         if as_json:
-            print(report_json(bulletin).decode(), flush=True)  # noqa: T201
+            typer.echo(report_json(bulletin).decode())
         else:
-            out.print(
-                report_text(district, bulletin, language or settings.console.language),
-                markup=False,
-            )
+            typer.echo(report_text(district, bulletin, language or settings.console.language))
 
 
 def main() -> None:
     """The entry point of the command."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show 智巡 shows something else rather than nothing.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     app()
 
 
-def _run(coroutine: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    """Run until it ends; SIGINT and SIGTERM set the event that it is given."""
+def _print_json(result: object) -> None:
+    import msgspec
 
-    async def with_signals() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
-        await coroutine(stop)
-
-    with _errors_told():
-        asyncio.run(with_signals())
-
-
-def _log_to_stderr(level: str) -> None:
-    number = logging.getLevelNamesMapping()[level]
-    # Libraries speak when something is wrong; what matters of it we say ourselves.
-    logging.basicConfig(stream=sys.stderr, level=max(number, logging.WARNING))
-    for noisy in ("uvicorn.error", "asyncio", "nicegui"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    typer.echo(msgspec.json.encode(result).decode())

@@ -7,12 +7,17 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
+HELD_S = 0.01
+"""How often one who waits for a clock that stands still looks again [s]."""
+
 
 class Clock(Protocol):
     """Tells the time, and waits for one."""
 
-    speed: float
-    """How many of its seconds pass in one second of the wall's."""
+    @property
+    def speed(self) -> float:
+        """How many of its seconds pass in one second of the wall's."""
+        ...
 
     def now_ms(self) -> int:
         """The time [ms since the epoch]."""
@@ -58,12 +63,53 @@ class FastClock:
     def restart(self) -> None:
         """Show `start_ms` again now."""
         self._began_ns = time.monotonic_ns()
+        self._held_ms = 0
+        self._limit_ms: int | None = None
+
+    def hold_at(self, at_ms: int | None) -> None:
+        """Stand still from `at_ms` on, until told otherwise; None runs on from where it stands.
+
+        It never goes back: when `at_ms` has passed, it stands still now.
+        """
+        now_ms = self.now_ms()
+        self._limit_ms = None if at_ms is None else max(at_ms, now_ms)
 
     def now_ms(self) -> int:
         """The time [ms since the epoch]."""
         passed_ns = time.monotonic_ns() - self._began_ns
-        return self.start_ms + int(passed_ns * self.speed) // 1_000_000
+        now_ms = self.start_ms + int(passed_ns * self.speed) // 1_000_000 - self._held_ms
+        if self._limit_ms is not None and now_ms > self._limit_ms:
+            self._held_ms += now_ms - self._limit_ms
+            now_ms = self._limit_ms
+        return now_ms
 
     async def sleep_until(self, at_ms: int) -> None:
         """Return at `at_ms`, or at once when that has passed."""
         await asyncio.sleep(max(0.0, (at_ms - self.now_ms()) / 1000 / self.speed))
+        while (left_ms := at_ms - self.now_ms()) > 0:
+            # It was held meanwhile; nobody tells when it goes on.
+            wait_s = left_ms / 1000 / self.speed
+            await asyncio.sleep(max(HELD_S, wait_s))
+
+
+class CatchUpClock(FastClock):
+    """A clock that starts in the past, runs fast until it shows the time of day, and then is it.
+
+    Parameters
+    ----------
+    start_ms : int
+        What it shows when it is made [ms since the epoch].
+    speed : float
+        How fast it runs until it has caught up; more than 1.
+    """
+
+    def now_ms(self) -> int:
+        """The time [ms since the epoch]."""
+        return min(super().now_ms(), WallClock().now_ms())
+
+    async def sleep_until(self, at_ms: int) -> None:
+        """Return at `at_ms`, or at once when that has passed."""
+        await asyncio.sleep(0)
+        while (left_ms := at_ms - self.now_ms()) > 0:
+            caught_up = super().now_ms() >= WallClock().now_ms()
+            await asyncio.sleep(left_ms / 1000 / (1 if caught_up else self.speed))

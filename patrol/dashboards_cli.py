@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
-from rich.console import Console
 
 from dashboards.console.catalogue import LANGUAGES, Language
 
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
 WRONG_INPUT, UNREACHABLE = 1, 3
 
 app = typer.Typer(help="Grafana's dashboards: as files, or straight to it.", no_args_is_help=True)
-
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def _timezone(name: str) -> str:
@@ -70,7 +66,7 @@ def build(
             place.mkdir(parents=True, exist_ok=True)
             for name, data in built(Edition(language, timezone, datasource)).items():
                 (place / name).write_bytes(data)
-                out.print(str(place / name), markup=False)
+                typer.echo(place / name)
         except OSError as exc:
             _fail(f"{place} cannot be written: {exc.strerror}", WRONG_INPUT)
 
@@ -122,11 +118,11 @@ def push(
         _fail(f"{where}: {exc}", WRONG_INPUT)
     except GrafanaUnreachable as exc:
         _fail(f"{where}: {exc}", UNREACHABLE)
-    out.print(f"{where}/d/zhixun-fleet", markup=False)
+    typer.echo(f"{where}/d/zhixun-fleet")
 
 
 def _tell(done: Done) -> None:
-    out.print(f"{done.what}: {done.outcome}", markup=False)
+    typer.echo(f"{done.what}: {done.outcome}")
 
 
 def _configured(config: Path | None) -> tuple[Influx | None, str | None]:
@@ -188,5 +184,5 @@ def _without_password(url: str) -> str:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    err.print(message, markup=False)
+    typer.echo(message, err=True)
     raise typer.Exit(code)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -24,13 +24,14 @@ from ingest.publisher import Publisher
 from patrol import ports
 from patrol.admission import refuse_strangers
 from patrol.assembly import district_of, filters_of
+from patrol.beside import beside
 from patrol.broker import embedded_broker
 from patrol.clock import FastClock
 from patrol.sections import Vendor
 from patrol.settings import Settings, load_with_zones
 from patrol.simulation import Fleet, bike_ids, sim_zones
 from patrol.station import Station
-from patrol.summary import Summary, summary_of
+from patrol.summary import Before, Summary, summary_of
 
 NEGLECTED, DELAYED = "cy-07", "cy-08"
 """The zones of the sample district that nobody goes to, and that are patrolled late."""
@@ -39,6 +40,9 @@ VENDOR = "hello"
 BEGINS = time(8)
 DRAIN_S = 20.0
 """How long the last messages may take from the fleet to the coverage [s]."""
+
+AHEAD_S = 0.5
+"""How far the clock may run ahead of telemetry that has not arrived [s of the wall]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,19 +81,21 @@ def sample_folder() -> Path:
 
 
 async def demo(
-    options: DemoOptions, started: Callable[[Station, Fleet], None], stop: asyncio.Event
+    options: DemoOptions,
+    tell: Callable[[Station, Fleet], Coroutine[None, None, None]],
+    stop: asyncio.Event,
 ) -> Summary:
     """Run until `options.for_s` is over or `stop` is set.
 
     Parameters
     ----------
-    started : callable
-        Called once everything runs.
+    tell : callable
+        Run beside the fleet, once everything runs, and cancelled when it ends.
 
     Raises
     ------
     Unreachable
-        The port is taken.
+        The port is taken, or the broker does not start.
     ConfigError
         It would listen where other machines can come in.
     """
@@ -127,56 +133,68 @@ async def demo(
                 delayed=DELAYED,
             )
             fleet = Fleet(plan, sender, clock)
-            station.published = lambda: fleet.published.items
-            started(station, fleet)
-            await _ride(options, fleet, clock, stop, running)
-            await _drain(station, fleet)
-            station.evaluate()
-            summary = summary_of(station, fleet.published.items)
+            before = Before.of(station, start_ms)
+            station.published = lambda: before.received + fleet.published.items
+            async with (
+                beside(tell(station, fleet)),
+                beside(_keep_pace(clock, station, before.received, fleet)),
+            ):
+                await _ride(fleet, options.for_s, stop, running)
+                await _drain(station, before.received, fleet, running)
+                station.evaluate()
+            return summary_of(station, before, fleet.published.items)
         finally:
             await asyncio.to_thread(sender.close, 1.0)
             station.stop()
             await running
-    return summary
-
-
-async def _ride(
-    options: DemoOptions,
-    fleet: Fleet,
-    clock: FastClock,
-    stop: asyncio.Event,
-    station: asyncio.Task[None],
-) -> None:
-    """Let the fleet ride until it is time, somebody wants it to stop, or the station ends."""
-    until_ms = None
-    if options.for_s is not None:
-        until_ms = clock.now_ms() + round(options.for_s * 1000 * options.speed)
-    riding = asyncio.create_task(fleet.run(until_ms))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({riding, stopping, station}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not riding.done():
-        riding.cancel()
-    try:
-        await riding
-    except asyncio.CancelledError:
-        pass
 
 
 async def _ready(station: Station, running: asyncio.Task[None]) -> None:
     while not station.health().ready:
-        if running.done():
-            running.result()
-        await asyncio.sleep(0.05)
+        await asyncio.wait({running}, timeout=0.05)
+        _still(running)
 
 
-async def _drain(station: Station, fleet: Fleet) -> None:
+async def _ride(
+    fleet: Fleet, for_s: float | None, stop: asyncio.Event, running: asyncio.Task[None]
+) -> None:
+    """Let the fleet ride until it is time, or somebody wants it to stop."""
+    riding = asyncio.create_task(fleet.run(stop, for_s))
+    await asyncio.wait({riding, running}, return_when=asyncio.FIRST_COMPLETED)
+    if not riding.done():
+        riding.cancel()
+        await asyncio.gather(riding, return_exceptions=True)
+        _still(running)
+    await riding
+
+
+async def _keep_pace(clock: FastClock, station: Station, before: int, fleet: Fleet) -> None:
+    """Hold the clock while telemetry is on its way for too long.
+
+    On a slow machine the day then takes longer, instead of being judged by what is not there.
+    """
+    ahead_ms = round(AHEAD_S * 1000 * clock.speed)
+    while True:
+        since_ms = fleet.waiting_since(station.worker.received - before)
+        clock.hold_at(None if since_ms is None else since_ms + ahead_ms)
+        await asyncio.sleep(AHEAD_S / 10)
+
+
+async def _drain(station: Station, before: int, fleet: Fleet, running: asyncio.Task[None]) -> None:
     """Wait until everything that the broker has taken is in the coverage."""
     deadline = asyncio.get_running_loop().time() + DRAIN_S
     while asyncio.get_running_loop().time() < deadline:
-        if station.worker.received >= fleet.published.items:
+        if station.worker.received >= before + fleet.published.items:
             return
-        await asyncio.sleep(0.05)
+        await asyncio.wait({running}, timeout=0.05)
+        _still(running)
+
+
+def _still(running: asyncio.Task[None]) -> None:
+    """Raise why the station has ended, when it has."""
+    if running.done():
+        running.result()
+        raise RuntimeError("the station has ended by itself")
 
 
 def _station(
@@ -202,7 +220,6 @@ def _mqtt(port: int, client_id: str, *, filters: tuple[str, ...] = ()) -> MqttOp
 @contextmanager
 def _folder(data: Path | None) -> Iterator[Path]:
     if data is not None:
-        data.mkdir(parents=True, exist_ok=True)
         yield data
         return
     with tempfile.TemporaryDirectory(prefix="zhixun-demo-") as folder:

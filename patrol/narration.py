@@ -4,27 +4,50 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import structlog
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
-from alerts.alert import Transition
 from alerts.notify import UNHEARD
-from ingest.recordings import Problem
-from patrol.demo import DemoOptions
-from patrol.replay import Replay
-from patrol.simulation import Fleet, Published
-from patrol.station import Station
-from patrol.summary import Summary
+from patrol import ports
+
+if TYPE_CHECKING:
+    from alerts.alert import Transition
+    from ingest.recordings import Problem
+    from patrol.demo import DemoOptions
+    from patrol.replay import Replay
+    from patrol.simulate import Ride
+    from patrol.simulation import Fleet
+    from patrol.station import Station
+    from patrol.summary import Summary
 
 TELL_EVERY_S = 10.0
 SHOW_EVERY_S = 0.5
 MAX_PROBLEMS = 20
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where to print: text as it is, and lines as long as they are."""
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+async def progress(console: Console, line: Callable[[], str]) -> None:
+    """Show how things are until cancelled: in place on a terminal, line by line elsewhere."""
+    if console.is_terminal:
+        with console.status("") as status:
+            while True:
+                status.update(line())
+                await asyncio.sleep(SHOW_EVERY_S)
+    while True:
+        await asyncio.sleep(TELL_EVERY_S)
+        console.print(line())
 
 
 class Narrator:
@@ -44,24 +67,19 @@ class Narrator:
 
     async def tell(self, station: Station, fleet: Fleet) -> None:
         """Tell until cancelled."""
-        settings = station.district.settings
-        self._zone = ZoneInfo(settings.district.timezone)
-        print_ = self._console.print
-        print_(f"智巡 Zhixun: {settings.district.name}, {self._options.bikes} bikes")
-        print_(f"Console   http://{station.host}:{station.port}/")
-        print_(f"API       http://{station.host}:{station.port}/api/v1/openapi.json")
-        print_(f"Clock     {self._time(station.clock.now_ms())}, {self._options.speed:g} times as fast")
-        if self._options.for_s is None:
+        district, options, print_ = station.district, self._options, self._console.print
+        self._zone = ZoneInfo(district.settings.district.timezone)
+        url = ports.url(station.host, station.port)
+        print_(f"智巡 Zhixun: {district.settings.district.name}, {options.bikes} bikes")
+        print_(f"Console   {url}")
+        print_(f"API       {url}api/v1/openapi.json")
+        print_(f"Clock     {self._time(station.clock.now_ms())}, {options.speed:g} times as fast")
+        if options.data is not None:
+            print_(f"Data      {options.data}")
+        if options.for_s is None:
             print_("Stop      Ctrl-C")
         station.book.listen(lambda rows: self._tell_alerts(station, rows))
-        if self._console.is_terminal:
-            with self._console.status("") as status:
-                while True:
-                    status.update(self._line(station, fleet))
-                    await asyncio.sleep(SHOW_EVERY_S)
-        while True:
-            await asyncio.sleep(TELL_EVERY_S)
-            print_(self._line(station, fleet))
+        await progress(self._console, lambda: self._line(station, fleet))
 
     def sum_up(self, summary: Summary) -> None:
         """The result, for people."""
@@ -77,33 +95,75 @@ class Narrator:
         )
 
     def _tell_alerts(self, station: Station, rows: list[Transition]) -> None:
+        zones = {zone.zone_id: zone for zone in station.district.zones.zones}
         for row in rows:
             if row.event in UNHEARD:
                 continue
-            alert = station.book.get(row.alert_id)
-            why = f": {row.reason}" if row.reason else ""
+            zone = None if row.zone_id is None else zones.get(row.zone_id)
+            name = "" if zone is None else f" {zone.name_zh or zone.name}"
+            why = f" ({row.reason})" if row.reason else ""
             self._console.print(
-                f"{self._time(row.at_ms)}  {alert.rule} {alert.zone_id or alert.bike}: "
-                f"{row.from_state} → {row.to_state}{why}",
-                markup=False,
+                f"{self._time(row.at_ms)}  {row.zone_id or row.bike}{name}: {row.rule} "
+                f"{row.from_state} → {row.to_state}{why}"
             )
 
     def _line(self, station: Station, fleet: Fleet) -> str:
         states = [status.state for status in station.statuses.values()]
         words = ", ".join(f"{states.count(word)} {word}" for word in dict.fromkeys(states))
         return (
-            f"{self._time(station.clock.now_ms())}  {fleet.published.items} fixes published, "
-            f"{station.worker.stored} stored, {station.worker.rejected} rejected; zones: {words}"
+            f"{self._time(station.clock.now_ms())}  {fleet.published.items} fixes published; "
+            f"zones: {words}"
         )
 
     def _time(self, at_ms: int) -> str:
         return datetime.fromtimestamp(at_ms / 1000, self._zone).strftime("%H:%M:%S")
 
 
-def fleet_line(published: Published) -> str:
-    """What a simulated fleet has sent."""
-    lost = f", {published.lost} could not be sent" if published.lost else ""
-    return f"published {published.items} fixes in {published.messages} messages{lost}"
+async def tell_ride(console: Console, ride: Ride) -> None:
+    """Tell how a simulated fleet is doing until cancelled."""
+
+    def line() -> str:
+        at = datetime.fromtimestamp(ride.clock.now_ms() / 1000, ride.zone)
+        sent = ride.fleet.published
+        state = ride.sender.state
+        trouble = "" if state.connected else f"; waiting: {state.reason}"
+        return f"{at:%m-%d %H:%M:%S}  published {sent.items} fixes{trouble}"
+
+    since = datetime.fromtimestamp(ride.start_ms / 1000, ride.zone)
+    pace = "" if ride.clock.speed == 1 else f", {ride.clock.speed:g} times as fast"
+    console.print(f"{ride.bikes} bikes of {ride.vendor} ride from {since:%Y-%m-%d %H:%M:%S}{pace}")
+    console.print(f"Publishing to {ride.url}")
+    await progress(console, line)
+
+
+async def log_life(station: Station, stop: asyncio.Event) -> None:
+    """Run a station until it ends or `stop` is set, and log when it starts and stops."""
+    log = structlog.get_logger("patrol")
+    url = ports.url(station.host, station.port)
+    log.info("starting", district=station.district.settings.district.name, console=url)
+    running = asyncio.create_task(station.run())
+    stopping = asyncio.create_task(stop.wait())
+    reading = asyncio.create_task(_log_reading(station))
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (stopping, reading):
+        task.cancel()
+    if stop.is_set():
+        log.info("stopping")
+    station.stop()
+    await running
+    log.info("stopped", read=station.worker.seq)
+
+
+async def _log_reading(station: Station) -> None:
+    """Log how far the log is read, until all of it is."""
+    log = structlog.get_logger("patrol")
+    while not station.intake.caught_up.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TELL_EVERY_S / 2):
+                await station.intake.caught_up.wait()
+                break
+        log.info("reading the log", read=station.worker.seq, of=station.log.head)
+    log.info("up to date with the log", read=station.worker.seq)
 
 
 def show_replay(console: Console, found: Replay) -> None:
@@ -114,39 +174,51 @@ def show_replay(console: Console, found: Replay) -> None:
             zone.zone_id,
             f"{zone.covered_ratio:.1%}",
             f"{zone.cells_covered} of {zone.cells_total}",
-            f"{zone.worst_idle_s / 60:.0f} min",
-            f"{zone.mean_idle_s / 60:.0f} min",
+            _minutes(zone.worst_idle_s),
+            _minutes(zone.mean_idle_s),
         )
     console.print(table)
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in found.verdicts.items())
-    if found.from_ is None:
-        console.print("no fixes")
-    else:
-        console.print(f"{found.from_} to {found.to}; fixes: {verdicts}")
+    console.print(f"{found.from_} to {found.to}; fixes: {verdicts}")
+    if found.what_if is None:
+        return
+    console.print()
+    table = Table("zone", "policy", "unpatrolled", "longest idle", "windows short", box=None)
+    for now, then in zip(found.what_if.configured, found.what_if.zones, strict=True):
+        table.add_row(
+            then.zone_id,
+            then.policy,
+            f"{now.unpatrolled} → {then.unpatrolled}",
+            f"{_minutes(now.longest_idle_s)} → {_minutes(then.longest_idle_s)}",
+            f"{now.windows_short} of {now.windows} → {then.windows_short} of {then.windows}",
+        )
+    console.print(table)
+    console.print("as configured → what if; idle times are patrol hours only")
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min"
 
 
 @contextmanager
 def reading(
-    console: Console, paths: Sequence[Path]
+    console: Console, files: Sequence[Path]
 ) -> Iterator[tuple[Callable[[int], None], Callable[[Problem], None]]]:
     """Show how far reading is; give what to call with sizes read, and with problems found."""
-    total = sum(
-        file.stat().st_size
-        for path in paths
-        for file in ([path] if path.is_file() else path.rglob("*"))
-        if file.is_file()
-    )
+    total = sum(file.stat().st_size for file in files)
     problems = 0
     columns = (TextColumn("reading"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task("reading", total=total)
 
         def on_problem(problem: Problem) -> None:
             nonlocal problems
             problems += 1
             if problems <= MAX_PROBLEMS:
-                console.print(str(problem), markup=False)
+                console.print(str(problem))
 
         yield (lambda size: bar.advance(task, size)), on_problem
     if problems > MAX_PROBLEMS:
-        console.print(f"{problems - MAX_PROBLEMS} more lines could not be used")
+        console.print(f"{problems - MAX_PROBLEMS} more could not be used")

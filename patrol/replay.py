@@ -6,7 +6,7 @@ is what the running system would have found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -21,12 +21,17 @@ from geofence.quality import VERDICTS
 from geofence.runs import Visits
 from geofence.zonemap import ZoneMap
 from geofence.zones import Zones
-from ingest.archive import Archive
-from ingest.recordings import SUFFIXES, Problem, RecordingReader
+from ingest.errors import ArchiveDamaged
+from ingest.recordings import SUFFIXES, Problem, Recorded, RecordingReader
+from ingest.recordings import files as recordings_in
 from patrol.assembly import district_of, vendors_of
 from patrol.errors import ConfigError
 from patrol.errors import Problem as ConfigProblem
+from patrol.sections import Policy
 from patrol.settings import Settings
+from patrol.what_if import WhatIf, judged_by
+
+PARQUET = ".parquet"
 
 
 class ZoneReplay(msgspec.Struct, frozen=True):
@@ -40,7 +45,7 @@ class ZoneReplay(msgspec.Struct, frozen=True):
     mean_idle_s: float
 
 
-class Replay(msgspec.Struct, frozen=True, rename={"from_": "from"}):
+class Replay(msgspec.Struct, frozen=True, omit_defaults=True, rename={"from_": "from"}):
     """What a record came to.
 
     Attributes
@@ -48,72 +53,140 @@ class Replay(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     zones : list of ZoneReplay
     verdicts : dict
         Number of fixes by quality verdict; only verdicts that were given.
-    from_, to : str, optional
-        First and last fix, RFC 3339; None when there is none.
+    from_, to : str
+        First and last fix, RFC 3339.
+    what_if : WhatIf, optional
+        How the record stands against other policies, where these were given.
     """
 
     zones: list[ZoneReplay]
     verdicts: dict[str, int]
-    from_: str | None
-    to: str | None
+    from_: str
+    to: str
+    what_if: WhatIf | None = None
 
 
 def replay(
-    paths: Sequence[Path],
+    files: Sequence[Path],
     settings: Settings,
     zones: Zones,
     *,
     on_problem: Callable[[Problem], None],
     on_read: Callable[[int], None] = lambda size: None,
+    other: Mapping[str, Policy] | None = None,
 ) -> Replay:
-    """Judge everything in some files and folders.
+    """Judge everything in some files.
 
     Parameters
     ----------
-    paths : sequence of Path
-        NDJSON of MDS telemetry, GPX, OwnTracks .rec, archive Parquet; of a folder, all of them.
+    files : sequence of Path
+        As :func:`recordings` gives them.
     on_problem : callable
-        Called with every line that cannot be used.
+        Called with everything that cannot be used: a line, or a file as a whole.
     on_read : callable
         Called with the size of every piece that was read [bytes].
+    other : mapping of str to Policy, optional
+        Policies to judge the record by as well, instead of those of the same names.
+
+    Raises
+    ------
+    ConfigError
+        Nothing in the files can be used.
+    """
+    roster = Roster({name: vendor.bikes for name, vendor in settings.vendors.items()})
+    reader = RecordingReader(roster, vendors_of(settings))
+    parts = []
+    for file in files:
+        for piece in _read(file, reader, roster, settings):
+            parts.append(piece.telemetry)
+            on_read(piece.read_bytes)
+            for problem in piece.problems:
+                on_problem(problem)
+    fixes = TelemetryBatch.concat(parts)
+    if not len(fixes):
+        where = str(files[0]) if len(files) == 1 else f"{len(files)} files"
+        raise ConfigError([ConfigProblem(where, "there is no fix in it that can be used")])
+    return _judged(fixes, settings, zones, other)
+
+
+def recordings(paths: Sequence[Path]) -> list[Path]:
+    """The files meant by some paths, each once; a folder stands for all recordings below it.
 
     Raises
     ------
     ConfigError
         A path does not exist, or is of no known kind.
     """
-    files = list(_files(paths))
-    roster = Roster({name: vendor.bikes for name, vendor in settings.vendors.items()})
-    reader = RecordingReader(roster, vendors_of(settings))
-    parts = []
-    for file in files:
-        if file.suffix == ".parquet":
-            archive = Archive(file.parent.parent, roster, settings.district.timezone)
-            parts.append(archive.read_file(file))
-            on_read(file.stat().st_size)
-            continue
-        for piece in reader.read(file):
-            parts.append(piece.telemetry)
-            on_read(piece.read_bytes)
-            for problem in piece.problems:
-                on_problem(problem)
-    return _judged(TelemetryBatch.concat(parts), settings, zones)
+    kinds = " ".join(sorted({*SUFFIXES, PARQUET}))
+    found: dict[Path, Path] = {}
+    problems = []
+    for path in paths:
+        if path.is_dir():
+            inside = recordings_in([path], {*SUFFIXES, PARQUET})
+            if not inside:
+                problems.append(ConfigProblem(str(path), f"holds no {kinds}"))
+            found |= {file.resolve(): file for file in inside}
+        elif not path.exists():
+            problems.append(ConfigProblem(str(path), "there is no such file or folder"))
+        elif path.suffix.lower() not in {*SUFFIXES, PARQUET}:
+            problems.append(
+                ConfigProblem(str(path), f"not a kind of recording; these are: {kinds}")
+            )
+        else:
+            found[path.resolve()] = path
+    if problems:
+        raise ConfigError(problems)
+    return list(found.values())
 
 
-def _judged(fixes: TelemetryBatch, settings: Settings, zones: Zones) -> Replay:
+def _read(
+    file: Path, reader: RecordingReader, roster: Roster, settings: Settings
+) -> Iterator[Recorded]:
+    if file.suffix.lower() != PARQUET:
+        yield from reader.read(file)
+        return
+    from ingest.archive import Archive
+
+    problems: list[Problem] = []
+    fixes = TelemetryBatch.empty()
+    vendor = file.absolute().parent.name
+    if vendor not in settings.vendors:
+        detail = f"its folder is named {vendor!r}, and no vendor is"
+        problems.append(Problem(file, 0, "unknown_vendor", detail))
+    else:
+        archive = Archive(file.absolute().parent.parent, roster, settings.district.timezone)
+        try:
+            fixes = archive.read_file(file.absolute())
+        except ArchiveDamaged as exc:
+            problems.append(Problem(file, 0, "unreadable", str(exc)))
+    yield Recorded(file, fixes, problems, file.stat().st_size)
+
+
+def _judged(
+    fixes: TelemetryBatch, settings: Settings, zones: Zones, other: Mapping[str, Policy] | None
+) -> Replay:
     distinct = fixes.distinct()
-    if not len(distinct):
-        return Replay(zones=[], verdicts={}, from_=None, to=None)
     from_ms, to_ms = int(distinct.timestamp_ms.min()), int(distinct.timestamp_ms.max())
     district = district_of(settings, zones, to_ms)
     codes, visits = district.judge.assess(distinct)
     counts = dict(zip(VERDICTS, np.bincount(codes, minlength=len(VERDICTS)).tolist(), strict=True))
     counts["duplicate"] = len(fixes) - len(distinct)
+    what_if = None
+    if other is not None:
+        policies = {**settings.policies, **other}
+        another = district_of(settings.model_copy(update={"policies": policies}), zones, to_ms)
+        # The other policies may also say differently what a visit is.
+        _, under_other = another.judge.assess(distinct)
+        what_if = WhatIf(
+            configured=judged_by(district, visits, from_ms, to_ms),
+            zones=judged_by(another, under_other, from_ms, to_ms),
+        )
     return Replay(
         zones=_zones(district.zones, visits, from_ms, to_ms),
         verdicts={verdict: count for verdict, count in counts.items() if count},
         from_=_time(from_ms, settings),
         to=_time(to_ms, settings),
+        what_if=what_if,
     )
 
 
@@ -126,10 +199,12 @@ def _zones(zones: ZoneMap, visits: Visits, from_ms: int, to_ms: int) -> list[Zon
     idle = zone_idleness(cells, zones.cell_zone, zones=len(zones.zones))
     visited = np.unique(visits.cell)
     covered = np.bincount(zones.cell_zone[visited], minlength=len(zones.zones))
+    # A zone without patrollable cells lacks nothing.
+    ratio = np.where(zones.cells_total > 0, covered / np.maximum(zones.cells_total, 1), 1.0)
     return [
         ZoneReplay(
             zone_id=zone.zone_id,
-            covered_ratio=round(int(covered[index]) / int(zones.cells_total[index]), 4),
+            covered_ratio=round(float(ratio[index]), 4),
             cells_covered=int(covered[index]),
             cells_total=int(zones.cells_total[index]),
             worst_idle_s=round(float(idle.worst_s[index]), 1),
@@ -139,29 +214,6 @@ def _zones(zones: ZoneMap, visits: Visits, from_ms: int, to_ms: int) -> list[Zon
     ]
 
 
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
-    """Every file meant by some paths; a folder stands for all recordings below it."""
-    known = {*SUFFIXES, ".parquet"}
-    problems = []
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(f for f in path.rglob("*") if f.suffix.lower() in known)
-            if not inside:
-                problems.append(ConfigProblem(str(path), f"holds no {' '.join(sorted(known))}"))
-            yield from inside
-        elif not path.exists():
-            problems.append(ConfigProblem(str(path), "there is no such file or folder"))
-        elif path.suffix.lower() not in known:
-            kinds = " ".join(sorted(known))
-            problems.append(ConfigProblem(str(path), f"not a kind of recording; these are: {kinds}"))
-        else:
-            yield path
-    if problems:
-        raise ConfigError(problems)
-
-
-def _time(at_ms: int | None, settings: Settings) -> str | None:
-    if at_ms is None:
-        return None
+def _time(at_ms: int, settings: Settings) -> str:
     zone = ZoneInfo(settings.district.timezone)
     return datetime.fromtimestamp(at_ms / 1000, zone).isoformat(timespec="milliseconds")

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 
 import shapely
@@ -14,6 +15,9 @@ from bikes.simulator import SimulationPlan, Simulator, SimZone
 from geofence.zones import Zones
 from ingest.publisher import Publisher
 from patrol.clock import Clock
+
+SETTLE_S = 10.0
+"""How long the last messages may take to be acknowledged [s]."""
 
 UNDER_WAY = 2_000
 """Messages that may be unacknowledged; a broker that is slower slows the fleet down."""
@@ -31,7 +35,7 @@ class Published:
     messages, items : int
         Messages that the broker has acknowledged, and telemetry items in them.
     lost : int
-        Messages that could not be sent.
+        Messages with telemetry that the broker has not acknowledged by the end.
     """
 
     messages: int = 0
@@ -70,14 +74,38 @@ class Fleet:
         self._publisher = publisher
         self._clock = clock
         self._under_way: deque[tuple[Future[bool], int]] = deque()
+        self._sent: deque[tuple[int, int]] = deque()
+        self._sent_items = 0
         self.published = Published()
 
-    async def run(self, until_ms: int | None = None) -> None:
-        """Send until `until_ms` of the clock, or for ever; then wait for acknowledgements."""
+    def waiting_since(self, arrived: int) -> int | None:
+        """When what was sent first, of all but `arrived` items, was sent [ms]; None for nothing."""
+        while self._sent and self._sent[0][1] <= arrived:
+            self._sent.popleft()
+        return self._sent[0][0] if self._sent else None
+
+    async def run(self, stop: asyncio.Event, for_s: float | None = None) -> None:
+        """Send until `stop` is set or `for_s` is over [s of the wall].
+
+        What is under way then may still be acknowledged, for a moment.
+        """
+        until_ms = None
+        if for_s is not None:
+            until_ms = self._start_ms + round(for_s * 1000 * self._clock.speed)
+        sending = asyncio.create_task(self._send(until_ms))
+        stopping = asyncio.create_task(stop.wait())
         try:
-            await self._send(until_ms)
+            await asyncio.wait({sending, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                await sending
         finally:
-            await asyncio.wait_for(self._settle(0), 10)
+            for task in (sending, stopping):
+                task.cancel()
+            await asyncio.gather(sending, stopping, return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_S):
+                await self._settle(0)
+        self.published.lost += sum(items > 0 for _, items in self._under_way)
 
     async def _send(self, until_ms: int | None) -> None:
         sent_until_ms = self._start_ms
@@ -90,6 +118,10 @@ class Fleet:
             for message in self._simulator.messages(sent_until_ms, upto_ms):
                 done = self._publisher.publish(message.topic, message.payload, message.retain)
                 self._under_way.append((done, message.items))
+                self._sent_items += message.items
+                if len(self._under_way) > UNDER_WAY:
+                    await self._settle(UNDER_WAY)
+            self._sent.append((upto_ms, self._sent_items))
             sent_until_ms = upto_ms
             await self._settle(UNDER_WAY)
 
@@ -100,10 +132,11 @@ class Fleet:
             if not done.done():
                 if len(self._under_way) <= at_most:
                     return
-                await asyncio.wrap_future(done)
+                # Who stops waiting for a promise must not break it.
+                await asyncio.shield(asyncio.wrap_future(done))
             self._under_way.popleft()
             if done.result():
                 self.published.messages += 1
                 self.published.items += items
-            else:
+            elif items:  # of a bike's status only the newest counts
                 self.published.lost += 1

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -55,6 +54,7 @@ from patrol.facts import Facts
 from patrol.fleet_facts import FleetFacts
 from patrol.influx import influx_writer_of, readers_of
 from patrol.tracks import Track, track
+from patrol.web import WebServer
 
 log = structlog.get_logger(__name__)
 
@@ -135,10 +135,13 @@ class Station:
             now_ms=self.clock.now_ms,
         )
         self._stopping = asyncio.Event()
-        self.web = uvicorn.Server(self._web_config())
+        self.web = WebServer(self._web_config())
 
     async def run(self) -> None:
-        """Run until :meth:`stop`; then everything received is computed and on disk."""
+        """Run until :meth:`stop`; then everything received is computed and on disk.
+
+        Raises Unreachable when the web cannot listen, and the errors of :meth:`Intake.run`.
+        """
         await asyncio.to_thread(self.worker.restore, self.clock.now_ms())
         self.facts.since_ms = self.worker.since_ms
         self.sender.start()
@@ -146,7 +149,7 @@ class Station:
         parts = [
             asyncio.create_task(self._part("evaluation", self._evaluate_always)),
             asyncio.create_task(self._part("outbox", self.outbox.run)),
-            asyncio.create_task(self._serve()),
+            asyncio.create_task(self.web.run_until_told()),
         ]
         if self.influx is not None:
             parts.insert(1, asyncio.create_task(self._part("influx", self.influx.run)))
@@ -157,6 +160,8 @@ class Station:
             await self.intake.stop()
             await intake
             self.evaluate()
+            if parts[-1].done():
+                parts[-1].result()
         finally:
             await self._end(parts, stopping)
 
@@ -300,11 +305,6 @@ class Station:
             await asyncio.sleep(wait_s)
             wait_s = min(2 * wait_s, 60.0)
             self._trouble.pop(name, None)
-
-    async def _serve(self) -> None:
-        # uvicorn ends with SystemExit when it cannot listen; the port was tried before.
-        with suppress(SystemExit):
-            await self.web.serve()
 
     async def _end(self, parts: list[asyncio.Task[None]], stopping: asyncio.Task[bool]) -> None:
         stopping.cancel()

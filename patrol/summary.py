@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from patrol.station import Station
@@ -41,13 +43,41 @@ class Summary(msgspec.Struct, frozen=True):
     alerts: AlertsSummary
 
 
-def summary_of(station: Station, published: int) -> Summary:
+class Before(NamedTuple):
+    """What a station had done before: a run is judged by what it adds.
+
+    Attributes
+    ----------
+    start_ms : int
+        When the run starts [ms].
+    received, rejected : int
+        Telemetry items.
+    """
+
+    start_ms: int
+    received: int
+    rejected: int
+
+    @classmethod
+    def of(cls, station: Station, start_ms: int) -> Before:
+        """What it has done until now."""
+        return cls(start_ms, station.worker.received, station.worker.rejected)
+
+
+def summary_of(station: Station, before: Before, published: int) -> Summary:
     """The summary of a station that has been evaluated."""
-    alerts = [alert for alert in station.book.find(limit=100_000) if alert.state != "pending"]
+    received = station.worker.received - before.received
+    rejected = station.worker.rejected - before.rejected
+    alerts = [
+        alert
+        for alert in station.book.find(limit=100_000)
+        if alert.activated_at_ms is not None
+        and (alert.open or alert.updated_at_ms >= before.start_ms)
+    ]
     return Summary(
         published=published,
-        stored=station.worker.stored,
-        rejected=station.worker.rejected,
+        stored=received - rejected,
+        rejected=rejected,
         zones=[
             ZoneSummary(status.zone_id, round(status.covered_ratio, 4), status.state)
             for status in station.statuses.values()

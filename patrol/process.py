@@ -1,0 +1,102 @@
+"""What every command is as a process: its exit code, its signals, its log.
+
+Exit codes: 0 done, 1 the input is wrong, 2 usage, 3 something it needs cannot be reached.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    import asyncio
+
+WRONG_INPUT, UNREACHABLE = 1, 3
+
+Main = Callable[["asyncio.Event"], Awaitable[None]]
+"""What runs until it is done, or the event that it is given is set."""
+
+
+def say(text: str) -> None:
+    """A line on stderr, whatever characters the terminal has."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+@contextlib.contextmanager
+def errors_told() -> Iterator[None]:
+    """Turn the errors that a user can do something about into a message and an exit code."""
+    from alerts.errors import AlertsError, BookUnavailable, PolicyError
+    from dashboards.access.errors import AccessRefused, AccessUnavailable, AccessUnreadable
+    from geofence.errors import ZonesError
+    from ingest.errors import BrokerUnavailable, IngestError, StoreUnavailable
+    from patrol.errors import ConfigError, Unreachable
+
+    try:
+        yield
+    except (ConfigError, ZonesError, PolicyError) as exc:
+        for problem in exc.problems:
+            say(str(problem))
+        raise typer.Exit(WRONG_INPUT) from exc
+    except AccessRefused as exc:
+        say(exc.detail)
+        raise typer.Exit(WRONG_INPUT) from exc
+    except (
+        Unreachable,
+        StoreUnavailable,
+        BookUnavailable,
+        BrokerUnavailable,
+        AccessUnavailable,
+    ) as exc:
+        say(str(exc))
+        raise typer.Exit(UNREACHABLE) from exc
+    except (IngestError, AlertsError, AccessUnreadable) as exc:
+        say(str(exc))
+        raise typer.Exit(WRONG_INPUT) from exc
+    except OSError as exc:
+        if exc.filename is None:
+            raise  # not a file that somebody named: a bug, or a closed pipe
+        say(f"{os.fsdecode(exc.filename)} cannot be used: {exc.strerror}")
+        raise typer.Exit(WRONG_INPUT) from exc
+
+
+def run_until_signalled(main: Main) -> None:
+    """Run until it ends; SIGINT and SIGTERM set the event that it is given."""
+    import asyncio
+    import signal
+
+    async def with_signals() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        await main(stop)
+
+    with errors_told():
+        asyncio.run(with_signals())
+
+
+def log_to_stderr(level: str) -> None:
+    """Write the log as lines on stderr, from this level up."""
+    import structlog
+
+    number = logging.getLevelNamesMapping()[level]
+    # Libraries speak when something is wrong; what matters of it we say ourselves.
+    logging.basicConfig(stream=sys.stderr, level=max(number, logging.WARNING))
+    for noisy in ("uvicorn.error", "asyncio", "nicegui"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

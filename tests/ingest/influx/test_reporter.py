@@ -1,0 +1,86 @@
+"""Coverage and health are noted when they should be, and nothing noted is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.figures import HealthFigures
+from ingest.influx.file import InfluxFile
+from ingest.influx.reporter import Reporter
+from tests.influx_line import until
+from tests.ingest.test_line_protocol import AT_MS, Zone, points
+
+
+def reporter(path: Path | str) -> Reporter:
+    return Reporter(
+        file=InfluxFile(Path(path)),
+        health=lambda: HealthFigures(5, 4, 1, 0, 2, 0.5),
+        parts=lambda: [("inlet", True, ""), ("outbox", False, "no network")],
+        bikes_inside=lambda: {"cy-01": 3},
+        now_ms=lambda: AT_MS,
+        host="h",
+    )
+
+
+def kept(of: Reporter) -> bytes:
+    found = of.file.waiting(0, 10**9)
+    return found.lines if found else b""
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from(["due", "overdue"]))))
+def test_a_zone_is_told_once_a_minute_and_when_its_state_changes(
+    looks: list[tuple[int, str]],
+) -> None:
+    """However often it is looked at."""
+    of = reporter(":memory:")
+    at_ms, expected, last = AT_MS, [], (0, "")
+    for seconds, state in looks:
+        at_ms += seconds * 1000
+        of.coverage([Zone(state=state)], at_ms)
+        if state != last[1] or at_ms - last[0] >= 60_000:
+            expected.append((at_ms, state))
+            last = at_ms, state
+    of.keep()
+    assert [(point.at_ms, point.fields["state"]) for point in points(kept(of))] == expected
+    of.file.close()
+
+
+def test_zones_that_are_due_are_told_together() -> None:
+    """Each with the bikes that are inside just then."""
+    of = reporter(":memory:")
+    of.coverage([Zone(), Zone(zone_id="cy-02")], AT_MS)
+    of.keep()
+    inside = {p.tags["zone_id"]: p.fields["bikes_inside"] for p in points(kept(of))}
+    assert inside == {"cy-01": 3, "cy-02": 0}
+
+
+def test_health_is_noted_at_once_and_kept_on_disk(tmp_path: Path) -> None:
+    """With the state of every part."""
+
+    async def scenario() -> None:
+        of = reporter(tmp_path / "influx.sqlite")
+        running = asyncio.create_task(of.run())
+        await until(lambda: bool(kept(of)))
+        running.cancel()
+        of.file.close()
+
+    asyncio.run(scenario())
+    health, inlet, outbox = points(kept(reporter(tmp_path / "influx.sqlite")))
+    assert health.fields["stored"] == 4
+    assert (inlet.tags["part"], inlet.fields["ok"]) == ("inlet", 1)
+    assert outbox.fields == {"ok": 0, "reason": "no network"}
+
+
+def test_what_cannot_be_kept_stays_in_memory(tmp_path: Path) -> None:
+    """A disk that is full for a while costs nothing."""
+    of = reporter(tmp_path / "influx.sqlite")
+    of.coverage([Zone()], AT_MS)
+    of.file.close()
+    of.file = InfluxFile(tmp_path / "influx.sqlite", waiting_bytes=10**6)
+    of.keep()
+    of.keep()
+    assert len(points(kept(of))) == 1

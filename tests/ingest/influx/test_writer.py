@@ -1,0 +1,207 @@
+"""The writer brings everything there is, in any weather, and says how it is doing."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from ingest.errors import StoreThrottled, StoreUnavailable
+from ingest.figures import AlertStep
+from tests.influx_line import Line, caught_up, ride, run_until, until
+from tests.ingest.test_line_protocol import Point, Step, Zone, points
+
+
+@dataclass
+class Memory:
+    """A store that keeps the last point of each key; it can be told to fail.
+
+    Attributes
+    ----------
+    errors : list
+        Raised by the next requests, one each; None for no error.
+    """
+
+    errors: list[Exception | None] = field(default_factory=list)
+    has: dict[tuple[object, ...], Point] = field(default_factory=dict)
+    requests: int = 0
+    opened: int = 0
+    renewed: bool = False
+
+    def open(self) -> Memory:
+        self.opened += 1
+        return self
+
+    def write(self, lines: bytes) -> None:
+        self.requests += 1
+        if self.errors and (error := self.errors.pop(0)) is not None:
+            raise error
+        assert lines.count(b"\n") <= 10_000
+        assert len(lines) <= 5_000_000
+        for point in points(lines):
+            key = (point.measurement, tuple(sorted(point.tags.items())), point.at_ms)
+            self.has[key] = point
+
+    def close(self) -> None:
+        pass
+
+    def of(self, measurement: str) -> list[Point]:
+        return [point for point in self.has.values() if point.measurement == measurement]
+
+
+def line_to(store: Memory, folder: Path, *, settle_s: float = 0.0) -> Line:
+    line = Line(folder, store=store.open)
+    line.writer.settle_s = settle_s
+    line.writer.first_wait_s = 0.02
+    return line
+
+
+def with_steps(line: Line, count: int) -> Line:
+    steps: list[AlertStep] = [Step(seq) for seq in range(1, count + 1)]
+    line.transitions = steps
+    return line
+
+
+def test_every_transition_arrives_once(tmp_path: Path) -> None:
+    """In pages, over restarts, also those of one millisecond."""
+    store = Memory()
+    for count in (5, 5, 2_300):
+        line = with_steps(line_to(store, tmp_path), count)
+        run_until(line, lambda count=count: len(store.of("alert")) == count)
+        line.close()
+    assert line.file.place is not None
+    written = store.requests
+    line = with_steps(line_to(store, tmp_path), 2_300)
+    run_until(line, lambda: len(store.of("ingest_health")) > 0 and store.requests > written)
+    assert len(store.of("alert")) == 2_300
+
+
+def test_coverage_that_nobody_took_waits(tmp_path: Path) -> None:
+    """Over an outage and a restart in it."""
+    store = Memory(errors=[StoreUnavailable("away")] * 1_000)
+    line = line_to(store, tmp_path)
+    line.writer.reporter.coverage([Zone()], 1_000)
+    run_until(line, lambda: line.writer.counters.retried > 2)
+    assert not line.writer.state.ok
+    line.close()
+    store.errors.clear()
+    line = line_to(store, tmp_path)
+    line.writer.reporter.coverage([Zone(state="due")], 2_000)
+    run_until(line, lambda: len(store.of("zone_coverage")) == 2)
+    assert sorted(point.at_ms for point in store.of("zone_coverage")) == [1_000, 2_000]
+
+
+def test_the_state_says_what_is_wrong_until_it_is_not(tmp_path: Path) -> None:
+    """For /readyz: the store's own words."""
+    store = Memory(errors=[StoreUnavailable("refuses the token (401)")] * 3)
+    line = line_to(store, tmp_path)
+    line.take(ride(1, bikes=2, fixes=2))
+    assert line.writer.state == (False, "not started")
+
+    async def scenario() -> None:
+        writing = asyncio.create_task(line.writer.run())
+        await until(lambda: line.writer.state.reason == "refuses the token (401)")
+        assert line.writer.backlog == 4
+        await until(lambda: caught_up(line))
+        assert line.writer.state == (True, "")
+        line.writer.stop()
+        await writing
+
+    asyncio.run(scenario())
+    assert line.writer.state == (False, "stopped")
+    assert line.writer.counters.retried == 3
+
+
+def test_a_pause_that_is_asked_for_is_kept(tmp_path: Path) -> None:
+    """And no shorter."""
+    store = Memory(errors=[StoreThrottled("busy", 0.5)])
+    line = line_to(store, tmp_path)
+    line.take(ride(1, bikes=2, fixes=2))
+    times = []
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        writing = asyncio.create_task(line.writer.run())
+        await until(lambda: store.requests == 1)
+        times.append(loop.time())
+        await until(lambda: store.requests > 1)
+        times.append(loop.time())
+        line.writer.stop()
+        await writing
+
+    asyncio.run(scenario())
+    assert times[1] - times[0] >= 0.45
+
+
+def test_the_cursor_waits_until_what_was_written_has_settled(tmp_path: Path) -> None:
+    """A server may forget what it has just acknowledged: the log keeps it so long."""
+    store = Memory()
+    line = line_to(store, tmp_path, settle_s=60.0)
+    line.take(ride(1, bikes=2, fixes=50))
+    run_until(line, lambda: caught_up(line))
+    assert line.log.cursor("influx") == 0
+    line.close()
+    line = line_to(store, tmp_path)
+    requests = store.requests
+    run_until(line, lambda: line.log.cursor("influx") == 100)
+    assert store.requests > requests, "it was written again"
+    assert len(store.of("bike_telemetry")) == 100
+
+
+def test_a_new_connection_makes_the_last_seconds_be_written_again(tmp_path: Path) -> None:
+    """Whatever had settled is not."""
+    store = Memory()
+    line = line_to(store, tmp_path, settle_s=60.0)
+    line.take(ride(1, bikes=2, fixes=50))
+
+    async def scenario() -> None:
+        writing = asyncio.create_task(line.writer.run())
+        await until(lambda: caught_up(line))
+        store.has.clear()
+        store.renewed = True
+        line.take(ride(2, bikes=2, fixes=1, from_s=100))
+        await until(lambda: len(store.of("bike_telemetry")) == 102)
+        store.renewed = False
+        line.writer.stop()
+        await writing
+
+    asyncio.run(scenario())
+
+
+def test_it_can_be_started_again(tmp_path: Path) -> None:
+    """After a failure the station starts it once more, with a new connection."""
+    store = Memory(errors=[RuntimeError("unforeseen")])
+    line = line_to(store, tmp_path)
+    line.take(ride(1, bikes=2, fixes=2))
+
+    async def scenario() -> str:
+        try:
+            await line.writer.run()
+        except RuntimeError as exc:
+            return str(exc)
+        return "ended"
+
+    assert asyncio.run(scenario()) == "unforeseen"
+    assert line.writer.state == (False, "stopped")
+
+
+def test_rejects_are_counted_by_vendor_and_reason(tmp_path: Path) -> None:
+    """A vendor that is not configured makes no series of its own."""
+    store = Memory()
+    line = line_to(store, tmp_path)
+    sent = ride(1, bikes=3, fixes=1).messages
+    broken = msgspec.structs.replace(
+        sent,
+        topics=[*sent.topics[:2], "patrol/v1/stranger/X/telemetry"],
+        payloads=[b"{", b"[]x", sent.payloads[2]],
+    )
+    line.log.append(broken)
+    line.read()
+    run_until(line, lambda: len(store.of("ingest_rejects")) == 2)
+    counts = {
+        (point.tags.get("vendor"), point.tags["reason"]): point.fields["rejected"]
+        for point in store.of("ingest_rejects")
+    }
+    assert counts == {("hello", "not_json"): 2, (None, "unknown_vendor"): 1}
