@@ -24,7 +24,10 @@ def opened(settings: Settings) -> Iterator[Access]:
     ------
     AccessUnavailable, AccessUnreadable
         See :class:`dashboards.access.file.AccessFile`.
+    OSError
+        The folder of the storage cannot be made.
     """
+    settings.storage.path.mkdir(parents=True, exist_ok=True)
     http = settings.http
     tokens = parse_tokens_file(http.tokens_file.read_text("utf-8-sig")) if http.tokens_file else ()
     options = AccessOptions(

@@ -161,8 +161,8 @@ def test_run_listens_on_this_machine_only(config: Path) -> None:
     edited(config, (listen[0], 'listen = "0.0.0.0:8080"'))
     code, _, err = invoked("run", "--config", config)
     assert code == WRONG_INPUT
-    assert '"0.0.0.0" can be reached from other machines' in err
-    assert 'use "127.0.0.1:8080"' in err
+    assert '"0.0.0.0:8080" can be reached from other machines' in err
+    assert 'listen = "127.0.0.1:8080"' in err
 
 
 def test_run_on_a_port_that_is_taken(config: Path) -> None:
