@@ -211,7 +211,14 @@ class Archive:
         self._largest = max(self._largest, len(merged))
         table = self._table(merged)
         with replacing(file) as out:
-            pq.write_table(table, out, compression="zstd", row_group_size=ROW_GROUP)
+            # A dictionary of positions, hardly two of which are equal, is size and memory.
+            pq.write_table(
+                table,
+                out,
+                compression="zstd",
+                row_group_size=ROW_GROUP,
+                use_dictionary=["bike_id"],
+            )
 
     def _table(self, fixes: TelemetryBatch) -> pa.Table:
         bikes, codes = np.unique(fixes.bike, return_inverse=True)

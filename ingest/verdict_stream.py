@@ -155,7 +155,7 @@ class VerdictStream:
         mine = touched[self._context.bike]
         known = Judged(self._context.take(mine), self._told[mine])
         fixes = TelemetryBatch.concat([known.fixes, new]).distinct()
-        told, replaced = self._told_of(fixes, known)
+        told, replaced = self._told_of(fixes, known, len(new))
         changeable = fixes.timestamp_ms > self._settled(fixes.bike)
         np.maximum.at(self._newest, new.bike, new.timestamp_ms)
         found = self._tell(fixes, told, changeable)
@@ -167,7 +167,7 @@ class VerdictStream:
         mine = needed.contain(self._context.bike, self._context.timestamp_ms)
         known = Judged(self._context.take(mine), self._told[mine])
         fixes = TelemetryBatch.concat([past, known.fixes]).distinct()
-        told, replaced = self._told_of(fixes, known)
+        told, replaced = self._told_of(fixes, known, len(past))
         found = self._tell(fixes, told, touched.contain(fixes.bike, fixes.timestamp_ms))
         # History may be ahead of what was read; a context ends with what was.
         read = fixes.timestamp_ms <= self._newest[fixes.bike]
@@ -183,13 +183,20 @@ class VerdictStream:
         told[rows] = verdict[rows]
         return Judged(fixes.take(rows), verdict[rows])
 
-    def _told_of(self, fixes: TelemetryBatch, known: Judged) -> tuple[NDArray[np.uint8], Judged]:
-        """What was told of `fixes`, and what of `known` others have replaced in another zone."""
+    def _told_of(
+        self, fixes: TelemetryBatch, known: Judged, others: int
+    ) -> tuple[NDArray[np.uint8], Judged]:
+        """What was told of `fixes`, and what of `known` was replaced in another zone.
+
+        `fixes` are the distinct ones of `known` and so many others.
+        """
         told = np.full(len(fixes), UNTOLD)
         rows = np.searchsorted(
             keys(fixes.bike, fixes.timestamp_ms), keys(known.fixes.bike, known.fixes.timestamp_ms)
         )
         told[rows] = known.verdicts
+        if len(fixes) == rows.size + others:
+            return told, Judged.empty()  # nothing came that was there already
         differs = np.zeros(rows.size, dtype=bool)
         for name in VALUES:
             was, now = getattr(known.fixes, name), getattr(fixes, name)[rows]

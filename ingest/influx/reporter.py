@@ -42,6 +42,8 @@ class Reporter:
         The clock [ms].
     host : str
         Tag of the health of this installation.
+    health_every_s : float
+        How often health is noted [s].
 
     Attributes
     ----------
@@ -55,6 +57,7 @@ class Reporter:
     bikes_inside: Callable[[], Mapping[str, int]]
     now_ms: Callable[[], int]
     host: str
+    health_every_s: float = HEALTH_EVERY_S
     given_up: int = 0
     _told: dict[str, tuple[int, str]] = field(default_factory=dict)
     _notes: deque[tuple[Kind, bytes]] = field(default_factory=deque)
@@ -81,14 +84,14 @@ class Reporter:
             self._note("coverage", coverage_lines(due, at_ms, bikes_inside=self.bikes_inside()))
 
     async def run(self) -> None:
-        """Note the health of intake and parts every ten seconds, until cancelled."""
+        """Note the health of intake and parts every so often, until cancelled."""
         keeping = asyncio.create_task(self._keep_always())
         try:
             while not keeping.done():
                 now_ms, figures = self.now_ms(), self.health()
                 lines = health_line(self.host, now_ms, **figures._asdict())
                 self._note("health", lines + part_lines(self.host, self.parts(), now_ms))
-                await asyncio.wait({keeping}, timeout=HEALTH_EVERY_S)
+                await asyncio.wait({keeping}, timeout=self.health_every_s)
             keeping.result()
         finally:
             keeping.cancel()

@@ -85,7 +85,7 @@ class Source:
     @property
     def _limit(self) -> int:
         # Judging costs by the contexts as well: when they are large, more is read at once.
-        return min(max(self.stream.context_rows // 8, AT_LEAST), AT_MOST)
+        return min(max(self.stream.context_rows // 4, AT_LEAST), AT_MOST)
 
     def restore(self, seq: int, newest_ms: Mapping[BikeKey, int]) -> None:
         """Go on after a message, from where an earlier life has left bikes."""

@@ -27,8 +27,6 @@ from email.utils import parsedate_to_datetime
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from influxdb_client import InfluxDBClient, WritePrecision, WriteService
-from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
 from ingest.errors import (
@@ -100,6 +98,9 @@ class InfluxStore:
     """A :class:`Store` behind ``/api/v2/write``: InfluxDB 2.x and 3.x, and VictoriaMetrics."""
 
     def __init__(self, options: InfluxOptions) -> None:
+        # 20 MB and a quarter of a second, for those only who write to InfluxDB.
+        from influxdb_client import InfluxDBClient, WriteService
+
         self._options = options
         self._where = f"InfluxDB at {_without_password(options.url)}"
         self._client = InfluxDBClient(
@@ -115,6 +116,9 @@ class InfluxStore:
 
     def write(self, lines: bytes) -> None:
         """Write whole lines (see `Store`)."""
+        from influxdb_client import WritePrecision
+        from influxdb_client.rest import ApiException
+
         options = self._options
         try:
             self._service.post_write(

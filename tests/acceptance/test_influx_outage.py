@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.influx.tracks import READER
 from tests.fault_proxy import Answer, FaultProxy
 from tests.influx_line import Key, Line, caught_up, ride, until
 from tests.influx_servers import VictoriaMetrics
@@ -76,6 +77,8 @@ def under_load(
         await happens(line, load)
         loading.cancel()
         await until(lambda: caught_up(line) or writing.done(), 40)
+        if settle_s < 1:
+            await until(lambda: line.log.depth(READER) == 0 or writing.done())
         line.writer.stop()
         await asyncio.wait_for(writing, 2.0)
         return load.keys
@@ -83,6 +86,7 @@ def under_load(
     line = Line(folder, url, bikes=BIKES)
     line.writer.settle_s = settle_s
     line.writer.first_wait_s = 0.2
+    line.writer.reporter.health_every_s = 1.0
     keys = asyncio.run(scenario())
     line.close()
     return line, keys

@@ -84,9 +84,12 @@ def test_influxdb_away_is_missed_by_nobody(
             station.wait(stored)
             station.wait(degraded)
             assert station.ready(), "it is a copy"
-            zones = station.get("/api/v1/coverage")["zones"]
-            assert any(zone["cells_covered"] for zone in zones)
 
+            def covered() -> bool:
+                zones = station.get("/api/v1/coverage")["zones"]
+                return any(zone["cells_covered"] for zone in zones)
+
+            station.wait(covered)
             store.start()
             requests = len(proxy.requests)
 

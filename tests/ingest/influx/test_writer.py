@@ -11,7 +11,7 @@ import msgspec
 from ingest.errors import StoreThrottled, StoreUnavailable
 from ingest.figures import AlertStep
 from tests.influx_line import Line, caught_up, ride, run_until, until
-from tests.ingest.test_line_protocol import Point, Step, Zone, points
+from tests.ingest.test_line_protocol import AT_MS, Point, Step, Zone, points
 
 
 @dataclass
@@ -55,11 +55,13 @@ def line_to(store: Memory, folder: Path, *, settle_s: float = 0.0) -> Line:
     line = Line(folder, store=store.open)
     line.writer.settle_s = settle_s
     line.writer.first_wait_s = 0.02
+    line.writer.reporter.health_every_s = 0.5
     return line
 
 
 def with_steps(line: Line, count: int) -> Line:
-    steps: list[AlertStep] = [Step(seq) for seq in range(1, count + 1)]
+    # In pairs, as when an alert is raised and activated by one evaluation.
+    steps: list[AlertStep] = [Step(seq, AT_MS + seq // 2 * 1_000) for seq in range(1, count + 1)]
     line.transitions = steps
     return line
 
@@ -71,7 +73,6 @@ def test_every_transition_arrives_once(tmp_path: Path) -> None:
         line = with_steps(line_to(store, tmp_path), count)
         run_until(line, lambda count=count: len(store.of("alert")) == count)
         line.close()
-    assert line.file.place is not None
     written = store.requests
     line = with_steps(line_to(store, tmp_path), 2_300)
     run_until(line, lambda: len(store.of("ingest_health")) > 0 and store.requests > written)
@@ -144,6 +145,7 @@ def test_the_cursor_waits_until_what_was_written_has_settled(tmp_path: Path) -> 
     assert line.log.cursor("influx") == 0
     line.close()
     line = line_to(store, tmp_path)
+    line.read()
     requests = store.requests
     run_until(line, lambda: line.log.cursor("influx") == 100)
     assert store.requests > requests, "it was written again"
