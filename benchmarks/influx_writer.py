@@ -42,7 +42,7 @@ from ingest.log import SqliteLog
 from ingest.messages import Messages
 from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.verdict_stream import VerdictStream
-from tests.influx_servers import VictoriaMetrics
+from tests.influx_servers import VictoriaMetrics, visible
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "chengyang"
 START_MS = 1_763_856_000_000
@@ -189,6 +189,12 @@ async def measure(args: argparse.Namespace, folder: Path, url: str) -> dict[str,
     }
 
 
+def fixes(store: VictoriaMetrics) -> int:
+    """How many different fixes the store shows."""
+    found = store.export("bike_telemetry_lat")
+    return len({(tags["bike_id"], at_ms) for tags, at_ms, _ in found})
+
+
 def main() -> None:
     """Run it and print the result."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -202,7 +208,9 @@ def main() -> None:
         VictoriaMetrics(Path(folder) / "store") as store,
     ):
         result = asyncio.run(measure(args, Path(folder), store.url))
-        result["samples_in_store"] = sum(1 for _ in store.export("bike_telemetry_lat"))
+        wanted = args.bikes * (args.backlog_s + args.live_s)
+        result["fixes_in_store"] = visible(lambda: fixes(store), lambda found: found == wanted)
+        result["fixes_missing"] = wanted - result["fixes_in_store"]
     print(json.dumps(result))
 
 

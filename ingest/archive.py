@@ -11,6 +11,7 @@ the log's cursor move: a crash in between writes the same rows again, which chan
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -40,6 +41,8 @@ SCHEMA: Final = pa.schema(
     ],
     metadata={"datum": "WGS-84", "made_by": "zhixun"},
 )
+ROWS_AT_ONCE: Final = 65_536
+"""Rows of a file that are in memory at once while it is written."""
 ROW_GROUP: Final = 16_384
 """Rows per group: a group is skipped when its statistics exclude the bikes that are asked for."""
 
@@ -78,6 +81,8 @@ class Archive:
     _largest: int = 0
 
     def __post_init__(self) -> None:
+        # Arrow's own allocator keeps some 30 MB of what it was given for one flush.
+        pa.set_memory_pool(pa.system_memory_pool())
         self.path.mkdir(parents=True, exist_ok=True)
         self._zone = ZoneInfo(self.timezone)
         self._midnights = Midnights(self.timezone)
@@ -204,21 +209,34 @@ class Archive:
                 yield file
 
     def _merge(self, file: Path, rows: TelemetryBatch) -> None:
-        parts = [rows]
-        if file.exists():
-            parts.append(self._read(file, None))
-        merged = TelemetryBatch.concat(parts).distinct()
-        self._largest = max(self._largest, len(merged))
-        table = self._table(merged)
-        with replacing(file) as out:
+        """Put rows into a file, some bikes at a time: a long day takes no more memory."""
+        counts = self._counts(file) if file.exists() else Counter()
+        old = bool(counts)
+        for bike, count in zip(*np.unique(rows.bike, return_counts=True), strict=True):
+            counts[self.roster.key(int(bike)).bike_id] += int(count)
+        self._largest = max(self._largest, counts.total())
+        with (
+            replacing(file) as out,
             # A dictionary of positions, hardly two of which are equal, is size and memory.
-            pq.write_table(
-                table,
-                out,
-                compression="zstd",
-                row_group_size=ROW_GROUP,
-                use_dictionary=["bike_id"],
-            )
+            pq.ParquetWriter(out, SCHEMA, compression="zstd", use_dictionary=["bike_id"]) as writer,
+        ):
+            for ids in _portions(counts):
+                indices = self.roster.restore(BikeKey(file.parent.name, name) for name in ids)
+                parts = [rows.take(np.isin(rows.bike, indices))]
+                if old:
+                    kept = self._read(file, dict(zip(ids, indices, strict=True)))
+                    parts.append(kept.take(kept.bike >= 0))
+                merged = TelemetryBatch.concat(parts).distinct()
+                writer.write_table(self._table(merged), row_group_size=ROW_GROUP)
+
+    def _counts(self, file: Path) -> Counter[str]:
+        """How many rows of each bike a file holds."""
+        with _damaged(file), pa.OSFile(str(file)) as source:
+            parquet = pq.ParquetFile(source, read_dictionary=["bike_id"])
+            column = parquet.read(columns=["bike_id"], use_threads=False).column("bike_id")
+            ids = column.unify_dictionaries().combine_chunks()
+            counts = np.bincount(ids.indices.to_numpy(), minlength=len(ids.dictionary))
+            return Counter(dict(zip(ids.dictionary.to_pylist(), counts.tolist(), strict=True)))
 
     def _table(self, fixes: TelemetryBatch) -> pa.Table:
         bikes, codes = np.unique(fixes.bike, return_inverse=True)
@@ -267,6 +285,20 @@ class Archive:
     def _file(self, vendor: str, at_ms: int) -> Path:
         date = datetime.fromtimestamp(at_ms / 1000, self._zone).date()
         return self.path / vendor / f"{date.isoformat()}.parquet"
+
+
+def _portions(counts: Mapping[str, int]) -> Iterator[list[str]]:
+    """Bikes by id, in order, with some :data:`ROWS_AT_ONCE` rows together."""
+    some: list[str] = []
+    held = 0
+    for name in sorted(counts):
+        some.append(name)
+        held += counts[name]
+        if held >= ROWS_AT_ONCE:
+            yield some
+            some, held = [], 0
+    if some:
+        yield some
 
 
 def _groups_of(metadata: Any, bike_ids: Sequence[str]) -> list[int]:

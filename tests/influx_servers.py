@@ -9,14 +9,16 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from tests.broker import free_port
 
 START_S = 20.0
+
+T = TypeVar("T")
 
 
 class Server:
@@ -145,6 +147,20 @@ class VictoriaMetrics(Server):
             names = series["metric"]
             for at_ms, value in zip(series["timestamps"], series["values"], strict=True):
                 yield names, at_ms, value
+
+
+VISIBLE_S = 10.0
+"""How long VictoriaMetrics may take to show what it has [s]: its documentation says seconds."""
+
+
+def visible(look: Callable[[], T], wanted: Callable[[T], bool]) -> T:
+    """What is seen once it is what is wanted, or after a while what is seen then."""
+    give_up = time.monotonic() + VISIBLE_S
+    while True:
+        found = look()
+        if wanted(found) or time.monotonic() > give_up:
+            return found
+        time.sleep(0.5)
 
 
 class Influx1(Server):

@@ -19,7 +19,7 @@ from patrol.settings import load_with_zones
 from patrol.simulation import sim_zones
 from tests.fleets import HOUR_MS, START_MS
 from tests.influx_line import Line, caught_up, run_until, until
-from tests.influx_servers import Influx1, VictoriaMetrics
+from tests.influx_servers import Influx1, VictoriaMetrics, visible
 from tests.stations import SAMPLE
 
 BIKES = 8
@@ -176,9 +176,12 @@ def test_victoriametrics_has_every_fix(tmp_path: Path) -> None:
         line.close()
         zones = {key: fix.zone_id for key, fix in expected.items()}
         for name in ("lat", "lng", "speed_mps", "heading_deg", "accuracy_m", "battery_percent"):
-            samples = list(server.export(f"bike_telemetry_{name}"))
             wanted = {key: getattr(fix, name) for key, fix in expected.items()}
             wanted = {key: value for key, value in wanted.items() if value is not None}
+            samples = visible(
+                lambda name=name: list(server.export(f"bike_telemetry_{name}")),
+                lambda samples, wanted=wanted: len(samples) >= len(wanted),
+            )
             found = {
                 (tags["bike_id"], at_ms): value
                 for tags, at_ms, value in samples

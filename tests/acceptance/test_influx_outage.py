@@ -15,7 +15,7 @@ import pytest
 from ingest.influx.tracks import READER
 from tests.fault_proxy import Answer, FaultProxy
 from tests.influx_line import Key, Line, caught_up, ride, until
-from tests.influx_servers import VictoriaMetrics
+from tests.influx_servers import VictoriaMetrics, visible
 from tests.stations import REPOSITORY
 
 BIKES = 50
@@ -29,8 +29,15 @@ def store(tmp_path: Path) -> Iterator[VictoriaMetrics]:
 
 
 def points(store: VictoriaMetrics) -> list[Key]:
-    """What is in the store."""
+    """What the store shows now."""
     return [(tags["bike_id"], at_ms) for tags, at_ms, _ in store.export("bike_telemetry_lat")]
+
+
+def assert_has(store: VictoriaMetrics, keys: set[Key]) -> None:
+    """Nothing is lost, nothing is there twice."""
+    found = visible(lambda: points(store), lambda found: len(found) == len(keys))
+    assert len(found) == len(set(found))
+    assert set(found) == keys
 
 
 class Load:
@@ -112,9 +119,7 @@ def test_stopped_for_a_while(store: VictoriaMetrics, tmp_path: Path) -> None:
         store.start()
 
     _, keys = under_load(tmp_path / "line", store.url, away)
-    found = points(store)
-    assert len(found) == len(set(found))
-    assert set(found) == keys
+    assert_has(store, keys)
 
 
 def test_killed(store: VictoriaMetrics, tmp_path: Path) -> None:
@@ -130,9 +135,7 @@ def test_killed(store: VictoriaMetrics, tmp_path: Path) -> None:
         await until(lambda: line.writer.state.ok)
 
     _, keys = under_load(tmp_path / "line", store.url, crashes)
-    found = points(store)
-    assert len(found) == len(set(found))
-    assert set(found) == keys
+    assert_has(store, keys)
 
 
 def test_a_crash_that_no_request_has_seen(store: VictoriaMetrics, tmp_path: Path) -> None:
@@ -148,7 +151,7 @@ def test_a_crash_that_no_request_has_seen(store: VictoriaMetrics, tmp_path: Path
 
     line, keys = under_load(tmp_path / "line", store.url, crashes)
     assert line.writer.counters.retried <= 1
-    assert set(points(store)) == keys
+    assert_has(store, keys)
 
 
 def test_throttled_and_rejected_in_turn(store: VictoriaMetrics, tmp_path: Path) -> None:
@@ -166,9 +169,7 @@ def test_throttled_and_rejected_in_turn(store: VictoriaMetrics, tmp_path: Path) 
             proxy.fault = lambda number, lines: None
 
         line, keys = under_load(tmp_path / "line", proxy.url, in_turn, settle_s=0.5)
-    found = points(store)
-    assert len(found) == len(set(found))
-    assert set(found) == keys
+    assert_has(store, keys)
     assert line.writer.counters.rejected == 0
 
 
@@ -196,7 +197,7 @@ def test_one_line_in_a_thousand_is_rejected(store: VictoriaMetrics, tmp_path: Pa
         (bike, at_ms) for bike, at_ms in keys if bike == "HB0007" and at_ms % 20_000 == 7_000
     }
     assert 0.0009 < len(bad_keys) / len(keys) < 0.0011
-    assert set(points(store)) == keys - bad_keys
+    assert_has(store, keys - bad_keys)
     kept = Line(tmp_path / "line", store.url).file.rejected(1_000)
     assert {(bike_of(text), int(text.split()[-1])) for _, _, text in kept} == bad_keys
     assert {reason.rpartition(": ")[2] for _, reason, _ in kept} == {"I do not like sevens)"}
@@ -218,7 +219,7 @@ def test_slow(store: VictoriaMetrics, tmp_path: Path) -> None:
             proxy.delay_s = 0.0
 
         _, keys = under_load(tmp_path / "line", proxy.url, slowly)
-    assert set(points(store)) == keys
+    assert_has(store, keys)
 
 
 def test_leaves_in_the_middle_of_a_slow_request(store: VictoriaMetrics, tmp_path: Path) -> None:
@@ -238,7 +239,7 @@ def test_leaves_in_the_middle_of_a_slow_request(store: VictoriaMetrics, tmp_path
         assert asyncio.run(scenario(line)) < 1.0
         line.close()
     _, more = under_load(tmp_path / "line", store.url, nothing, from_s=20)
-    assert set(points(store)) == keys | more
+    assert_has(store, keys | more)
 
 
 def test_away_at_the_start(tmp_path: Path) -> None:
@@ -253,7 +254,7 @@ def test_away_at_the_start(tmp_path: Path) -> None:
     with store:
         store.stop()
         _, keys = under_load(tmp_path / "line", store.url, comes_late)
-        assert set(points(store)) == keys
+        assert_has(store, keys)
 
 
 def test_killed_while_it_drains(store: VictoriaMetrics, tmp_path: Path) -> None:
@@ -278,6 +279,4 @@ def test_killed_while_it_drains(store: VictoriaMetrics, tmp_path: Path) -> None:
             found = set(points(store))
             assert found < keys, "it was killed in the middle"
     _, more = under_load(folder, store.url, nothing, from_s=1_000)
-    found_at_last = points(store)
-    assert len(found_at_last) == len(set(found_at_last))
-    assert set(found_at_last) == keys | more
+    assert_has(store, keys | more)
