@@ -24,6 +24,7 @@ from ingest.decode import Decoded
 from ingest.errors import ArchiveDamaged, StoreUnavailable
 from ingest.inlet import Inlet
 from ingest.log import Log
+from ingest.memory import give_back
 from ingest.messages import Messages
 from ingest.worker import COVERAGE, Worker
 
@@ -212,6 +213,8 @@ class Intake:
             if flush is not None:
                 await loop.run_in_executor(self._saving, self.worker.write_archive, flush)
                 self.worker.archive.end_flush(flush)
+                del flush
+                await loop.run_in_executor(self._saving, give_back)
             await loop.run_in_executor(self._saving, self.log.trim)
         except (StoreUnavailable, ArchiveDamaged) as exc:
             self._tell("archive", str(exc))
