@@ -6,6 +6,7 @@ What is said on the connection is decided in :mod:`ingest.mqtt5_wire`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 from ingest.connection import CONNECT_TIMEOUT_S, Connection, MqttOptions, failure
@@ -157,15 +158,18 @@ class Mqtt5Connection(asyncio.BufferedProtocol):
         return await asyncio.shield(self._ended)
 
     async def close(self) -> None:
-        """Send DISCONNECT and close; what is not acknowledged stays in the broker's session."""
+        """Send DISCONNECT and close; what is not acknowledged stays in the broker's session.
+
+        The broker closes its side once it has read DISCONNECT, and so our last acknowledgements.
+        To close first is to let whoever then connects under our client id be served before that.
+        """
         if self._problem is None and self._transport is not None:
             self._transport.write(DISCONNECT)
-            self._transport.close()
-            try:
+            self.resume()  # the end is noticed by reading only
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GOODBYE_S):
                     await self._released.wait()
-            except TimeoutError:
-                self.abort()
+            self.abort()
 
     def abort(self) -> None:
         """Close without a word."""

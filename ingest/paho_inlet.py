@@ -17,6 +17,8 @@ from ingest.gather import Gather
 from ingest.paho_link import PahoLink
 
 GOODBYE_S = 0.5
+NOTHING = "zhixun/nothing"
+"""Nobody subscribes to this; the broker answers to its unsubscription all the same."""
 NOT_UTF_8 = "(topic is not UTF-8)"
 FEW = 50
 """So many acknowledgements cost the event loop less than the change of threads."""
@@ -53,6 +55,7 @@ class PahoConnection:
         self._gather = gather
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[str] = self._loop.create_future()
+        self._read = asyncio.Event()
         self._refused = ""
         self._room = threading.Condition()  # guards all below
         self._paused = False
@@ -68,6 +71,7 @@ class PahoConnection:
         )
         self._link.client.on_message = self._received
         self._link.client.on_subscribe = self._subscribed
+        self._link.client.on_unsubscribe = lambda *_: self._in_loop(self._read.set)
         self._link.start()
 
     def _new_lists(self) -> None:
@@ -146,6 +150,7 @@ class PahoConnection:
 
     def _end(self, reason: str) -> None:
         self._free_thread()
+        self._read.set()
         if not self._ended.done():
             self._ended.set_result(reason)
         self._set_ready()
@@ -199,8 +204,19 @@ class PahoConnection:
         self._link.close()
 
     async def close(self) -> None:
-        """Send DISCONNECT and close; what is not acknowledged stays in the broker's session."""
-        self.abandon()
+        """Send DISCONNECT and close; what is not acknowledged stays in the broker's session.
+
+        paho closes the socket behind DISCONNECT, and whoever then connects under our client id
+        may be served before the broker has read our last acknowledgements. A broker answers in
+        order, so its answer to a question after them says that it has.
+        """
+        self._free_thread()
+        if not self._ended.done():
+            self._link.client.unsubscribe(NOTHING)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GOODBYE_S):
+                    await self._read.wait()
+        self._link.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE_S):
                 await self.ended()
