@@ -1,0 +1,1 @@
+"""The words of the console by where they stand: each key with its text in Chinese and English."""
