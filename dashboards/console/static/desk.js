@@ -3,6 +3,7 @@ import { AlertList } from "./alertlist.js";
 import { leafletStyle, live, read, start, words } from "./frame.js";
 import { drawLegend } from "./legend.js";
 import { later } from "./live.js";
+import { PatrolMap } from "./map.js";
 import { OpenAlerts } from "./openalerts.js";
 import { el } from "./page.js";
 import { ZoneTable } from "./zonetable.js";
@@ -23,7 +24,7 @@ start(async (main) => {
       Object.assign(part("section", "alert-panel", el("div", "panel-head", el("span", "", words.say("alerts")), count), alerts), { className: "panel" })),
   );
   drawLegend(legend);
-  const [{ PatrolMap }] = await Promise.all([import("./map.js"), leafletStyle()]);
+  await leafletStyle();
   const map = new PatrolMap(frame);
   const table = new ZoneTable(zones, (zoneId) => map.showZone(zoneId));
   const list = new AlertList(alerts, { onPick: (alert) => alert.zone_id && map.showZone(alert.zone_id, { stay: true }) });
