@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from alerts.errors import PolicyError, Problem
 from alerts.hours import Window
 from alerts.policy import Campaign, Policy, overridden, parse_campaign, parse_policy
+from alerts.succession import Versions, succession
 
 _FOREVER_MS = 1 << 62
 
@@ -123,6 +124,9 @@ class ZonePlan:
 class Policies:
     """The plans of all zones.
 
+    They change in place (:meth:`follow`), so whoever holds the object and asks it each time
+    follows.
+
     Parameters
     ----------
     plans : mapping of str to ZonePlan
@@ -136,7 +140,7 @@ class Policies:
     @classmethod
     def parse(
         cls,
-        zones: Mapping[str, str],
+        zones: Mapping[str, str | Versions],
         policies: Mapping[str, Mapping[str, object]],
         tz: ZoneInfo,
         *,
@@ -147,8 +151,9 @@ class Policies:
 
         Parameters
         ----------
-        zones : mapping of str to str
-            The policy of each zone, by zone id.
+        zones : mapping of str to str, or to sequence of (int, str or None)
+            The policy of each zone, by zone id; or from when on it has which [ms], None while
+            there is no such zone.
         policies, campaigns : mapping
             The sections ``[policies.*]`` and ``[campaigns.*]``. Where campaigns overlap,
             the one written later wins.
@@ -181,23 +186,37 @@ class Policies:
                 for zone_id in campaign.zones
                 if zone_id not in zones
             ]
-        plans: dict[tuple[str, tuple[str, ...]], ZonePlan] = {}
-        chosen: dict[str, tuple[str, tuple[str, ...]]] = {}
-        for zone_id, policy_name in zones.items():
+        plans: dict[tuple[Versions, tuple[str, ...]], ZonePlan] = {}
+        chosen: dict[str, tuple[Versions, tuple[str, ...]]] = {}
+        for zone_id, given in zones.items():
+            versions = ((0, given),) if isinstance(given, str) else tuple(given)
             own = [campaign for campaign in read if zone_id in campaign.zones]
-            key = (policy_name, tuple(campaign.name for campaign in own))
+            key = (versions, tuple(campaign.name for campaign in own))
             chosen[zone_id] = key
-            if policy_name not in policies:
-                problems.append(Problem(f"zone {zone_id}", f"there is no policy {policy_name!r}"))
-            elif policy_name in parsed and key not in plans:
-                base = policies[policy_name]
+            names = {name for _, name in versions if name is not None}
+            problems += [
+                Problem(f"zone {zone_id}", f"there is no policy {name!r}")
+                for name in sorted(names - policies.keys())
+            ]
+            if names <= parsed.keys() and key not in plans:
                 try:
-                    plans[key] = _plan(parsed[policy_name], base, own, tz, calendars)
+                    segments = {
+                        name: _segments(parsed[name], policies[name], own, tz, calendars)
+                        for name in names
+                    }
                 except PolicyError as exc:
                     problems += exc.problems
+                    continue
+                plans[key] = ZonePlan(
+                    succession([(at_ms, name and segments[name]) for at_ms, name in versions])
+                )
         if problems:
             raise PolicyError(list(dict.fromkeys(problems)))
         return cls({zone_id: plans[key] for zone_id, key in chosen.items()})
+
+    def follow(self, other: Policies) -> None:
+        """Become what another one is: whoever holds this asks it from now on."""
+        self._plans, self._distinct = other._plans, other._distinct
 
     def plan(self, zone_id: str) -> ZonePlan:
         """The plan of a zone; KeyError when there is none."""
@@ -226,13 +245,13 @@ class Policies:
         return self._plans[zone_id].policy_at(at_ms)
 
 
-def _plan(
+def _segments(
     policy: Policy,
     base: Mapping[str, object],
     campaigns: Sequence[Campaign],
     tz: ZoneInfo,
     calendars: Mapping[str, str] | None,
-) -> ZonePlan:
+) -> list[tuple[int, Policy]]:
     edges = sorted({edge for c in campaigns for edge in (c.from_ms, c.to_ms)})
     under: dict[str | None, Policy] = {None: policy}
     for campaign in campaigns:
@@ -241,4 +260,4 @@ def _plan(
     for edge in edges:
         on = [c.name for c in campaigns if c.from_ms <= edge < c.to_ms]
         segments.append((edge, under[on[-1] if on else None]))
-    return ZonePlan(segments)
+    return segments
