@@ -46,7 +46,7 @@ class TransitionRefused(AlertsError):
     Parameters
     ----------
     reason : str
-        The named reason, one of :data:`alerts.lifecycle.REFUSALS` or ``until_in_past``.
+        The named reason, one of :data:`alerts.lifecycle.REFUSALS`.
     detail : str
         What to do instead, for people.
     """

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from alerts.book import AlertBook
 from alerts.rules import ZoneStatus
+from alerts.undo import UNDO_S
 from bikes.fleet import FleetState
 from bikes.roster import BikeKey, Roster
 from geofence.coverage import Ledger
@@ -163,3 +164,8 @@ class Sources:
     now_ms: Callable[[], int]
     demo_speed: float | None = None
     stale_after_s: float = 300.0
+
+    @property
+    def undo_within_ms(self) -> int:
+        """How long what somebody did to an alert can be taken back, on the one clock [ms]."""
+        return round(UNDO_S * 1000 * (self.demo_speed or 1.0))

@@ -44,6 +44,7 @@ ROUTES: dict[tuple[str, str], Needs] = {
     ("POST", "/alerts/{alert_id}/unshelve"): "dispatcher",
     ("POST", "/alerts/{alert_id}/note"): "dispatcher",
     ("POST", "/alerts/{alert_id}/close"): "dispatcher",
+    ("POST", "/alerts/{alert_id}/undo"): "dispatcher",
     ("GET", "/users"): "admin",
     ("POST", "/users"): "admin",
     ("PATCH", "/users/{username}"): "admin",

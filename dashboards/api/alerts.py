@@ -197,4 +197,24 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
             lambda actor: book.close(alert_id, actor, sources.now_ms(), body.reason),
         )
 
+    @post("undo")
+    async def undo(request: Request, alert_id: str, body: Act) -> Response:
+        """Take back the last that the caller has done to it, within ten seconds; `undo_until`.
+
+        Both stay on record, and the alert is as it was before. Only who did it can, and only
+        while nothing else has happened to the alert.
+        """
+        return act(
+            request,
+            alert_id,
+            body,
+            lambda actor: book.undo(
+                alert_id,
+                actor,
+                sources.now_ms(),
+                within_ms=sources.undo_within_ms,
+                reason=body.reason,
+            ),
+        )
+
     return routes

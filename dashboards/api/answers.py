@@ -162,8 +162,13 @@ class Bikes(TypedDict):
 
 
 class AlertTransition(TypedDict):
-    """One row of an alert's record: what happened, who did it, when, why, and what proves it."""
+    """One row of an alert's record: what happened, who did it, when, why, and what proves it.
 
+    `undone` says that it was taken back and no longer counts; the row that did so has the event
+    `undo` and names this one's `seq` as `undone` in its evidence.
+    """
+
+    seq: int
     at: Time
     event: str
     from_state: str
@@ -173,10 +178,15 @@ class AlertTransition(TypedDict):
     evidence: dict[str, Any]
     until: Time | None
     assigned_to: str | None
+    undone: bool
 
 
 class Alert(TypedDict):
-    """An alert as it stands."""
+    """An alert as it stands.
+
+    `undo_until` is until when who did the last to it can take that back; null when the last that
+    happened is nothing of that kind.
+    """
 
     alert_id: str
     rule: str
@@ -195,6 +205,7 @@ class Alert(TypedDict):
     shelved_until: Time | None
     closed: Time | None
     reopened: int
+    undo_until: Time | None
     reason: str
     evidence: dict[str, Any]
 

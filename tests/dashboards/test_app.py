@@ -17,6 +17,7 @@ ROUTES = {
     "/bikes/{bike_id}", "/bikes/{bike_id}/track", "/alerts", "/alerts/{alert_id}",
     "/alerts/{alert_id}/acknowledge", "/alerts/{alert_id}/assign", "/alerts/{alert_id}/shelve",
     "/alerts/{alert_id}/unshelve", "/alerts/{alert_id}/note", "/alerts/{alert_id}/close",
+    "/alerts/{alert_id}/undo",
     "/rejects", "/stream", "/healthz", "/readyz", "/metrics",
 }  # fmt: skip
 
