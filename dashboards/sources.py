@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.book import AlertBook
+from alerts.orders import Orders
 from alerts.rules import ZoneStatus
 from alerts.undo import UNDO_S
 from bikes.fleet import FleetState
@@ -131,6 +132,8 @@ class Sources:
         Visited cells.
     book : AlertBook
         Alerts and their transitions.
+    orders : Orders
+        Pauses and campaigns.
     rejects : RejectBook
         Messages that were not accepted.
     statuses : callable
@@ -156,6 +159,7 @@ class Sources:
     fleet: FleetState
     ledger: Ledger
     book: AlertBook
+    orders: Orders
     rejects: RejectBook
     statuses: Callable[[], Mapping[str, ZoneStatus]]
     coverage_at: Callable[[str, int], ZoneStatus]

@@ -44,7 +44,8 @@ class ProblemDocument(TypedDict):
 class ZoneCoverage(TypedDict):
     """How a zone stands. Idle times and frequency count duty time only [s].
 
-    `state` and `reason` are words of the contract; `detail` is for people.
+    `state` and `reason` are words of the contract; `detail` is for people. `campaign` is the one
+    in force; in a pause `paused_until` is its end, if it has one, and `detail` why.
     """
 
     zone_id: str
@@ -66,6 +67,8 @@ class ZoneCoverage(TypedDict):
     oldest_cell_age_s: float | None
     mean_cell_age_s: float | None
     last_patrolled: Time | None
+    campaign: str | None
+    paused_until: Time | None
 
 
 class Coverage(TypedDict):
@@ -222,6 +225,39 @@ class Alerts(TypedDict):
     at: Time
     alerts: list[Alert]
     next_cursor: NotRequired[str]
+
+
+# "from" is a word of Python, so this one cannot be written as a class.
+Campaign = TypedDict(
+    "Campaign",
+    {
+        "name": str,
+        "kind": Literal["campaign", "pause"],
+        "zones": list[str],
+        "from": Time,
+        "to": Time,
+        "keys": dict[str, Any],
+        "state": Literal["planned", "in_force", "over"],
+        "source": Literal["configuration", "console"],
+        "ordered_by": str | None,
+        "ordered_at": Time | None,
+        "reason": str,
+        "ended_by": str | None,
+        "ended_at": Time | None,
+        "end_reason": str,
+    },
+)
+"""What overrides the policy of some zones from `from` to `to`, or to `ended_at` if that is earlier.
+
+`keys` are keys of a policy, as written; a pause has `paused`.
+"""
+
+
+class Campaigns(TypedDict):
+    """Pauses and campaigns."""
+
+    at: Time
+    campaigns: list[Campaign]
 
 
 class RejectedMessage(TypedDict):

@@ -11,7 +11,7 @@ from dashboards.access import api as access_api
 from dashboards.access import pages
 from dashboards.access.access import Access
 from dashboards.access.gate import Gate
-from dashboards.api import alerts, fleet, health, problems, rejects, stream, zones
+from dashboards.api import alerts, fleet, health, orders, problems, rejects, stream, zones
 from dashboards.api.answers import Answer
 from dashboards.api.feed import Feed
 from dashboards.api.loopback import LOOPBACK, Hosts, KnownHosts
@@ -68,6 +68,7 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
         zones.router(sources, times, views),
         fleet.router(sources, times, views),
         alerts.router(sources, times, views),
+        orders.router(sources, times),
         rejects.router(sources, times),
         stream.router(feed),
         health.router(sources, views),

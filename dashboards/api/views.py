@@ -67,6 +67,8 @@ class Views:
             "oldest_cell_age_s": _seconds(status.oldest_cell_age_s),
             "mean_cell_age_s": _seconds(status.mean_cell_age_s),
             "last_patrolled": write(status.last_patrolled_ms),
+            "campaign": status.campaign,
+            "paused_until": write(status.paused_until_ms),
         }
 
     def bikes(self) -> list[answers.Bike]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from alerts.book import AlertBook, Change
 from alerts.book_rows import Opening
 from alerts.findings import Step
+from alerts.orders import Orders
+from alerts.plan import Policies
 from alerts.rules import ZoneState, ZoneStatus
 from bikes.fleet import FleetState
 from bikes.roster import BikeKey, Roster
@@ -64,10 +67,18 @@ class District:
     health: Health = field(default_factory=lambda: Health([Part("inlet", ok=True)]))
     fixes: dict[BikeKey, list[TelemetryBatch]] = field(default_factory=dict)
     demo_speed: float | None = None
+    campaigns: dict[str, dict[str, object]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.fleet = FleetState(self.roster)
         self.ledger = Ledger(self.zones.grid.size)
+        self.policies = Policies.parse(
+            {zone.zone_id: zone.policy for zone in self.zones.zones},
+            {name: {"frequency": "2h", "target": 0.8, "window": "day"} for name in POLICIES},
+            ZoneInfo("Asia/Shanghai"),
+            campaigns=self.campaigns,
+        )
+        self.orders = Orders(self.book.file, self.policies, ZoneInfo("Asia/Shanghai"))
         for zone, total in zip(self.zones.zones, self.zones.cells_total.tolist(), strict=True):
             self.statuses[zone.zone_id] = ZoneStatus(
                 zone_id=zone.zone_id,
@@ -99,6 +110,7 @@ class District:
             fleet=self.fleet,
             ledger=self.ledger,
             book=self.book,
+            orders=self.orders,
             rejects=self.rejects,
             statuses=lambda: self.statuses,
             coverage_at=self.coverage_at,

@@ -18,6 +18,7 @@ ROUTES = {
     "/alerts/{alert_id}/acknowledge", "/alerts/{alert_id}/assign", "/alerts/{alert_id}/shelve",
     "/alerts/{alert_id}/unshelve", "/alerts/{alert_id}/note", "/alerts/{alert_id}/close",
     "/alerts/{alert_id}/undo",
+    "/campaigns", "/campaigns/{name}/end", "/zones/{zone_id}/pause", "/zones/{zone_id}/resume",
     "/rejects", "/stream", "/healthz", "/readyz", "/metrics",
 }  # fmt: skip
 
