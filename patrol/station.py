@@ -364,8 +364,11 @@ class Station:
         http = settings.http
         reached = LOOPBACK if self.access is None else hosts(http)
         self.app = create_app(sources, self.access, reached)
+        console = settings.console
         options = ConsoleOptions(
-            language=settings.console.language, tile_url=settings.console.tile_url
+            language=console.language,
+            tile_url=console.tile_url,
+            tile_datum=console.tile_datum or "wgs84",
         )
         mount(self.app, sources, options)
         return uvicorn.Config(

@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from dashboards.access import caller
 from dashboards.access.access import Access
 from dashboards.access.secret import csrf_token
-from dashboards.console.catalogue import LANGUAGES, Language, texts
+from dashboards.console.catalogue import COOKIE, LANGUAGES, Language, texts
 
 Door = Literal["login", "setup", "password"]
 
@@ -111,7 +111,7 @@ def page(door: Door, language: Language, csrf: str | None = None) -> str:
 
 
 def _language(request: Request) -> Language:
-    asked = request.query_params.get("lang")
+    asked = request.query_params.get("lang", request.cookies.get(COOKIE))
     preferred = request.headers.get("accept-language", "zh")[:2]
     return next(
         (known for word in (asked, preferred) for known in LANGUAGES if word == known), "zh"

@@ -54,7 +54,13 @@ class Watch:
             "now_ms": now_ms,
             "ready": health.ready,
             "parts": [
-                {"name": part.name, "ok": part.ok, "reason": part.reason} for part in health.parts
+                {
+                    "name": part.name,
+                    "ok": part.ok,
+                    "reason": part.reason,
+                    "required": part.required,
+                }
+                for part in health.parts
             ],
             "bikes": bikes,
             "bikes_live": live,

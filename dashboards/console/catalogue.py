@@ -14,6 +14,11 @@ Language = Literal["zh", "en"]
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
+PARTS = (frame, desk, alerts, door, field)
+
+COOKIE = "zhixun_language"
+"""Keeps the language that somebody has chosen; the console's script sets it."""
+
 _ENTRIES: dict[str, tuple[str, str]] = {
     key: entry for part in (frame, desk, alerts, door, field) for key, entry in part.ENTRIES.items()
 }

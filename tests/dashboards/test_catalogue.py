@@ -10,7 +10,8 @@ import dashboards.console
 from alerts.lifecycle import STATES
 from alerts.rulebook import RULES
 from alerts.rules import ZoneState
-from dashboards.console.catalogue import LANGUAGES, texts
+from dashboards.console.catalogue import LANGUAGES, PARTS, texts
+from dashboards.console.pages import PAGES
 
 STATIC = Path(dashboards.console.__file__).parent / "static"
 
@@ -23,6 +24,22 @@ def test_both_languages_say_the_same() -> None:
         assert en[key].strip(), key
         places = [sorted(re.findall(r"\{(\w+)\}", text)) for text in (zh[key], en[key])]
         assert places[0] == places[1], key
+
+
+def test_a_key_stands_in_one_place() -> None:
+    """What two parts of the catalogue say would be what the later one says."""
+    keys = [key for part in PARTS for key in part.ENTRIES]
+    assert sorted(keys) == sorted(set(keys))
+
+
+def test_every_page_has_a_name_and_a_script() -> None:
+    """The table of pages, the catalogue and the folder of scripts name the same pages."""
+    words = texts("zh")
+    for page in PAGES:
+        assert f"page.{page.name}" in words
+        assert (STATIC / f"{page.name}.js").is_file()
+    keys = [page.key for page in PAGES if page.key]
+    assert len(keys) == len(set(keys))
 
 
 def test_every_word_of_the_field_is_translated() -> None:
@@ -40,7 +57,9 @@ def test_the_script_only_asks_for_words_there_are() -> None:
     """Each `say("…")` of the script is a key."""
     words = texts("en")
     for script in STATIC.glob("*.js"):
-        for key in re.findall(r"say\(\"([\w.]+)\"", script.read_text()):
+        for key in re.findall(
+            r"(?:say|bind)\((?:\"[^\"]\", )?\"([a-z]+[.\w]*)\"", script.read_text()
+        ):
             assert key in words, f"{script.name}: {key}"
 
 

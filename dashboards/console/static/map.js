@@ -1,32 +1,31 @@
 // The map: zones coloured by state, cells by age as one image, bikes as arrows.
 // Text from outside enters the page as text nodes only.
 import { leaflet as L } from "nicegui-leaflet";
+import { baseMap, styleOf } from "./basemap.js";
+import { words } from "./frame.js";
 import { badge, el, svg } from "./page.js";
 
 const CELLS_EVERY_MS = 4000;
 
 export class PatrolMap {
-  constructor(element, config, words) {
-    this.config = config;
-    this.words = words;
+  constructor(element) {
     this.zones = new Map();
     this.bikes = new Map();
-    this.map = L.map(element, { zoomSnap: 0.25, zoomControl: false, attributionControl: false });
-    L.control.zoom({ position: "topright", zoomInTitle: "", zoomOutTitle: "" }).addTo(this.map);
-    L.control.scale({ position: "bottomright", imperial: false }).addTo(this.map);
-    if (config.attribution) element.append(el("div", "attribution", config.attribution));
-    if (config.tile_url) L.tileLayer(config.tile_url, { maxZoom: 19 }).addTo(this.map);
+    this.early = new Map(); // bikes that were heard before the map knew where it is
+    this.map = baseMap(element);
     // From below: tiles 200, cells, outlines 400, names 650, bikes, what a bike says.
     for (const [name, level] of [["cells", 350], ["bikes", 660], ["bike-tips", 670]]) {
       this.map.createPane(name).style.zIndex = level;
     }
     this.map.on("zoomend", () => this.scaleLabels());
+    addEventListener("themechange", () => this.zones.forEach((zone) => this.updateZone(zone.status)));
   }
 
   // Draws the zones of GET /zones, once at the start and again after a reconnect.
   setZones(collection) {
-    for (const { shape, label } of this.zones.values()) shape.remove(), label.remove();
-    this.zones.clear();
+    const known = this.zones;
+    for (const { shape, label } of known.values()) shape.remove(), label.remove();
+    this.zones = new Map();
     for (const feature of collection.features) {
       const shape = L.geoJSON(feature, { interactive: false }).addTo(this.map);
       const node = el("div", "zone-label");
@@ -46,22 +45,19 @@ export class PatrolMap {
       this.refreshCells();
     }
     this.scaleLabels();
+    for (const bike of this.early.values()) this.updateBike(bike);
+    this.early.clear();
   }
 
   updateZone(status) {
     const zone = this.zones.get(status.zone_id);
     if (!zone) return;
-    const style = getComputedStyle(document.documentElement);
-    zone.shape.setStyle({
-      color: style.getPropertyValue(`--${status.state}`).trim() || "#888",
-      weight: status.state === "overdue" ? 4 : 2.5,
-      dashArray: { due: "9 5", unmeasurable: "2 7", off_duty: "1 5", paused: "1 5" }[status.state] ?? null,
-      fillOpacity: { overdue: 0.24, due: 0.16, compliant: 0.06 }[status.state] ?? 0.1,
-    });
+    zone.shape.setStyle(styleOf(status.state));
+    zone.status = status;
     if (status.state === "overdue") zone.shape.bringToFront();
     zone.node.replaceChildren(
-      el("b", "", this.words.zoneName(status)),
-      el("span", "zone-figures", badge(status.state), this.words.percent(status.covered_ratio)),
+      el("b", "", words.zoneName(status)),
+      el("span", "zone-figures", badge(status.state), words.percent(status.covered_ratio)),
     );
     zone.node.dataset.state = status.state;
   }
@@ -69,6 +65,7 @@ export class PatrolMap {
   updateBike(bike) {
     if (bike.lat == null) return;
     const key = `${bike.vendor}/${bike.bike_id}`;
+    if (!this.overlay) return this.early.set(key, bike);
     let known = this.bikes.get(key);
     if (!known) {
       const arrow = svg("0 0 24 24", "M12 2 L19.5 21 L12 16.5 L4.5 21 Z", "bike-arrow");
@@ -76,7 +73,7 @@ export class PatrolMap {
       const marker = L.marker([bike.lat, bike.lng], { icon, keyboard: false, riseOnHover: true, pane: "bikes" }).addTo(this.map);
       const tip = el("div", "bike-tip");
       marker.bindTooltip(tip, { direction: "top", offset: [0, -10], pane: "bike-tips" });
-      marker.on("tooltipopen", () => this.words.fillBikeTip(tip, this.bikes.get(key).bike));
+      marker.on("tooltipopen", () => fillBikeTip(tip, this.bikes.get(key).bike));
       known = { marker, arrow, tip };
       this.bikes.set(key, known);
     }
@@ -87,13 +84,13 @@ export class PatrolMap {
     node.classList.toggle("stale", bike.liveness !== "live");
     node.classList.toggle("standing", bike.heading_deg == null);
     node.dataset.bike = key;
-    if (known.marker.isTooltipOpen()) this.words.fillBikeTip(known.tip, bike);
+    if (known.marker.isTooltipOpen()) fillBikeTip(known.tip, bike);
   }
 
-  // Goes to a zone; asked for the same zone again, back to the whole district.
-  showZone(zoneId) {
+  // Goes to a zone; asked for the same zone again, back to the whole district, unless it is to stay.
+  showZone(zoneId, { stay = false } = {}) {
     const zone = this.zones.get(zoneId);
-    if (!zone) return;
+    if (!zone || (stay && this.shown === zoneId)) return;
     this.shown = this.shown === zoneId ? null : zoneId;
     const bounds = this.shown ? zone.shape.getBounds() : this.all;
     this.map.flyToBounds(bounds, { padding: [14, 14], duration: 0.4 });
@@ -118,4 +115,12 @@ export class PatrolMap {
   scaleLabels() {
     this.map.getContainer().dataset.scale = this.map.getZoom() < 12.25 ? "far" : "near";
   }
+}
+
+function fillBikeTip(node, bike) {
+  const facts = [];
+  if (bike.liveness !== "live") facts.push(words.say("bike.silent", { age: words.since(bike.at) }));
+  else if (bike.speed_mps != null) facts.push(words.say("bike.speed", { speed: (bike.speed_mps * 3.6).toFixed(0) }));
+  if (bike.battery_percent != null) facts.push(words.say("bike.battery", { percent: Math.round(bike.battery_percent) }));
+  node.replaceChildren(el("b", "", bike.bike_id), el("div", "", facts.join(" · ")), el("div", "dim", bike.vendor));
 }

@@ -31,6 +31,7 @@ export class Words {
       timeZone: config.timezone, weekday: "short", month: "short", day: "numeric",
       hour: "2-digit", minute: "2-digit", second: config.demo_speed ? undefined : "2-digit", hourCycle: "h23",
     });
+    this.zones = new Map(); // by id, as the stream tells them
   }
 
   time(text) {
@@ -64,11 +65,19 @@ export class Words {
     return hours % 24 ? this.say("unit.d_h", { n: days, m: hours % 24 }) : this.say("unit.d", { n: days });
   }
 
-  fillBikeTip(node, bike) {
-    const facts = [];
-    if (bike.liveness !== "live") facts.push(this.say("bike.silent", { age: this.duration((this.now() - Date.parse(bike.at)) / 1000) }));
-    else if (bike.speed_mps != null) facts.push(this.say("bike.speed", { speed: (bike.speed_mps * 3.6).toFixed(0) }));
-    if (bike.battery_percent != null) facts.push(this.say("bike.battery", { percent: Math.round(bike.battery_percent) }));
-    node.replaceChildren(el("b", "", bike.bike_id), el("div", "", facts.join(" · ")), el("div", "dim", bike.vendor));
+  // What an alert is about: a zone by its name, else a bike or a vendor.
+  subject(alert) {
+    const zone = alert.zone_id && this.zones.get(alert.zone_id);
+    return (zone ? this.zoneName(zone) : alert.zone_id) ?? alert.bike ?? alert.vendor ?? "";
+  }
+
+  // A problem document of the API in words; its own where the reason has none here.
+  refusal(problem) {
+    const key = `refusal.${problem.reason}`;
+    return this.say("alerts.refused", { why: key in this.config.texts ? this.say(key) : problem.detail ?? problem.reason });
+  }
+
+  since(text) {
+    return this.duration((this.now() - Date.parse(text)) / 1000);
   }
 }

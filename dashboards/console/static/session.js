@@ -2,11 +2,11 @@
 const config = JSON.parse(document.getElementById("console-config").textContent);
 
 // What a cookie alone may not do needs the token that only this page knows.
-export async function ask(path, { method = "POST", body } = {}) {
-  const headers = {};
-  if (body !== undefined) headers["content-type"] = "application/json";
-  if (config.csrf) headers["x-csrf-token"] = config.csrf;
-  const answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+export async function ask(path, { method = "POST", body, headers = {} } = {}) {
+  const sent = { ...headers };
+  if (body !== undefined) sent["content-type"] = "application/json";
+  if (config.csrf) sent["x-csrf-token"] = config.csrf;
+  const answer = await fetch(path, { method, headers: sent, body: body === undefined ? undefined : JSON.stringify(body) });
   if (answer.status === 401) signIn();
   return answer;
 }
@@ -22,9 +22,9 @@ export async function stillSignedIn() {
   if (answer?.status === 401) signIn();
 }
 
-export function offerSignOut(button, text) {
+export function offerSignOut(button) {
   if (!button) return;
-  button.textContent = text;
+  button.textContent = "⎋";
   button.addEventListener("click", async () => {
     await ask("/api/v1/session", { method: "DELETE" }).catch(() => null);
     location.assign("/login");

@@ -1,0 +1,14 @@
+// One alert: what is asked, what was done, and what proves it.
+import { bindActs } from "./acts.js";
+import { AlertDetail } from "./alertdetail.js";
+import { config, keys, start } from "./frame.js";
+import { el } from "./page.js";
+
+start(async (main) => {
+  const box = el("section", "panel detail");
+  main.replaceChildren(box);
+  const detail = new AlertDetail(box, { large: true });
+  bindActs(() => detail.alert);
+  keys.bind("Escape", "keys.back", () => history.back());
+  await detail.show(config.page.params.alert_id);
+});

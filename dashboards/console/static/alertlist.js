@@ -1,0 +1,112 @@
+// A list of alerts, the urgent ones first; one of them is selected, and acts go to that one.
+import { act, ACTS, bindActs, possible, remember } from "./acts.js";
+import { keys, words } from "./frame.js";
+import { el } from "./page.js";
+
+export const OPEN = new Set(["active", "acknowledged", "returned", "shelved"]);
+const WEIGHT = { critical: 0, warning: 1, info: 2 };
+const PLACE = { active: 0, acknowledged: 1, returned: 2, shelved: 3 };
+
+// Who waits for somebody first, then what is worse, then what is older.
+export function byUrgency(a, b) {
+  return (PLACE[a.state] ?? 9) - (PLACE[b.state] ?? 9) ||
+    (WEIGHT[a.severity] ?? 9) - (WEIGHT[b.severity] ?? 9) ||
+    Date.parse(a.opened) - Date.parse(b.opened) || a.alert_id.localeCompare(b.alert_id);
+}
+
+export class AlertList {
+  // `acts`: how many buttons a row has; `onPick` is called with the alert that was selected.
+  constructor(body, { onPick = () => {}, acts = 1, empty = "alerts.empty" } = {}) {
+    Object.assign(this, { body, onPick, acts, empty, rows: new Map(), selected: null });
+    this.body.setAttribute("role", "listbox");
+    this.body.tabIndex = 0;
+    keys.bind("j", "keys.next", () => this.move(1));
+    keys.bind("k", "keys.previous", () => this.move(-1));
+    keys.bind("ArrowDown", "keys.next", () => this.move(1));
+    keys.bind("ArrowUp", "keys.previous", () => this.move(-1));
+    keys.bind("Enter", "keys.open", () => this.selected && open(this.selected));
+    bindActs(() => this.rows.get(this.selected)?.alert);
+  }
+
+  // Shows these alerts in this order. A row that somebody is about to press stays the same node.
+  show(alerts) {
+    const before = this.rows;
+    this.rows = new Map();
+    for (const alert of alerts) {
+      remember(alert);
+      const row = before.get(alert.alert_id) ?? { node: el("div", "alert-row") };
+      if (!row.alert) this.make(row, alert.alert_id);
+      if (row.alert?.updated !== alert.updated || row.alert?.state !== alert.state || row.name !== words.subject(alert)) this.fill(row, alert);
+      row.alert = alert;
+      row.age.textContent = words.since(alert.opened);
+      this.rows.set(alert.alert_id, row);
+    }
+    if (!this.rows.has(this.selected)) this.selected = null;
+    const nodes = [...this.rows.values()].map((row) => row.node);
+    if (!nodes.length) nodes.push(this.nothing ??= el("div", "empty", el("span", "tick", "✓"), words.say(this.empty)));
+    if (nodes.length !== this.body.children.length || nodes.some((node, i) => this.body.children[i] !== node)) {
+      this.body.replaceChildren(...nodes);
+    }
+  }
+
+  make(row, alertId) {
+    Object.assign(row.node.dataset, { alert: alertId });
+    row.node.setAttribute("role", "option");
+    row.node.addEventListener("click", () => this.select(alertId));
+    row.node.addEventListener("dblclick", () => open(alertId));
+  }
+
+  fill(row, alert) {
+    row.name = words.subject(alert);
+    row.age = el("span", "age");
+    const link = el("a", "alert-link", words.say(`rule.${alert.rule}`), " · ", row.name);
+    link.href = `/alerts/${encodeURIComponent(alert.alert_id)}`;
+    row.node.replaceChildren(
+      el("span", "two", el("b", "", link), el("small", "", row.age, " · ", factsOf(alert).join(" · "))),
+      ...possible(alert).slice(0, this.acts).map((name, i) => this.button(row, name, i === 0)),
+    );
+    Object.assign(row.node.dataset, { state: alert.state, severity: alert.severity });
+  }
+
+  button(row, name, main) {
+    const button = el("button", main ? "button main" : "button", words.say(`act.${name}`));
+    button.type = "button";
+    button.title = ACTS[name].key.toUpperCase();
+    button.addEventListener("click", async (event) => {
+      event.stopPropagation();
+      button.disabled = true;
+      await act(row.alert, name);
+      button.disabled = false;
+    });
+    return button;
+  }
+
+  select(alertId) {
+    this.selected = alertId;
+    for (const [id, { node }] of this.rows) node.setAttribute("aria-selected", id === alertId);
+    const row = this.rows.get(alertId);
+    row?.node.scrollIntoView({ block: "nearest" });
+    if (row) this.onPick(row.alert);
+  }
+
+  move(by) {
+    const ids = [...this.rows.keys()];
+    if (!ids.length) return;
+    const at = ids.indexOf(this.selected);
+    this.select(ids[at < 0 ? (by > 0 ? 0 : ids.length - 1) : Math.min(Math.max(at + by, 0), ids.length - 1)]);
+  }
+}
+
+export function open(alertId) {
+  location.assign(`/alerts/${encodeURIComponent(alertId)}`);
+}
+
+// What a row says beside rule and subject.
+export function factsOf(alert) {
+  const facts = [words.say(`alert.${alert.state}`)];
+  if (alert.acknowledged_by) facts.push(words.say("alerts.acknowledged_by", { who: alert.acknowledged_by }));
+  if (alert.assigned_to) facts.push(words.say("alerts.assigned_to", { who: alert.assigned_to }));
+  if (alert.shelved_until) facts.push(words.say("alerts.shelved_until", { time: words.time(alert.shelved_until) }));
+  if (alert.reopened) facts.push(words.say("alerts.reopened", { n: alert.reopened }));
+  return facts;
+}

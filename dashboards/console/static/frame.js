@@ -1,0 +1,105 @@
+// What every page has: the bar with clock and health, the live stream, the notice, the keys.
+import { Keys } from "./keys.js";
+import { Live } from "./live.js";
+import { Words } from "./page.js";
+import { offerSignOut, stillSignedIn } from "./session.js";
+
+const BEHIND_S = 60;
+
+const $ = (id) => document.getElementById(id);
+
+export const config = JSON.parse($("console-config").textContent);
+export const words = new Words(config);
+export const live = new Live({ onRefused: stillSignedIn });
+export const keys = new Keys(words);
+
+live.speed = config.demo_speed ?? 1;
+words.now = () => live.now();
+
+// NiceGUI puts the frame into the page after this script has begun.
+export async function appears(id) {
+  while (!$(id)) await new Promise(requestAnimationFrame);
+  return $(id);
+}
+
+// Leaflet's style goes before our own, which adapts it.
+export function leafletStyle() {
+  const style = document.createElement("link");
+  Object.assign(style, { rel: "stylesheet", href: import.meta.resolve("nicegui-leaflet/leaflet/leaflet.css") });
+  document.head.prepend(style);
+  return new Promise((done) => (style.onload = style.onerror = done));
+}
+
+// Fills the frame, then the page: `fill` gets the element that is the page's own.
+export async function start(fill) {
+  document.documentElement.lang = config.lang;
+  rememberLanguage();
+  const main = await appears("main");
+  $("theme").textContent = "◐";
+  $("theme").addEventListener("click", () => window.switchTheme());
+  offerSignOut($("sign-out"));
+  keepQuery($("other-language"));
+  for (const { key, name, path } of config.pages) keys.bind(key, `page.${name}`, () => location.assign(path));
+  live.on("health", showHealth).on("state", showState);
+  live.on("coverage", (status) => words.zones.set(status.zone_id, status));
+  setInterval(showClock, 500);
+  if (!config.page.allowed) {
+    main.textContent = words.say("page.not_for_you");
+  } else await fill(main);
+  live.start();
+}
+
+// The newest answer of a route of the API; an error says what the API said.
+export async function read(path) {
+  const answer = await fetch(`/api/v1${path}`);
+  if (answer.status === 401) stillSignedIn();
+  const body = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw Object.assign(new Error(body.detail ?? answer.statusText), { status: answer.status, body });
+  return body;
+}
+
+function rememberLanguage() {
+  const asked = new URLSearchParams(location.search).get("lang");
+  if (asked) document.cookie = `zhixun_language=${config.lang}; path=/; max-age=31536000; samesite=lax`;
+}
+
+// The other language shows the same page, with what was asked of it.
+function keepQuery(link) {
+  const query = new URLSearchParams(location.search);
+  query.set("lang", link.hreflang);
+  link.href = `?${query}`;
+}
+
+function showState(state) {
+  const node = $("notice");
+  node.hidden = state !== "lost";
+  if (state !== "lost") return;
+  node.textContent = words.say("reconnecting");
+  $("health").dataset.level = "bad";
+  $("health-text").textContent = words.say("health.unknown");
+}
+
+function showClock() {
+  if (live.said) $("clock").textContent = words.clock.format(new Date(live.now()));
+}
+
+// Needed parts first: a store that catches up later is told too, but not as an alarm.
+function showHealth(health) {
+  $("live").textContent = `${health.bikes_live} / ${health.bikes}`;
+  $("rate").textContent = health.rate_per_s == null ? "–" : health.rate_per_s.toFixed(health.rate_per_s < 10 ? 1 : 0);
+  const broken = health.parts.filter((part) => !part.ok);
+  const needed = broken.find((part) => part.required !== false);
+  const part = needed ?? broken[0];
+  const behind = health.lag_s > BEHIND_S;
+  $("health").dataset.level = needed ? "bad" : behind || part ? "behind" : "ok";
+  const text = needed ? partSays(needed)
+    : behind ? `${words.say("health.behind")} ${words.duration(health.lag_s)}`
+    : part ? partSays(part) : words.say("health.ready");
+  $("health-text").textContent = text;
+  $("health").title = broken.map(partSays).join("\n") || text;
+  showClock();
+}
+
+function partSays(part) {
+  return `${words.say(`part.${part.name}`)}: ${part.reason}`;
+}

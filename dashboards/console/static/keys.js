@@ -1,0 +1,43 @@
+// One key for each thing that is done often; "?" shows which. Nothing happens while one writes.
+import { el } from "./page.js";
+
+export class Keys {
+  constructor(words) {
+    Object.assign(this, { words, bound: new Map() });
+    addEventListener("keydown", (event) => this.pressed(event));
+    this.bind("?", "keys.help", () => this.help());
+  }
+
+  // `what` is the key of the text that says what it does.
+  bind(key, what, act) {
+    this.bound.set(key, { what, act });
+    return this;
+  }
+
+  pressed(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const at = event.target;
+    if (at.closest?.("input, textarea, select, dialog, [contenteditable]")) return;
+    const found = this.bound.get(event.key.length === 1 ? event.key.toLowerCase() : event.key);
+    if (!found) return;
+    // Enter and space on a button press that button.
+    if ((event.key === "Enter" || event.key === " ") && at.closest?.("button, a, summary")) return;
+    event.preventDefault();
+    found.act(event);
+  }
+
+  help() {
+    document.querySelector("dialog.keys")?.remove();
+    const rows = [...this.bound].map(([key, { what }]) =>
+      el("div", "key-row", el("kbd", "", NAMES[key] ?? key.toUpperCase()), el("span", "", this.words.say(what))));
+    const close = el("button", "button", this.words.say("dialog.done"));
+    close.type = "button";
+    const box = el("dialog", "keys", el("h2", "", this.words.say("keys.title")), el("div", "key-rows", ...rows), close);
+    close.addEventListener("click", () => box.close());
+    box.addEventListener("close", () => box.remove());
+    document.body.append(box);
+    box.showModal();
+  }
+}
+
+const NAMES = { ArrowDown: "↓", ArrowUp: "↑", Enter: "↵", Escape: "Esc", " ": "␣" };

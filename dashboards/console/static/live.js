@@ -1,0 +1,92 @@
+// The event stream: the newest of everything, again after each reconnect, and whether it flows.
+const SILENT_MS = 5000; // the stream says something every second
+const STUCK_MS = 15000;
+const RETRY_MS = 2000;
+
+export class Live {
+  constructor({ onRefused }) {
+    Object.assign(this, { onRefused, handlers: new Map(), heard: performance.now(), said: null, speed: 1 });
+    this.state = "connecting";
+  }
+
+  // Calls `handle` with the data of each event of a name; "state" and "open" are its own.
+  on(name, handle) {
+    if (!this.handlers.has(name)) this.handlers.set(name, new Set());
+    this.handlers.get(name).add(handle);
+    if (this.stream && !OWN.has(name)) this.follow(name);
+    return this;
+  }
+
+  emit(name, data) {
+    for (const handle of this.handlers.get(name) ?? []) handle(data);
+  }
+
+  // The system's clock: what the last health event said, and how long ago that was. It stands
+  // still when nothing is heard, because then nobody knows.
+  now() {
+    if (!this.said) return Date.now();
+    return this.said.now_ms + Math.min(performance.now() - this.said.heard, SILENT_MS) * this.speed;
+  }
+
+  start() {
+    this.on("health", (health) => (this.said = { ...health, heard: performance.now() }));
+    setInterval(() => this.watch(), 500);
+    this.connect();
+    return this;
+  }
+
+  connect() {
+    this.stream?.close();
+    this.heard = performance.now();
+    this.stream = new EventSource("/api/v1/stream");
+    this.stream.onopen = () => {
+      this.heard = performance.now();
+      this.emit("open"); // the stream begins with everything that is
+    };
+    this.stream.onerror = () => {
+      this.tell("lost");
+      this.onRefused();
+      if (this.stream.readyState === EventSource.CLOSED) setTimeout(() => this.connect(), RETRY_MS);
+    };
+    this.followed = new Set();
+    for (const name of this.handlers.keys()) if (!OWN.has(name)) this.follow(name);
+  }
+
+  follow(name) {
+    if (this.followed.has(name)) return;
+    this.followed.add(name);
+    this.stream.addEventListener(name, (event) => {
+      this.heard = performance.now();
+      this.tell("live");
+      this.emit(name, JSON.parse(event.data));
+    });
+  }
+
+  watch() {
+    const silent = performance.now() - this.heard;
+    if (silent > SILENT_MS) this.tell("lost");
+    if (silent > STUCK_MS && !document.hidden) this.connect();
+  }
+
+  tell(state) {
+    if (state === this.state) return;
+    this.state = state;
+    this.emit("state", state);
+  }
+}
+
+const OWN = new Set(["state", "open"]);
+
+// Many events come at once; what they need done is done once, before the next picture.
+const planned = new Map();
+export function later(key, work) {
+  if (!planned.size) {
+    // A page in the background draws no pictures, and must not gather work for ever.
+    (document.hidden ? (go) => setTimeout(go, 1000) : requestAnimationFrame)(() => {
+      const works = [...planned.values()];
+      planned.clear();
+      for (const each of works) each();
+    });
+  }
+  planned.set(key, work);
+}

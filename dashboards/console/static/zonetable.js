@@ -1,0 +1,80 @@
+// The zones beside the map, the urgent ones first.
+import { config, words } from "./frame.js";
+import { badge, el } from "./page.js";
+
+export class ZoneTable {
+  constructor(body, onPick) {
+    Object.assign(this, { body, onPick, rows: new Map() });
+    body.replaceChildren(el("div", "empty", words.say("connecting")));
+  }
+
+  update(status) {
+    let row = this.rows.get(status.zone_id);
+    if (!row) {
+      row = { node: el("button", "zone-row") };
+      row.node.type = "button";
+      row.node.addEventListener("click", () => this.onPick(status.zone_id));
+      this.rows.set(status.zone_id, row);
+    }
+    row.status = status;
+    row.node.dataset.zone = status.zone_id;
+    row.node.dataset.state = status.state;
+    row.node.title = words.zoneName(status);
+    row.node.replaceChildren(nameOf(status), barOf(status), idleOf(status), dueOf(status));
+  }
+
+  // Zones can end while the page is open.
+  keep(zoneIds) {
+    for (const zoneId of this.rows.keys()) if (!zoneIds.has(zoneId)) this.rows.delete(zoneId);
+    this.sort();
+  }
+
+  sort() {
+    const nodes = [...this.rows.values()].sort((a, b) => byUrgency(a.status, b.status)).map((row) => row.node);
+    if (nodes.some((node, i) => this.body.children[i] !== node) || nodes.length !== this.body.children.length) {
+      this.body.replaceChildren(...nodes);
+    }
+  }
+}
+
+// Overdue first, then by the time that is left.
+export function byUrgency(a, b) {
+  const rank = (s) => config.states.indexOf(s.state);
+  const left = (s) => s.due_in_s ?? Infinity;
+  return rank(a) - rank(b) || lateness(b) - lateness(a) ||
+    (left(a) === left(b) ? a.zone_id.localeCompare(b.zone_id) : left(a) - left(b));
+}
+
+export function lateness(status) {
+  return status.state === "overdue" && status.idle_s != null ? Math.max(0, status.idle_s - status.frequency_s) : 0;
+}
+
+export function nameOf(status) {
+  return el("span", "zone-name", badge(status.state),
+    el("span", "two", el("b", "", words.zoneName(status)),
+      el("small", "", `${words.say(`state.${status.state}`)} · ${status.zone_id}`)));
+}
+
+export function barOf(status) {
+  const fill = el("i", "fill"), target = el("i", "target");
+  fill.style.width = `${100 * status.covered_ratio}%`;
+  target.style.left = `${100 * status.target}%`;
+  const reached = status.covered_ratio >= status.target;
+  const node = el("span", `covered${reached ? " reached" : ""}`,
+    el("span", "figures", el("b", "", words.percent(status.covered_ratio)), ` / ${words.percent(status.target)}`),
+    el("span", "bar", fill, target));
+  if (status.window_to) node.title = words.say("zones.by", { time: words.time(status.window_to) });
+  return node;
+}
+
+export function idleOf(status) {
+  const text = status.last_patrolled == null ? words.say("zones.never")
+    : status.idle_s == null ? "–" : words.duration(status.idle_s);
+  return el("span", "idle", text);
+}
+
+export function dueOf(status) {
+  const late = lateness(status);
+  if (late) return el("span", "due late", `+${words.duration(late)}`, el("small", "", words.say("zones.late")));
+  return el("span", "due", status.due_in_s == null ? "–" : words.duration(status.due_in_s));
+}
