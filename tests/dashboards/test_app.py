@@ -19,7 +19,8 @@ ROUTES = {
     "/alerts/{alert_id}/unshelve", "/alerts/{alert_id}/note", "/alerts/{alert_id}/close",
     "/alerts/{alert_id}/undo",
     "/campaigns", "/campaigns/{name}/end", "/zones/{zone_id}/pause", "/zones/{zone_id}/resume",
-    "/rejects", "/stream", "/healthz", "/readyz", "/metrics",
+    "/zones/{zone_id}/policy", "/coverage/trend", "/coverage/{zone_id}/days", "/bikes/days",
+    "/bikes/{bike_id}/day", "/tracks", "/rejects", "/stream", "/healthz", "/readyz", "/metrics",
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import pytest
 from alerts.book import AlertBook
 from dashboards.api.app import create_app
 from tests.dashboards.conftest import Api
-from tests.dashboards.district import District
+from tests.dashboards.district import District, sample_policies
 
 RACE = {"name": "race", "zones": ["cy-01", "cy-02"], "to": "2025-11-30", "frequency": "30m"}
 SNOW = {"zones": ["cy-09"], "from": "2025-11-01", "to": "2025-11-30", "paused": "roadworks"}
@@ -18,7 +18,8 @@ SNOW = {"zones": ["cy-09"], "from": "2025-11-01", "to": "2025-11-30", "paused": 
 @pytest.fixture
 def paused(tmp_path: Path) -> tuple[Api, District]:
     """A district that has a pause in its configuration."""
-    district = District(AlertBook(tmp_path / "own.sqlite"), campaigns={"snow": SNOW})
+    policies = sample_policies(snow=SNOW)
+    district = District(AlertBook(tmp_path / "own.sqlite"), policies=policies)
     return Api(create_app(district.sources())), district
 
 
