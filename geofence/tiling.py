@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 from geofence.grid import Grid
 from geofence.outlines import Outline
@@ -89,7 +90,7 @@ def meetings_of(grid: Grid, outlines: Outlines) -> Meetings:
 
 
 def shares_of(
-    grid: Grid, meetings: Meetings, outlines: Outlines, excluded: Outline | None
+    grid: Grid, meetings: Meetings, outlines: Outlines, excluded: BaseGeometry | None
 ) -> NDArray[np.float64]:
     """How much of the cell of each meeting lies in the zone and outside exclusions, 0 to 1.
 
@@ -99,7 +100,7 @@ def shares_of(
     meetings : Meetings
         Of `outlines`, as `meetings_of` returns them.
     outlines : ndarray of Polygon or MultiPolygon
-    excluded : Polygon or MultiPolygon, optional
+    excluded : geometry, optional
         What cannot be patrolled; prepared, else it is slow.
 
     Returns
@@ -152,7 +153,7 @@ class Tiles:
 
     def __init__(self, grid: Grid, exclusions: Sequence[Outline]) -> None:
         self.grid = grid
-        self._excluded: Outline | None = None
+        self._excluded: BaseGeometry | None = None
         if exclusions:
             self._excluded = shapely.union_all(exclusions)
             shapely.prepare(self._excluded)
