@@ -241,6 +241,4 @@ class Atlas:
             eras.append(Era(at_ms, lay(valid, self._tiles) if found is None else found))
         self._tiles.forget_others(zone.geometry for zone in zones.zones)
         new = sorted({zone.zone_id for zone in zones.zones} - set(known))
-        return Layout(
-            zones, tuple(eras), tuple(era.from_ms for era in eras), (*known, *new)
-        )
+        return Layout(zones, tuple(eras), tuple(era.from_ms for era in eras), (*known, *new))

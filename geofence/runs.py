@@ -209,9 +209,7 @@ class Judge:
             settles_ms=np.concatenate([at_ms[moving], at_ms[b]]),
         )
 
-    def _least_m(
-        self, cell: NDArray[np.int32], at_ms: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
+    def _least_m(self, cell: NDArray[np.int32], at_ms: NDArray[np.int64]) -> NDArray[np.float64]:
         """How much path makes a visit of each cell at an instant of its own [m].
 
         Infinite where the cell is of no zone then. -1 is no cell: a piece midway can leave the
