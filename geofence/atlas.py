@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from geofence.grid import Grid
 from geofence.tiling import Tiles
-from geofence.zonemap import ZoneMap, grid_over, lay
+from geofence.zonemap import MARGIN_M, ZoneMap, grid_over, lay
 from geofence.zones import Zones
 
 ALWAYS_MS = -(1 << 62)
@@ -164,7 +164,7 @@ class Atlas:
         Some zone has no patrollable cell.
     """
 
-    def __init__(self, zones: Zones, *, cell_m: float = 100.0, margin_m: float = 2000.0) -> None:
+    def __init__(self, zones: Zones, *, cell_m: float = 100.0, margin_m: float = MARGIN_M) -> None:
         grid = grid_over(zones, cell_m=cell_m, margin_m=margin_m)
         self._tiles = Tiles(grid, [exclusion.geometry for exclusion in zones.exclusions])
         self._layout = self._laid(zones, ())

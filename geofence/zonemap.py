@@ -25,6 +25,9 @@ from geofence.zones import Zone, Zones
 
 MAX_ZONES = int(np.iinfo(np.int16).max)
 
+MARGIN_M = 2000.0
+"""How far a grid reaches beyond the zones, unless it is said otherwise [m]."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ZoneMap:
@@ -118,7 +121,7 @@ class ZoneMap:
 
 
 def zone_map(
-    zones: Zones, *, cell_m: float = 100.0, margin_m: float = 2000.0, at_ms: int | None = None
+    zones: Zones, *, cell_m: float = 100.0, margin_m: float = MARGIN_M, at_ms: int | None = None
 ) -> ZoneMap:
     """Lay zones on a grid.
 
@@ -213,7 +216,7 @@ def lay(zones: tuple[Zone, ...], tiles: Tiles) -> ZoneMap:
     )
 
 
-def grid_over(zones: Zones, *, cell_m: float, margin_m: float) -> Grid:
+def grid_over(zones: Zones, *, cell_m: float, margin_m: float = MARGIN_M) -> Grid:
     """The grid that covers the zones of all times, and a margin."""
     west, south, east, north = shapely.total_bounds([zone.geometry for zone in zones.zones])
     up = margin_m / METRES_PER_DEGREE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from alerts.notify import Filter
 from alerts.notify.apprise import AppriseNotifier
 from alerts.notify.wording import Wording
 from alerts.plan import Policies
-from alerts.policy import Policy, parse_policy
+from alerts.policy import Campaign, Policy, parse_policy
 from bikes.fleet import FleetState
 from bikes.formats import FORMATS
 from bikes.roster import Roster
@@ -57,12 +57,15 @@ class District:
         What is asked of each zone; follows what people order.
     judge : Judge
         What turns fixes into visits.
+    calendars : mapping of str to str
+        Text of the calendars of exceptions, by the name that `exceptions` has in a policy.
     """
 
     settings: Settings
     atlas: Atlas
     policies: Policies
     judge: Judge
+    calendars: Mapping[str, str]
 
     @property
     def fingerprint(self) -> str:
@@ -113,11 +116,18 @@ def district_of(settings: Settings, zones: Zones, now_ms: int) -> District:
     }
     on_shift = on_shift_of(quality.duty_hours, timezone) if quality.duty_hours else None
     judge = Judge(atlas, limits, Midnights(timezone), min_cell_m, on_shift)
-    return District(settings, atlas, policies_of(settings, zones), judge)
+    calendars = _calendars(settings)
+    policies = policies_of(settings, calendars, zones)
+    return District(settings, atlas, policies, judge, calendars)
 
 
-def policies_of(settings: Settings, zones: Zones) -> Policies:
-    """What is asked of each zone that there ever is, by the configuration.
+def policies_of(
+    settings: Settings,
+    calendars: Mapping[str, str],
+    zones: Zones,
+    orders: Sequence[Campaign] = (),
+) -> Policies:
+    """What is asked of each zone that there ever is, by the configuration and by orders.
 
     Raises
     ------
@@ -129,7 +139,8 @@ def policies_of(settings: Settings, zones: Zones) -> Policies:
         {name: policy.as_written() for name, policy in settings.policies.items()},
         ZoneInfo(settings.district.timezone),
         campaigns={name: item.as_written() for name, item in settings.campaigns.items()},
-        calendars=_calendars(settings),
+        calendars=calendars,
+        orders=orders,
     )
 
 
@@ -150,12 +161,12 @@ def versions_of(zones: Zones) -> dict[str, list[tuple[int, str | None]]]:
     return found
 
 
-def policies_named(settings: Settings) -> dict[str, Policy]:
+def policies_named(district: District) -> dict[str, Policy]:
     """The policies of the configuration, by name, as they are without a campaign."""
-    timezone, calendars = ZoneInfo(settings.district.timezone), _calendars(settings)
+    timezone = ZoneInfo(district.settings.district.timezone)
     return {
-        name: parse_policy(name, policy.as_written(), timezone, calendars)
-        for name, policy in settings.policies.items()
+        name: parse_policy(name, policy.as_written(), timezone, district.calendars)
+        for name, policy in district.settings.policies.items()
     }
 
 

@@ -205,7 +205,9 @@ class Facts:
     def _mine(self, rows: Rows, zone_id: str) -> NDArray[np.bool_]:
         """Whether each visit was made in the zone, in the outline that it had then."""
         layout = self.atlas.layout
-        return layout.owner(rows.cell, rows.last_ms) == layout.zone_ids.index(zone_id)
+        owner = layout.owner(rows.cell, rows.last_ms)
+        mine: NDArray[np.bool_] = owner == layout.zone_ids.index(zone_id)
+        return mine
 
     def _last(self) -> NDArray[np.int64]:
         if self._visits[0] != self.ledger.version:
