@@ -1,7 +1,7 @@
 """The pages of the console, in one table: where each is, which key leads there, and for whom.
 
 A page is the frame of :mod:`dashboards.console.frame` and a script, ``static/NAME.js``, that
-fills it from the API. The API decides who may do what; a page that is not for everybody is left
+fills it from the API; where it needs a style of its own, that is ``static/NAME.css``. The API decides who may do what; a page that is not for everybody is left
 out of the bar for the others, and says so to who types its address.
 """
 
@@ -37,4 +37,6 @@ PAGES: Final = (
     Page("desk", "/", "1"),
     Page("alerts", "/alerts", "2"),
     Page("alert", "/alerts/{alert_id}"),
+    Page("zones", "/zones", "3"),
+    Page("zone", "/zones/{zone_id}"),
 )
