@@ -6,7 +6,6 @@ and nothing per bike. Everything they load comes from this server.
 
 from __future__ import annotations
 
-
 from fastapi import FastAPI, Request
 from nicegui import app as nicegui_app
 from nicegui import ui

@@ -1,8 +1,9 @@
 """The pages of the console, in one table: where each is, which key leads there, and for whom.
 
 A page is the frame of :mod:`dashboards.console.frame` and a script, ``static/NAME.js``, that
-fills it from the API; where it needs a style of its own, that is ``static/NAME.css``. The API decides who may do what; a page that is not for everybody is left
-out of the bar for the others, and says so to who types its address.
+fills it from the API; where it needs a style of its own, that is ``static/NAME.css``. The API
+decides who may do what; a page that is not for everybody is left out of the bar for the others,
+and says so to who types its address.
 """
 
 from __future__ import annotations
