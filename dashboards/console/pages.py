@@ -40,4 +40,5 @@ PAGES: Final = (
     Page("alert", "/alerts/{alert_id}"),
     Page("zones", "/zones", "3"),
     Page("zone", "/zones/{zone_id}"),
+    Page("draw", "/draw", "5", "admin"),
 )

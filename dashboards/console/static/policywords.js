@@ -23,6 +23,11 @@ function clock(minute) {
   return `${minute > 1440 ? words.say("policy.next_day") : ""}${two(Math.floor(minute / 60) % (minute > 1440 ? 24 : 25))}:${two(minute % 60)}`;
 }
 
+// What is asked of every zone of a policy, whatever its hours are.
+export function policyBrief({ frequency_s, window, target }) {
+  return [words.say("policy.brief", { time: words.duration(frequency_s) }), words.say(`policy.target.${window}`, { target: words.percent(target) })].join(" ");
+}
+
 // Sentences; each is about one thing, so that each can be read alone.
 export function policySentences(policy) {
   const said = [
