@@ -2,9 +2,10 @@
 // from a moment on; what lies before that moment stays as it was.
 import { askFor } from "./dialog.js";
 import { Drawing } from "./drawing.js";
+import { effectOf } from "./drawform.js";
 import { DrawMap } from "./drawmap.js";
 import { keys, leafletStyle, live, read, start, words } from "./frame.js";
-import { areaOf, cellsIn } from "./outline.js";
+import { areaOf } from "./outline.js";
 import { button, el, place } from "./page.js";
 import { ZoneCard } from "./zonecard.js";
 import { zonesAt } from "./zonestore.js";
@@ -29,9 +30,9 @@ start(async (main) => {
   }
 
   function rowOf({ geometry, properties }) {
-    const size = words.say("draw.size", { area: (areaOf(geometry) / 1e6).toFixed(2), cells: properties.cells_total ?? cellsIn(geometry, collection.grid) });
+    const area = words.say("draw.area", { n: (areaOf(geometry) / 1e6).toFixed(2) });
     const row = button("draw-row", "", () => pick(properties.zone_id));
-    row.append(el("span", "two", el("b", "", words.zoneName(properties)), el("small", "", `${properties.zone_id} · ${properties.policy} · ${size}`)));
+    row.append(el("span", "two", el("b", "", words.zoneName(properties)), el("small", "", `${properties.zone_id} · ${properties.policy} · ${area}`)));
     row.dataset.zone = properties.zone_id;
     row.setAttribute("aria-current", properties.zone_id === card?.zoneId);
     return row;
@@ -41,7 +42,7 @@ start(async (main) => {
     collection = await zonesAt();
     list();
     if (drawing) drawing.showNeighbours();
-    else if (card) pick(card.zoneId, { stay: true });
+    else if (card) pick(card.zoneId, { stay: true, said: card.said });
   }
 
   // Whether nothing is being drawn any more: what is unsaved is only given up knowingly.
@@ -54,9 +55,10 @@ start(async (main) => {
 
   async function pick(zoneId, { stay = false, said = "" } = {}) {
     if (!(await left())) return;
-    card = new ZoneCard({ map, panel, zoneId, policies, said, stay, onEdit: draw, onChanged: load });
+    const mine = (card = new ZoneCard({ map, panel, zoneId, policies, said, onEdit: draw, onChanged: load }));
     list();
-    await card.load();
+    await mine.load();
+    if (card === mine && !drawing) mine.draw({ stay });
   }
 
   function idle(said = "") {
@@ -78,7 +80,7 @@ start(async (main) => {
       onSaved: async (zoneId, body) => {
         drawing = null;
         await load();
-        await pick(zoneId, { said: words.say("draw.saved", { time: words.time(body.properties.valid_from) }) });
+        await pick(zoneId, { said: words.prose(words.say("draw.saved"), effectOf(words.time(body.properties.valid_from), !zone)) });
       },
     });
   }

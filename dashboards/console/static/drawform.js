@@ -17,16 +17,17 @@ export class DrawForm {
       this.field(name, name === "policy" ? select(policies.map(({ name: value }) => ({ value, text: value }))) : el("input"));
     }
     const { zone_id: id, name, code } = this.inputs;
-    if (id) Object.assign(id, { pattern: "[A-Za-z0-9_-]{1,64}", maxLength: 64, required: true, placeholder: "cy-10" });
+    if (id) Object.assign(id, { pattern: "[A-Za-z0-9_\\-]{1,64}", maxLength: 64, required: true, placeholder: "cy-10" });
     Object.assign(name, { required: true, maxLength: 200 });
-    Object.assign(code, { pattern: "[0-9]{14,15}", maxLength: 15, inputMode: "numeric" });
+    Object.assign(code, { pattern: "[0-9]{14,15}", maxLength: 15, inputMode: "numeric", title: words.say("draw.code.hint") });
     this.asks = el("p", "says");
-    this.inputs.policy.after(this.asks);
+    this.node.append(this.asks);
     this.field("when", select(moments()));
     this.moment = Object.assign(el("input"), { type: "datetime-local", hidden: true });
     this.moment.setAttribute("aria-label", words.say("moment.at"));
     this.effect = el("p", "says");
-    this.inputs.when.after(this.moment, this.effect);
+    this.inputs.when.after(this.moment);
+    this.node.append(this.effect);
     for (const [key, input] of Object.entries(this.inputs)) if (zone && key !== "when") input.value = zone[key] ?? "";
     this.node.addEventListener("input", (event) => {
       this.explain();
@@ -41,7 +42,7 @@ export class DrawForm {
     input.name = name;
     input.autocomplete = "off";
     this.inputs[name] = input;
-    this.node.append(el("label", "", el("span", "", words.say(`draw.${name}`)), input));
+    this.node.append(el("label", `field-${name}`, el("span", "", words.say(`draw.${name}`)), input));
   }
 
   get validFrom() {
@@ -53,8 +54,8 @@ export class DrawForm {
     this.asks.textContent = policy ? policyBrief(policy) : "";
     this.moment.hidden = this.inputs.when.value !== "custom";
     this.moment.required = !this.moment.hidden;
-    const time = this.validFrom?.replace("T", " ") ?? (this.moment.hidden ? words.say("moment.now") : "…");
-    this.effect.textContent = words.say(this.isNew ? "draw.effect.new" : "draw.effect", { time });
+    const waits = !this.moment.hidden && !this.validFrom;
+    this.effect.textContent = waits ? "" : effectOf(this.validFrom?.replace("T", " "), this.isNew);
   }
 
   get zoneId() {
@@ -71,6 +72,14 @@ export class DrawForm {
     const optional = (input) => input.value.trim() || null;
     return { name: name.value.trim(), name_zh: optional(name_zh), policy: policy.value, code: optional(code), ...(this.validFrom && { valid_from: this.validFrom }) };
   }
+}
+
+// What a version means for the figures; without a time it is valid at once.
+export function effectOf(time, isNew) {
+  return words.prose(
+    time ? words.say("draw.from.at", { time }) : words.say("draw.from.now"),
+    words.say(isNew ? "draw.counted.new" : "draw.counted"),
+  );
 }
 
 function select(options) {

@@ -24,7 +24,8 @@ export class Drawing {
     this.said = el("div", "draw-said");
     this.said.setAttribute("role", "status");
     const press = (kind, key, act, sign) => button(kind, words.say(key), act, sign);
-    this.buttons = [press("button", "draw.check", () => this.check()), press("button main", "draw.save", () => this.save(), "Ctrl+S")];
+    this.buttons = [press("button", "draw.check", () => this.check()), press("button main", "draw.save", () => this.save())];
+    this.buttons[1].title = "Ctrl+S";
     panel.replaceChildren(
       el("div", "panel-head", el("h1", "", zone ? words.zoneName(zone.properties) : words.say("draw.new"))),
       el("div", "draw-body", el("p", "says", words.say(zone ? "draw.how.edit" : "draw.how.new")), this.facts, this.form.node),

@@ -51,7 +51,7 @@ export class Grips {
     const size = isNew ? 12 : 16;
     const icon = L.divIcon({ className: isNew ? "grip new" : "grip", iconSize: [size, size] });
     const marker = L.marker(latLngOf(place), { icon, draggable: true, keyboard: !isNew, zIndexOffset: isNew ? 0 : 1000, autoPan: true }).addTo(this.group);
-    marker.is = `${ring}/${at}`;
+    marker.is = isNew ? null : `${ring}/${at}`;
     const node = marker.getElement();
     node.title = words.say(isNew ? "draw.grip.new" : "draw.grip");
     marker.on("dragstart", () => {
@@ -69,6 +69,7 @@ export class Grips {
     });
     marker.on("dragend", () => {
       this.dragged = null;
+      this.focused = `${ring}/${at}`;
       this.changed();
     });
     if (isNew) return;

@@ -75,6 +75,11 @@ export class Words {
     return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
   }
 
+  // Sentences one after the other: Chinese has no space between them.
+  prose(...sentences) {
+    return sentences.join(this.config.lang === "zh" ? "" : " ");
+  }
+
   zoneName(zone) {
     return (this.config.lang === "zh" && zone.name_zh) || zone.name;
   }

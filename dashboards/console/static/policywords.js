@@ -25,7 +25,10 @@ function clock(minute) {
 
 // What is asked of every zone of a policy, whatever its hours are.
 export function policyBrief({ frequency_s, window, target }) {
-  return [words.say("policy.brief", { time: words.duration(frequency_s) }), words.say(`policy.target.${window}`, { target: words.percent(target) })].join(" ");
+  return words.prose(
+    words.say("policy.brief", { time: words.duration(frequency_s) }),
+    words.say(`policy.target.${window}`, { target: words.percent(target) }),
+  );
 }
 
 // Sentences; each is about one thing, so that each can be read alone.

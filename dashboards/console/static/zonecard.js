@@ -9,24 +9,23 @@ import { end, versionsOf } from "./zonestore.js";
 
 export class ZoneCard {
   // `onEdit` gets the version that is shown; `onChanged` is called after the zone was ended.
-  constructor({ map, panel, zoneId, policies, said, stay, onEdit, onChanged }) {
-    Object.assign(this, { map, panel, zoneId, policies, said, stay, onEdit, onChanged, versions: [] });
+  constructor({ map, panel, zoneId, policies, said, onEdit, onChanged }) {
+    Object.assign(this, { map, panel, zoneId, policies, said, onEdit, onChanged, versions: [] });
   }
 
   async load() {
     try {
       Object.assign(this, await versionsOf(this.zoneId));
+      this.shown = this.versions.find((each) => stateOf(each) === "now") ?? this.versions.at(-1);
     } catch (error) {
-      this.panel.replaceChildren(el("div", "empty", error.message));
-      return;
+      this.failure = error.message;
     }
-    this.shown = this.versions.find((each) => stateOf(each) === "now") ?? this.versions.at(-1);
-    if (!this.stay) this.map.fit([this.shown]);
-    this.draw();
   }
 
   // The version in force is the outline that counts; another one is shown against it.
-  draw() {
+  draw({ stay = true } = {}) {
+    if (this.failure) return this.panel.replaceChildren(el("div", "empty", this.failure));
+    if (!stay) this.map.fit([this.shown]);
     const now = this.versions.find((each) => stateOf(each) === "now");
     this.map.outline("chosen", (now ?? this.shown).geometry);
     this.map.outline("older", this.shown === (now ?? this.shown) ? null : this.shown.geometry);

@@ -17,6 +17,7 @@ ENTRIES: dict[str, tuple[str, str]] = {
     ),
     "draw.page": ("片区详情", "Zone page"),
     "draw.size": ("{area} 平方公里,约 {cells} 格", "{area} km², about {cells} cells"),
+    "draw.area": ("{n} 平方公里", "{n} km²"),
     "draw.places": ("已落 {n} 点", "{n} points"),
     "draw.how.new": (
         "在地图上逐点单击;单击起点、双击或按回车闭合。靠近相邻片区时自动吸附,并沿其边界走线"
@@ -37,19 +38,19 @@ ENTRIES: dict[str, tuple[str, str]] = {
     "draw.name": ("名称", "Name"),
     "draw.name_zh": ("中文名称", "Chinese name"),
     "draw.policy": ("巡查标准", "Policy"),
-    "draw.code": (
-        "单元网格编码(GB/T 30428,14 或 15 位,可不填)",
-        "Unit-grid code (GB/T 30428, 14 or 15 digits, optional)",
+    "draw.code": ("网格编码(可不填)", "Grid code (optional)"),
+    "draw.code.hint": (
+        "GB/T 30428 单元网格编码,14 或 15 位数字",
+        "Unit-grid code of GB/T 30428: 14 or 15 digits",
     ),
     "draw.when": ("生效时间", "Valid from"),
-    "draw.effect": (
-        "生效:{time}。此前的覆盖仍按旧边界统计。",
-        "In force: {time}. Coverage before is counted by the old outline.",
+    "draw.from.now": ("保存后立即生效。", "In force as soon as it is saved."),
+    "draw.from.at": ("自 {time} 起生效。", "In force from {time}."),
+    "draw.counted": (
+        "此前的覆盖仍按旧边界统计。",
+        "Coverage before is counted by the old outline.",
     ),
-    "draw.effect.new": (
-        "生效:{time}。自此开始统计覆盖。",
-        "In force: {time}. Its coverage is counted from then on.",
-    ),
+    "draw.counted.new": ("自此开始统计覆盖。", "Its coverage is counted from then on."),
     "draw.check": ("检查", "Check"),
     "draw.save": ("保存", "Save"),
     "draw.cancel": ("取消", "Cancel"),
@@ -62,10 +63,7 @@ ENTRIES: dict[str, tuple[str, str]] = {
         "double-click or press Enter.",
     ),
     "draw.sound": ("检查通过,可以保存。", "Nothing is wrong with it: it can be saved."),
-    "draw.saved": (
-        "已保存,自 {time} 起生效。此前的覆盖仍按旧边界统计。",
-        "Saved: in force from {time}. Coverage before is counted by the old outline.",
-    ),
+    "draw.saved": ("已保存。", "Saved."),
     "draw.stale": (
         "片区已被其他人修改。所绘内容已保留:请载入最新片区,核对后再保存。",
         "Somebody else has changed the zones. What you drew is kept: load the newest, look at it "
