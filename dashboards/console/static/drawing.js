@@ -103,7 +103,7 @@ export class Drawing {
     try {
       const answer = await put(this.zoneId, feature, { etag: this.etag, dryRun });
       if (answer.status === 412) this.showStale();
-      else if (!answer.ok) this.show(flawsOf(answer.body));
+      else if (!answer.ok) this.show(flawsOf(answer.body, words));
       return answer;
     } catch {
       return this.show([{ text: words.say("alerts.failed"), place: null }]);

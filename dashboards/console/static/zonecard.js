@@ -77,7 +77,7 @@ export class ZoneCard {
         const answer = await end(this.zoneId, at, this.etag).catch(() => null);
         if (answer?.ok) return null;
         if (!answer) return { text: words.say("alerts.failed") };
-        return { text: answer.status === 412 ? words.say("draw.stale") : flawsOf(answer.body).map(({ text }) => text).join("; ") };
+        return { text: answer.status === 412 ? words.say("draw.stale") : flawsOf(answer.body, words).map(({ text }) => text).join("; ") };
       },
     });
     if (!done) return;

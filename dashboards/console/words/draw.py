@@ -64,6 +64,27 @@ ENTRIES: dict[str, tuple[str, str]] = {
     ),
     "draw.sound": ("检查通过,可以保存。", "Nothing is wrong with it: it can be saved."),
     "draw.saved": ("已保存。", "Saved."),
+    "flaw.overlap": (
+        "与“{zone}”重叠 {area} 平方米",
+        "Overlaps {zone} by {area} m²: zones must not overlap",
+    ),
+    "flaw.crosses": ("边界自相交", "The outline crosses itself"),
+    "flaw.small": (
+        "面积仅 {area} 平方米,不足半个网格",
+        "Covers {area} m², less than half a cell",
+    ),
+    "flaw.far": (
+        "距其他片区 {km} 公里,请检查位置",
+        "Lies {km} km from the other zones: is it in the right place?",
+    ),
+    "flaw.code_taken": (
+        "网格编码 {code} 已被其他片区使用",
+        "The grid code {code} is that of another zone",
+    ),
+    "flaw.id_taken": (
+        "片区编号 {zone_id} 已被使用",
+        "The zone id {zone_id} is that of another zone",
+    ),
     "draw.stale": (
         "片区已被其他人修改。所绘内容已保留:请载入最新片区,核对后再保存。",
         "Somebody else has changed the zones. What you drew is kept: load the newest, look at it "
