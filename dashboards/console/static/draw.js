@@ -21,12 +21,14 @@ start(async (main) => {
   );
   await leafletStyle();
   const map = new DrawMap(frame, (zoneId) => drawing || pick(zoneId));
-  const { policies } = await read("/policies");
+  const { policies } = await read("/policies").catch((error) => {
+    panel.replaceChildren(el("div", "empty", error.message));
+    throw error;
+  });
   let collection = { features: [] }, drawing = null, card = null;
 
   function list() {
     place(rows, collection.features.map((feature) => rowOf(feature)));
-    if (!drawing) map.showZones(collection.features);
   }
 
   function rowOf({ geometry, properties }) {
@@ -41,15 +43,18 @@ start(async (main) => {
   async function load() {
     collection = await zonesAt();
     list();
-    if (drawing) drawing.showNeighbours();
-    else if (card) pick(card.zoneId, { stay: true, said: card.said });
+    if (drawing) return drawing.showNeighbours();
+    map.showZones(collection.features);
+    if (card) pick(card.zoneId, { stay: true, said: card.said });
   }
 
   // Whether nothing is being drawn any more: what is unsaved is only given up knowingly.
   async function left() {
     if (drawing?.unsaved && !(await askFor(words, { title: words.say("draw.leave"), note: words.say("draw.leave.note"), fields: [], go: words.say("draw.leave.go") }))) return false;
-    drawing?.end();
+    if (!drawing) return true;
+    drawing.end();
     drawing = null;
+    map.showZones(collection.features);
     return true;
   }
 
@@ -61,24 +66,23 @@ start(async (main) => {
     if (card === mine && !drawing) mine.draw({ stay });
   }
 
-  function idle(said = "") {
+  function idle() {
     card = null;
     map.outline("chosen", null);
     map.outline("older", null);
-    panel.replaceChildren(el("div", "empty", said || words.say("draw.pick")));
+    panel.replaceChildren(el("div", "empty", words.say("draw.pick")));
     list();
   }
 
   // Begins with the outline that is shown, or with nothing.
-  async function draw(zone) {
+  async function draw(zone, etag = null) {
     if (!(await left())) return;
     if (!zone) idle();
-    const etag = card?.etag ?? null;
     drawing = new Drawing({
       map, panel, zone, etag, policies, grid: collection.grid,
       onCancel: cancel,
       onSaved: async (zoneId, body) => {
-        drawing = null;
+        drawing = card = null;
         await load();
         await pick(zoneId, { said: words.prose(words.say("draw.saved"), effectOf(words.time(body.properties.valid_from), !zone)) });
       },
@@ -99,9 +103,8 @@ start(async (main) => {
   keys.bind("Ctrl+z", "draw.undo", () => drawing?.undo());
   keys.bind("Ctrl+s", "draw.save", () => drawing?.save(), { writing: true });
   addEventListener("beforeunload", (event) => drawing?.unsaved && event.preventDefault());
-  live.on("zones", () => load().catch(() => {}));
+  for (const event of ["open", "zones"]) live.on(event, () => load().catch(() => {})); // the next event asks again
   idle();
-  await load();
   const asked = new URLSearchParams(location.search).get("zone");
   if (asked) pick(asked);
 });

@@ -8,12 +8,16 @@ import { policyBrief } from "./policywords.js";
 import { end, versionsOf } from "./zonestore.js";
 
 export class ZoneCard {
-  // `onEdit` gets the version that is shown; `onChanged` is called after the zone was ended.
+  // `onEdit` gets the version that is shown and the tag; `onChanged` is called after the zone was ended.
   constructor({ map, panel, zoneId, policies, said, onEdit, onChanged }) {
     Object.assign(this, { map, panel, zoneId, policies, said, onEdit, onChanged, versions: [] });
   }
 
-  async load() {
+  load() {
+    return (this.loaded = this.ask());
+  }
+
+  async ask() {
     try {
       Object.assign(this, await versionsOf(this.zoneId));
       this.shown = this.versions.find((each) => stateOf(each) === "now") ?? this.versions.at(-1);
@@ -59,8 +63,9 @@ export class ZoneCard {
     return row;
   }
 
-  edit() {
-    if (this.shown) this.onEdit(this.shown);
+  async edit() {
+    await this.loaded;
+    if (this.shown) this.onEdit(this.shown, this.etag);
   }
 
   async end() {
