@@ -225,13 +225,18 @@ def test_changes_are_taken_back_and_asked_about(draw: Page, server: ConsoleServe
     expect(draw.locator(".version")).to_have_count(1)
 
 
-def test_somebody_else_was_faster(draw: Page, server: ConsoleServer) -> None:
+def test_somebody_else_was_faster(draw: Page, server: ConsoleServer, district: District) -> None:
     """It is said, the drawing stays, and after a look at the newest it can be saved."""
+
+    def a_minute_later() -> None:
+        district.now_ms += 60_000
+
     zone = get(draw, server, "/zones/cy-04/versions")["features"][0]
     draw.locator('.draw-row[data-zone="cy-04"]').click()
     draw.keyboard.press("e")
     draw.get_by_label("Name", exact=True).fill("Mine")
     redraw(draw, server, "cy-04", zone["geometry"])
+    server.do(a_minute_later)
     press(draw, "Save")
     expect(draw.locator(".draw-said")).to_contain_text("Somebody else has changed the zones")
     press(draw, "Load the newest")
