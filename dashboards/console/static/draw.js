@@ -75,11 +75,11 @@ start(async (main) => {
   }
 
   // Begins with the outline that is shown, or with nothing.
-  async function draw(zone, etag = null) {
+  async function draw(zone, { etag = null, planned = false } = {}) {
     if (!(await left())) return;
     if (!zone) idle();
     drawing = new Drawing({
-      map, panel, zone, etag, policies, grid: collection.grid,
+      map, panel, zone, etag, planned, policies, grid: collection.grid,
       onCancel: cancel,
       onSaved: async (zoneId, body) => {
         drawing = card = null;

@@ -8,8 +8,8 @@ const FIELDS = ["zone_id", "name", "name_zh", "policy", "code"];
 
 export class DrawForm {
   // `onWhen` is called when another moment is chosen, `onTyped` after every change.
-  constructor({ zone, policies, onWhen, onTyped }) {
-    Object.assign(this, { policies, inputs: {}, isNew: !zone });
+  constructor({ zone, planned, policies, onWhen, onTyped }) {
+    Object.assign(this, { policies, planned, inputs: {}, isNew: !zone });
     this.node = el("form", "draw-form");
     this.node.addEventListener("submit", (event) => event.preventDefault());
     for (const name of FIELDS) {
@@ -55,7 +55,8 @@ export class DrawForm {
     this.moment.hidden = this.inputs.when.value !== "custom";
     this.moment.required = !this.moment.hidden;
     const waits = !this.moment.hidden && !this.validFrom;
-    this.effect.textContent = waits ? "" : effectOf(this.validFrom?.replace("T", " "), this.isNew);
+    const effect = waits ? [] : [effectOf(this.validFrom?.replace("T", " "), this.isNew)];
+    this.effect.textContent = words.prose(...effect, ...(this.planned ? [words.say("draw.gives_way")] : []));
   }
 
   get zoneId() {

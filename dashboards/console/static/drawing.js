@@ -13,10 +13,10 @@ import { put, versionsOf, zonesAt } from "./zonestore.js";
 export class Drawing {
   // `zone`: the feature that is redrawn, or null for a new one; `etag` belongs to its versions.
   // `onSaved` gets the API's answer, `onCancel` is asked before anything is given up.
-  constructor({ map, panel, zone, etag, policies, grid, onSaved, onCancel }) {
+  constructor({ map, panel, zone, etag, planned, policies, grid, onSaved, onCancel }) {
     Object.assign(this, { map, zone, etag, grid, onSaved, typed: false });
     this.form = new DrawForm({
-      zone: zone?.properties, policies,
+      zone: zone?.properties, planned, policies,
       onWhen: () => this.showNeighbours(),
       onTyped: () => (this.typed = true),
     });
@@ -33,6 +33,7 @@ export class Drawing {
       el("div", "draw-foot", press("button", "draw.cancel", onCancel, "Esc"), el("span", "space"), ...this.buttons),
     );
     map.outline("chosen", null);
+    map.outline("older", zone?.geometry ?? null); // as it was, for comparison
     this.showNeighbours();
     if (zone) this.grip(new Outline(zone.geometry));
     else this.pen = new Pen(map.map, map.neighbours, { onDrawn: () => this.tell(), onClosed: (geometry) => this.grip(new Outline(geometry)) });

@@ -8,7 +8,8 @@ import { policyBrief } from "./policywords.js";
 import { end, versionsOf } from "./zonestore.js";
 
 export class ZoneCard {
-  // `onEdit` gets the version that is shown and the tag; `onChanged` is called after the zone was ended.
+  // `onEdit` gets the version that is shown, the tag of the versions, and whether more is planned;
+  // `onChanged` is called after the zone was ended.
   constructor({ map, panel, zoneId, policies, said, onEdit, onChanged }) {
     Object.assign(this, { map, panel, zoneId, policies, said, onEdit, onChanged, versions: [] });
   }
@@ -63,9 +64,15 @@ export class ZoneCard {
     return row;
   }
 
+  // Whether another version or an end is still to come.
+  get planned() {
+    const { valid_to: end } = this.versions.at(-1).properties;
+    return stateOf(this.versions.at(-1)) === "planned" || (Boolean(end) && Date.parse(end) > live.now());
+  }
+
   async edit() {
     await this.loaded;
-    if (this.shown) this.onEdit(this.shown, this.etag);
+    if (this.shown) this.onEdit(this.shown, { etag: this.etag, planned: this.planned });
   }
 
   async end() {

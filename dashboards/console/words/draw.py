@@ -51,6 +51,10 @@ ENTRIES: dict[str, tuple[str, str]] = {
         "Coverage before is counted by the old outline.",
     ),
     "draw.counted.new": ("自此开始统计覆盖。", "Its coverage is counted from then on."),
+    "draw.gives_way": (
+        "此后已计划的版本或失效时间将被取代。",
+        "A version or an end that is planned after that gives way.",
+    ),
     "draw.check": ("检查", "Check"),
     "draw.save": ("保存", "Save"),
     "draw.cancel": ("取消", "Cancel"),
