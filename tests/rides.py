@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 
 from bikes.telemetry import TelemetryBatch
+from geofence.atlas import Atlas
 from geofence.quality import Limits
 from geofence.runs import Judge, Midnights
 from geofence.zonemap import ZoneMap, zone_map
@@ -39,9 +40,8 @@ def two_zones() -> ZoneMap:
 
 def judge(limits: Limits | None = None) -> Judge:
     """A judge over :func:`two_zones`."""
-    zones = two_zones()
     return Judge(
-        zones, limits or Limits(), Midnights("Asia/Shanghai"), np.full(len(zones.zones), 20.0)
+        Atlas.of(two_zones()), limits or Limits(), Midnights("Asia/Shanghai"), {"core": 20.0}
     )
 
 

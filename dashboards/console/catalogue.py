@@ -8,13 +8,24 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from dashboards.console.words import alerts, desk, door, draw, field, frame, orders, zone, zones
+from dashboards.console.words import (
+    alerts,
+    desk,
+    door,
+    draw,
+    field,
+    frame,
+    orders,
+    record,
+    zone,
+    zones,
+)
 
 Language = Literal["zh", "en"]
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
-PARTS = (frame, desk, alerts, zones, zone, orders, draw, door, field)
+PARTS = (frame, desk, alerts, zones, zone, orders, draw, record, door, field)
 
 COOKIE = "zhixun_language"
 """Keeps the language that somebody has chosen; the console's script sets it."""
