@@ -10,6 +10,8 @@ import { button, el, place } from "./page.js";
 import { ZoneCard } from "./zonecard.js";
 import { zonesAt } from "./zonestore.js";
 
+const FAR = "2200-01-01"; // what is planned by now is over by then
+
 start(async (main) => {
   const rows = el("div", "rows"), panel = el("aside", "draw-panel"), frame = el("div", "draw-map");
   main.replaceChildren(
@@ -25,23 +27,29 @@ start(async (main) => {
     panel.replaceChildren(el("div", "empty", error.message));
     throw error;
   });
-  let collection = { features: [] }, drawing = null, card = null;
+  let collection = { features: [] }, planned = [], drawing = null, card = null;
 
+  // Those of now and those that are still to come.
   function list() {
-    place(rows, collection.features.map((feature) => rowOf(feature)));
+    const known = new Set(collection.features.map((feature) => feature.id));
+    const all = [...collection.features, ...planned.filter((feature) => !known.has(feature.id))];
+    place(rows, all.sort((a, b) => a.id.localeCompare(b.id)).map(rowOf));
   }
 
-  function rowOf({ geometry, properties }) {
+  function rowOf({ id, geometry, properties }) {
     const area = words.say("draw.area", { n: (areaOf(geometry) / 1e6).toFixed(2) });
-    const row = button("draw-row", "", () => pick(properties.zone_id));
-    row.append(el("span", "two", el("b", "", words.zoneName(properties)), el("small", "", `${properties.zone_id} · ${properties.policy} · ${area}`)));
-    row.dataset.zone = properties.zone_id;
-    row.setAttribute("aria-current", properties.zone_id === card?.zoneId);
+    const row = button("draw-row", "", () => pick(id));
+    row.append(el("span", "two", el("b", "", words.zoneName(properties)), el("small", "", `${id} · ${properties.policy} · ${area}`)));
+    const plan = planOf(collection.features.find((each) => each.id === id), planned.find((each) => each.id === id));
+    if (plan) row.append(el("span", "plan", words.say(`draw.plan.${plan}`)));
+    row.dataset.zone = id;
+    row.setAttribute("aria-current", id === card?.zoneId);
     return row;
   }
 
   async function load() {
-    collection = await zonesAt();
+    const [now, then] = await Promise.all([zonesAt(), zonesAt(FAR)]);
+    [collection, planned] = [now, then.features];
     list();
     if (drawing) return drawing.showNeighbours();
     map.showZones(collection.features);
@@ -75,16 +83,16 @@ start(async (main) => {
   }
 
   // Begins with the outline that is shown, or with nothing.
-  async function draw(zone, { etag = null, planned = false } = {}) {
+  async function draw(zone, { over = collection.version, planned = false } = {}) {
     if (!(await left())) return;
     if (!zone) idle();
     drawing = new Drawing({
-      map, panel, zone, etag, planned, policies, grid: collection.grid,
+      map, panel, zone, over, planned, policies, grid: collection.grid,
       onCancel: cancel,
       onSaved: async (zoneId, body) => {
         drawing = card = null;
         await load();
-        await pick(zoneId, { said: words.prose(words.say("draw.saved"), effectOf(words.time(body.properties.valid_from), !zone)) });
+        await pick(zoneId, { said: savedText(body, !zone) });
       },
     });
   }
@@ -103,8 +111,22 @@ start(async (main) => {
   keys.bind("Ctrl+z", "draw.undo", () => drawing?.undo());
   keys.bind("Ctrl+s", "draw.save", () => drawing?.save(), { writing: true });
   addEventListener("beforeunload", (event) => drawing?.unsaved && event.preventDefault());
-  for (const event of ["open", "zones"]) live.on(event, () => load().catch(() => {})); // the next event asks again
+  // Told at each connection too. Where it fails, the stream does, and comes again.
+  live.on("zones", () => load().catch(() => {}));
   idle();
   const asked = new URLSearchParams(location.search).get("zone");
   if (asked) pick(asked);
 });
+
+// What is planned for a zone: that it comes, that it ends, or that it is another one then.
+function planOf(now, then) {
+  if (!now) return "new";
+  if (!then) return "end";
+  const drawn = ({ geometry, properties: { name, name_zh, policy, code } }) => JSON.stringify([geometry, name, name_zh, policy, code]);
+  return drawn(now) === drawn(then) ? "" : "change";
+}
+
+function savedText({ at, live: takesEffect }, isNew) {
+  const effect = takesEffect ? [] : [words.say("draw.next_start")];
+  return words.prose(words.say("draw.saved"), effectOf(words.time(at), isNew), ...effect);
+}

@@ -8,13 +8,13 @@ import { Grips } from "./grips.js";
 import { areaOf, cellsIn, Outline } from "./outline.js";
 import { button, el } from "./page.js";
 import { Pen } from "./pen.js";
-import { put, versionsOf, zonesAt } from "./zonestore.js";
+import { put, zonesAt } from "./zonestore.js";
 
 export class Drawing {
-  // `zone`: the feature that is redrawn, or null for a new one; `etag` belongs to its versions.
+  // `zone`: the feature that is redrawn, or null for a new one; `over`: the version of all zones.
   // `onSaved` gets the API's answer, `onCancel` is asked before anything is given up.
-  constructor({ map, panel, zone, etag, planned, policies, grid, onSaved, onCancel }) {
-    Object.assign(this, { map, zone, etag, grid, onSaved, typed: false });
+  constructor({ map, panel, zone, over, planned, policies, grid, onSaved, onCancel }) {
+    Object.assign(this, { map, zone, over, grid, onSaved, typed: false });
     this.form = new DrawForm({
       zone: zone?.properties, planned, policies,
       onWhen: () => this.showNeighbours(),
@@ -85,8 +85,7 @@ export class Drawing {
 
   async check() {
     const answer = await this.send({ dryRun: true });
-    if (answer?.ok) this.show([], words.say("draw.sound"));
-    return Boolean(answer?.ok);
+    if (answer?.ok) this.show([], words.say("draw.sound", { n: answer.body.cells_total }));
   }
 
   async save() {
@@ -102,7 +101,7 @@ export class Drawing {
     const feature = { type: "Feature", geometry: this.grips.outline.geometry(), properties: this.form.properties() };
     for (const each of this.buttons) each.disabled = true;
     try {
-      const answer = await put(this.zoneId, feature, { etag: this.etag, dryRun });
+      const answer = await put(this.zoneId, feature, { over: this.over, dryRun });
       if (answer.status === 412) this.showStale();
       else if (!answer.ok) this.show(flawsOf(answer.body, words));
       return answer;
@@ -128,7 +127,7 @@ export class Drawing {
   showStale() {
     const again = button("button", words.say("draw.stale.again"), async () => {
       try {
-        this.etag = this.zone && (await versionsOf(this.zoneId)).etag;
+        this.over = (await zonesAt()).version;
         await this.showNeighbours();
         this.show([], words.say("draw.stale.done"));
       } catch (error) {

@@ -6,13 +6,15 @@ const KNOWN = [
   ["flaw.crosses", /outline is not valid: self-intersection/],
   ["flaw.small", /covers (?<area>[\d,]+) m², less than/],
   ["flaw.far", /lies (?<km>[\d,]+) km from the other zones/],
+  ["flaw.past", /^lies in the past/],
+  ["flaw.last", /^is the last zone/],
   ["flaw.code_taken", /^code "(?<code>[^"]*)" is also that of/],
   ["flaw.id_taken", /^zone_id "(?<zone_id>[^"]*)" is also that of/],
 ];
 
 // The problems of a refusal: [{text, place}], place [lng, lat] or null.
 export function flawsOf(problem, words) {
-  const told = problem.errors ?? [{ message: problem.detail ?? problem.reason }];
+  const told = problem.problems ?? problem.errors ?? [{ message: problem.detail ?? problem.reason }];
   return told.map(({ message }) => {
     const found = PLACE.exec(message);
     return { text: inWords(message, words), place: found && [Number(found[1]), Number(found[2])] };

@@ -5,10 +5,10 @@ import { live, words } from "./frame.js";
 import { momentOf, moments } from "./moments.js";
 import { button, el } from "./page.js";
 import { policyBrief } from "./policywords.js";
-import { end, versionsOf } from "./zonestore.js";
+import { authorsOf, end, versionsOf } from "./zonestore.js";
 
 export class ZoneCard {
-  // `onEdit` gets the version that is shown, the tag of the versions, and whether more is planned;
+  // `onEdit` gets the version that is shown, the version of all zones, and whether more is planned;
   // `onChanged` is called after the zone was ended.
   constructor({ map, panel, zoneId, policies, said, onEdit, onChanged }) {
     Object.assign(this, { map, panel, zoneId, policies, said, onEdit, onChanged, versions: [] });
@@ -20,7 +20,8 @@ export class ZoneCard {
 
   async ask() {
     try {
-      Object.assign(this, await versionsOf(this.zoneId));
+      const [known, authors] = await Promise.all([versionsOf(this.zoneId), authorsOf(this.zoneId).catch(() => new Map())]);
+      Object.assign(this, known, { authors });
       this.shown = this.versions.find((each) => stateOf(each) === "now") ?? this.versions.at(-1);
     } catch (error) {
       this.failure = error.message;
@@ -58,7 +59,8 @@ export class ZoneCard {
       this.shown = version;
       this.draw();
     });
-    row.append(el("b", "", words.say(`draw.version.${stateOf(version)}`)), el("span", "", span));
+    const who = from && this.authors.get(Date.parse(from));
+    row.append(el("b", "", words.say(`draw.version.${stateOf(version)}`)), el("span", "", span), ...(who ? [el("small", "", words.say("draw.by", { who }))] : []));
     row.dataset.state = stateOf(version);
     row.setAttribute("aria-pressed", version === this.shown);
     return row;
@@ -72,7 +74,7 @@ export class ZoneCard {
 
   async edit() {
     await this.loaded;
-    if (this.shown) this.onEdit(this.shown, { etag: this.etag, planned: this.planned });
+    if (this.shown) this.onEdit(this.shown, { over: this.over, planned: this.planned });
   }
 
   async end() {
@@ -85,8 +87,7 @@ export class ZoneCard {
       ],
       go: words.say("draw.end"),
       send: async ({ when, moment }) => {
-        const at = momentOf(when, moment) ?? new Date(live.now()).toISOString();
-        const answer = await end(this.zoneId, at, this.etag).catch(() => null);
+        const answer = await end(this.zoneId, momentOf(when, moment), this.over).catch(() => null);
         if (answer?.ok) return null;
         if (!answer) return { text: words.say("alerts.failed") };
         return { text: answer.status === 412 ? words.say("draw.stale") : flawsOf(answer.body, words).map(({ text }) => text).join("; ") };

@@ -66,8 +66,19 @@ ENTRIES: dict[str, tuple[str, str]] = {
         "The outline is still open: at least three points, then click the first one, "
         "double-click or press Enter.",
     ),
-    "draw.sound": ("检查通过,可以保存。", "Nothing is wrong with it: it can be saved."),
+    "draw.sound": (
+        "检查通过,可以保存:可巡查网格 {n} 个。",
+        "Nothing is wrong with it: {n} cells that can be patrolled.",
+    ),
     "draw.saved": ("已保存。", "Saved."),
+    "draw.next_start": (
+        "新边界超出当前网格范围,系统下次启动后开始统计。",
+        "It reaches beyond the grid of the running station, which follows it after its next start.",
+    ),
+    "draw.plan.new": ("待生效", "to come"),
+    "draw.plan.change": ("有变更计划", "change planned"),
+    "draw.plan.end": ("将撤销", "ends"),
+    "draw.by": ("由 {who} 划定", "drawn by {who}"),
     "flaw.overlap": (
         "与“{zone}”重叠 {area} 平方米",
         "Overlaps {zone} by {area} m²: zones must not overlap",
@@ -80,6 +91,14 @@ ENTRIES: dict[str, tuple[str, str]] = {
     "flaw.far": (
         "距其他片区 {km} 公里,请检查位置",
         "Lies {km} km from the other zones: is it in the right place?",
+    ),
+    "flaw.past": (
+        "时间早于现在:过去的记录不可改写",
+        "The moment lies in the past, which is not rewritten",
+    ),
+    "flaw.last": (
+        "这是最后一个片区,撤销后辖区将没有片区",
+        "It is the last zone: the district would have none",
     ),
     "flaw.code_taken": (
         "网格编码 {code} 已被其他片区使用",
