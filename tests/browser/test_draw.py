@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, FloatRect, Page, expect
 
 from dashboards.access.access import Access
+from dashboards.access.roles import Role
 from dashboards.console.page import ConsoleOptions
 from geofence.datum import gcj02_to_wgs84
 from tests.browser.conftest import PAYLOADS, watch
@@ -274,9 +275,10 @@ def test_names_of_zones_are_inert(draw: Page, server: ConsoleServer) -> None:
 
 @pytest.mark.parametrize("role", ["viewer", "dispatcher"])
 def test_only_administrators_draw(
-    page: Page, guarded: ConsoleServer, access: Access, role: str
+    chromium: Browser, guarded: ConsoleServer, access: Access, role: Role
 ) -> None:
     """The others are told so, do not find the page in the bar, and the API refuses them."""
+    page = chromium.new_page(locale="en-GB")
     access.accounts.add_user(boss(access), "li", role, PASSWORD)
     page.goto(f"{guarded.url}/draw?lang=en")
     sign_in(page, "li")
@@ -292,6 +294,7 @@ def test_only_administrators_draw(
             method,
         )
         assert status == 403
+    page.close()
 
 
 def test_over_a_base_map_in_gcj02_what_is_drawn_is_in_wgs84(

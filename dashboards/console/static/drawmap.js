@@ -18,7 +18,8 @@ export class DrawMap {
     this.neighbours = new Neighbours(this.map, onPick);
     this.marks = L.featureGroup().addTo(this.map);
     this.outlines = {};
-    new ResizeObserver(() => this.map.invalidateSize()).observe(element);
+    // What lies under the pointer stays there.
+    new ResizeObserver(() => this.map.invalidateSize({ pan: false })).observe(element);
     addEventListener("themechange", () => Object.entries(this.outlines).forEach(([name, layer]) => layer?.setStyle(LOOKS[name]())));
   }
 

@@ -15,10 +15,12 @@ const KNOWN = [
 // The problems of a refusal: [{text, place}], place [lng, lat] or null.
 export function flawsOf(problem, words) {
   const told = problem.problems ?? problem.errors ?? [{ message: problem.detail ?? problem.reason }];
-  return told.map(({ message }) => {
-    const found = PLACE.exec(message);
-    return { text: inWords(message, words), place: found && [Number(found[1]), Number(found[2])] };
-  });
+  const flaws = new Map(); // two versions of a neighbour can be met at one place
+  for (const { message } of told) {
+    const found = PLACE.exec(message), text = inWords(message, words);
+    flaws.set(`${text} ${found?.[0]}`, { text, place: found && [Number(found[1]), Number(found[2])] });
+  }
+  return [...flaws.values()];
 }
 
 function inWords(message, words) {
