@@ -97,7 +97,7 @@ export class Drawing {
 
   async send({ dryRun }) {
     if (this.pen) return this.show([{ text: words.say("draw.open"), place: null }]);
-    if (!this.form.sound) return null;
+    if (this.buttons[0].disabled || !this.form.sound) return null; // one answer after the other
     const feature = { type: "Feature", geometry: this.grips.outline.geometry(), properties: this.form.properties() };
     for (const each of this.buttons) each.disabled = true;
     try {

@@ -27,12 +27,13 @@ export class Neighbours {
     this.points = null;
   }
 
-  // What a position on the screen means: the place that it snaps to, and where on which ring that
-  // is; null when nothing is near.
+  // What a position on the screen means: the place that it snaps to, and where on which ring of
+  // places that is; null when nothing is near.
   snap(latlng) {
     this.points ??= this.rings.map((places) => places.map((place) => this.map.latLngToLayerPoint(latLngOf(place))));
     const on = nearest(this.map.latLngToLayerPoint(latlng), this.points, REACH_PX);
-    return { on, place: on && placeAt(this.rings[on.ring], on) };
+    const ring = on && this.rings[on.ring];
+    return { on: on && { ...on, ring }, place: on && placeAt(ring, on) };
   }
 }
 

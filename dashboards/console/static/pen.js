@@ -38,7 +38,7 @@ export class Pen {
 
   followed(from, to, straight) {
     if (straight || !from || !to || from.ring !== to.ring) return [];
-    return between(this.neighbours.rings[to.ring], from, to);
+    return between(to.ring, from, to);
   }
 
   hover({ latlng, originalEvent }) {
