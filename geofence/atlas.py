@@ -169,15 +169,6 @@ class Atlas:
         self._tiles = Tiles(grid, [exclusion.geometry for exclusion in zones.exclusions])
         self._layout = self._laid(zones, ())
 
-    @classmethod
-    def of(cls, zones: ZoneMap) -> Atlas:
-        """Zones that never change, already on a map, whose exclusions are not known any more."""
-        atlas = cls.__new__(cls)
-        atlas._tiles = Tiles(zones.grid, ())
-        ids = tuple(zone.zone_id for zone in zones.zones)
-        atlas._layout = Layout(Zones(zones.zones), (Era(ALWAYS_MS, zones),), (ALWAYS_MS,), ids)
-        return atlas
-
     @property
     def grid(self) -> Grid:
         """That of all eras."""
@@ -237,8 +228,9 @@ class Atlas:
             )
             if eras and eras[-1].zones.zones == valid:
                 continue
-            found = laid.get(valid)
-            eras.append(Era(at_ms, lay(valid, self._tiles) if found is None else found))
+            if valid not in laid:
+                laid[valid] = lay(valid, self._tiles)
+            eras.append(Era(at_ms, laid[valid]))
         self._tiles.forget_others(zone.geometry for zone in zones.zones)
         new = sorted({zone.zone_id for zone in zones.zones} - set(known))
         return Layout(zones, tuple(eras), tuple(era.from_ms for era in eras), (*known, *new))

@@ -6,6 +6,8 @@ the window counts from then on, and one that left and came back counts for both 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,11 +67,12 @@ def covered_since(
     found = np.zeros(zones.grid.size, dtype=bool)
     found[cell[own]] = True
     other = cell[~own]
-    # It may have been the zone's, then another's, and have come back since.
+    # It may have been visited as the zone's, then as another's, and have come back since.
+    newest_ms = int(last_ms[other].max(initial=0))
     if any(
-        layout.own(other, np.full(other.size, max(era.from_ms, from_ms)), zones).any()
-        for era in layout.eras
-        if era.zones is not zones
+        layout.own(other, np.full(other.size, max(start_ms, from_ms)), zones).any()
+        for start_ms, end_ms in pairwise((*layout.starts, newest_ms + 1))
+        if start_ms <= newest_ms and from_ms < end_ms
     ):
         return covered(ledger, layout, zones, from_ms, int(last_ms.max()) + 1)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -11,8 +12,8 @@ from geofence.outlines import Outline
 from geofence.zones import Zone
 
 
-def feature(zone: Zone, **more: Any) -> dict[str, Any]:
-    """A zone; `label` is where its name can stand, [lng, lat]."""
+def feature(zone: Zone, more: Mapping[str, object]) -> dict[str, Any]:
+    """A zone and what else is known of it; `label` is where its name can stand, [lng, lat]."""
     geometry, label = _shape(zone.geometry)
     return {
         "type": "Feature",

@@ -70,7 +70,9 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     def collection(found: Collection[Zone]) -> dict[str, Any]:
         write = times.write_or_none
         features = [
-            feature(zone, valid_from=write(zone.valid_from_ms), valid_to=write(zone.valid_to_ms))
+            feature(
+                zone, {"valid_from": write(zone.valid_from_ms), "valid_to": write(zone.valid_to_ms)}
+            )
             for zone in found
         ]
         return {"type": "FeatureCollection", "version": drawing.version, "features": features}

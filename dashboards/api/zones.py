@@ -54,8 +54,7 @@ def router(sources: Sources, times: Times, views: Views, past: Past) -> APIRoute
         features = []
         for zone in zones_of(at_ms).zones:
             status = statuses.get(zone.zone_id)
-            live = None if status is None else views.coverage(status)
-            features.append(feature(zone, **(live or {})))
+            features.append(feature(zone, {} if status is None else views.coverage(status)))
         return GeoAnswer(
             {
                 "type": "FeatureCollection",

@@ -16,7 +16,7 @@ from geofence.atlas import Atlas
 from geofence.coverage import SLOT_MS, Ledger
 from geofence.runs import Visits
 from patrol.facts import Facts
-from tests.rides import START_MS, batch, two_zones
+from tests.rides import START_MS, batch, two_drawn, two_zones
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -56,7 +56,7 @@ def filled(visits: list[Visit], *, provisional: bool = False) -> Ledger:
 def facts(ledger: Ledger, *, at_ms: int | None = None) -> Facts:
     """Facts of a ledger, of a record that begins at `T0`."""
     roster = Roster({"hello": BIKES})
-    atlas = Atlas.of(two_zones())
+    atlas = Atlas(two_drawn())
     return Facts(atlas, ledger, FleetState(roster), roster, since_ms=T0, at_ms=at_ms)
 
 
