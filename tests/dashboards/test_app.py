@@ -18,7 +18,8 @@ ROUTES = {
     "/alerts/{alert_id}/acknowledge", "/alerts/{alert_id}/assign", "/alerts/{alert_id}/shelve",
     "/alerts/{alert_id}/unshelve", "/alerts/{alert_id}/note", "/alerts/{alert_id}/close",
     "/zones/{zone_id}/policy", "/coverage/trend", "/coverage/{zone_id}/days", "/bikes/days",
-    "/bikes/{bike_id}/day", "/tracks", "/rejects", "/stream", "/healthz", "/readyz", "/metrics",
+    "/bikes/{bike_id}/day", "/bikes/{bike_id}/path", "/tracks", "/rejects", "/stream",
+    "/healthz", "/readyz", "/metrics",
 }  # fmt: skip
 
 
