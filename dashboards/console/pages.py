@@ -37,4 +37,7 @@ PAGES: Final = (
     Page("desk", "/", "1"),
     Page("alerts", "/alerts", "2"),
     Page("alert", "/alerts/{alert_id}"),
+    Page("bikes", "/bikes", "4"),
+    Page("bike", "/bikes/{vendor}/{bike_id}"),
+    Page("people", "/people", "6", "admin"),
 )
