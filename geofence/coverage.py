@@ -165,7 +165,8 @@ class Ledger:
         only from its earlier slots.
         """
         found = cls(cells)
-        found._settled = Rows.union([part.where(part.last_ms <= at_ms) for part in parts])
+        rows = Rows.union(list(parts))
+        found._settled = rows.where(rows.last_ms <= at_ms)
         return found
 
     def add(self, visits: Visits) -> None:

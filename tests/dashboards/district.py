@@ -187,25 +187,23 @@ class District:
             ]
         )
 
-    def patrol(
-        self, bike: int, zone_id: str, *, at_ms: int, fixes: int = 60, first: int = 0
-    ) -> None:
-        """A bike rides along a row of a zone's cells, 20 m and 5 s from fix to fix.
+    def patrol(self, bike: int, zone_id: str, *, at_ms: int, fixes: int = 60) -> None:
+        """A bike rides east along the longest row of a zone, 20 m and 5 s from fix to fix.
 
         Parameters
         ----------
         at_ms : int
             Time of the last fix [ms].
-        first : int
-            From the centre of which of the zone's cells it rides east.
         """
-        lat, lng = self.zones.grid.centre(self.zones.cells(zone_id)[[first]])
+        cells, grid = self.zones.cells(zone_id), self.zones.grid
+        longest = np.bincount(cells // grid.cols).argmax()
+        lat, lng = grid.centre(cells[cells // grid.cols == longest][:1])
         steps = np.arange(fixes)
         ride = TelemetryBatch(
             bike=np.full(fixes, bike, np.int32),
             timestamp_ms=at_ms - (fixes - 1 - steps) * 5000,
             lat_deg=np.repeat(lat, fixes),
-            lng_deg=lng + steps * 20 / self.zones.grid.metres_per_lng,
+            lng_deg=lng + steps * 20 / grid.metres_per_lng,
             accuracy_m=np.full(fixes, 5, np.float32),
             speed_mps=np.full(fixes, 4, np.float32),
             heading_deg=np.full(fixes, np.nan, np.float32),
