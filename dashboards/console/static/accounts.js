@@ -1,6 +1,6 @@
 // What the tables of users and of tokens share: reading, asking for a change, saying what came of it.
 import { toast } from "./dialog.js";
-import { read, words } from "./frame.js";
+import { config, read, words } from "./frame.js";
 import { el } from "./page.js";
 import { ask } from "./session.js";
 
@@ -19,6 +19,16 @@ export function rolesExplained() {
 export function roleOf(role) {
   const node = el("span", `role role-${role}`, words.say(`role.${role}`));
   node.title = words.say(`role.${role}.may`);
+  return node;
+}
+
+const days = new Intl.DateTimeFormat(config.lang === "zh" ? "zh-CN" : "en-GB", { timeZone: config.timezone, year: "numeric", month: "short", day: "numeric" });
+
+// A day with its year, because what is of accounts is long ago or far ahead; the time on demand.
+export function dayOf(time, otherwise) {
+  if (!time) return otherwise;
+  const node = el("span", "day", days.format(new Date(time)));
+  node.title = words.time(time);
   return node;
 }
 

@@ -1,6 +1,7 @@
 // A day of a bike on the map: its path, where it parked, what was not believed, its cells.
 import { leaflet as L } from "nicegui-leaflet";
 import { baseMap, colorOf } from "./basemap.js";
+import { ageText } from "./bikefacts.js";
 import { leafletStyle, read, words } from "./frame.js";
 import { el } from "./page.js";
 import { colorNameOf, verdictMark } from "./verdicts.js";
@@ -16,11 +17,13 @@ export class DayMap {
   }
 
   async make() {
-    this.map = baseMap(this.element, { preferCanvas: true });
+    this.map = baseMap(this.element);
     for (const [name, level] of [["day-cells", 350], ["day-path", 420], ["day-marks", 430]]) {
       this.map.createPane(name).style.zIndex = level;
     }
-    this.canvas = Object.fromEntries(["day-cells", "day-path", "day-marks"].map((pane) => [pane, L.canvas({ pane, tolerance: 4 })]));
+    this.cells = { pane: "day-cells", renderer: L.canvas({ pane: "day-cells" }), interactive: false };
+    this.line = { pane: "day-path", renderer: L.svg({ pane: "day-path" }), interactive: false };
+    this.marks = { pane: "day-marks", renderer: L.svg({ pane: "day-marks" }) };
     this.day = L.featureGroup().addTo(this.map);
     const zones = await read("/zones").catch(() => null);
     if (!zones) return;
@@ -50,7 +53,9 @@ export class DayMap {
       this.bike = null;
       return;
     }
-    this.bike ??= L.circleMarker([bike.lat, bike.lng], { radius: 7, weight: 2, fillOpacity: 1, interactive: false, renderer: this.canvas["day-marks"], pane: "day-marks" }).addTo(this.map);
+    this.bike ??= L.circleMarker([bike.lat, bike.lng], { ...this.marks, className: "day-bike", radius: 7, weight: 2, fillOpacity: 1 })
+      .bindTooltip(() => tip(el("b", "", this.now.bike_id), el("div", "", ageText(this.now))), { direction: "top", offset: [0, -6] }).addTo(this.map);
+    this.now = bike;
     this.bike.setStyle({ color: colorOf("halo"), fillColor: colorOf("bike") }).setLatLng([bike.lat, bike.lng]).bringToFront();
   }
 
@@ -59,13 +64,13 @@ export class DayMap {
     this.day.clearLayers();
     this.outline();
     this.drawCells(cells, cell);
-    const line = (color, weight) => L.polyline(path, { color: colorOf(color), weight, renderer: this.canvas["day-path"], pane: "day-path", interactive: false, smoothFactor: 1 }).addTo(this.day);
+    const line = (color, weight) => L.polyline(path, { ...this.line, className: `day-path-${color}`, color: colorOf(color), weight }).addTo(this.day);
     if (path.length) line("halo", 6), line("accent", 3);
     for (const stop of stops) {
-      this.mark(stop, colorOf(colorNameOf("parked")), 6, tip(el("b", "", verdictMark("parked"), words.say("day.map.stopped", { from: moment(stop.from), to: moment(stop.to) }))));
+      this.mark(stop, "parked", 6, () => tip(el("b", "", verdictMark("parked"), words.say("day.map.stopped", { from: moment(stop.from), to: moment(stop.to) }))));
     }
     rejected.verdicts.forEach((verdict, i) => {
-      this.mark({ lat: rejected.lat[i], lng: rejected.lng[i] }, colorOf(colorNameOf(verdict)), 4, () =>
+      this.mark({ lat: rejected.lat[i], lng: rejected.lng[i] }, verdict, 4, () =>
         tip(el("b", "", verdictMark(verdict), words.say(`verdict.${verdict}`)), el("div", "", moment(rejected.timestamps[i])), el("div", "dim", words.say(`verdict.${verdict}.hint`))));
     });
     this.drawLegend(rejected, rejected_total);
@@ -78,14 +83,14 @@ export class DayMap {
     cells?.lat.forEach((lat, i) => {
       const lng = cells.lng[i], first = cells.first[i];
       L.rectangle([[lat - high / 2, lng - wide / 2], [lat + high / 2, lng + wide / 2]], {
-        renderer: this.canvas["day-cells"], pane: "day-cells", interactive: false, weight: 1, color: colorOf(first ? "compliant" : "dim"),
+        ...this.cells, weight: 1, color: colorOf(first ? "compliant" : "dim"),
         opacity: 0.5, fillOpacity: first ? 0.3 : 0.12,
       }).addTo(this.day);
     });
   }
 
-  mark({ lat, lng }, color, radius, told) {
-    L.circleMarker([lat, lng], { radius, color: colorOf("halo"), weight: 1.5, fillColor: color, fillOpacity: 1, renderer: this.canvas["day-marks"], pane: "day-marks" })
+  mark({ lat, lng }, verdict, radius, told) {
+    L.circleMarker([lat, lng], { ...this.marks, className: `day-mark day-mark-${verdict}`, radius, color: colorOf("halo"), weight: 1.5, fillColor: colorOf(colorNameOf(verdict)), fillOpacity: 1 })
       .bindTooltip(told, { direction: "top", offset: [0, -4] }).addTo(this.day);
   }
 

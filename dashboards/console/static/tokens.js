@@ -1,5 +1,5 @@
 // The tokens of programs. A token is shown once, when it is made; afterwards nobody has it but its program.
-import { change, done, press, roleField, roleOf, rolesExplained, row, Table } from "./accounts.js";
+import { change, dayOf, done, press, roleField, roleOf, rolesExplained, row, Table } from "./accounts.js";
 import { askFor } from "./dialog.js";
 import { live, words } from "./frame.js";
 import { badge, el } from "./page.js";
@@ -37,7 +37,7 @@ export class TokenTable {
     const node = row(token.name,
       el("span", "two", el("b", "", token.name), el("small", "", words.say("tokens.made_by", { who: token.created_by, time: words.time(token.created) }))),
       roleOf(token.role), el("span", "token-state", badge(SIGNS[state]), words.say(`tokens.state.${state}`)),
-      token.expires ? words.time(token.expires) : words.say("tokens.forever"), token.last_used ? words.time(token.last_used) : words.say("tokens.unused"),
+      dayOf(token.expires, words.say("tokens.forever")), dayOf(token.last_used, words.say("tokens.unused")),
       el("div", "acts", ...(state === "revoked" ? [] : [press(words.say("tokens.revoke"), () => this.revoke(token), "danger")])));
     node.classList.toggle("over", state !== "valid");
     return node;

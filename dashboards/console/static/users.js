@@ -1,5 +1,5 @@
 // The users: who may sign in, and as what.
-import { change, done, press, roleField, roleOf, rolesExplained, row, Table } from "./accounts.js";
+import { change, dayOf, done, press, roleField, roleOf, rolesExplained, row, Table } from "./accounts.js";
 import { askFor } from "./dialog.js";
 import { config, words } from "./frame.js";
 import { el } from "./page.js";
@@ -24,7 +24,7 @@ export class UserTable {
     const name = user.username;
     const node = row(name,
       [el("b", "", name), ...(name === config.me ? [" ", el("small", "chip", words.say("users.you"))] : []), ...(user.disabled ? [" ", el("small", "chip", words.say("users.disabled"))] : [])],
-      roleOf(user.role), user.signed_in ? words.time(user.signed_in) : words.say("users.never"), words.time(user.password_changed),
+      roleOf(user.role), dayOf(user.signed_in, words.say("users.never")), dayOf(user.password_changed),
       el("div", "acts", ...(user.disabled ? [press(words.say("users.enable"), () => this.enable(user))] : [
         press(words.say("users.change_role"), () => this.setRole(user)),
         press(words.say("users.set_password"), () => this.setPassword(user)),
