@@ -10,17 +10,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from alerts.book import AlertBook
 from dashboards.access.access import Access
-from tests.browser.console import ConsoleServer
-from tests.dashboards.access.people import PASSWORD, Clock, boss, new_access
+from tests.browser.console import ConsoleServer, sign_in
+from tests.dashboards.access.people import PASSWORD, boss
 from tests.dashboards.district import District
-
-
-@pytest.fixture
-def access(tmp_path: Path) -> Iterator[Access]:
-    """A new installation: nobody can sign in."""
-    access = new_access(tmp_path / "access.sqlite", Clock())
-    yield access
-    access.close()
 
 
 @pytest.fixture
@@ -48,13 +40,6 @@ def page(chromium: Browser) -> Iterator[Page]:
     yield page
     context.close()
     assert failures == []
-
-
-def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
-    """Fill in the door and press the button."""
-    page.get_by_label("User name").fill(name)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
 
 
 def test_from_the_first_link_to_signing_out(
