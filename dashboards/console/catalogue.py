@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from dashboards.console.words import alerts, bikes, desk, door, field, frame, people
+from dashboards.console.words import alerts, bikes, desk, door, field, frame, people, record
 
 Language = Literal["zh", "en"]
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
-PARTS = (frame, desk, alerts, bikes, people, door, field)
+PARTS = (frame, desk, alerts, record, bikes, people, door, field)
 
 COOKIE = "zhixun_language"
 """Keeps the language that somebody has chosen; the console's script sets it."""

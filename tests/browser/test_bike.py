@@ -32,7 +32,7 @@ def test_the_day_is_told_and_drawn(page: Page, server: ConsoleServer, district: 
     """Figures, zones, verdicts with what they mean; the path has a hole where the bike had one."""
     district.patrol(4, ZONE, at_ms=district.now_ms - 2 * HOUR_MS)
     district.patrol(7, ZONE, at_ms=district.now_ms - HOUR_MS)
-    district.patrol(7, ZONE, at_ms=district.now_ms, first=40)
+    district.patrol(7, ZONE, at_ms=district.now_ms)
     ride = district.fixes[district.roster.key(7)][-1]
     lat, lng = float(ride.lat_deg[30]) + 0.003, float(ride.lng_deg[30])
     district.ride(7, lat, lng, at_ms=int(ride.timestamp_ms[30]) + 1000)
@@ -61,7 +61,7 @@ def test_what_is_open_and_what_was_rejected(
     district.reject("bike-01", payload='{"timestamp": ')
     district.reject("bike-02", payload="of another bike")
     page.goto(f"{server.url}/bikes/hello/bike-01?lang=en")
-    expect(page.locator("main")).to_contain_text("No open alerts about this bike")
+    expect(page.locator("#main")).to_contain_text("No open alerts about this bike")
     expect(page.locator(".reject")).to_have_count(1)
     expect(page.locator(".reject")).to_contain_text("not JSON")
     expect(page.locator(".payload")).to_have_text('{"timestamp": ')
@@ -100,7 +100,7 @@ def test_an_unknown_bike_is_said(chromium: Browser, server: ConsoleServer) -> No
     """With the way back to those there are."""
     page = chromium.new_page()
     page.goto(f"{server.url}/bikes/hello/none?lang=en")
-    expect(page.locator("main")).to_contain_text("No such bike is on the roster: hello/none")
+    expect(page.locator("#main")).to_contain_text("No such bike is on the roster: hello/none")
     page.get_by_role("link", name="All bikes").click()
     page.wait_for_url(f"{server.url}/bikes")
     page.close()
@@ -132,7 +132,7 @@ def test_the_texts_of_a_vendor_are_inert(chromium: Browser, tmp_path: Path, payl
         page.locator("path.day-bike").hover()
         expect(page.locator(".day-tip b")).to_have_text(payload)
         page.locator(".bike-title").hover()
-        assert page.locator("main img, main script, [onload], [onmouseover]").count() == 0
+        assert page.locator("#main img, #main script, [onload], [onmouseover]").count() == 0
         assert page.evaluate("window.hacked") is None
         page.close()
         assert complaints == []

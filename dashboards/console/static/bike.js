@@ -70,7 +70,7 @@ start(async (main) => {
   }
   render();
   load();
-  const reread = () => showRejects(rejects, asked());
+  const reread = () => showRejects(rejects, asked({ bike_id }));
   reread();
   setInterval(() => {
     if (document.hidden) return;

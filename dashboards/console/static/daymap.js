@@ -26,10 +26,12 @@ export class DayMap {
     this.marks = { pane: "day-marks", renderer: L.svg({ pane: "day-marks" }) };
     this.day = L.featureGroup().addTo(this.map);
     const zones = await read("/zones").catch(() => null);
-    if (!zones) return;
-    this.zones = L.geoJSON(zones, { interactive: false }).addTo(this.map);
-    this.outline();
-    this.map.fitBounds(this.zones.getBounds(), { padding: [14, 14], animate: false });
+    if (zones) {
+      this.zones = L.geoJSON(zones, { interactive: false }).addTo(this.map);
+      this.outline();
+      this.map.fitBounds(this.zones.getBounds(), { padding: [14, 14], animate: false });
+    } else this.map.setView([0, 0], 2); // until there is something to show
+    this.made = true;
   }
 
   outline() {
@@ -47,7 +49,7 @@ export class DayMap {
 
   // Where it is now; nothing on a day that is over.
   showBike(bike) {
-    if (!this.map) return;
+    if (!this.made) return;
     if (!bike || bike.lat == null) {
       this.bike?.remove();
       this.bike = null;

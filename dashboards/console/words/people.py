@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 ENTRIES: dict[str, tuple[str, str]] = {
-    "page.people": ("人员与权限", "Access"),
+    "page.people": ("人员与权限", "People"),
     "people.open.title": ("当前无需登录", "Nobody has to sign in here"),
     "people.open.what": (
         "访问控制已关闭(演示):能打开此页面的人都可以执行所有操作,因此只监听本机。"
@@ -29,12 +29,12 @@ ENTRIES: dict[str, tuple[str, str]] = {
         "sees everything but users, tokens and the audit record",
     ),
     "role.dispatcher.may": (
-        "还可处置告警:确认、派单、搁置、备注、销号",
-        "also acts on alerts: acknowledge, assign, shelve, note, close",
+        "还可处置告警、暂停片区、发起专项巡查",
+        "also acts on alerts, pauses zones, starts and ends campaigns",
     ),
     "role.admin.may": (
-        "还可管理人员和令牌、查看审计",
-        "also manages users and tokens, and reads the audit record",
+        "还可管理片区、人员和令牌,查看审计",
+        "also manages zones, users and tokens, and reads the audit record",
     ),
     "users": ("人员", "Users"),
     "users.name": ("用户名", "User"),
