@@ -40,5 +40,8 @@ PAGES: Final = (
     Page("alert", "/alerts/{alert_id}"),
     Page("zones", "/zones", "3"),
     Page("zone", "/zones/{zone_id}"),
+    Page("bikes", "/bikes", "4"),
+    Page("bike", "/bikes/{vendor}/{bike_id}"),
     Page("draw", "/draw", "5", "admin"),
+    Page("people", "/people", "6", "admin"),
 )

@@ -80,6 +80,18 @@ def guarded(district: District, access: Access) -> Iterator[ConsoleServer]:
 
 
 @pytest.fixture
+def guest(chromium: Browser) -> Iterator[Page]:
+    """A page of a browser that has never been here, set to English; scripts must not fail."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 720}, locale="en-GB")
+    page = context.new_page()
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    yield page
+    context.close()
+    assert failures == []
+
+
+@pytest.fixture
 def page(chromium: Browser, server: ConsoleServer) -> Iterator[Page]:
     """A page that must not complain, and must not ask any other host."""
     context = chromium.new_context(viewport={"width": 1280, "height": 720})

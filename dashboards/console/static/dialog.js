@@ -1,21 +1,22 @@
 // Questions to whoever is at the page: a small form, answered with values or not at all.
 import { button, el } from "./page.js";
 
-// Fields: {name, label, type: text|area|choice|several|moment, value, options: [{value, text}],
+// Fields: {name, label, type: text|area|choice|several|moment|password, value, options: [{value, text}],
 // required, list, hint, only: [another field, the value it must have for this one to be asked]}.
-// `send` may refuse the values with {text, fields: {name: text}}: then the form stays, and says so.
+// `send` may refuse the values with a text, or {text, fields: {name: text}}: the form stays, and says so.
 // Resolves with the values, or null when it was left.
-export function askFor(words, { title, note, fields, go, send }) {
+export function askFor(words, { title, note, fields = [], go, danger = false, send }) {
   const inputs = fields.map((field) => ({ field, node: input(field), said: el("small", "problem") }));
   const problem = el("p", "problem");
+  problem.setAttribute("role", "alert");
   const cancel = button("button", words.say("dialog.cancel"), () => box.close());
-  const press = el("button", "button main", go);
+  const press = el("button", danger ? "button main danger" : "button main", go);
   const form = el("form", "", el("h2", "", title), ...(note ? [el("p", "note", note)] : []),
     ...inputs.map(labelled), problem, el("div", "buttons", cancel, press));
   form.method = "dialog";
   const box = el("dialog", "ask", form);
   document.body.append(box);
-  const read = () => Object.fromEntries(inputs.filter(({ box }) => !box.hidden).map(({ field, node }) => [field.name, node.chosen?.() ?? node.value.trim()]));
+  const read = () => Object.fromEntries(inputs.filter(({ box }) => !box.hidden).map(({ field, node }) => [field.name, node.chosen?.() ?? (field.type === "password" ? node.value : node.value.trim())]));
   const asked = () => {
     const values = read();
     for (const each of inputs) {
@@ -43,7 +44,7 @@ export function askFor(words, { title, note, fields, go, send }) {
         press.disabled = true;
         const refused = await send(given);
         press.disabled = false;
-        if (refused) return refuse(refused);
+        if (refused) return refuse(typeof refused === "string" ? { text: refused } : refused);
       }
       values = given;
       box.close();
@@ -69,10 +70,11 @@ function input({ name, type = "text", value = "", options = [], required = false
   if (type === "several") return several(name, value, options);
   const node = type === "area" ? el("textarea") : type === "choice" ? el("select") : el("input");
   if (type === "choice") node.append(...options.map((each) => new Option(each.text, each.value)));
-  if (node.tagName === "INPUT") node.type = { moment: "datetime-local", day: "date", number: "number" }[type] ?? "text";
+  if (node.tagName === "INPUT") node.type = { moment: "datetime-local", day: "date", number: "number", password: "password" }[type] ?? "text";
   if (type === "area") node.rows = 3;
   Object.assign(node, { name, value, required });
   if (type === "text" || type === "area") node.maxLength = 2000;
+  if (type === "password") node.autocomplete = "new-password";
   return node;
 }
 

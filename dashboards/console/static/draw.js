@@ -58,7 +58,7 @@ start(async (main) => {
 
   // Whether nothing is being drawn any more: what is unsaved is only given up knowingly.
   async function left() {
-    if (drawing?.unsaved && !(await askFor(words, { title: words.say("draw.leave"), note: words.say("draw.leave.note"), fields: [], go: words.say("draw.leave.go") }))) return false;
+    if (drawing?.unsaved && !(await askFor(words, { title: words.say("draw.leave"), note: words.say("draw.leave.note"), go: words.say("draw.leave.go"), danger: true }))) return false;
     if (!drawing) return true;
     drawing.end();
     drawing = null;
