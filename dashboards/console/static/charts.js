@@ -63,8 +63,9 @@ export function progress({ width, height, from_ms, to_ms, now_ms, points, foreca
   }
   parts.push(line("axis", left, y(0), width - right, y(0)));
   parts.push(line("deadline", x(to_ms), top - 8, x(to_ms), y(0)), text("deadline-text", x(to_ms) + 8, top - 12, says.deadline, "end"));
-  // Above the line where there is room, so that it hides neither the curve nor the top.
-  parts.push(line("target", left, y(target), width - right, y(target)), text("target-text", left + 6, y(target) + (target > 0.9 ? 14 : -6), says.target, "start"));
+  // The target's text is on the side of its line where the forecast does not end.
+  const then = forecast.at(-1)?.ratio, above = then == null || then < target;
+  parts.push(line("target", left, y(target), width - right, y(target)), text("target-text", width - right - 7, y(target) + (above && target < 0.9 ? -6 : 15), says.target, "end"));
   const known = points.filter(({ ratio }) => ratio != null);
   if (known.length > 1) {
     const [first, last] = [place(known[0]), place(known.at(-1))];
@@ -78,7 +79,7 @@ export function progress({ width, height, from_ms, to_ms, now_ms, points, foreca
   }
   if (forecast.length) {
     const [cx, cy] = place(forecast.at(-1));
-    parts.push(draw("circle", { class: "then", cx, cy, r: 3.5 }), text("forecast-text", cx - 7, Math.min(cy + 15, y(0) - 4), says.forecast, "end"));
+    parts.push(draw("circle", { class: "then", cx, cy, r: 3.5 }), text("forecast-text", cx - 7, above || cy < top + 14 ? Math.min(cy + 16, y(0) - 4) : cy - 8, says.forecast, "end"));
   }
   return picture("progress", width, height, label, ...parts);
 }

@@ -111,7 +111,7 @@ ENTRIES: dict[str, tuple[str, str]] = {
     "policy.and": ("、", ", "),
     "policy.and_day": ("、", ", "),
     "policy.and_days": (";", "; "),
-    "policy.daily": ("每日", "every day"),
+    "policy.daily": ("每日", "Mon–Sun"),
     "policy.days": ("{first}至{last}", "{first}–{last}"),
     "policy.next_day": ("次日", "next day "),
     "day.0": ("周一", "Mon"),
