@@ -8,13 +8,23 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from dashboards.console.words import alerts, desk, door, field, frame, orders, zone, zones
+from dashboards.console.words import (
+    alerts,
+    desk,
+    door,
+    field,
+    frame,
+    orders,
+    record,
+    zone,
+    zones,
+)
 
 Language = Literal["zh", "en"]
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
-PARTS = (frame, desk, alerts, zones, zone, orders, door, field)
+PARTS = (frame, desk, alerts, record, zones, zone, orders, door, field)
 
 COOKIE = "zhixun_language"
 """Keeps the language that somebody has chosen; the console's script sets it."""
