@@ -84,7 +84,7 @@ export function progress({ width, height, from_ms, to_ms, now_ms, points, foreca
   return picture("progress", width, height, label, ...parts);
 }
 
-const CELL = { width: 54, height: 42, head: 20 };
+const CELL = { width: 54, height: 35, head: 20 };
 
 // A month as weeks of days. `days`: [{date, number, weekday, ratio, level, mark, kind, says}] where
 // `kind` is "known", "unknown" (hatched) or "ahead", `level` 0 to 4, `mark` "missed", "reached" or
@@ -101,13 +101,13 @@ export function calendar({ days, weekdays, percent, label, onDay }) {
     const square = draw("rect", { x: 1.5, y: 1.5, width: CELL.width - 3, height: CELL.height - 3, rx: 4 });
     if (day.kind === "unknown") square.style.fill = "url(#hatch)";
     const cell = draw("g", { class: `day ${day.kind} ${day.mark}`, transform: `translate(${left} ${top})`, role: "img", tabindex: day.kind === "ahead" ? -1 : 0, "aria-label": day.says, "data-date": day.date },
-      square, text("date", 7, 14, day.number, "start"));
+      square, text("date", 6, 13, day.number, "start"));
     if (day.kind === "known") {
       cell.dataset.level = day.level;
-      cell.append(text("ratio", CELL.width / 2, 32, percent(day.ratio)));
+      cell.append(text("ratio", CELL.width / 2, 28, percent(day.ratio)));
     }
-    if (day.mark === "missed") cell.append(draw("path", { class: "mark", d: `M${CELL.width - 18} 6h11l-5.5 9.5z` }));
-    if (day.mark === "reached") cell.append(draw("path", { class: "mark", d: `M${CELL.width - 18} 10l4 4 7 -8` }));
+    if (day.mark === "missed") cell.append(draw("path", { class: "mark", d: `M${CELL.width - 17} 5h10l-5 8.5z` }));
+    if (day.mark === "reached") cell.append(draw("path", { class: "mark", d: `M${CELL.width - 16} 9l3 3.5 6 -7` }));
     cell.append(draw("title", {}, day.says));
     for (const event of ["mouseenter", "focus", "click"]) cell.addEventListener(event, () => onDay(day));
     parts.push(cell);

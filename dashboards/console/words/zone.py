@@ -71,6 +71,7 @@ ENTRIES: dict[str, tuple[str, str]] = {
     "zone.day.ahead": ("{date}:尚未到来", "{date}: still to come"),
     "zone.key.missed": ("未达标", "target missed"),
     "zone.key.unknown": ("无记录", "no record"),
+    "policy.hours": ("巡查时间:{hours}。", "Patrol hours: {hours}."),
     "policy.frequency": (
         "{hours},至少每 {time} 巡查一次。",
         "Patrolled at least every {time} during {hours}.",
