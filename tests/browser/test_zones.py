@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from alerts.book import AlertBook
 from dashboards.access.access import Access
+from geofence.runs import Visits
 from tests.browser.conftest import watch
 from tests.browser.console import ConsoleServer
 from tests.dashboards.access.people import PASSWORD, Clock, boss, new_access
@@ -68,7 +69,7 @@ def test_a_campaign_and_a_pause_are_named(
 
     server.do(order)
     paused = page.locator('.rows > [data-zone="cy-01"] .col-state')
-    expect(paused).to_contain_text(f"until Sun 23 Nov, 10:00:00 · {HOSTILE}")
+    expect(paused).to_contain_text(f"until Sun 23 Nov, 10:00 · {HOSTILE}")
     campaign = page.locator('.rows > [data-zone="cy-02"] .col-state')
     expect(campaign).to_contain_text(f"campaign: {HOSTILE}")
     assert page.locator("img[onerror]").count() == 0
@@ -130,9 +131,10 @@ def test_two_hundred_zones_cost_what_has_changed(page: Page, server: ConsoleServ
             const seen = new MutationObserver((found) => (changes += found.length));
             seen.observe(body, { childList: true, subtree: true });
             for (let n = 0; n < 200; n++) {
-              live.emit("coverage", { ...like, zone_id: `z-${n}`, name: `Zone ${n}`, idle_s: idle_s + n });
+              const name = `Zone ${n}`;
+              live.emit("coverage", { ...like, zone_id: `z-${n}`, name, idle_s: idle_s + n });
             }
-            await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+            await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
             seen.disconnect();
             return changes;
           };
@@ -142,18 +144,21 @@ def test_two_hundred_zones_cost_what_has_changed(page: Page, server: ConsoleServ
     first, shown, same, changed = drawn
     assert shown == 209
     assert first > 0
-    assert same == 0
-    assert 0 < changed <= 2 * 200
+    assert same <= 9, "only ages of the nine that the stream told of"
+    assert 200 <= changed <= 2 * 200 + 9
 
 
 def month_of(district: District) -> None:
-    """Two days with patrols, one of them enough; known since the 10th."""
+    """Two days with patrols, those of the 20th enough; nothing is known before the 10th."""
     district.known_from_ms = NINE_MS - 13 * DAY_MS
-    cells = len(district.zones.cells("cy-04"))
+    cells = district.zones.cells("cy-04")
     for day, share in ((20, 0.9), (21, 0.1)):
-        for hour in (8, 13.75):
-            at_ms = int(NINE_MS - (23 - day) * DAY_MS + (hour - 9 + 0.2) * HOUR_MS)
-            district.visit("cy-04", at_ms, cells=round(share * cells))
+        for hour in (8.5, 14.0):
+            seen = cells[: round(share * len(cells))]
+            at_ms = int(NINE_MS - (23 - day) * DAY_MS + (hour - 9) * HOUR_MS)
+            times = np.full(len(seen), at_ms, np.int64)
+            bike, observed = np.zeros(len(seen), np.int32), np.ones(len(seen), bool)
+            district.ledger.add(Visits(bike, seen, times, observed, times))
 
 
 def test_a_month_says_what_was_missed_and_what_is_not_known(
@@ -194,10 +199,8 @@ def test_the_policy_in_both_languages(page: Page, server: ConsoleServer) -> None
     expect(policy).to_contain_text("50% of its cells by the end of each shift.")
     expect(policy).to_contain_text("Look-back: patrolled again within 2 h")
     page.goto(f"{server.url}/zones/cy-04?lang=zh")
-    expect(policy).to_contain_text("每日 08:00–12:00、13:30–18:00,至少每 30分 巡查一次。")
+    expect(policy).to_contain_text("每日 08:00–12:00、13:30–18:00,至少每30分巡查一次。")
     expect(policy).to_contain_text("每班结束前覆盖 50% 的网格。")
-    page.goto(f"{server.url}/zones/nowhere?lang=en")
-    expect(page.locator("#main")).to_contain_text("no zone 'nowhere'")
 
 
 def test_what_is_missing_is_a_picture_and_a_number(
@@ -334,14 +337,13 @@ def test_a_campaign_is_started_from_the_table(
 
 
 def test_a_viewer_has_no_button(visitor: Page, guarded: ConsoleServer, district: District) -> None:
-    """Neither on the pages nor by a key; the API refuses as well."""
+    """Neither on the pages nor by a key; the API refuses as well. A wrong address says so."""
     sign_in(visitor, guarded, "vera", "/zones/cy-04?lang=en")
     expect(visitor.locator(".part-policy")).to_contain_text("Patrolled at least")
     for path in ("/zones/cy-04?lang=en", "/zones?lang=en"):
         visitor.goto(f"{guarded.url}{path}")
         expect(visitor.locator("#main")).to_contain_text("Old Town Centre")
-        expect(visitor.get_by_role("button", name="Pause")).to_have_count(0)
-        expect(visitor.get_by_role("button", name="Start a campaign")).to_have_count(0)
+        expect(visitor.locator("#main .buttons button")).to_have_count(0)
         visitor.keyboard.press("p")
         expect(visitor.locator("dialog")).to_have_count(0)
     refused = visitor.evaluate(
@@ -354,3 +356,5 @@ def test_a_viewer_has_no_button(visitor: Page, guarded: ConsoleServer, district:
     )
     assert refused == [403, "role_too_low"]
     assert guarded.do(district.orders.all) == []
+    visitor.goto(f"{guarded.url}/zones/nowhere?lang=en")
+    expect(visitor.locator("#main")).to_contain_text("no zone 'nowhere'")

@@ -35,7 +35,7 @@ export class CampaignList {
   row(campaign) {
     const zones = campaign.zones.flatMap((zoneId, i) => [i ? words.say("list.and") : "", zoneLink(zoneId, zoneName(zoneId))]);
     const node = el("article", "campaign",
-      el("div", "campaign-head", el("span", `kind ${campaign.kind}`, words.say(`order.${campaign.kind}`)), el("b", "", campaign.name),
+      el("div", "campaign-head", el("span", `kind of-${campaign.kind}`, words.say(`order.${campaign.kind}`)), el("b", "", campaign.name),
         el("span", "dim", words.say("campaign.between", { from: words.time(campaign.from), to: words.time(campaign.to) })), el("span", "space"), ...this.buttons(campaign)),
       el("p", "", words.say("campaign.of"), ...zones),
       ...[keysText(campaign.keys), orderedText(campaign), endedText(campaign)].filter(Boolean).map((text) => el("p", "dim", text)));
