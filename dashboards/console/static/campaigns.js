@@ -27,7 +27,7 @@ export class CampaignList {
     this.drawn = drawn;
     const groups = STATES.map((state) => [state, campaigns.filter((campaign) => campaign.state === state)]).filter(([, own]) => own.length);
     this.body.replaceChildren(...groups.map(([state, own]) =>
-      el("section", `campaigns ${state}`, el("h2", "", words.say(`campaign.${state}`), " ", el("span", "count", String(own.length))),
+      el("section", `campaigns ${state}`, el("h2", "", words.say(`order.${state}`), " ", el("span", "count", String(own.length))),
         ...own.map((campaign) => this.row(campaign)))));
     if (!groups.length) this.body.append(el("div", "empty", words.say("campaign.none")));
   }
@@ -35,10 +35,10 @@ export class CampaignList {
   row(campaign) {
     const zones = campaign.zones.flatMap((zoneId, i) => [i ? words.say("list.and") : "", zoneLink(zoneId, zoneName(zoneId))]);
     const node = el("article", "campaign",
-      el("div", "campaign-head", el("span", `kind ${campaign.kind}`, words.say(`campaign.kind.${campaign.kind}`)), el("b", "", campaign.name),
+      el("div", "campaign-head", el("span", `kind of-${campaign.kind}`, words.say(`order.${campaign.kind}`)), el("b", "", campaign.name),
         el("span", "dim", words.say("campaign.between", { from: words.time(campaign.from), to: words.time(campaign.to) })), el("span", "space"), ...this.buttons(campaign)),
       el("p", "", words.say("campaign.of"), ...zones),
-      ...[keysText(campaign.keys), orderedText(campaign), campaign.reason && words.say("campaign.why", { why: campaign.reason })].filter(Boolean).map((text) => el("p", "dim", text)));
+      ...[keysText(campaign.keys), orderedText(campaign), endedText(campaign)].filter(Boolean).map((text) => el("p", "dim", text)));
     node.dataset.campaign = campaign.name;
     return node;
   }
@@ -54,9 +54,17 @@ function zoneName(zoneId) {
   return zone ? words.zoneName(zone) : zoneId;
 }
 
-function orderedText({ source, ordered_by, ordered_at }) {
-  if (source === "configuration") return words.say("campaign.configured");
-  return words.say("campaign.ordered", { who: ordered_by, time: words.time(ordered_at) });
+function orderedText({ source, ordered_by, ordered_at, reason }) {
+  const ordered = source === "configuration" ? words.say("campaign.configured") : words.say("campaign.ordered", { who: ordered_by, time: words.time(ordered_at) });
+  return withReason(ordered, reason);
+}
+
+function endedText({ ended_by, ended_at, end_reason }) {
+  return ended_at && withReason(words.say("campaign.ended_by", { who: ended_by, time: words.time(ended_at) }), end_reason);
+}
+
+function withReason(text, why) {
+  return why ? `${text} · ${words.say("campaign.why", { why })}` : text;
 }
 
 // The keys of the policy that a campaign sets, in words; one without words as it is written.

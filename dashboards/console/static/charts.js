@@ -63,8 +63,9 @@ export function progress({ width, height, from_ms, to_ms, now_ms, points, foreca
   }
   parts.push(line("axis", left, y(0), width - right, y(0)));
   parts.push(line("deadline", x(to_ms), top - 8, x(to_ms), y(0)), text("deadline-text", x(to_ms) + 8, top - 12, says.deadline, "end"));
-  // Above the line where there is room, so that it hides neither the curve nor the top.
-  parts.push(line("target", left, y(target), width - right, y(target)), text("target-text", left + 6, y(target) + (target > 0.9 ? 14 : -6), says.target, "start"));
+  // The target's text is on the side of its line where the forecast does not end.
+  const then = forecast.at(-1)?.ratio, above = then == null || then < target;
+  parts.push(line("target", left, y(target), width - right, y(target)), text("target-text", width - right - 7, y(target) + (above && target < 0.9 ? -6 : 15), says.target, "end"));
   const known = points.filter(({ ratio }) => ratio != null);
   if (known.length > 1) {
     const [first, last] = [place(known[0]), place(known.at(-1))];
@@ -78,12 +79,12 @@ export function progress({ width, height, from_ms, to_ms, now_ms, points, foreca
   }
   if (forecast.length) {
     const [cx, cy] = place(forecast.at(-1));
-    parts.push(draw("circle", { class: "then", cx, cy, r: 3.5 }), text("forecast-text", cx - 7, Math.min(cy + 15, y(0) - 4), says.forecast, "end"));
+    parts.push(draw("circle", { class: "then", cx, cy, r: 3.5 }), text("forecast-text", cx - 7, above || cy < top + 14 ? Math.min(cy + 16, y(0) - 4) : cy - 8, says.forecast, "end"));
   }
   return picture("progress", width, height, label, ...parts);
 }
 
-const CELL = { width: 54, height: 42, head: 20 };
+const CELL = { width: 54, height: 35, head: 20 };
 
 // A month as weeks of days. `days`: [{date, number, weekday, ratio, level, mark, kind, says}] where
 // `kind` is "known", "unknown" (hatched) or "ahead", `level` 0 to 4, `mark` "missed", "reached" or
@@ -100,13 +101,13 @@ export function calendar({ days, weekdays, percent, label, onDay }) {
     const square = draw("rect", { x: 1.5, y: 1.5, width: CELL.width - 3, height: CELL.height - 3, rx: 4 });
     if (day.kind === "unknown") square.style.fill = "url(#hatch)";
     const cell = draw("g", { class: `day ${day.kind} ${day.mark}`, transform: `translate(${left} ${top})`, role: "img", tabindex: day.kind === "ahead" ? -1 : 0, "aria-label": day.says, "data-date": day.date },
-      square, text("date", 7, 14, day.number, "start"));
+      square, text("date", 6, 13, day.number, "start"));
     if (day.kind === "known") {
       cell.dataset.level = day.level;
-      cell.append(text("ratio", CELL.width / 2, 32, percent(day.ratio)));
+      cell.append(text("ratio", CELL.width / 2, 28, percent(day.ratio)));
     }
-    if (day.mark === "missed") cell.append(draw("path", { class: "mark", d: `M${CELL.width - 18} 6h11l-5.5 9.5z` }));
-    if (day.mark === "reached") cell.append(draw("path", { class: "mark", d: `M${CELL.width - 18} 10l4 4 7 -8` }));
+    if (day.mark === "missed") cell.append(draw("path", { class: "mark", d: `M${CELL.width - 17} 5h10l-5 8.5z` }));
+    if (day.mark === "reached") cell.append(draw("path", { class: "mark", d: `M${CELL.width - 16} 9l3 3.5 6 -7` }));
     cell.append(draw("title", {}, day.says));
     for (const event of ["mouseenter", "focus", "click"]) cell.addEventListener(event, () => onDay(day));
     parts.push(cell);

@@ -29,6 +29,7 @@ export function askFor(words, { title, note, fields = [], go, danger = false, se
   const refuse = ({ text = "", fields: told = {} } = {}) => {
     problem.textContent = text;
     for (const { field, said } of inputs) said.textContent = told[field.name] ?? "";
+    inputs.find(({ field }) => told[field.name])?.node.scrollIntoView({ block: "center" });
   };
   refuse();
   asked();

@@ -50,9 +50,12 @@ export async function start(fill) {
   live.start();
 }
 
-// The newest answer of a route of the API; an error says what the API said.
+// The newest answer of a route of the API; an error says what the API said, and has its status:
+// 0 when the server was not reached.
 export async function read(path) {
-  const answer = await fetch(`/api/v1${path}`);
+  const answer = await fetch(`/api/v1${path}`).catch(() => {
+    throw Object.assign(new Error(words.say("alerts.failed")), { status: 0 });
+  });
   if (answer.status === 401) stillSignedIn();
   const body = await answer.json().catch(() => ({}));
   if (!answer.ok) throw Object.assign(new Error(body.detail ?? answer.statusText), { status: answer.status, body });
@@ -64,10 +67,15 @@ export async function read(path) {
 export async function repeat(every_ms, work) {
   await told;
   async function once() {
-    if (!document.hidden) await work().catch(() => {});
+    if (!document.hidden) await work().catch(unread);
     setTimeout(once, Math.max(5000, every_ms / live.speed));
   }
   once();
+}
+
+// What could not be read now is read later; any other error is one.
+export function unread(error) {
+  if (error.status === undefined) reportError(error);
 }
 
 function rememberLanguage() {

@@ -19,15 +19,16 @@ async function send(path, body, names) {
 }
 
 // The parts of a problem document by the fields that they name; the rest is about the whole.
-export function refusalOf(problem, names) {
+function refusalOf(problem, names) {
+  const listed = problem.problems ?? problem.errors;
+  if (!listed) return { text: words.refusal(problem) };
   const fields = {}, rest = [];
-  for (const { where = "", message } of problem.errors ?? [{ where: problem.where, message: problem.detail }]) {
-    const name = where.split(/[.[\]]+/).reverse().find((part) => names.includes(part));
+  for (const { where, message } of listed) {
+    const name = where.split(".").find((part) => names.includes(part));
     if (name) fields[name] = [fields[name], message].filter(Boolean).join("; ");
     else rest.push(message);
   }
-  const told = problem.errors ? rest.join("; ") : rest.length ? words.refusal(problem) : "";
-  return { fields, text: told };
+  return { fields, text: rest.join("; ") };
 }
 
 // Local times at which a pause may end, so many minutes from now.
@@ -54,7 +55,7 @@ export async function pause(status) {
   const options = untils(policy);
   const done = await askFor(words, {
     title: `${words.say("pause")} · ${words.zoneName(status)}`,
-    note: [words.say("pause.note"), policy && policyHours(policy)].filter(Boolean).join(" "),
+    note: [words.say("pause.note"), policy && words.say("policy.hours", { hours: policyHours(policy) })].filter(Boolean).join(" "),
     fields: [
       { name: "reason", label: words.say("act.reason"), required: true, list: REASONS.map((name) => words.say(`pause.reason.${name}`)) },
       { name: "until", label: words.say("pause.until"), type: "choice", options, value: options[0].value },
@@ -75,7 +76,7 @@ export async function resume(status) {
     title: `${words.say("resume")} · ${words.zoneName(status)}`,
     fields: [{ name: "reason", label: words.say("act.reason") }],
     go: words.say("resume"),
-    send: ({ reason }) => send(`/zones/${encodeURIComponent(status.zone_id)}/resume`, reason ? { reason } : {}, ["reason"]),
+    send: ({ reason }) => send(`/zones/${encodeURIComponent(status.zone_id)}/resume`, { reason }, ["reason"]),
   });
   return tell(done, "resume.done", words.zoneName(status));
 }
@@ -84,19 +85,20 @@ export async function startCampaign(zoneIds) {
   const zones = [...words.zones.values()].map((zone) => ({ value: zone.zone_id, text: `${words.zoneName(zone)} · ${zone.zone_id}` }));
   zones.sort((a, b) => zoneIds.includes(b.value) - zoneIds.includes(a.value) || a.value.localeCompare(b.value));
   const kept = { value: "", text: words.say("campaign.kept") };
-  const names = ["name", "zones", "from", "to", "frequency", "target", "window", "look_back"];
+  const names = ["name", "zones", "from", "to", "frequency", "target", "window", "look_back", "reason"];
   const done = await askFor(words, {
     title: words.say("campaign.start"),
     note: words.say("campaign.note"),
     fields: [
       { name: "name", label: words.say("campaign.name"), required: true, hint: words.say("campaign.name.hint") },
       { name: "zones", label: words.say("campaign.zones"), type: "several", options: zones, value: zoneIds },
-      { name: "from", label: words.say("campaign.from"), type: "moment", required: true, value: localIn(0) },
+      { name: "from", label: words.say("campaign.from"), type: "moment", hint: words.say("campaign.from.hint") },
       { name: "to", label: words.say("campaign.to"), type: "moment", required: true, value: localIn(DAY_MIN) },
       { name: "frequency", label: words.say("campaign.frequency"), hint: words.say("campaign.duration.hint") },
       { name: "target", label: words.say("campaign.target"), hint: words.say("campaign.kept.hint") },
       { name: "window", label: words.say("campaign.window"), type: "choice", options: [kept, ...["shift", "day", "week"].map((value) => ({ value, text: words.say(`window.${value}`) }))] },
       { name: "look_back", label: words.say("campaign.look_back"), hint: words.say("campaign.duration.hint") },
+      { name: "reason", label: words.say("act.reason") },
     ],
     go: words.say("campaign.start"),
     send: (values) => {
@@ -116,8 +118,9 @@ export async function startCampaign(zoneIds) {
 export async function endCampaign(campaign) {
   const done = await askFor(words, {
     title: `${words.say("campaign.end")} · ${campaign.name}`, note: words.say("campaign.end.note"),
-    fields: [], go: words.say("campaign.end"),
-    send: () => send(`/campaigns/${encodeURIComponent(campaign.name)}/end`, {}, []),
+    fields: [{ name: "reason", label: words.say("act.reason") }],
+    go: words.say("campaign.end"),
+    send: ({ reason }) => send(`/campaigns/${encodeURIComponent(campaign.name)}/end`, { reason }, ["reason"]),
   });
   return tell(done, "campaign.ended", campaign.name);
 }

@@ -3,9 +3,9 @@ import { keys } from "./frame.js";
 import { el } from "./page.js";
 
 export class RowList {
-  // `open` says the path of a row's page by its id; `onPick` is called with the row selected.
-  constructor(body, { role, open, onPick }) {
-    Object.assign(this, { body, role, open, onPick, rows: new Map(), selected: null });
+  // `path` makes the address of a row's page of its id; `onPick` is called with the row selected.
+  constructor(body, { role, path, onPick }) {
+    Object.assign(this, { body, role, path, onPick, rows: new Map(), selected: null });
     body.tabIndex = 0;
     for (const [key, by] of [["j", 1], ["k", -1], ["ArrowDown", 1], ["ArrowUp", -1]]) {
       keys.bind(key, by > 0 ? "keys.next" : "keys.previous", () => this.move(by));
@@ -23,7 +23,7 @@ export class RowList {
   }
 
   go(id) {
-    location.assign(this.open(id));
+    location.assign(this.path(id));
   }
 
   select(id) {

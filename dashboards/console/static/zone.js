@@ -1,6 +1,6 @@
 // One zone: the window's progress, the cells that are missing, its month, its policy, who is there.
 import { AlertList, byUrgency, OPEN } from "./alertlist.js";
-import { config, keys, live, read, repeat, start, words } from "./frame.js";
+import { config, keys, live, read, repeat, start, unread, words } from "./frame.js";
 import { OpenAlerts } from "./openalerts.js";
 import { pause, resume, startCampaign } from "./orders.js";
 import { badge, button, el } from "./page.js";
@@ -32,8 +32,8 @@ start(async (main) => {
   const alerts = el("div", "rows"), inside = list("bikes"), today = list("bikes");
   head.append(facts, acts);
   main.replaceChildren(head, el("div", "zone-parts",
-    el("div", "column", window, days), el("div", "column", cells),
-    el("div", "column side", panel("policy", policy), panel("alerts", alerts), panel("inside", inside), panel("today", today))));
+    el("div", "zone-column", window, days), el("div", "zone-column", cells),
+    el("div", "zone-column", panel("policy", policy), panel("alerts", alerts), panel("inside", inside), panel("today", today))));
 
   const progress = new ZoneProgress(window), map = new ZoneCells(cells, zoneId), month = new ZoneDays(days, zoneId);
   new ZoneBikes(inside, today, zoneId);
@@ -83,8 +83,8 @@ start(async (main) => {
   });
 
   live.on("coverage", (newer) => newer.zone_id === zoneId && show(newer));
-  live.on("alert", (alert) => alert.zone_id === zoneId && !OPEN.has(alert.state) && loadAlerts().catch(() => {}));
-  live.on("open", () => loadAlerts().catch(() => {}));
+  live.on("alert", (alert) => alert.zone_id === zoneId && !OPEN.has(alert.state) && loadAlerts().catch(unread));
+  live.on("open", () => loadAlerts().catch(unread));
   show(status);
   repeat(TREND_MS, async () => progress.show({ trend: (await read("/coverage/trend")).zones.find((zone) => zone.zone_id === zoneId) }));
   repeat(POLICY_MS, loadPolicy);

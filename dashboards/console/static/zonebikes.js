@@ -3,7 +3,7 @@ import { live, read, repeat, words } from "./frame.js";
 import { later } from "./live.js";
 import { el } from "./page.js";
 
-const EVERY_MS = 120_000, LIMIT = 1000;
+const EVERY_MS = 120_000, LIMIT = 100;
 
 export class ZoneBikes {
   constructor(inside, today, zoneId) {

@@ -1,7 +1,7 @@
 // Where in a zone nobody has been in this window; or, switched, how long ago each cell was visited.
 import { leaflet as L } from "nicegui-leaflet";
 import { baseMap, styleOf } from "./basemap.js";
-import { config, leafletStyle, live, read, repeat, words } from "./frame.js";
+import { config, leafletStyle, live, read, repeat, unread, words } from "./frame.js";
 import { el } from "./page.js";
 
 const EVERY_MS = 30_000;
@@ -18,7 +18,7 @@ export class ZoneCells {
       this.map.createPane("cells").style.zIndex = 350;
       new ResizeObserver(() => this.fit()).observe(frame);
     });
-    live.on("open", () => this.outline().catch(() => {})).on("zones", () => this.outline().catch(() => {}));
+    live.on("open", () => this.outline().catch(unread)).on("zones", () => this.outline().catch(unread));
     addEventListener("themechange", () => this.style());
     this.explain();
     repeat(EVERY_MS, () => this.refresh());
@@ -55,7 +55,7 @@ export class ZoneCells {
     this.status = status;
     this.says.textContent = saysOf(status);
     if (before?.state !== status.state) this.style();
-    if (before?.window_from !== status.window_from || before?.cells_covered !== status.cells_covered) this.refresh().catch(() => {});
+    if (before?.window_from !== status.window_from || before?.cells_covered !== status.cells_covered) this.refresh().catch(unread);
   }
 
   // The new image is decoded before it replaces the old one, so nothing flickers.
@@ -66,9 +66,9 @@ export class ZoneCells {
     if (!this.ages.checked && this.status.window_from) asked.set("missing_since", this.status.window_from);
     const path = `/api/v1/cells.png?${asked}`;
     this.wanted = path;
-    const answer = await fetch(path, { cache: "no-cache" });
-    const tag = `${path} ${answer.headers.get("etag")}`;
-    if (!answer.ok || tag === this.tag) return;
+    const answer = await fetch(path, { cache: "no-cache" }).catch(() => null);
+    const tag = `${path} ${answer?.headers.get("etag")}`;
+    if (!answer?.ok || tag === this.tag) return;
     const url = URL.createObjectURL(await answer.blob());
     await Object.assign(new Image(), { src: url }).decode();
     if (path !== this.wanted) return URL.revokeObjectURL(url); // switched meanwhile

@@ -27,7 +27,7 @@ const COLUMNS = {
 
 export class ZoneList extends RowList {
   constructor(head, body, { onPick }) {
-    super(body, { role: "row", open: zonePath, onPick });
+    super(body, { role: "row", path: zonePath, onPick });
     Object.assign(this, { all: new Map(), trends: new Map(), open: new Map(), sorted: "state", reversed: false, moved: -Infinity });
     body.setAttribute("role", "rowgroup");
     body.addEventListener("pointermove", () => (this.moved = performance.now()));

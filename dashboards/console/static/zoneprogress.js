@@ -6,7 +6,7 @@ import { el } from "./page.js";
 import { pointsOf } from "./zonelist.js";
 
 const HOUR_MS = 3_600_000, STEP_MS = 900_000;
-const HEIGHT = 230;
+const HEIGHT = 195;
 
 export class ZoneProgress {
   constructor(body) {

@@ -1,6 +1,6 @@
 // The zones: how each stands, and what was ordered for them.
 import { CampaignList } from "./campaigns.js";
-import { config, keys, live, read, repeat, start, words } from "./frame.js";
+import { config, keys, live, read, repeat, start, unread, words } from "./frame.js";
 import { later } from "./live.js";
 import { OpenAlerts } from "./openalerts.js";
 import { pause, resume, startCampaign } from "./orders.js";
@@ -67,7 +67,7 @@ start(async (main) => {
     if (!orders.hidden) later("campaigns", () => campaigns.draw());
   });
   const zones = async () => list.keep(new Set((await read("/zones")).features.map((feature) => feature.id)));
-  for (const event of ["open", "zones"]) live.on(event, () => zones().catch(() => {}));
+  for (const event of ["open", "zones"]) live.on(event, () => zones().catch(unread));
   new OpenAlerts((open) => list.showAlerts(open));
   repeat(TREND_MS, async () => list.showTrends((await read("/coverage/trend")).zones));
   repeat(CAMPAIGNS_MS, async () => orders.hidden || load());

@@ -71,8 +71,9 @@ ENTRIES: dict[str, tuple[str, str]] = {
     "zone.day.ahead": ("{date}:尚未到来", "{date}: still to come"),
     "zone.key.missed": ("未达标", "target missed"),
     "zone.key.unknown": ("无记录", "no record"),
+    "policy.hours": ("巡查时间:{hours}。", "Patrol hours: {hours}."),
     "policy.frequency": (
-        "{hours},至少每 {time} 巡查一次。",
+        "{hours},至少每{time}巡查一次。",
         "Patrolled at least every {time} during {hours}.",
     ),
     "policy.target.shift": (
@@ -92,11 +93,11 @@ ENTRIES: dict[str, tuple[str, str]] = {
         "{n} cells within 30 minutes count as a patrol.",
     ),
     "policy.look_back": (
-        "回头看:超时告警销号后 {time} 内须再次巡查。",
+        "回头看:超时告警销号后{time}内须再次巡查。",
         "Look-back: patrolled again within {time} after an overdue alert was closed.",
     ),
     "policy.closes": (
-        "告警恢复满 {time} 后自动销号。",
+        "告警恢复满{time}后自动销号。",
         "An alert closes by itself {time} after it has returned.",
     ),
     "policy.stays": (
@@ -111,7 +112,7 @@ ENTRIES: dict[str, tuple[str, str]] = {
     "policy.and": ("、", ", "),
     "policy.and_day": ("、", ", "),
     "policy.and_days": (";", "; "),
-    "policy.daily": ("每日", "every day"),
+    "policy.daily": ("每日", "Mon–Sun"),
     "policy.days": ("{first}至{last}", "{first}–{last}"),
     "policy.next_day": ("次日", "next day "),
     "day.0": ("周一", "Mon"),
