@@ -38,6 +38,7 @@ ROUTES: dict[tuple[str, str], Needs] = {
     ("GET", "/bikes/days"): "viewer",
     ("GET", "/bikes/{bike_id}"): "viewer",
     ("GET", "/bikes/{bike_id}/day"): "viewer",
+    ("GET", "/bikes/{bike_id}/path"): "viewer",
     ("GET", "/bikes/{bike_id}/track"): "viewer",
     ("GET", "/tracks"): "viewer",
     ("GET", "/alerts"): "viewer",

@@ -275,6 +275,46 @@ class BikeDay(TypedDict):
     verdicts: dict[str, int]
 
 
+class BikeMarks(TypedDict):
+    """Fixes as columns, by time: device time [ms], WGS-84 [degrees], verdict."""
+
+    timestamps: list[int]
+    lat: list[float]
+    lng: list[float]
+    verdicts: list[str]
+
+
+BikeStop = TypedDict("BikeStop", {"from": Time, "to": Time, "lat": float, "lng": float})
+"""Where a bike was parked, WGS-84 [degrees]."""
+
+
+class BikeCells(TypedDict):
+    """Cells as columns: their centres, WGS-84 [degrees], and whether the bike came first."""
+
+    lat: list[float]
+    lng: list[float]
+    first: list[bool]
+
+
+class BikePath(TypedDict):
+    """A local day of a bike as it is drawn.
+
+    `path` are stretches of positions [lat, lng] that nothing interrupts. `rejected` are fixes
+    that are not believed, `rejected_total` says how many there are. `cells` are those of
+    BikeDay, null likewise; `cell` is their height and width [degrees of lat, of lng].
+    """
+
+    vendor: str
+    bike_id: str
+    date: str
+    path: list[list[list[float]]]
+    stops: list[BikeStop]
+    rejected: BikeMarks
+    rejected_total: int
+    cells: BikeCells | None
+    cell: list[float]
+
+
 class BikeDays(TypedDict):
     """A page of bikes, by vendor and id."""
 

@@ -10,11 +10,13 @@ from typing import Literal, get_args
 
 from dashboards.console.words import (
     alerts,
+    bikes,
     desk,
     door,
     field,
     frame,
     orders,
+    people,
     record,
     zone,
     zones,
@@ -24,7 +26,7 @@ Language = Literal["zh", "en"]
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
-PARTS = (frame, desk, alerts, record, zones, zone, orders, door, field)
+PARTS = (frame, desk, alerts, record, zones, zone, orders, bikes, people, door, field)
 
 COOKIE = "zhixun_language"
 """Keeps the language that somebody has chosen; the console's script sets it."""

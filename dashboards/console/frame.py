@@ -21,6 +21,7 @@ from dashboards.console.pages import PAGES, Page
 from dashboards.sources import Sources
 
 STATIC = Path(__file__).parent / "static"
+"""Scripts and styles; a page may have a style of its own, ``NAME.css``."""
 
 
 @dataclass(frozen=True, slots=True)

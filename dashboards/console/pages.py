@@ -40,4 +40,7 @@ PAGES: Final = (
     Page("alert", "/alerts/{alert_id}"),
     Page("zones", "/zones", "3"),
     Page("zone", "/zones/{zone_id}"),
+    Page("bikes", "/bikes", "4"),
+    Page("bike", "/bikes/{vendor}/{bike_id}"),
+    Page("people", "/people", "6", "admin"),
 )

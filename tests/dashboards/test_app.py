@@ -20,7 +20,8 @@ ROUTES = {
     "/alerts/{alert_id}/undo",
     "/campaigns", "/campaigns/{name}/end", "/zones/{zone_id}/pause", "/zones/{zone_id}/resume",
     "/zones/{zone_id}/policy", "/coverage/trend", "/coverage/{zone_id}/days", "/bikes/days",
-    "/bikes/{bike_id}/day", "/tracks", "/rejects", "/stream", "/healthz", "/readyz", "/metrics",
+    "/bikes/{bike_id}/day", "/bikes/{bike_id}/path", "/tracks", "/rejects", "/stream",
+    "/healthz", "/readyz", "/metrics",
 }  # fmt: skip
 
 

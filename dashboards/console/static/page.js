@@ -105,8 +105,8 @@ export class Words {
 
   // A problem document of the API in words; its own where the reason has none here.
   refusal(problem) {
-    const key = `refusal.${problem.reason}`;
-    return this.say("alerts.refused", { why: key in this.config.texts ? this.say(key) : problem.detail ?? problem.reason });
+    const key = [`refusal.${problem.reason}`, `door.${problem.reason}`].find((each) => each in this.config.texts);
+    return this.say("alerts.refused", { why: key ? this.say(key) : problem.detail ?? problem.reason });
   }
 
   since(text) {
