@@ -185,6 +185,38 @@ class ZonePolicy(TypedDict):
     close_hold_s: int
 
 
+class ZoneChange(TypedDict):
+    """What came of drawing a zone, or letting it end, at an instant.
+
+    `live` is false when it takes effect at the next start of the station only. `cells_total` is
+    the patrollable cells from then on, and null when there are none; `versions` a GeoJSON
+    FeatureCollection.
+    """
+
+    zone_id: str
+    version: str
+    at: Time
+    dry_run: bool
+    live: bool
+    cells_total: int | None
+    versions: dict[str, Any]
+
+
+class PolicyName(TypedDict):
+    """What a policy asks: how often, and how much of each window."""
+
+    name: str
+    frequency_s: int
+    target: float
+    window: str
+
+
+class Policies(TypedDict):
+    """All that a zone can have."""
+
+    policies: list[PolicyName]
+
+
 class GridBox(TypedDict):
     """The box the grid covers, WGS-84 [degrees], and its cells."""
 

@@ -23,6 +23,7 @@ from dashboards.api import (
     rejects,
     replay,
     stream,
+    zone_drawing,
     zones,
 )
 from dashboards.api.answers import Answer
@@ -86,6 +87,7 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
         bike_days.router(sources, times, background),
         bike_path.router(sources, times, background),
         zones.router(sources, times, views, Past(sources, views, background)),
+        zone_drawing.router(sources, times, background),
         replay.router(sources, times, background),
         fleet.router(sources, times, views),
         alerts.router(sources, times, views),

@@ -8,13 +8,26 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from dashboards.console.words import alerts, bikes, desk, door, field, frame, people, record
+from dashboards.console.words import (
+    alerts,
+    bikes,
+    desk,
+    door,
+    draw,
+    field,
+    frame,
+    orders,
+    people,
+    record,
+    zone,
+    zones,
+)
 
 Language = Literal["zh", "en"]
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
-PARTS = (frame, desk, alerts, record, bikes, people, door, field)
+PARTS = (frame, desk, alerts, zones, zone, orders, draw, record, bikes, people, door, field)
 
 COOKIE = "zhixun_language"
 """Keeps the language that somebody has chosen; the console's script sets it."""

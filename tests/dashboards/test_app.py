@@ -13,7 +13,8 @@ from tests.dashboards.conftest import ORIGIN, Api
 from tests.dashboards.district import District
 
 ROUTES = {
-    "/zones", "/coverage", "/coverage/{zone_id}", "/cells", "/cells.png", "/bikes",
+    "/zones", "/zones/{zone_id}", "/zones/{zone_id}/versions", "/policies",
+    "/coverage", "/coverage/{zone_id}", "/cells", "/cells.png", "/bikes",
     "/bikes/{bike_id}", "/bikes/{bike_id}/track", "/alerts", "/alerts/{alert_id}",
     "/alerts/{alert_id}/acknowledge", "/alerts/{alert_id}/assign", "/alerts/{alert_id}/shelve",
     "/alerts/{alert_id}/unshelve", "/alerts/{alert_id}/note", "/alerts/{alert_id}/close",

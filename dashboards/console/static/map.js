@@ -3,7 +3,7 @@
 import { leaflet as L } from "nicegui-leaflet";
 import { baseMap, styleOf } from "./basemap.js";
 import { words } from "./frame.js";
-import { badge, el, svg } from "./page.js";
+import { badge, el, svg, zoneLink } from "./page.js";
 
 const CELLS_EVERY_MS = 4000;
 
@@ -56,7 +56,7 @@ export class PatrolMap {
     zone.status = status;
     if (status.state === "overdue") zone.shape.bringToFront();
     zone.node.replaceChildren(
-      el("b", "", words.zoneName(status)),
+      el("b", "", zoneLink(status.zone_id, words.zoneName(status))),
       el("span", "zone-figures", badge(status.state), words.percent(status.covered_ratio)),
     );
     zone.node.dataset.state = status.state;

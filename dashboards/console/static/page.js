@@ -17,6 +17,28 @@ export function svg(viewBox, d, className) {
   return node;
 }
 
+// Shows these nodes in this order. What already stands right is not touched.
+export function place(body, nodes) {
+  if (nodes.length !== body.children.length || nodes.some((node, i) => body.children[i] !== node)) {
+    body.replaceChildren(...nodes);
+  }
+}
+
+export function button(className, text, press, key) {
+  const node = el("button", className, text, ...(key ? [el("kbd", "", key.toUpperCase())] : []));
+  node.type = "button";
+  node.addEventListener("click", press);
+  return node;
+}
+
+export function zonePath(zoneId) {
+  return `/zones/${encodeURIComponent(zoneId)}`;
+}
+
+export function zoneLink(zoneId, text) {
+  return Object.assign(el("a", "zone-link", text), { href: zonePath(zoneId) });
+}
+
 // A state's mark: its colour and, for eyes that cannot tell colours, a shape and a sign.
 const SIGNS = { overdue: "!", due: "◔", unmeasurable: "?", compliant: "✓", off_duty: "–", paused: "Ⅱ" };
 
@@ -38,9 +60,24 @@ export class Words {
     return this.clock.format(new Date(text));
   }
 
+  // The district's date ("2026-11-25"), weekday (0 is Monday) and minute of the day at an instant.
+  local(at_ms) {
+    this.parts ??= new Intl.DateTimeFormat("en-CA", {
+      timeZone: this.config.timezone, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
+    });
+    const part = Object.fromEntries(this.parts.formatToParts(new Date(at_ms)).map(({ type, value }) => [type, value]));
+    const date = `${part.year}-${part.month}-${part.day}`;
+    return { date, weekday: (new Date(date).getUTCDay() + 6) % 7, minute: Number(part.hour) * 60 + Number(part.minute) };
+  }
+
   say(key, values = {}) {
     const text = this.config.texts[key] ?? key.slice(key.indexOf(".") + 1);
     return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  }
+
+  // Sentences one after the other: Chinese has no space between them.
+  prose(...sentences) {
+    return sentences.join(this.config.lang === "zh" ? "" : " ");
   }
 
   zoneName(zone) {
