@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from dashboards.console.words import alerts, desk, door, field, frame
+from dashboards.console.words import alerts, desk, door, field, frame, replay
 
 Language = Literal["zh", "en"]
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
-PARTS = (frame, desk, alerts, door, field)
+PARTS = (frame, desk, replay, alerts, door, field)
 
 COOKIE = "zhixun_language"
 """Keeps the language that somebody has chosen; the console's script sets it."""
 
 _ENTRIES: dict[str, tuple[str, str]] = {
-    key: entry for part in (frame, desk, alerts, door, field) for key, entry in part.ENTRIES.items()
+    key: entry for part in PARTS for key, entry in part.ENTRIES.items()
 }
 
 

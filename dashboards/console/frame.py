@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import Request
@@ -18,6 +19,10 @@ from dashboards.api.views import URGENCY
 from dashboards.console.catalogue import COOKIE, LANGUAGES, Language, texts
 from dashboards.console.pages import PAGES, Page
 from dashboards.sources import Sources
+
+
+STATIC = Path(__file__).parent / "static"
+"""Scripts and styles; NAME.js and NAME.css are those of the page NAME."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +40,15 @@ class ConsoleOptions:
         Datum of the base map; what is drawn over it is moved accordingly.
     attribution : str
         Whom the base map must name.
+    max_gap_s : float
+        No path is drawn over a longer silence of a bike [s].
     """
 
     language: Language = "zh"
     tile_url: str | None = None
     tile_datum: Literal["wgs84", "gcj02"] = "wgs84"
     attribution: str = ""
+    max_gap_s: float = 120.0
 
 
 def chosen_language(request: Request, otherwise: Language) -> Language:
@@ -56,7 +64,9 @@ def build(sources: Sources, options: ConsoleOptions, page: Page, request: Reques
     ui.page_title(words["title"])
     # Before anything is drawn, so that a dark room is never flashed at.
     ui.add_head_html('<script src="/console/theme.js"></script>')
-    ui.add_head_html('<link rel="stylesheet" href="/console/console.css">')
+    for style in ("console", page.name):
+        if (STATIC / f"{style}.css").is_file():
+            ui.add_head_html(f'<link rel="stylesheet" href="/console/{style}.css">')
     config = _config(sources, options, language, words)
     ui.add_body_html(_embedded({**config, **_me(request), "page": _page(page, request)}))
     ui.add_body_html(f'<script type="module" src="/console/{page.name}.js"></script>')
@@ -140,6 +150,7 @@ def _config(
         "tile_url": options.tile_url,
         "tile_datum": options.tile_datum,
         "attribution": options.attribution,
+        "max_gap_s": options.max_gap_s,
         "states": URGENCY,
         "ages": [
             {

@@ -6,8 +6,6 @@ and nothing per bike. Everything they load comes from this server.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from fastapi import FastAPI, Request
 from nicegui import app as nicegui_app
 from nicegui import ui
@@ -15,13 +13,11 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from dashboards.console.frame import ConsoleOptions, build
+from dashboards.console.frame import STATIC, ConsoleOptions, build
 from dashboards.console.pages import PAGES, Page
 from dashboards.sources import Sources
 
 __all__ = ["ConsoleOptions", "mount"]
-
-_STATIC = Path(__file__).parent / "static"
 
 
 class _Fresh(StaticFiles):
@@ -40,7 +36,7 @@ def mount(app: FastAPI, sources: Sources, options: ConsoleOptions | None = None)
     last has a console.
     """
     chosen = options or ConsoleOptions()
-    app.mount("/console", _Fresh(directory=_STATIC), name="console")
+    app.mount("/console", _Fresh(directory=STATIC), name="console")
     for page in PAGES:
         _add(sources, chosen, page)
     # NiceGUI's application outlives ours; a second mount in one process must not find it built.

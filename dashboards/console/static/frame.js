@@ -63,6 +63,14 @@ function rememberLanguage() {
   if (asked) document.cookie = `zhixun_language=${config.lang}; path=/; max-age=31536000; samesite=lax`;
 }
 
+// What the address says of the page, so that it can be sent to somebody; null takes it out.
+export function setQuery(values) {
+  const query = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(values)) value == null ? query.delete(name) : query.set(name, value);
+  history.replaceState(history.state, "", `${location.pathname}${query.size ? `?${query}` : ""}`);
+  keepQuery($("other-language"));
+}
+
 // The other language shows the same page, with what was asked of it.
 function keepQuery(link) {
   const query = new URLSearchParams(location.search);

@@ -14,10 +14,24 @@ export class Keys {
     return this;
   }
 
+  // Keys of a mode: on top of those of the page until it ends.
+  mode() {
+    const before = new Map();
+    const mode = {
+      bind: (key, what, act) => {
+        if (!before.has(key)) before.set(key, this.bound.get(key));
+        this.bind(key, what, act);
+        return mode;
+      },
+      end: () => before.forEach((was, key) => (was ? this.bound.set(key, was) : this.bound.delete(key))),
+    };
+    return mode;
+  }
+
   pressed(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const at = event.target;
-    if (at.closest?.("input, textarea, select, dialog, [contenteditable]")) return;
+    if (at.closest?.("input:not([type=range]), textarea, select, dialog, [contenteditable]")) return;
     const found = this.bound.get(event.key.length === 1 ? event.key.toLowerCase() : event.key);
     if (!found) return;
     // Enter and space on a button press that button.
@@ -40,4 +54,4 @@ export class Keys {
   }
 }
 
-const NAMES = { ArrowDown: "↓", ArrowUp: "↑", Enter: "↵", Escape: "Esc", " ": "␣" };
+const NAMES = { ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", Enter: "↵", Escape: "Esc", " ": "␣" };

@@ -31,11 +31,20 @@ export class Words {
       timeZone: config.timezone, weekday: "short", month: "short", day: "numeric",
       hour: "2-digit", minute: "2-digit", second: config.demo_speed ? undefined : "2-digit", hourCycle: "h23",
     });
+    this.second = new Intl.DateTimeFormat(this.clock.resolvedOptions().locale, {
+      timeZone: config.timezone, weekday: "short", month: "short", day: "numeric",
+      hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+    });
     this.zones = new Map(); // by id, as the stream tells them
   }
 
   time(text) {
     return this.clock.format(new Date(text));
+  }
+
+  // To the second, also where the clock of the bar runs too fast for them.
+  exact(at) {
+    return this.second.format(new Date(at));
   }
 
   say(key, values = {}) {
