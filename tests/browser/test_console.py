@@ -2,75 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from alerts.book import AlertBook, Change
+from alerts.book import Change
 from alerts.book_rows import Opening
 from alerts.findings import Step
+from tests.browser.conftest import LAT, LNG
 from tests.browser.console import ConsoleServer
 from tests.dashboards.district import District
 
-LAT, LNG = 36.305, 120.37
 HOSTILE = "<img src=x onerror=window.hacked=1>"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """The system's Chromium, kept from talking to anybody by itself."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium") or "/usr/bin/chromium",
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--no-first-run",
-            ],
-        )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def district(tmp_path: Path) -> Iterator[District]:
-    """The sample district with five bikes that have been heard."""
-    book = AlertBook(tmp_path / "alerts.sqlite")
-    district = District(book, demo_speed=60.0)
-    for bike in range(5):
-        district.ride(bike, LAT, LNG + bike / 200, heading=45.0 * bike)
-    yield district
-    book.close_file()
-
-
-@pytest.fixture
-def server(district: District) -> Iterator[ConsoleServer]:
-    """The console over the district."""
-    with ConsoleServer(district) as server:
-        yield server
-
-
-@pytest.fixture
-def page(chromium: Browser, server: ConsoleServer) -> Iterator[Page]:
-    """A page that must not complain, and must not ask any other host."""
-    page = chromium.new_page(viewport={"width": 1280, "height": 720})
-    complaints: list[str] = []
-    strangers: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-    own = (f"{server.url}/", "data:", f"blob:{server.url}/", server.url.replace("http", "ws"))
-    page.on(
-        "request",
-        lambda asked: None if asked.url.startswith(own) else strangers.append(asked.url),
-    )
-    yield page
-    page.close()
-    assert complaints == []
-    assert strangers == []
 
 
 def test_the_map_shows_zones_and_bikes_that_move(

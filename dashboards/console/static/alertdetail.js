@@ -3,6 +3,7 @@ import { act, ACTS, possible } from "./acts.js";
 import { factsOf } from "./alertlist.js";
 import { live, read, words } from "./frame.js";
 import { el } from "./page.js";
+import { ProofMap } from "./proofmap.js";
 
 export class AlertDetail {
   constructor(body, { large = false } = {}) {
@@ -41,18 +42,14 @@ export class AlertDetail {
     const evidence = proof(alert);
     if (evidence || alert.zone_id) {
       this.map ??= el("div", "proof-map");
+      this.proof ??= new ProofMap(this.map);
+      this.proof.show(alert.zone_id, evidence);
       parts.push(this.map);
-      this.drawMap(alert, evidence);
     }
     parts.push(el("h2", "", words.say("alerts.history")), el("ol", "history", ...alert.history.map(rowOf)));
     this.body.replaceChildren(...parts);
   }
 
-  async drawMap(alert, evidence) {
-    const { ProofMap } = await import("./proofmap.js");
-    this.proof ??= new ProofMap(this.map);
-    await this.proof.show(alert.zone_id, evidence);
-  }
 }
 
 // The visit that ended the condition: which bike, when.

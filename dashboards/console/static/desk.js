@@ -3,8 +3,10 @@ import { AlertList } from "./alertlist.js";
 import { keys, leafletStyle, live, read, start, words } from "./frame.js";
 import { drawLegend } from "./legend.js";
 import { later } from "./live.js";
+import { PatrolMap } from "./map.js";
 import { OpenAlerts } from "./openalerts.js";
 import { el } from "./page.js";
+import { Replay } from "./replay.js";
 import { ZoneTable } from "./zonetable.js";
 
 const RETRY_MS = 2000;
@@ -27,7 +29,7 @@ start(async (main) => {
         el("div", "panel-head", el("span", "", words.say("alerts")), count, el("span", "only-now", words.say("replay.now"))), alerts), { className: "panel" })),
   );
   drawLegend(legend);
-  const [{ PatrolMap }, { Replay }] = await Promise.all([import("./map.js"), import("./replay.js"), leafletStyle()]);
+  await leafletStyle();
   const map = new PatrolMap(frame);
   const table = new ZoneTable(zones, (zoneId) => map.showZone(zoneId));
   const list = new AlertList(alerts, { onPick: (alert) => alert.zone_id && map.showZone(alert.zone_id, { stay: true }) });

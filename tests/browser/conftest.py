@@ -1,0 +1,77 @@
+"""What the browser's tests share: Chromium, the sample district, a server and a strict page."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from alerts.book import AlertBook
+from tests.browser.console import ConsoleServer
+from tests.dashboards.district import District
+
+LAT, LNG = 36.305, 120.37
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium, kept from talking to anybody by itself."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium") or "/usr/bin/chromium",
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--no-first-run",
+            ],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def district(tmp_path: Path) -> Iterator[District]:
+    """The sample district with five bikes that have been heard."""
+    book = AlertBook(tmp_path / "alerts.sqlite")
+    district = District(book, demo_speed=60.0)
+    for bike in range(5):
+        district.ride(bike, LAT, LNG + bike / 200, heading=45.0 * bike)
+    yield district
+    book.close_file()
+
+
+@pytest.fixture
+def server(district: District) -> Iterator[ConsoleServer]:
+    """The console over the district, open to everybody."""
+    with ConsoleServer(district) as server:
+        yield server
+
+
+@pytest.fixture
+def page(chromium: Browser, server: ConsoleServer) -> Iterator[Page]:
+    """A page that must not complain, and must not ask any other host."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 720})
+    page = context.new_page()
+    complaints, strangers = watch(page, server.url)
+    yield page
+    context.close()
+    assert complaints == []
+    assert strangers == []
+
+
+def watch(page: Page, url: str) -> tuple[list[str], list[str]]:
+    """Lists that will hold what a page complains of, and whom else than `url` it asks."""
+    complaints: list[str] = []
+    strangers: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    own = (f"{url}/", "data:", f"blob:{url}/", url.replace("http", "ws"))
+    page.on(
+        "request",
+        lambda asked: None if asked.url.startswith(own) else strangers.append(asked.url),
+    )
+    return complaints, strangers
