@@ -116,6 +116,19 @@ class Hours:
                 return closure
         return None
 
+    def closures(self, from_ms: int, to_ms: int) -> list[Closure]:
+        """The exceptions that overlap ``[from_ms, to_ms)``, the first to begin first."""
+        return sorted(c for e in self.exceptions for c in e.between(from_ms, to_ms))
+
+    def duty(self, from_ms: int, to_ms: int) -> Iterator[Window]:
+        """The stretches of duty within ``[from_ms, to_ms)``, in order."""
+        for index in range(from_ms // _CHUNK_MS, (to_ms - 1) // _CHUNK_MS + 1):
+            chunk = self._chunk(index)
+            for start, end in zip(chunk.starts, chunk.ends, strict=True):
+                stretch = Window(max(start, from_ms), min(end, to_ms))
+                if stretch.from_ms < stretch.to_ms:
+                    yield stretch
+
     def duty_ms(self, from_ms: int, to_ms: int) -> int:
         """Duty time in ``[from_ms, to_ms)`` [ms]; 0 when the interval is empty or reversed."""
         if to_ms <= from_ms:
@@ -228,7 +241,7 @@ class Hours:
     def _compute(self, index: int) -> _Chunk:
         begin, end = index * _CHUNK_MS, (index + 1) * _CHUNK_MS
         shifts = sorted(self._shifts_about(begin, end))
-        closures = sorted(c for e in self.exceptions for c in e.between(begin, end))
+        closures = self.closures(begin, end)
         starts: list[int] = []
         ends: list[int] = []
         for duty in _less(_merged(shifts), closures):

@@ -69,6 +69,12 @@ class ZonePlan:
             if not policy.paused
         )
 
+    def duty(self, from_ms: int, to_ms: int) -> Iterator[Window]:
+        """The stretches of duty within ``[from_ms, to_ms)``, in order; two may touch."""
+        for start, end, policy in self.parts(from_ms, to_ms):
+            if not policy.paused:
+                yield from policy.hours.duty(start, end)
+
     def advance(self, from_ms: int, duty_s: float) -> int | None:
         """The first instant by which `duty_s` of duty have passed; None over a year ahead."""
         left_ms = round(duty_s * 1000)

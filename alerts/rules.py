@@ -156,12 +156,17 @@ class Zone:
 
     def cells_needed(self, policy: Policy) -> int:
         """Cells that reach the target."""
-        return math.ceil(policy.target * self.ref.cells_total - 1e-9)
+        return cells_needed(policy, self.ref.cells_total)
 
     def silence_s(self, at_ms: int) -> float:
         """Duty time without telemetry of any bike that may serve the zone [s]."""
         heard_ms = self.patrols.last_heard_ms(self.ref.zone_id)
         return self.plan.duty_s(self.idle_from_ms(heard_ms), at_ms)
+
+
+def cells_needed(policy: Policy, cells_total: int) -> int:
+    """Cells of so many that reach the target."""
+    return math.ceil(policy.target * cells_total - 1e-9)
 
 
 def assess(

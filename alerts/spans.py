@@ -16,6 +16,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MIN = 24 * 60
 ALWAYS = "Mon-Sun 00:00-24:00"
 
+_NAMES = [day.capitalize() for day in DAYS]
 _SPAN = re.compile(r"\s*([A-Za-z,\s-]+?)\s+(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})\s*")
 
 
@@ -48,6 +49,31 @@ def parse_span(text: str) -> Span:
         first, last = DAYS.index(ends[0]), DAYS.index(ends[-1])
         weekdays.update((first + i) % 7 for i in range((last - first) % 7 + 1))
     return Span(frozenset(weekdays), start, end if end > start else end + DAY_MIN)
+
+
+def span_text(span: Span) -> str:
+    """A line of patrol hours that :func:`parse_span` reads as this span.
+
+    Three days or more in a row are a range; one does not wrap around the week.
+    """
+    parts: list[list[int]] = []
+    for day in sorted(span.weekdays):
+        if parts and parts[-1][-1] == day - 1:
+            parts[-1].append(day)
+        else:
+            parts.append([day])
+    days = [
+        name
+        for part in parts
+        for name in (
+            [f"{_NAMES[part[0]]}-{_NAMES[part[-1]]}"]
+            if len(part) > 2
+            else [_NAMES[d] for d in part]
+        )
+    ]
+    end_min = span.end_min if span.end_min <= DAY_MIN else span.end_min - DAY_MIN
+    clock = "-".join(f"{minute // 60:02}:{minute % 60:02}" for minute in (span.start_min, end_min))
+    return f"{','.join(days)} {clock}"
 
 
 def overlap(spans: Sequence[Span]) -> str | None:

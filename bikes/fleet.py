@@ -141,6 +141,13 @@ class FleetState:
         """The newest fix of every bike that has sent any, by index."""
         return self._fixes.take(self._fixes.timestamp_ms != NEVER)
 
+    def live(self, now_ms: int, *, stale_after_s: float = 300.0) -> TelemetryBatch:
+        """The newest fixes of the bikes that :func:`liveness` calls live, by index."""
+        fix_ms = self._fixes.timestamp_ms
+        gone = (self._said["online"] == 0) & (fix_ms <= self._said["status_at_ms"])
+        oldest_ms = now_ms - round(stale_after_s * 1000)
+        return self._fixes.take(~gone & (fix_ms >= oldest_ms) & (fix_ms != NEVER))
+
     def update(self, batch: TelemetryBatch, *, heard_at_ms: int | None = None) -> None:
         """Take in telemetry, in any order.
 

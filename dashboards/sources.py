@@ -1,7 +1,8 @@
 """What the HTTP API and the console read: one value, filled by the composition root.
 
 Nothing in `dashboards` reaches further than this. Everything here is read on the event loop
-that also changes it, so a read is never torn; only `tracks` is called in a worker thread.
+that also changes it, so a read is never torn; only `tracks`, `judged` and `statuses_at` are
+called in a worker thread.
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alerts.book import AlertBook
+from alerts.plan import ZonePlan
 from alerts.rules import ZoneStatus
 from bikes.fleet import FleetState
 from bikes.roster import BikeKey, Roster
 from geofence.coverage import Ledger
+from geofence.steps import JudgedFixes
 from geofence.zonemap import ZoneMap
 from ingest.rejects import RejectBook
 
@@ -134,10 +138,20 @@ class Sources:
         Messages that were not accepted.
     statuses : callable
         The last assessment of every zone, by zone id.
-    coverage_at : callable
-        The assessment of a zone (id) at an instant [ms], from what is known now.
+    statuses_at : callable
+        The assessment of every zone there was at an instant [ms], from a ledger that knows
+        nothing later. Called in a worker thread.
+    zones_at : callable
+        The zones of an instant [ms].
+    plan : callable
+        What is asked of a zone (id) through time.
+    known_from_ms : callable
+        From when on it is known what was visited [ms].
     tracks : callable
         The fixes of a bike in [from_ms, to_ms). May read files: called in a worker thread.
+    judged : callable
+        The fixes of some bikes in [from_ms, to_ms), with the steps between them. May read
+        files: called in a worker thread.
     health : callable
         State of the parts and counters.
     now_ms : callable
@@ -157,9 +171,18 @@ class Sources:
     book: AlertBook
     rejects: RejectBook
     statuses: Callable[[], Mapping[str, ZoneStatus]]
-    coverage_at: Callable[[str, int], ZoneStatus]
+    statuses_at: Callable[[Ledger, int], Sequence[ZoneStatus]]
+    zones_at: Callable[[int], ZoneMap]
+    plan: Callable[[str], ZonePlan]
+    known_from_ms: Callable[[], int]
     tracks: Callable[[BikeKey, int, int], Track]
+    judged: Callable[[Sequence[BikeKey], int, int], JudgedFixes]
     health: Callable[[], Health]
     now_ms: Callable[[], int]
     demo_speed: float | None = None
     stale_after_s: float = 300.0
+
+    @property
+    def tz(self) -> ZoneInfo:
+        """The district's time zone."""
+        return ZoneInfo(self.timezone)

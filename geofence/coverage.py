@@ -11,14 +11,14 @@ kept beside the settled rows and replaced each time the bike is heard. Readers s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geofence.runs import Visits
-from geofence.spans import Spans
+from geofence.spans import Spans, positions
 
 SLOT_MS = 15 * 60 * 1000
 """Length of a slot [ms]; every local midnight on Earth begins one."""
@@ -62,9 +62,26 @@ class Rows(NamedTuple):
         """Cell of each row."""
         return (self.key & (MAX_CELLS - 1)).astype(np.int32)
 
-    def where(self, mask: NDArray[np.bool_]) -> Rows:
-        """The rows that `mask` selects."""
+    def where(self, mask: NDArray[np.bool_] | NDArray[np.intp]) -> Rows:
+        """The rows that `mask` selects; or at some positions, which must rise."""
         return Rows(self.key[mask], self.last_ms[mask], self.observed[mask])
+
+    def between(self, from_ms: int, to_ms: int) -> Rows:
+        """The rows of the slots of [from_ms, to_ms); both are rounded down to a slot.
+
+        Those of one bike lie side by side and are found by bisection: a short window costs
+        what it holds, however long the record is.
+        """
+        if not self.key.size:
+            return self
+        first, last = self.key[[0, -1]] >> (_CELL_BITS + _SLOT_BITS)
+        bikes = np.arange(first, last + 1) << (_CELL_BITS + _SLOT_BITS)
+        low, high = (
+            np.searchsorted(self.key, bikes + (min(max(slot, 0), 1 << _SLOT_BITS) << _CELL_BITS))
+            for slot in (from_ms // SLOT_MS, to_ms // SLOT_MS)
+        )
+        rows = positions(low, high)
+        return self if rows.size == self.key.size else self.where(rows)
 
     @classmethod
     def empty(cls) -> Rows:
@@ -97,6 +114,11 @@ class Rows(NamedTuple):
         return cls(
             key[first], np.maximum.reduceat(last_ms, first), np.logical_or.reduceat(observed, first)
         )
+
+
+def union_between(parts: Iterable[Rows], from_ms: int, to_ms: int) -> Rows:
+    """All rows of some parts in the slots of [from_ms, to_ms), see :meth:`Rows.between`."""
+    return Rows.union([part.between(from_ms, to_ms) for part in parts])
 
 
 def _pack(bike: NDArray[np.int32], slot: NDArray[np.int64], cell: NDArray[np.int32] | int) -> Keys:
@@ -134,6 +156,18 @@ class Ledger:
         self._settled_ms: NDArray[np.int64] | None = None  # dense last visit of settled rows
         self._latest: tuple[int, NDArray[np.int64]] | None = None
         self.version = 0
+
+    @classmethod
+    def as_of(cls, parts: Iterable[Rows], cells: int, at_ms: int) -> Ledger:
+        """A ledger of what is known of an instant, from the :meth:`parts` of another.
+
+        In the slot the instant lies in, a cell that was visited again later in the slot counts
+        only from its earlier slots.
+        """
+        found = cls(cells)
+        rows = Rows.union(list(parts))
+        found._settled = rows.where(rows.last_ms <= at_ms)
+        return found
 
     def add(self, visits: Visits) -> None:
         """Add settled visits; adding one twice changes nothing."""
@@ -196,14 +230,16 @@ class Ledger:
 
     def between(self, from_ms: int, to_ms: int) -> Rows:
         """The rows of the slots of [from_ms, to_ms); both are rounded down to a slot."""
-        low, high = from_ms // SLOT_MS, to_ms // SLOT_MS
-        self._fold()
-        return Rows.union(
-            [
-                part.where((part.slot >= low) & (part.slot < high))
-                for part in (self._settled, self._provisional)
-            ]
-        )
+        return union_between(self.parts(), from_ms, to_ms)
+
+    def parts(self) -> tuple[Rows, ...]:
+        """All rows in a few parts, at little cost; a key may be in several.
+
+        Rows never change in place, so parts taken here may be read in another thread.
+        """
+        if len(self._pending) > 1:
+            self._pending = [Rows.union(self._pending)]
+        return self._settled, *self._pending, self._provisional
 
     def last_visit_ms(self, at_ms: int | None = None) -> NDArray[np.int64]:
         """Last visit of each cell [ms], 0 where there was none; shape (cells,).

@@ -45,6 +45,12 @@ OK, DUPLICATE, INACCURATE, TELEPORT, TOO_FAST, PARKED, OFF_SHIFT, OUTSIDE = (
     np.uint8(code) for code in range(len(VERDICTS))
 )
 
+BELIEVED = (OK, PARKED)
+"""Verdicts of fixes that say where the bike was."""
+
+USABLE = (*BELIEVED, TELEPORT, TOO_FAST)
+"""Verdicts of fixes that make up runs."""
+
 Times = NDArray[np.int64]
 Metres = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -15,6 +15,7 @@ from bikes.telemetry import TelemetryBatch
 from geofence import quality
 from geofence.path import pieces
 from geofence.quality import Limits
+from geofence.steps import Steps
 from geofence.zonemap import ZoneMap
 
 OnShift = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
@@ -187,7 +188,11 @@ class Judge:
         at_ms = fixes.timestamp_ms
         moving = rows[~stays]
         moving = moving[self.zones.cell_zone[cell[moving]] >= 0]
-        a, b, path = rows[:-1], rows[1:], self._is_path(at_ms, x_m, y_m, cell, rows, run, stays)
+        a, b = rows[:-1], rows[1:]
+        # A step within one cell between two moving fixes adds nothing to what the fixes say.
+        tells = (cell[a] != cell[b]) | stays[:-1] | stays[1:]
+        connected, rides, _ = self._step(at_ms, x_m, y_m, rows, run, stays)
+        path = connected & rides & tells
         a, b = a[path], b[path]
         cut = pieces(self.zones.grid, x_m[a], y_m[a], x_m[b], y_m[b])
         # A piece midway can leave the grid only by rounding at its very edge.
@@ -205,33 +210,54 @@ class Judge:
             settles_ms=np.concatenate([at_ms[moving], at_ms[b]]),
         )
 
-    def _is_path(
+    def steps(self, fixes: TelemetryBatch, verdict: NDArray[np.uint8]) -> Steps:
+        """The steps between judged fixes, by the rule that coverage follows too.
+
+        There is none through a gap, over a midnight or faster than a bike can ride.
+
+        Parameters
+        ----------
+        fixes : TelemetryBatch
+            As given to :meth:`assess`.
+        verdict : ndarray of uint8, shape (n,)
+            As it returned them.
+        """
+        usable = np.flatnonzero(np.isin(verdict, quality.USABLE))
+        at_ms = fixes.timestamp_ms
+        day = self.midnights.day(at_ms[usable])
+        starts = quality.run_starts(fixes.bike[usable], at_ms[usable], day, self.limits)
+        run = np.cumsum(starts) - 1
+        believed = np.isin(verdict[usable], quality.BELIEVED)
+        rows, run = usable[believed], run[believed]
+        x_m, y_m = self.zones.grid.plane(fixes.lat_deg, fixes.lng_deg)
+        stays = verdict[rows] == quality.PARKED
+        connected, rides, squared = self._step(at_ms, x_m, y_m, rows, run, stays)
+        return Steps(
+            rows[:-1][connected], rows[1:][connected], np.sqrt(squared[connected]), rides[connected]
+        )
+
+    def _step(
         self,
         at_ms: NDArray[np.int64],
         x_m: NDArray[np.float64],
         y_m: NDArray[np.float64],
-        cell: NDArray[np.int32],
         rows: NDArray[np.intp],
         run: NDArray[np.intp],
         stays: NDArray[np.bool_],
-    ) -> NDArray[np.bool_]:
-        """Which steps between consecutive believed fixes are path whose cells need a look.
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.float64]]:
+        """Of steps between consecutive believed fixes: whether it is one, rides, and length².
 
-        A step within one cell between two moving fixes adds nothing to what the fixes say.
+        A bike that stays where it is parked drifts, and does not ride.
         """
         a, b = rows[:-1], rows[1:]
         dt = at_ms[b] - at_ms[a]
         dx, dy = x_m[b] - x_m[a], y_m[b] - y_m[a]
         squared = dx * dx + dy * dy
         reach = dt * (self.limits.max_speed_mps / 1000)
-        moves = ~(stays[:-1] & stays[1:])
-        tells = (cell[a] != cell[b]) | stays[:-1] | stays[1:]
-        path: NDArray[np.bool_] = (
+        connected: NDArray[np.bool_] = (
             (run[1:] == run[:-1])
-            & moves
-            & tells
             & (dt <= self.limits.max_gap_ms)
             & (squared <= self.limits.max_gap_m**2)
             & (squared <= reach * reach)
         )
-        return path
+        return connected, ~(stays[:-1] & stays[1:]), squared

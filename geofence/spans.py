@@ -80,10 +80,7 @@ class Spans(NamedTuple):
     def rows_among(self, sorted_keys: NDArray[np.int64]) -> NDArray[np.intp]:
         """Positions, among keys in rising order, of the instants that the spans hold."""
         low, high = (np.searchsorted(sorted_keys, edge) for edge in self._edges())
-        count = np.maximum(high - low, 0)
-        ordinal = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        rows: NDArray[np.intp] = np.repeat(low, count) + ordinal
-        return rows
+        return positions(low, high)
 
     def _edges(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         starts, ends = (np.clip(edge, 0, _LAST_MS) for edge in (self.from_ms, self.to_ms))
@@ -94,3 +91,11 @@ def keys(bike: NDArray[np.int32], at_ms: NDArray[np.int64]) -> NDArray[np.int64]
     """Numbers that sort by bike, then time; times from the epoch to the year 2109."""
     packed: NDArray[np.int64] = (bike.astype(np.int64) << _TIME_BITS) | at_ms
     return packed
+
+
+def positions(low: NDArray[np.intp], high: NDArray[np.intp]) -> NDArray[np.intp]:
+    """All positions of some slices [low, high), one slice after the other."""
+    count = np.maximum(high - low, 0)
+    ordinal = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    found: NDArray[np.intp] = np.repeat(low, count) + ordinal
+    return found

@@ -48,6 +48,7 @@ class Facts:
     since_ms: int
     behind: Callable[[], int] = lambda: 0
     at_ms: int | None = None
+    _visits: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
     _cells: dict[str, NDArray[np.int32]] = field(default_factory=dict)
     _counts: tuple[int, dict[tuple[int, int], NDArray[np.int64]]] = (-1, {})
     _older: dict[tuple[str, int], tuple[int, int | None]] = field(default_factory=dict)
@@ -165,7 +166,9 @@ class Facts:
         return np.bincount(zone, minlength=len(self.zones_map.zones))
 
     def _last(self) -> NDArray[np.int64]:
-        return self.ledger.last_visit_ms(self.at_ms)
+        if self._visits[0] != self.ledger.version:
+            self._visits = self.ledger.version, self.ledger.last_visit_ms(self.at_ms)
+        return self._visits[1]
 
     def _rows_since(self, since_ms: int) -> Rows:
         rows = self.ledger.between(

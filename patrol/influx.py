@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -12,8 +11,7 @@ from alerts.alert import Transition
 from alerts.book import AlertBook
 from alerts.errors import BookUnavailable
 from alerts.lifecycle import Event
-from bikes.fleet import FleetState
-from geofence.zonemap import ZoneMap
+from geofence.presence import bikes_inside
 from ingest.errors import StoreUnavailable
 from ingest.figures import HealthFigures
 from ingest.influx.file import InfluxFile
@@ -27,9 +25,6 @@ from ingest.worker import READERS, Worker
 from patrol.assembly import District, decoder_of
 from patrol.fields import read_secret
 from patrol.settings import Settings
-
-LIVE_S = 300.0
-"""A bike whose newest fix is older is in no zone [s]."""
 
 
 def readers_of(settings: Settings) -> tuple[str, ...]:
@@ -88,7 +83,7 @@ def influx_writer_of(
         file,
         health,
         parts,
-        lambda: bikes_inside(district.zones, worker.fleet, now_ms()),
+        lambda: bikes_inside(district.zones, worker.fleet.live(now_ms())),
         now_ms,
         socket.gethostname(),
     )
@@ -156,15 +151,3 @@ def after_s(row: Transition, history: Sequence[Transition]) -> float | None:
         if earlier.seq < row.seq and earlier.event in SINCE.get(row.event, ())
     ]
     return (row.at_ms - began[-1]) / 1000 if began else None
-
-
-def bikes_inside(zones: ZoneMap, fleet: FleetState, now_ms: int) -> dict[str, int]:
-    """How many live bikes are in each zone, by its id."""
-    fixes = fleet.fixes()
-    live = fixes.take(fixes.timestamp_ms >= now_ms - round(LIVE_S * 1000))
-    inside = zones.zone_of(live.lat_deg, live.lng_deg)
-    return {
-        zones.zones[index].zone_id: count
-        for index, count in Counter(inside.tolist()).items()
-        if index >= 0
-    }

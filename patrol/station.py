@@ -14,7 +14,7 @@ and starts the part again with back-off, and /readyz says so.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -38,6 +38,8 @@ from dashboards.api.app import create_app
 from dashboards.api.loopback import LOOPBACK
 from dashboards.console.page import ConsoleOptions, mount
 from dashboards.sources import Health, Part, Sources
+from geofence.coverage import Ledger
+from geofence.steps import JudgedFixes
 from ingest.connection import MqttOptions
 from ingest.decode import Decoded
 from ingest.figures import HealthFigures
@@ -53,7 +55,7 @@ from patrol.clock import Clock, WallClock
 from patrol.facts import Facts
 from patrol.fleet_facts import FleetFacts
 from patrol.influx import influx_writer_of, readers_of
-from patrol.tracks import Track, track
+from patrol.tracks import Track, judged, track
 from patrol.web import WebServer
 
 log = structlog.get_logger(__name__)
@@ -238,17 +240,30 @@ class Station:
         """A bike's fixes in [from_ms, to_ms), with verdicts; may read files."""
         return track(self.worker, self.district.judge, key, from_ms, to_ms)
 
-    def status_at(self, zone_id: str, at_ms: int) -> ZoneStatus:
-        """How a zone stood at an instant, from what is known now."""
-        facts = self._facts(at_ms)
-        ref = facts.zones()[self.district.zones.index(zone_id)]
-        zone = Zone(ref, self.district.policies.plan(zone_id), facts, CoverageMemo(facts))
-        return assess(zone, at_ms, short=False, max_behind_ms=1 << 62)
+    def judged(self, keys: Sequence[BikeKey], from_ms: int, to_ms: int) -> JudgedFixes:
+        """The fixes of some bikes in [from_ms, to_ms), and the steps between; may read files."""
+        return judged(self.worker, self.district.judge, keys, from_ms, to_ms)
 
-    def _facts(self, at_ms: int | None = None) -> Facts:
+    def statuses_at(self, ledger: Ledger, at_ms: int) -> list[ZoneStatus]:
+        """How all zones stood at an instant, by a ledger as of it."""
+        facts = self._facts(ledger, at_ms)
+        memo, plan = CoverageMemo(facts), self.district.policies.plan
+        return [
+            assess(Zone(ref, plan(ref.zone_id), facts, memo), at_ms, max_behind_ms=1 << 62)
+            for ref in facts.zones()
+        ]
+
+    def known_from_ms(self) -> int:
+        """From when on the ledger knows what was visited; a day it has begun to forget is gone."""
+        kept_ms = self.worker.pipeline.newest_ms - self.worker.coverage_days * 86_400_000
+        if kept_ms <= self.worker.since_ms:
+            return self.worker.since_ms
+        return self.district.judge.midnights.ends(kept_ms)
+
+    def _facts(self, ledger: Ledger | None = None, at_ms: int | None = None) -> Facts:
         return Facts(
             self.district.zones,
-            self.worker.pipeline.ledger,
+            ledger or self.worker.pipeline.ledger,
             self.worker.fleet,
             self.worker.roster,
             self.worker.since_ms,
@@ -336,8 +351,12 @@ class Station:
             book=self.book,
             rejects=self.rejects,
             statuses=lambda: self.statuses,
-            coverage_at=self.status_at,
+            statuses_at=self.statuses_at,
+            zones_at=lambda _: self.district.zones,
+            plan=self.district.policies.plan,
+            known_from_ms=self.known_from_ms,
             tracks=self.track,
+            judged=self.judged,
             health=self.health,
             now_ms=self.clock.now_ms,
             demo_speed=None if self.clock.speed == 1.0 else self.clock.speed,

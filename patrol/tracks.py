@@ -1,7 +1,8 @@
-"""A bike's track: its fixes, each with the verdict it has now."""
+"""Tracks of bikes: their fixes, each with the verdict it has now."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from bikes.roster import BikeKey
 from geofence.quality import VERDICTS
 from geofence.runs import Judge
+from geofence.spans import Spans
+from geofence.steps import JudgedFixes
 from ingest.worker import Worker
 
 
@@ -34,20 +37,28 @@ class Track:
 
 
 def track(worker: Worker, judge: Judge, key: BikeKey, from_ms: int, to_ms: int) -> Track:
-    """The track of a bike in [from_ms, to_ms), from the archive and the tail of the log.
+    """The track of a bike in [from_ms, to_ms), from the archive and the tail of the log."""
+    found = judged(worker, judge, [key], from_ms, to_ms)
+    return Track(
+        found.fixes.timestamp_ms,
+        found.fixes.lat_deg,
+        found.fixes.lng_deg,
+        [VERDICTS[code] for code in found.verdict],
+    )
+
+
+def judged(
+    worker: Worker, judge: Judge, keys: Sequence[BikeKey], from_ms: int, to_ms: int
+) -> JudgedFixes:
+    """The fixes of some bikes in [from_ms, to_ms), from the archive and the tail of the log.
 
     More is read than is shown, so that the verdicts at both ends are those of the whole run.
     """
     limits = judge.limits
-    bike = worker.roster.restore([key])[0] if key in worker.roster else None
-    if bike is None:
-        return Track(np.empty(0, np.int64), np.empty(0), np.empty(0), [])
-    fixes = worker.archive.between(bike, from_ms - limits.before_ms, to_ms + limits.after_ms)
+    bikes = np.sort(worker.roster.restore([key for key in keys if key in worker.roster]))
+    ends = np.full(bikes.size, from_ms), np.full(bikes.size, to_ms)
+    spans = Spans(bikes.astype(np.int32), *ends).widened(limits.before_ms, limits.after_ms)
+    fixes = worker.archive.within(spans)
     codes, _ = judge.assess(fixes)
-    shown = (fixes.timestamp_ms >= from_ms) & (fixes.timestamp_ms < to_ms)
-    return Track(
-        fixes.timestamp_ms[shown],
-        fixes.lat_deg[shown],
-        fixes.lng_deg[shown],
-        [VERDICTS[code] for code in codes[shown]],
-    )
+    found = JudgedFixes(fixes, codes, judge.steps(fixes, codes))
+    return found.where((fixes.timestamp_ms >= from_ms) & (fixes.timestamp_ms < to_ms))

@@ -41,10 +41,19 @@ class ProblemDocument(TypedDict):
     reason: str
 
 
+class VisitBy(TypedDict):
+    """A visit: which bike (`vendor/bike_id`), and when."""
+
+    bike: str
+    at: Time
+
+
 class ZoneCoverage(TypedDict):
     """How a zone stands. Idle times and frequency count duty time only [s].
 
-    `state` and `reason` are words of the contract; `detail` is for people.
+    `state` and `reason` are words of the contract; `detail` is for people. `bikes_inside` are
+    live bikes; null for an instant of the past. `last_visit_by` is the newest visit of any
+    cell, patrol or not.
     """
 
     zone_id: str
@@ -66,6 +75,8 @@ class ZoneCoverage(TypedDict):
     oldest_cell_age_s: float | None
     mean_cell_age_s: float | None
     last_patrolled: Time | None
+    bikes_inside: int | None
+    last_visit_by: VisitBy | None
 
 
 class Coverage(TypedDict):
@@ -96,6 +107,79 @@ WindowCoverage = TypedDict(
     },
 )
 """Cells of a zone visited in [from, to), which are rounded outwards to quarters of an hour."""
+
+
+ZoneTrend = TypedDict(
+    "ZoneTrend",
+    {
+        "zone_id": str,
+        "from": Time | None,
+        "to": Time | None,
+        "step_s": int,
+        "target": float,
+        "covered_ratio": list[float | None],
+    },
+)
+"""The covered ratio of a zone's window at the end of each quarter hour of the clock so far; the
+last one is as of now. Null before the record; no window before the first shift."""
+
+
+class Trend(TypedDict):
+    """How the current windows of all zones came to be as they are."""
+
+    at: Time
+    zones: list[ZoneTrend]
+
+
+class ZoneDay(TypedDict):
+    """A local day of a zone.
+
+    `reached` is whether each shift or day that ends on it reached its target: null for weeks,
+    without duty, and while it cannot be said. `duty_s` is the duty so far. `worst_idle_s` is the
+    longest that any cell went unvisited, in duty time; null without duty.
+    """
+
+    date: str
+    covered_ratio: float
+    cells_covered: int
+    cells_total: int
+    target: float
+    reached: bool | None
+    duty_s: float
+    worst_idle_s: float | None
+
+
+class ZoneDays(TypedDict):
+    """Days of a zone. A day of which nothing is known, or that has not begun, is left out."""
+
+    zone_id: str
+    days: list[ZoneDay]
+
+
+HoursException = TypedDict("HoursException", {"summary": str, "from": Time, "to": Time})
+"""There is no duty in [from, to), and why."""
+
+
+class ZonePolicy(TypedDict):
+    """What is asked of a zone now. `hours` are lines as in the configuration.
+
+    `paused` says why patrols are paused; null when they are not. `exceptions` are the next
+    five, of a year.
+    """
+
+    zone_id: str
+    policy: str
+    campaign: str | None
+    frequency_s: int
+    target: float
+    window: Literal["shift", "day", "week"]
+    hours: list[str]
+    exceptions: list[HoursException]
+    min_cells: int
+    look_back_s: int | None
+    paused: str | None
+    auto_close: bool
+    close_hold_s: int
 
 
 class GridBox(TypedDict):
@@ -159,6 +243,56 @@ class Bikes(TypedDict):
     at: Time
     bikes: list[Bike]
     next_cursor: NotRequired[str]
+
+
+class BikeZone(TypedDict):
+    """What a bike did in a zone on a day; `cells` is null when it is not known any more."""
+
+    zone_id: str
+    time_s: float
+    cells: int | None
+
+
+class BikeDay(TypedDict):
+    """A local day of a bike.
+
+    `distance_m` is along the believed path. `cells_first` are those that no other bike had
+    visited earlier that day, `redundant_share` is the share of the others. What is of cells is
+    null for a day that the ledger does not remember, and the share for a bike without cells.
+    """
+
+    vendor: str
+    bike_id: str
+    date: str
+    distance_m: float
+    cells: int | None
+    cells_first: int | None
+    redundant_share: float | None
+    zones: list[BikeZone]
+    verdicts: dict[str, int]
+
+
+class BikeDays(TypedDict):
+    """A page of bikes, by vendor and id."""
+
+    date: str
+    days: list[BikeDay]
+    next_cursor: NotRequired[str]
+
+
+class BikeTrack(TypedDict):
+    """Frames of a bike as columns; `heading` is null before it has moved [degrees]."""
+
+    vendor: str
+    bike_id: str
+    timestamps: list[int]
+    lat: list[float]
+    lng: list[float]
+    heading: NotRequired[list[float | None]]
+
+
+Tracks = TypedDict("Tracks", {"from": Time, "to": Time, "step_s": int, "bikes": list[BikeTrack]})
+"""One believed fix per bike and step, of the bikes that have any, by vendor and id."""
 
 
 class AlertTransition(TypedDict):

@@ -11,10 +11,23 @@ from dashboards.access import api as access_api
 from dashboards.access import pages
 from dashboards.access.access import Access
 from dashboards.access.gate import Gate
-from dashboards.api import alerts, fleet, health, problems, rejects, stream, zones
+from dashboards.api import (
+    alerts,
+    bike_days,
+    fleet,
+    health,
+    history,
+    problems,
+    rejects,
+    replay,
+    stream,
+    zones,
+)
 from dashboards.api.answers import Answer
+from dashboards.api.background import Background
 from dashboards.api.feed import Feed
 from dashboards.api.loopback import LOOPBACK, Hosts, KnownHosts
+from dashboards.api.past import Past
 from dashboards.api.problems import PROBLEMS
 from dashboards.api.times import Times
 from dashboards.api.views import Views
@@ -49,6 +62,7 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
     assert access is not None or hosts == LOOPBACK, "without access control, loopback only"
     times = Times(ZoneInfo(sources.timezone))
     views = Views(sources, times)
+    background = Background()
     feed = Feed(stream.Watch(sources, times, views).look)
 
     # An application of its own, so that a wrong path or method under /api is its problem
@@ -65,7 +79,11 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
         dependencies=[Depends(HTTPBearer(auto_error=False))] if access else [],
     )
     for routes in (
-        zones.router(sources, times, views),
+        # Before those whose paths hold a name: /coverage/trend is no zone, /bikes/days no bike.
+        history.router(sources, times, background),
+        bike_days.router(sources, times, background),
+        zones.router(sources, times, views, Past(sources, views, background)),
+        replay.router(sources, times, background),
         fleet.router(sources, times, views),
         alerts.router(sources, times, views),
         rejects.router(sources, times),

@@ -28,39 +28,12 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
     """The routes under /bikes."""
     routes = APIRouter(tags=["bikes"])
 
-    def find(bike_id: str, vendor: str | None) -> BikeKey:
-        keys = sources.roster.find(bike_id)
-        if vendor is not None:
-            keys = [key for key in keys if key.vendor == vendor]
-        if len(keys) == 1:
-            return keys[0]
-        if keys:
-            vendors = sorted(key.vendor for key in keys)
-            raise ProblemError(
-                409,
-                "ambiguous_bike",
-                f"more than one vendor has a bike {bike_id!r}: add ?vendor=, one of "
-                f"{', '.join(vendors)}",
-                vendors=vendors,
-            )
-        known = sources.roster.keys
-        if vendor is not None:
-            if vendor not in sources.roster.vendors:
-                raise unknown("vendor", vendor, sources.roster.vendors)
-            known = [key for key in known if key.vendor == vendor]
-        raise unknown("bike", bike_id, sorted({key.bike_id for key in known}))
-
     @routes.get("/bikes", response_class=Answer, response_model=answers.Bikes)
     async def bikes(
         limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000, cursor: str | None = None
     ) -> Response:
         """The fleet: the newest that is known of every bike, by vendor and id."""
-        after = None
-        if cursor is not None:
-            vendor, slash, bike_id = cursor.partition("/")
-            if not slash:
-                raise paging.invalid(cursor)
-            after = vendor, bike_id
+        after = bike_cursor(cursor)
         page, going_on = paging.page(views.bikes(), bike_key, limit=limit, after=after)
         answer: dict[str, Any] = {"at": times.write(sources.now_ms()), "bikes": page}
         if going_on is not None:
@@ -70,7 +43,7 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
     @routes.get("/bikes/{bike_id}", response_class=Answer, response_model=answers.Bike)
     async def bike(bike_id: str, vendor: Vendor = None) -> Response:
         """One bike."""
-        key = find(bike_id, vendor)
+        key = find_bike(sources, bike_id, vendor)
         return Answer(next(bike for bike in views.bikes() if bike_key(bike) == key))
 
     @routes.get("/bikes/{bike_id}/track", response_class=GeoAnswer, response_model=dict[str, Any])
@@ -89,7 +62,7 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         `properties.timestamps` (ms) and `properties.verdicts` stand beside the coordinates,
         one for each. A page may hold a single position, or none.
         """
-        key = find(bike_id, vendor)
+        key = find_bike(sources, bike_id, vendor)
         # A bike whose clock is ahead has fixes after now: "until now" must not hide them.
         to_ms = times.read_or_none(to, name="to") or sources.now_ms() + DAY_MS
         from_ms = times.read_or_none(from_, name="from")
@@ -121,3 +94,43 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         return GeoAnswer(feature)
 
     return routes
+
+
+def find_bike(sources: Sources, bike_id: str, vendor: str | None) -> BikeKey:
+    """The bike that is meant.
+
+    Raises
+    ------
+    ProblemError
+        404 `unknown_bike` or `unknown_vendor`; 409 `ambiguous_bike`.
+    """
+    keys = sources.roster.find(bike_id)
+    if vendor is not None:
+        keys = [key for key in keys if key.vendor == vendor]
+    if len(keys) == 1:
+        return keys[0]
+    if keys:
+        vendors = sorted(key.vendor for key in keys)
+        raise ProblemError(
+            409,
+            "ambiguous_bike",
+            f"more than one vendor has a bike {bike_id!r}: add ?vendor=, one of "
+            f"{', '.join(vendors)}",
+            vendors=vendors,
+        )
+    known = sources.roster.keys
+    if vendor is not None:
+        if vendor not in sources.roster.vendors:
+            raise unknown("vendor", vendor, sources.roster.vendors)
+        known = [key for key in known if key.vendor == vendor]
+    raise unknown("bike", bike_id, sorted({key.bike_id for key in known}))
+
+
+def bike_cursor(cursor: str | None) -> tuple[str, str] | None:
+    """The bike that a page goes on after; 400 `invalid_cursor`."""
+    if cursor is None:
+        return None
+    vendor, slash, bike_id = cursor.partition("/")
+    if not slash:
+        raise paging.invalid(cursor)
+    return vendor, bike_id

@@ -34,9 +34,14 @@ AGE_CLASSES: tuple[AgeClass, ...] = (
 )
 """Newest first. One hue that fades reads as age to every eye, on light and dark ground."""
 
+MISSING: tuple[int, int, int, int] = (213, 94, 0, 150)
+"""What was not visited: the vermilion of Okabe and Ito, which no eye takes for the blue of ages."""
+
+_MISSING_CLASS = len(AGE_CLASSES) + 1
+_COLOURS = (*(c.rgba for c in AGE_CLASSES), MISSING)
 _LIMITS_MS = np.array([c.up_to_s * 1000 for c in AGE_CLASSES if c.up_to_s is not None])
-_PALETTE = b"\0\0\0" + b"".join(bytes(c.rgba[:3]) for c in AGE_CLASSES)
-_ALPHA = b"\0" + bytes(c.rgba[3] for c in AGE_CLASSES)
+_PALETTE = b"\0\0\0" + b"".join(bytes(rgba[:3]) for rgba in _COLOURS)
+_ALPHA = b"\0" + bytes(rgba[3] for rgba in _COLOURS)
 
 
 class Picture(NamedTuple):
@@ -53,7 +58,9 @@ def age_class(last_visit_ms: NDArray[np.int64], now_ms: int) -> NDArray[np.uint8
     return np.where(last_visit_ms > 0, found, 0).astype(np.uint8)
 
 
-def draw(zones: ZoneMap, last_visit_ms: NDArray[np.int64], now_ms: int) -> Picture:
+def draw(
+    zones: ZoneMap, last_visit_ms: NDArray[np.int64], now_ms: int, *, zone: int | None = None
+) -> Picture:
     """The whole grid, north up; cells of no zone and never visited ones are transparent.
 
     Parameters
@@ -64,8 +71,23 @@ def draw(zones: ZoneMap, last_visit_ms: NDArray[np.int64], now_ms: int) -> Pictu
         0 for never [ms].
     now_ms : int
         The instant ages are measured at [ms].
+    zone : int, optional
+        Index of the only zone that is shown.
     """
-    classes = np.where(zones.cell_zone >= 0, age_class(last_visit_ms, now_ms), 0).astype(np.uint8)
+    return _picture(zones, age_class(last_visit_ms, now_ms), zone)
+
+
+def draw_missing(
+    zones: ZoneMap, last_visit_ms: NDArray[np.int64], since_ms: int, *, zone: int | None = None
+) -> Picture:
+    """As :func:`draw`, but of the cells that were not visited at or after an instant."""
+    missing = last_visit_ms < since_ms
+    return _picture(zones, np.where(missing, _MISSING_CLASS, 0).astype(np.uint8), zone)
+
+
+def _picture(zones: ZoneMap, classes: NDArray[np.uint8], zone: int | None) -> Picture:
+    shown = zones.cell_zone >= 0 if zone is None else zones.cell_zone == zone
+    classes = np.where(shown, classes, 0).astype(np.uint8)
     pixels = classes.reshape(zones.grid.rows, zones.grid.cols)[::-1]
     image = Image.frombytes("P", (zones.grid.cols, zones.grid.rows), pixels.tobytes())
     image.putpalette(_PALETTE)

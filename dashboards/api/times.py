@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from dashboards.api.problems import ProblemError
@@ -76,3 +76,24 @@ class Times:
     def read_or_none(self, text: str | None, *, name: str) -> int | None:
         """As :meth:`read`; None stays None."""
         return None if text is None else self.read(text, name=name)
+
+    def read_day(self, text: str, *, name: str) -> date:
+        """A local date, as in ``2026-05-01``.
+
+        Raises
+        ------
+        ProblemError
+            400 `invalid_date`.
+        """
+        try:
+            day = datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=self.zone).date()
+        except ValueError:
+            day = date.min
+        if day.year < 1970:
+            raise ProblemError(
+                400,
+                "invalid_date",
+                f"{name}: {text!r} is not a date; write it like 2026-05-01",
+                where=name,
+            )
+        return day

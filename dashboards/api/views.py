@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -11,8 +12,10 @@ from alerts.rules import ZoneStatus
 from bikes.fleet import BikeState, Liveness, liveness
 from bikes.roster import BikeKey
 from dashboards.api import answers
+from dashboards.api.presence import Presence, Present
 from dashboards.api.times import Times
 from dashboards.sources import Sources
+from geofence.zonemap import ZoneMap
 
 URGENCY = ("overdue", "due", "unmeasurable", "compliant", "paused", "off_duty")
 """Zone states, the most urgent first."""
@@ -39,12 +42,20 @@ class Views:
     def __init__(self, sources: Sources, times: Times) -> None:
         self._sources = sources
         self._times = times
+        self._presence = Presence(sources)
         self._bikes: dict[BikeKey, tuple[tuple[BikeState, Liveness], answers.Bike]] = {}
 
     def coverage(self, status: ZoneStatus) -> answers.ZoneCoverage:
-        """How a zone stands."""
-        zones = self._sources.zones
+        """How a zone stands now."""
+        return self.coverage_of(status, self._sources.zones, self._presence.now())
+
+    def coverage_of(
+        self, status: ZoneStatus, zones: ZoneMap, presence: Mapping[str, Present]
+    ) -> answers.ZoneCoverage:
+        """How one of some zones stood, and who was there."""
         zone = zones.zones[zones.index(status.zone_id)]
+        present = presence[status.zone_id]
+        visit = present.last_visit_by
         write = self._times.write_or_none
         return {
             "zone_id": zone.zone_id,
@@ -66,6 +77,8 @@ class Views:
             "oldest_cell_age_s": _seconds(status.oldest_cell_age_s),
             "mean_cell_age_s": _seconds(status.mean_cell_age_s),
             "last_patrolled": write(status.last_patrolled_ms),
+            "bikes_inside": present.bikes_inside,
+            "last_visit_by": visit and {"bike": visit.bike, "at": self._times.write(visit.at_ms)},
         }
 
     def bikes(self) -> list[answers.Bike]:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from dashboards.api import answers, overlay, paging
 from dashboards.api.answers import Answer, GeoAnswer
+from dashboards.api.past import Past
 from dashboards.api.problems import ProblemError, unknown
 from dashboards.api.times import Times
 from dashboards.api.views import Views, by_urgency
@@ -26,7 +27,7 @@ PICTURE_S = 1.0
 At = Annotated[str | None, Query(description="An instant; without it, now.")]
 
 
-def router(sources: Sources, times: Times, views: Views) -> APIRouter:
+def router(sources: Sources, times: Times, views: Views, past: Past) -> APIRouter:
     """The routes /zones, /coverage, /cells and /cells.png."""
     routes = APIRouter(tags=["coverage"])
     zones = sources.zones
@@ -76,15 +77,16 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         )
 
     @routes.get("/coverage", response_class=Answer, response_model=answers.Coverage)
-    async def table() -> Response:
-        """All zones, the most urgent first."""
-        statuses = sorted(sources.statuses().values(), key=by_urgency)
-        return Answer(
-            {
-                "at": times.write(sources.now_ms()),
-                "zones": [views.coverage(status) for status in statuses],
-            }
-        )
+    async def table(at: At = None) -> Response:
+        """All zones, now or `at` an instant, the most urgent first."""
+        at_ms = times.read_or_none(at, name="at")
+        if at_ms is None:
+            statuses = sorted(sources.statuses().values(), key=by_urgency)
+            found = [views.coverage(status) for status in statuses]
+        else:
+            found = await past.coverage(at_ms)
+        stated = times.write(sources.now_ms() if at_ms is None else at_ms)
+        return Answer({"at": stated, "zones": found})
 
     @routes.get(
         "/coverage/{zone_id}",
@@ -107,15 +109,14 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
             raise ProblemError(400, "missing_from", "to= needs from=", where="from")
         if from_ is None:
             at_ms = times.read_or_none(at, name="at")
-            status = (
-                sources.statuses().get(zone_id)
-                if at_ms is None
-                else sources.coverage_at(zone_id, at_ms)
-            )
-            if status is None:
-                status = sources.coverage_at(zone_id, now_ms)
-            stated = times.write(now_ms if at_ms is None else at_ms)
-            return Answer({"at": stated, **views.coverage(status)})
+            status = sources.statuses().get(zone_id) if at_ms is None else None
+            stated_ms = now_ms if at_ms is None else at_ms
+            if status is not None:
+                found = views.coverage(status)
+            else:
+                there = await past.coverage(stated_ms)
+                found = next(each for each in there if each["zone_id"] == zone_id)
+            return Answer({"at": times.write(stated_ms), **found})
         if at is not None:
             raise ProblemError(
                 400, "at_with_window", "give at=, or from= and to=, not both", where="at"
@@ -186,23 +187,37 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         "/cells.png", response_class=Response, responses={200: {"content": {"image/png": {}}}}
     )
     async def cells_png(
-        at: At = None, if_none_match: Annotated[str | None, Header()] = None
+        at: At = None,
+        zone_id: Annotated[str | None, Query(description="Only the cells of this zone.")] = None,
+        missing_since: Annotated[
+            str | None,
+            Query(description="Only the cells not visited at or after this, in one colour."),
+        ] = None,
+        if_none_match: Annotated[str | None, Header()] = None,
     ) -> Response:
         """The whole grid as an image, a pixel a cell, coloured by age.
 
         The box it covers is in the header `Grid-Box` (south, west, north, east in degrees) and
         in `grid` of /zones. Cells that were never visited, or are of no zone, are transparent.
+        With `missing_since` it is the other way round: what is coloured is what is missing.
         """
         nonlocal picture
         at_ms = times.read_or_none(at, name="at")
-        if at_ms is not None:
-            drawn = overlay.draw(zones, sources.ledger.last_visit_ms(at_ms), at_ms)
-        else:
+        since_ms = times.read_or_none(missing_since, name="missing_since")
+        shown = None if zone_id is None else index(zone_id)
+        if at_ms is None and since_ms is None and shown is None:
             elapsed_s = time.monotonic()
             if picture is None or elapsed_s - picture[0] > PICTURE_S:
                 last_ms = sources.ledger.last_visit_ms()
                 picture = elapsed_s, overlay.draw(zones, last_ms, sources.now_ms())
             drawn = picture[1]
+        else:
+            last_ms = sources.ledger.last_visit_ms(at_ms)
+            if since_ms is None:
+                stated_ms = sources.now_ms() if at_ms is None else at_ms
+                drawn = overlay.draw(zones, last_ms, stated_ms, zone=shown)
+            else:
+                drawn = overlay.draw_missing(zones, last_ms, since_ms, zone=shown)
         box = zones.grid
         headers = {
             "ETag": drawn.etag,

@@ -202,3 +202,23 @@ def test_snapshot_of_nothing() -> None:
 def test_liveness(state: BikeState, expected: Liveness) -> None:
     """A bike is live, stale, silent or offline as the table of the module says."""
     assert liveness(state, NOW_MS) == expected
+
+
+@given(st.data())
+def test_the_live_ones_are_those_that_liveness_calls_live(data: st.DataObject) -> None:
+    """All at once as one by one: never heard, stale on the boundary, offline before or after."""
+    state = fleet()
+    for bike in range(3):
+        age_ms = data.draw(st.sampled_from([None, 0, 299_999, 300_000, 300_001]))
+        if age_ms is not None:
+            state.update(fixes((bike, NOW_MS - age_ms, 36.2, 3, 80)))
+        said_ms = data.draw(st.sampled_from([None, 0, 300_000, 400_000]))
+        if said_ms is not None:
+            online = data.draw(st.booleans())
+            said = Status(bike=bike, online=online, timestamp_ms=NOW_MS - said_ms)
+            state.update_status([said])
+    slow = [s.bike for s in state.states() if liveness(s, NOW_MS) == "live"]
+    assert state.live(NOW_MS).bike.tolist() == slow
+    assert state.live(NOW_MS, stale_after_s=0).bike.tolist() == [
+        s.bike for s in state.states() if liveness(s, NOW_MS, stale_after_s=0) == "live"
+    ]

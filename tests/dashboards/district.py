@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
@@ -14,19 +17,23 @@ from numpy.typing import NDArray
 from alerts.book import AlertBook, Change
 from alerts.book_rows import Opening
 from alerts.findings import Step
+from alerts.plan import Policies
 from alerts.rules import ZoneState, ZoneStatus
 from bikes.fleet import FleetState
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import COLUMNS, TelemetryBatch
 from dashboards.sources import Health, Part, Sources
 from geofence.coverage import Ledger
-from geofence.runs import Visits
+from geofence.quality import VERDICTS, Limits
+from geofence.runs import Judge, Midnights, Visits
+from geofence.steps import JudgedFixes
 from geofence.zonemap import ZoneMap, zone_map
 from geofence.zones import parse_zones
 from ingest.rejects import Reject, RejectBook
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "chengyang"
 NINE_MS = 1_763_859_600_000  # 2025-11-23T09:00:00+08:00
+TIMEZONE = "Asia/Shanghai"
 POLICIES = ("core", "residential", "industrial", "arterial", "waterfront")
 
 
@@ -47,6 +54,13 @@ def sample_zones() -> ZoneMap:
     return zone_map(parse_zones(geojson, exclusions, POLICIES))
 
 
+def sample_policies() -> Policies:
+    """What the sample configuration asks of the zones."""
+    written = tomllib.loads((SAMPLE / "patrol.toml").read_text("utf-8"))["policies"]
+    zones = {zone.zone_id: zone.policy for zone in sample_zones().zones}
+    return Policies.parse(zones, written, ZoneInfo(TIMEZONE))
+
+
 @dataclass
 class District:
     """Parts that a test changes, and the sources over them."""
@@ -64,10 +78,14 @@ class District:
     health: Health = field(default_factory=lambda: Health([Part("inlet", ok=True)]))
     fixes: dict[BikeKey, list[TelemetryBatch]] = field(default_factory=dict)
     demo_speed: float | None = None
+    policies: Policies = field(default_factory=sample_policies)
+    known_from_ms: int = NINE_MS - 30 * 86_400_000
 
     def __post_init__(self) -> None:
         self.fleet = FleetState(self.roster)
         self.ledger = Ledger(self.zones.grid.size)
+        least_m = np.full(len(self.zones.zones), 20.0)
+        self.judge = Judge(self.zones, Limits(), Midnights(TIMEZONE), least_m)
         for zone, total in zip(self.zones.zones, self.zones.cells_total.tolist(), strict=True):
             self.statuses[zone.zone_id] = ZoneStatus(
                 zone_id=zone.zone_id,
@@ -93,16 +111,20 @@ class District:
         """What the API reads."""
         return Sources(
             district="Chengyang (sample)",
-            timezone="Asia/Shanghai",
+            timezone=TIMEZONE,
             zones=self.zones,
             roster=self.roster,
             fleet=self.fleet,
             ledger=self.ledger,
             book=self.book,
             rejects=self.rejects,
-            statuses=lambda: self.statuses,
-            coverage_at=self.coverage_at,
+            statuses=lambda: dict(self.statuses),
+            statuses_at=self.statuses_at,
+            zones_at=lambda _: self.zones,
+            plan=self.policies.plan,
+            known_from_ms=lambda: self.known_from_ms,
             tracks=self.track,
+            judged=self.judged,
             health=lambda: self.health,
             now_ms=lambda: self.now_ms,
             demo_speed=self.demo_speed,
@@ -165,12 +187,60 @@ class District:
             ]
         )
 
-    def coverage_at(self, zone_id: str, at_ms: int) -> ZoneStatus:
-        """The status as it is, but due exactly at `at_ms`, so that a test can see the instant."""
-        return msgspec.structs.replace(self.statuses[zone_id], last_patrolled_ms=at_ms)
+    def patrol(self, bike: int, zone_id: str, *, at_ms: int, fixes: int = 60) -> None:
+        """A bike rides east along the longest row of a zone, 20 m and 5 s from fix to fix.
+
+        Parameters
+        ----------
+        at_ms : int
+            Time of the last fix [ms].
+        """
+        cells, grid = self.zones.cells(zone_id), self.zones.grid
+        longest = np.bincount(cells // grid.cols).argmax()
+        lat, lng = grid.centre(cells[cells // grid.cols == longest][:1])
+        steps = np.arange(fixes)
+        ride = TelemetryBatch(
+            bike=np.full(fixes, bike, np.int32),
+            timestamp_ms=at_ms - (fixes - 1 - steps) * 5000,
+            lat_deg=np.repeat(lat, fixes),
+            lng_deg=lng + steps * 20 / grid.metres_per_lng,
+            accuracy_m=np.full(fixes, 5, np.float32),
+            speed_mps=np.full(fixes, 4, np.float32),
+            heading_deg=np.full(fixes, np.nan, np.float32),
+            altitude_m=np.full(fixes, np.nan, np.float32),
+            battery_percent=np.full(fixes, 80, np.float32),
+        )
+        self.fleet.update(ride, heard_at_ms=at_ms)
+        self.fixes.setdefault(self.roster.key(bike), []).append(ride)
+        self.ledger.add(self.judge.assess(ride)[1])
+
+    def statuses_at(self, ledger: Ledger, at_ms: int) -> list[ZoneStatus]:
+        """The statuses as they are, but patrolled last at `at_ms`, and covered up to then."""
+        last_ms = ledger.last_visit_ms()
+        return [
+            msgspec.structs.replace(
+                status,
+                last_patrolled_ms=at_ms,
+                cells_covered=covered,
+                covered_ratio=covered / status.cells_total,
+            )
+            for zone_id, status in self.statuses.items()
+            for covered in [
+                int((last_ms[self.zones.cells(zone_id)] >= (status.window_from_ms or 0)).sum())
+            ]
+        ]
 
     def track(self, bike: BikeKey, from_ms: int, to_ms: int) -> Track:
         """The fixes of a bike in [from_ms, to_ms)."""
-        found = TelemetryBatch.concat(self.fixes.get(bike, []))
-        found = found.take((found.timestamp_ms >= from_ms) & (found.timestamp_ms < to_ms))
-        return Track(found.timestamp_ms, found.lat_deg, found.lng_deg, ["ok"] * len(found))
+        found = self.judged([bike], from_ms, to_ms)
+        fixes = found.fixes
+        verdicts = [VERDICTS[code] for code in found.verdict]
+        return Track(fixes.timestamp_ms, fixes.lat_deg, fixes.lng_deg, verdicts)
+
+    def judged(self, keys: Sequence[BikeKey], from_ms: int, to_ms: int) -> JudgedFixes:
+        """The fixes of some bikes in [from_ms, to_ms)."""
+        all_ = [batch for key in keys for batch in self.fixes.get(key, [])]
+        fixes = TelemetryBatch.concat(all_).distinct()
+        codes, _ = self.judge.assess(fixes)
+        found = JudgedFixes(fixes, codes, self.judge.steps(fixes, codes))
+        return found.where((fixes.timestamp_ms >= from_ms) & (fixes.timestamp_ms < to_ms))

@@ -17,7 +17,8 @@ ROUTES = {
     "/bikes/{bike_id}", "/bikes/{bike_id}/track", "/alerts", "/alerts/{alert_id}",
     "/alerts/{alert_id}/acknowledge", "/alerts/{alert_id}/assign", "/alerts/{alert_id}/shelve",
     "/alerts/{alert_id}/unshelve", "/alerts/{alert_id}/note", "/alerts/{alert_id}/close",
-    "/rejects", "/stream", "/healthz", "/readyz", "/metrics",
+    "/zones/{zone_id}/policy", "/coverage/trend", "/coverage/{zone_id}/days", "/bikes/days",
+    "/bikes/{bike_id}/day", "/tracks", "/rejects", "/stream", "/healthz", "/readyz", "/metrics",
 }  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def test_a_listener_first_gets_everything(district: District) -> None:
 
 
 def test_then_only_what_changed(district: District) -> None:
-    """A bike that moves and a zone that is assessed anew; the clock goes on in `health`."""
+    """A bike that moves, the zone it is in, and one that is assessed anew; `health` goes on."""
     feed = watch(district)
     mailbox = feed.join()
     mailbox.take()
@@ -60,8 +60,11 @@ def test_then_only_what_changed(district: District) -> None:
         ("bike", "bike-07"),
         ("coverage", "cy-02"),
     }
-    assert all(name == "health" or data.get("bike_id") == "bike-07" or data["zone_id"] == "cy-02"
-               for name, data in found)  # fmt: skip
+    entered = next(data["zone_id"] for name, data in found if name == "bike")
+    zones = {data["zone_id"]: data for name, data in found if name == "coverage"}
+    assert set(zones) == {"cy-02", entered}
+    assert zones[entered]["bikes_inside"] == 1
+    assert {name for name, _ in found} <= {"bike", "coverage", "health"}
 
 
 def test_a_slow_listener_gets_the_newest_of_each_thing(district: District) -> None:

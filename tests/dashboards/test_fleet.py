@@ -78,13 +78,13 @@ def test_an_unknown_bike_is_answered_with_those_like_it(
 def test_a_track_is_a_line_with_times_and_verdicts(api: Api, district: District) -> None:
     """Coordinates are lng, lat; timestamps and verdicts stand beside them, one for each."""
     for n in range(5):
-        district.ride(3, LAT + n / 1000, LNG, at_ms=NINE_MS + n * 5000)
+        district.ride(3, LAT + n / 2500, LNG, at_ms=NINE_MS + n * 5000)
     answer = api.get("/api/v1/bikes/bike-03/track?from=2025-11-23T09:00:05&to=2025-11-23T09:00:20")
     assert answer.headers["content-type"] == "application/geo+json"
     feature = answer.json()
     assert (feature["type"], feature["geometry"]["type"]) == ("Feature", "LineString")
     coordinates = feature["geometry"]["coordinates"]
-    assert coordinates == [[LNG, pytest.approx(LAT + n / 1000)] for n in (1, 2, 3)]
+    assert coordinates == [[LNG, pytest.approx(LAT + n / 2500)] for n in (1, 2, 3)]
     assert feature["properties"]["timestamps"] == [NINE_MS + n * 5000 for n in (1, 2, 3)]
     assert feature["properties"]["verdicts"] == ["ok"] * 3
     assert "next_cursor" not in feature

@@ -78,6 +78,13 @@ def test_the_ledger_is_a_dictionary(
     assert np.array_equal(ledger.last_visit_ms(T0 + instant), at_instant)
     assert np.array_equal(ledger.covered(T0 + opened, T0 + instant), window)
 
+    slots = range((T0 + opened) // SLOT_MS, (T0 + instant) // SLOT_MS)
+    between = {key: value for key, value in expected.items() if key[1] in slots}
+    assert as_dict(ledger.between(T0 + opened, T0 + instant)) == between
+    assert as_dict(ledger.between(0, 1 << 41)) == expected
+    frozen = Ledger.as_of(ledger.parts(), CELLS, T0 + instant)
+    assert np.array_equal(frozen.last_visit_ms(), at_instant)
+
 
 def test_provisional_visits_are_replaced_per_bike() -> None:
     """What a bike's newest fixes said is forgotten when it is heard again; others' stays."""
@@ -112,3 +119,22 @@ def test_old_slots_are_forgotten() -> None:
     ledger.add(columns([(0, 1, 0, True), (0, 2, 2 * SLOT_MS, True)]))
     ledger.forget_before(T0 + SLOT_MS)
     assert np.flatnonzero(ledger.last_visit_ms()).tolist() == [2]
+
+
+def test_parts_stay_as_they_are_while_the_ledger_goes_on() -> None:
+    """They may be read in another thread: what is added later is not in them."""
+    ledger = Ledger(CELLS)
+    for n in range(3):
+        ledger.add(columns([(n, n, 0, True)]))
+    ledger.provisional(np.array([3], np.int32), columns([(3, 9, 0, True)]))
+    parts = ledger.parts()
+    before = as_dict(Rows.union(list(parts)))
+    assert len(parts) <= 3
+    ledger.add(columns([(0, 20, 5, True)]))
+    ledger.provisional(np.array([3], np.int32), columns([]))
+    ledger.forget_before(T0 + SLOT_MS)
+    assert (
+        as_dict(Rows.union(list(parts)))
+        == before
+        == slow([(0, 0, 0, True), (1, 1, 0, True), (2, 2, 0, True), (3, 9, 0, True)])
+    )

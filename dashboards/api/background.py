@@ -1,0 +1,69 @@
+"""Work that is too long for the event loop: in a thread, one at a time, shared by all who ask."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+import anyio
+import anyio.to_thread
+
+T = TypeVar("T")
+
+
+class Background:
+    """A thread for the work of one application.
+
+    One piece of work runs at a time: however much is asked, intake and live pages keep a core.
+    """
+
+    def __init__(self) -> None:
+        self._limiter = anyio.CapacityLimiter(1)
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """What `work` returns, called in the thread when it is its turn."""
+        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+
+
+class Shared(Generic[T]):
+    """Answers that are worked out once for all who ask within some time.
+
+    Parameters
+    ----------
+    background : Background
+        Where the work is done.
+    keep_s : float
+        How old an answer may be [s].
+    most : int
+        How many answers are kept; the oldest go.
+    """
+
+    def __init__(self, background: Background, *, keep_s: float, most: int) -> None:
+        self._background = background
+        self._keep_s = keep_s
+        self._most = most
+        self._known: dict[Hashable, asyncio.Task[tuple[float, T]]] = {}
+
+    async def get(self, key: Hashable, work: Callable[[], T]) -> T:
+        """The answer to a question that `key` stands for."""
+        task = self._known.get(key)
+        if task is None or self._over(task):
+            self._known.pop(key, None)
+            while len(self._known) >= self._most:
+                self._known.pop(next(iter(self._known)))
+            task = self._known[key] = asyncio.create_task(self._work(work))
+        # The others still want it when the one who asked first has gone.
+        return (await asyncio.shield(task))[1]
+
+    async def _work(self, work: Callable[[], T]) -> tuple[float, T]:
+        answer = await self._background.run(work)
+        return time.monotonic(), answer
+
+    def _over(self, task: asyncio.Task[tuple[float, T]]) -> bool:
+        if not task.done():
+            return False
+        if task.cancelled() or task.exception() is not None:
+            return True
+        return time.monotonic() - task.result()[0] > self._keep_s

@@ -1,0 +1,125 @@
+"""What bikes did on a day: how far, in which zones for how long, and what it added to coverage."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geofence.coverage import MAX_CELLS, Rows
+from geofence.quality import VERDICTS
+from geofence.steps import JudgedFixes
+from geofence.zonemap import ZoneMap
+
+
+class Rides(NamedTuple):
+    """What the fixes of some bikes say, a row a bike.
+
+    Attributes
+    ----------
+    distance_m : ndarray of float64, shape (k,)
+        Along the believed path [m]: through no gap, no teleport, no drift of a parked bike.
+    zone_s : ndarray of float64, shape (k, zones)
+        Time in each zone, riding or parked [s]. Each end of a step has half of its time.
+    verdicts : ndarray of int64, shape (k, len(VERDICTS))
+        Fixes by verdict.
+    """
+
+    distance_m: NDArray[np.float64]
+    zone_s: NDArray[np.float64]
+    verdicts: NDArray[np.int64]
+
+
+def rides(judged: JudgedFixes, bikes: NDArray[np.int32], zones: ZoneMap) -> Rides:
+    """Distance, time in zones and verdicts of some bikes.
+
+    Parameters
+    ----------
+    judged : JudgedFixes
+        Fixes of these bikes.
+    bikes : ndarray of int32, shape (k,)
+        Rising indices into the roster.
+    zones : ZoneMap
+        The zones.
+    """
+    fixes, verdict, steps = judged
+    k, n = bikes.size, len(zones.zones)
+    row = np.searchsorted(bikes, fixes.bike)
+    rider = row[steps.a]
+    distance_m = np.zeros(k)
+    np.add.at(distance_m, rider[steps.rides], steps.length_m[steps.rides])
+    zone = np.full(len(fixes), -1, np.int64)
+    believed = np.flatnonzero(judged.believed)
+    zone[believed] = zones.zone_of(fixes.lat_deg[believed], fixes.lng_deg[believed])
+    half_s = (fixes.timestamp_ms[steps.b] - fixes.timestamp_ms[steps.a]) / 2000.0
+    zone_s = np.zeros(k * n)
+    for end in (steps.a, steps.b):
+        inside = zone[end] >= 0
+        at = rider[inside] * n + zone[end][inside]
+        zone_s += np.bincount(at, half_s[inside], minlength=k * n)
+    of = row * len(VERDICTS) + verdict
+    verdicts = np.bincount(of, minlength=k * len(VERDICTS)).reshape(k, len(VERDICTS))
+    return Rides(distance_m, zone_s.reshape(k, n), verdicts)
+
+
+class Contributions(NamedTuple):
+    """What some bikes added to the coverage of a day, a row a bike.
+
+    Attributes
+    ----------
+    zone_cells : ndarray of int64, shape (k, zones)
+        Distinct cells of each zone that the bike visited.
+    first : ndarray of int64, shape (k,)
+        Cells, of all zones, that no other bike had visited earlier that day.
+    """
+
+    zone_cells: NDArray[np.int64]
+    first: NDArray[np.int64]
+
+    @property
+    def cells(self) -> NDArray[np.int64]:
+        """Distinct cells of all zones; shape (k,)."""
+        cells: NDArray[np.int64] = self.zone_cells.sum(axis=1)
+        return cells
+
+    @property
+    def redundant_share(self) -> NDArray[np.float64]:
+        """Share of a bike's cells that another had visited earlier; NaN without cells."""
+        cells = self.cells
+        share = np.full(cells.size, np.nan)
+        some = cells > 0
+        share[some] = 1 - self.first[some] / cells[some]
+        return share
+
+
+def contributions(rows: Rows, bikes: NDArray[np.int32], zones: ZoneMap) -> Contributions:
+    """Cells of some bikes, and those they were the first to visit.
+
+    The ledger knows of each bike, cell and quarter hour the last visit, and that is taken for
+    the first: who came first within a quarter of an hour may be wrong when both went on
+    visiting the cell. Two bikes at one instant are both first.
+
+    Parameters
+    ----------
+    rows : Rows
+        The day's, of all bikes.
+    bikes : ndarray of int32, shape (k,)
+        Rising indices into the roster.
+    zones : ZoneMap
+        The zones.
+    """
+    rows = rows.where(zones.cell_zone[rows.cell] >= 0)
+    pair = rows.bike.astype(np.int64) * MAX_CELLS + rows.cell
+    # Rows are sorted by bike, then slot: the first of a pair is the earliest.
+    pair, at = np.unique(pair, return_index=True)
+    bike, cell, at_ms = rows.bike[at], rows.cell[at], rows.last_ms[at]
+    earliest_ms = np.full(zones.cell_zone.size, np.iinfo(np.int64).max)
+    np.minimum.at(earliest_ms, cell, at_ms)
+    asked = np.isin(bike, bikes)
+    bike, cell, at_ms = bike[asked], cell[asked], at_ms[asked]
+    row = np.searchsorted(bikes, bike)
+    k, n = bikes.size, len(zones.zones)
+    zone_cells = np.bincount(row * n + zones.cell_zone[cell], minlength=k * n).reshape(k, n)
+    first = np.bincount(row[at_ms == earliest_ms[cell]], minlength=k)
+    return Contributions(zone_cells, first)

@@ -1,0 +1,100 @@
+"""Who is in a zone, and who was there last."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bikes.telemetry import TelemetryBatch
+from geofence.coverage import SLOT_MS, Ledger
+from geofence.zonemap import ZoneMap
+
+
+def bikes_inside(zones: ZoneMap, live: TelemetryBatch) -> dict[str, int]:
+    """How many bikes are in each zone, by its id; zones without any are left out.
+
+    Parameters
+    ----------
+    zones : ZoneMap
+        The zones.
+    live : TelemetryBatch
+        The newest fix of each bike that counts.
+    """
+    inside = zones.zone_of(live.lat_deg, live.lng_deg)
+    return {
+        zones.zones[index].zone_id: count
+        for index, count in Counter(inside.tolist()).items()
+        if index >= 0
+    }
+
+
+def newest_visits(last_visit_ms: NDArray[np.int64], zones: ZoneMap) -> NDArray[np.int64]:
+    """When each zone was visited last.
+
+    Parameters
+    ----------
+    last_visit_ms : ndarray of int64, shape (grid.size,)
+        Last visit of each cell [ms]; 0 for never.
+    zones : ZoneMap
+        The zones.
+
+    Returns
+    -------
+    ndarray of int64, shape (zones,)
+        [ms]; 0 for never.
+    """
+    visited = np.flatnonzero((zones.cell_zone >= 0) & (last_visit_ms > 0))
+    newest_ms = np.zeros(len(zones.zones), np.int64)
+    np.maximum.at(newest_ms, zones.cell_zone[visited], last_visit_ms[visited])
+    return newest_ms
+
+
+class Visitors(NamedTuple):
+    """The newest visit of each zone.
+
+    Attributes
+    ----------
+    bike : ndarray of int32, shape (zones,)
+        Who; -1 when nobody was there. Of several at one instant, the smallest index.
+    at_ms : ndarray of int64, shape (zones,)
+        When [ms]; 0 for never.
+    """
+
+    bike: NDArray[np.int32]
+    at_ms: NDArray[np.int64]
+
+
+def visitors(ledger: Ledger, zones: ZoneMap, known: Visitors | None = None) -> Visitors:
+    """Who visited each zone last.
+
+    When each zone was visited follows from last visits of cells, which a ledger has at hand.
+    Only of zones where that changed it is looked up by whom, in one pass over the quarters of
+    an hour since the earliest of these visits: mostly the one that is on.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        Visited cells.
+    zones : ZoneMap
+        The zones.
+    known : Visitors, optional
+        The last answer about the same zones.
+    """
+    at_ms = newest_visits(ledger.last_visit_ms(), zones)
+    bike = np.full(at_ms.size, -1, np.int32) if known is None else known.bike.copy()
+    changed = at_ms > 0 if known is None else at_ms != known.at_ms
+    bike[at_ms == 0] = -1
+    changed &= at_ms > 0
+    if changed.any():
+        asked = at_ms[changed]
+        rows = ledger.between(int(asked.min()), int(asked.max()) + SLOT_MS)
+        zone = zones.cell_zone[rows.cell]
+        newest = np.flatnonzero((zone >= 0) & (rows.last_ms == at_ms[zone]))
+        # Rows are sorted by bike: written from the last to the first, the smallest index stays.
+        found = bike.copy()
+        found[zone[newest][::-1]] = rows.bike[newest][::-1]
+        bike[changed] = found[changed]
+    return Visitors(bike, at_ms)

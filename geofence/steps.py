@@ -1,0 +1,64 @@
+"""The way of bikes, step by step, from one fix to the next."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bikes.telemetry import TelemetryBatch
+from geofence.quality import BELIEVED
+
+
+class Steps(NamedTuple):
+    """Steps of bikes between two believed fixes of a run that follow each other.
+
+    Attributes
+    ----------
+    a, b : ndarray of intp, shape (k,)
+        Rows of the fixes at both ends.
+    length_m : ndarray of float64, shape (k,)
+        [m]
+    rides : ndarray of bool, shape (k,)
+        Whether the step is path: what the bike rode. Between two parked fixes it drifts.
+    """
+
+    a: NDArray[np.intp]
+    b: NDArray[np.intp]
+    length_m: NDArray[np.float64]
+    rides: NDArray[np.bool_]
+
+
+class JudgedFixes(NamedTuple):
+    """Fixes with their verdicts, and the steps between them.
+
+    Attributes
+    ----------
+    fixes : TelemetryBatch
+        Distinct, sorted by bike and time.
+    verdict : ndarray of uint8, shape (n,)
+        Positions in :data:`geofence.quality.VERDICTS`.
+    steps : Steps
+        The steps between them.
+    """
+
+    fixes: TelemetryBatch
+    verdict: NDArray[np.uint8]
+    steps: Steps
+
+    @property
+    def believed(self) -> NDArray[np.bool_]:
+        """Which fixes say where the bike was."""
+        return np.isin(self.verdict, BELIEVED)
+
+    def where(self, mask: NDArray[np.bool_]) -> JudgedFixes:
+        """The fixes that `mask` selects, and the steps between two of them."""
+        a, b, length_m, rides = self.steps
+        whole = mask[a] & mask[b]
+        row = np.cumsum(mask) - 1
+        return JudgedFixes(
+            self.fixes.take(mask),
+            self.verdict[mask],
+            Steps(row[a[whole]], row[b[whole]], length_m[whole], rides[whole]),
+        )
