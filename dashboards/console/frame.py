@@ -20,7 +20,6 @@ from dashboards.console.catalogue import COOKIE, LANGUAGES, Language, texts
 from dashboards.console.pages import PAGES, Page
 from dashboards.sources import Sources
 
-
 STATIC = Path(__file__).parent / "static"
 """Scripts and styles; NAME.js and NAME.css are those of the page NAME."""
 
