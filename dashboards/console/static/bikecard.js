@@ -3,6 +3,7 @@ import { ageOf, batteryOf, isLow, say, speedOf } from "./bikemark.js";
 import { words } from "./frame.js";
 import { el } from "./page.js";
 
+const TODAY_S = 12 * 3600; // an older time needs its day
 const ROWS = ["state", "fix", "speed", "heading", "battery", "zone"];
 
 export class BikeCard {
@@ -60,9 +61,11 @@ export class BikeCard {
 
 function factsOf(bike) {
   const zone = bike.zone_id && words.zones.get(bike.zone_id);
+  const age_s = ageOf(bike);
   return {
-    state: words.say(`liveness.${bike.liveness}`),
-    fix: words.say("card.fix_at", { age: words.duration(ageOf(bike)), time: words.exact(bike.at) }),
+    // Of the past it is known where a bike was, not whether it was connected.
+    state: bike.age_s == null ? words.say(`liveness.${bike.liveness}`) : "",
+    fix: words.say("card.fix_at", { age: words.duration(age_s), time: words.exact(bike.at, { day: age_s > TODAY_S }) }),
     speed: speedOf(bike),
     heading: bike.heading_deg == null ? "" : compass(bike.heading_deg),
     battery: isLow(bike) ? words.say("bike.battery_low", { percent: batteryOf(bike) }) : batteryOf(bike),

@@ -60,18 +60,20 @@ start(async (main) => {
     later("zones", () => table.sort());
   }
 
+  const tool = map.tool("replay", "R");
   // Table and map never show two different times: both are of the instant, or both are of now.
   const replay = new Replay(banner, bar, {
     enter() {
       main.dataset.replay = "";
-      map.map.invalidateSize();
+      tool.setAttribute("aria-pressed", true);
       map.map.keyboard.disable();
       map.bikes.hold(new Map());
       asOf.hidden = false;
     },
+    resized: () => map.resized(),
     leave() {
       delete main.dataset.replay;
-      map.map.invalidateSize();
+      tool.setAttribute("aria-pressed", false);
       map.map.keyboard.enable();
       map.cells.show(null);
       map.lastHour.hold(null);
@@ -96,7 +98,6 @@ start(async (main) => {
       show(statuses);
     },
   }, () => Math.max(0, ...[...words.zones.values()].map((status) => Date.parse(status.window_from) || 0)));
-  const tool = map.tool("replay", "R");
   tool.addEventListener("click", () => (replay.on ? replay.leave() : replay.choose("hour")));
   keys.bind("l", "layers.key", () => map.switches.toggle());
   keys.bind("b", "card.key", () => map.pickNext());

@@ -63,6 +63,13 @@ export class PatrolMap {
     }
   }
 
+  // After its element has grown or shrunk. Who saw the whole district still does.
+  resized() {
+    const whole = this.placed && this.map.getBounds().contains(this.zones.bounds);
+    this.map.invalidateSize({ animate: false });
+    if (whole) this.map.fitBounds(this.zones.bounds, { ...ROOM, animate: false });
+  }
+
   // Goes to a zone; asked for the same zone again, back to the whole district, unless it is to stay.
   showZone(zoneId, { stay = false } = {}) {
     const bounds = this.zones.boundsOf(zoneId);

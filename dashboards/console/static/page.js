@@ -31,10 +31,10 @@ export class Words {
       timeZone: config.timezone, weekday: "short", month: "short", day: "numeric",
       hour: "2-digit", minute: "2-digit", second: config.demo_speed ? undefined : "2-digit", hourCycle: "h23",
     });
-    this.second = new Intl.DateTimeFormat(this.clock.resolvedOptions().locale, {
-      timeZone: config.timezone, weekday: "short", month: "short", day: "numeric",
-      hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
-    });
+    const { locale } = this.clock.resolvedOptions();
+    const second = { timeZone: config.timezone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+    this.hour = new Intl.DateTimeFormat(locale, second);
+    this.day = new Intl.DateTimeFormat(locale, { ...second, weekday: "short", month: "short", day: "numeric" });
     this.zones = new Map(); // by id, as the stream tells them
   }
 
@@ -43,8 +43,8 @@ export class Words {
   }
 
   // To the second, also where the clock of the bar runs too fast for them.
-  exact(at) {
-    return this.second.format(new Date(at));
+  exact(at, { day = true } = {}) {
+    return (day ? this.day : this.hour).format(new Date(at));
   }
 
   say(key, values = {}) {

@@ -19,8 +19,9 @@ const COARSE_S = 30, COARSE_OVER_MS = 6 * 3_600_000; // a long span is looked at
 const MARKED = new Set(["zone_unpatrolled", "coverage_short"]);
 
 export class Replay {
-  // `scene` shows it: enter(), leave(), bikes(by key), trails(tracks, at), cells(at), zones(statuses,
-  // at, outlines) – statuses are null while they are not known. `shiftFrom` says when the shift began.
+  // `scene` shows it: enter(), leave(), resized(), bikes(by key), trails(tracks, at), cells(at),
+  // zones(statuses, at, outlines), statuses being null while they are not known. `shiftFrom` says
+  // when the shift began.
   constructor(banner, bar, scene, shiftFrom) {
     Object.assign(this, { scene, shiftFrom, on: false, playing: false, speed: 60, tracks: new Map(), marks: [] });
     this.bar = new ReplayBar(banner, bar, {
@@ -48,13 +49,15 @@ export class Replay {
   enter({ from, to }, at, chosen = "custom") {
     this.play(false);
     Object.assign(this, { from: Math.floor(from / 1000) * 1000, to: Math.ceil(to / 1000) * 1000, tracks: new Map(), marks: [] });
-    if (!this.on) {
+    const begins = !this.on;
+    if (begins) {
       this.on = true;
       this.bindKeys();
       this.scene.enter();
     }
     this.scene.zones(null, null);
     this.bar.open(presets(live.now(), this.shiftFrom()), this, chosen);
+    if (begins) this.scene.resized();
     this.seek(at);
     this.load({ from: this.from, to: this.to });
   }
@@ -68,6 +71,7 @@ export class Replay {
     setQuery({ from: null, to: null, at: null });
     this.bar.close();
     this.scene.leave();
+    this.scene.resized();
   }
 
   // Whether a span is still the one that is shown.
