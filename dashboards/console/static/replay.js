@@ -11,7 +11,7 @@ import { config, keys, live, read, setQuery, words } from "./frame.js";
 import { Newest } from "./newest.js";
 import { bikeAt, trackOfAnswer } from "./past.js";
 import { ReplayBar, SPEEDS } from "./replaybar.js";
-import { askSpan, fromQuery, presets, toQuery } from "./replayspan.js";
+import { askSpan, fromQuery, LONGEST_MS, presets, toQuery } from "./replayspan.js";
 
 const SCENE_EVERY_MS = 500, TRAILS_EVERY_MS = 300, LINK_EVERY_MS = 1000;
 const STEP_MS = 60_000, LEAP = 10; // with shift
@@ -176,9 +176,11 @@ export class Replay {
   }
 }
 
-// Coarser where the whole would be too much.
+// From a little before, so that it is known where bikes are when the span begins; coarser where
+// the whole would be too much.
 async function readTracks({ from, to }) {
-  const asked = (step_s) => read(`/tracks?${new URLSearchParams({ from, to, ...(step_s && { step_s }) })}`);
+  const early = Math.max(from - config.max_gap_s * 1000, to - LONGEST_MS);
+  const asked = (step_s) => read(`/tracks?${new URLSearchParams({ from: early, to, ...(step_s && { step_s }) })}`);
   return asked(to - from > COARSE_OVER_MS ? COARSE_S : null).catch((error) => {
     if (error.body?.step_s) return asked(error.body.step_s);
     throw error;
