@@ -139,12 +139,14 @@ class District:
         at_ms: int | None = None,
         heading: float = 90.0,
         observed: bool = True,
+        battery: float = 80.0,
     ) -> None:
         """A bike sends a fix; the cell it lies in counts as visited."""
         at = self.now_ms if at_ms is None else at_ms
         values = {
             "bike": bike, "timestamp_ms": at, "lat_deg": lat, "lng_deg": lng, "accuracy_m": 5,
-            "speed_mps": 4, "heading_deg": heading, "altitude_m": np.nan, "battery_percent": 80,
+            "speed_mps": 4, "heading_deg": heading, "altitude_m": np.nan,
+            "battery_percent": battery,
         }  # fmt: skip
         batch = TelemetryBatch(**{n: np.array([values[n]], t) for n, t in COLUMNS.items()})
         self.fleet.update(batch, heard_at_ms=at)

@@ -6,7 +6,7 @@ import { words } from "./frame.js";
 import { later } from "./live.js";
 import { el } from "./page.js";
 
-const NEAR_ZOOM = 13.5, TICK_MS = 1000;
+const NEAR_ZOOM = 14, TICK_MS = 1000;
 
 export class BikeLayer {
   // `onPick` gets the key of a bike that was pressed; `onDraw` is told after each picture.

@@ -99,6 +99,8 @@ start(async (main) => {
     },
   }, () => Math.max(0, ...[...words.zones.values()].map((status) => Date.parse(status.window_from) || 0)));
   tool.addEventListener("click", () => (replay.on ? replay.leave() : replay.choose("hour")));
+  // After a press by pointer the space bar is for playing, not for the button once more.
+  main.addEventListener("click", (event) => event.detail && event.target.closest("button")?.blur());
   keys.bind("l", "layers.key", () => map.switches.toggle());
   keys.bind("b", "card.key", () => map.pickNext());
   keys.bind("Escape", "card.close", () => map.card.key && map.card.close());
@@ -109,7 +111,7 @@ start(async (main) => {
   // A link to a replay is followed once the clock has been heard.
   let followed = false;
   live.on("health", () => {
-    if (followed || !live.said) return;
+    if (followed) return;
     followed = true;
     replay.follow(location.search);
   });

@@ -31,8 +31,6 @@ export class ReplayBar {
         el("div", "replay-time", this.marks, this.slider, this.hours),
         step("−", "replay.slower", () => acts.faster(-1)), el("span", "replay-speed", this.speed), step("+", "replay.faster", () => acts.faster(1))),
     );
-    // After a press by pointer the space bar is for playing, not for the button once more.
-    bar.addEventListener("click", (event) => event.detail && event.target.closest("button")?.blur());
   }
 
   open(spans, { from, to }, chosen) {

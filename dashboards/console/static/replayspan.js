@@ -6,8 +6,10 @@ import { fromLocal, toLocal } from "./localtime.js";
 export const LONGEST_MS = 24 * 3_600_000;
 const HOUR_MS = 3_600_000, DAY_MS = 24 * HOUR_MS, SHORTEST_MS = 60_000;
 
-// Spans {from, to} [ms] by name, as seen from `now`; `shift_from` is when the running shift began.
-export function presets(now, shift_from) {
+// Spans {from, to} [ms] by name, as seen from the last full minute; `shift_from` is when the
+// running shift began.
+export function presets(clock_ms, shift_from) {
+  const now = Math.floor(clock_ms / SHORTEST_MS) * SHORTEST_MS;
   const midnight = (at) => fromLocal(toLocal(at, config.timezone).slice(0, 10), config.timezone);
   const today = midnight(now);
   return {
