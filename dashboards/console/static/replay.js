@@ -65,9 +65,10 @@ export class Replay {
   leave() {
     if (!this.on) return;
     this.play(false);
-    this.on = false;
+    Object.assign(this, { on: false, tracks: new Map(), marks: [] });
     this.mode.end();
     for (const newest of [this.zones, this.trails, this.link]) newest.forget();
+    this.bar.showMarks([]);
     setQuery({ from: null, to: null, at: null });
     this.bar.close();
     this.scene.leave();
