@@ -6,7 +6,7 @@ ARGS ?=
 PYTHON ?=
 export PYTHON
 
-.PHONY: help demo test check format bench constraints setup dev system clean
+.PHONY: help demo test check format bench pictures constraints setup dev system clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ bench: dev ## the benchmarks; each prints JSON
 	@set -e; for file in benchmarks/[!_]*.py; do \
 		$(BIN)/python -m "benchmarks.$$(basename "$$file" .py)" $(ARGS); \
 	done
+
+pictures: setup ## the README's pictures, from a running demo
+	@$(BIN)/python -m tests.browser.pictures
 
 constraints: ## choose the newest versions and pin them in constraints.txt
 	@.ci/constraints

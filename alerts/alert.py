@@ -1,7 +1,12 @@
-"""An alert and its record: every transition is a row, and the alert is their sum."""
+"""An alert and its record: every transition is a row, and the alert is their sum.
+
+What was undone stays in the record and no longer counts: the alert is the sum of the rows that
+stand.
+"""
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -27,7 +32,8 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     reason : str
         A named reason, or what the person wrote.
     evidence : dict
-        What proves it: a bike and an instant, an idle time, a count of cells.
+        What proves it: a bike and an instant, an idle time, a count of cells. Of ``undo``: the
+        number of the row that is taken back, as ``undone``, and its event.
     until_ms : int, optional
         Of ``shelve``: when it comes back.
     assigned_to : str, optional
@@ -50,6 +56,11 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     until_ms: int | None = None
     assigned_to: str | None = None
     vendor: str | None = None
+
+    @property
+    def news(self) -> Event:
+        """What this is news of: the event, or of an undo the one that is taken back."""
+        return self.evidence["event"] if self.event == "undo" else self.event  # type: ignore[return-value]
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,10 +128,21 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         """Since when it has been active without anybody acknowledging it; None when it is not."""
         if self.state != "active":
             return None
-        for row in reversed(self.history):
+        for row in reversed(self.standing):
             if row.event in ("activate", "reopen", "unshelve"):
                 return row.at_ms
         return self.activated_at_ms
+
+    @property
+    def standing(self) -> tuple[Transition, ...]:
+        """The rows that count: without what was undone, and without the undoing."""
+        undone = self.undone
+        return tuple(r for r in self.history if r.event != "undo" and r.seq not in undone)
+
+    @property
+    def undone(self) -> frozenset[object]:
+        """Numbers of the rows that were taken back."""
+        return frozenset(r.evidence["undone"] for r in self.history if r.event == "undo")
 
     @property
     def open(self) -> bool:
@@ -144,6 +166,10 @@ def apply(alert: Alert, row: Transition) -> Alert:
         "updated_at_ms": at,
         "history": (*alert.history, row),
     }
+    if row.event == "undo":
+        longer = msgspec.structs.replace(alert, history=(*alert.history, row))
+        before = reduce(apply, longer.standing, _unraised(alert))
+        return msgspec.structs.replace(before, **changes)
     if row.event not in ("note", "assign", "escalate"):
         changes |= {"reason": row.reason, "evidence": row.evidence}
     match row.event:
@@ -176,7 +202,17 @@ def apply(alert: Alert, row: Transition) -> Alert:
 
 def as_of(alert: Alert, seq: int) -> tuple[Alert, Transition]:
     """A row of an alert's history, and the alert as that row left it; KeyError without it."""
-    past = Alert(
+    past = _unraised(alert)
+    for row in alert.history:
+        past = apply(past, row)
+        if row.seq == seq:
+            return past, row
+    raise KeyError(seq)
+
+
+def _unraised(alert: Alert) -> Alert:
+    """The alert before its first row."""
+    return Alert(
         alert_id=alert.alert_id,
         rule=alert.rule,
         severity=alert.severity,
@@ -187,8 +223,3 @@ def as_of(alert: Alert, seq: int) -> tuple[Alert, Transition]:
         window_from_ms=alert.window_from_ms,
         window_to_ms=alert.window_to_ms,
     )
-    for row in alert.history:
-        past = apply(past, row)
-        if row.seq == seq:
-            return past, row
-    raise KeyError(seq)

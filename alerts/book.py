@@ -17,13 +17,12 @@ from alerts import book_rows as rows
 from alerts.alert import Alert, Key, Transition, apply, as_of
 from alerts.book_file import BookFile
 from alerts.book_rows import Opening
-from alerts.errors import TransitionRefused, UnknownAlert
+from alerts.errors import UnknownAlert
 from alerts.findings import Step
-from alerts.lifecycle import FINAL, STATES, TABLE, State, next_state
+from alerts.lifecycle import FINAL, STATES, TABLE, State, refused
 from alerts.notify import Channel, Notice
 from alerts.notify.outbox import enqueue
-
-SYSTEM = "system"
+from alerts.undo import SYSTEM, undoing
 
 
 class Change(NamedTuple):
@@ -103,18 +102,8 @@ class AlertBook:
         """
         if state is not None and state not in STATES:
             raise ValueError(f"{state!r} is not a state; one of {', '.join(STATES)}")
-        where = [f"{rows.LAST_STATE} = ?" if state else f"{rows.LAST_STATE} != ?"]
-        values: list[object] = [state or "dropped"]
-        for column, value in (("zone_id", zone_id), ("rule", rule)):
-            if value is not None:
-                where.append(f"{column} = ?")
-                values.append(value)
-        if before is not None:
-            where.append("number < ?")
-            values.append(rows.number_of(before))
-        clause = f"WHERE {' AND '.join(where)} ORDER BY number DESC LIMIT ?"
         with self.file.reading() as db:
-            return list(rows.load(db, clause, (*values, limit)))
+            return rows.find(db, state, {"zone_id": zone_id, "rule": rule}, before, limit)
 
     def transitions(self, after_seq: int = 0, limit: int = 1000) -> list[Transition]:
         """Rows after a row, in order: for those who copy the book elsewhere."""
@@ -182,7 +171,8 @@ class AlertBook:
                     for step in change.steps:
                         if alert is None or (alert.state, step.event) not in TABLE:
                             break
-                        alert, row = self._append(db, alert, step, actor=SYSTEM, at_ms=at_ms)
+                        row = rows.drafted(alert, step, SYSTEM, at_ms)
+                        alert, row = self._append(db, alert, row)
                         changed[alert.alert_id] = alert
                         made.append(row)
                 if judged_ms is not None:
@@ -206,7 +196,7 @@ class AlertBook:
     ) -> Alert:
         """Not now; at `until_ms` it is back to what the condition says."""
         if until_ms <= now_ms:
-            raise TransitionRefused("until_in_past", "shelve until an instant after now")
+            raise refused("until_in_past")
         step = Step("shelve", reason, {})
         return self._by_person(alert_id, step, actor, now_ms, until_ms=until_ms)
 
@@ -225,6 +215,25 @@ class AlertBook:
         proof = self.get(alert_id).evidence
         return self._by_person(alert_id, Step("close", reason, proof), actor, now_ms)
 
+    def undo(
+        self, alert_id: str, actor: str, now_ms: int, *, within_ms: int, reason: str = ""
+    ) -> Alert:
+        """Take back the last that `actor` did to it, at most `within_ms` ago; it stays on record.
+
+        Raises
+        ------
+        TransitionRefused
+            See :func:`alerts.undo.undoing`.
+        """
+        with self._lock:
+            alert = self.get(alert_id)
+            others = [other for other in self._open.values() if other.alert_id != alert_id]
+            again = alert.key in [other.key for other in others]
+            to_state = undoing(alert, actor, now_ms, within_ms, raised_again=again)
+            last = alert.history[-1]
+            step = Step("undo", reason, {"undone": last.seq, "event": last.event})
+            return self._by_person(alert_id, step, actor, now_ms, to_state=to_state)
+
     def close_file(self) -> None:
         """Close the file; everything is on disk already."""
         self.file.close()
@@ -236,53 +245,26 @@ class AlertBook:
         actor: str,
         now_ms: int,
         *,
+        to_state: State | None = None,
         until_ms: int | None = None,
         to: str | None = None,
     ) -> Alert:
         with self._lock:
             alert = self.get(alert_id)
-            next_state(alert.state, step.event)
+            row = rows.drafted(
+                alert, step, actor, now_ms, to_state=to_state, until_ms=until_ms, to=to
+            )
             with self.file.transaction() as db:
-                alert, row = self._append(
-                    db, alert, step, actor=actor, at_ms=now_ms, until_ms=until_ms, to=to
-                )
+                alert, row = self._append(db, alert, row)
             self._adopt([alert])
         self._tell([row])
         return alert
 
     def _append(
-        self,
-        db: sqlite3.Connection,
-        alert: Alert,
-        step: Step,
-        *,
-        actor: str,
-        at_ms: int,
-        until_ms: int | None = None,
-        to: str | None = None,
+        self, db: sqlite3.Connection, alert: Alert, row: Transition
     ) -> tuple[Alert, Transition]:
         """Insert one row, and a row in the outbox for each channel that wants it."""
-        row = rows.insert_transition(
-            db,
-            Transition(
-                seq=0,
-                alert_id=alert.alert_id,
-                rule=alert.rule,
-                severity=alert.severity,
-                zone_id=alert.zone_id,
-                bike=alert.bike,
-                vendor=alert.vendor,
-                event=step.event,
-                from_state=alert.state,
-                to_state=next_state(alert.state, step.event),
-                actor=actor,
-                at_ms=at_ms,
-                reason=step.reason,
-                evidence=step.evidence,
-                until_ms=until_ms,
-                assigned_to=to,
-            ),
-        )
+        row = rows.insert_transition(db, row)
         alert = apply(alert, row)
         enqueue(db, Notice(alert, row), self._channels)
         return alert, row
@@ -293,6 +275,9 @@ class AlertBook:
                 self._open[alert.alert_id] = alert
             else:
                 self._open.pop(alert.alert_id, None)
+            if alert.history[-1].event == "undo":
+                # It may have been closed before: they stay in the order in which they were raised.
+                self._open = dict(sorted(self._open.items(), key=lambda it: it[1].history[0].seq))
 
     def _tell(self, made: list[Transition]) -> None:
         if made:

@@ -1,8 +1,8 @@
 """The SQLite file of the alert book: its tables, and one connection that all share.
 
 WAL with ``synchronous=FULL``: what a transaction has committed survives a crash of the
-process and of the machine. Alerts, transitions and bulletins can only be appended; triggers
-see to it. A file of an older format is brought up to date when it is opened.
+process and of the machine. Alerts, transitions, bulletins and orders can only be appended;
+triggers see to it. A file of an older format is brought up to date when it is opened.
 """
 
 from __future__ import annotations
@@ -64,7 +64,24 @@ INSERT INTO outbox (id, seq, channel, lane, attempts, next_at_ms, delivered_at_m
 DROP TABLE outbox_before;
 CREATE INDEX outbox_open ON outbox (channel, lane, id) WHERE delivered_at_ms IS NULL
 """
-_FORMATS = ((_FIRST, ("alert", "transition")), (_BULLETINS, ("bulletin",)))
+# Pauses and campaigns that people order while the station runs, and those ended early.
+_ORDERS = """
+CREATE TABLE patrol_order (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL, kind TEXT NOT NULL, zones TEXT NOT NULL,
+    from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, keys TEXT NOT NULL,
+    reason TEXT NOT NULL, actor TEXT NOT NULL, at_ms INTEGER NOT NULL
+);
+CREATE TABLE order_end (
+    number INTEGER PRIMARY KEY REFERENCES patrol_order,
+    actor TEXT NOT NULL, at_ms INTEGER NOT NULL, reason TEXT NOT NULL
+)
+"""
+_FORMATS = (
+    (_FIRST, ("alert", "transition")),
+    (_BULLETINS, ("bulletin",)),
+    (_ORDERS, ("patrol_order", "order_end")),
+)
 """Each format of the file: what it adds, and which of that can only be appended."""
 
 VERSION = len(_FORMATS)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from alerts.alert import Alert, Transition, apply
 from alerts.errors import UnknownAlert
+from alerts.findings import Step
 from alerts.hours import Window
+from alerts.lifecycle import State, next_state
 
 _ALERTS = (
     "SELECT number, rule, severity, zone_id, bike, vendor, window_from_ms, window_to_ms FROM alert"
@@ -48,6 +50,40 @@ def insert_alert(db: sqlite3.Connection, opening: Opening) -> Alert:
     return _new_alert((db.execute(insert, values).lastrowid, *values))
 
 
+def drafted(
+    alert: Alert,
+    step: Step,
+    actor: str,
+    at_ms: int,
+    *,
+    to_state: State | None = None,
+    until_ms: int | None = None,
+    to: str | None = None,
+) -> Transition:
+    """The row of a step, which has no number yet; TransitionRefused when there is no such step.
+
+    `to_state` is where it leads when the lifecycle's table does not say: of an undo.
+    """
+    return Transition(
+        seq=0,
+        alert_id=alert.alert_id,
+        rule=alert.rule,
+        severity=alert.severity,
+        zone_id=alert.zone_id,
+        bike=alert.bike,
+        vendor=alert.vendor,
+        event=step.event,
+        from_state=alert.state,
+        to_state=to_state or next_state(alert.state, step.event),
+        actor=actor,
+        at_ms=at_ms,
+        reason=step.reason,
+        evidence=step.evidence,
+        until_ms=until_ms,
+        assigned_to=to,
+    )
+
+
 def insert_transition(db: sqlite3.Connection, row: Transition) -> Transition:
     """Append a transition; returns it with its number."""
     values = (
@@ -68,6 +104,27 @@ def load(db: sqlite3.Connection, where: str, values: Sequence[object] = ()) -> I
         for row in db.execute(f"{_ROWS} WHERE t.number = ? ORDER BY t.seq", identity[:1]):
             alert = apply(alert, _transition(row))
         yield alert
+
+
+def find(
+    db: sqlite3.Connection,
+    state: str | None,
+    columns: Mapping[str, str | None],
+    before: str | None,
+    limit: int,
+) -> list[Alert]:
+    """Alerts in a state (None: any but dropped), with these values, newest first."""
+    where = [f"{LAST_STATE} = ?" if state else f"{LAST_STATE} != ?"]
+    values: list[object] = [state or "dropped"]
+    for column, value in columns.items():
+        if value is not None:
+            where.append(f"{column} = ?")
+            values.append(value)
+    if before is not None:
+        where.append("number < ?")
+        values.append(number_of(before))
+    clause = f"WHERE {' AND '.join(where)} ORDER BY number DESC LIMIT ?"
+    return list(load(db, clause, (*values, limit)))
 
 
 def transitions(db: sqlite3.Connection, after_seq: int, limit: int) -> list[Transition]:

@@ -46,7 +46,7 @@ class TransitionRefused(AlertsError):
     Parameters
     ----------
     reason : str
-        The named reason, one of :data:`alerts.lifecycle.REFUSALS` or ``until_in_past``.
+        The named reason, one of :data:`alerts.lifecycle.REFUSALS`.
     detail : str
         What to do instead, for people.
     """
@@ -55,6 +55,27 @@ class TransitionRefused(AlertsError):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+
+
+class OrderRefused(AlertsError):
+    """What was ordered cannot be, as things are; nothing was changed.
+
+    Parameters
+    ----------
+    reason : str
+        The named reason, one of :data:`alerts.orders.REFUSALS`.
+    detail : str
+        What to do instead, for people.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class UnknownOrder(AlertsError):
+    """There is no campaign and no pause with this name."""
 
 
 class UnknownAlert(AlertsError):

@@ -90,7 +90,7 @@ def steps(
 
 def proof(alert: Alert) -> tuple[str, dict[str, object]]:
     """What returned an alert, which is also what closes it: which bike, when."""
-    for row in reversed(alert.history):
+    for row in reversed(alert.standing):
         if row.event in ("return", "unshelve_returned"):
             return row.reason, row.evidence
     return alert.reason, alert.evidence

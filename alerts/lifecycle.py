@@ -1,7 +1,8 @@
 """The life of an alert, in one table.
 
 After ISA-18.2 / IEC 62682. There is one alert per rule, zone (or bike) and window. The
-table says what may happen; :mod:`alerts.findings` says which of it happens by itself.
+table says what may happen; :mod:`alerts.findings` says which of it happens by itself, and
+:mod:`alerts.undo` who may go back along an arrow of it that they have just gone along.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ Event = Literal[
     "unshelve_returned",  # a patrol came while it was shelved
     "close",  # verified by a person, or by itself after the hold
     "void",  # late telemetry shows that the condition never held
+    "undo",  # who did the last of this takes it back: the alert is as it was before
 ]
 
 TABLE: Final[Mapping[tuple[State, Event], State]] = {
@@ -70,6 +72,12 @@ TABLE: Final[Mapping[tuple[State, Event], State]] = {
     ("shelved", "note"): "shelved",
 }
 
+UNDOABLE: Final = frozenset[Event](
+    {"acknowledge", "assign", "note", "shelve", "unshelve", "unshelve_returned", "close"}
+)
+"""What people do, and may take back: an undo leads from where one of these has led, back to where
+it came from. So closed is final only when that can no longer be."""
+
 STATES: Final[tuple[State, ...]] = get_args(State)
 EVENTS: Final[tuple[Event, ...]] = get_args(Event)
 FINAL: Final = frozenset[State]({"closed", "voided", "dropped"})
@@ -85,6 +93,11 @@ REFUSALS: Final[Mapping[str, str]] = {
     "already_voided": "the alert was voided by late telemetry; its record does not change",
     "never_raised": "the condition ended before anybody was told",
     "not_allowed": "the lifecycle has no such transition",
+    "until_in_past": "shelve until an instant after now",
+    "nothing_to_undo": "the last that happened to the alert is nothing that a person can take back",
+    "not_yours": "somebody else did it; only they can take it back",
+    "too_late_to_undo": "only what was done a moment ago can be taken back; act on it anew",
+    "raised_again": "the condition has come true again, and another alert is open for it",
 }
 """Why a transition is refused, and what that means to people."""
 
@@ -107,13 +120,26 @@ def next_state(state: State, event: Event) -> State:
     """The state after `event`; TransitionRefused, with the named reason, when there is none."""
     to_state = TABLE.get((state, event))
     if to_state is None:
-        reason = refusal(state, event)
-        raise TransitionRefused(reason, REFUSALS[reason])
+        raise refused(refusal(state, event))
     return to_state
+
+
+def refused(reason: str) -> TransitionRefused:
+    """The error that refuses for a named reason."""
+    return TransitionRefused(reason, REFUSALS[reason])
+
+
+def state_before(from_state: State, event: Event, to_state: State) -> State:
+    """The state to which undoing `event` leads back; TransitionRefused when it cannot be undone."""
+    if event not in UNDOABLE or TABLE.get((from_state, event)) != to_state:
+        raise refused("nothing_to_undo")
+    return from_state
 
 
 def refusal(state: State, event: Event) -> str:
     """The name of the reason why `event` is not possible in `state`."""
+    if event == "undo":
+        return "nothing_to_undo"
     if state in _STATE_REFUSALS:
         return _STATE_REFUSALS[state]
     if (state, event) in _EVENT_REFUSALS:

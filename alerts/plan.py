@@ -7,13 +7,14 @@ time since the last patrol may lie before a campaign and after it.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from alerts.errors import PolicyError, Problem
 from alerts.hours import Window
-from alerts.policy import Campaign, Policy, overridden, parse_campaign, parse_policy
+from alerts.layers import layered
+from alerts.policy import Campaign, Policy, parse_campaign, parse_policy
 
 _FOREVER_MS = 1 << 62
 
@@ -91,6 +92,13 @@ class ZonePlan:
             left_ms -= policy.hours.duty_ms(start, end)
         return None
 
+    def paused_until_ms(self, at_ms: int) -> int | None:
+        """The end of the pause in force; None when there is none, or it has no end."""
+        if not self.policy_at(at_ms).paused:
+            return None
+        later = self.parts(at_ms, _FOREVER_MS)
+        return next((start for start, _, policy in later if not policy.paused), None)
+
     def window_at(self, at_ms: int) -> Window | None:
         """The window of the policy in force; between shifts, the one that ended last."""
         policy = self.policy_at(at_ms)
@@ -123,15 +131,29 @@ class ZonePlan:
 class Policies:
     """The plans of all zones.
 
+    They change in place (:meth:`follow`) when people order something, so whoever holds the object
+    and asks it each time follows.
+
     Parameters
     ----------
     plans : mapping of str to ZonePlan
         By zone id. Zones with the same policy and campaigns should share a plan.
+    campaigns : sequence of Campaign
+        Those of the configuration.
+    again : callable, optional
+        Makes the plans anew, with orders over the configuration.
     """
 
-    def __init__(self, plans: Mapping[str, ZonePlan]) -> None:
+    def __init__(
+        self,
+        plans: Mapping[str, ZonePlan],
+        campaigns: Sequence[Campaign] = (),
+        again: Callable[[Sequence[Campaign]], Policies] | None = None,
+    ) -> None:
         self._plans = dict(plans)
         self._distinct = list({id(plan): plan for plan in plans.values()}.values())
+        self._campaigns = tuple(campaigns)
+        self._again = again
 
     @classmethod
     def parse(
@@ -142,8 +164,9 @@ class Policies:
         *,
         campaigns: Mapping[str, Mapping[str, object]] | None = None,
         calendars: Mapping[str, str] | None = None,
+        orders: Sequence[Campaign] = (),
     ) -> Policies:
-        """The plans from the sections of the configuration.
+        """The plans from the sections of the configuration, and the orders over them.
 
         Parameters
         ----------
@@ -156,6 +179,8 @@ class Policies:
             The district's time zone.
         calendars : mapping of str to str, optional
             Text of the .ics files by the name that ``exceptions`` gives them.
+        orders : sequence of Campaign
+            What people have ordered, in that order. A zone that is gone since is left out.
 
         Raises
         ------
@@ -181,27 +206,60 @@ class Policies:
                 for zone_id in campaign.zones
                 if zone_id not in zones
             ]
-        plans: dict[tuple[str, tuple[str, ...]], ZonePlan] = {}
-        chosen: dict[str, tuple[str, tuple[str, ...]]] = {}
+        over = (*read, *orders)
+        plans: dict[tuple[str, tuple[int, ...]], ZonePlan] = {}
+        chosen: dict[str, tuple[str, tuple[int, ...]]] = {}
         for zone_id, policy_name in zones.items():
-            own = [campaign for campaign in read if zone_id in campaign.zones]
-            key = (policy_name, tuple(campaign.name for campaign in own))
+            own = [campaign for campaign in over if zone_id in campaign.zones]
+            key = (policy_name, tuple(id(campaign) for campaign in own))
             chosen[zone_id] = key
             if policy_name not in policies:
                 problems.append(Problem(f"zone {zone_id}", f"there is no policy {policy_name!r}"))
             elif policy_name in parsed and key not in plans:
                 base = policies[policy_name]
                 try:
-                    plans[key] = _plan(parsed[policy_name], base, own, tz, calendars)
+                    plans[key] = ZonePlan(layered(parsed[policy_name], base, own, tz, calendars))
                 except PolicyError as exc:
                     problems += exc.problems
         if problems:
             raise PolicyError(list(dict.fromkeys(problems)))
-        return cls({zone_id: plans[key] for zone_id, key in chosen.items()})
+
+        def again(orders: Sequence[Campaign]) -> Policies:
+            return cls.parse(
+                zones, policies, tz, campaigns=campaigns, calendars=calendars, orders=orders
+            )
+
+        return cls({zone_id: plans[key] for zone_id, key in chosen.items()}, read, again)
+
+    @property
+    def campaigns(self) -> tuple[Campaign, ...]:
+        """Those of the configuration."""
+        return self._campaigns
+
+    def under(self, orders: Sequence[Campaign]) -> Policies:
+        """What the same configuration comes to under these orders, which replace earlier ones.
+
+        Raises
+        ------
+        PolicyError
+            With every key of an order that is wrong.
+        """
+        assert self._again is not None, "only what was parsed can be planned again"
+        return self._again(orders)
+
+    def follow(self, other: Policies) -> None:
+        """Become what another one is: whoever holds this asks it from now on."""
+        self._plans, self._distinct = other._plans, other._distinct
+        self._campaigns, self._again = other._campaigns, other._again
 
     def plan(self, zone_id: str) -> ZonePlan:
         """The plan of a zone; KeyError when there is none."""
         return self._plans[zone_id]
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """Ids of the zones that have a plan."""
+        return tuple(self._plans)
 
     def __contains__(self, zone_id: str) -> bool:
         return zone_id in self._plans
@@ -224,21 +282,3 @@ class Policies:
     def policy_for(self, zone_id: str, at_ms: int) -> Policy:
         """The policy in force for a zone at an instant; KeyError for an unknown zone."""
         return self._plans[zone_id].policy_at(at_ms)
-
-
-def _plan(
-    policy: Policy,
-    base: Mapping[str, object],
-    campaigns: Sequence[Campaign],
-    tz: ZoneInfo,
-    calendars: Mapping[str, str] | None,
-) -> ZonePlan:
-    edges = sorted({edge for c in campaigns for edge in (c.from_ms, c.to_ms)})
-    under: dict[str | None, Policy] = {None: policy}
-    for campaign in campaigns:
-        under[campaign.name] = overridden(policy, base, campaign, tz, calendars)
-    segments = [(edges[0] if edges else 0, policy)]
-    for edge in edges:
-        on = [c.name for c in campaigns if c.from_ms <= edge < c.to_ms]
-        segments.append((edge, under[on[-1] if on else None]))
-    return ZonePlan(segments)

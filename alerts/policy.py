@@ -3,13 +3,15 @@
 A policy says two things, and both count duty time only: the *frequency*, the longest a
 zone may stay without being patrolled, and the *target*, the covered ratio to reach by the
 end of each *window*. A campaign overrides any key of the policy of some zones between two
-dates; a pause (weather, closure) is a campaign that sets ``paused``.
+dates; a pause (weather, closure) is a campaign that sets ``paused``, and then nothing else of it
+counts.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from difflib import get_close_matches
@@ -52,7 +54,7 @@ class Policy:
     paused : str
         Why patrols are paused; empty when they are not.
     campaign : str, optional
-        The campaign in force.
+        The campaign in force; a pause is none.
     """
 
     name: str
@@ -97,6 +99,7 @@ OPTIONAL_KEYS = ("min_cells", "min_cell_m", "look_back", "hours", "exceptions", 
 CLOSING_KEYS = ("auto_close", "close_hold")
 POLICY_KEYS = frozenset((*REQUIRED_KEYS, *OPTIONAL_KEYS, *CLOSING_KEYS))
 CAMPAIGN_KEYS = frozenset({"zones", "from", "to"})
+_HOURS = frozenset({"hours", "exceptions"})
 
 _DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m(?:in)?)?\s*(?:(\d+)s)?")
 
@@ -220,9 +223,12 @@ def overridden(
 ) -> Policy:
     """`policy`, whose section is `base`, under a campaign; PolicyError names its keys."""
     keys = {**base, **campaign.keys}
+    shared = not campaign.keys.keys() & _HOURS
+    if shared:  # read once, and so computed once
+        keys = {key: value for key, value in keys.items() if key not in _HOURS}
     parsed = parse_policy(policy.name, keys, tz, calendars, where=f"campaigns.{campaign.name}")
-    if not campaign.keys.keys() & {"hours", "exceptions"}:
-        parsed = replace(parsed, hours=policy.hours)  # shared, so computed once
+    if shared:
+        parsed = replace(parsed, hours=policy.hours)
     return replace(parsed, campaign=campaign.name)
 
 
@@ -289,9 +295,10 @@ def _date_ms(value: object, tz: ZoneInfo, *, last: bool) -> int:
             value = date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
         except ValueError:
             value = None
-    if isinstance(value, datetime):
-        return round(value.timestamp() * 1000) if value.tzinfo else instant(value, tz)
-    if isinstance(value, date):
-        day = datetime(value.year, value.month, value.day)  # noqa: DTZ001 - local by definition
-        return instant(day + timedelta(days=int(last)), tz)
+    with suppress(OverflowError):  # the last day there is has no day after it
+        if isinstance(value, datetime):
+            return round(value.timestamp() * 1000) if value.tzinfo else instant(value, tz)
+        if isinstance(value, date):
+            day = datetime(value.year, value.month, value.day)  # noqa: DTZ001 - local
+            return instant(day + timedelta(days=int(last)), tz)
     raise ValueError("must be a date (2026-10-01) or a date and time (2026-10-01T08:00)")

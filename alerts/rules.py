@@ -84,6 +84,10 @@ class ZoneStatus(msgspec.Struct, frozen=True, kw_only=True):
         Ages of cells [s].
     last_patrolled_ms : int, optional
         None when the zone has not been patrolled since the record began.
+    campaign : str, optional
+        The campaign in force.
+    paused_until_ms : int, optional
+        The end of the pause in force.
     """
 
     zone_id: str
@@ -103,6 +107,8 @@ class ZoneStatus(msgspec.Struct, frozen=True, kw_only=True):
     oldest_cell_age_s: float | None
     mean_cell_age_s: float | None
     last_patrolled_ms: int | None
+    campaign: str | None = None
+    paused_until_ms: int | None = None
 
     @property
     def state_code(self) -> int:
@@ -238,6 +244,8 @@ def assess(
         oldest_cell_age_s=ages.oldest_cell_age_s,
         mean_cell_age_s=ages.mean_cell_age_s,
         last_patrolled_ms=last_ms,
+        campaign=policy.campaign,
+        paused_until_ms=zone.plan.paused_until_ms(now_ms),
     )
 
 

@@ -117,9 +117,9 @@ class Bikes:
 def station(folder: Path, broker: Broker) -> Iterator[Station]:
     """`patrol run`, ready, with one user."""
     running = new_station(folder, broker.url)
+    add_ada = ["user", "add", "ada", "--role=dispatcher", f"--config={running.config}"]
     subprocess.run(
-        [sys.executable, "-m", "patrol", "user", "add", "ada", "--role=dispatcher"]
-        + [f"--config={running.config}"],  # noqa: RUF005
+        [sys.executable, "-m", "patrol", *add_ada],
         input=f"{PASSWORD}\n{PASSWORD}\n",
         text=True,
         check=True,

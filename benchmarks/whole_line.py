@@ -52,7 +52,7 @@ INTERVAL_MS = 5_000
 IDS = 20_000
 
 
-def packets(bikes: int, messages: int, seed: int) -> list[bytes]:
+def packets(bikes: int, messages: int, seed: int, start_ms: int = START_MS) -> list[bytes]:
     """PUBLISH packets of bikes that ride through the sample district, in order of time."""
     rng = np.random.default_rng(seed)
     fixes = -(-messages // bikes)
@@ -70,7 +70,7 @@ def packets(bikes: int, messages: int, seed: int) -> list[bytes]:
         payload = msgspec.json.encode(
             {
                 "device_id": f"HB{bike:05d}",
-                "timestamp": int(START_MS + row * INTERVAL_MS + offset[bike]),
+                "timestamp": int(start_ms + row * INTERVAL_MS + offset[bike]),
                 "location": {
                     "lat": round(float(lat[row, bike]), 7),
                     "lng": round(float(lng[row, bike]), 7),
@@ -93,14 +93,25 @@ def packets(bikes: int, messages: int, seed: int) -> list[bytes]:
     return encoded
 
 
-def feed(bikes: int, messages: int, seed: int, pipe: Connection) -> None:
+def accepted(server: socket.socket) -> tuple[socket.socket, mqtt5.ConnectPacket]:
+    """The first client that speaks MQTT 5: a station also publishes, in 3.1.1, and may wait."""
+    while True:
+        client, _ = server.accept()
+        try:
+            packet, _ = mqtt5.read(memoryview(client.recv(65_536)))
+        except ValueError:
+            client.close()
+            continue
+        assert isinstance(packet, mqtt5.ConnectPacket)
+        return client, packet
+
+
+def feed(bikes: int, messages: int, seed: int, pipe: Connection, start_ms: int = START_MS) -> None:
     """Play the broker for one client; report the wall time from the first byte to the last ack."""
-    encoded = packets(bikes, messages, seed)
+    encoded = packets(bikes, messages, seed, start_ms)
     server = socket.create_server(("127.0.0.1", 0))
     pipe.send((server.getsockname()[1], sum(map(len, encoded)) / messages))
-    client, _ = server.accept()
-    connect, _ = mqtt5.read(memoryview(client.recv(65_536)))
-    assert isinstance(connect, mqtt5.ConnectPacket)
+    client, connect = accepted(server)
     client.sendall(mqtt5.ConnAckPacket().write())
     subscribe, _ = mqtt5.read(memoryview(client.recv(65_536)))
     assert isinstance(subscribe, mqtt5.SubscribePacket)

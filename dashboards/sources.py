@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.book import AlertBook
+from alerts.orders import Orders
 from alerts.plan import ZonePlan
 from alerts.rules import ZoneStatus
+from alerts.undo import UNDO_S
 from bikes.fleet import FleetState
 from bikes.roster import BikeKey, Roster
 from geofence.coverage import Ledger
@@ -134,6 +136,8 @@ class Sources:
         Visited cells.
     book : AlertBook
         Alerts and their transitions.
+    orders : Orders
+        Pauses and campaigns.
     rejects : RejectBook
         Messages that were not accepted.
     statuses : callable
@@ -169,6 +173,7 @@ class Sources:
     fleet: FleetState
     ledger: Ledger
     book: AlertBook
+    orders: Orders
     rejects: RejectBook
     statuses: Callable[[], Mapping[str, ZoneStatus]]
     statuses_at: Callable[[Ledger, int], Sequence[ZoneStatus]]
@@ -186,3 +191,8 @@ class Sources:
     def tz(self) -> ZoneInfo:
         """The district's time zone."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def undo_within_ms(self) -> int:
+        """How long what somebody did to an alert can be taken back, on the one clock [ms]."""
+        return round(UNDO_S * 1000 * (self.demo_speed or 1.0))

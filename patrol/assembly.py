@@ -51,7 +51,7 @@ class District:
     zones : ZoneMap
         The zones that are valid at the start.
     policies : Policies
-        What is asked of each zone.
+        What is asked of each zone; follows what people order.
     judge : Judge
         What turns fixes into visits.
     """

@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 from alerts.alert import Transition
 from alerts.book import AlertBook
 from alerts.errors import BookUnavailable
-from alerts.lifecycle import Event
+from alerts.lifecycle import UNDOABLE, Event
+from alerts.undo import UNDO_S, undo_until_ms
 from geofence.presence import bikes_inside
 from ingest.errors import StoreUnavailable
 from ingest.figures import HealthFigures
@@ -25,6 +26,8 @@ from ingest.worker import READERS, Worker
 from patrol.assembly import District, decoder_of
 from patrol.fields import read_secret
 from patrol.settings import Settings
+
+UNDO_MS = round(UNDO_S * 1000)
 
 
 def readers_of(settings: Settings) -> tuple[str, ...]:
@@ -75,7 +78,7 @@ def influx_writer_of(
 
     def transitions(after_seq: int, limit: int) -> Sequence[Step]:
         try:
-            return steps(book, after_seq, limit)
+            return steps(book, after_seq, limit, now_ms())
         except BookUnavailable as exc:
             raise StoreUnavailable(str(exc)) from exc
 
@@ -108,30 +111,43 @@ class Step(NamedTuple):
     after_s: float | None
 
 
-def steps(book: AlertBook, after_seq: int, limit: int) -> list[Step]:
-    """Rows of the book after a row, in order.
+def steps(
+    book: AlertBook, after_seq: int, limit: int, now_ms: int, within_ms: int = UNDO_MS
+) -> list[Step]:
+    """Rows of the book after a row, in order, up to the first that may still be undone.
+
+    InfluxDB counts the waits that have ended, and nothing can take a count back. So a row that
+    somebody may take back within `within_ms` waits for so long, and those after it with it.
 
     Raises
     ------
     BookUnavailable
         It cannot be read now.
     """
-    return [
-        Step(
-            seq=row.seq,
-            alert_id=row.alert_id,
-            rule=row.rule,
-            severity=row.severity,
-            zone_id=row.zone_id,
-            from_state=row.from_state,
-            to_state=row.to_state,
-            actor=row.actor,
-            reason=row.reason,
-            at_ms=row.at_ms,
-            after_s=after_s(row, book.get(row.alert_id).history) if row.event in SINCE else None,
-        )
-        for row in book.transitions(after_seq, limit)
-    ]
+    found = []
+    for row in book.transitions(after_seq, limit):
+        history = book.get(row.alert_id).history if row.event in UNDOABLE | SINCE.keys() else ()
+        until_ms = undo_until_ms(row, within_ms)
+        if until_ms is not None and now_ms <= until_ms and history[-1].seq == row.seq:
+            break
+        found.append(_step(row, after_s(row, history)))
+    return found
+
+
+def _step(row: Transition, after_s: float | None) -> Step:
+    return Step(
+        seq=row.seq,
+        alert_id=row.alert_id,
+        rule=row.rule,
+        severity=row.severity,
+        zone_id=row.zone_id,
+        from_state=row.from_state,
+        to_state=row.to_state,
+        actor=row.actor,
+        reason=row.reason,
+        at_ms=row.at_ms,
+        after_s=after_s,
+    )
 
 
 SINCE: Final[Mapping[Event, tuple[Event, ...]]] = {
@@ -144,7 +160,12 @@ SINCE: Final[Mapping[Event, tuple[Event, ...]]] = {
 
 
 def after_s(row: Transition, history: Sequence[Transition]) -> float | None:
-    """How long an alert has waited for this row [s]; None when the row ends no wait."""
+    """How long an alert has waited for this row [s]; None when the row ends no wait.
+
+    One that was undone has ended none.
+    """
+    if any(later.event == "undo" and later.evidence["undone"] == row.seq for later in history):
+        return None
     began = [
         earlier.at_ms
         for earlier in history

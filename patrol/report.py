@@ -13,6 +13,7 @@ from alerts.bulletin import Bulletin, Tally
 from alerts.desk import BulletinDesk
 from alerts.notify.bulletins import bulletin_text
 from alerts.notify.wording import Language, Wording
+from alerts.orders import Orders
 from alerts.periods import Kind, period_of
 from patrol.assembly import District, zone_names
 from patrol.errors import ConfigError, Problem
@@ -38,6 +39,7 @@ def report(district: District, kind: Kind, day: date, now_ms: int) -> Bulletin:
     tz = ZoneInfo(settings.district.timezone)
     book = AlertBook(path)
     try:
+        Orders(book.file, district.policies, tz)  # what people have paused is paused here too
         desk = BulletinDesk(book, district.policies, None, (), tz)
         return desk.compile(period_of(kind, day, tz), now_ms)
     finally:

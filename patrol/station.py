@@ -29,6 +29,7 @@ from alerts.evaluator import Evaluator
 from alerts.notify import Notice, Notifier
 from alerts.notify.mqtt import MqttNotifier
 from alerts.notify.outbox import Outbox
+from alerts.orders import Orders
 from alerts.patrols import CoverageMemo
 from alerts.rules import Zone, ZoneStatus, assess
 from bikes import topics
@@ -116,6 +117,8 @@ class Station:
         self.facts = self._facts()
         self.fleet_facts = self._fleet_facts()
         policies, settings = self.district.policies, self.district.settings
+        zone = ZoneInfo(settings.district.timezone)
+        self.orders = Orders(self.book.file, policies, zone)
         self.evaluator = Evaluator(
             policies,
             self.facts,
@@ -125,7 +128,6 @@ class Station:
             limits=limits_of(settings),
             recipients=people,
         )
-        zone = ZoneInfo(settings.district.timezone)
         self.desk = BulletinDesk(self.book, policies, self.facts, people, zone)
         self.influx = influx_writer_of(
             self.district,
@@ -349,6 +351,7 @@ class Station:
             fleet=self.worker.fleet,
             ledger=self.worker.pipeline.ledger,
             book=self.book,
+            orders=self.orders,
             rejects=self.rejects,
             statuses=lambda: self.statuses,
             statuses_at=self.statuses_at,

@@ -69,8 +69,11 @@ class Filter:
     events: Collection[Event] | None = None
 
     def passes(self, notice: Notice) -> bool:
-        """Whether a notice is wanted; never one of a pending alert."""
-        event = notice.transition.event
+        """Whether a notice is wanted; never one of a pending alert.
+
+        Who is told of something is told when it is undone.
+        """
+        event = notice.transition.news
         told = event not in UNHEARD and (self.events is None or event in self.events)
         return told and self.concerns(notice.alert)
 

@@ -70,7 +70,7 @@ class AppriseNotifier:
         if self.escalate_after_s is not None and self.name not in notice.alert.escalated_to:
             return False
         events = self._filter.events
-        news = events is not None or row.event in PEOPLE_WANT
+        news = events is not None or row.news in PEOPLE_WANT
         return news and self._filter.passes(notice)
 
     def concerns(self, alert: Alert | Case) -> bool:

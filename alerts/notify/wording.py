@@ -25,6 +25,7 @@ _EVENTS: Mapping[Language, Mapping[str, str]] = {
         "close": "已销号",
         "void": "已撤销",
         "escalate": "升级告警",
+        "undo": "“{event}”已撤回",
     },
     "en": {
         "activate": "Alert",
@@ -39,6 +40,7 @@ _EVENTS: Mapping[Language, Mapping[str, str]] = {
         "close": "Closed",
         "void": "Voided",
         "escalate": "Escalated",
+        "undo": "“{event}” taken back",
     },
 }
 _RULES: Mapping[Language, Mapping[str, str]] = {
@@ -168,7 +170,7 @@ class Wording:
         alert, row = notice
         language = self.language
         subject = self.subject(alert.subject_id)
-        event = _EVENTS[language][row.event]
+        event = _EVENTS[language][row.event].format(event=_EVENTS[language][row.news])
         rule = self.rule(alert.rule)
         system = "智巡" if language == "zh" else "Zhixun"
         parts = [self._reason(row.reason, row.evidence, row.actor)]
@@ -179,7 +181,7 @@ class Wording:
         title = f"【{system}】{event}:{subject} {rule}"
         if language == "en":
             title = f"[{system}] {event}: {subject} {rule}"
-        good = row.to_state in ("returned", "closed", "voided")
+        good = row.event != "undo" and row.to_state in ("returned", "closed", "voided")
         alarm = row.event in ("activate", "reopen", "unshelve", "escalate")
         kind: Literal["failure", "success", "info"] = (
             "success" if good else "failure" if alarm else "info"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from alerts.alert import Alert
@@ -14,6 +14,7 @@ from alerts.errors import BookUnavailable, TransitionRefused, UnknownAlert
 from alerts.lifecycle import FINAL, STATES
 from dashboards.access import caller
 from dashboards.api import answers, paging
+from dashboards.api.acts import Act, Name, Reason
 from dashboards.api.answers import Answer
 from dashboards.api.problems import PROBLEMS, ProblemError, unknown
 from dashboards.api.times import Times
@@ -22,18 +23,6 @@ from dashboards.sources import Sources
 
 OPEN = "open"
 """Asks for alerts in any state that is not the last."""
-
-Text = Annotated[str, Field(max_length=2000)]
-Name = Annotated[str, Field(min_length=1, max_length=100)]
-
-
-class Act(BaseModel):
-    """Why; and who, where nobody has to sign in. Elsewhere the actor is who has signed in."""
-
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-    actor: Name = "console"
-    reason: Text = ""
 
 
 class Assign(Act):
@@ -46,13 +35,13 @@ class Shelve(Act):
     """`until` is when it comes back; the reason is required."""
 
     until: Annotated[str, Field(description="RFC 3339, or a time of the district")]
-    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+    reason: Reason
 
 
 class Note(Act):
     """`text` is what is worth knowing."""
 
-    text: Annotated[str, Field(min_length=1, max_length=2000)]
+    text: Reason
 
 
 def router(sources: Sources, times: Times, views: Views) -> APIRouter:
@@ -195,6 +184,26 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
             alert_id,
             body,
             lambda actor: book.close(alert_id, actor, sources.now_ms(), body.reason),
+        )
+
+    @post("undo")
+    async def undo(request: Request, alert_id: str, body: Act) -> Response:
+        """Take back the last that the caller has done to it, within ten seconds; `undo_until`.
+
+        Both stay on record, and the alert is as it was before. Only who did it can, and only
+        while nothing else has happened to the alert.
+        """
+        return act(
+            request,
+            alert_id,
+            body,
+            lambda actor: book.undo(
+                alert_id,
+                actor,
+                sources.now_ms(),
+                within_ms=sources.undo_within_ms,
+                reason=body.reason,
+            ),
         )
 
     return routes

@@ -51,9 +51,10 @@ class VisitBy(TypedDict):
 class ZoneCoverage(TypedDict):
     """How a zone stands. Idle times and frequency count duty time only [s].
 
-    `state` and `reason` are words of the contract; `detail` is for people. `bikes_inside` are
-    live bikes; null for an instant of the past. `last_visit_by` is the newest visit of any
-    cell, patrol or not.
+    `state` and `reason` are words of the contract; `detail` is for people. `campaign` is the one
+    in force; in a pause `paused_until` is its end, if it has one, and `detail` why.
+    `bikes_inside` are live bikes; null for an instant of the past. `last_visit_by` is the newest
+    visit of any cell, patrol or not.
     """
 
     zone_id: str
@@ -75,6 +76,8 @@ class ZoneCoverage(TypedDict):
     oldest_cell_age_s: float | None
     mean_cell_age_s: float | None
     last_patrolled: Time | None
+    campaign: str | None
+    paused_until: Time | None
     bikes_inside: int | None
     last_visit_by: VisitBy | None
 
@@ -296,8 +299,13 @@ Tracks = TypedDict("Tracks", {"from": Time, "to": Time, "step_s": int, "bikes": 
 
 
 class AlertTransition(TypedDict):
-    """One row of an alert's record: what happened, who did it, when, why, and what proves it."""
+    """One row of an alert's record: what happened, who did it, when, why, and what proves it.
 
+    `undone` says that it was taken back and no longer counts; the row that did so has the event
+    `undo` and names this one's `seq` as `undone` in its evidence.
+    """
+
+    seq: int
     at: Time
     event: str
     from_state: str
@@ -307,10 +315,15 @@ class AlertTransition(TypedDict):
     evidence: dict[str, Any]
     until: Time | None
     assigned_to: str | None
+    undone: bool
 
 
 class Alert(TypedDict):
-    """An alert as it stands."""
+    """An alert as it stands.
+
+    `undo_until` is until when who did the last to it can take that back; null when the last that
+    happened is nothing of that kind.
+    """
 
     alert_id: str
     rule: str
@@ -329,6 +342,7 @@ class Alert(TypedDict):
     shelved_until: Time | None
     closed: Time | None
     reopened: int
+    undo_until: Time | None
     reason: str
     evidence: dict[str, Any]
 
@@ -345,6 +359,39 @@ class Alerts(TypedDict):
     at: Time
     alerts: list[Alert]
     next_cursor: NotRequired[str]
+
+
+# "from" is a word of Python, so this one cannot be written as a class.
+Campaign = TypedDict(
+    "Campaign",
+    {
+        "name": str,
+        "kind": Literal["campaign", "pause"],
+        "zones": list[str],
+        "from": Time,
+        "to": Time,
+        "keys": dict[str, Any],
+        "state": Literal["planned", "in_force", "over"],
+        "source": Literal["configuration", "console"],
+        "ordered_by": str | None,
+        "ordered_at": Time | None,
+        "reason": str,
+        "ended_by": str | None,
+        "ended_at": Time | None,
+        "end_reason": str,
+    },
+)
+"""What overrides the policy of some zones from `from` to `to`, or to `ended_at` if that is earlier.
+
+`keys` are keys of a policy, as written; a pause has `paused`.
+"""
+
+
+class Campaigns(TypedDict):
+    """Pauses and campaigns."""
+
+    at: Time
+    campaigns: list[Campaign]
 
 
 class RejectedMessage(TypedDict):

@@ -9,6 +9,7 @@ import numpy as np
 
 from alerts.alert import Alert, Transition
 from alerts.rules import ZoneStatus
+from alerts.undo import undo_until_ms
 from bikes.fleet import BikeState, Liveness, liveness
 from bikes.roster import BikeKey
 from dashboards.api import answers
@@ -77,6 +78,8 @@ class Views:
             "oldest_cell_age_s": _seconds(status.oldest_cell_age_s),
             "mean_cell_age_s": _seconds(status.mean_cell_age_s),
             "last_patrolled": write(status.last_patrolled_ms),
+            "campaign": status.campaign,
+            "paused_until": write(status.paused_until_ms),
             "bikes_inside": present.bikes_inside,
             "last_visit_by": visit and {"bike": visit.bike, "at": self._times.write(visit.at_ms)},
         }
@@ -152,17 +155,21 @@ class Views:
             "shelved_until": write(alert.shelved_until_ms),
             "closed": write(alert.closed_at_ms),
             "reopened": alert.reopened,
+            "undo_until": write(undo_until_ms(alert.history[-1], self._sources.undo_within_ms)),
             "reason": alert.reason,
             "evidence": alert.evidence,
         }
 
     def record(self, alert: Alert) -> answers.AlertRecord:
         """An alert with its history."""
-        return {**self.alert(alert), "history": [self.transition(row) for row in alert.history]}
+        undone = alert.undone
+        rows = [self.transition(row, undone=row.seq in undone) for row in alert.history]
+        return {**self.alert(alert), "history": rows}
 
-    def transition(self, row: Transition) -> answers.AlertTransition:
+    def transition(self, row: Transition, *, undone: bool) -> answers.AlertTransition:
         """One row of an alert's record."""
         return {
+            "seq": row.seq,
             "at": self._times.write(row.at_ms),
             "event": row.event,
             "from_state": row.from_state,
@@ -172,4 +179,5 @@ class Views:
             "evidence": row.evidence,
             "until": self._times.write_or_none(row.until_ms),
             "assigned_to": row.assigned_to,
+            "undone": undone,
         }

@@ -7,23 +7,42 @@ import pytest
 from alerts.alert import Alert, Transition, apply
 from alerts.errors import TransitionRefused
 from alerts.findings import Finding, steps
-from alerts.lifecycle import EVENTS, REFUSALS, STATES, TABLE, next_state
+from alerts.lifecycle import EVENTS, REFUSALS, STATES, TABLE, next_state, state_before
 
 # Rows are states, columns events; "." is refused. Written out again on purpose.
 GRID = """
-              raise   activate drop    acknowledge  assign       note         return   reopen shelve  unshelve unshelve_returned close  void   escalate
-none          pending .        .       .            .            .            .        .      .       .        .                 .      .        .
-pending       .       active   dropped .            .            .            .        .      .       .        .                 .      .        .
-active        .       .        .       acknowledged active       active       returned .      shelved .        .                 .      voided   active
-acknowledged  .       .        .       .            acknowledged acknowledged returned .      shelved .        .                 .      voided   .
-returned      .       .        .       .            returned     returned     .        active shelved .        .                 closed voided   .
-shelved       .       .        .       .            shelved      shelved      .        .      .       active   returned          .      voided   .
-closed        .       .        .       .            .            .            .        .      .       .        .                 .      .        .
-voided        .       .        .       .            .            .            .        .      .       .        .                 .      .        .
-dropped       .       .        .       .            .            .            .        .      .       .        .                 .      .        .
+              raise   activate drop    acknowledge  assign       note         return   reopen shelve  unshelve unshelve_returned close  void   escalate undo
+none          pending .        .       .            .            .            .        .      .       .        .                 .      .        .      .
+pending       .       active   dropped .            .            .            .        .      .       .        .                 .      .        .      .
+active        .       .        .       acknowledged active       active       returned .      shelved .        .                 .      voided   active .
+acknowledged  .       .        .       .            acknowledged acknowledged returned .      shelved .        .                 .      voided   .      .
+returned      .       .        .       .            returned     returned     .        active shelved .        .                 closed voided   .      .
+shelved       .       .        .       .            shelved      shelved      .        .      .       active   returned          .      voided   .      .
+closed        .       .        .       .            .            .            .        .      .       .        .                 .      .        .      .
+voided        .       .        .       .            .            .            .        .      .       .        .                 .      .        .      .
+dropped       .       .        .       .            .            .            .        .      .       .        .                 .      .        .      .
 """  # noqa: E501
 _HEAD, *_ROWS = [line.split() for line in GRID.strip().splitlines()]
 CASES = [(row[0], event, to) for row in _ROWS for event, to in zip(_HEAD, row[1:], strict=True)]
+
+
+# Rows are states, columns what led there and is undone; where that leads back, "." is refused.
+BACK = """
+              acknowledge assign       note         shelve                       unshelve unshelve_returned close
+active        .           active       active       .                            shelved  .                 .
+acknowledged  active      acknowledged acknowledged .                            .        .                 .
+returned      .           returned     returned     .                            .        shelved           .
+shelved       .           shelved      shelved      active,acknowledged,returned .        .                 .
+closed        .           .            .            .                            .        .                 returned
+"""  # noqa: E501
+_BACK_HEAD, *_BACK_ROWS = [line.split() for line in BACK.strip().splitlines()]
+WAYS_BACK = {
+    (before, event, row[0])
+    for row in _BACK_ROWS
+    for event, cell in zip(_BACK_HEAD, row[1:], strict=True)
+    for before in cell.split(",")
+    if before != "."
+}
 
 
 def test_the_grid_names_every_state_and_event() -> None:
@@ -44,6 +63,19 @@ def test_every_state_and_event(state, event, to) -> None:
     assert refused.value.detail == REFUSALS[refused.value.reason]
 
 
+@pytest.mark.parametrize("event", EVENTS)
+def test_an_undo_goes_back_along_an_arrow_that_a_person_went_along(event) -> None:
+    """Whatever else somebody wants to undo is refused by name."""
+    for before in STATES:
+        for state in STATES:
+            if (before, event, state) in WAYS_BACK:
+                assert state_before(before, event, state) == before
+                continue
+            with pytest.raises(TransitionRefused) as refused:
+                state_before(before, event, state)
+            assert refused.value.reason == "nothing_to_undo"
+
+
 @pytest.mark.parametrize(
     ("state", "event", "reason"),
     [
@@ -56,6 +88,7 @@ def test_every_state_and_event(state, event, to) -> None:
         ("closed", "note", "already_closed"),
         ("voided", "close", "already_voided"),
         ("dropped", "acknowledge", "never_raised"),
+        ("closed", "undo", "nothing_to_undo"),
     ],
 )
 def test_refusals_say_which_rule_of_the_lifecycle_forbids_it(state, event, reason) -> None:

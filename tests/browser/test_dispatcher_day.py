@@ -93,8 +93,10 @@ def station(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterato
     station = new_station(folder, broker.url, **{CORE: IMPATIENT})
     for name, role in PEOPLE.items():
         subprocess.run(
-            [sys.executable, "-m", "patrol", "user", "add", name]
-            + [f"--role={role}", f"--config={station.config}"],
+            [
+                *(sys.executable, "-m", "patrol", "user", "add", name),
+                *("--role", role, "--config", str(station.config)),
+            ],
             input=f"{PASSWORD}\n{PASSWORD}\n",
             text=True,
             check=True,

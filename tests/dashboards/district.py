@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from alerts.book import AlertBook, Change
 from alerts.book_rows import Opening
 from alerts.findings import Step
+from alerts.orders import Orders
 from alerts.plan import Policies
 from alerts.rules import ZoneState, ZoneStatus
 from bikes.fleet import FleetState
@@ -54,11 +55,11 @@ def sample_zones() -> ZoneMap:
     return zone_map(parse_zones(geojson, exclusions, POLICIES))
 
 
-def sample_policies() -> Policies:
-    """What the sample configuration asks of the zones."""
+def sample_policies(**campaigns: dict[str, object]) -> Policies:
+    """What the sample configuration asks of the zones, with campaigns."""
     written = tomllib.loads((SAMPLE / "patrol.toml").read_text("utf-8"))["policies"]
     zones = {zone.zone_id: zone.policy for zone in sample_zones().zones}
-    return Policies.parse(zones, written, ZoneInfo(TIMEZONE))
+    return Policies.parse(zones, written, ZoneInfo(TIMEZONE), campaigns=campaigns)
 
 
 @dataclass
@@ -84,6 +85,7 @@ class District:
     def __post_init__(self) -> None:
         self.fleet = FleetState(self.roster)
         self.ledger = Ledger(self.zones.grid.size)
+        self.orders = Orders(self.book.file, self.policies, ZoneInfo(TIMEZONE))
         least_m = np.full(len(self.zones.zones), 20.0)
         self.judge = Judge(self.zones, Limits(), Midnights(TIMEZONE), least_m)
         for zone, total in zip(self.zones.zones, self.zones.cells_total.tolist(), strict=True):
@@ -117,6 +119,7 @@ class District:
             fleet=self.fleet,
             ledger=self.ledger,
             book=self.book,
+            orders=self.orders,
             rejects=self.rejects,
             statuses=lambda: dict(self.statuses),
             statuses_at=self.statuses_at,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dashboards.api.app import create_app
 from tests.dashboards.conftest import Api
 from tests.dashboards.district import District
 
@@ -108,6 +109,63 @@ def test_what_the_lifecycle_forbids_is_a_conflict(
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["reason"] == reason
     assert len(api.get(f"/api/v1/alerts/{alert_id}").json()["history"]) == 2
+
+
+def test_what_was_just_done_is_undone(api: Api, district: District) -> None:
+    """The answer says until when; both rows stay, the one marked as undone."""
+    alert_id = district.raise_alert("cy-08")
+    assert api.get(f"/api/v1/alerts/{alert_id}").json()["undo_until"] is None
+    taken = api.post(f"/api/v1/alerts/{alert_id}/acknowledge", {"actor": "li"}).json()
+    assert taken["undo_until"] == "2025-11-23T09:00:10+08:00"
+    district.now_ms += 10_000
+    answer = api.post(f"/api/v1/alerts/{alert_id}/undo", {"actor": "li", "reason": "wrong one"})
+    assert answer.status_code == 200
+    alert = answer.json()
+    assert (alert["state"], alert["acknowledged_by"], alert["undo_until"]) == ("active", None, None)
+    done, undone = alert["history"][-2:]
+    assert (done["event"], done["undone"]) == ("acknowledge", True)
+    assert (undone["event"], undone["reason"], undone["undone"]) == ("undo", "wrong one", False)
+    assert undone["evidence"]["undone"] == done["seq"]
+
+
+def test_a_closing_is_undone_and_the_alert_is_among_the_open_ones(
+    api: Api, district: District
+) -> None:
+    """Until it is too late; then the closing stands."""
+    alert_id = district.raise_alert("cy-08")
+    district.return_alert(alert_id)
+    for late, status in ((10_000, 200), (10_001, 409)):
+        api.post(f"/api/v1/alerts/{alert_id}/close", {"actor": "li"})
+        assert api.get("/api/v1/alerts?state=open").json()["alerts"] == []
+        district.now_ms += late
+        answer = api.post(f"/api/v1/alerts/{alert_id}/undo", {"actor": "li"})
+        assert answer.status_code == status
+    assert answer.json()["reason"] == "too_late_to_undo"
+    assert api.get(f"/api/v1/alerts/{alert_id}").json()["state"] == "closed"
+
+
+def test_ten_seconds_are_those_of_the_wall(district: District) -> None:
+    """A demo that runs sixty times faster gives six hundred of its own."""
+    district.demo_speed = 60.0
+    api = Api(create_app(district.sources()))
+    alert_id = district.raise_alert("cy-08")
+    taken = api.post(f"/api/v1/alerts/{alert_id}/acknowledge", {}).json()
+    assert taken["undo_until"] == "2025-11-23T09:10:00+08:00"
+    district.now_ms += 600_000
+    assert api.post(f"/api/v1/alerts/{alert_id}/undo", {}).status_code == 200
+
+
+@pytest.mark.parametrize(("actor", "reason"), [("wang", "not_yours"), ("li", "too_late_to_undo")])
+def test_what_cannot_be_undone_is_a_conflict(
+    api: Api, district: District, actor: str, reason: str
+) -> None:
+    """409 with the named reason."""
+    alert_id = district.raise_alert("cy-08")
+    assert api.post(f"/api/v1/alerts/{alert_id}/undo", {}).json()["reason"] == "nothing_to_undo"
+    api.post(f"/api/v1/alerts/{alert_id}/acknowledge", {"actor": "li"})
+    district.now_ms += 10_001
+    answer = api.post(f"/api/v1/alerts/{alert_id}/undo", {"actor": actor})
+    assert (answer.status_code, answer.json()["reason"]) == (409, reason)
 
 
 def test_acknowledging_twice_is_a_conflict(api: Api, district: District) -> None:

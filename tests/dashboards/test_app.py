@@ -17,6 +17,8 @@ ROUTES = {
     "/bikes/{bike_id}", "/bikes/{bike_id}/track", "/alerts", "/alerts/{alert_id}",
     "/alerts/{alert_id}/acknowledge", "/alerts/{alert_id}/assign", "/alerts/{alert_id}/shelve",
     "/alerts/{alert_id}/unshelve", "/alerts/{alert_id}/note", "/alerts/{alert_id}/close",
+    "/alerts/{alert_id}/undo",
+    "/campaigns", "/campaigns/{name}/end", "/zones/{zone_id}/pause", "/zones/{zone_id}/resume",
     "/zones/{zone_id}/policy", "/coverage/trend", "/coverage/{zone_id}/days", "/bikes/days",
     "/bikes/{bike_id}/day", "/tracks", "/rejects", "/stream", "/healthz", "/readyz", "/metrics",
 }  # fmt: skip

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
+from types import ModuleType
 from typing import get_args
 
-import dashboards.console
-from alerts.lifecycle import STATES
+import alerts
+from alerts import lifecycle, orders
+from alerts.lifecycle import EVENTS, STATES
+from alerts.order_rows import Kind, State
 from alerts.rulebook import RULES
-from alerts.rules import ZoneState
+from alerts.rules import StateReason, ZoneState
 from dashboards.console.catalogue import LANGUAGES, PARTS, texts
 from dashboards.console.pages import PAGES
-
-STATIC = Path(dashboards.console.__file__).parent / "static"
+from dashboards.console.scripts import STATIC, modules_of
 
 
 def test_both_languages_say_the_same() -> None:
@@ -53,6 +56,30 @@ def test_every_word_of_the_field_is_translated() -> None:
         assert f"rule.{rule}" in words
 
 
+def test_every_word_of_the_record_is_translated() -> None:
+    """What happens to alerts, by which named reason, and why something is refused."""
+    words = texts("zh")
+    for event in EVENTS:
+        assert f"event.{event}" in words
+    for reason in {*get_args(StateReason), *reasons_named_in(alerts)}:
+        assert f"reason.{reason}" in words
+    for reason in {*lifecycle.REFUSALS, *orders.REFUSALS}:
+        assert f"refusal.{reason}" in words
+    for word in (*get_args(Kind), *get_args(State)):
+        assert f"order.{word}" in words
+
+
+def reasons_named_in(package: ModuleType) -> set[str]:
+    """Every reason that a finding or a step of the package is given as a word."""
+    found = {"superseded", "not_judged", "target_reached"}  # in a table, and looked up there
+    for file in Path(str(package.__file__)).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case ast.Call(ast.Name("Finding" | "Step"), [_, ast.Constant(value), *_]):
+                    found.add(str(value))
+    return found
+
+
 def test_the_script_only_asks_for_words_there_are() -> None:
     """Each `say("…")` of the script is a key."""
     words = texts("en")
@@ -69,3 +96,12 @@ def test_the_script_never_writes_html() -> None:
         assert not re.search(
             r"innerHTML|outerHTML|insertAdjacent|document\.write", script.read_text()
         )
+
+
+def test_a_page_is_told_all_its_modules() -> None:
+    """Its own first, then whatever is imported at whatever depth, each once."""
+    modules = modules_of("desk")
+    assert modules[0] == "desk.js"
+    assert {"map.js", "bikemark.js", "localtime.js"} <= set(modules)
+    assert len(set(modules)) == len(modules)
+    assert "theme.js" not in modules

@@ -11,6 +11,9 @@ import { ZoneTable } from "./zonetable.js";
 
 const RETRY_MS = 2000;
 
+// Asked for at once, so that they are there when the frame is.
+let early = read("/zones").catch(() => null);
+
 start(async (main) => {
   const part = (tag, id, ...children) => Object.assign(el(tag, "", ...children), { id });
   const head = el("div", "panel-head zone-row", ...["zone", "covered", "idle", "due"].map((key) => el("span", "", words.say(`zones.${key}`))));
@@ -42,7 +45,8 @@ start(async (main) => {
   // Again after each reconnect: zones may have been redrawn meanwhile.
   async function loadZones() {
     try {
-      const collection = await read("/zones");
+      const collection = (await early) ?? (await read("/zones"));
+      early = null;
       if (replay.on) return;
       map.drawZones(collection);
       for (const { properties } of collection.features) if (properties.state) map.zones.update(properties);

@@ -22,12 +22,14 @@ export async function appears(id) {
   return $(id);
 }
 
-// Leaflet's style goes before our own, which adapts it.
+// Leaflet's style goes before our own, which adapts it; once, however often it is asked for.
+let styled = null;
 export function leafletStyle() {
+  if (styled) return styled;
   const style = document.createElement("link");
   Object.assign(style, { rel: "stylesheet", href: import.meta.resolve("nicegui-leaflet/leaflet/leaflet.css") });
   document.head.prepend(style);
-  return new Promise((done) => (style.onload = style.onerror = done));
+  return (styled = new Promise((done) => (style.onload = style.onerror = done)));
 }
 
 // Fills the frame, then the page: `fill` gets the element that is the page's own.

@@ -1,0 +1,260 @@
+"""What people order while the station runs: pauses and campaigns.
+
+An order overrides the policy of some zones between two instants, as a campaign of the
+configuration does, and lies over all of that. It is a row of the book's file that never changes;
+ending it early is another. Nothing is ordered for the past: what has been judged stays judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from alerts import order_rows
+from alerts.book_file import BookFile
+from alerts.errors import OrderRefused, PolicyError, Problem, UnknownOrder
+from alerts.order_rows import Kind, Order
+from alerts.plan import Policies
+from alerts.policy import CAMPAIGN_KEYS, Campaign, parse_campaign
+
+REFUSALS: Final[Mapping[str, str]] = {
+    "configured": "it stands in the configuration: change it there and start the station again",
+    "already_over": "it has ended before",
+    "not_paused": "no pause is in force for the zone",
+}
+"""Why an order cannot be ended, and what that means to people."""
+
+MAX_NAME: Final = 64
+
+
+class Orders:
+    """All orders, and the way to give and to end them. Not safe for several threads.
+
+    Parameters
+    ----------
+    file : BookFile
+        Where they are kept.
+    policies : Policies
+        What they override: planned anew in place at once, and whenever something is ordered.
+    tz : ZoneInfo
+        The district's time zone.
+
+    Raises
+    ------
+    BookUnavailable, BookUnreadable
+        They cannot be read.
+    PolicyError
+        One of them is no longer understood.
+    """
+
+    def __init__(self, file: BookFile, policies: Policies, tz: ZoneInfo) -> None:
+        self._file = file
+        self._policies = policies
+        self._tz = tz
+        self._given = order_rows.read(file)
+        policies.follow(policies.under(self.campaigns))
+
+    @property
+    def campaigns(self) -> list[Campaign]:
+        """What was ordered, as campaigns, the later over the earlier."""
+        return [order.campaign for order in self._given]
+
+    def all(self) -> list[Order]:
+        """Those of the configuration, then what was ordered: the later over the earlier."""
+        return [*map(_configured, self._policies.campaigns), *self._given]
+
+    def pause(
+        self,
+        zone_id: str,
+        actor: str,
+        now_ms: int,
+        *,
+        reason: str,
+        until: object,
+        from_: object = None,
+    ) -> Order:
+        """Nothing is asked of a zone from an instant (None: now) to another, and why.
+
+        Raises
+        ------
+        PolicyError
+            With everything that is wrong.
+        BookUnavailable
+            Nothing was ordered.
+        """
+        taken = {order.name for order in self.all()}
+        number = len(self._given) + 1
+        while (name := f"pause-{zone_id}-{number}") in taken:
+            number += 1
+        keys = {"zones": [zone_id], "from": from_, "to": until, "paused": reason}
+        return self._give("pause", name, keys, actor, now_ms, reason)
+
+    def start(
+        self, name: str, keys: Mapping[str, object], actor: str, now_ms: int, *, reason: str = ""
+    ) -> Order:
+        """A campaign.
+
+        Parameters
+        ----------
+        name : str
+            Of no order that is not over.
+        keys : mapping
+            As in a section ``[campaigns.*]``; without ``from`` it begins now.
+
+        Raises
+        ------
+        PolicyError
+            With everything that is wrong.
+        BookUnavailable
+            Nothing was ordered.
+        """
+        return self._give("campaign", name, keys, actor, now_ms, reason)
+
+    def resume(self, zone_id: str, actor: str, now_ms: int, *, reason: str = "") -> list[Order]:
+        """End now what pauses a zone; what was ordered beside a pause of the configuration, too.
+
+        Raises
+        ------
+        OrderRefused
+            Nobody has ordered a pause that is in force.
+        BookUnavailable
+            Nothing was ended.
+        """
+        pauses = [
+            order
+            for order in self._given
+            if order.kind == "pause"
+            and zone_id in order.zones
+            and order.state(now_ms) == "in_force"
+        ]
+        if not pauses:
+            paused = self._policies.policy_for(zone_id, now_ms).paused
+            raise _refused("configured" if paused else "not_paused")
+        return self._end(pauses, actor, now_ms, reason)
+
+    def end(self, name: str, actor: str, now_ms: int, *, reason: str = "") -> Order:
+        """End an order now; one that is planned never comes into force.
+
+        Raises
+        ------
+        UnknownOrder
+            There never was one of this name.
+        OrderRefused
+            It is over, or stands in the configuration.
+        BookUnavailable
+            Nothing was ended.
+        """
+        named = [order for order in self.all() if order.name == name]
+        current = [order for order in named if order.state(now_ms) != "over"]
+        if not named:
+            raise UnknownOrder(f"there is no campaign {name}")
+        if not current:
+            raise _refused("already_over")
+        if not current[-1].number:
+            raise _refused("configured")
+        (ended,) = self._end(current[-1:], actor, now_ms, reason)
+        return ended
+
+    def _give(
+        self,
+        kind: Kind,
+        name: str,
+        keys: Mapping[str, object],
+        actor: str,
+        now_ms: int,
+        reason: str,
+    ) -> Order:
+        begins = keys.get("from")
+        if begins is None:
+            begins = datetime.fromtimestamp(now_ms / 1000, self._tz)
+        campaign = self._checked(name, {**keys, "from": begins}, now_ms)
+        planned = self._policies.under([*self.campaigns, campaign])
+        order = Order(
+            name=name,
+            kind=kind,
+            zones=tuple(dict.fromkeys(campaign.zones)),
+            from_ms=campaign.from_ms,
+            to_ms=campaign.to_ms,
+            keys=dict(campaign.keys),
+            reason=reason,
+            ordered_by=actor,
+            ordered_at_ms=now_ms,
+        )
+        with self._file.transaction() as db:
+            order = order_rows.insert(db, order)
+        self._given.append(order)
+        self._policies.follow(planned)
+        return order
+
+    def _end(self, orders: Sequence[Order], actor: str, now_ms: int, reason: str) -> list[Order]:
+        ended = {
+            order.number: msgspec.structs.replace(
+                order, ended_by=actor, ended_at_ms=now_ms, end_reason=reason
+            )
+            for order in orders
+        }
+        given = [ended.get(order.number, order) for order in self._given]
+        planned = self._policies.under([order.campaign for order in given])
+        with self._file.transaction() as db:
+            order_rows.insert_ends(db, ended.values())
+        self._given = given
+        self._policies.follow(planned)
+        return list(ended.values())
+
+    def _checked(self, name: str, keys: Mapping[str, object], now_ms: int) -> Campaign:
+        """The campaign of an order; PolicyError with everything that is wrong."""
+        problems: list[Problem] = []
+        if not 0 < len(name) <= MAX_NAME or not name.isprintable() or "/" in name:
+            form = f'must be 1 to {MAX_NAME} characters, without line breaks and "/"'
+            problems.append(Problem("name", form))
+        elif any(each.name == name and each.state(now_ms) != "over" for each in self.all()):
+            problems.append(Problem("name", "is that of a campaign that is not over; take another"))
+        rest = {key: value for key, value in keys.items() if key not in CAMPAIGN_KEYS}
+        if not rest:
+            problems.append(Problem("", "changes nothing; give at least one key of a policy"))
+        campaign = None
+        known: list[str] = []
+        where = f"campaigns.{name}."
+        try:
+            campaign = parse_campaign(name, keys, self._tz)
+        except PolicyError as exc:
+            problems += exc.problems
+        else:
+            if campaign.from_ms < now_ms:
+                past = "must not lie in the past; leave it out to begin now"
+                problems.append(Problem("from", past))
+            for zone_id in campaign.zones:
+                if zone_id in self._policies:
+                    known.append(zone_id)
+                else:
+                    problems.append(Problem("zones", f"there is no zone {zone_id!r}"))
+        trial = Campaign(name, tuple(known) or self._policies.zones, 0, 1, rest)
+        try:
+            self._policies.under([trial])
+        except PolicyError as exc:
+            problems += exc.problems
+        if campaign is None or problems:
+            found = [Problem(each.where.removeprefix(where), each.message) for each in problems]
+            raise PolicyError(list(dict.fromkeys(found)))
+        return campaign
+
+
+def _configured(campaign: Campaign) -> Order:
+    paused = str(campaign.keys.get("paused") or "")
+    return Order(
+        name=campaign.name,
+        kind="pause" if paused else "campaign",
+        zones=campaign.zones,
+        from_ms=campaign.from_ms,
+        to_ms=campaign.to_ms,
+        keys=dict(campaign.keys),
+        reason=paused,
+    )
+
+
+def _refused(reason: str) -> OrderRefused:
+    return OrderRefused(reason, REFUSALS[reason])

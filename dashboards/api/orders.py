@@ -1,0 +1,213 @@
+"""Routes about pauses and campaigns: what is ordered, and giving and ending orders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import PurePath
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Query, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from alerts.errors import BookUnavailable, OrderRefused, PolicyError, UnknownOrder
+from alerts.order_rows import Order, State
+from dashboards.access import caller
+from dashboards.api import answers
+from dashboards.api.acts import Act, Reason
+from dashboards.api.answers import Answer
+from dashboards.api.problems import PROBLEMS, ProblemError, unknown
+from dashboards.api.times import Times
+from dashboards.sources import Sources
+
+T = TypeVar("T")
+
+
+def _key(kind: str, example: object, default: object = None, **options: Any) -> Any:
+    """A key of a campaign: read, and complained about, as one of the configuration is."""
+    return Field(default, json_schema_extra={"type": kind}, examples=[example], **options)
+
+
+class Pause(Act):
+    """Nothing is asked of a zone until `until`, and why. Without `from` it begins now."""
+
+    reason: Reason
+    from_: Any = _key("string", "2026-05-01T08:00", alias="from")
+    until: Any = _key("string", "2026-05-01T12:00", ...)
+
+
+class NewCampaign(Act):
+    """Some zones' policy from `from` (now) to `to`; a key that is not given keeps the zone's own.
+
+    A date as `to` is the campaign's last day.
+    """
+
+    name: str
+    zones: Any = _key("array", ["cy-01", "cy-02"], ...)
+    from_: Any = _key("string", "2026-05-01", alias="from")
+    to: Any = _key("string", "2026-05-07", ...)
+    frequency: Any = _key("string", "1h30m")
+    target: Any = _key("number", 0.9)
+    window: Any = _key("string", "day")
+    look_back: Any = _key("string", "24h")
+    min_cells: Any = _key("integer", 5)
+    hours: Any = _key("array", ["Mon-Sun 06:00-22:00"])
+
+    def keys(self) -> dict[str, object]:
+        """As in a section of the configuration."""
+        said = self.model_dump(by_alias=True, exclude={"actor", "reason", "name"})
+        return {key: value for key, value in said.items() if value is not None}
+
+
+def router(sources: Sources, times: Times) -> APIRouter:
+    """The routes /campaigns, and those that pause a zone."""
+    routes = APIRouter(tags=["orders"])
+    orders = sources.orders
+
+    def view(order: Order, now_ms: int) -> answers.Campaign:
+        write = times.write_or_none
+        return {
+            "name": order.name,
+            "kind": order.kind,
+            "zones": list(order.zones),
+            "from": times.write(order.from_ms),
+            "to": times.write(order.to_ms),
+            "keys": {key: _plain(value) for key, value in order.keys.items()},
+            "state": order.state(now_ms),
+            "source": "console" if order.number else "configuration",
+            "ordered_by": order.ordered_by,
+            "ordered_at": write(order.ordered_at_ms),
+            "reason": order.reason,
+            "ended_by": order.ended_by,
+            "ended_at": write(order.ended_at_ms),
+            "end_reason": order.end_reason,
+        }
+
+    def views(found: Iterable[Order]) -> Response:
+        now_ms = sources.now_ms()
+        listed = [view(order, now_ms) for order in found]
+        return Answer({"at": times.write(now_ms), "campaigns": listed})
+
+    def act(request: Request, order: Callable[[str], T], actor: str, renamed: str = "") -> T:
+        """Give or end an order; what is refused is a problem."""
+        try:
+            return order(caller.actor(request, actor))
+        except PolicyError as exc:
+            problems = [
+                each._replace(where=renamed) if renamed and each.where == "to" else each
+                for each in exc.problems
+            ]
+            detail = "; ".join(map(str, problems))
+            listed = [each._asdict() for each in problems]
+            raise ProblemError(422, "invalid_order", detail, problems=listed) from exc
+        except OrderRefused as exc:
+            raise ProblemError(409, exc.reason, exc.detail) from exc
+        except BookUnavailable as exc:
+            raise ProblemError(503, "book_unavailable", f"{exc}; nothing was ordered") from exc
+
+    def known(zone_id: str) -> None:
+        zones = [zone.zone_id for zone in sources.zones.zones]
+        if zone_id not in zones:
+            raise unknown("zone", zone_id, zones)
+
+    refused: dict[int | str, dict[str, Any]] = {
+        409: {**PROBLEMS[400], "description": "It cannot be ended"}
+    }
+
+    @routes.get("/campaigns", response_class=Answer, response_model=answers.Campaigns)
+    async def campaigns(
+        over: Annotated[
+            int, Query(ge=0, le=5_000, description="How many of those that are over, at most")
+        ] = 50,
+    ) -> Response:
+        """Pauses and campaigns: what is in force, what is planned, and the last that are over.
+
+        Of those in force the first is over the second, and so on; a pause is over all of them.
+        """
+        now_ms = sources.now_ms()
+        by_state: dict[State, list[Order]] = {"in_force": [], "planned": [], "over": []}
+        for order in reversed(orders.all()):
+            by_state[order.state(now_ms)].append(order)
+        by_state["planned"].sort(key=lambda order: order.from_ms)
+        by_state["over"].sort(key=lambda order: order.until_ms, reverse=True)
+        by_state["over"] = by_state["over"][:over]
+        return views(order for found in by_state.values() for order in found)
+
+    @routes.post("/campaigns", response_class=Answer, response_model=answers.Campaign)
+    async def start(request: Request, body: NewCampaign) -> Response:
+        """Start a campaign, now or later. 422 lists everything that is wrong as `problems`."""
+        now_ms = sources.now_ms()
+
+        def given(actor: str) -> Order:
+            return orders.start(body.name, body.keys(), actor, now_ms, reason=body.reason)
+
+        order = act(request, given, body.actor)
+        caller.add_to_record(request, campaign=order.name, zones=order.zones)
+        return Answer(view(order, now_ms))
+
+    @routes.post(
+        "/campaigns/{name}/end",
+        response_class=Answer,
+        response_model=answers.Campaign,
+        responses=refused,
+    )
+    async def end(request: Request, name: str, body: Act) -> Response:
+        """End a campaign or a pause now; one that is planned never comes into force.
+
+        409 `configured` when it stands in the configuration, `already_over` when it has ended.
+        """
+        now_ms = sources.now_ms()
+        try:
+            order = act(
+                request,
+                lambda actor: orders.end(name, actor, now_ms, reason=body.reason),
+                body.actor,
+            )
+        except UnknownOrder:
+            names = [order.name for order in orders.all()]
+            raise unknown("campaign", name, names) from None
+        caller.add_to_record(request, campaign=order.name)
+        return Answer(view(order, now_ms))
+
+    @routes.post("/zones/{zone_id}/pause", response_class=Answer, response_model=answers.Campaign)
+    async def pause(request: Request, zone_id: str, body: Pause) -> Response:
+        """Ask nothing of a zone until an instant: weather, a closure. 422 lists `problems`."""
+        known(zone_id)
+        now_ms = sources.now_ms()
+
+        def given(actor: str) -> Order:
+            return orders.pause(
+                zone_id, actor, now_ms, reason=body.reason, until=body.until, from_=body.from_
+            )
+
+        order = act(request, given, body.actor, "until")
+        caller.add_to_record(request, campaign=order.name)
+        return Answer(view(order, now_ms))
+
+    @routes.post(
+        "/zones/{zone_id}/resume",
+        response_class=Answer,
+        response_model=answers.Campaigns,
+        responses=refused,
+    )
+    async def resume(request: Request, zone_id: str, body: Act) -> Response:
+        """End now what pauses a zone; answers with the pauses that were ended.
+
+        409 `not_paused`, or `configured` when the configuration pauses it.
+        """
+        known(zone_id)
+        now_ms = sources.now_ms()
+        ended = act(
+            request,
+            lambda actor: orders.resume(zone_id, actor, now_ms, reason=body.reason),
+            body.actor,
+        )
+        caller.add_to_record(request, campaigns=[order.name for order in ended])
+        return views(ended)
+
+    return routes
+
+
+def _plain(value: object) -> object:
+    """A value as JSON has it; of a calendar file its name alone."""
+    return value.name if isinstance(value, PurePath) else value
