@@ -227,13 +227,14 @@ def zone_coverage(period: Period, policies: Policies, patrols: Patrols) -> list[
             if zone.plan.duty_s(*judged.window) > 0 and judged.window.from_ms >= period.from_ms
         ]
         reached = sum(
-            zone.covered(judged.window) >= zone.cells_needed(judged.policy) for judged in windows
+            zone.covered(judged.window) >= zone.cells_needed(judged.policy, judged.window)
+            for judged in windows
         )
         found.append(
             ZoneCoverage(
                 zone_id=ref.zone_id,
                 cells_covered=patrols.covered(ref.zone_id, period.from_ms, period.to_ms),
-                cells_total=ref.cells_total,
+                cells_total=patrols.cells_total(ref.zone_id, period.to_ms),
                 windows=len(windows),
                 reached=reached,
             )

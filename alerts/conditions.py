@@ -104,14 +104,14 @@ def window_short(zone: Zone, judged: Judged) -> Finding:
     duty_s = zone.plan.duty_s(window.from_ms, window.to_ms)
     if duty_s <= 0:
         return Finding("unknown", "no_duty", {})
-    if zone.ref.cells_total == 0:
+    if zone.cells_total(window) == 0:
         return Finding("unknown", "no_cells", {})
     if zone.plan.duty_s(window.from_ms, zone.idle_from_ms(None)) > RECORD_SLACK_S:
         return Finding("unknown", "before_record", {})
     if zone.silence_s(window.to_ms) > policy.frequency_s:
         return Finding("unknown", "telemetry_silent", {})
     evidence = _coverage(zone, judged)
-    if zone.covered(window) >= zone.cells_needed(policy):
+    if _reached(zone, judged):
         return Finding("clear", "target_reached", evidence)
     return Finding("hold", "window_short", evidence)
 
@@ -131,11 +131,11 @@ def still_short(zone: Zone, alert: Alert, judged: Judged, later: Sequence[Judged
         Windows after it, in order, the current one last: one that reaches its target
         makes up for the short one.
     """
-    if zone.covered(judged.window) >= zone.cells_needed(judged.policy):
+    if _reached(zone, judged):
         return Finding("never", "late_telemetry", _coverage(zone, judged))
     if alert.state != "pending":
         for following in reversed(later[-MAKE_UP_WINDOWS:]):
-            if zone.covered(following.window) >= zone.cells_needed(following.policy):
+            if _reached(zone, following):
                 evidence = _coverage(zone, following)
                 visit = zone.patrols.last_visit_by(zone.ref.zone_id, following.window.from_ms)
                 if visit is not None:
@@ -144,12 +144,16 @@ def still_short(zone: Zone, alert: Alert, judged: Judged, later: Sequence[Judged
     return Finding("hold", "window_short", _coverage(zone, judged))
 
 
+def _reached(zone: Zone, judged: Judged) -> bool:
+    return zone.covered(judged.window) >= zone.cells_needed(judged.policy, judged.window)
+
+
 def _coverage(zone: Zone, judged: Judged) -> dict[str, object]:
     window, policy = judged
     return {
         "cells_covered": zone.covered(window),
-        "cells_needed": zone.cells_needed(policy),
-        "cells_total": zone.ref.cells_total,
+        "cells_needed": zone.cells_needed(policy, window),
+        "cells_total": zone.cells_total(window),
         "target": policy.target,
         "window_from_ms": window.from_ms,
         "window_to_ms": window.to_ms,

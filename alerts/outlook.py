@@ -29,11 +29,11 @@ def at_risk(zone: Zone, status: ZoneStatus, alert: Alert | None, now_ms: int) ->
     policy, window = zone.plan.policy_at(now_ms), zone.plan.window_at(now_ms)
     if window is None or now_ms >= window.to_ms:
         return Finding("unknown", "no_window", {})
-    covered, needed = status.cells_covered, zone.cells_needed(policy)
+    covered, needed = status.cells_covered, zone.cells_needed(policy, window)
     evidence: dict[str, object] = {
         "cells_covered": covered,
         "cells_needed": needed,
-        "cells_total": zone.ref.cells_total,
+        "cells_total": status.cells_total,
         "target": policy.target,
         "window_from_ms": window.from_ms,
         "window_to_ms": window.to_ms,
@@ -43,7 +43,7 @@ def at_risk(zone: Zone, status: ZoneStatus, alert: Alert | None, now_ms: int) ->
     forecast = forecast_of(zone, policy, window, covered, now_ms)
     if forecast is None:
         return Finding("unknown", "too_early", evidence)
-    evidence["cells_expected"] = min(zone.ref.cells_total, int(covered + forecast.coming))
+    evidence["cells_expected"] = min(status.cells_total, int(covered + forecast.coming))
     if forecast.short:
         return Finding("hold", "forecast_short", evidence)
     active = alert is not None and alert.state not in ("pending", "returned")

@@ -48,10 +48,21 @@ class Patrols(Protocol):
         """How far the pipeline is behind what has been received."""
 
     def zones(self) -> Sequence[ZoneRef]:
-        """All zones in force now."""
+        """All zones in force now.
+
+        Their `valid_from_ms` is since when they have been there, in whatever outline.
+        """
+
+    def cells_total(self, zone_id: str, to_ms: int) -> int:
+        """Patrollable cells of a zone when a window ended, or now while it is on.
+
+        0 when there was no such zone. Zones are redrawn: one may have other cells now.
+        """
 
     def revision(self, zone_id: str) -> int:
         """A number that changes whenever a visit in the zone was added, moved or removed.
+
+        It changes as well when the zone is redrawn.
 
         One number for all zones is allowed, and costs speed only.
         """
@@ -64,7 +75,10 @@ class Patrols(Protocol):
         """
 
     def covered(self, zone_id: str, from_ms: int, to_ms: int) -> int:
-        """Distinct patrollable cells visited in ``[from_ms, to_ms)``."""
+        """Distinct patrollable cells visited in ``[from_ms, to_ms)``.
+
+        Of the cells that :meth:`cells_total` counts.
+        """
 
     def idle_cells(self, zone_id: str, now_ms: int) -> CellAges:
         """Ages of the zone's cells."""

@@ -15,6 +15,7 @@ from alerts.errors import PolicyError, Problem
 from alerts.hours import Window
 from alerts.layers import layered
 from alerts.policy import Campaign, Policy, parse_campaign, parse_policy
+from alerts.succession import Versions, succession
 
 _FOREVER_MS = 1 << 62
 
@@ -131,8 +132,8 @@ class ZonePlan:
 class Policies:
     """The plans of all zones.
 
-    They change in place (:meth:`follow`) when people order something, so whoever holds the object
-    and asks it each time follows.
+    They change in place (:meth:`follow`) when people order something or redraw a zone, so whoever
+    holds the object and asks it each time follows.
 
     Parameters
     ----------
@@ -158,7 +159,7 @@ class Policies:
     @classmethod
     def parse(
         cls,
-        zones: Mapping[str, str],
+        zones: Mapping[str, str | Versions],
         policies: Mapping[str, Mapping[str, object]],
         tz: ZoneInfo,
         *,
@@ -170,8 +171,9 @@ class Policies:
 
         Parameters
         ----------
-        zones : mapping of str to str
-            The policy of each zone, by zone id.
+        zones : mapping of str to str, or to sequence of (int, str or None)
+            The policy of each zone, by zone id; or from when on it has which [ms], None while
+            there is no such zone.
         policies, campaigns : mapping
             The sections ``[policies.*]`` and ``[campaigns.*]``. Where campaigns overlap,
             the one written later wins.
@@ -207,20 +209,30 @@ class Policies:
                 if zone_id not in zones
             ]
         over = (*read, *orders)
-        plans: dict[tuple[str, tuple[int, ...]], ZonePlan] = {}
-        chosen: dict[str, tuple[str, tuple[int, ...]]] = {}
-        for zone_id, policy_name in zones.items():
+        plans: dict[tuple[Versions, tuple[int, ...]], ZonePlan] = {}
+        chosen: dict[str, tuple[Versions, tuple[int, ...]]] = {}
+        for zone_id, given in zones.items():
+            versions = ((0, given),) if isinstance(given, str) else tuple(given)
             own = [campaign for campaign in over if zone_id in campaign.zones]
-            key = (policy_name, tuple(id(campaign) for campaign in own))
+            key = (versions, tuple(id(campaign) for campaign in own))
             chosen[zone_id] = key
-            if policy_name not in policies:
-                problems.append(Problem(f"zone {zone_id}", f"there is no policy {policy_name!r}"))
-            elif policy_name in parsed and key not in plans:
-                base = policies[policy_name]
+            names = {name for _, name in versions if name is not None}
+            problems += [
+                Problem(f"zone {zone_id}", f"there is no policy {name!r}")
+                for name in sorted(names - policies.keys())
+            ]
+            if names <= parsed.keys() and key not in plans:
                 try:
-                    plans[key] = ZonePlan(layered(parsed[policy_name], base, own, tz, calendars))
+                    held = {
+                        name: layered(parsed[name], policies[name], own, tz, calendars)
+                        for name in names
+                    }
                 except PolicyError as exc:
                     problems += exc.problems
+                    continue
+                plans[key] = ZonePlan(
+                    succession([(at_ms, held[name] if name else None) for at_ms, name in versions])
+                )
         if problems:
             raise PolicyError(list(dict.fromkeys(problems)))
 

@@ -160,9 +160,13 @@ class Zone:
         """Cells visited in a window."""
         return self.memo.covered(self.ref.zone_id, window.from_ms, window.to_ms)
 
-    def cells_needed(self, policy: Policy) -> int:
-        """Cells that reach the target."""
-        return cells_needed(policy, self.ref.cells_total)
+    def cells_total(self, window: Window) -> int:
+        """Patrollable cells that a window is measured by: the zone may have others now."""
+        return self.patrols.cells_total(self.ref.zone_id, window.to_ms)
+
+    def cells_needed(self, policy: Policy, window: Window) -> int:
+        """Cells that reach the target of a window."""
+        return cells_needed(policy, self.cells_total(window))
 
     def silence_s(self, at_ms: int) -> float:
         """Duty time without telemetry of any bike that may serve the zone [s]."""
@@ -196,6 +200,8 @@ def assess(
     idle_s = zone.plan.duty_s(zone.idle_from_ms(last_ms), now_ms)
     window = zone.plan.window_at(now_ms)
     covered = zone.covered(window) if window is not None else 0
+    # Between shifts it is the last one's; a zone that was not there then has the cells of now.
+    total = (zone.cells_total(window) if window is not None else 0) or ref.cells_total
     ages = zone.patrols.idle_cells(ref.zone_id, now_ms)
     forecast = window is not None and forecast_short(zone, policy, window, covered, now_ms)
     state: ZoneState
@@ -232,9 +238,9 @@ def assess(
         state=state,
         reason=reason,
         detail=detail,
-        covered_ratio=covered / ref.cells_total if ref.cells_total else 1.0,
+        covered_ratio=covered / total if total else 1.0,
         cells_covered=covered,
-        cells_total=ref.cells_total,
+        cells_total=total,
         target=policy.target,
         window_from_ms=window.from_ms if window else None,
         window_to_ms=window.to_ms if window else None,
@@ -284,7 +290,7 @@ def forecast_of(
     patrol may be elsewhere this hour. Nothing is forecast before a quarter of the window's
     duty time has passed.
     """
-    needed = zone.cells_needed(policy) - covered
+    needed = zone.cells_needed(policy, window) - covered
     if needed <= 0 or not window.from_ms <= now_ms < window.to_ms:
         return None
     past_s = zone.plan.duty_s(window.from_ms, now_ms)

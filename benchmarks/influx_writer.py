@@ -25,10 +25,10 @@ import numpy as np
 from bikes.formats import FORMATS
 from bikes.roster import Roster
 from bikes.telemetry import TelemetryBatch
+from geofence.atlas import Atlas
 from geofence.quality import Limits
 from geofence.runs import Judge, Midnights
 from geofence.spans import Spans
-from geofence.zonemap import zone_map
 from geofence.zones import parse_zones
 from ingest.decode import Decoder
 from ingest.figures import HealthFigures
@@ -88,8 +88,8 @@ def writer_of(folder: Path, log: SqliteLog, bikes: int, url: str) -> InfluxWrite
         {"core", "arterial", "residential", "industrial", "waterfront"},
         timezone=ZoneInfo("Asia/Shanghai"),
     )
-    zones = zone_map(parsed, cell_m=100)
-    judge = Judge(zones, Limits(), Midnights("Asia/Shanghai"), np.full(len(zones.zones), 20.0))
+    least_m = {zone.policy: 20.0 for zone in parsed.zones}
+    judge = Judge(Atlas(parsed), Limits(), Midnights("Asia/Shanghai"), least_m)
     roster = Roster({"hello": [f"HB{bike:05d}" for bike in range(bikes)]})
     decoder = Decoder(
         roster,

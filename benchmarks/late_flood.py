@@ -19,9 +19,9 @@ import numpy as np
 
 from bikes.roster import Roster
 from bikes.telemetry import TelemetryBatch
+from geofence.atlas import Atlas
 from geofence.quality import Limits
 from geofence.runs import Judge, Midnights
-from geofence.zonemap import zone_map
 from geofence.zones import parse_zones
 from ingest.archive import Archive
 from ingest.pipeline import Pipeline
@@ -68,8 +68,8 @@ def measure(bikes: int, seed: int) -> dict[str, object]:
         POLICIES,
         timezone=ZoneInfo("Asia/Shanghai"),
     )
-    zones = zone_map(parsed, cell_m=100)
-    judge = Judge(zones, Limits(), Midnights("Asia/Shanghai"), np.full(len(zones.zones), 20.0))
+    least_m = {zone.policy: 20.0 for zone in parsed.zones}
+    judge = Judge(Atlas(parsed), Limits(), Midnights("Asia/Shanghai"), least_m)
     roster = Roster({"hello": [f"HB{bike:05d}" for bike in range(bikes)]})
     with tempfile.TemporaryDirectory() as folder:
         archive = Archive(Path(folder) / "archive", roster, "Asia/Shanghai")

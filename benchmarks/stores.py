@@ -71,6 +71,7 @@ def measure(
     )
     simulator = Simulator(plan)
     district = district_of(settings, zones, start_ms)
+    zones_map = district.atlas.at(start_ms)
     counts = dict.fromkeys(("messages", "payload_bytes", "entries", "line_bytes", "points"), 0)
     snapshots = []
     with tempfile.TemporaryDirectory(prefix="zhixun-stores-") as name, lines.open("wb") as out:
@@ -94,9 +95,9 @@ def measure(
                         text = telemetry_lines(
                             part.telemetry,
                             np.full(len(part.telemetry), VERDICTS.index("ok"), np.uint8),
-                            district.zones.zone_of(part.telemetry.lat_deg, part.telemetry.lng_deg),
+                            zones_map.zone_of(part.telemetry.lat_deg, part.telemetry.lng_deg),
                             keys=worker.roster.keys,
-                            zone_ids=[item.zone_id for item in district.zones.zones],
+                            zone_ids=[item.zone_id for item in zones_map.zones],
                         )
                         out.write(text)
                         counts["points"] += text.count(b"\n")

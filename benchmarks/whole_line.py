@@ -33,9 +33,9 @@ from bikes.fleet import FleetState
 from bikes.formats import FORMATS
 from bikes.roster import Roster
 from bikes.topics import INBOUND_FILTERS, telemetry
+from geofence.atlas import Atlas
 from geofence.quality import Limits
 from geofence.runs import Judge, Midnights
-from geofence.zonemap import zone_map
 from geofence.zones import parse_zones
 from ingest.archive import Archive
 from ingest.connection import MqttOptions
@@ -144,8 +144,8 @@ def worker(folder: Path, log: SqliteLog, bikes: int) -> Worker:
         {"core", "arterial", "residential", "industrial", "waterfront"},
         timezone=ZoneInfo("Asia/Shanghai"),
     )
-    zones = zone_map(parsed, cell_m=100)
-    judge = Judge(zones, Limits(), Midnights("Asia/Shanghai"), np.full(len(zones.zones), 20.0))
+    least_m = {zone.policy: 20.0 for zone in parsed.zones}
+    judge = Judge(Atlas(parsed), Limits(), Midnights("Asia/Shanghai"), least_m)
     roster = Roster({"hello": [f"HB{bike:05d}" for bike in range(bikes)]})
     archive = Archive(folder / "archive", roster, "Asia/Shanghai")
     vendors = {"hello": VendorFormat("hello", FORMATS["mds"])}

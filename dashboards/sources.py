@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -18,13 +18,16 @@ from numpy.typing import NDArray
 from alerts.book import AlertBook
 from alerts.orders import Orders
 from alerts.plan import ZonePlan
+from alerts.policy import Policy
 from alerts.rules import ZoneStatus
 from alerts.undo import UNDO_S
 from bikes.fleet import FleetState
 from bikes.roster import BikeKey, Roster
+from geofence.atlas import Atlas, Era, Layout
 from geofence.coverage import Ledger
 from geofence.steps import JudgedFixes
 from geofence.zonemap import ZoneMap
+from geofence.zones import Zones
 from ingest.rejects import RejectBook
 
 
@@ -116,6 +119,47 @@ class Health:
         return all(part.ok for part in self.parts if part.required)
 
 
+class Proposal(NamedTuple):
+    """What would come of redrawn zones.
+
+    Attributes
+    ----------
+    layout : Layout
+        How they would lie.
+    live : bool
+        Whether they can be followed at once; else from the next start on, because the grid of
+        this one does not reach so far.
+    """
+
+    layout: Layout
+    live: bool
+
+
+class Drawing(Protocol):
+    """Redraws zones. Everything but :meth:`propose` is called on the event loop."""
+
+    @property
+    def zones(self) -> Zones:
+        """Those of all times, as they are saved; some may take effect at the next start only."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """A word that changes with them."""
+        ...
+
+    def propose(self, zones: Zones) -> Proposal:
+        """What would come of other zones; ZonesError when they cannot be.
+
+        Called in a worker thread, one at a time.
+        """
+        ...
+
+    def adopt(self, proposal: Proposal) -> None:
+        """Save what was proposed, and follow it; StoreUnavailable when it cannot be saved."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """Where the API and the console get what they show.
@@ -126,8 +170,14 @@ class Sources:
         Its name.
     timezone : str
         IANA name of the district's time zone; times are written in it.
-    zones : ZoneMap
-        Grid and zones.
+    atlas : Atlas
+        Grid, and zones through time. They can be redrawn: ask, and keep nothing.
+    in_force : callable
+        The zones as of the last assessment, and since when they are so.
+    drawing : Drawing
+        The way to redraw them.
+    policies : mapping
+        The policies there are, by name, without any campaign.
     roster : Roster
         All bikes.
     fleet : FleetState
@@ -145,8 +195,6 @@ class Sources:
     statuses_at : callable
         The assessment of every zone there was at an instant [ms], from a ledger that knows
         nothing later. Called in a worker thread.
-    zones_at : callable
-        The zones of an instant [ms].
     plan : callable
         What is asked of a zone (id) through time.
     known_from_ms : callable
@@ -168,7 +216,10 @@ class Sources:
 
     district: str
     timezone: str
-    zones: ZoneMap
+    atlas: Atlas
+    in_force: Callable[[], Era]
+    drawing: Drawing
+    policies: Mapping[str, Policy]
     roster: Roster
     fleet: FleetState
     ledger: Ledger
@@ -177,7 +228,6 @@ class Sources:
     rejects: RejectBook
     statuses: Callable[[], Mapping[str, ZoneStatus]]
     statuses_at: Callable[[Ledger, int], Sequence[ZoneStatus]]
-    zones_at: Callable[[int], ZoneMap]
     plan: Callable[[str], ZonePlan]
     known_from_ms: Callable[[], int]
     tracks: Callable[[BikeKey, int, int], Track]
@@ -186,6 +236,15 @@ class Sources:
     now_ms: Callable[[], int]
     demo_speed: float | None = None
     stale_after_s: float = 300.0
+
+    @property
+    def zones(self) -> ZoneMap:
+        """The zones there are now: of one moment with :attr:`statuses`."""
+        return self.in_force().zones
+
+    def zones_at(self, at_ms: int) -> ZoneMap:
+        """The zones of an instant [ms]."""
+        return self.atlas.at(at_ms)
 
     @property
     def tz(self) -> ZoneInfo:

@@ -109,17 +109,40 @@ def contributions(rows: Rows, bikes: NDArray[np.int32], zones: ZoneMap) -> Contr
     zones : ZoneMap
         The zones.
     """
+    pairs = first_visits(rows, zones)
+    asked = np.isin(pairs.bike, bikes)
+    row, zone = np.searchsorted(bikes, pairs.bike[asked]), zones.cell_zone[pairs.cell[asked]]
+    k, n = bikes.size, len(zones.zones)
+    zone_cells = np.bincount(row * n + zone, minlength=k * n).reshape(k, n)
+    first = np.bincount(row[pairs.first[asked]], minlength=k)
+    return Contributions(zone_cells, first)
+
+
+class FirstVisits(NamedTuple):
+    """Each bike with each patrollable cell it visited, once.
+
+    Attributes
+    ----------
+    bike : ndarray of int32, shape (n,)
+        Indices into the roster.
+    cell : ndarray of int32, shape (n,)
+        Cells of the grid.
+    first : ndarray of bool, shape (n,)
+        Whether no other bike had visited the cell earlier that day.
+    """
+
+    bike: NDArray[np.int32]
+    cell: NDArray[np.int32]
+    first: NDArray[np.bool_]
+
+
+def first_visits(rows: Rows, zones: ZoneMap) -> FirstVisits:
+    """Who visited which cells, and who came first; see :func:`contributions` for its limits."""
     rows = rows.where(zones.cell_zone[rows.cell] >= 0)
     pair = rows.bike.astype(np.int64) * MAX_CELLS + rows.cell
     # Rows are sorted by bike, then slot: the first of a pair is the earliest.
-    pair, at = np.unique(pair, return_index=True)
+    _, at = np.unique(pair, return_index=True)
     bike, cell, at_ms = rows.bike[at], rows.cell[at], rows.last_ms[at]
     earliest_ms = np.full(zones.cell_zone.size, np.iinfo(np.int64).max)
     np.minimum.at(earliest_ms, cell, at_ms)
-    asked = np.isin(bike, bikes)
-    bike, cell, at_ms = bike[asked], cell[asked], at_ms[asked]
-    row = np.searchsorted(bikes, bike)
-    k, n = bikes.size, len(zones.zones)
-    zone_cells = np.bincount(row * n + zones.cell_zone[cell], minlength=k * n).reshape(k, n)
-    first = np.bincount(row[at_ms == earliest_ms[cell]], minlength=k)
-    return Contributions(zone_cells, first)
+    return FirstVisits(bike, cell, at_ms == earliest_ms[cell])

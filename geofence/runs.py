@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from bikes.telemetry import TelemetryBatch
 from geofence import quality
+from geofence.atlas import Atlas
 from geofence.path import pieces
 from geofence.quality import Limits
 from geofence.steps import Steps
-from geofence.zonemap import ZoneMap
 
 OnShift = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
 """Whether inspectors are on duty at each of some times [ms]."""
@@ -30,7 +30,7 @@ class Visits(NamedTuple):
     bike : ndarray of int32, shape (k,)
         Index into the roster.
     cell : ndarray of int32, shape (k,)
-        The visited cell; always one that belongs to a zone.
+        The visited cell; always one that belonged to a zone then.
     at_ms : ndarray of int64, shape (k,)
         When: the time of the fix, or when the path left the cell [ms].
     observed : ndarray of bool, shape (k,)
@@ -109,22 +109,22 @@ class Judge:
 
     Attributes
     ----------
-    zones : ZoneMap
-        Cells and zones of the district.
+    atlas : Atlas
+        Cells and zones of the district; a visit is judged by the zones of its time.
     limits : Limits
         Quality limits.
     midnights : Midnights
         The district's days; runs are cut at midnight.
-    min_cell_m : ndarray of float64, shape (zones,)
-        How much path in a cell makes a visit, by zone [m]; positive.
+    min_cell_m : mapping of str to float
+        How much path in a cell makes a visit, by the policy of its zone [m]; positive.
     on_shift : callable, optional
         When inspectors are on duty; None for always.
     """
 
-    zones: ZoneMap
+    atlas: Atlas
     limits: Limits
     midnights: Midnights
-    min_cell_m: NDArray[np.float64]
+    min_cell_m: Mapping[str, float]
     on_shift: OnShift | None = None
 
     def assess(self, fixes: TelemetryBatch) -> tuple[NDArray[np.uint8], Visits]:
@@ -144,7 +144,7 @@ class Judge:
         visits : Visits
             In no particular order; one cell may be visited many times.
         """
-        grid, limits = self.zones.grid, self.limits
+        grid, limits = self.atlas.grid, self.limits
         at_ms = fixes.timestamp_ms
         x_m, y_m = grid.plane(fixes.lat_deg, fixes.lng_deg)
         cell = grid.cell_at(x_m, y_m)
@@ -187,21 +187,20 @@ class Judge:
         """Visits by moving fixes, and by the path between believed ones (`rows`)."""
         at_ms = fixes.timestamp_ms
         moving = rows[~stays]
-        moving = moving[self.zones.cell_zone[cell[moving]] >= 0]
+        moving = moving[np.isfinite(self._least_m(cell[moving], at_ms[moving]))]
         a, b = rows[:-1], rows[1:]
         # A step within one cell between two moving fixes adds nothing to what the fixes say.
         tells = (cell[a] != cell[b]) | stays[:-1] | stays[1:]
         connected, rides, _ = self._step(at_ms, x_m, y_m, rows, run, stays)
         path = connected & rides & tells
         a, b = a[path], b[path]
-        cut = pieces(self.zones.grid, x_m[a], y_m[a], x_m[b], y_m[b])
-        # A piece midway can leave the grid only by rounding at its very edge.
-        zone = np.where(cut.cell >= 0, self.zones.cell_zone[cut.cell], -1)
-        long_enough = (zone >= 0) & (cut.length_m >= self.min_cell_m[zone])
-        a, b = a[cut.segment[long_enough]], b[cut.segment[long_enough]]
-        left_ms = at_ms[a] + np.floor(cut.leaves[long_enough] * (at_ms[b] - at_ms[a])).astype(
+        cut = pieces(self.atlas.grid, x_m[a], y_m[a], x_m[b], y_m[b])
+        began_ms, took_ms = at_ms[a], at_ms[b] - at_ms[a]
+        left_ms = began_ms[cut.segment] + np.floor(cut.leaves * took_ms[cut.segment]).astype(
             np.int64
         )
+        long_enough = cut.length_m >= self._least_m(cut.cell, left_ms)
+        b, left_ms = b[cut.segment[long_enough]], left_ms[long_enough]
         return Visits(
             bike=np.concatenate([fixes.bike[moving], fixes.bike[b]]),
             cell=np.concatenate([cell[moving], cut.cell[long_enough]]),
@@ -209,6 +208,21 @@ class Judge:
             observed=np.repeat([True, False], [moving.size, left_ms.size]),
             settles_ms=np.concatenate([at_ms[moving], at_ms[b]]),
         )
+
+    def _least_m(self, cell: NDArray[np.int32], at_ms: NDArray[np.int64]) -> NDArray[np.float64]:
+        """How much path makes a visit of each cell at an instant of its own [m].
+
+        Infinite where the cell is of no zone then. -1 is no cell: a piece midway can leave the
+        grid by rounding at its very edge.
+        """
+        least_m = np.full(cell.size, np.inf)
+        for era, rows in self.atlas.layout.split(at_ms):
+            zones = era.zones
+            by_zone = np.array([*(self.min_cell_m[z.policy] for z in zones.zones), np.inf])
+            here = cell[rows]
+            # Index -1, of no zone, reads the last.
+            least_m[rows] = by_zone[np.where(here >= 0, zones.cell_zone[here], -1)]
+        return least_m
 
     def steps(self, fixes: TelemetryBatch, verdict: NDArray[np.uint8]) -> Steps:
         """The steps between judged fixes, by the rule that coverage follows too.
@@ -229,7 +243,7 @@ class Judge:
         run = np.cumsum(starts) - 1
         believed = np.isin(verdict[usable], quality.BELIEVED)
         rows, run = usable[believed], run[believed]
-        x_m, y_m = self.zones.grid.plane(fixes.lat_deg, fixes.lng_deg)
+        x_m, y_m = self.atlas.grid.plane(fixes.lat_deg, fixes.lng_deg)
         stays = verdict[rows] == quality.PARKED
         connected, rides, squared = self._step(at_ms, x_m, y_m, rows, run, stays)
         return Steps(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,12 @@ class Steps(NamedTuple):
     b: NDArray[np.intp]
     length_m: NDArray[np.float64]
     rides: NDArray[np.bool_]
+
+    def stretches(self) -> list[NDArray[np.intp]]:
+        """The path as stretches that nothing interrupts: the rows of the fixes of each."""
+        a, b = self.a[self.rides], self.b[self.rides]
+        begins = np.flatnonzero(np.append(True, a[1:] != b[:-1])[: a.size])
+        return [np.append(a[i], b[i:j]) for i, j in pairwise([*begins.tolist(), a.size])]
 
 
 class JudgedFixes(NamedTuple):

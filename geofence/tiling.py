@@ -7,12 +7,13 @@ of equal parts, to the zone that comes first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 from geofence.grid import Grid
 from geofence.outlines import Outline
@@ -40,6 +41,11 @@ class Meetings(NamedTuple):
     zone: NDArray[np.int16]
     whole: NDArray[np.bool_]
     """The cell and its margin lie inside the outline and do not touch it."""
+
+    @classmethod
+    def none(cls) -> Meetings:
+        """Of no zone."""
+        return cls(np.empty(0, np.int32), np.empty(0, np.int16), np.empty(0, np.bool_))
 
 
 def _boxes(grid: Grid, cell: NDArray[np.int32], margin_deg: float = 0.0) -> Outlines:
@@ -84,7 +90,7 @@ def meetings_of(grid: Grid, outlines: Outlines) -> Meetings:
 
 
 def shares_of(
-    grid: Grid, meetings: Meetings, outlines: Outlines, exclusions: Sequence[Outline]
+    grid: Grid, meetings: Meetings, outlines: Outlines, excluded: BaseGeometry | None
 ) -> NDArray[np.float64]:
     """How much of the cell of each meeting lies in the zone and outside exclusions, 0 to 1.
 
@@ -94,8 +100,8 @@ def shares_of(
     meetings : Meetings
         Of `outlines`, as `meetings_of` returns them.
     outlines : ndarray of Polygon or MultiPolygon
-    exclusions : sequence of Polygon or MultiPolygon
-        They may overlap.
+    excluded : geometry, optional
+        What cannot be patrolled; prepared, else it is slow.
 
     Returns
     -------
@@ -106,9 +112,7 @@ def shares_of(
     cell_area = shapely.area(parts)
     part = np.flatnonzero(~meetings.whole)
     parts[part] = shapely.intersection(outlines[meetings.zone[part]], parts[part])
-    if exclusions:
-        excluded = shapely.union_all(exclusions)
-        shapely.prepare(excluded)
+    if excluded is not None:
         cut = np.flatnonzero(shapely.intersects(excluded, parts))
         parts[cut] = shapely.difference(parts[cut], excluded)
     shares: NDArray[np.float64] = np.round(shapely.area(parts) / cell_area, _SHARE_DECIMALS)
@@ -131,3 +135,51 @@ def owners_of(grid: Grid, meetings: Meetings, shares: NDArray[np.float64]) -> ND
     owner[cell] = meetings.zone[best][where]
     owner[np.round(total, _SHARE_DECIMALS) < _PATROLLABLE_SHARE] = OUTSIDE
     return owner
+
+
+class Tiles:
+    """How outlines lie on a grid, worked out once for each outline.
+
+    Zones keep most of their outlines when one of them is redrawn. May be used by one thread
+    at a time.
+
+    Parameters
+    ----------
+    grid : Grid
+        Covers all outlines that are asked about.
+    exclusions : sequence of Polygon or MultiPolygon
+        They may overlap.
+    """
+
+    def __init__(self, grid: Grid, exclusions: Sequence[Outline]) -> None:
+        self.grid = grid
+        self._excluded: BaseGeometry | None = None
+        if exclusions:
+            self._excluded = shapely.union_all(exclusions)
+            shapely.prepare(self._excluded)
+        self._known: dict[Outline, tuple[Meetings, NDArray[np.float64]]] = {}
+
+    def of(self, outlines: Sequence[Outline]) -> tuple[Meetings, NDArray[np.float64]]:
+        """The cells that some outlines meet, and the share of each; see `shares_of`."""
+        parts = [self._of(outline) for outline in outlines]
+        cell = np.concatenate([met.cell for met, _ in parts])
+        zone = np.repeat(np.arange(len(parts), dtype=np.int16), [met.cell.size for met, _ in parts])
+        order = np.lexsort((zone, cell))
+        whole = np.concatenate([met.whole for met, _ in parts])
+        shares = np.concatenate([shares for _, shares in parts])
+        return Meetings(cell[order], zone[order], whole[order]), shares[order]
+
+    def forget_others(self, outlines: Iterable[Outline]) -> None:
+        """Keep what is known of some outlines only."""
+        kept = set(outlines)
+        self._known = {outline: found for outline, found in self._known.items() if outline in kept}
+
+    def _of(self, outline: Outline) -> tuple[Meetings, NDArray[np.float64]]:
+        found = self._known.get(outline)
+        if found is None:
+            alone = np.array([outline])
+            shapely.prepare(alone)
+            met = meetings_of(self.grid, alone)
+            found = met, shares_of(self.grid, met, alone, self._excluded)
+            self._known[outline] = found
+        return found

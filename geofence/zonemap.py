@@ -20,10 +20,13 @@ from numpy.typing import NDArray
 
 from geofence.errors import Problem, ZonesError
 from geofence.grid import METRES_PER_DEGREE, Grid
-from geofence.tiling import OUTSIDE, Meetings, Outlines, meetings_of, owners_of, shares_of
+from geofence.tiling import OUTSIDE, Meetings, Tiles, owners_of
 from geofence.zones import Zone, Zones
 
 MAX_ZONES = int(np.iinfo(np.int16).max)
+
+MARGIN_M = 2000.0
+"""How far a grid reaches beyond the zones, unless it is said otherwise [m]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +67,10 @@ class ZoneMap:
     def index(self, zone_id: str) -> int:
         """Index of a zone; KeyError when there is no such zone."""
         return self._index[zone_id]
+
+    def has(self, zone_id: str) -> bool:
+        """Whether there is such a zone."""
+        return zone_id in self._index
 
     def cells(self, zone_id: str) -> NDArray[np.int32]:
         """The patrollable cells of a zone, ascending; KeyError when there is no such zone."""
@@ -114,7 +121,7 @@ class ZoneMap:
 
 
 def zone_map(
-    zones: Zones, *, cell_m: float = 100.0, margin_m: float = 2000.0, at_ms: int | None = None
+    zones: Zones, *, cell_m: float = 100.0, margin_m: float = MARGIN_M, at_ms: int | None = None
 ) -> ZoneMap:
     """Lay zones on a grid.
 
@@ -149,21 +156,40 @@ def zone_map(
     if not 0 < len(valid) <= MAX_ZONES:
         when = "" if at_ms is None else f" at {at_ms} ms"
         raise ZonesError([Problem("zones", f"{len(valid)} zones{when}, not 1 to {MAX_ZONES:,}")])
-    outlines = np.array([zone.geometry for zone in valid])
-    shapely.prepare(outlines)
-    everything = np.array([zone.geometry for zone in zones.zones])
-    grid = _grid_over(everything, cell_m=cell_m, margin_m=margin_m)
-    meetings = meetings_of(grid, outlines)
-    excluded = [exclusion.geometry for exclusion in zones.exclusions]
-    cell_zone = owners_of(grid, meetings, shares_of(grid, meetings, outlines, excluded))
-    cells_total = np.bincount(cell_zone[cell_zone >= 0], minlength=len(valid)).astype(np.int32)
+    grid = grid_over(zones, cell_m=cell_m, margin_m=margin_m)
+    return lay(valid, Tiles(grid, [exclusion.geometry for exclusion in zones.exclusions]))
+
+
+def lay(zones: tuple[Zone, ...], tiles: Tiles) -> ZoneMap:
+    """Lay the zones of one instant on a grid.
+
+    Parameters
+    ----------
+    zones : tuple of Zone
+        Sorted by `zone_id`, at most 32,767; none is a map of which nothing belongs to a zone.
+    tiles : Tiles
+        Of the grid, which covers them.
+
+    Raises
+    ------
+    ZonesError
+        One has no patrollable cell.
+    """
+    grid = tiles.grid
+    outlines = np.array([zone.geometry for zone in zones], dtype=object)
+    if zones:
+        meetings, shares = tiles.of(outlines.tolist())
+    else:
+        meetings, shares = Meetings.none(), np.empty(0)
+    cell_zone = owners_of(grid, meetings, shares)
+    cells_total = np.bincount(cell_zone[cell_zone >= 0], minlength=len(zones)).astype(np.int32)
     if not cells_total.all():
         raise ZonesError(
             Problem(
                 f'zone_id "{zone.zone_id}"',
-                f"has no patrollable cell of {cell_m:g} m: it is too narrow or all excluded",
+                f"has no patrollable cell of {grid.cell_m:g} m: it is too narrow or all excluded",
             )
-            for zone, total in zip(valid, cells_total, strict=True)
+            for zone, total in zip(zones, cells_total, strict=True)
             if total == 0
         )
     # Writing from the last zone to the first lets the smallest index win.
@@ -172,25 +198,27 @@ def zone_map(
     boundary, rival_row, rivals = _rivalries(grid, meetings)
     # GEOS builds the index of a prepared polygon at its first test: do it here, before
     # threads share the outlines.
+    shapely.prepare(outlines)
     shapely.intersects_xy(outlines, *shapely.get_coordinates(shapely.point_on_surface(outlines)).T)
     for array in (cell_zone, boundary, cells_total, whole, rival_row, rivals):
         array.flags.writeable = False
     return ZoneMap(
         grid=grid,
-        zones=valid,
+        zones=zones,
         cell_zone=cell_zone,
         boundary=boundary,
         cells_total=cells_total,
-        digest=_digest(grid, valid, cell_zone),
-        _index={zone.zone_id: n for n, zone in enumerate(valid)},
+        digest=_digest(grid, zones, cell_zone),
+        _index={zone.zone_id: n for n, zone in enumerate(zones)},
         _whole=whole,
         _rival_row=rival_row,
         _rivals=rivals,
     )
 
 
-def _grid_over(outlines: Outlines, *, cell_m: float, margin_m: float) -> Grid:
-    west, south, east, north = shapely.total_bounds(outlines)
+def grid_over(zones: Zones, *, cell_m: float, margin_m: float = MARGIN_M) -> Grid:
+    """The grid that covers the zones of all times, and a margin."""
+    west, south, east, north = shapely.total_bounds([zone.geometry for zone in zones.zones])
     up = margin_m / METRES_PER_DEGREE
     across = up / math.cos(math.radians((south + north) / 2))
     return Grid.over(south - up, west - across, north + up, east + across, cell_m=cell_m)
@@ -208,7 +236,7 @@ def _rivalries(
     here = boundary[meetings.cell]
     row = rival_row[meetings.cell[here]]
     column = np.arange(len(row)) - np.searchsorted(row, row)
-    rivals = np.full((len(crossed), int(column.max()) + 1), OUTSIDE, dtype=np.int16)
+    rivals = np.full((len(crossed), int(column.max(initial=0)) + 1), OUTSIDE, dtype=np.int16)
     rivals[row, column] = meetings.zone[here]
     return boundary, rival_row, rivals
 

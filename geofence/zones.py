@@ -92,7 +92,7 @@ class Zones:
     exclusions: tuple[Exclusion, ...] = ()
 
     def at(self, at_ms: int) -> tuple[Zone, ...]:
-        """The zones that exist at an instant."""
+        """The zones that exist at an instant, sorted by `zone_id`."""
         return tuple(zone for zone in self.zones if zone.valid_at(at_ms))
 
     @property

@@ -85,7 +85,7 @@ class Pipeline:
     _settled: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger(self.judge.zones.grid.size)
+        self.ledger = Ledger(self.judge.atlas.grid.size)
 
     @property
     def newest_ms(self) -> int:
@@ -137,6 +137,31 @@ class Pipeline:
         self.counters.restated += slots.bike.size
         visits = [self._judged_again(part) for part in slots.parts(RESTATE)]
         self.ledger.replace(slots, Visits.concat(visits))
+
+    def redrawn(self, from_ms: int) -> None:
+        """Judge again what has been judged from an instant on, where the zones have changed.
+
+        Mostly that is nothing: zones are redrawn for later, and only the clock of a bike that is
+        ahead has been there already.
+        """
+        ahead = np.flatnonzero(self._settled >= from_ms).astype(np.int32)
+        slots = Spans.joined(
+            ahead,
+            np.full(ahead.size, from_ms // SLOT_MS * SLOT_MS),
+            (self._settled[ahead] // SLOT_MS + 1) * SLOT_MS,
+        )
+        visits = [self._judged_again(part) for part in slots.parts(RESTATE)]
+        self.ledger.replace(slots, Visits.concat(visits))
+        self._restate_provisional()
+
+    def _restate_provisional(self) -> None:
+        """What hangs on the newest fixes of all bikes, by their contexts."""
+        if len(self._context):
+            _, visits = self.judge.assess(self._context)
+            self.ledger.provisional(
+                np.unique(self._context.bike),
+                visits.where(visits.settles_ms > self._settled[visits.bike]),
+            )
 
     def _judged_again(self, slots: Spans) -> Visits:
         """The settled visits of some slots."""
@@ -207,12 +232,7 @@ class Pipeline:
             },
             bikes,
         )
-        if len(context):
-            _, visits = self.judge.assess(context)
-            self.ledger.provisional(
-                np.unique(context.bike),
-                visits.where(visits.settles_ms > self._settled[visits.bike]),
-            )
+        self._restate_provisional()
 
 
 def _first_of_each(sorted_bikes: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -209,8 +209,9 @@ class VerdictStream:
         replaced = was.take(elsewhere)
         return told, Judged(replaced, np.full(len(replaced), quality.DUPLICATE))
 
-    def _zone(self, fixes: TelemetryBatch) -> NDArray[np.int16]:
-        return self.judge.zones.zone_of(fixes.lat_deg, fixes.lng_deg)
+    def _zone(self, fixes: TelemetryBatch) -> NDArray[np.int32]:
+        layout = self.judge.atlas.layout
+        return layout.zone_of(fixes.lat_deg, fixes.lng_deg, fixes.timestamp_ms)
 
     def _remember(
         self, others: NDArray[np.bool_], fixes: TelemetryBatch, told: NDArray[np.uint8]

@@ -149,6 +149,14 @@ class Worker:
         self.seq = entries[-1].seq
         return decoded
 
+    def redrawn(self, from_ms: int, fingerprint: str) -> None:
+        """The zones have changed from an instant on [ms]; the state is of other zones now."""
+        self.fingerprint = fingerprint
+        try:
+            self.pipeline.redrawn(from_ms)
+        except ArchiveDamaged as exc:
+            self.trouble = str(exc)
+
     def begin_save(self) -> tuple[snapshot.Header, dict[str, NDArray[np.generic]]]:
         """The state as it is now, for :meth:`write_snapshot`, which may run in another thread."""
         oldest_ms = self.pipeline.newest_ms - self.coverage_days * 86_400_000

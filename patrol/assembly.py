@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -15,15 +15,17 @@ from alerts.fleet import FleetLimits
 from alerts.hours import Hours
 from alerts.notify import Filter
 from alerts.notify.apprise import AppriseNotifier
-from alerts.notify.wording import Language, Wording
+from alerts.notify.wording import Wording
 from alerts.plan import Policies
+from alerts.policy import Campaign, Policy, parse_policy
 from bikes.fleet import FleetState
 from bikes.formats import FORMATS
 from bikes.roster import Roster
 from bikes.topics import INBOUND_FILTERS, TopicPattern
+from geofence.atlas import ALWAYS_MS, Atlas
+from geofence.errors import Problem, ZonesError
 from geofence.quality import Limits
 from geofence.runs import Judge, Midnights, OnShift
-from geofence.zonemap import ZoneMap, zone_map
 from geofence.zones import Zones
 from ingest.archive import Archive
 from ingest.connection import MqttOptions
@@ -35,6 +37,7 @@ from ingest.worker import Worker
 from patrol.fields import read_secret
 from patrol.sections import Mqtt
 from patrol.settings import Settings
+from patrol.zone_names import ZoneNames
 
 TOUCHED_M = 0.001
 """A path along a line, or through a corner, has less than this in the cells it only touches [m]."""
@@ -42,33 +45,42 @@ TOUCHED_M = 0.001
 
 @dataclass(frozen=True)
 class District:
-    """What does not change while the system runs.
+    """What the parts share; zones and policies change in place while the system runs.
 
     Attributes
     ----------
     settings : Settings
         As read.
-    zones : ZoneMap
-        The zones that are valid at the start.
+    atlas : Atlas
+        The zones through time; follows what people draw.
     policies : Policies
         What is asked of each zone; follows what people order.
     judge : Judge
         What turns fixes into visits.
+    calendars : mapping of str to str
+        Text of the calendars of exceptions, by the name that `exceptions` has in a policy.
     """
 
     settings: Settings
-    zones: ZoneMap
+    atlas: Atlas
     policies: Policies
     judge: Judge
+    calendars: Mapping[str, str]
 
     @property
     def fingerprint(self) -> str:
         """Changes when stored coverage would come out differently."""
         quality = self.settings.quality
         parts = (
-            self.zones.digest,
+            [
+                (
+                    era.from_ms,
+                    era.zones.digest,
+                    [self.judge.min_cell_m[z.policy] for z in era.zones.zones],
+                )
+                for era in self.atlas.layout.eras
+            ],
             repr(self.judge.limits),
-            self.judge.min_cell_m.tolist(),
             quality.duty_hours,
             quality.reorder_s,
             self.settings.district.timezone,
@@ -78,16 +90,17 @@ class District:
 
 
 def district_of(settings: Settings, zones: Zones, now_ms: int) -> District:
-    """The district as configured, with the zones that are valid at `now_ms`."""
+    """The district as configured.
+
+    Raises
+    ------
+    ZonesError
+        There is no zone at `now_ms`, or some zone has no patrollable cell.
+    """
     timezone = settings.district.timezone
-    zones_map = zone_map(zones, cell_m=settings.district.cell_m, at_ms=now_ms)
-    policies = Policies.parse(
-        {zone.zone_id: zone.policy for zone in zones_map.zones},
-        {name: policy.as_written() for name, policy in settings.policies.items()},
-        ZoneInfo(timezone),
-        campaigns={name: item.as_written() for name, item in settings.campaigns.items()},
-        calendars=_calendars(settings),
-    )
+    if not zones.at(now_ms):
+        raise ZonesError([Problem("zones", "none is valid now; see valid_from and valid_to")])
+    atlas = Atlas(zones, cell_m=settings.district.cell_m)
     quality = settings.quality
     limits = Limits(
         max_accuracy_m=quality.max_accuracy_m,
@@ -98,14 +111,63 @@ def district_of(settings: Settings, zones: Zones, now_ms: int) -> District:
         parked_after_s=quality.parked_after_s,
     )
     # A campaign changes what is asked of a zone, not what counts as a visit.
-    min_cell_m = [
-        max(settings.policies[zone.policy].min_cell_m, TOUCHED_M) for zone in zones_map.zones
-    ]
+    min_cell_m = {
+        name: max(policy.min_cell_m, TOUCHED_M) for name, policy in settings.policies.items()
+    }
     on_shift = on_shift_of(quality.duty_hours, timezone) if quality.duty_hours else None
-    judge = Judge(
-        zones_map, limits, Midnights(timezone), np.array(min_cell_m, np.float64), on_shift
+    judge = Judge(atlas, limits, Midnights(timezone), min_cell_m, on_shift)
+    calendars = _calendars(settings)
+    policies = policies_of(settings, calendars, zones)
+    return District(settings, atlas, policies, judge, calendars)
+
+
+def policies_of(
+    settings: Settings,
+    calendars: Mapping[str, str],
+    zones: Zones,
+    orders: Sequence[Campaign] = (),
+) -> Policies:
+    """What is asked of each zone that there ever is, by the configuration and by orders.
+
+    Raises
+    ------
+    PolicyError
+        With everything that is wrong in any section, each with its key.
+    """
+    return Policies.parse(
+        versions_of(zones),
+        {name: policy.as_written() for name, policy in settings.policies.items()},
+        ZoneInfo(settings.district.timezone),
+        campaigns={name: item.as_written() for name, item in settings.campaigns.items()},
+        calendars=calendars,
+        orders=orders,
     )
-    return District(settings, zones_map, policies, judge)
+
+
+def versions_of(zones: Zones) -> dict[str, list[tuple[int, str | None]]]:
+    """From when on each zone has which policy [ms]; None while there is no such zone."""
+    found: dict[str, list[tuple[int, str | None]]] = {}
+    for zone in zones.zones:
+        own = found.setdefault(zone.zone_id, [])
+        begins_ms = ALWAYS_MS if zone.valid_from_ms is None else zone.valid_from_ms
+        if own and own[-1][0] == begins_ms:
+            own.pop()  # a version follows at once
+        elif not own and begins_ms != ALWAYS_MS:
+            own.append((ALWAYS_MS, None))
+        if not own or own[-1][1] != zone.policy:
+            own.append((begins_ms, zone.policy))
+        if zone.valid_to_ms is not None:
+            own.append((zone.valid_to_ms, None))
+    return found
+
+
+def policies_named(district: District) -> dict[str, Policy]:
+    """The policies of the configuration, by name, as they are without a campaign."""
+    timezone = ZoneInfo(district.settings.district.timezone)
+    return {
+        name: parse_policy(name, policy.as_written(), timezone, district.calendars)
+        for name, policy in district.settings.policies.items()
+    }
 
 
 def worker_of(district: District, log: Log, folder: Path) -> Worker:
@@ -185,13 +247,13 @@ def limits_of(settings: Settings) -> FleetLimits:
     )
 
 
-def recipients_of(district: District) -> list[AppriseNotifier]:
+def recipients_of(district: District, now_ms: Callable[[], int]) -> list[AppriseNotifier]:
     """Everybody in [notify.*]."""
     settings = district.settings
     zone = ZoneInfo(settings.district.timezone)
     people = []
     for name, section in settings.notify.items():
-        names = zone_names(district.zones, section.language)
+        names = ZoneNames(district.atlas, section.language, now_ms)
         wanted = Filter(
             severities=section.severities or None,
             rules=section.rules or None,
@@ -209,14 +271,6 @@ def recipients_of(district: District) -> list[AppriseNotifier]:
             )
         )
     return people
-
-
-def zone_names(zones: ZoneMap, language: Language) -> dict[str, str]:
-    """What people call each zone, by its id."""
-    return {
-        zone.zone_id: (zone.name_zh if language == "zh" else None) or zone.name
-        for zone in zones.zones
-    }
 
 
 def on_shift_of(lines: Sequence[str], timezone: str) -> OnShift:

@@ -176,10 +176,11 @@ def check(config: Config) -> None:
 
     with errors_told():
         settings, zones = load_with_zones(config)
-        district = district_of(settings, zones, WallClock().now_ms())
-    cells = int(district.zones.cells_total.sum())
+        now_ms = WallClock().now_ms()
+        now = district_of(settings, zones, now_ms).atlas.at(now_ms)
+    cells = int(now.cells_total.sum())
     typer.echo(
-        f"{config}: all is well: {len(district.zones.zones)} zones with {cells} unit cells, "
+        f"{config}: all is well: {len(now.zones)} zones with {cells} unit cells, "
         f"{len(settings.policies)} policies, {len(settings.vendors)} vendor(s)"
     )
 
@@ -293,7 +294,9 @@ def report(
         if as_json:
             typer.echo(report_json(bulletin).decode())
         else:
-            typer.echo(report_text(district, bulletin, language or settings.console.language))
+            typer.echo(
+                report_text(district, bulletin, language or settings.console.language, now_ms)
+            )
 
 
 def main() -> None:

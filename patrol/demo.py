@@ -11,7 +11,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -99,7 +99,17 @@ async def demo(
     ConfigError
         It would listen where other machines can come in.
     """
-    settings, zones = load_with_zones(sample_folder() / "patrol.toml")
+    with _folder(options.data) as folder:
+        return await _demo(folder, options, tell, stop)
+
+
+async def _demo(
+    folder: Path,
+    options: DemoOptions,
+    tell: Callable[[Station, Fleet], Coroutine[None, None, None]],
+    stop: asyncio.Event,
+) -> Summary:
+    settings, zones = load_with_zones(sample_folder() / "patrol.toml", storage=folder)
     ids = bike_ids(_listed(settings.vendors[VENDOR]), options.bikes)
     vendor = settings.vendors[VENDOR].model_copy(update={"bikes": tuple(ids)})
     settings = settings.model_copy(update={"vendors": {VENDOR: vendor}})
@@ -111,7 +121,7 @@ async def demo(
     else:
         port = ports.wanted(host, options.port)
     broker = ports.any_free()
-    with _folder(options.data) as folder, embedded_broker(broker):
+    with embedded_broker(broker):
         start_ms = _start_ms(settings, folder)
         clock = FastClock(start_ms, options.speed)
         station = _station(settings, zones, folder, broker, port, clock)
@@ -122,15 +132,17 @@ async def demo(
             # Starting took a moment; the day begins now.
             clock.restart()
             sender.start()
+            there = replace(zones, zones=zones.at(start_ms))
             plan = SimulationPlan(
                 seed=options.seed,
                 vendor=VENDOR,
                 bike_ids=ids,
-                zones=sim_zones(zones),
+                zones=sim_zones(there),
                 start_ms=start_ms,
                 timezone=settings.district.timezone,
-                neglected=NEGLECTED,
-                delayed=DELAYED,
+                # What was redrawn in an earlier demo may have other zones.
+                neglected=_if_there(NEGLECTED, there),
+                delayed=_if_there(DELAYED, there),
             )
             fleet = Fleet(plan, sender, clock)
             before = Before.of(station, start_ms)
@@ -211,6 +223,10 @@ def _station(
         port=port,
         clock=clock,
     )
+
+
+def _if_there(zone_id: str, zones: Zones) -> str | None:
+    return zone_id if zone_id in {zone.zone_id for zone in zones.zones} else None
 
 
 def _mqtt(port: int, client_id: str, *, filters: tuple[str, ...] = ()) -> MqttOptions:

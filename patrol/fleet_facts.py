@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from alerts.fleet import BikeFacts, FleetLimits, VendorFacts
 from bikes.fleet import NEVER, FleetState
 from bikes.roster import Roster
+from geofence.atlas import Atlas
 from geofence.zonemap import ZoneMap
 from ingest.decode import Decoded
 
@@ -26,7 +27,7 @@ class FleetFacts:
 
     Parameters
     ----------
-    zones : ZoneMap
+    atlas : Atlas
         The zones, outside all of which a bike is outside the district.
     fleet, roster : FleetState, Roster
         Who was heard, and who they are.
@@ -34,7 +35,7 @@ class FleetFacts:
         How far back messages are counted [ms].
     """
 
-    zones: ZoneMap
+    atlas: Atlas
     fleet: FleetState
     roster: Roster
     keep_ms: int
@@ -44,9 +45,15 @@ class FleetFacts:
     _counts: deque[tuple[int, Counter[str], Counter[str]]] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
-        outlines = shapely.union_all([zone.geometry for zone in self.zones.zones])
+        self._follow(self.atlas.layout.eras[0].zones)
+
+    def _follow(self, zones: ZoneMap) -> None:
+        """Measure by other zones from now on."""
+        self._zones = zones
+        outlines = shapely.union_all([zone.geometry for zone in zones.zones])
         self._district = shapely.transform(outlines, self._to_plane)
         shapely.prepare(self._district)
+        self._fix_ms = np.full(self._fix_ms.size, NEVER)
 
     def add(self, decoded: Iterable[Decoded]) -> None:
         """Count what was received and rejected."""
@@ -67,6 +74,9 @@ class FleetFacts:
 
     def suspects(self, limits: FleetLimits, now_ms: int) -> Collection[str]:
         """Bikes that are silent by the clock, low on battery, or outside."""
+        zones = self.atlas.at(now_ms)
+        if zones is not self._zones:
+            self._follow(zones)
         self._measure()
         heard_ms = self._heard_ms()
         gone_ms = now_ms - round(limits.forgotten_after_s * 1000)
@@ -132,8 +142,8 @@ class FleetFacts:
         lat, lng = self._column("fix_lat_deg")[new], self._column("fix_lng_deg")[new]
         accuracy_m = np.nan_to_num(self._column("fix_accuracy_m")[new])
         outside_m = np.zeros(new.size)
-        out = np.flatnonzero(self.zones.zone_of(lat, lng) < 0)
-        x_m, y_m = self.zones.grid.plane(lat[out], lng[out])
+        out = np.flatnonzero(self._zones.zone_of(lat, lng) < 0)
+        x_m, y_m = self.atlas.grid.plane(lat[out], lng[out])
         away_m = shapely.distance(shapely.points(x_m, y_m), self._district)
         outside_m[out] = np.maximum(0, away_m - accuracy_m[out])
         self._outside_m[new] = outside_m
@@ -143,4 +153,4 @@ class FleetFacts:
         return self.fleet.state()[name].astype(np.float64, copy=False)
 
     def _to_plane(self, lng_lat: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.column_stack(self.zones.grid.plane(lng_lat[:, 1], lng_lat[:, 0]))
+        return np.column_stack(self.atlas.grid.plane(lng_lat[:, 1], lng_lat[:, 0]))

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from alerts.notify import UNHEARD
 from patrol import ports
+from patrol.zone_names import ZoneNames
 
 if TYPE_CHECKING:
     from alerts.alert import Transition
@@ -95,12 +96,13 @@ class Narrator:
         )
 
     def _tell_alerts(self, station: Station, rows: list[Transition]) -> None:
-        zones = {zone.zone_id: zone for zone in station.district.zones.zones}
+        names = ZoneNames(station.district.atlas, "zh", station.clock.now_ms)
         for row in rows:
             if row.event in UNHEARD:
                 continue
-            zone = None if row.zone_id is None else zones.get(row.zone_id)
-            name = "" if zone is None else f" {zone.name_zh or zone.name}"
+            name = (
+                f" {names[row.zone_id]}" if row.zone_id is not None and row.zone_id in names else ""
+            )
             why = f" ({row.reason})" if row.reason else ""
             self._console.print(
                 f"{self._time(row.at_ms)}  {row.zone_id or row.bike}{name}: {row.rule} "

@@ -16,10 +16,10 @@ import numpy as np
 
 from bikes.roster import Roster
 from bikes.telemetry import TelemetryBatch
+from geofence.atlas import Atlas
 from geofence.idleness import cell_idleness, zone_idleness
 from geofence.quality import VERDICTS
 from geofence.runs import Visits
-from geofence.zonemap import ZoneMap
 from geofence.zones import Zones
 from ingest.errors import ArchiveDamaged
 from ingest.recordings import SUFFIXES, Problem, Recorded, RecordingReader
@@ -182,7 +182,7 @@ def _judged(
             zones=judged_by(another, under_other, from_ms, to_ms),
         )
     return Replay(
-        zones=_zones(district.zones, visits, from_ms, to_ms),
+        zones=_zones(district.atlas, visits, from_ms, to_ms),
         verdicts={verdict: count for verdict, count in counts.items() if count},
         from_=_time(from_ms, settings),
         to=_time(to_ms, settings),
@@ -190,7 +190,10 @@ def _judged(
     )
 
 
-def _zones(zones: ZoneMap, visits: Visits, from_ms: int, to_ms: int) -> list[ZoneReplay]:
+def _zones(atlas: Atlas, visits: Visits, from_ms: int, to_ms: int) -> list[ZoneReplay]:
+    """By the zones at the end of the record: visits count that were made in the zone."""
+    zones = atlas.at(to_ms)
+    visits = visits.where(atlas.layout.own(visits.cell, visits.at_ms, zones))
     size = zones.grid.size
     # A record of one instant has no length; a millisecond keeps its idleness defined.
     cells = cell_idleness(

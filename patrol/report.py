@@ -15,8 +15,9 @@ from alerts.notify.bulletins import bulletin_text
 from alerts.notify.wording import Language, Wording
 from alerts.orders import Orders
 from alerts.periods import Kind, period_of
-from patrol.assembly import District, zone_names
+from patrol.assembly import District
 from patrol.errors import ConfigError, Problem
+from patrol.zone_names import ZoneNames
 
 
 def report(district: District, kind: Kind, day: date, now_ms: int) -> Bulletin:
@@ -46,10 +47,10 @@ def report(district: District, kind: Kind, day: date, now_ms: int) -> Bulletin:
         book.close_file()
 
 
-def report_text(district: District, bulletin: Bulletin, language: Language) -> str:
-    """A bulletin for people to read."""
+def report_text(district: District, bulletin: Bulletin, language: Language, now_ms: int) -> str:
+    """A bulletin for people to read, with the names that zones have now."""
     tz = ZoneInfo(district.settings.district.timezone)
-    wording = Wording(language, tz, zone_names(district.zones, language))
+    wording = Wording(language, tz, ZoneNames(district.atlas, language, lambda: now_ms))
     text = bulletin_text(bulletin, wording)
     return f"{text.title}\n{text.body}"
 

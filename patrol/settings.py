@@ -21,6 +21,7 @@ from geofence.features import Feature, read_features
 from geofence.zones import Zones, parse_zones
 from patrol import environment
 from patrol.complaints import complaint, key_of
+from patrol.drawn_zones import read_drawn
 from patrol.errors import ConfigError, Problem
 from patrol.fields import FOLDER, Name, did_you_mean
 from patrol.places import Places, written
@@ -122,8 +123,17 @@ def load(path: Path) -> Settings:
     return settings
 
 
-def load_with_zones(path: Path) -> tuple[Settings, Zones]:
+def load_with_zones(path: Path, *, storage: Path | None = None) -> tuple[Settings, Zones]:
     """Read a patrol.toml, the environment over it, and the zones that it names.
+
+    Zones that were drawn on the map take the place of those that it names.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    storage : Path, optional
+        The folder in which drawn zones are looked for; None for that of the settings.
 
     Raises
     ------
@@ -132,7 +142,7 @@ def load_with_zones(path: Path) -> tuple[Settings, Zones]:
         with the zones and policies that one file names and the other does not have.
     """
     draft = _Draft(path)
-    settings, zones = draft.settings(), draft.zones()
+    settings, zones = draft.settings(), draft.zones(storage)
     if settings is None or zones is None or draft.problems:
         raise ConfigError(draft.problems)
     return settings, zones
@@ -183,13 +193,16 @@ class _Draft:
         self._found += ((0, problem) for problem in environment.unknown_variables(Settings))
         return settings
 
-    def zones(self) -> Zones | None:
+    def zones(self, storage: Path | None) -> Zones | None:
         """The zones, unless there is a mistake in them."""
         district = self._table("district")
         source = district.get("zones", District.model_fields["zones"].default)
         geojson = self._bytes(source)
         if self._tables is None or geojson is None:
             return None  # already reported, with the name of the file
+        drawn = self._drawn(storage, geojson, str(source))
+        if drawn is not None:
+            source, geojson = drawn
         features = list(read_features(geojson, "", "zone_id", []))
         self._find_zones(_named(features, "zone_id"), str(source))
         exclusions = district.get("exclusions")
@@ -204,8 +217,19 @@ class _Draft:
                 timezone=self._timezone(),
             )
         except ZonesError as exc:
-            self._zone_problems = exc.problems
+            self._zone_problems += exc.problems
             return None
+
+    def _drawn(
+        self, storage: Path | None, configured: bytes, name: str
+    ) -> tuple[Path, bytes] | None:
+        """The zones that were drawn over the configured ones, if any were."""
+        if storage is None:
+            path = self._table("storage").get("path", Storage.model_fields["path"].default)
+            if not isinstance(path, str | Path):
+                return None  # reported as a setting
+            storage = (self._path.parent / Path(path).expanduser()).resolve()
+        return read_drawn(storage, configured, name, self._zone_problems)
 
     def _report(self, key: Key, message: str) -> None:
         self._found.append((self._places.line(key) or 0, Problem(self._places.where(key), message)))

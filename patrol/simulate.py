@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from bikes.simulator import SimulationPlan
@@ -86,9 +86,10 @@ async def simulate(
         The broker cannot be reached.
     """
     vendor, ids = _bikes(settings, options)
-    _known(options.neglected, zones)
     clock = _clock(options)
     start_ms = clock.now_ms()
+    zones = replace(zones, zones=zones.at(start_ms))
+    _known(options.neglected, zones)
     plan = SimulationPlan(
         seed=options.seed,
         vendor=vendor,

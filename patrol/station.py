@@ -25,6 +25,7 @@ import uvicorn
 
 from alerts.book import AlertBook
 from alerts.desk import BulletinDesk
+from alerts.errors import BookUnavailable
 from alerts.evaluator import Evaluator
 from alerts.notify import Notice, Notifier
 from alerts.notify.mqtt import MqttNotifier
@@ -39,6 +40,7 @@ from dashboards.api.app import create_app
 from dashboards.api.loopback import LOOPBACK
 from dashboards.console.page import ConsoleOptions, mount
 from dashboards.sources import Health, Part, Sources
+from geofence.atlas import Era
 from geofence.coverage import Ledger
 from geofence.steps import JudgedFixes
 from ingest.connection import MqttOptions
@@ -51,8 +53,15 @@ from ingest.publisher import Publisher
 from ingest.rejects import RejectBook, payload_json
 from ingest.worker import Worker, rejects_of
 from patrol.admission import hosts, refuse_strangers
-from patrol.assembly import District, limits_of, recipients_of, worker_of
+from patrol.assembly import (
+    District,
+    limits_of,
+    policies_named,
+    recipients_of,
+    worker_of,
+)
 from patrol.clock import Clock, WallClock
+from patrol.drawing import drawing_of
 from patrol.facts import Facts
 from patrol.fleet_facts import FleetFacts
 from patrol.influx import influx_writer_of, readers_of
@@ -96,6 +105,7 @@ class Station:
     access: Access | None = None
     published: Callable[[], int | None] = lambda: None
     statuses: dict[str, ZoneStatus] = field(default_factory=dict)
+    era: Era = field(init=False)
     _trouble: dict[str, str] = field(default_factory=dict)
     _told: dict[str, tuple[int, str]] = field(default_factory=dict)
 
@@ -104,13 +114,16 @@ class Station:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.readers = readers_of(self.district.settings)
         self.log = SqliteLog(self.folder / "log.sqlite", self.readers)
+        self.era = self.district.atlas.layout.era_at(self.clock.now_ms())
+        # What an earlier life has told of zones that are no more is taken back.
+        self._told = dict.fromkeys(self.district.atlas.layout.zone_ids, (0, ""))
         self.worker: Worker = worker_of(self.district, self.log, self.folder)
         self.rejects = RejectBook()
         self.intake = Intake(
             make_inlet(self.inlet, self.clock.now_ms), self.log, self.worker, self._on_read
         )
         self.sender = Publisher(self.publisher)
-        people = recipients_of(self.district)
+        people = recipients_of(self.district, self.clock.now_ms)
         notifiers: list[Notifier] = [self._mqtt(), *people]
         self.book = AlertBook(self.folder / "alerts.sqlite", notifiers)
         self.outbox = Outbox(self.book, notifiers, WallClock().now_ms)
@@ -137,6 +150,9 @@ class Station:
             health=self._health_figures,
             parts=lambda: [(part.name, part.ok, part.reason) for part in self.health().parts],
             now_ms=self.clock.now_ms,
+        )
+        self.drawing = drawing_of(
+            self.district, self.worker, self.orders, self.folder, self._follow_zones
         )
         self._stopping = asyncio.Event()
         self.web = WebServer(self._web_config())
@@ -176,9 +192,12 @@ class Station:
     def evaluate(self) -> None:
         """Judge all zones now, and publish what changed."""
         now_ms = self.clock.now_ms()
+        # The zones stay the same for as long as this takes.
+        self.facts.now_ms = now_ms
         found = self.evaluator.evaluate(now_ms)
         if self.desk.issue(now_ms):
             self.outbox.wake()
+        self.era = self.district.atlas.layout.era_at(now_ms)
         self.statuses = {status.zone_id: status for status in found.statuses}
         for status in found.statuses:
             told_ms, told_state = self._told.get(status.zone_id, (0, ""))
@@ -186,7 +205,9 @@ class Station:
                 self._told[status.zone_id] = now_ms, status.state
                 payload = msgspec.json.encode({"at": now_ms, **msgspec.to_builtins(status)})
                 self.sender.publish(topics.coverage(status.zone_id), payload, retain=True)
-
+        for zone_id in self._told.keys() - self.statuses.keys():
+            del self._told[zone_id]
+            self.sender.publish(topics.coverage(zone_id), b"", retain=True)
         if self.influx is not None:
             self.influx.reporter.coverage(found.statuses, now_ms)
 
@@ -262,9 +283,24 @@ class Station:
             return self.worker.since_ms
         return self.district.judge.midnights.ends(kept_ms)
 
+    def _follow_zones(self) -> None:
+        """Zones were redrawn: judge by them."""
+        # Until they are judged, statuses are those of the zones that there still are.
+        self.era = self.district.atlas.layout.era_at(self.clock.now_ms())
+        self.statuses = {
+            zone_id: status
+            for zone_id, status in self.statuses.items()
+            if self.era.zones.has(zone_id)
+        }
+        if self.intake.caught_up.is_set():
+            try:
+                self.evaluate()
+            except BookUnavailable as exc:
+                log.warning("zones were redrawn and not yet judged", trouble=str(exc))
+
     def _facts(self, ledger: Ledger | None = None, at_ms: int | None = None) -> Facts:
         return Facts(
-            self.district.zones,
+            self.district.atlas,
             ledger or self.worker.pipeline.ledger,
             self.worker.fleet,
             self.worker.roster,
@@ -275,7 +311,7 @@ class Station:
 
     def _fleet_facts(self) -> FleetFacts:
         return FleetFacts(
-            self.district.zones,
+            self.district.atlas,
             self.worker.fleet,
             self.worker.roster,
             keep_ms=self.district.settings.rules.rejects_period_s * 1000,
@@ -346,7 +382,10 @@ class Station:
         sources = Sources(
             district=settings.district.name,
             timezone=settings.district.timezone,
-            zones=self.district.zones,
+            atlas=self.district.atlas,
+            in_force=lambda: self.era,
+            drawing=self.drawing,
+            policies=policies_named(self.district),
             roster=self.worker.roster,
             fleet=self.worker.fleet,
             ledger=self.worker.pipeline.ledger,
@@ -355,7 +394,6 @@ class Station:
             rejects=self.rejects,
             statuses=lambda: self.statuses,
             statuses_at=self.statuses_at,
-            zones_at=lambda _: self.district.zones,
             plan=self.district.policies.plan,
             known_from_ms=self.known_from_ms,
             tracks=self.track,

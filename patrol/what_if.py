@@ -112,14 +112,16 @@ def policies_of(path: Path, settings: Settings) -> dict[str, Policy]:
 
 def judged_by(district: District, visits: Visits, from_ms: int, to_ms: int) -> list[ZoneJudged]:
     """Every zone of a district against its policies, over the record [from_ms, to_ms]."""
+    zones = district.atlas.at(to_ms)
+    visits = visits.where(district.atlas.layout.own(visits.cell, visits.at_ms, zones))
     order = np.argsort(visits.at_ms, kind="stable")
     cell, at_ms = visits.cell[order], visits.at_ms[order]
-    zone_of_visit = district.zones.cell_zone[cell]
+    zone_of_visit = zones.cell_zone[cell]
     found = []
-    for index, zone in enumerate(district.zones.zones):
+    for index, zone in enumerate(zones.zones):
         mine = zone_of_visit == index
         plan = district.policies.plan(zone.zone_id)
-        total = int(district.zones.cells_total[index])
+        total = int(zones.cells_total[index])
         longest_s, exceeded = _idle(plan, cell[mine], at_ms[mine], total, from_ms, to_ms)
         windows, short = _windows(plan, cell[mine], at_ms[mine], total, from_ms, to_ms)
         found.append(ZoneJudged(zone.zone_id, zone.policy, exceeded, longest_s, windows, short))

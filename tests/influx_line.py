@@ -52,7 +52,7 @@ def ride(seed: int, *, bikes: int, fixes: int, from_s: float = 0.0, every_s: flo
         Time of the first fix after :data:`tests.rides.START_MS` [s].
     """
     rng = np.random.default_rng(seed)
-    grid = judge().zones.grid
+    grid = judge().atlas.grid
     east = rng.uniform(-2_000, 2_000, bikes)[:, None] + np.cumsum(
         rng.normal(0, 3, (bikes, fixes)), axis=1
     )

@@ -65,11 +65,10 @@ def live(messages: Sequence[SimulatedMessage], folder: Path) -> tuple[District, 
 
 def covered(district: District, worker: Worker) -> dict[str, int]:
     """Cells of each zone that a worker knows to have been visited."""
+    zones = district.atlas.at(START_MS)
     cells = np.unique(worker.pipeline.ledger.rows().cell)
-    counts = np.bincount(district.zones.cell_zone[cells], minlength=len(district.zones.zones))
-    return {
-        zone.zone_id: int(count) for zone, count in zip(district.zones.zones, counts, strict=True)
-    }
+    counts = np.bincount(zones.cell_zone[cells], minlength=len(zones.zones))
+    return {zone.zone_id: int(count) for zone, count in zip(zones.zones, counts, strict=True)}
 
 
 def lines(messages: Iterable[SimulatedMessage]) -> list[bytes]:

@@ -8,16 +8,17 @@ from functools import cache
 import numpy as np
 
 from bikes.telemetry import TelemetryBatch
+from geofence.atlas import Atlas
 from geofence.quality import Limits
 from geofence.runs import Judge, Midnights
 from geofence.zonemap import ZoneMap, zone_map
-from geofence.zones import parse_zones
+from geofence.zones import Zones, parse_zones
 
 START_MS = 1_763_856_000_000  # 2025-11-23 08:00 in Shanghai
 
 
 @cache
-def two_zones() -> ZoneMap:
+def two_drawn() -> Zones:
     """Two rectangular zones side by side, some 4 by 4 km each, with a common edge."""
 
     def feature(zone_id: str, west: float, east: float) -> dict[str, object]:
@@ -34,15 +35,18 @@ def two_zones() -> ZoneMap:
             "features": [feature("west", 120.35, 120.40), feature("east", 120.40, 120.45)],
         }
     )
-    return zone_map(parse_zones(text.encode(), None, {"core"}))
+    return parse_zones(text.encode(), None, {"core"})
+
+
+@cache
+def two_zones() -> ZoneMap:
+    """:func:`two_drawn` on a grid."""
+    return zone_map(two_drawn())
 
 
 def judge(limits: Limits | None = None) -> Judge:
     """A judge over :func:`two_zones`."""
-    zones = two_zones()
-    return Judge(
-        zones, limits or Limits(), Midnights("Asia/Shanghai"), np.full(len(zones.zones), 20.0)
-    )
+    return Judge(Atlas(two_drawn()), limits or Limits(), Midnights("Asia/Shanghai"), {"core": 20.0})
 
 
 def batch(

@@ -62,9 +62,14 @@ def add_to_record(request: HTTPConnection, **detail: object) -> None:
     request.scope.setdefault(_DETAIL, {}).update(detail)
 
 
-def recorded(scope: Scope) -> dict[str, object]:
-    """What :func:`add_to_record` was told."""
-    return cast(dict[str, object], scope.get(_DETAIL, {}))
+def leave_out_of_record(request: HTTPConnection) -> None:
+    """Say that a request that could change something has changed nothing."""
+    request.scope[_DETAIL] = None
+
+
+def recorded(scope: Scope) -> dict[str, object] | None:
+    """What :func:`add_to_record` was told; None when there is nothing to record."""
+    return cast(dict[str, object] | None, scope.get(_DETAIL, {}))
 
 
 def address(scope: Scope) -> str:

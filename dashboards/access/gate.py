@@ -246,10 +246,13 @@ class Gate:
             return
         if f"/{want.route.split('/')[1]}" in RECORDED_BY_ACCESS:
             return
+        detail = caller.recorded(scope)
+        if detail is None:
+            return
         by = self._access.by(identity.name, caller.address(scope))
         subject = scope["path"].removeprefix(API)
         try:
-            self._access.record(by, f"{method} {want.route}", subject, caller.recorded(scope))
+            self._access.record(by, f"{method} {want.route}", subject, detail)
         except (AccessUnavailable, AccessUnreadable) as exc:
             # It is done and, for an alert, in the book with its actor; it cannot be undone here.
             log.error("not in the audit record: %s %s by %s: %s", method, subject, by.actor, exc)

@@ -185,6 +185,38 @@ class ZonePolicy(TypedDict):
     close_hold_s: int
 
 
+class ZoneChange(TypedDict):
+    """What came of drawing a zone, or letting it end, at an instant.
+
+    `live` is false when it takes effect at the next start of the station only. `cells_total` is
+    the patrollable cells from then on, and null when there are none; `versions` a GeoJSON
+    FeatureCollection.
+    """
+
+    zone_id: str
+    version: str
+    at: Time
+    dry_run: bool
+    live: bool
+    cells_total: int | None
+    versions: dict[str, Any]
+
+
+class PolicyName(TypedDict):
+    """What a policy asks: how often, and how much of each window."""
+
+    name: str
+    frequency_s: int
+    target: float
+    window: str
+
+
+class Policies(TypedDict):
+    """All that a zone can have."""
+
+    policies: list[PolicyName]
+
+
 class GridBox(TypedDict):
     """The box the grid covers, WGS-84 [degrees], and its cells."""
 
@@ -273,6 +305,46 @@ class BikeDay(TypedDict):
     redundant_share: float | None
     zones: list[BikeZone]
     verdicts: dict[str, int]
+
+
+class BikeMarks(TypedDict):
+    """Fixes as columns, by time: device time [ms], WGS-84 [degrees], verdict."""
+
+    timestamps: list[int]
+    lat: list[float]
+    lng: list[float]
+    verdicts: list[str]
+
+
+BikeStop = TypedDict("BikeStop", {"from": Time, "to": Time, "lat": float, "lng": float})
+"""Where a bike was parked, WGS-84 [degrees]."""
+
+
+class BikeCells(TypedDict):
+    """Cells as columns: their centres, WGS-84 [degrees], and whether the bike came first."""
+
+    lat: list[float]
+    lng: list[float]
+    first: list[bool]
+
+
+class BikePath(TypedDict):
+    """A local day of a bike as it is drawn.
+
+    `path` are stretches of positions [lat, lng] that nothing interrupts. `rejected` are fixes
+    that are not believed, `rejected_total` says how many there are. `cells` are those of
+    BikeDay, null likewise; `cell` is their height and width [degrees of lat, of lng].
+    """
+
+    vendor: str
+    bike_id: str
+    date: str
+    path: list[list[list[float]]]
+    stops: list[BikeStop]
+    rejected: BikeMarks
+    rejected_total: int
+    cells: BikeCells | None
+    cell: list[float]
 
 
 class BikeDays(TypedDict):

@@ -14,6 +14,7 @@ from dashboards.access.gate import Gate
 from dashboards.api import (
     alerts,
     bike_days,
+    bike_path,
     fleet,
     health,
     history,
@@ -22,6 +23,7 @@ from dashboards.api import (
     rejects,
     replay,
     stream,
+    zone_drawing,
     zones,
 )
 from dashboards.api.answers import Answer
@@ -83,7 +85,9 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
         # Before those whose paths hold a name: /coverage/trend is no zone, /bikes/days no bike.
         history.router(sources, times, background),
         bike_days.router(sources, times, background),
+        bike_path.router(sources, times, background),
         zones.router(sources, times, views, Past(sources, views, background)),
+        zone_drawing.router(sources, times, background),
         replay.router(sources, times, background),
         fleet.router(sources, times, views),
         alerts.router(sources, times, views),

@@ -42,13 +42,6 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         work = partial(days_of, sources, keys, day, sources.ledger.parts())
         return await pages.get((tuple(keys), day), work)
 
-    def wanted(text: str | None) -> date:
-        today = local_day(sources.now_ms(), times.zone)
-        day = today if text is None else times.read_day(text, name="date")
-        if day > today:
-            raise ProblemError(400, "day_to_come", f"date: {day} has not begun", where="date")
-        return day
-
     @routes.get("/bikes/days", response_class=Answer, response_model=answers.BikeDays)
     async def days(
         date_: Day = None,
@@ -59,7 +52,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
 
         A page is shared for half a minute between all who ask for it.
         """
-        day = wanted(date_)
+        day = wanted_day(sources, times, date_)
         keys = sorted(sources.roster.keys)
         page, going_on = paging.page(keys, tuple, limit=limit, after=bike_cursor(cursor))
         answer: answers.BikeDays = {"date": day.isoformat(), "days": await found(page, day)}
@@ -70,10 +63,25 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     @routes.get("/bikes/{bike_id}/day", response_class=Answer, response_model=answers.BikeDay)
     async def one(bike_id: str, vendor: Vendor = None, date_: Day = None) -> Response:
         """What one bike did on a day."""
-        key, day = find_bike(sources, bike_id, vendor), wanted(date_)
+        key, day = find_bike(sources, bike_id, vendor), wanted_day(sources, times, date_)
         return Answer((await found([key], day))[0])
 
     return routes
+
+
+def wanted_day(sources: Sources, times: Times, text: str | None) -> date:
+    """The local day that is asked for; without one, today.
+
+    Raises
+    ------
+    ProblemError
+        400 `invalid_date` or `day_to_come`.
+    """
+    today = local_day(sources.now_ms(), times.zone)
+    day = today if text is None else times.read_day(text, name="date")
+    if day > today:
+        raise ProblemError(400, "day_to_come", f"date: {day} has not begun", where="date")
+    return day
 
 
 def days_of(
@@ -94,7 +102,7 @@ def days_of(
     bikes = np.sort(index)
     ridden = rides(sources.judged(keys, period.from_ms, period.to_ms), bikes, zones)
     added = None
-    if _remembered(period, sources):
+    if remembered(period, sources):
         added = contributions(union_between(parts, period.from_ms, period.to_ms), bikes, zones)
     zone_ids = [zone.zone_id for zone in zones.zones]
     days: list[answers.BikeDay] = []
@@ -130,6 +138,6 @@ def days_of(
     return days
 
 
-def _remembered(period: Period, sources: Sources) -> bool:
+def remembered(period: Period, sources: Sources) -> bool:
     """Whether the ledger knows of the day; of a part of it, when the record began on it."""
     return period.to_ms > sources.known_from_ms()

@@ -33,6 +33,7 @@ def router(sources: Sources, times: Times) -> APIRouter:
     @routes.get("/rejects", response_class=Answer, response_model=answers.Rejects)
     async def rejects(
         vendor: str | None = None,
+        bike_id: str | None = None,
         reason: str | None = None,
         limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
         cursor: str | None = None,
@@ -43,7 +44,9 @@ def router(sources: Sources, times: Times) -> APIRouter:
         rows = [
             (book.total - n, reject)
             for n, reject in enumerate(book.last(book.total))
-            if vendor in (None, reject.vendor) and reason in (None, reject.reason)
+            if vendor in (None, reject.vendor)
+            and bike_id in (None, reject.bike_id)
+            and reason in (None, reject.reason)
         ]
         before = paging.number(cursor)
         page, going_on = paging.page(

@@ -41,6 +41,10 @@ class Watch:
         self._open = frozenset(alerts)
         for alert_id, alert in alerts.items():
             state[Thing("alert", alert_id)] = self._views.alert(alert)
+        state[Thing("zones", "")] = {
+            "version": self._sources.drawing.version,
+            "from": self._times.write_or_none(max(self._sources.in_force().from_ms, 0)),
+        }
         state[Thing("health", "")] = self._health(
             len(bikes), sum(bike["liveness"] == "live" for bike in bikes)
         )
@@ -90,11 +94,12 @@ def router(feed: Feed) -> APIRouter:
         responses={200: {"content": {"text/event-stream": {}}}},
     )
     async def stream() -> Response:
-        """Server-sent events: `bike`, `coverage`, `alert`, `health`.
+        """Server-sent events: `bike`, `coverage`, `alert`, `zones`, `health`.
 
         The stream begins with the whole state (bikes, zones, open alerts), so a client that
         reconnects needs nothing else. Data are the items of /bikes, /coverage and /alerts; an
-        alert comes once more when it is over. A client that reads slowly gets the newest state
+        alert comes once more when it is over. `zones` comes when zones were redrawn or others
+        have come into force: load /zones again. A client that reads slowly gets the newest state
         of each thing and misses what was in between.
         """
         return StreamingResponse(

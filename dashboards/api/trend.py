@@ -34,6 +34,7 @@ def trend_of(sources: Sources, times: Times, parts: Sequence[Rows], now_ms: int)
         rows = union_between(parts, first_ms, end_ms + SLOT_MS - 1)
     else:
         rows = Rows.empty()
+    rows = rows.where(sources.atlas.layout.own(rows.cell, rows.last_ms, zones))
     covered = covered_by_slot(rows, zones, from_ms, to_ms)
     write = times.write_or_none
     return {

@@ -44,7 +44,7 @@ class Views:
         self._sources = sources
         self._times = times
         self._presence = Presence(sources)
-        self._bikes: dict[BikeKey, tuple[tuple[BikeState, Liveness], answers.Bike]] = {}
+        self._bikes: dict[BikeKey, tuple[tuple[BikeState, Liveness, str | None], answers.Bike]] = {}
 
     def coverage(self, status: ZoneStatus) -> answers.ZoneCoverage:
         """How a zone stands now."""
@@ -92,19 +92,24 @@ class Views:
         nan = math.nan
         lat = np.array([nan if s.lat_deg is None else s.lat_deg for s in states], np.float64)
         lng = np.array([nan if s.lng_deg is None else s.lng_deg for s in states], np.float64)
-        inside = self._sources.zones.zone_of(lat, lng).tolist()
+        zones = self._sources.zones
+        inside = zones.zone_of(lat, lng).tolist()
         bikes = []
         for key, state, zone in zip(keys, states, inside, strict=True):
-            seen = (state, liveness(state, now_ms, stale_after_s=stale_after_s))
+            alive = liveness(state, now_ms, stale_after_s=stale_after_s)
+            zone_id = zones.zones[zone].zone_id if zone >= 0 else None
+            seen = (state, alive, zone_id)
             known = self._bikes.get(key)
             # Most bikes are as they were at the last look, half a second ago.
             if known is None or known[0] != seen:
-                known = self._bikes[key] = seen, self._bike(key, *seen, zone)
+                known = self._bikes[key] = seen, self._bike(key, *seen)
             bikes.append(known[1])
         bikes.sort(key=bike_key)
         return bikes
 
-    def _bike(self, key: BikeKey, state: BikeState, alive: Liveness, zone: int) -> answers.Bike:
+    def _bike(
+        self, key: BikeKey, state: BikeState, alive: Liveness, zone_id: str | None
+    ) -> answers.Bike:
         return {
             "vendor": key.vendor,
             "bike_id": key.bike_id,
@@ -118,12 +123,12 @@ class Views:
             "speed_mps": state.speed_mps,
             "accuracy_m": state.accuracy_m,
             "battery_percent": state.battery_percent,
-            "zone_id": self._sources.zones.zones[zone].zone_id if zone >= 0 else None,
+            "zone_id": zone_id,
         }
 
     def grid(self) -> answers.GridBox:
         """The box of the grid."""
-        grid = self._sources.zones.grid
+        grid = self._sources.atlas.grid
         return {
             "south": grid.south_deg,
             "west": grid.west_deg,

@@ -31,7 +31,8 @@ def days_of(
 ) -> list[answers.ZoneDay]:
     """Those of some days of which something is known.
 
-    Each day is measured by the zones there were at its end, or are now.
+    Each day is measured by the zones there were at its end, or are now; of the visits, those
+    that were made in the zone.
 
     Parameters
     ----------
@@ -59,7 +60,8 @@ def days_of(
         if zone_id not in {zone.zone_id for zone in zones.zones}:
             continue
         if visits is None or visits[0] is not zones:
-            visits = zones, _Visits(rows, zones, zone_id)
+            own_rows = rows.where(sources.atlas.layout.own(rows.cell, rows.last_ms, zones))
+            visits = zones, _Visits(own_rows, zones, zone_id)
         own = visits[1]
         until_ms = min(window.to_ms, now_ms)
         record = zone_day(

@@ -6,20 +6,21 @@ import time
 from typing import Annotated, Any
 
 import numpy as np
-import shapely
 from fastapi import APIRouter, Header, Query
 from numpy.typing import NDArray
 from starlette.responses import Response
 
 from dashboards.api import answers, overlay, paging
 from dashboards.api.answers import Answer, GeoAnswer
+from dashboards.api.outlines import feature
 from dashboards.api.past import Past
 from dashboards.api.problems import ProblemError, unknown
 from dashboards.api.times import Times
 from dashboards.api.views import Views, by_urgency
 from dashboards.sources import Sources
+from geofence.counted import covered
 from geofence.coverage import SLOT_MS, Rows
-from geofence.outlines import Outline
+from geofence.zonemap import ZoneMap
 
 PICTURE_S = 1.0
 """How long a picture of the cells is shared between those who ask for the present [s]."""
@@ -30,47 +31,35 @@ At = Annotated[str | None, Query(description="An instant; without it, now.")]
 def router(sources: Sources, times: Times, views: Views, past: Past) -> APIRouter:
     """The routes /zones, /coverage, /cells and /cells.png."""
     routes = APIRouter(tags=["coverage"])
-    zones = sources.zones
-    shapes = [_shape(zone.geometry) for zone in zones.zones]
-    picture: tuple[float, overlay.Picture] | None = None
+    picture: tuple[float, ZoneMap, overlay.Picture] | None = None
 
-    def index(zone_id: str) -> int:
-        try:
-            return zones.index(zone_id)
-        except KeyError:
-            raise unknown("zone", zone_id, [zone.zone_id for zone in zones.zones]) from None
+    def index(zones: ZoneMap, zone_id: str) -> int:
+        if not zones.has(zone_id):
+            raise unknown("zone", zone_id, [zone.zone_id for zone in zones.zones])
+        return zones.index(zone_id)
+
+    def zones_of(at_ms: int | None) -> ZoneMap:
+        return sources.zones if at_ms is None else sources.zones_at(at_ms)
 
     @routes.get("/zones", response_class=GeoAnswer, response_model=dict[str, Any])
-    async def geojson() -> Response:
+    async def geojson(at: At = None) -> Response:
         """The zones as a FeatureCollection, with live coverage as properties.
 
-        `label` is where a name can stand, [lng, lat]; `grid` the box of /cells.png.
+        With `at`, the zones of that instant, without coverage. `label` is where a name can stand,
+        [lng, lat]; `grid` the box of /cells.png; `version` what a change of zones must send as
+        If-Match.
         """
-        statuses = sources.statuses()
+        at_ms = times.read_or_none(at, name="at")
+        statuses = sources.statuses() if at_ms is None else {}
         features = []
-        for zone, (geometry, label) in zip(zones.zones, shapes, strict=True):
+        for zone in zones_of(at_ms).zones:
             status = statuses.get(zone.zone_id)
-            properties: dict[str, Any] = {
-                "zone_id": zone.zone_id,
-                "name": zone.name,
-                "name_zh": zone.name_zh,
-                "policy": zone.policy,
-            }
-            if status is not None:
-                properties.update(views.coverage(status))
-            properties |= {"code": zone.code, "label": label}
-            features.append(
-                {
-                    "type": "Feature",
-                    "id": zone.zone_id,
-                    "geometry": geometry,
-                    "properties": properties,
-                }
-            )
+            features.append(feature(zone, {} if status is None else views.coverage(status)))
         return GeoAnswer(
             {
                 "type": "FeatureCollection",
-                "at": times.write(sources.now_ms()),
+                "at": times.write(sources.now_ms() if at_ms is None else at_ms),
+                "version": sources.drawing.version,
                 "grid": views.grid(),
                 "features": features,
             }
@@ -101,14 +90,15 @@ def router(sources: Sources, times: Times, views: Views, past: Past) -> APIRoute
     ) -> Response:
         """One zone: how it stands now or `at` an instant, or what was covered in a window.
 
-        A window is rounded outwards to whole quarters of an hour; the answer says to which.
+        A window is rounded outwards to whole quarters of an hour; the answer says to which. The
+        zone is as it was at the instant, or at the end of the window.
         """
-        zone = index(zone_id)
         now_ms = sources.now_ms()
         if from_ is None and to is not None:
             raise ProblemError(400, "missing_from", "to= needs from=", where="from")
         if from_ is None:
             at_ms = times.read_or_none(at, name="at")
+            index(zones_of(at_ms), zone_id)
             status = sources.statuses().get(zone_id) if at_ms is None else None
             stated_ms = now_ms if at_ms is None else at_ms
             if status is not None:
@@ -126,8 +116,11 @@ def router(sources: Sources, times: Times, views: Views, past: Past) -> APIRoute
         if not from_ms < to_ms:
             raise ProblemError(400, "empty_window", "from= must be before to=", where="from")
         from_ms, to_ms = from_ms // SLOT_MS * SLOT_MS, -(-to_ms // SLOT_MS) * SLOT_MS
-        covered = sources.ledger.covered(from_ms, to_ms) & (zones.cell_zone == zone)
-        count, total = int(np.count_nonzero(covered)), int(zones.cells_total[zone])
+        zones = zones_of(to_ms - 1 if to_ms <= now_ms else None)
+        zone = index(zones, zone_id)
+        visited = covered(sources.ledger, sources.atlas.layout, zones, from_ms, to_ms)
+        count = int(np.count_nonzero(visited & (zones.cell_zone == zone)))
+        total = int(zones.cells_total[zone])
         return Answer(
             {
                 "zone_id": zone_id,
@@ -149,22 +142,24 @@ def router(sources: Sources, times: Times, views: Views, past: Past) -> APIRoute
         cursor: str | None = None,
     ) -> Response:
         """Patrollable cells: last visit, whether a fix lay in the cell then, and the age."""
-        wanted = zones.cell_zone >= 0 if zone_id is None else zones.cell_zone == index(zone_id)
         after = paging.number(cursor)
         at_ms = times.read_or_none(at, name="at")
+        zones = zones_of(at_ms)
+        owner = zones.cell_zone
+        wanted = owner >= 0 if zone_id is None else owner == index(zones, zone_id)
         known_ms = sources.now_ms() if at_ms is None else at_ms
         found = np.flatnonzero(wanted).tolist()
         page, going_on = paging.page(found, int, limit=limit, after=after)
         answer: dict[str, Any] = {
             "at": times.write(known_ms),
             "grid": views.grid(),
-            "cells": _cells(np.array(page, np.intp), known_ms),
+            "cells": _cells(zones, np.array(page, np.intp), known_ms),
         }
         if going_on is not None:
             answer["next_cursor"] = str(going_on)
         return Answer(answer)
 
-    def _cells(page: NDArray[np.intp], at_ms: int) -> list[answers.Cell]:
+    def _cells(zones: ZoneMap, page: NDArray[np.intp], at_ms: int) -> list[answers.Cell]:
         last_ms, observed = _last_visits(sources.ledger.rows(), zones.grid.size, at_ms)
         lat, lng = zones.grid.centre(page)
         columns = (page, zones.cell_zone[page], lat, lng, last_ms[page], observed[page])
@@ -204,13 +199,14 @@ def router(sources: Sources, times: Times, views: Views, past: Past) -> APIRoute
         nonlocal picture
         at_ms = times.read_or_none(at, name="at")
         since_ms = times.read_or_none(missing_since, name="missing_since")
-        shown = None if zone_id is None else index(zone_id)
+        zones = zones_of(at_ms)
+        shown = None if zone_id is None else index(zones, zone_id)
         if at_ms is None and since_ms is None and shown is None:
             elapsed_s = time.monotonic()
-            if picture is None or elapsed_s - picture[0] > PICTURE_S:
+            if picture is None or picture[1] is not zones or elapsed_s - picture[0] > PICTURE_S:
                 last_ms = sources.ledger.last_visit_ms()
-                picture = elapsed_s, overlay.draw(zones, last_ms, sources.now_ms())
-            drawn = picture[1]
+                picture = elapsed_s, zones, overlay.draw(zones, last_ms, sources.now_ms())
+            drawn = picture[2]
         else:
             last_ms = sources.ledger.last_visit_ms(at_ms)
             if since_ms is None:
@@ -232,13 +228,6 @@ def router(sources: Sources, times: Times, views: Views, past: Past) -> APIRoute
         return Response(drawn.png, media_type="image/png", headers=headers)
 
     return routes
-
-
-def _shape(geometry: Outline) -> tuple[dict[str, Any], list[float]]:
-    """A zone's outline as GeoJSON, and a point inside it for its name, [lng, lat]."""
-    label = shapely.maximum_inscribed_circle(geometry).coords[0]
-    outline: dict[str, Any] = shapely.geometry.mapping(geometry)
-    return outline, [round(label[0], 6), round(label[1], 6)]
 
 
 def _last_visits(rows: Rows, cells: int, at_ms: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -8,13 +8,27 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from dashboards.console.words import alerts, desk, door, field, frame, record, replay
+from dashboards.console.words import (
+    alerts,
+    bikes,
+    desk,
+    door,
+    draw,
+    field,
+    frame,
+    orders,
+    people,
+    record,
+    replay,
+    zone,
+    zones,
+)
 
 Language = Literal["zh", "en"]
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
-PARTS = (frame, desk, replay, alerts, record, door, field)
+PARTS = (frame, desk, replay, alerts, zones, zone, orders, draw, record, bikes, people, door, field)
 
 COOKIE = "zhixun_language"
 """Keeps the language that somebody has chosen; the console's script sets it."""

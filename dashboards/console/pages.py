@@ -1,8 +1,9 @@
 """The pages of the console, in one table: where each is, which key leads there, and for whom.
 
 A page is the frame of :mod:`dashboards.console.frame` and a script, ``static/NAME.js``, that
-fills it from the API. The API decides who may do what; a page that is not for everybody is left
-out of the bar for the others, and says so to who types its address.
+fills it from the API; where it needs a style of its own, that is ``static/NAME.css``. The API
+decides who may do what; a page that is not for everybody is left out of the bar for the others,
+and says so to who types its address.
 """
 
 from __future__ import annotations
@@ -37,4 +38,10 @@ PAGES: Final = (
     Page("desk", "/", "1"),
     Page("alerts", "/alerts", "2"),
     Page("alert", "/alerts/{alert_id}"),
+    Page("zones", "/zones", "3"),
+    Page("zone", "/zones/{zone_id}"),
+    Page("bikes", "/bikes", "4"),
+    Page("bike", "/bikes/{vendor}/{bike_id}"),
+    Page("draw", "/draw", "5", "admin"),
+    Page("people", "/people", "6", "admin"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -72,10 +72,6 @@ class Source:
     upto: Callable[[], int]
     halted: Callable[[], bool] = lambda: False
     seq: int = 0
-    _zone_ids: Sequence[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._zone_ids = [zone.zone_id for zone in self.stream.judge.zones.zones]
 
     @property
     def behind(self) -> bool:
@@ -150,7 +146,8 @@ class Source:
 
     def _telemetry(self, judged: Judged, keys: Sequence[BikeKey]) -> list[bytes]:
         fixes, verdicts = judged
-        zones = self.stream.judge.zones.zone_of(fixes.lat_deg, fixes.lng_deg)
+        layout = self.stream.judge.atlas.layout
+        zones = layout.zone_of(fixes.lat_deg, fixes.lng_deg, fixes.timestamp_ms)
         requests = []
         for at in range(0, len(fixes), LINES):
             rows = slice(at, at + LINES)
@@ -160,7 +157,7 @@ class Source:
                     verdicts[rows],
                     zones[rows],
                     keys=keys,
-                    zone_ids=self._zone_ids,
+                    zone_ids=layout.zone_ids,
                 )
             )
         return requests

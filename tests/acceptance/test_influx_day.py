@@ -77,8 +77,9 @@ def truth(line: Line) -> dict[tuple[str, int], Fix]:
         [line.worker.archive.between(bike, 0, 1 << 42) for bike in range(BIKES)]
     )
     verdicts, _ = judge.assess(fixes)
-    zones = judge.zones.zone_of(fixes.lat_deg, fixes.lng_deg)
-    names = [*(zone.zone_id for zone in judge.zones.zones), "none"]
+    layout = judge.atlas.layout
+    zones = layout.zone_of(fixes.lat_deg, fixes.lng_deg, fixes.timestamp_ms)
+    names = [*layout.zone_ids, "none"]
 
     def value(column: np.ndarray, row: int, digits: int) -> float | None:
         return None if np.isnan(column[row]) else round(float(column[row]), digits)

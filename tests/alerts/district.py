@@ -39,6 +39,7 @@ class FakePatrols:
         self.since_ms = at(since)
         self.behind_ms = 0
         self.refs = [ZoneRef(z, f"Zone {z}", f"{z}片区", policy, cells) for z in zone_ids]
+        self.cells = dict.fromkeys(zone_ids, cells)
         self.visits: dict[str, list[tuple[int, int, str]]] = {z: [] for z in zone_ids}
         self.heard: dict[str, int | None] = dict.fromkeys(zone_ids)
         self.always_heard = True
@@ -54,6 +55,9 @@ class FakePatrols:
 
     def zones(self) -> list[ZoneRef]:
         return self.refs
+
+    def cells_total(self, zone_id: str, to_ms: int) -> int:
+        return self.cells.get(zone_id, 0)
 
     def revision(self, zone_id: str) -> int:
         return self._revision

@@ -10,10 +10,23 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from alerts.book import AlertBook
+from dashboards.access.access import Access
 from tests.browser.console import ConsoleServer
+from tests.dashboards.access.people import Clock, new_access
 from tests.dashboards.district import District
 
 LAT, LNG = 36.305, 120.37
+
+PAYLOADS = (
+    "<img src=x onerror=window.hacked=1>",
+    "<script>window.hacked=1</script>",
+    "</script><script>window.hacked=1</script>",
+    "<svg onload=window.hacked=1>",
+    '" onmouseover="window.hacked=1" x="',
+    "' onmouseover='window.hacked=1' x='",
+    "javascript:window.hacked=1",
+)
+"""What a bike, a vendor or a person may call itself: it must stay text wherever it is shown."""
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +67,33 @@ def server(district: District) -> Iterator[ConsoleServer]:
     """The console over the district, open to everybody."""
     with ConsoleServer(district) as server:
         yield server
+
+
+@pytest.fixture
+def access(tmp_path: Path) -> Iterator[Access]:
+    """A new installation: nobody can sign in."""
+    access = new_access(tmp_path / "access.sqlite", Clock())
+    yield access
+    access.close()
+
+
+@pytest.fixture
+def guarded(district: District, access: Access) -> Iterator[ConsoleServer]:
+    """The console over the district, with access control."""
+    with ConsoleServer(district, access=access) as server:
+        yield server
+
+
+@pytest.fixture
+def guest(chromium: Browser) -> Iterator[Page]:
+    """A page of a browser that has never been here, set to English; scripts must not fail."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 720}, locale="en-GB")
+    page = context.new_page()
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    yield page
+    context.close()
+    assert failures == []
 
 
 @pytest.fixture

@@ -10,11 +10,13 @@ from types import TracebackType
 from typing import TypeVar
 
 import uvicorn
+from playwright.sync_api import Page
 
 from dashboards.access.access import Access
 from dashboards.api.app import create_app
 from dashboards.api.feed import Feed
 from dashboards.console.page import ConsoleOptions, mount
+from tests.dashboards.access.people import PASSWORD
 from tests.dashboards.district import District
 
 T = TypeVar("T")
@@ -78,3 +80,10 @@ class ConsoleServer:
     def _serve(self) -> None:
         with self._runner:
             self._runner.run(self._server.serve(sockets=[self._socket]))
+
+
+def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
+    """Fill in the door, in English, and press the button."""
+    page.get_by_label("User name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()

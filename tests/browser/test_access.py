@@ -6,21 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from alerts.book import AlertBook
 from dashboards.access.access import Access
-from tests.browser.console import ConsoleServer
-from tests.dashboards.access.people import PASSWORD, Clock, boss, new_access
+from tests.browser.console import ConsoleServer, sign_in
+from tests.dashboards.access.people import PASSWORD, boss
 from tests.dashboards.district import District
-
-
-@pytest.fixture
-def access(tmp_path: Path) -> Iterator[Access]:
-    """A new installation: nobody can sign in."""
-    access = new_access(tmp_path / "access.sqlite", Clock())
-    yield access
-    access.close()
 
 
 @pytest.fixture
@@ -32,29 +24,15 @@ def district(tmp_path: Path) -> Iterator[District]:
 
 
 @pytest.fixture
-def server(district: District, access: Access) -> Iterator[ConsoleServer]:
-    """The console with access control."""
-    with ConsoleServer(district, access=access) as server:
-        yield server
+def server(guarded: ConsoleServer) -> ConsoleServer:
+    """With access control."""
+    return guarded
 
 
 @pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    """A page of a browser that has never been here, set to English; scripts must not fail."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 720}, locale="en-GB")
-    page = context.new_page()
-    failures: list[str] = []
-    page.on("pageerror", lambda error: failures.append(str(error)))
-    yield page
-    context.close()
-    assert failures == []
-
-
-def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
-    """Fill in the door and press the button."""
-    page.get_by_label("User name").fill(name)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
+def page(guest: Page) -> Page:
+    """What is refused is a complaint of the browser, and no failure here."""
+    return guest
 
 
 def test_from_the_first_link_to_signing_out(

@@ -19,18 +19,21 @@ from alerts.book_rows import Opening
 from alerts.findings import Step
 from alerts.orders import Orders
 from alerts.plan import Policies
+from alerts.policy import parse_policy
 from alerts.rules import ZoneState, ZoneStatus
 from bikes.fleet import FleetState
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import COLUMNS, TelemetryBatch
 from dashboards.sources import Health, Part, Sources
+from geofence.atlas import Atlas
 from geofence.coverage import Ledger
 from geofence.quality import VERDICTS, Limits
 from geofence.runs import Judge, Midnights, Visits
 from geofence.steps import JudgedFixes
 from geofence.zonemap import ZoneMap, zone_map
-from geofence.zones import parse_zones
+from geofence.zones import Zones, parse_zones
 from ingest.rejects import Reject, RejectBook
+from patrol.drawing import Drawing
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "chengyang"
 NINE_MS = 1_763_859_600_000  # 2025-11-23T09:00:00+08:00
@@ -48,16 +51,30 @@ class Track(NamedTuple):
 
 
 @cache
-def sample_zones() -> ZoneMap:
+def sample_drawn() -> Zones:
     """The 9 zones of the sample district."""
     geojson = (SAMPLE / "zones.geojson").read_bytes()
     exclusions = (SAMPLE / "exclusions.geojson").read_bytes()
-    return zone_map(parse_zones(geojson, exclusions, POLICIES))
+    return parse_zones(geojson, exclusions, POLICIES)
+
+
+@cache
+def sample_zones() -> ZoneMap:
+    """:func:`sample_drawn` on a grid."""
+    return zone_map(sample_drawn())
+
+
+def sections() -> dict[str, dict[str, object]]:
+    """The policies of the sample configuration."""
+    found: dict[str, dict[str, object]] = tomllib.loads(
+        (SAMPLE / "patrol.toml").read_text("utf-8")
+    )["policies"]
+    return found
 
 
 def sample_policies(**campaigns: dict[str, object]) -> Policies:
     """What the sample configuration asks of the zones, with campaigns."""
-    written = tomllib.loads((SAMPLE / "patrol.toml").read_text("utf-8"))["policies"]
+    written = sections()
     zones = {zone.zone_id: zone.policy for zone in sample_zones().zones}
     return Policies.parse(zones, written, ZoneInfo(TIMEZONE), campaigns=campaigns)
 
@@ -67,7 +84,8 @@ class District:
     """Parts that a test changes, and the sources over them."""
 
     book: AlertBook
-    zones: ZoneMap = field(default_factory=sample_zones)
+    atlas: Atlas = field(default_factory=lambda: Atlas(sample_drawn()))
+    saved: list[Zones] = field(default_factory=list)
     roster: Roster = field(
         default_factory=lambda: Roster(
             {"hello": [f"bike-{n:02}" for n in range(28)], "other": "any"}
@@ -86,8 +104,9 @@ class District:
         self.fleet = FleetState(self.roster)
         self.ledger = Ledger(self.zones.grid.size)
         self.orders = Orders(self.book.file, self.policies, ZoneInfo(TIMEZONE))
-        least_m = np.full(len(self.zones.zones), 20.0)
-        self.judge = Judge(self.zones, Limits(), Midnights(TIMEZONE), least_m)
+        least_m = dict.fromkeys(POLICIES, 20.0)
+        self.judge = Judge(self.atlas, Limits(), Midnights(TIMEZONE), least_m)
+        self.drawing = Drawing(self.atlas, self.saved.append, lambda zones: None, lambda ms: None)
         for zone, total in zip(self.zones.zones, self.zones.cells_total.tolist(), strict=True):
             self.statuses[zone.zone_id] = ZoneStatus(
                 zone_id=zone.zone_id,
@@ -109,12 +128,23 @@ class District:
                 last_patrolled_ms=NINE_MS - 600_000,
             )
 
+    @property
+    def zones(self) -> ZoneMap:
+        """The zones there are now."""
+        return self.atlas.at(self.now_ms)
+
     def sources(self) -> Sources:
         """What the API reads."""
         return Sources(
             district="Chengyang (sample)",
             timezone=TIMEZONE,
-            zones=self.zones,
+            atlas=self.atlas,
+            in_force=lambda: self.atlas.layout.era_at(self.now_ms),
+            drawing=self.drawing,
+            policies={
+                name: parse_policy(name, keys, ZoneInfo(TIMEZONE))
+                for name, keys in sections().items()
+            },
             roster=self.roster,
             fleet=self.fleet,
             ledger=self.ledger,
@@ -123,7 +153,6 @@ class District:
             rejects=self.rejects,
             statuses=lambda: dict(self.statuses),
             statuses_at=self.statuses_at,
-            zones_at=lambda _: self.zones,
             plan=self.policies.plan,
             known_from_ms=lambda: self.known_from_ms,
             tracks=self.track,

@@ -13,14 +13,16 @@ from tests.dashboards.conftest import ORIGIN, Api
 from tests.dashboards.district import District
 
 ROUTES = {
-    "/zones", "/coverage", "/coverage/{zone_id}", "/cells", "/cells.png", "/bikes",
+    "/zones", "/zones/{zone_id}", "/zones/{zone_id}/versions", "/policies",
+    "/coverage", "/coverage/{zone_id}", "/cells", "/cells.png", "/bikes",
     "/bikes/{bike_id}", "/bikes/{bike_id}/track", "/alerts", "/alerts/{alert_id}",
     "/alerts/{alert_id}/acknowledge", "/alerts/{alert_id}/assign", "/alerts/{alert_id}/shelve",
     "/alerts/{alert_id}/unshelve", "/alerts/{alert_id}/note", "/alerts/{alert_id}/close",
     "/alerts/{alert_id}/undo",
     "/campaigns", "/campaigns/{name}/end", "/zones/{zone_id}/pause", "/zones/{zone_id}/resume",
     "/zones/{zone_id}/policy", "/coverage/trend", "/coverage/{zone_id}/days", "/bikes/days",
-    "/bikes/{bike_id}/day", "/tracks", "/rejects", "/stream", "/healthz", "/readyz", "/metrics",
+    "/bikes/{bike_id}/day", "/bikes/{bike_id}/path", "/tracks", "/rejects", "/stream",
+    "/healthz", "/readyz", "/metrics",
 }  # fmt: skip
 
 

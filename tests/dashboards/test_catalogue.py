@@ -14,9 +14,13 @@ from alerts.lifecycle import EVENTS, STATES
 from alerts.order_rows import Kind, State
 from alerts.rulebook import RULES
 from alerts.rules import StateReason, ZoneState
+from bikes.errors import REJECT_REASONS
+from bikes.fleet import Liveness
+from dashboards.access.roles import ROLES
 from dashboards.console.catalogue import LANGUAGES, PARTS, texts
 from dashboards.console.pages import PAGES
 from dashboards.console.scripts import STATIC, modules_of
+from geofence.quality import VERDICTS
 
 
 def test_both_languages_say_the_same() -> None:
@@ -54,6 +58,21 @@ def test_every_word_of_the_field_is_translated() -> None:
         assert f"alert.{state}" in words
     for rule in RULES:
         assert f"rule.{rule}" in words
+    for liveness in get_args(Liveness):
+        assert f"live.{liveness}" in words
+        assert f"live.{liveness}.hint" in words
+    for role in ROLES:
+        assert f"role.{role}.may" in words
+    for reason in REJECT_REASONS:
+        assert f"reject.{reason}" in words
+
+
+def test_every_verdict_is_explained() -> None:
+    """By a name, and by a sentence that says what it means and what to do."""
+    words = texts("zh")
+    for verdict in VERDICTS:
+        assert f"verdict.{verdict}" in words
+        assert f"verdict.{verdict}.hint" in words
 
 
 def test_every_word_of_the_record_is_translated() -> None:

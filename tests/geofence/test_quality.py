@@ -98,7 +98,7 @@ def test_a_drifting_fix_at_rest_stays_parked() -> None:
 
 def slow_parked(fixes: TelemetryBatch, limits: Limits, others: list[str]) -> list[bool]:
     """The definition of a stay, spelled out; one bike, one run."""
-    grid = judge().zones.grid
+    grid = judge().atlas.grid
     x, y = grid.plane(fixes.lat_deg, fixes.lng_deg)
     believed = [i for i, verdict in enumerate(others) if verdict in ("ok", "parked")]
     usable = [

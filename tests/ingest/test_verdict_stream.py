@@ -167,7 +167,7 @@ def test_a_duplicate_tells_nothing() -> None:
 
 def test_a_fix_that_is_replaced_in_another_zone_is_told_as_duplicate() -> None:
     """The zone is part of a point's key: the old point would stay, and look like a fix."""
-    east_m = judge().zones.grid.metres_per_lng * (120.40 - 120.38)
+    east_m = judge().atlas.grid.metres_per_lng * (120.40 - 120.38)
     first = batch([0], [east_m - 30], [0], accuracy_m=20)
     better = batch([0], [east_m + 30], [0], accuracy_m=3)
     stream = VerdictStream(judge(), Everything())

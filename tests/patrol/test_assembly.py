@@ -185,26 +185,29 @@ def test_names_and_the_hour_of_the_start_change_no_fingerprint(tmp_path: Path) -
 
 
 def test_only_zones_that_are_valid_now_are_judged(tmp_path: Path) -> None:
-    """A zone of next month is not patrolled yet, and its coming is noticed."""
+    """A zone of next month is not patrolled yet, and its coming is known from the start."""
     later = zone("b", 120.39, "edge", valid_from="2026-04-01")
-    now = district(tmp_path, zones=(ZONES[0], later))
-    assert [z.zone_id for z in now.zones.zones] == ["a"]
+    found = district(tmp_path, zones=(ZONES[0], later))
+    assert [z.zone_id for z in found.atlas.at(NOW_MS).zones] == ["a"]
+    assert [z.zone_id for z in found.atlas.at(NOW_MS + 30 * DAY_MS).zones] == ["a", "b"]
+    plan = found.policies.plan("b")
+    assert not plan.on_duty(NOW_MS)
+    assert plan.on_duty(NOW_MS + 30 * DAY_MS)
     in_april = district(tmp_path, zones=(ZONES[0], later), at_ms=NOW_MS + 30 * DAY_MS)
-    assert [z.zone_id for z in in_april.zones.zones] == ["a", "b"]
-    assert now.fingerprint != in_april.fingerprint
+    assert found.fingerprint == in_april.fingerprint
+    assert found.fingerprint != district(tmp_path, zones=ZONES).fingerprint
 
 
 def test_each_zone_has_the_path_that_its_policy_asks_for(tmp_path: Path) -> None:
     """`min_cell_m` is of the zone's policy; left out it is 20 m."""
     found = district(tmp_path)
-    by_zone = {z.zone_id: found.judge.min_cell_m[n] for n, z in enumerate(found.zones.zones)}
-    assert by_zone == {"a": 25, "b": 20}
+    assert found.judge.min_cell_m == {"core": 25, "edge": 20}
 
 
 def test_a_cell_that_is_only_touched_is_never_visited(tmp_path: Path) -> None:
     """`min_cell_m = 0` still asks for some path: through a corner there are pieces of none."""
     found = district(tmp_path, TEXT.replace("min_cell_m = 25", "min_cell_m = 0"))
-    assert 0 < found.judge.min_cell_m.min() < 0.01
+    assert 0 < found.judge.min_cell_m["core"] < 0.01
 
 
 def test_a_campaign_asks_for_more_and_counts_the_same(tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from alerts.patrols import VisitBy
 from bikes.fleet import FleetState
 from bikes.roster import Roster
+from geofence.atlas import Atlas
 from geofence.coverage import SLOT_MS, Ledger
 from geofence.runs import Visits
 from patrol.facts import Facts
-from tests.rides import START_MS, batch, two_zones
+from tests.rides import START_MS, batch, two_drawn, two_zones
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -55,7 +56,8 @@ def filled(visits: list[Visit], *, provisional: bool = False) -> Ledger:
 def facts(ledger: Ledger, *, at_ms: int | None = None) -> Facts:
     """Facts of a ledger, of a record that begins at `T0`."""
     roster = Roster({"hello": BIKES})
-    return Facts(two_zones(), ledger, FleetState(roster), roster, since_ms=T0, at_ms=at_ms)
+    atlas = Atlas(two_drawn())
+    return Facts(atlas, ledger, FleetState(roster), roster, since_ms=T0, at_ms=at_ms)
 
 
 def remembered(visits: list[Visit], at_ms: int | None = None) -> list[Visit]:

@@ -12,7 +12,7 @@ from bikes.fleet import FleetState
 from bikes.formats import FORMATS
 from bikes.roster import Roster
 from bikes.telemetry import TelemetryBatch
-from geofence.zonemap import zone_map
+from geofence.atlas import Atlas
 from geofence.zones import parse_zones
 from ingest.decode import Decoder
 from ingest.log import Messages
@@ -40,7 +40,7 @@ def facts() -> FleetFacts:
         "type": "FeatureCollection",
         "features": [square("z1", WEST), square("z2", WEST + 0.01)],
     }
-    zones = zone_map(parse_zones(json.dumps(collection).encode(), None, {"core"}))
+    zones = Atlas(parse_zones(json.dumps(collection).encode(), None, {"core"}))
     roster = Roster({"hello": "any", "mo": ["m1"]})
     return FleetFacts(zones, FleetState(roster), roster, keep_ms=900_000)
 

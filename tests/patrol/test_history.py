@@ -84,7 +84,10 @@ def test_an_instant_is_as_it_was_told_then(api: Api) -> None:
 
 def test_who_was_there_last_is_who_the_ledger_says(api: Api, station: Station) -> None:
     """The newest row of each zone, and as many bikes inside as stand in the list of bikes."""
-    rows, zones = station.worker.pipeline.ledger.rows(), station.district.zones
+    rows, zones = (
+        station.worker.pipeline.ledger.rows(),
+        station.district.atlas.at(station.clock.now_ms()),
+    )
     bikes = get(api, "bikes")["bikes"]
     for zone in get(api, "coverage")["zones"]:
         mine = rows.where(zones.cell_zone[rows.cell] == zones.index(zone["zone_id"]))

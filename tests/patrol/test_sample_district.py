@@ -68,9 +68,10 @@ def test_first_hour_of_the_sample(seed: int) -> None:
     """One zone is neglected, one is patrolled late, the others meet their frequency."""
     district, visits, unaccounted = first_hour(seed)
     assert unaccounted == 0
-    assert len(district.zones.zones) == 9
-    zone = district.zones.cell_zone[visits.cell]
-    for n, place in enumerate(district.zones.zones):
+    zones = district.atlas.at(START_MS)
+    assert len(zones.zones) == 9
+    zone = zones.cell_zone[visits.cell]
+    for n, place in enumerate(zones.zones):
         policy = district.settings.policies[place.policy]
         cells, at_ms = visits.cell[zone == n], visits.at_ms[zone == n] - START_MS
 

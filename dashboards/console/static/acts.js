@@ -40,7 +40,7 @@ function shelveForm() {
   const options = UNTILS_H.map((hours) => ({ value: `+${hours}`, text: words.say("act.shelve.for", { time: words.duration(hours * 3600) }) }));
   return [
     { name: "until", label: words.say("act.shelve.until"), type: "choice", options: [...options, { value: "", text: words.say("act.shelve.at") }], value: "+1" },
-    { name: "at", label: words.say("act.shelve.moment"), type: "moment" },
+    { name: "at", label: words.say("act.shelve.moment"), type: "moment", required: true, only: ["until", ""] },
     reason(true),
   ];
 }

@@ -2,7 +2,7 @@
 import { act, ACTS, possible } from "./acts.js";
 import { factsOf } from "./alertlist.js";
 import { live, read, words } from "./frame.js";
-import { el } from "./page.js";
+import { button, el, zoneLink } from "./page.js";
 import { ProofMap } from "./proofmap.js";
 
 export class AlertDetail {
@@ -28,12 +28,8 @@ export class AlertDetail {
   render() {
     const { alert } = this;
     this.named = alert.zone_id === null || words.zones.has(alert.zone_id);
-    const buttons = possible(alert).map((name, i) => {
-      const button = el("button", i ? "button" : "button main", words.say(`act.${name}`), el("kbd", "", ACTS[name].key.toUpperCase()));
-      button.type = "button";
-      button.addEventListener("click", () => act(alert, name));
-      return button;
-    });
+    const buttons = possible(alert).map((name, i) =>
+      button(i ? "button" : "button main", words.say(`act.${name}`), () => act(alert, name), ACTS[name].key));
     const head = el("div", "detail-head",
       el("h1", "", words.say(`rule.${alert.rule}`), " · ", subjectLink(alert)),
       el("p", "facts", el("b", `severity ${alert.severity}`, words.say(`severity.${alert.severity}`)), " ",
@@ -62,10 +58,7 @@ export function proof(alert) {
 
 function subjectLink(alert) {
   const name = words.subject(alert);
-  if (!alert.zone_id) return name;
-  const link = el("a", "", name);
-  link.href = `/zones/${encodeURIComponent(alert.zone_id)}`;
-  return link;
+  return alert.zone_id ? zoneLink(alert.zone_id, name) : name;
 }
 
 function rowOf(row) {

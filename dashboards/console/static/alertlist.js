@@ -1,7 +1,8 @@
 // A list of alerts, the urgent ones first; one of them is selected, and acts go to that one.
 import { act, ACTS, bindActs, possible, remember } from "./acts.js";
-import { keys, words } from "./frame.js";
-import { el } from "./page.js";
+import { words } from "./frame.js";
+import { el, place } from "./page.js";
+import { RowList } from "./rowlist.js";
 
 export const OPEN = new Set(["active", "acknowledged", "returned", "shelved"]);
 const WEIGHT = { critical: 0, warning: 1, info: 2 };
@@ -14,17 +15,12 @@ export function byUrgency(a, b) {
     Date.parse(a.opened) - Date.parse(b.opened) || a.alert_id.localeCompare(b.alert_id);
 }
 
-export class AlertList {
+export class AlertList extends RowList {
   // `acts`: how many buttons a row has; `onPick` is called with the alert that was selected.
   constructor(body, { onPick = () => {}, acts = 1, empty = "alerts.empty" } = {}) {
-    Object.assign(this, { body, onPick, acts, empty, rows: new Map(), selected: null });
-    this.body.setAttribute("role", "listbox");
-    this.body.tabIndex = 0;
-    keys.bind("j", "keys.next", () => this.move(1));
-    keys.bind("k", "keys.previous", () => this.move(-1));
-    keys.bind("ArrowDown", "keys.next", () => this.move(1));
-    keys.bind("ArrowUp", "keys.previous", () => this.move(-1));
-    keys.bind("Enter", "keys.open", () => this.selected && open(this.selected));
+    super(body, { role: "option", path: alertPath, onPick: (row) => onPick(row.alert) });
+    Object.assign(this, { acts, empty });
+    body.setAttribute("role", "listbox");
     bindActs(() => this.rows.get(this.selected)?.alert);
   }
 
@@ -34,8 +30,7 @@ export class AlertList {
     this.rows = new Map();
     for (const alert of alerts) {
       remember(alert);
-      const row = before.get(alert.alert_id) ?? { node: el("div", "alert-row") };
-      if (!row.alert) this.make(row, alert.alert_id);
+      const row = before.get(alert.alert_id) ?? this.make(alert.alert_id);
       if (row.alert?.updated !== alert.updated || row.alert?.state !== alert.state || row.name !== words.subject(alert)) this.fill(row, alert);
       row.alert = alert;
       row.age.textContent = words.since(alert.opened);
@@ -44,23 +39,20 @@ export class AlertList {
     if (!this.rows.has(this.selected)) this.selected = null;
     const nodes = [...this.rows.values()].map((row) => row.node);
     if (!nodes.length) nodes.push(this.nothing ??= el("div", "empty", el("span", "tick", "✓"), words.say(this.empty)));
-    if (nodes.length !== this.body.children.length || nodes.some((node, i) => this.body.children[i] !== node)) {
-      this.body.replaceChildren(...nodes);
-    }
+    place(this.body, nodes);
   }
 
-  make(row, alertId) {
-    Object.assign(row.node.dataset, { alert: alertId });
-    row.node.setAttribute("role", "option");
-    row.node.addEventListener("click", () => this.select(alertId));
-    row.node.addEventListener("dblclick", () => open(alertId));
+  make(alertId) {
+    const row = this.row(alertId, "alert-row");
+    row.node.dataset.alert = alertId;
+    return row;
   }
 
   fill(row, alert) {
     row.name = words.subject(alert);
     row.age = el("span", "age");
     const link = el("a", "alert-link", words.say(`rule.${alert.rule}`), " · ", row.name);
-    link.href = `/alerts/${encodeURIComponent(alert.alert_id)}`;
+    link.href = alertPath(alert.alert_id);
     row.node.replaceChildren(
       el("span", "two", el("b", "", link), el("small", "", row.age, " · ", factsOf(alert).join(" · "))),
       ...possible(alert).slice(0, this.acts).map((name, i) => this.button(row, name, i === 0)),
@@ -80,25 +72,10 @@ export class AlertList {
     });
     return button;
   }
-
-  select(alertId) {
-    this.selected = alertId;
-    for (const [id, { node }] of this.rows) node.setAttribute("aria-selected", id === alertId);
-    const row = this.rows.get(alertId);
-    row?.node.scrollIntoView({ block: "nearest" });
-    if (row) this.onPick(row.alert);
-  }
-
-  move(by) {
-    const ids = [...this.rows.keys()];
-    if (!ids.length) return;
-    const at = ids.indexOf(this.selected);
-    this.select(ids[at < 0 ? (by > 0 ? 0 : ids.length - 1) : Math.min(Math.max(at + by, 0), ids.length - 1)]);
-  }
 }
 
-export function open(alertId) {
-  location.assign(`/alerts/${encodeURIComponent(alertId)}`);
+export function alertPath(alertId) {
+  return `/alerts/${encodeURIComponent(alertId)}`;
 }
 
 // What a row says beside rule and subject.

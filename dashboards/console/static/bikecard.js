@@ -1,7 +1,8 @@
 // What is known of one bike, pinned to the map until it is closed.
-import { ageOf, batteryOf, isLow, say, speedOf } from "./bikemark.js";
+import { isLow, pageOf, percentText, zoneText } from "./bikefacts.js";
+import { ageOf, say, speedOf } from "./bikemark.js";
 import { words } from "./frame.js";
-import { el } from "./page.js";
+import { button, el } from "./page.js";
 
 const TODAY_S = 12 * 3600; // an older time needs its day
 const ROWS = ["state", "fix", "speed", "heading", "battery", "zone"];
@@ -27,7 +28,7 @@ export class BikeCard {
     this.key = key;
     this.title.textContent = bikeId;
     this.title.title = vendor;
-    this.link.href = `/bikes/${encodeURIComponent(vendor)}/${encodeURIComponent(bikeId)}`;
+    this.link.href = pageOf({ vendor, bike_id: bikeId });
     this.node.hidden = false;
     this.refresh();
   }
@@ -60,27 +61,20 @@ export class BikeCard {
 }
 
 function factsOf(bike) {
-  const zone = bike.zone_id && words.zones.get(bike.zone_id);
+  const charge = bike.battery_percent == null ? "" : percentText(bike.battery_percent);
   const age_s = ageOf(bike);
   return {
     // Of the past it is known where a bike was, not whether it was connected.
-    state: bike.age_s == null ? words.say(`liveness.${bike.liveness}`) : "",
+    state: bike.age_s == null ? words.say(`live.${bike.liveness}`) : "",
     fix: words.say("card.fix_at", { age: words.duration(age_s), time: words.exact(bike.at, { day: age_s > TODAY_S }) }),
     speed: speedOf(bike),
     heading: bike.heading_deg == null ? "" : compass(bike.heading_deg),
-    battery: isLow(bike) ? words.say("bike.battery_low", { percent: batteryOf(bike) }) : batteryOf(bike),
-    zone: zone ? words.zoneName(zone) : bike.zone_id ?? "",
+    battery: isLow(bike) ? words.say("bike.battery_low", { percent: charge }) : charge,
+    zone: bike.age_s == null ? zoneText(bike) : "",
   };
 }
 
 function compass(heading_deg) {
   const names = words.say("compass").split(" ");
   return `${names[Math.round(heading_deg / 45) % 8]} ${Math.round(heading_deg)}°`;
-}
-
-function button(className, text, act) {
-  const node = el("button", className, text);
-  node.type = "button";
-  node.addEventListener("click", act);
-  return node;
 }

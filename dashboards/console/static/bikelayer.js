@@ -1,7 +1,8 @@
 // The bikes on the map: where they are now or, while somebody looks at the past, where they were.
 // Whatever comes and however often, a bike is drawn once a picture, by changing what is there.
 import { leaflet as L } from "nicegui-leaflet";
-import { ageOf, batteryOf, BikeMark, isLow, speedOf } from "./bikemark.js";
+import { isLow, keyOf, percentText } from "./bikefacts.js";
+import { ageOf, BikeMark, speedOf } from "./bikemark.js";
 import { words } from "./frame.js";
 import { later } from "./live.js";
 import { el } from "./page.js";
@@ -26,7 +27,7 @@ export class BikeLayer {
   // The newest of a bike; drawn unless the map shows the past.
   tell(bike) {
     if (bike.lat == null) return;
-    const key = `${bike.vendor}/${bike.bike_id}`;
+    const key = keyOf(bike);
     this.now.set(key, bike);
     if (this.then) return;
     this.waiting.add(key);
@@ -96,7 +97,7 @@ function fillTip(node, bike) {
   const age = words.duration(ageOf(bike));
   const facts = [
     bike.liveness === "live" ? speedOf(bike) : words.say(`bike.${bike.liveness}`, { age }),
-    bike.battery_percent != null && words.say(isLow(bike) ? "bike.battery_low" : "bike.battery", { percent: batteryOf(bike) }),
+    bike.battery_percent != null && words.say(isLow(bike) ? "bike.battery_low" : "bike.battery", { percent: percentText(bike.battery_percent) }),
     bike.liveness === "live" && words.say("bike.age", { age }),
   ];
   node.replaceChildren(el("b", "", bike.bike_id), el("div", "", facts.filter(Boolean).join(" · ")), el("div", "dim", bike.vendor));

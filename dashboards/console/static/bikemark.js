@@ -5,10 +5,9 @@
 //   silent   a ring with a question mark, and how old the fix is
 //   offline  a ring with a cross, and how old the fix is
 // and a battery with an exclamation mark whose charge is low.
+import { isLow, percentText } from "./bikefacts.js";
 import { words } from "./frame.js";
 import { el, svg } from "./page.js";
-
-export const LOW_PERCENT = 20;
 
 const SHAPES = {
   arrow: "M12 2 L19.5 21 L12 16.5 L4.5 21 Z",
@@ -26,10 +25,6 @@ export function pictureOf(bike) {
   return svg("0 0 24 24", SHAPES[shapeOf(bike)], "bike-arrow");
 }
 
-export function isLow(bike) {
-  return bike.battery_percent != null && bike.battery_percent < LOW_PERCENT;
-}
-
 // Age of the fix [s]. A bike of the past brings its own.
 export function ageOf(bike) {
   return bike.age_s ?? Math.max(0, (words.now() - Date.parse(bike.at)) / 1000);
@@ -37,10 +32,6 @@ export function ageOf(bike) {
 
 export function speedOf(bike) {
   return bike.speed_mps == null ? "" : words.say("bike.speed", { speed: (bike.speed_mps * 3.6).toFixed(0) });
-}
-
-export function batteryOf(bike) {
-  return bike.battery_percent == null ? "" : `${Math.round(bike.battery_percent)}%`;
 }
 
 // A piece of the page that is made once per bike; `show` changes it and makes nothing new.
@@ -69,7 +60,7 @@ export class BikeMark {
       classList.toggle("stale", bike.liveness !== "live");
     }
     classList.toggle("low", isLow(bike));
-    say(this.facts, [speedOf(bike), batteryOf(bike)].filter(Boolean).join(" · "));
+    say(this.facts, [speedOf(bike), bike.battery_percent != null && percentText(bike.battery_percent)].filter(Boolean).join(" · "));
     this.tick();
   }
 

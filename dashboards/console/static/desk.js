@@ -64,7 +64,7 @@ start(async (main) => {
     later("zones", () => table.sort());
   }
 
-  const tool = map.tool("replay", "R");
+  const tool = map.tool("replay", "R", () => replay.toggle());
   // Table and map never show two different times: both are of the instant, or both are of now.
   const replay = new Replay(banner, bar, {
     enter() {
@@ -102,7 +102,6 @@ start(async (main) => {
       show(statuses);
     },
   }, () => Math.max(0, ...[...words.zones.values()].map((status) => Date.parse(status.window_from) || 0)));
-  tool.addEventListener("click", () => (replay.on ? replay.leave() : replay.choose("hour")));
   // After a press by pointer the space bar is for playing, not for the button once more.
   main.addEventListener("click", (event) => event.detail && event.target.closest("button")?.blur());
   keys.bind("l", "layers.key", () => map.switches.toggle());

@@ -1,31 +1,58 @@
 // Questions to whoever is at the page: a small form, answered with values or not at all.
-import { el } from "./page.js";
+import { button, el } from "./page.js";
 
-// Fields: {name, label, type: text|area|choice|moment, value, options: [{value, text}], required, list}.
+// Fields: {name, label, type: text|area|choice|several|moment|password, value, options: [{value, text}],
+// required, list, hint, only: [another field, the value it must have for this one to be asked]}.
+// `send` may refuse the values with a text, or {text, fields: {name: text}}: the form stays, and says so.
 // Resolves with the values, or null when it was left.
-export function askFor(words, { title, note, fields, go }) {
-  const inputs = fields.map((field) => [field, input(field)]);
+export function askFor(words, { title, note, fields = [], go, danger = false, send }) {
+  const inputs = fields.map((field) => ({ field, node: input(field), said: el("small", "problem") }));
   const problem = el("p", "problem");
-  problem.hidden = true;
-  const cancel = el("button", "button", words.say("dialog.cancel"));
-  cancel.type = "button";
+  problem.setAttribute("role", "alert");
+  const cancel = button("button", words.say("dialog.cancel"), () => box.close());
+  const press = el("button", danger ? "button main danger" : "button main", go);
   const form = el("form", "", el("h2", "", title), ...(note ? [el("p", "note", note)] : []),
-    ...inputs.map(([field, node]) => el("label", "", el("span", "", field.label), node, ...suggestions(field, node))),
-    problem, el("div", "buttons", cancel, el("button", "button main", go)));
+    ...inputs.map(labelled), problem, el("div", "buttons", cancel, press));
   form.method = "dialog";
   const box = el("dialog", "ask", form);
   document.body.append(box);
+  const read = () => Object.fromEntries(inputs.filter(({ box }) => !box.hidden).map(({ field, node }) => [field.name, node.chosen?.() ?? (field.type === "password" ? node.value : node.value.trim())]));
+  const asked = () => {
+    const values = read();
+    for (const each of inputs) {
+      if (!each.field.only) continue;
+      const [other, value] = each.field.only;
+      each.box.hidden = values[other] !== value;
+      each.node.required = each.field.required && !each.box.hidden;
+    }
+  };
+  const refuse = ({ text = "", fields: told = {} } = {}) => {
+    problem.textContent = text;
+    for (const { field, said } of inputs) said.textContent = told[field.name] ?? "";
+    inputs.find(({ field }) => told[field.name])?.node.scrollIntoView({ block: "center" });
+  };
+  refuse();
+  asked();
   box.showModal();
-  inputs.find(([, node]) => !node.value || node.type === "text" || node.tagName === "TEXTAREA")?.[1].focus();
+  inputs.find(({ box, node }) => !box.hidden && (!node.value || node.type === "text" || node.tagName === "TEXTAREA"))?.node.focus();
   return new Promise((answered) => {
     let values = null;
-    form.addEventListener("submit", () => {
-      values = Object.fromEntries(inputs.map(([field, node]) => [field.name, node.value.trim()]));
+    form.addEventListener("change", asked);
+    form.addEventListener("submit", async (event) => {
+      const given = read();
+      if (send) {
+        event.preventDefault();
+        press.disabled = true;
+        const refused = await send(given);
+        press.disabled = false;
+        if (refused) return refuse(typeof refused === "string" ? { text: refused } : refused);
+      }
+      values = given;
+      box.close();
     });
     form.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
     });
-    cancel.addEventListener("click", () => box.close());
     box.addEventListener("close", () => {
       box.remove();
       answered(values);
@@ -33,13 +60,30 @@ export function askFor(words, { title, note, fields, go }) {
   });
 }
 
+function labelled(each) {
+  const { field, node, said } = each;
+  const several = field.type === "several";
+  const hint = field.hint ? [el("small", "hint", field.hint)] : [];
+  return (each.box = el(several ? "fieldset" : "label", "", el(several ? "legend" : "span", "", field.label), node, ...suggestions(field, node), ...hint, said));
+}
+
 function input({ name, type = "text", value = "", options = [], required = false }) {
+  if (type === "several") return several(name, value, options);
   const node = type === "area" ? el("textarea") : type === "choice" ? el("select") : el("input");
   if (type === "choice") node.append(...options.map((each) => new Option(each.text, each.value)));
-  if (node.tagName === "INPUT") node.type = { moment: "datetime-local", day: "date", number: "number" }[type] ?? "text";
+  if (node.tagName === "INPUT") node.type = { moment: "datetime-local", day: "date", number: "number", password: "password" }[type] ?? "text";
   if (type === "area") node.rows = 3;
   Object.assign(node, { name, value, required });
   if (type === "text" || type === "area") node.maxLength = 2000;
+  if (type === "password") node.autocomplete = "new-password";
+  return node;
+}
+
+// Any number of the options.
+function several(name, value, options) {
+  const boxes = options.map((each) => Object.assign(el("input"), { type: "checkbox", name, value: each.value, checked: value.includes(each.value) }));
+  const node = el("div", "several", ...options.map((each, i) => el("label", "", boxes[i], el("span", "", each.text))));
+  node.chosen = () => boxes.filter((box) => box.checked).map((box) => box.value);
   return node;
 }
 

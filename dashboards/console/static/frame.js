@@ -15,6 +15,7 @@ export const keys = new Keys(words);
 
 live.speed = config.demo_speed ?? 1;
 words.now = () => live.now();
+const told = new Promise((heard) => live.on("health", heard));
 
 // NiceGUI puts the frame into the page after this script has begun.
 export async function appears(id) {
@@ -51,13 +52,32 @@ export async function start(fill) {
   live.start();
 }
 
-// The newest answer of a route of the API; an error says what the API said.
+// The newest answer of a route of the API; an error says what the API said, and has its status:
+// 0 when the server was not reached.
 export async function read(path) {
-  const answer = await fetch(`/api/v1${path}`);
+  const answer = await fetch(`/api/v1${path}`).catch(() => {
+    throw Object.assign(new Error(words.say("alerts.failed")), { status: 0 });
+  });
   if (answer.status === 401) stillSignedIn();
   const body = await answer.json().catch(() => ({}));
   if (!answer.ok) throw Object.assign(new Error(body.detail ?? answer.statusText), { status: answer.status, body });
   return body;
+}
+
+// Does some reading now and then, once the system's time is known: one at a time, and none while
+// nobody looks. `every_ms` is of that time; the notice about the stream says when the server is away.
+export async function repeat(every_ms, work) {
+  await told;
+  async function once() {
+    if (!document.hidden) await work().catch(unread);
+    setTimeout(once, Math.max(5000, every_ms / live.speed));
+  }
+  once();
+}
+
+// What could not be read now is read later; any other error is one.
+export function unread(error) {
+  if (error.status === undefined) reportError(error);
 }
 
 function rememberLanguage() {

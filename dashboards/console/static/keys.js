@@ -8,9 +8,9 @@ export class Keys {
     this.bind("?", "keys.help", () => this.help());
   }
 
-  // `what` is the key of the text that says what it does.
-  bind(key, what, act) {
-    this.bound.set(key, { what, act });
+  // `what` is the key of the text that says what it does. With `writing`, while one writes too.
+  bind(key, what, act, { writing = false } = {}) {
+    this.bound.set(key, { what, act, writing });
     return this;
   }
 
@@ -29,11 +29,11 @@ export class Keys {
   }
 
   pressed(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    const at = event.target;
-    if (at.closest?.("input:not([type=range]), textarea, select, dialog, [contenteditable]")) return;
-    const found = this.bound.get(event.key.length === 1 ? event.key.toLowerCase() : event.key);
-    if (!found) return;
+    if (event.altKey || event.isComposing) return;
+    const at = event.target, key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const found = this.bound.get(event.ctrlKey || event.metaKey ? `Ctrl+${key}` : key);
+    if (!found || at.closest?.("dialog")) return;
+    if (!found.writing && at.closest?.("input:not([type=range]), textarea, select, [contenteditable]")) return;
     // Enter and space on a button press that button.
     if ((event.key === "Enter" || event.key === " ") && at.closest?.("button, a, summary")) return;
     event.preventDefault();
@@ -43,7 +43,7 @@ export class Keys {
   help() {
     document.querySelector("dialog.keys")?.remove();
     const rows = [...this.bound].map(([key, { what }]) =>
-      el("div", "key-row", el("kbd", "", NAMES[key] ?? key.toUpperCase()), el("span", "", this.words.say(what))));
+      el("div", "key-row", el("kbd", "", NAMES[key] ?? nameOf(key)), el("span", "", this.words.say(what))));
     const close = el("button", "button", this.words.say("dialog.done"));
     close.type = "button";
     const box = el("dialog", "keys", el("h2", "", this.words.say("keys.title")), el("div", "key-rows", ...rows), close);
@@ -52,6 +52,10 @@ export class Keys {
     document.body.append(box);
     box.showModal();
   }
+}
+
+function nameOf(key) {
+  return key.startsWith("Ctrl+") ? `Ctrl+${key.slice(5).toUpperCase()}` : key.toUpperCase();
 }
 
 const NAMES = { ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", Enter: "↵", Escape: "Esc", " ": "␣" };

@@ -1,4 +1,5 @@
 // Tracks of the last hour: of all bikes while their switch is on, and of one that somebody asked for.
+import { keyOf } from "./bikefacts.js";
 import { config, live, read } from "./frame.js";
 import { Newest } from "./newest.js";
 import { piecesOf, TrackLayer } from "./tracklayer.js";
@@ -47,7 +48,7 @@ export class LastHour {
     try {
       const tracks = this.all ? (await read(`/tracks?${new URLSearchParams(span)}`)).bikes : [await trackOf(this.one, span)];
       if (!this.wanted) return;
-      this.draw(new Map(tracks.map((track) => [`${track.vendor}/${track.bike_id}`, track])), to);
+      this.draw(new Map(tracks.map((track) => [keyOf(track), track])), to);
     } catch { /* what is drawn stays; the next time comes soon */ }
   }
 

@@ -21,7 +21,6 @@ export class LayerSwitches {
       layer.on = box.checked;
       layer.show(box.checked);
     }
-    button.addEventListener("click", () => this.toggle());
     // Keys of the page stay still while one is in a field.
     node.addEventListener("keydown", (event) => {
       if (event.key === "Escape" || event.key.toLowerCase() === "l") this.toggle(), event.preventDefault();

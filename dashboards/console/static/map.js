@@ -8,7 +8,7 @@ import { CellOverlay } from "./celloverlay.js";
 import { words } from "./frame.js";
 import { LastHour } from "./lasthour.js";
 import { LayerSwitches } from "./layers.js";
-import { el } from "./page.js";
+import { button, el } from "./page.js";
 import { ZoneLayer } from "./zonelayer.js";
 
 const ROOM = { padding: [14, 14] };
@@ -26,17 +26,16 @@ export class PatrolMap {
     });
     this.bikes = new BikeLayer(this.map, { onPick: (key) => this.pick(key), onDraw: () => this.card.refresh() });
     this.tools = over(element, "map-tools");
-    const button = this.tool("layers", "L");
-    this.switches = new LayerSwitches(over(element, "layer-switches"), button, this.layers());
+    const press = this.tool("layers", "L", () => this.switches.toggle());
+    this.switches = new LayerSwitches(over(element, "layer-switches"), press, this.layers());
   }
 
   // A button on the map.
-  tool(name, key) {
-    const button = el("button", "button", words.say(name), el("kbd", "", key));
-    button.type = "button";
-    button.id = `tool-${name}`;
-    this.tools.append(button);
-    return button;
+  tool(name, key, act) {
+    const press = button("button", words.say(name), act, key);
+    press.id = `tool-${name}`;
+    this.tools.append(press);
+    return press;
   }
 
   layers() {

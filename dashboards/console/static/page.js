@@ -1,4 +1,5 @@
 // Small pieces of the page. Every text becomes a text node: nothing from outside is ever HTML.
+import { toLocal } from "./localtime.js";
 
 export function el(tag, className = "", ...children) {
   const node = document.createElement(tag);
@@ -15,6 +16,28 @@ export function svg(viewBox, d, className) {
   path.setAttribute("d", d);
   node.append(path);
   return node;
+}
+
+// Shows these nodes in this order. What already stands right is not touched.
+export function place(body, nodes) {
+  if (nodes.length !== body.children.length || nodes.some((node, i) => body.children[i] !== node)) {
+    body.replaceChildren(...nodes);
+  }
+}
+
+export function button(className, text, press, key) {
+  const node = el("button", className, text, ...(key ? [el("kbd", "", key.toUpperCase())] : []));
+  node.type = "button";
+  node.addEventListener("click", press);
+  return node;
+}
+
+export function zonePath(zoneId) {
+  return `/zones/${encodeURIComponent(zoneId)}`;
+}
+
+export function zoneLink(zoneId, text) {
+  return Object.assign(el("a", "zone-link", text), { href: zonePath(zoneId) });
 }
 
 // A state's mark: its colour and, for eyes that cannot tell colours, a shape and a sign.
@@ -47,9 +70,20 @@ export class Words {
     return (day ? this.day : this.hour).format(new Date(at));
   }
 
+  // The district's date ("2026-11-25"), weekday (0 is Monday) and minute of the day at an instant.
+  local(at_ms) {
+    const [date, time] = toLocal(at_ms, this.config.timezone).split("T"), [hours, minutes] = time.split(":").map(Number);
+    return { date, weekday: (new Date(date).getUTCDay() + 6) % 7, minute: hours * 60 + minutes };
+  }
+
   say(key, values = {}) {
     const text = this.config.texts[key] ?? key.slice(key.indexOf(".") + 1);
     return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  }
+
+  // Sentences one after the other: Chinese has no space between them.
+  prose(...sentences) {
+    return sentences.join(this.config.lang === "zh" ? "" : " ");
   }
 
   zoneName(zone) {
@@ -82,8 +116,8 @@ export class Words {
 
   // A problem document of the API in words; its own where the reason has none here.
   refusal(problem) {
-    const key = `refusal.${problem.reason}`;
-    return this.say("alerts.refused", { why: key in this.config.texts ? this.say(key) : problem.detail ?? problem.reason });
+    const key = [`refusal.${problem.reason}`, `door.${problem.reason}`].find((each) => each in this.config.texts);
+    return this.say("alerts.refused", { why: key ? this.say(key) : problem.detail ?? problem.reason });
   }
 
   since(text) {

@@ -7,6 +7,7 @@
 // While it is on, nothing that comes live touches the map or the table of zones. Bikes move with
 // every picture, from tracks that were read once; zones and cells follow as fast as the server
 // answers, always for the newest instant that is wanted.
+import { keyOf } from "./bikefacts.js";
 import { config, keys, live, read, setQuery, words } from "./frame.js";
 import { Newest } from "./newest.js";
 import { bikeAt, trackOfAnswer } from "./past.js";
@@ -31,7 +32,12 @@ export class Replay {
     this.zones = new Newest((at) => this.readZones(at), SCENE_EVERY_MS);
     this.trails = new Newest(async (at) => this.on && this.scene.trails(this.tracks, at), TRAILS_EVERY_MS);
     this.link = new Newest(async () => this.on && setQuery(toQuery(this)), LINK_EVERY_MS);
-    keys.bind("r", "replay.key", () => (this.on ? this.leave() : this.choose("hour")));
+    keys.bind("r", "replay.key", () => this.toggle());
+  }
+
+  toggle() {
+    if (this.on) this.leave();
+    else this.choose("hour");
   }
 
   // What a link asks for, if it does; the clock must have been heard.
@@ -86,7 +92,7 @@ export class Replay {
     try {
       const answer = await readTracks(span);
       if (!this.shows(span)) return;
-      this.tracks = new Map(answer.bikes.map((track) => [`${track.vendor}/${track.bike_id}`, trackOfAnswer(track, answer.step_s, config.max_gap_s)]));
+      this.tracks = new Map(answer.bikes.map((track) => [keyOf(track), trackOfAnswer(track, answer.step_s, config.max_gap_s)]));
       this.bar.tell(this.tracks.size ? "" : words.say("replay.no_tracks"));
       this.seek(this.at);
     } catch (error) {

@@ -2,7 +2,7 @@
 import { say } from "./bikemark.js";
 import { config, words } from "./frame.js";
 import { fromLocal, toLocal } from "./localtime.js";
-import { el } from "./page.js";
+import { button, el } from "./page.js";
 
 export const SPEEDS = [10, 30, 60, 120, 300, 600];
 
@@ -93,12 +93,5 @@ function ticks(from, to) {
 
 function at_(node, at, from, to) {
   node.style.left = `${(100 * (at - from)) / (to - from)}%`;
-  return node;
-}
-
-function button(className, text, act, key) {
-  const node = el("button", className, text, ...(key ? [el("kbd", "", key)] : []));
-  node.type = "button";
-  node.addEventListener("click", act);
   return node;
 }

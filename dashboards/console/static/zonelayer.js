@@ -3,7 +3,7 @@ import { leaflet as L } from "nicegui-leaflet";
 import { styleOf } from "./basemap.js";
 import { words } from "./frame.js";
 import { later } from "./live.js";
-import { badge, el } from "./page.js";
+import { badge, el, zoneLink } from "./page.js";
 import { lateness } from "./zonetable.js";
 
 const FAR_ZOOM = 12.25;
@@ -30,7 +30,7 @@ export class ZoneLayer {
       const label = L.tooltip({ permanent: true, direction: "center", className: "zone-tip", content: node, pane: "names" });
       const [lng, lat] = feature.properties.label;
       label.setLatLng([lat, lng]).addTo(this.map);
-      const zone = { shape, label, node, name: words.zoneName(feature.properties), status: null };
+      const zone = { shape, label, node, zoneId: feature.id, name: words.zoneName(feature.properties), status: null };
       this.zones.set(feature.id, zone);
       paint(zone);
     }
@@ -71,7 +71,7 @@ export class ZoneLayer {
   }
 }
 
-function paint({ shape, node, name, status }) {
+function paint({ shape, node, zoneId, name, status }) {
   shape.setStyle(status ? styleOf(status.state) : styleOf("off_duty"));
   if (status?.state === "overdue") shape.bringToFront();
   const deadline = status && deadlineOf(status);
@@ -80,7 +80,7 @@ function paint({ shape, node, name, status }) {
   node.dataset.said = said;
   node.dataset.state = status?.state ?? "";
   node.replaceChildren(
-    el("b", "", name),
+    el("b", "", zoneLink(zoneId, name)),
     status
       ? el("span", "zone-figures", badge(status.state), words.percent(status.covered_ratio))
       : el("span", "zone-figures dim", "…"),

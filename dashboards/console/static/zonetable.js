@@ -1,6 +1,6 @@
 // The zones beside the map, the urgent ones first.
 import { config, words } from "./frame.js";
-import { badge, el } from "./page.js";
+import { badge, button, el, place, zoneLink } from "./page.js";
 
 export class ZoneTable {
   constructor(body, onPick) {
@@ -17,16 +17,17 @@ export class ZoneTable {
   update(status) {
     let row = this.rows.get(status.zone_id);
     if (!row) {
-      row = { node: el("button", "zone-row") };
-      row.node.type = "button";
-      row.node.addEventListener("click", () => this.onPick(status.zone_id));
+      const pick = button("zone-row", "", () => this.onPick(status.zone_id));
+      const link = Object.assign(zoneLink(status.zone_id, "›"), { title: words.say("page.zone") });
+      row = { node: el("div", "zone-line", pick, link), pick, link };
       this.rows.set(status.zone_id, row);
     }
     row.status = status;
-    row.node.dataset.zone = status.zone_id;
-    row.node.dataset.state = status.state;
-    row.node.title = words.zoneName(status);
-    row.node.replaceChildren(nameOf(status), barOf(status), idleOf(status), dueOf(status));
+    row.pick.dataset.zone = status.zone_id;
+    row.pick.dataset.state = status.state;
+    row.pick.title = words.zoneName(status);
+    row.link.setAttribute("aria-label", `${words.say("page.zone")}: ${words.zoneName(status)}`);
+    row.pick.replaceChildren(nameOf(status), barOf(status), idleOf(status), dueOf(status));
   }
 
   // Zones can end while the page is open.
@@ -36,10 +37,7 @@ export class ZoneTable {
   }
 
   sort() {
-    const nodes = [...this.rows.values()].sort((a, b) => byUrgency(a.status, b.status)).map((row) => row.node);
-    if (nodes.some((node, i) => this.body.children[i] !== node) || nodes.length !== this.body.children.length) {
-      this.body.replaceChildren(...nodes);
-    }
+    place(this.body, [...this.rows.values()].sort((a, b) => byUrgency(a.status, b.status)).map((row) => row.node));
   }
 }
 

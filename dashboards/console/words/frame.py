@@ -38,6 +38,8 @@ ENTRIES: dict[str, tuple[str, str]] = {
     "page.desk": ("地图", "Map"),
     "page.alerts": ("告警", "Alerts"),
     "page.alert": ("告警详情", "Alert"),
+    "page.zones": ("片区", "Zones"),
+    "page.zone": ("片区详情", "Zone"),
     "page.not_for_you": (
         "此页面仅限管理员使用",
         "This page is for administrators",

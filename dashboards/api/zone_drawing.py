@@ -1,0 +1,244 @@
+"""Routes about drawing zones: their versions, a new one, an end, and the policies there are.
+
+What is saved is a whole: two people who draw at once must not undo each other's work. So a change
+names the version of the zones that it was drawn over, and is refused when they are others now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Query, Request
+from pydantic import BaseModel, ConfigDict
+from starlette.responses import Response
+
+from dashboards.access import caller
+from dashboards.api import answers
+from dashboards.api.answers import Answer, GeoAnswer
+from dashboards.api.background import Background
+from dashboards.api.outlines import feature
+from dashboards.api.problems import PROBLEMS, ProblemError, unknown
+from dashboards.api.times import Times
+from dashboards.sources import Proposal, Sources
+from geofence.errors import Problem, ZonesError
+from geofence.redrawing import ended, redrawn, versions
+from geofence.zones import Zone, Zones
+from ingest.errors import StoreUnavailable
+
+IfMatch = Annotated[
+    str | None, Header(description="`version` of /zones that this was drawn over; or *")
+]
+DryRun = Annotated[bool, Query(description="Say what would come of it, and change nothing.")]
+
+REFUSED: dict[int | str, dict[str, Any]] = {
+    status: {**PROBLEMS[400], "description": description}
+    for status, description in (
+        (409, "The zone does not exist then"),
+        (412, "The zones are not those that it was drawn over"),
+        (428, "It must say over which zones it was drawn"),
+        (503, "It cannot be saved"),
+    )
+}
+
+
+class Drawn(BaseModel):
+    """A GeoJSON feature in WGS-84. Its properties are `name`, `policy`, and optionally `name_zh`,
+    `code`, and `valid_from`: an instant, without which it is now."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["type", "geometry", "properties"]})
+
+    type: Literal["Feature"]
+    geometry: Any = None
+    properties: dict[str, Any] = {}
+
+
+class End(BaseModel):
+    """When the zone ends; without `valid_to`, now."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    valid_to: str | None = None
+
+
+def router(sources: Sources, times: Times, background: Background) -> APIRouter:
+    """The routes /zones/{zone_id}, /zones/{zone_id}/versions and /policies."""
+    routes = APIRouter(tags=["zones"])
+    drawing = sources.drawing
+
+    def collection(found: Collection[Zone]) -> dict[str, Any]:
+        write = times.write_or_none
+        features = [
+            feature(
+                zone, {"valid_from": write(zone.valid_from_ms), "valid_to": write(zone.valid_to_ms)}
+            )
+            for zone in found
+        ]
+        return {"type": "FeatureCollection", "version": drawing.version, "features": features}
+
+    def same_zones(if_match: str | None) -> None:
+        if if_match is None:
+            detail = "send the version of /zones as If-Match, so that nobody's work is undone"
+            raise ProblemError(428, "if_match_missing", detail)
+        named = {tag.strip().removeprefix("W/").strip('"') for tag in if_match.split(",")}
+        if not named & {drawing.version, "*"}:
+            raise changed()
+
+    def changed() -> ProblemError:
+        detail = "somebody has drawn zones meanwhile: load /zones again; nothing was changed"
+        return ProblemError(412, "zones_changed", detail, version=drawing.version)
+
+    def when(given: object, name: str, problems: list[Problem]) -> int:
+        """An instant that does not lie in the past; else a problem, and now."""
+        now_ms = sources.now_ms()
+        if given is None:
+            return now_ms
+        try:
+            at_ms = times.read(str(given), name=name)
+        except ProblemError as exc:
+            problems.append(Problem(name, exc.detail.removeprefix(f"{name}: ")))
+            return now_ms
+        if at_ms < now_ms:
+            message = "lies in the past, which is not rewritten; leave it out to begin now"
+            problems.append(Problem(name, message))
+            return now_ms
+        return at_ms
+
+    async def proposed(change: Callable[[], Zones], problems: list[Problem]) -> Proposal:
+        def propose() -> Proposal:
+            return drawing.propose(change())
+
+        try:
+            proposal = await background.run(propose)
+        except ZonesError as exc:
+            problems += exc.problems
+        if problems:
+            listed = [each._asdict() for each in problems]
+            detail = "; ".join(map(str, problems))
+            raise ProblemError(422, "invalid_zones", detail, problems=listed)
+        return proposal
+
+    async def done(
+        request: Request, zone_id: str, at_ms: int, proposal: Proposal, over: str, dry_run: bool
+    ) -> Response:
+        """Adopt what was proposed over a version, unless it is a dry run, and tell."""
+        if dry_run:
+            caller.leave_out_of_record(request)
+        else:
+            if drawing.version != over:
+                raise changed()
+            try:
+                drawing.adopt(proposal)
+            except StoreUnavailable as exc:
+                detail = f"{exc}; nothing was changed"
+                raise ProblemError(503, "storage_unavailable", detail) from exc
+            caller.add_to_record(request, zone=zone_id, at=times.write(at_ms))
+        zones = proposal.layout.era_at(at_ms).zones
+        answer: answers.ZoneChange = {
+            "zone_id": zone_id,
+            "version": drawing.version,
+            "at": times.write(at_ms),
+            "dry_run": dry_run,
+            "live": proposal.live,
+            "cells_total": (
+                int(zones.cells_total[zones.index(zone_id)]) if zones.has(zone_id) else None
+            ),
+            "versions": collection(versions(proposal.layout.zones, zone_id)),
+        }
+        return Answer(answer, headers={"ETag": f'"{drawing.version}"'})
+
+    @routes.get(
+        "/zones/{zone_id}/versions", response_class=GeoAnswer, response_model=dict[str, Any]
+    )
+    async def all_versions(zone_id: str) -> Response:
+        """Every outline that a zone has had, has, or is to have, as a FeatureCollection.
+
+        The oldest is first. `valid_from` and `valid_to` are null where there is no bound.
+        """
+        found = versions(drawing.zones, zone_id)
+        if not found:
+            raise unknown("zone", zone_id, {zone.zone_id for zone in drawing.zones.zones})
+        return GeoAnswer(collection(found), headers={"ETag": f'"{drawing.version}"'})
+
+    @routes.put(
+        "/zones/{zone_id}",
+        response_class=Answer,
+        response_model=answers.ZoneChange,
+        responses=REFUSED,
+    )
+    async def draw(
+        request: Request,
+        zone_id: str,
+        body: Drawn,
+        dry_run: DryRun = False,
+        if_match: IfMatch = None,
+    ) -> Response:
+        """Draw a zone, or draw it anew from `valid_from` on.
+
+        The version before it ends then; one that was to come later, and a planned end, give way.
+        What was covered before stays what it was. 422 lists everything that is wrong as
+        `problems`. `live` is false when the outline leaves the grid of the running station: then
+        it takes effect at its next start.
+        """
+        if not dry_run:
+            same_zones(if_match)
+        problems: list[Problem] = []
+        from_ms = when(body.properties.get("valid_from"), "valid_from", problems)
+        over = drawing.version
+        change = partial(
+            redrawn,
+            drawing.zones,
+            zone_id,
+            body.model_dump(),
+            from_ms,
+            policies=sources.policies,
+            timezone=times.zone,
+        )
+        proposal = await proposed(change, problems)
+        return await done(request, zone_id, from_ms, proposal, over, dry_run)
+
+    @routes.delete(
+        "/zones/{zone_id}",
+        response_class=Answer,
+        response_model=answers.ZoneChange,
+        responses=REFUSED,
+    )
+    async def end(
+        request: Request, zone_id: str, body: End | None = None, if_match: IfMatch = None
+    ) -> Response:
+        """Let a zone end. What was covered before stays what it was; open alerts are voided.
+
+        409 `zone_ended` when it does not exist then, and is not to come later.
+        """
+        found = versions(drawing.zones, zone_id)
+        if not found:
+            raise unknown("zone", zone_id, {zone.zone_id for zone in drawing.zones.zones})
+        same_zones(if_match)
+        problems: list[Problem] = []
+        to_ms = when(None if body is None else body.valid_to, "valid_to", problems)
+        if all(zone.valid_to_ms is not None and zone.valid_to_ms <= to_ms for zone in found):
+            detail = f"{zone_id} has ended by then"
+            raise ProblemError(409, "zone_ended", detail, zone_id=zone_id)
+        over = drawing.version
+        change = partial(ended, drawing.zones, zone_id, to_ms, times.zone)
+        proposal = await proposed(change, problems)
+        return await done(request, zone_id, to_ms, proposal, over, dry_run=False)
+
+    @routes.get("/policies", response_class=Answer, response_model=answers.Policies)
+    async def policies() -> Response:
+        """The policies that a zone can have, as they are without a campaign."""
+        answer: answers.Policies = {
+            "policies": [
+                {
+                    "name": name,
+                    "frequency_s": policy.frequency_s,
+                    "target": policy.target,
+                    "window": policy.window,
+                }
+                for name, policy in sources.policies.items()
+            ]
+        }
+        return Answer(answer)
+
+    return routes

@@ -1,0 +1,74 @@
+// How a bike's figures are shown, in the list of the fleet and on a bike's own page.
+import { words } from "./frame.js";
+import { badge, el } from "./page.js";
+
+// What [rules] has unless it is set; alerts follow the setting.
+export const LOW_PERCENT = 20;
+
+export const LIVENESS = ["offline", "silent", "stale", "live"]; // who needs somebody first
+
+// A bike that is heard looks like a zone that is well, one that is not like one nobody can judge.
+const LIKE = { live: "compliant", stale: "due", silent: "unmeasurable", offline: "off_duty" };
+
+export function liveBadge(liveness) {
+  return badge(LIKE[liveness] ?? liveness);
+}
+
+export function keyOf(bike) {
+  return `${bike.vendor}/${bike.bike_id}`;
+}
+
+export function pageOf(bike) {
+  return `/bikes/${encodeURIComponent(bike.vendor)}/${encodeURIComponent(bike.bike_id)}`;
+}
+
+export function isLow(bike) {
+  return bike.battery_percent != null && bike.battery_percent <= LOW_PERCENT;
+}
+
+export function zoneText(bike) {
+  if (bike.lat == null) return "–";
+  if (bike.zone_id == null) return words.say("bikes.outside");
+  const zone = words.zones.get(bike.zone_id);
+  return zone ? words.zoneName(zone) : bike.zone_id;
+}
+
+// The speed of a bike that is not live was some time ago.
+export function speedText(bike) {
+  if (bike.liveness !== "live" || bike.speed_mps == null) return "–";
+  const kmh = bike.speed_mps * 3.6;
+  return kmh < 1 ? words.say("bikes.standing") : words.say("unit.kmh", { n: kmh.toFixed(0) });
+}
+
+export function ageText(bike) {
+  return bike.at ? words.say("bikes.ago", { age: words.since(bike.at) }) : words.say("bikes.never");
+}
+
+export function distanceText(metres) {
+  if (metres == null) return "–";
+  return metres < 1000 ? words.say("unit.m", { n: Math.round(metres) })
+    : words.say("unit.km", { n: (metres / 1000).toFixed(metres < 100_000 ? 1 : 0) });
+}
+
+export function percentText(percent) {
+  return percent == null ? "–" : `${Math.round(percent)}%`;
+}
+
+// A battery is a bar with its number; one that is low is marked with a sign too.
+export class Battery {
+  constructor() {
+    this.figure = el("span", "percent");
+    this.fill = el("i", "fill");
+    this.node = el("span", "battery", el("span", "bar", this.fill), this.figure);
+  }
+
+  show(bike) {
+    const low = isLow(bike);
+    const text = (low ? "! " : "") + percentText(bike.battery_percent);
+    if (this.figure.textContent === text) return;
+    this.figure.textContent = text;
+    this.fill.style.width = `${Math.min(100, Math.max(0, bike.battery_percent ?? 0))}%`;
+    this.node.classList.toggle("low", low);
+    this.node.title = low ? words.say("bikes.low") : "";
+  }
+}

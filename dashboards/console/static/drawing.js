@@ -1,0 +1,146 @@
+// A zone being drawn: the outline on the map, what is written down beside it, and what the API says
+// to both. It ends when it is saved or given up; a refusal never takes away what was drawn.
+import { toast } from "./dialog.js";
+import { DrawForm } from "./drawform.js";
+import { flawsOf } from "./flaws.js";
+import { words } from "./frame.js";
+import { Grips } from "./grips.js";
+import { areaOf, cellsIn, Outline } from "./outline.js";
+import { button, el } from "./page.js";
+import { Pen } from "./pen.js";
+import { put, zonesAt } from "./zonestore.js";
+
+export class Drawing {
+  // `zone`: the feature that is redrawn, or null for a new one; `over`: the version of all zones.
+  // `onSaved` gets the API's answer, `onCancel` is asked before anything is given up.
+  constructor({ map, panel, zone, over, planned, policies, grid, onSaved, onCancel }) {
+    Object.assign(this, { map, zone, over, grid, onSaved, typed: false });
+    this.form = new DrawForm({
+      zone: zone?.properties, planned, policies,
+      onWhen: () => this.showNeighbours(),
+      onTyped: () => (this.typed = true),
+    });
+    this.facts = el("p", "draw-facts");
+    this.said = el("div", "draw-said");
+    this.said.setAttribute("role", "status");
+    const press = (kind, key, act, sign) => button(kind, words.say(key), act, sign);
+    this.buttons = [press("button", "draw.check", () => this.check()), press("button main", "draw.save", () => this.save())];
+    this.buttons[1].title = "Ctrl+S";
+    panel.replaceChildren(
+      el("div", "panel-head", el("h1", "", zone ? words.zoneName(zone.properties) : words.say("draw.new"))),
+      el("div", "draw-body", el("p", "says", words.say(zone ? "draw.how.edit" : "draw.how.new")), this.facts, this.form.node),
+      this.said,
+      el("div", "draw-foot", press("button", "draw.cancel", onCancel, "Esc"), el("span", "space"), ...this.buttons),
+    );
+    map.outline("chosen", null);
+    map.outline("older", zone?.geometry ?? null); // as it was, for comparison
+    this.showNeighbours();
+    if (zone) this.grip(new Outline(zone.geometry));
+    else this.pen = new Pen(map.map, map.neighbours, { onDrawn: () => this.tell(), onClosed: (geometry) => this.grip(new Outline(geometry)) });
+    this.tell();
+  }
+
+  get zoneId() {
+    return this.zone?.properties.zone_id ?? this.form.zoneId;
+  }
+
+  get unsaved() {
+    return this.typed || Boolean(this.pen ? this.pen.strokes.length : !this.zone || this.grips.outline.changed);
+  }
+
+  grip(outline) {
+    this.pen = null;
+    this.grips = new Grips(this.map.map, this.map.neighbours, outline, () => this.tell());
+    this.tell();
+    if (!this.zone) this.form.inputs.zone_id.focus();
+  }
+
+  // Those that will be there when this becomes valid.
+  async showNeighbours() {
+    const at = this.form.validFrom;
+    try {
+      const { features } = await zonesAt(at);
+      if (at === this.form.validFrom && !this.ended) this.map.showZones(features, this.zone?.properties.zone_id);
+    } catch (error) {
+      toast(error.message, { kind: "bad" });
+    }
+  }
+
+  // How large it is; what was wrong with it may be so no more.
+  tell() {
+    this.show([]);
+    const geometry = this.grips?.outline.geometry();
+    this.facts.textContent = geometry
+      ? words.say("draw.size", { area: (areaOf(geometry) / 1e6).toFixed(2), cells: cellsIn(geometry, this.grid) })
+      : words.say("draw.places", { n: this.pen.places.length });
+  }
+
+  undo() {
+    if (!(this.pen ?? this.grips).undo()) toast(words.say("draw.undo.nothing"));
+  }
+
+  finish() {
+    if (this.pen && !this.pen.close()) toast(words.say("draw.open"));
+  }
+
+  async check() {
+    const answer = await this.send({ dryRun: true });
+    if (answer?.ok) this.show([], words.say("draw.sound", { n: answer.body.cells_total }));
+  }
+
+  async save() {
+    const answer = await this.send({ dryRun: false });
+    if (!answer?.ok) return;
+    this.end();
+    this.onSaved(this.zoneId, answer.body);
+  }
+
+  async send({ dryRun }) {
+    if (this.pen) return this.show([{ text: words.say("draw.open"), place: null }]);
+    if (this.buttons[0].disabled || !this.form.sound) return null; // one answer after the other
+    const feature = { type: "Feature", geometry: this.grips.outline.geometry(), properties: this.form.properties() };
+    for (const each of this.buttons) each.disabled = true;
+    try {
+      const answer = await put(this.zoneId, feature, { over: this.over, dryRun });
+      if (answer.status === 412) this.showStale();
+      else if (!answer.ok) this.show(flawsOf(answer.body, words));
+      return answer;
+    } catch {
+      return this.show([{ text: words.say("alerts.failed"), place: null }]);
+    } finally {
+      for (const each of this.buttons) each.disabled = false;
+    }
+  }
+
+  // Problems are told beside the form and shown where they are.
+  show(flaws, fine = "") {
+    const rows = flaws.map(({ text, place }) => {
+      const row = button("flaw-row", text, () => place && this.map.goTo(place));
+      row.dataset.placed = place !== null;
+      return row;
+    });
+    this.said.replaceChildren(...(fine ? [el("p", "fine", el("span", "tick", "✓"), fine)] : rows));
+    this.map.mark(flaws);
+  }
+
+  // Somebody else was faster: the neighbours are fetched again, what was drawn stays.
+  showStale() {
+    const again = button("button", words.say("draw.stale.again"), async () => {
+      try {
+        this.over = (await zonesAt()).version;
+        await this.showNeighbours();
+        this.show([], words.say("draw.stale.done"));
+      } catch (error) {
+        toast(error.message, { kind: "bad" });
+      }
+    });
+    this.map.mark([]);
+    this.said.replaceChildren(el("p", "flaw-row", words.say("draw.stale")), again);
+  }
+
+  end() {
+    this.ended = true;
+    (this.pen ?? this.grips).remove();
+    this.map.mark([]);
+  }
+}

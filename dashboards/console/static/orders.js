@@ -1,0 +1,131 @@
+// What is ordered about zones: pauses and campaigns. Each is asked for by a form; the API decides.
+import { askFor, toast } from "./dialog.js";
+import { live, read, words } from "./frame.js";
+import { DAY_MIN, leftOfShift, readSpan, untilNextDay } from "./hours.js";
+import { ask } from "./session.js";
+import { policyHours } from "./policywords.js";
+
+const REASONS = ["storm", "closure", "event", "works"];
+
+// Sends an order; what refuses it is told at the fields it is about.
+async function send(path, body, names) {
+  try {
+    const answer = await ask(`/api/v1${path}`, { body });
+    if (answer.ok) return null;
+    return refusalOf(await answer.json(), names);
+  } catch {
+    return { text: words.say("alerts.failed") };
+  }
+}
+
+// The parts of a problem document by the fields that they name; the rest is about the whole.
+function refusalOf(problem, names) {
+  const listed = problem.problems ?? problem.errors;
+  if (!listed) return { text: words.refusal(problem) };
+  const fields = {}, rest = [];
+  for (const { where, message } of listed) {
+    const name = where.split(".").find((part) => names.includes(part));
+    if (name) fields[name] = [fields[name], message].filter(Boolean).join("; ");
+    else rest.push(message);
+  }
+  return { fields, text: rest.join("; ") };
+}
+
+// Local times at which a pause may end, so many minutes from now.
+function localIn(minutes) {
+  const now = words.local(live.now());
+  const all = now.minute + Math.round(minutes), day = new Date(`${now.date}T00:00Z`);
+  day.setUTCDate(day.getUTCDate() + Math.floor(all / DAY_MIN));
+  const two = (n) => String(n).padStart(2, "0"), minute = ((all % DAY_MIN) + DAY_MIN) % DAY_MIN;
+  return `${day.toISOString().slice(0, 10)}T${two(Math.floor(minute / 60))}:${two(minute % 60)}`;
+}
+
+function untils(policy) {
+  const spans = (policy?.hours ?? []).map(readSpan), now = words.local(live.now());
+  const presets = [["hour", 60], ["shift", leftOfShift(spans, now)], ["tomorrow", untilNextDay(spans, now)]];
+  const options = presets.filter(([, minutes]) => minutes).map(([name, minutes]) => {
+    const value = localIn(minutes);
+    return { value, text: words.say(`pause.until.${name}`, { time: value.slice(11), date: value.slice(5, 10) }) };
+  });
+  return [...options, { value: "", text: words.say("pause.until.custom") }];
+}
+
+export async function pause(status) {
+  const policy = await read(`/zones/${encodeURIComponent(status.zone_id)}/policy`).catch(() => null);
+  const options = untils(policy);
+  const done = await askFor(words, {
+    title: `${words.say("pause")} · ${words.zoneName(status)}`,
+    note: [words.say("pause.note"), policy && words.say("policy.hours", { hours: policyHours(policy) })].filter(Boolean).join(" "),
+    fields: [
+      { name: "reason", label: words.say("act.reason"), required: true, list: REASONS.map((name) => words.say(`pause.reason.${name}`)) },
+      { name: "until", label: words.say("pause.until"), type: "choice", options, value: options[0].value },
+      { name: "at", label: words.say("pause.at"), type: "moment", required: true, only: ["until", ""] },
+    ],
+    go: words.say("pause"),
+    send: async ({ reason, until, at }) => {
+      const refused = await send(`/zones/${encodeURIComponent(status.zone_id)}/pause`, { reason, until: until || at }, ["reason", "until"]);
+      if (refused && !until) refused.fields = { ...refused.fields, at: refused.fields.until };
+      return refused;
+    },
+  });
+  return tell(done, "pause.done", words.zoneName(status));
+}
+
+export async function resume(status) {
+  const done = await askFor(words, {
+    title: `${words.say("resume")} · ${words.zoneName(status)}`,
+    fields: [{ name: "reason", label: words.say("act.reason") }],
+    go: words.say("resume"),
+    send: ({ reason }) => send(`/zones/${encodeURIComponent(status.zone_id)}/resume`, { reason }, ["reason"]),
+  });
+  return tell(done, "resume.done", words.zoneName(status));
+}
+
+export async function startCampaign(zoneIds) {
+  const zones = [...words.zones.values()].map((zone) => ({ value: zone.zone_id, text: `${words.zoneName(zone)} · ${zone.zone_id}` }));
+  zones.sort((a, b) => zoneIds.includes(b.value) - zoneIds.includes(a.value) || a.value.localeCompare(b.value));
+  const kept = { value: "", text: words.say("campaign.kept") };
+  const names = ["name", "zones", "from", "to", "frequency", "target", "window", "look_back", "reason"];
+  const done = await askFor(words, {
+    title: words.say("campaign.start"),
+    note: words.say("campaign.note"),
+    fields: [
+      { name: "name", label: words.say("campaign.name"), required: true, hint: words.say("campaign.name.hint") },
+      { name: "zones", label: words.say("campaign.zones"), type: "several", options: zones, value: zoneIds },
+      { name: "from", label: words.say("campaign.from"), type: "moment", hint: words.say("campaign.from.hint") },
+      { name: "to", label: words.say("campaign.to"), type: "moment", required: true, value: localIn(DAY_MIN) },
+      { name: "frequency", label: words.say("campaign.frequency"), hint: words.say("campaign.duration.hint") },
+      { name: "target", label: words.say("campaign.target"), hint: words.say("campaign.kept.hint") },
+      { name: "window", label: words.say("campaign.window"), type: "choice", options: [kept, ...["shift", "day", "week"].map((value) => ({ value, text: words.say(`window.${value}`) }))] },
+      { name: "look_back", label: words.say("campaign.look_back"), hint: words.say("campaign.duration.hint") },
+      { name: "reason", label: words.say("act.reason") },
+    ],
+    go: words.say("campaign.start"),
+    send: (values) => {
+      if (!values.zones.length) return { fields: { zones: words.say("campaign.zones.none") } };
+      const body = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== ""));
+      if (body.target) {
+        const percent = Number(body.target.replace(/\s*%$/, ""));
+        if (!Number.isFinite(percent)) return { fields: { target: words.say("campaign.target.number") } };
+        body.target = percent / 100;
+      }
+      return send("/campaigns", body, names);
+    },
+  });
+  return tell(done, "campaign.done", done?.name);
+}
+
+export async function endCampaign(campaign) {
+  const done = await askFor(words, {
+    title: `${words.say("campaign.end")} · ${campaign.name}`, note: words.say("campaign.end.note"),
+    fields: [{ name: "reason", label: words.say("act.reason") }],
+    go: words.say("campaign.end"),
+    send: ({ reason }) => send(`/campaigns/${encodeURIComponent(campaign.name)}/end`, { reason }, ["reason"]),
+  });
+  return tell(done, "campaign.ended", campaign.name);
+}
+
+function tell(done, key, what) {
+  if (done) toast(words.say(key, { what }));
+  return done !== null;
+}

@@ -1,0 +1,112 @@
+// The outline of a zone while it is drawn: rings of [lng, lat], each change can be taken back.
+// Places that were not moved keep every digit. There is no map in here.
+const METRES_PER_DEGREE = 111_320; // as geofence/grid.py has it
+const DIGITS = 1e7; // of a degree: a centimetre
+
+export class Outline {
+  // Of a GeoJSON Polygon or MultiPolygon; its holes and parts are rings like the others.
+  constructor(geometry) {
+    this.type = geometry.type;
+    const parts = this.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates;
+    this.rings = parts.flatMap((rings, part) => rings.map((ring) => ({ part, places: ring.slice(0, -1) })));
+    this.past = [];
+  }
+
+  get changed() {
+    return this.past.length > 0;
+  }
+
+  // What follows is one change, until the next mark.
+  mark() {
+    this.past.push(this.rings);
+  }
+
+  undo() {
+    if (!this.changed) return false;
+    this.rings = this.past.pop();
+    return true;
+  }
+
+  move(ring, at, place) {
+    this.put(ring, (places) => (places[at] = place));
+  }
+
+  insert(ring, at, place) {
+    this.put(ring, (places) => places.splice(at, 0, place));
+  }
+
+  // A ring of three places has none to spare.
+  remove(ring, at) {
+    if (this.rings[ring].places.length <= 3) return false;
+    this.mark();
+    this.put(ring, (places) => places.splice(at, 1));
+    return true;
+  }
+
+  put(ring, change) {
+    const places = [...this.rings[ring].places];
+    change(places);
+    this.rings = this.rings.map((each, i) => (i === ring ? { ...each, places } : each));
+  }
+
+  geometry() {
+    const parts = [];
+    for (const { part, places } of this.rings) (parts[part] ??= []).push([...places, places[0]]);
+    return { type: this.type, coordinates: this.type === "Polygon" ? parts[0] : parts };
+  }
+}
+
+// What Leaflet wants, which has the latitude first.
+export function latLngOf([lng, lat]) {
+  return [lat, lng];
+}
+
+export function rounded([lng, lat]) {
+  return [Math.round(lng * DIGITS) / DIGITS, Math.round(lat * DIGITS) / DIGITS];
+}
+
+// All rings of a geometry, without the repeated place at the end.
+export function ringsOf(geometry) {
+  return new Outline(geometry).rings.map(({ places }) => places);
+}
+
+// Area of a geometry [m²], holes left out, each part on the plane of its latitude.
+export function areaOf({ type, coordinates }) {
+  return (type === "Polygon" ? [coordinates] : coordinates).reduce((sum, [shell, ...holes]) => {
+    const lats = shell.map(([, lat]) => lat);
+    const middle = ((Math.min(...lats) + Math.max(...lats)) / 2) * (Math.PI / 180);
+    const degrees = holes.reduce((left, hole) => left - swept(hole), swept(shell));
+    return sum + degrees * METRES_PER_DEGREE ** 2 * Math.cos(middle);
+  }, 0);
+}
+
+function swept(ring) {
+  const [lng0, lat0] = ring[0]; // near the ring, so that no digits are lost
+  const twice = ring.reduce((sum, [lng, lat], i) => {
+    const [nextLng, nextLat] = ring[(i + 1) % ring.length];
+    return sum + (lng - lng0) * (nextLat - lat0) - (nextLng - lng0) * (lat - lat0);
+  }, 0);
+  return Math.abs(twice) / 2;
+}
+
+// How many cells of a grid have their middle in a geometry: what cannot be patrolled is not known
+// here, so it is about as many as the zone will have.
+export function cellsIn(geometry, { south, west, north, east, rows, cols }) {
+  const height = (north - south) / rows, width = (east - west) / cols;
+  const rings = ringsOf(geometry);
+  let cells = 0;
+  for (let row = 0; row < rows; row++) {
+    const lat = south + (row + 0.5) * height;
+    // Where the row's middle line crosses the rings: in between it is inside.
+    const crossings = rings.flatMap((places) => places.flatMap((a, i) => {
+      const b = places[(i + 1) % places.length];
+      return a[1] > lat !== b[1] > lat ? [a[0] + ((b[0] - a[0]) * (lat - a[1])) / (b[1] - a[1])] : [];
+    })).sort((a, b) => a - b);
+    for (let i = 0; i + 1 < crossings.length; i += 2) {
+      const first = Math.max(0, Math.ceil((crossings[i] - west) / width - 0.5));
+      const after = Math.min(cols, Math.ceil((crossings[i + 1] - west) / width - 0.5));
+      cells += Math.max(0, after - first);
+    }
+  }
+  return cells;
+}

@@ -1,0 +1,119 @@
+"""Zones as they are after one of them was drawn anew, and as a file keeps them.
+
+A redraw is a new *version* of a zone from an instant on. The version before it ends there; a
+version that was to come later, and a planned end, give way to it. What has been is not touched.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, tzinfo
+from typing import Any
+
+import shapely
+
+from geofence.errors import Problem, ZonesError
+from geofence.zones import Zone, Zones, parse_zones
+
+KEYS = ("name", "name_zh", "policy", "code")
+"""What a version says beside its outline."""
+
+
+def redrawn(
+    zones: Zones,
+    zone_id: str,
+    drawn: Mapping[str, Any],
+    from_ms: int,
+    *,
+    policies: Collection[str],
+    timezone: tzinfo,
+) -> Zones:
+    """The zones after one was drawn, or drawn anew.
+
+    Parameters
+    ----------
+    zones : Zones
+        As they are.
+    zone_id : str
+        Of the zone; a new one when there is none.
+    drawn : mapping
+        A GeoJSON feature; of its properties `name`, `name_zh`, `policy` and `code` count.
+    from_ms : int
+        From when on it is so [ms].
+    policies : collection of str
+        The policies that exist.
+    timezone : tzinfo
+        What times are written in.
+
+    Raises
+    ------
+    ZonesError
+        With everything that is wrong with the zones as they would be.
+    """
+    given = drawn.get("properties")
+    properties = {key: given.get(key) for key in KEYS} if isinstance(given, dict) else {}
+    version = {
+        "type": "Feature",
+        "properties": {
+            "zone_id": zone_id,
+            **properties,
+            "valid_from": _written(from_ms, timezone),
+        },
+        "geometry": drawn.get("geometry"),
+    }
+    kept = [feature_of(zone, timezone) for zone in _until(zones, zone_id, from_ms)]
+    document = json.dumps({"type": "FeatureCollection", "features": [version, *kept]})
+    parsed = parse_zones(document.encode(), None, policies, source="zones", timezone=timezone)
+    return replace(parsed, exclusions=zones.exclusions)
+
+
+def ended(zones: Zones, zone_id: str, at_ms: int, timezone: tzinfo) -> Zones:
+    """The zones after it was said that one ends at an instant [ms].
+
+    Raises
+    ------
+    ZonesError
+        There would be an instant from then on at which the district has no zone.
+    """
+    left = replace(zones, zones=tuple(_until(zones, zone_id, at_ms)))
+    for from_ms in (at_ms, *(ms for ms in left.changes_ms if ms > at_ms)):
+        if not left.at(from_ms):
+            when = _written(from_ms, timezone)
+            message = f"is the last zone: from {when} on the district would have none"
+            raise ZonesError([Problem(f'zone_id "{zone_id}"', message)])
+    return left
+
+
+def versions(zones: Zones, zone_id: str) -> list[Zone]:
+    """The versions of a zone, the oldest first."""
+    return [zone for zone in zones.zones if zone.zone_id == zone_id]
+
+
+def feature_of(zone: Zone, timezone: tzinfo) -> dict[str, Any]:
+    """A zone as a GeoJSON feature that `parse_zones` reads as this zone."""
+    properties: dict[str, Any] = {"zone_id": zone.zone_id}
+    properties |= {key: getattr(zone, key) for key in KEYS}
+    properties["valid_from"] = _written(zone.valid_from_ms, timezone)
+    properties["valid_to"] = _written(zone.valid_to_ms, timezone)
+    return {
+        "type": "Feature",
+        "properties": {key: value for key, value in properties.items() if value is not None},
+        "geometry": shapely.geometry.mapping(zone.geometry),
+    }
+
+
+def _until(zones: Zones, zone_id: str, at_ms: int) -> Iterable[Zone]:
+    """The zones, of one of them only what is before an instant."""
+    for zone in zones.zones:
+        if zone.zone_id != zone_id or (zone.valid_to_ms is not None and zone.valid_to_ms <= at_ms):
+            yield zone
+        elif zone.valid_from_ms is None or zone.valid_from_ms < at_ms:
+            yield replace(zone, valid_to_ms=at_ms)
+
+
+def _written(at_ms: int | None, timezone: tzinfo) -> str | None:
+    if at_ms is None:
+        return None
+    return datetime.fromtimestamp(at_ms / 1000, timezone).isoformat(timespec="milliseconds")

@@ -1,0 +1,102 @@
+"""The file of zones that were drawn on the map, and when it takes the place of the configured one.
+
+The configuration may be read-only, so what is drawn is kept with everything else that is stored:
+all versions of all zones. The file remembers over which configured zones it was drawn. Once these
+are edited, nobody but a person can say which of the two is meant.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import tzinfo
+from pathlib import Path
+
+from geofence.errors import Problem
+from geofence.redrawing import feature_of
+from geofence.zones import Zones
+from ingest.replacing import replacing
+
+NAME = "drawn-zones.geojson"
+"""In the folder where everything is stored."""
+
+OVER = "drawn_over"
+"""Member of the file: SHA-256 of the configured file."""
+
+
+@dataclass(frozen=True)
+class DrawnZones:
+    """Writes the file.
+
+    Parameters
+    ----------
+    file : Path
+        Its place.
+    configured : str
+        SHA-256 of the configured file that was read at the start.
+    timezone : tzinfo
+        What times are written in.
+    """
+
+    file: Path
+    configured: str
+    timezone: tzinfo
+
+    def write(self, zones: Zones) -> None:
+        """Replace the file; it is there after a power cut.
+
+        Raises
+        ------
+        StoreUnavailable
+            It cannot be written; it is as it was.
+        """
+        features = [feature_of(zone, self.timezone) for zone in zones.zones]
+        document = {"type": "FeatureCollection", OVER: self.configured, "features": features}
+        with replacing(self.file) as out:
+            out.write(json.dumps(document, ensure_ascii=False, indent=1).encode())
+
+
+def digest_of(configured: bytes) -> str:
+    """How the file remembers a configured one."""
+    return hashlib.sha256(configured).hexdigest()
+
+
+def read_drawn(
+    folder: Path, configured: bytes, name: str, problems: list[Problem]
+) -> tuple[Path, bytes] | None:
+    """The drawn zones that are in force, if any were drawn.
+
+    Parameters
+    ----------
+    folder : Path
+        Where everything is stored.
+    configured, name : bytes, str
+        The configured file, and what it is called.
+    problems : list of Problem
+        Appended to when there are drawn zones of which it cannot be said whether they are meant.
+    """
+    file = folder / NAME
+    try:
+        geojson = file.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        problems.append(Problem(str(file), f"cannot be read: {exc.strerror}"))
+        return None
+    try:
+        document = json.loads(geojson)
+        over = document.get(OVER) if isinstance(document, dict) else None
+    except ValueError:
+        return file, geojson  # whoever reads the zones says what is wrong
+    if over != digest_of(configured):
+        problems.append(
+            Problem(
+                str(file),
+                f"was drawn on the map over another {name} than there is now, which was edited "
+                f"since. To use {name}, move the drawn file away; to go on with what was drawn, "
+                f'write "{OVER}": "{digest_of(configured)}" into it, or put {name} back as it was',
+            )
+        )
+        return None
+    return file, geojson
