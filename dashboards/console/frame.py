@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import Request
@@ -20,9 +19,6 @@ from dashboards.console.catalogue import COOKIE, LANGUAGES, Language, texts
 from dashboards.console.pages import PAGES, Page
 from dashboards.console.scripts import STATIC, modules_of
 from dashboards.sources import Sources
-
-STATIC = Path(__file__).parent / "static"
-"""Scripts and styles; a page may have a style of its own, ``NAME.css``."""
 
 
 @dataclass(frozen=True, slots=True)
