@@ -29,7 +29,8 @@ PAYLOADS = (
 """What a bike, a vendor or a person may call itself: it must stay text wherever it is shown."""
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while it is open its event loop runs, and no other test could run one.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The system's Chromium, kept from talking to anybody by itself."""
     with sync_playwright() as playwright:
