@@ -37,10 +37,16 @@ export async function askSpan(now, { from, to }) {
   return span;
 }
 
+// As the API reads times: milliseconds, or a time that without an offset is the district's.
+function instant(text) {
+  if (/^\d+$/.test(text)) return Number(text);
+  return /(Z|[+-]\d\d:?\d\d)$/i.test(text) ? Date.parse(text) : fromLocal(text, config.timezone);
+}
+
 // What a link asks for: {from, to, at}, or null.
 export function fromQuery(search, now) {
   const query = new URLSearchParams(search);
-  const read = (name) => (/^\d+$/.test(query.get(name)) ? Number(query.get(name)) : Date.parse(query.get(name)));
+  const read = (name) => instant(query.get(name) ?? "");
   const at = read("at");
   if (!query.has("from") && Number.isNaN(at)) return null;
   const from = query.has("from") ? read("from") : at - HOUR_MS / 2;
