@@ -172,6 +172,7 @@ def check(config: Config) -> None:
     """Tell every mistake in the configuration and its zones."""
     from patrol.assembly import district_of
     from patrol.clock import WallClock
+    from patrol.drawn_zones import zones_file
     from patrol.settings import load_with_zones
 
     with errors_told():
@@ -183,6 +184,9 @@ def check(config: Config) -> None:
         f"{config}: all is well: {len(now.zones)} zones with {cells} unit cells, "
         f"{len(settings.policies)} policies, {len(settings.vendors)} vendor(s)"
     )
+    file = zones_file(settings.storage.path, settings.district.zones)
+    drawn = "" if file == settings.district.zones else ", drawn on the map"
+    typer.echo(f"zones in force: {file}{drawn}")
 
 
 @app.command()

@@ -62,6 +62,12 @@ def digest_of(configured: bytes) -> str:
     return hashlib.sha256(configured).hexdigest()
 
 
+def zones_file(storage: Path, configured: Path) -> Path:
+    """Which file of zones is in force: that of drawn ones, once there is one."""
+    drawn = storage / NAME
+    return drawn if drawn.exists() else configured
+
+
 def read_drawn(
     folder: Path, configured: bytes, name: str, problems: list[Problem]
 ) -> tuple[Path, bytes] | None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from alerts.patrols import CellAges, VisitBy, ZoneRef
 from bikes.fleet import FleetState
 from bikes.roster import Roster
-from geofence.atlas import Atlas
+from geofence.atlas import ALWAYS_MS, Atlas
 from geofence.counted import covered, covered_since
 from geofence.coverage import SLOT_MS, Ledger, Rows
 from geofence.zonemap import ZoneMap
@@ -152,11 +152,11 @@ class Facts:
         needed = min(min_cells, cells.size)
         last = self._last()[cells]
         newest = int(last.max(initial=0))
-        if newest == 0:
+        drawn_ms = self.atlas.layout.era_at(self.now_ms).from_ms
+        if newest == 0 and drawn_ms == ALWAYS_MS:
             return None
         # Nearly always the newest visit is part of a patrol, and last visits alone tell; not
         # where the cells were another zone's in that half hour.
-        drawn_ms = self.atlas.layout.era_at(self.now_ms).from_ms
         whole = drawn_ms <= newest - PATROL_MS and newest <= now_ms
         if whole and (last > newest - PATROL_MS).sum() >= needed:
             return newest

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shapely import box
 
 from alerts.patrols import VisitBy
 from bikes.fleet import FleetState
@@ -15,6 +17,7 @@ from bikes.roster import Roster
 from geofence.atlas import Atlas
 from geofence.coverage import SLOT_MS, Ledger
 from geofence.runs import Visits
+from geofence.zones import Zones
 from patrol.facts import Facts
 from tests.rides import START_MS, batch, two_drawn, two_zones
 
@@ -258,3 +261,76 @@ def test_zones_are_told_as_they_are_configured() -> None:
     assert sorted(told) == [
         (name, "core", two_zones().cells(name).size) for name in ("east", "west")
     ]
+
+
+MOVE_MS = T0 + 2 * HOUR_MS
+"""When the boundary of the zones moves: `west` takes the first cells of `east`, and lets go of
+its own but two."""
+
+
+def redrawn(visits: list[Visit], now_ms: int) -> Facts:
+    """Facts of a record in which the zones were redrawn."""
+    before = two_drawn()
+    (east, west) = before.zones
+    outlines = (box(120.41, 36.28, 120.45, 36.32), box(120.37, 36.28, 120.41, 36.32))
+    moved = Zones(
+        tuple(
+            version
+            for zone, outline in zip((east, west), outlines, strict=True)
+            for version in (
+                replace(zone, valid_to_ms=MOVE_MS),
+                replace(zone, geometry=outline, valid_from_ms=MOVE_MS),
+            )
+        )
+    )
+    ledger, roster = filled(visits), Roster({"hello": BIKES})
+    found = Facts(Atlas(moved), ledger, FleetState(roster), roster, since_ms=T0)
+    assert found.atlas.grid == two_zones().grid
+    found.now_ms = now_ms
+    return found
+
+
+def test_a_window_that_ended_is_of_the_zones_of_its_end() -> None:
+    """Its cells and what was covered of them stay what they were."""
+    visits = [Visit(0, "west", n, T0 + HOUR_MS + n) for n in range(4)]
+    early, late = (redrawn(visits, now_ms) for now_ms in (MOVE_MS - 1, MOVE_MS + HOUR_MS))
+    window = ("west", T0, MOVE_MS)
+    assert early.covered(*window) == late.covered(*window) == 4
+    assert late.cells_total("west", MOVE_MS) == two_zones().cells("west").size
+    day = ("west", T0, T0 + DAY_MS)
+    assert early.cells_total("west", T0 + DAY_MS) != late.cells_total("west", T0 + DAY_MS)
+    assert (early.covered(*day), late.covered(*day)) == (4, 0)  # those cells are no longer its own
+
+
+def test_a_cell_counts_for_a_zone_from_when_it_came_to_it() -> None:
+    """The neighbour's visits of before are the neighbour's."""
+    seen = [Visit(0, "east", n, T0 + HOUR_MS) for n in range(3)]
+    again = [Visit(0, "east", n, MOVE_MS + HOUR_MS) for n in range(1)]
+    found = redrawn(seen + again, MOVE_MS + 2 * HOUR_MS)
+    assert found.covered("west", T0, T0 + DAY_MS) == 1
+    assert found.last_visit_by("west", T0) == VisitBy("hello/HB0", MOVE_MS + HOUR_MS)
+    assert found.last_visit_by("east", T0) == VisitBy("hello/HB0", T0 + HOUR_MS)
+
+
+def test_redrawing_neither_makes_nor_takes_back_a_patrol() -> None:
+    """A zone was patrolled when it was, in the outline that it had then."""
+    patrol = [Visit(0, "west", n, MOVE_MS - 5 * MINUTE_MS + n) for n in range(5)]
+    found = redrawn(patrol, MOVE_MS + MINUTE_MS)
+    asked = {"min_cells": 5, "now_ms": MOVE_MS + MINUTE_MS}
+    assert found.last_patrolled_ms("west", **asked) == MOVE_MS - 5 * MINUTE_MS + 4
+    others = [Visit(0, "east", n, MOVE_MS - 5 * MINUTE_MS + n) for n in range(5)]
+    assert redrawn(others, MOVE_MS + MINUTE_MS).last_patrolled_ms("west", **asked) is None
+
+
+def test_a_zone_that_is_redrawn_is_not_new() -> None:
+    """Nobody gains time by redrawing a zone."""
+    assert {ref.valid_from_ms for ref in redrawn([], MOVE_MS).zones()} == {None}
+
+
+def test_another_zone_map_is_another_revision() -> None:
+    """What is remembered of a window is forgotten when the zones change."""
+    found = redrawn([], MOVE_MS - 1)
+    before = found.revision("west")
+    assert found.revision("west") == before
+    found.now_ms = MOVE_MS
+    assert found.revision("west") != before
