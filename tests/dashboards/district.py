@@ -250,7 +250,7 @@ class District:
 
     def statuses_at(self, ledger: Ledger, at_ms: int) -> list[ZoneStatus]:
         """The statuses as they are, but patrolled last at `at_ms`, and covered up to then."""
-        last_ms = ledger.last_visit_ms()
+        last_ms, zones = ledger.last_visit_ms(), self.atlas.at(at_ms)
         return [
             msgspec.structs.replace(
                 status,
@@ -259,8 +259,9 @@ class District:
                 covered_ratio=covered / status.cells_total,
             )
             for zone_id, status in self.statuses.items()
+            if zones.has(zone_id)
             for covered in [
-                int((last_ms[self.zones.cells(zone_id)] >= (status.window_from_ms or 0)).sum())
+                int((last_ms[zones.cells(zone_id)] >= (status.window_from_ms or 0)).sum())
             ]
         ]
 

@@ -173,6 +173,30 @@ def test_the_actor_is_who_has_signed_in(people: People, district: District) -> N
     assert newest.detail == {"alert": alert_id, "transition": transition.seq}
 
 
+def test_only_administrators_draw_zones(people: People) -> None:
+    """Others read. What was drawn is in the audit record, and a dry run is not."""
+    zones = people.by("vera", "GET", "/api/v1/zones").json()
+    path = f"/api/v1/zones/{zones['features'][0]['id']}"
+    for name in ("vera", "deng"):
+        assert people.by(name, "GET", f"{path}/versions").status_code == 200
+        assert people.by(name, "PUT", path, zones["features"][0]).status_code == 403
+        assert people.by(name, "DELETE", path).status_code == 403
+    known = len(people.access.entries())
+    dry = people.by("ada", "PUT", f"{path}?dry_run=true", zones["features"][0])
+    assert (dry.status_code, len(people.access.entries())) == (200, known)
+    headers = {
+        "Cookie": people.cookies["ada"],
+        "X-CSRF-Token": people.csrf["ada"],
+        "If-Match": zones["version"],
+    }
+    assert people.ask("DELETE", path, headers=headers).status_code == 200
+    newest, *_ = people.access.entries()
+    assert (newest.actor, newest.action) == ("ada", "DELETE /zones/{zone_id}")
+    assert newest.detail == {
+        "zone": zones["features"][0]["id"], "at": "2025-11-23T09:00:00+08:00",
+    }  # fmt: skip
+
+
 def test_signing_in_and_out(people: People) -> None:
     """The cookie is HttpOnly; after signing out it is worth nothing."""
     answer = people.sign_in("vera")
