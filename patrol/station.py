@@ -410,6 +410,7 @@ class Station:
             language=console.language,
             tile_url=console.tile_url,
             tile_datum=console.tile_datum or "wgs84",
+            max_gap_s=settings.quality.max_gap_s,
         )
         mount(self.app, sources, options)
         return uvicorn.Config(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import Request
@@ -18,10 +17,8 @@ from dashboards.api.overlay import AGE_CLASSES
 from dashboards.api.views import URGENCY
 from dashboards.console.catalogue import COOKIE, LANGUAGES, Language, texts
 from dashboards.console.pages import PAGES, Page
+from dashboards.console.scripts import STATIC, modules_of
 from dashboards.sources import Sources
-
-STATIC = Path(__file__).parent / "static"
-"""Scripts and styles; a page may have a style of its own, ``NAME.css``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +36,15 @@ class ConsoleOptions:
         Datum of the base map; what is drawn over it is moved accordingly.
     attribution : str
         Whom the base map must name.
+    max_gap_s : float
+        No path is drawn over a longer silence of a bike [s].
     """
 
     language: Language = "zh"
     tile_url: str | None = None
     tile_datum: Literal["wgs84", "gcj02"] = "wgs84"
     attribution: str = ""
+    max_gap_s: float = 120.0
 
 
 def chosen_language(request: Request, otherwise: Language) -> Language:
@@ -63,6 +63,8 @@ def build(sources: Sources, options: ConsoleOptions, page: Page, request: Reques
     for style in ("console", page.name):
         if (STATIC / f"{style}.css").is_file():
             ui.add_head_html(f'<link rel="stylesheet" href="/console/{style}.css">')
+    for module in modules_of(page.name):
+        ui.add_head_html(f'<link rel="modulepreload" href="/console/{module}">')
     config = _config(sources, options, language, words)
     ui.add_body_html(_embedded({**config, **_me(request), "page": _page(page, request)}))
     ui.add_body_html(f'<script type="module" src="/console/{page.name}.js"></script>')
@@ -146,6 +148,7 @@ def _config(
         "tile_url": options.tile_url,
         "tile_datum": options.tile_datum,
         "attribution": options.attribution,
+        "max_gap_s": options.max_gap_s,
         "states": URGENCY,
         "ages": [
             {

@@ -13,8 +13,9 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from dashboards.console.frame import STATIC, ConsoleOptions, build
+from dashboards.console.frame import ConsoleOptions, build
 from dashboards.console.pages import PAGES, Page
+from dashboards.console.scripts import STATIC
 from dashboards.sources import Sources
 
 __all__ = ["ConsoleOptions", "mount"]

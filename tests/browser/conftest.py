@@ -29,7 +29,8 @@ PAYLOADS = (
 """What a bike, a vendor or a person may call itself: it must stay text wherever it is shown."""
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while it is open its event loop runs, and no other test could run one.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The system's Chromium, kept from talking to anybody by itself."""
     with sync_playwright() as playwright:
@@ -46,13 +47,18 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+def ride_five(district: District) -> None:
+    """Five bikes are heard, in a row from west to east."""
+    for bike in range(5):
+        district.ride(bike, LAT, LNG + bike / 200, heading=45.0 * bike)
+
+
 @pytest.fixture
 def district(tmp_path: Path) -> Iterator[District]:
     """The sample district with five bikes that have been heard."""
     book = AlertBook(tmp_path / "alerts.sqlite")
     district = District(book, demo_speed=60.0)
-    for bike in range(5):
-        district.ride(bike, LAT, LNG + bike / 200, heading=45.0 * bike)
+    ride_five(district)
     yield district
     book.close_file()
 

@@ -14,6 +14,7 @@ from playwright.sync_api import Page
 
 from dashboards.access.access import Access
 from dashboards.api.app import create_app
+from dashboards.api.feed import Feed
 from dashboards.console.page import ConsoleOptions, mount
 from tests.dashboards.access.people import PASSWORD
 from tests.dashboards.district import District
@@ -53,6 +54,12 @@ class ConsoleServer:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+    @property
+    def feed(self) -> Feed:
+        """The live feed, to let it look at once."""
+        feed: Feed = self._app.state.feed
+        return feed
 
     def do(self, change: Callable[[], T]) -> T:
         """Change the district on the loop that reads it."""

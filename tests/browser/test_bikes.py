@@ -125,13 +125,13 @@ def test_two_thousand_bikes_are_a_few_rows(chromium: Browser, tmp_path: Path) ->
         page.goto(f"{server.url}/bikes?lang=en")
         expect(page.locator(".count")).to_have_text(str(MANY), timeout=15_000)
         battery = page.locator(f'{ROWS}[data-bike="hello/b0000"] .cell-battery')
-        expect(battery).to_have_text("90%")
+        expect(battery).to_have_text("90%", timeout=20_000)
         nodes = "document.querySelectorAll('*').length"
         before = page.evaluate(nodes)
         assert page.locator(ROWS).count() < 40
         for minute in range(1, 6):
             server.do(partial(ride, minute))
-            expect(battery).to_have_text(f"{90 - minute}%")
+            expect(battery).to_have_text(f"{90 - minute}%", timeout=20_000)
         assert page.evaluate(nodes) <= before + 20
         page.locator(".long").evaluate("(list) => (list.scrollTop = list.scrollHeight)")
         expect(page.locator(f'{ROWS}[data-bike="hello/b{MANY - 1}"]')).to_be_visible()

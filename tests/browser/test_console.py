@@ -51,7 +51,7 @@ def test_a_silent_bike_looks_stale(page: Page, server: ConsoleServer, district: 
     server.do(later)
     page.wait_for_selector('.bike.stale[data-bike="hello/bike-01"]')
     bike.hover()
-    expect(page.locator(".bike-tip")).to_contain_text("silent for 10 min")
+    expect(page.locator(".bike-tip")).to_contain_text("last fix 10 min ago")
 
 
 def test_cells_turn_fresh(page: Page, server: ConsoleServer, district: District) -> None:

@@ -9,7 +9,6 @@ from types import ModuleType
 from typing import get_args
 
 import alerts
-import dashboards.console
 from alerts import lifecycle, orders
 from alerts.lifecycle import EVENTS, STATES
 from alerts.order_rows import Kind, State
@@ -20,9 +19,8 @@ from bikes.fleet import Liveness
 from dashboards.access.roles import ROLES
 from dashboards.console.catalogue import LANGUAGES, PARTS, texts
 from dashboards.console.pages import PAGES
+from dashboards.console.scripts import STATIC, modules_of
 from geofence.quality import VERDICTS
-
-STATIC = Path(dashboards.console.__file__).parent / "static"
 
 
 def test_both_languages_say_the_same() -> None:
@@ -117,3 +115,12 @@ def test_the_script_never_writes_html() -> None:
         assert not re.search(
             r"innerHTML|outerHTML|insertAdjacent|document\.write", script.read_text()
         )
+
+
+def test_a_page_is_told_all_its_modules() -> None:
+    """Its own first, then whatever is imported at whatever depth, each once."""
+    modules = modules_of("desk")
+    assert modules[0] == "desk.js"
+    assert {"map.js", "bikemark.js", "localtime.js"} <= set(modules)
+    assert len(set(modules)) == len(modules)
+    assert "theme.js" not in modules

@@ -2,8 +2,10 @@
 // the base map is in GCJ-02, the projection moves what lies over it, and moves back what is drawn.
 import { leaflet as L } from "nicegui-leaflet";
 import { toGcj02, toWgs84 } from "./datum.js";
-import { config } from "./frame.js";
+import { config, leafletStyle } from "./frame.js";
 import { el } from "./page.js";
+
+leafletStyle(); // on its way while the frame is being made
 
 const MERCATOR = L.CRS.EPSG3857;
 

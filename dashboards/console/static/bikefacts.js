@@ -22,6 +22,17 @@ export function pageOf(bike) {
   return `/bikes/${encodeURIComponent(bike.vendor)}/${encodeURIComponent(bike.bike_id)}`;
 }
 
+// A bike's name, which leads to its page.
+export function bikeLink(bike) {
+  return Object.assign(el("a", "bike-link", bike.bike_id), { href: pageOf(bike), title: keyOf(bike) });
+}
+
+// The same of a visit, which names a bike by its key.
+export function visitorLink({ bike: key }) {
+  const slash = key.indexOf("/");
+  return bikeLink({ vendor: key.slice(0, slash), bike_id: key.slice(slash + 1) });
+}
+
 export function isLow(bike) {
   return bike.battery_percent != null && bike.battery_percent <= LOW_PERCENT;
 }

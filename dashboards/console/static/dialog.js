@@ -3,20 +3,19 @@ import { button, el } from "./page.js";
 
 // Fields: {name, label, type: text|area|choice|several|moment|password, value, options: [{value, text}],
 // required, list, hint, only: [another field, the value it must have for this one to be asked]}.
-// `send` may refuse the values with a text, or {text, fields: {name: text}}: the form stays, and says so.
-// Resolves with the values, or null when it was left.
-export function askFor(words, { title, note, fields = [], go, danger = false, send }) {
+// `send` gets the values while the form is open; what it returns is what was wrong, to be put right:
+// a text, or {text, fields: {name: text}}. Resolves with the values, or null when it was left.
+export function askFor(words, { title, note, fields = [], go, danger = false, send = async () => null }) {
   const inputs = fields.map((field) => ({ field, node: input(field), said: el("small", "problem") }));
   const problem = el("p", "problem");
   problem.setAttribute("role", "alert");
   const cancel = button("button", words.say("dialog.cancel"), () => box.close());
-  const press = el("button", danger ? "button main danger" : "button main", go);
+  const submit = el("button", danger ? "button main danger" : "button main", go);
   const form = el("form", "", el("h2", "", title), ...(note ? [el("p", "note", note)] : []),
-    ...inputs.map(labelled), problem, el("div", "buttons", cancel, press));
-  form.method = "dialog";
+    ...inputs.map(labelled), problem, el("div", "buttons", cancel, submit));
   const box = el("dialog", "ask", form);
   document.body.append(box);
-  const read = () => Object.fromEntries(inputs.filter(({ box }) => !box.hidden).map(({ field, node }) => [field.name, node.chosen?.() ?? (field.type === "password" ? node.value : node.value.trim())]));
+  const read = () => Object.fromEntries(inputs.filter(({ box }) => !box.hidden).map(({ field, node }) => [field.name, valueOf(node)]));
   const asked = () => {
     const values = read();
     for (const each of inputs) {
@@ -26,7 +25,8 @@ export function askFor(words, { title, note, fields = [], go, danger = false, se
       each.node.required = each.field.required && !each.box.hidden;
     }
   };
-  const refuse = ({ text = "", fields: told = {} } = {}) => {
+  const refuse = (wrong) => {
+    const { text = "", fields: told = {} } = typeof wrong === "string" ? { text: wrong } : wrong ?? {};
     problem.textContent = text;
     for (const { field, said } of inputs) said.textContent = told[field.name] ?? "";
     inputs.find(({ field }) => told[field.name])?.node.scrollIntoView({ block: "center" });
@@ -39,14 +39,13 @@ export function askFor(words, { title, note, fields = [], go, danger = false, se
     let values = null;
     form.addEventListener("change", asked);
     form.addEventListener("submit", async (event) => {
+      event.preventDefault();
       const given = read();
-      if (send) {
-        event.preventDefault();
-        press.disabled = true;
-        const refused = await send(given);
-        press.disabled = false;
-        if (refused) return refuse(typeof refused === "string" ? { text: refused } : refused);
-      }
+      submit.disabled = true;
+      const wrong = await send(given);
+      submit.disabled = false;
+      refuse(wrong);
+      if (wrong) return;
       values = given;
       box.close();
     });
@@ -58,6 +57,10 @@ export function askFor(words, { title, note, fields = [], go, danger = false, se
       answered(values);
     });
   });
+}
+
+function valueOf(node) {
+  return node.chosen?.() ?? (node.type === "password" ? node.value : node.value.trim());
 }
 
 function labelled(each) {

@@ -23,12 +23,14 @@ export async function appears(id) {
   return $(id);
 }
 
-// Leaflet's style goes before our own, which adapts it.
+// Leaflet's style goes before our own, which adapts it; once, however often it is asked for.
+let styled = null;
 export function leafletStyle() {
+  if (styled) return styled;
   const style = document.createElement("link");
   Object.assign(style, { rel: "stylesheet", href: import.meta.resolve("nicegui-leaflet/leaflet/leaflet.css") });
   document.head.prepend(style);
-  return new Promise((done) => (style.onload = style.onerror = done));
+  return (styled = new Promise((done) => (style.onload = style.onerror = done)));
 }
 
 // Fills the frame, then the page: `fill` gets the element that is the page's own.
@@ -81,6 +83,14 @@ export function unread(error) {
 function rememberLanguage() {
   const asked = new URLSearchParams(location.search).get("lang");
   if (asked) document.cookie = `zhixun_language=${config.lang}; path=/; max-age=31536000; samesite=lax`;
+}
+
+// What the address says of the page, so that it can be sent to somebody; null takes it out.
+export function setQuery(values) {
+  const query = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(values)) value == null ? query.delete(name) : query.set(name, value);
+  history.replaceState(history.state, "", `${location.pathname}${query.size ? `?${query}` : ""}`);
+  keepQuery($("other-language"));
 }
 
 // The other language shows the same page, with what was asked of it.

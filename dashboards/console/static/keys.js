@@ -14,12 +14,26 @@ export class Keys {
     return this;
   }
 
+  // Keys of a mode: on top of those of the page until it ends.
+  mode() {
+    const before = new Map();
+    const mode = {
+      bind: (key, what, act) => {
+        if (!before.has(key)) before.set(key, this.bound.get(key));
+        this.bind(key, what, act);
+        return mode;
+      },
+      end: () => before.forEach((was, key) => (was ? this.bound.set(key, was) : this.bound.delete(key))),
+    };
+    return mode;
+  }
+
   pressed(event) {
     if (event.altKey || event.isComposing) return;
     const at = event.target, key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const found = this.bound.get(event.ctrlKey || event.metaKey ? `Ctrl+${key}` : key);
     if (!found || at.closest?.("dialog")) return;
-    if (!found.writing && at.closest?.("input, textarea, select, [contenteditable]")) return;
+    if (!found.writing && at.closest?.("input:not([type=range]), textarea, select, [contenteditable]")) return;
     // Enter and space on a button press that button.
     if ((event.key === "Enter" || event.key === " ") && at.closest?.("button, a, summary")) return;
     event.preventDefault();
@@ -44,4 +58,4 @@ function nameOf(key) {
   return key.startsWith("Ctrl+") ? `Ctrl+${key.slice(5).toUpperCase()}` : key.toUpperCase();
 }
 
-const NAMES = { ArrowDown: "↓", ArrowUp: "↑", Enter: "↵", Escape: "Esc", " ": "␣" };
+const NAMES = { ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", Enter: "↵", Escape: "Esc", " ": "␣" };

@@ -7,6 +7,8 @@ export class Live {
   constructor({ onRefused }) {
     Object.assign(this, { onRefused, handlers: new Map(), heard: performance.now(), said: null, speed: 1 });
     this.state = "connecting";
+    // Before anybody else's, so that whoever hears of health can ask what time it is.
+    this.on("health", (health) => (this.said = { ...health, heard: performance.now() }));
   }
 
   // Calls `handle` with the data of each event of a name; "state" and "open" are its own.
@@ -29,7 +31,6 @@ export class Live {
   }
 
   start() {
-    this.on("health", (health) => (this.said = { ...health, heard: performance.now() }));
     setInterval(() => this.watch(), 500);
     this.connect();
     return this;

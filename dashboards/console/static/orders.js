@@ -91,6 +91,7 @@ export async function startCampaign(zoneIds) {
     note: words.say("campaign.note"),
     fields: [
       { name: "name", label: words.say("campaign.name"), required: true, hint: words.say("campaign.name.hint") },
+      { name: "reason", label: words.say("act.reason") },
       { name: "zones", label: words.say("campaign.zones"), type: "several", options: zones, value: zoneIds },
       { name: "from", label: words.say("campaign.from"), type: "moment", hint: words.say("campaign.from.hint") },
       { name: "to", label: words.say("campaign.to"), type: "moment", required: true, value: localIn(DAY_MIN) },
@@ -98,7 +99,6 @@ export async function startCampaign(zoneIds) {
       { name: "target", label: words.say("campaign.target"), hint: words.say("campaign.kept.hint") },
       { name: "window", label: words.say("campaign.window"), type: "choice", options: [kept, ...["shift", "day", "week"].map((value) => ({ value, text: words.say(`window.${value}`) }))] },
       { name: "look_back", label: words.say("campaign.look_back"), hint: words.say("campaign.duration.hint") },
-      { name: "reason", label: words.say("act.reason") },
     ],
     go: words.say("campaign.start"),
     send: (values) => {

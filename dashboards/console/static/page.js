@@ -1,4 +1,5 @@
 // Small pieces of the page. Every text becomes a text node: nothing from outside is ever HTML.
+import { toLocal } from "./localtime.js";
 
 export function el(tag, className = "", ...children) {
   const node = document.createElement(tag);
@@ -53,6 +54,10 @@ export class Words {
       timeZone: config.timezone, weekday: "short", month: "short", day: "numeric",
       hour: "2-digit", minute: "2-digit", second: config.demo_speed ? undefined : "2-digit", hourCycle: "h23",
     });
+    const { locale } = this.clock.resolvedOptions();
+    const second = { timeZone: config.timezone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+    this.hour = new Intl.DateTimeFormat(locale, second);
+    this.day = new Intl.DateTimeFormat(locale, { ...second, weekday: "short", month: "short", day: "numeric" });
     this.zones = new Map(); // by id, as the stream tells them
   }
 
@@ -60,14 +65,15 @@ export class Words {
     return this.clock.format(new Date(text));
   }
 
+  // To the second, also where the clock of the bar runs too fast for them.
+  exact(at, { day = true } = {}) {
+    return (day ? this.day : this.hour).format(new Date(at));
+  }
+
   // The district's date ("2026-11-25"), weekday (0 is Monday) and minute of the day at an instant.
   local(at_ms) {
-    this.parts ??= new Intl.DateTimeFormat("en-CA", {
-      timeZone: this.config.timezone, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
-    });
-    const part = Object.fromEntries(this.parts.formatToParts(new Date(at_ms)).map(({ type, value }) => [type, value]));
-    const date = `${part.year}-${part.month}-${part.day}`;
-    return { date, weekday: (new Date(date).getUTCDay() + 6) % 7, minute: Number(part.hour) * 60 + Number(part.minute) };
+    const [date, time] = toLocal(at_ms, this.config.timezone).split("T"), [hours, minutes] = time.split(":").map(Number);
+    return { date, weekday: (new Date(date).getUTCDay() + 6) % 7, minute: hours * 60 + minutes };
   }
 
   say(key, values = {}) {

@@ -1,5 +1,6 @@
 // One zone: the window's progress, the cells that are missing, its month, its policy, who is there.
 import { AlertList, byUrgency, OPEN } from "./alertlist.js";
+import { visitorLink } from "./bikefacts.js";
 import { config, keys, live, read, repeat, start, unread, words } from "./frame.js";
 import { OpenAlerts } from "./openalerts.js";
 import { pause, resume, startCampaign } from "./orders.js";
@@ -93,7 +94,7 @@ start(async (main) => {
 
 function visitOf({ last_visit_by: visit }) {
   if (!visit) return el("b", "", words.say("zones.never"));
-  const node = el("b", "", `${visit.bike.slice(visit.bike.indexOf("/") + 1)} · ${words.say("zones.ago", { age: words.since(visit.at) })}`);
-  node.title = `${visit.bike} · ${words.time(visit.at)}`;
+  const node = el("b", "", visitorLink(visit), " · ", words.say("zones.ago", { age: words.since(visit.at) }));
+  node.title = words.time(visit.at);
   return node;
 }

@@ -1,4 +1,5 @@
 // Who is in a zone now, and who was there today.
+import { bikeLink, keyOf } from "./bikefacts.js";
 import { live, read, repeat, words } from "./frame.js";
 import { later } from "./live.js";
 import { el } from "./page.js";
@@ -15,7 +16,7 @@ export class ZoneBikes {
   }
 
   update(bike) {
-    const key = `${bike.vendor}/${bike.bike_id}`;
+    const key = keyOf(bike);
     const before = this.there.has(key);
     if (bike.zone_id === this.zoneId && bike.liveness === "live") this.there.set(key, bike);
     else this.there.delete(key);
@@ -24,11 +25,9 @@ export class ZoneBikes {
 
   draw() {
     const bikes = [...this.there].sort(([a], [b]) => a.localeCompare(b));
-    this.inside.replaceChildren(...bikes.map(([key, bike]) => {
+    this.inside.replaceChildren(...bikes.map(([, bike]) => {
       const speed = bike.speed_mps == null ? "" : words.say("bike.speed", { speed: (bike.speed_mps * 3.6).toFixed(0) });
-      const node = el("li", "", el("b", "", bike.bike_id), el("span", "dim", speed));
-      node.title = key;
-      return node;
+      return el("li", "", el("b", "", bikeLink(bike)), el("span", "dim", speed));
     }));
     if (!bikes.length) this.inside.append(el("li", "dim", words.say("zone.nobody")));
   }
@@ -42,13 +41,10 @@ export class ZoneBikes {
       days.push(...answer.days);
       cursor = answer.next_cursor ?? null;
     }
-    const rows = days.flatMap((day) => day.zones.filter((zone) => zone.zone_id === this.zoneId).map((zone) => ({ ...zone, bike: day.bike_id, vendor: day.vendor })));
+    const rows = days.flatMap((day) => day.zones.filter((zone) => zone.zone_id === this.zoneId).map((zone) => ({ ...zone, bike: day })));
     rows.sort((a, b) => b.time_s - a.time_s);
-    this.today.replaceChildren(...rows.map(({ bike, vendor, time_s, cells }) => {
-      const node = el("li", "", el("b", "", bike), el("span", "", words.duration(time_s)), el("span", "dim", cells == null ? "" : words.say("zone.n_cells", { n: cells })));
-      node.title = `${vendor}/${bike}`;
-      return node;
-    }));
+    this.today.replaceChildren(...rows.map(({ bike, time_s, cells }) =>
+      el("li", "", el("b", "", bikeLink(bike)), el("span", "", words.duration(time_s)), el("span", "dim", cells == null ? "" : words.say("zone.n_cells", { n: cells })))));
     if (!rows.length) this.today.append(el("li", "dim", words.say("zone.nobody_today")));
   }
 }

@@ -1,4 +1,5 @@
 // The zones as a table: the urgent ones first, or by a column. Only what has changed is drawn.
+import { visitorLink } from "./bikefacts.js";
 import { sparkline } from "./charts.js";
 import { words } from "./frame.js";
 import { later } from "./live.js";
@@ -161,7 +162,7 @@ function gain({ status, trend }) {
 
 function visitOf({ last_visit_by: visit }) {
   if (!visit) return [words.say("zones.never")];
-  const node = el("span", "two", el("span", "", visit.bike.slice(visit.bike.indexOf("/") + 1)), el("small", "", words.say("zones.ago", { age: words.since(visit.at) })));
-  node.title = `${visit.bike} · ${words.time(visit.at)}`;
-  return [node];
+  const ago = el("small", "", words.say("zones.ago", { age: words.since(visit.at) }));
+  ago.title = words.time(visit.at);
+  return [el("span", "two", visitorLink(visit), ago)];
 }

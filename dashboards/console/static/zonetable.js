@@ -5,7 +5,13 @@ import { badge, button, el, place, zoneLink } from "./page.js";
 export class ZoneTable {
   constructor(body, onPick) {
     Object.assign(this, { body, onPick, rows: new Map() });
-    body.replaceChildren(el("div", "empty", words.say("connecting")));
+    this.empty(words.say("connecting"));
+  }
+
+  // Nothing is known; `text` says why.
+  empty(text) {
+    this.rows.clear();
+    this.body.replaceChildren(el("div", "empty", text));
   }
 
   update(status) {

@@ -73,7 +73,7 @@ ENTRIES: dict[str, tuple[str, str]] = {
     "day.after": ("后一天", "the day after"),
     "day.distance": ("里程", "distance"),
     "day.cells": ("贡献网格", "cells contributed"),
-    "day.first": ("其中首次到达", "of these, first there"),
+    "day.first": ("首次到达", "of these, first there"),
     "day.redundant": ("重复率", "redundant"),
     "day.redundant.none": (
         "当日未贡献网格,无重复率",

@@ -1,0 +1,100 @@
+// The zones on the map: outlines by state, and names with state, coverage and the next deadline.
+import { leaflet as L } from "nicegui-leaflet";
+import { styleOf } from "./basemap.js";
+import { words } from "./frame.js";
+import { later } from "./live.js";
+import { badge, el, zoneLink } from "./page.js";
+import { lateness } from "./zonetable.js";
+
+const FAR_ZOOM = 12.25;
+
+export class ZoneLayer {
+  constructor(map) {
+    Object.assign(this, { map, zones: new Map(), waiting: new Set() });
+    map.createPane("zones").style.zIndex = 400;
+    map.createPane("names").style.zIndex = 650;
+    map.on("zoomend", () => this.scale());
+    addEventListener("themechange", () => this.zones.forEach((zone) => paint(zone)));
+  }
+
+  // Draws the outlines of GET /zones, unless they are there already; true when they changed.
+  draw(collection) {
+    const drawn = JSON.stringify(collection.features.map(({ id, geometry, properties: { label } }) => [id, geometry, label]));
+    if (drawn === this.drawn) return false;
+    this.drawn = drawn;
+    for (const { shape, label } of this.zones.values()) shape.remove(), label.remove();
+    this.zones = new Map();
+    for (const feature of collection.features) {
+      const shape = L.geoJSON(feature, { interactive: false, pane: "zones" }).addTo(this.map);
+      const node = el("div", "zone-label");
+      const label = L.tooltip({ permanent: true, direction: "center", className: "zone-tip", content: node, pane: "names" });
+      const [lng, lat] = feature.properties.label;
+      label.setLatLng([lat, lng]).addTo(this.map);
+      const zone = { shape, label, node, zoneId: feature.id, name: words.zoneName(feature.properties), status: null };
+      this.zones.set(feature.id, zone);
+      paint(zone);
+    }
+    this.scale();
+    return true;
+  }
+
+  get bounds() {
+    const all = L.latLngBounds([]);
+    for (const { shape } of this.zones.values()) all.extend(shape.getBounds());
+    return all;
+  }
+
+  boundsOf(zoneId) {
+    return this.zones.get(zoneId)?.shape.getBounds();
+  }
+
+  // However many statuses come, a zone is painted once a picture.
+  update(status) {
+    const zone = this.zones.get(status.zone_id);
+    if (!zone) return;
+    zone.status = status;
+    this.waiting.add(status.zone_id);
+    later("zones-on-map", () => {
+      for (const zoneId of this.waiting) if (this.zones.has(zoneId)) paint(this.zones.get(zoneId));
+      this.waiting.clear();
+    });
+  }
+
+  // Nothing is known of how they stand.
+  blank() {
+    this.waiting.clear();
+    for (const zone of this.zones.values()) zone.status = null, paint(zone);
+  }
+
+  scale() {
+    this.map.getContainer().dataset.scale = this.map.getZoom() < FAR_ZOOM ? "far" : "near";
+  }
+}
+
+function paint({ shape, node, zoneId, name, status }) {
+  shape.setStyle(status ? styleOf(status.state) : styleOf("off_duty"));
+  if (status?.state === "overdue") shape.bringToFront();
+  const deadline = status && deadlineOf(status);
+  const said = status ? `${status.state} ${words.percent(status.covered_ratio)} ${deadline}` : "";
+  if (node.dataset.said === said && node.firstChild) return;
+  node.dataset.said = said;
+  node.dataset.state = status?.state ?? "";
+  node.replaceChildren(
+    el("b", "", zoneLink(zoneId, name)),
+    status
+      ? el("span", "zone-figures", badge(status.state), words.percent(status.covered_ratio))
+      : el("span", "zone-figures dim", "…"),
+    ...(deadline ? [el("span", "zone-deadline", deadline)] : []),
+  );
+}
+
+// What somebody must know without asking: by when a zone is due, or for how long it has been late.
+function deadlineOf(status) {
+  if (status.state === "overdue") {
+    const late_s = lateness(status);
+    return late_s ? words.say("zones.late_by", { time: words.duration(late_s) }) : words.say("state.overdue");
+  }
+  return status.state === "due" && status.due_in_s != null
+    ? words.say("zones.due_in", { time: words.duration(status.due_in_s) })
+    : "";
+}

@@ -1,0 +1,169 @@
+"""The map of the desk: its layers, what a zone and a bike say by themselves, the card, tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from alerts.book import AlertBook
+from bikes.telemetry import Status
+from tests.browser.conftest import LAT, LNG, ride_five
+from tests.browser.console import ConsoleServer
+from tests.dashboards.district import NINE_MS, District
+
+
+@pytest.fixture
+def district(tmp_path: Path) -> Iterator[District]:
+    """At nine o'clock, by a clock that stands; five bikes have just been heard."""
+    book = AlertBook(tmp_path / "alerts.sqlite")
+    district = District(book)
+    ride_five(district)
+    yield district
+    book.close_file()
+
+
+def bike(page: Page, name: str) -> Locator:
+    """A bike's marker."""
+    return page.locator(f'.leaflet-marker-icon[data-bike="hello/{name}"]')
+
+
+def test_layers_are_switched_and_remembered(page: Page, server: ConsoleServer) -> None:
+    """Without a pointer; what was switched off is off after a reload."""
+    page.goto(f"{server.url}/?lang=en")
+    expect(page.locator(".zone-label").first).to_be_visible()
+    expect(page.locator(".leaflet-marker-icon.bike").first).to_be_visible()
+    page.keyboard.press("l")
+    expect(page.get_by_label("Zones", exact=True)).to_be_focused()
+    for layer in ("Zone labels", "Bikes", "Cells by age"):
+        page.get_by_label(layer).uncheck()
+    expect(page.locator(".zone-label").first).to_be_hidden()
+    expect(page.locator(".leaflet-marker-icon.bike").first).to_be_hidden()
+    page.keyboard.press("Escape")
+    expect(page.locator(".layer-switches")).to_be_hidden()
+    page.reload()
+    expect(page.locator(".zone-label").first).to_be_attached()
+    expect(page.locator(".leaflet-marker-icon.bike").first).to_be_attached()
+    expect(page.locator(".zone-label").first).to_be_hidden()
+    expect(page.locator(".leaflet-marker-icon.bike").first).to_be_hidden()
+    expect(page.locator(".leaflet-zones-pane path").first).to_be_visible()
+
+
+def test_a_zone_says_by_when(page: Page, server: ConsoleServer, district: District) -> None:
+    """The time that is left where it is due, how late it is where it is overdue; else nothing."""
+    page.goto(f"{server.url}/?lang=en")
+    expect(page.locator(".zone-label")).to_have_count(9)
+    expect(page.locator(".zone-deadline")).to_have_count(0)
+
+    def worse() -> None:
+        district.stand("cy-06", "overdue", idle_s=9000.0, due_in_s=-1)
+        district.stand("cy-04", "due", idle_s=6300.0, due_in_s=900.0, covered_ratio=0.5)
+
+    server.do(worse)
+    late = page.locator(".zone-label", has_text="East New Town")
+    expect(late).to_contain_text("30 min late")
+    expect(late.locator(".badge")).to_have_text("!")
+    due = page.locator(".zone-label", has_text="Old Town Centre")
+    expect(due).to_contain_text("50%")
+    expect(due).to_contain_text("due in 15 min")
+    expect(page.locator(".zone-deadline")).to_have_count(2)
+
+
+def test_a_bike_says_by_its_shape_how_it_is(
+    page: Page, server: ConsoleServer, district: District
+) -> None:
+    """Riding, standing, stale, silent and offline are five shapes; an empty battery is a sign."""
+    hour_ms = 3_600_000
+    district.ride(1, LAT, LNG + 0.005, heading=np.nan)
+    district.ride(2, LAT, LNG + 0.010, at_ms=NINE_MS + hour_ms)
+    gone = Status(bike=2, online=False, timestamp_ms=NINE_MS + hour_ms + 1)
+    district.fleet.update_status([gone], heard_at_ms=NINE_MS + hour_ms + 1)
+    district.ride(3, LAT, LNG + 0.015, at_ms=NINE_MS + hour_ms - 400_000)
+    district.now_ms = NINE_MS + hour_ms + 1000
+    district.ride(0, LAT, LNG, heading=10)
+    district.ride(5, LAT + 0.01, LNG, heading=np.nan, battery=19.4)
+    page.goto(f"{server.url}/?lang=en")
+    shapes = {}
+    for name, liveness in (
+        ("bike-00", "live"),
+        ("bike-05", "live"),
+        ("bike-03", "stale"),
+        ("bike-01", "silent"),
+        ("bike-02", "offline"),
+    ):
+        expect(bike(page, name)).to_have_attribute("data-liveness", liveness)
+        path = bike(page, name).locator("svg path")
+        fill = path.evaluate("node => getComputedStyle(node).fill")
+        shapes[name] = path.get_attribute("d"), fill
+    assert len(set(shapes.values())) == 5
+    assert len({drawn for drawn, _ in shapes.values()}) == 4, "a stale arrow is a hollow arrow"
+    expect(bike(page, "bike-05").locator(".bike-low")).to_be_visible()
+    expect(bike(page, "bike-00").locator(".bike-low")).to_be_hidden()
+    expect(bike(page, "bike-01").locator(".bike-age")).to_have_text("1 h")
+    expect(bike(page, "bike-00").locator(".bike-age")).to_be_hidden()
+    bike(page, "bike-05").hover()
+    expect(page.locator(".bike-tip")).to_contain_text("battery low 19%")
+
+
+def test_near_by_a_bike_says_what_it_does(
+    page: Page, server: ConsoleServer, district: District
+) -> None:
+    """Speed, battery and age are there without hovering once one looks at a zone closely."""
+    page.goto(f"{server.url}/?lang=en")
+    label = bike(page, "bike-02").locator(".bike-label")
+    expect(label).to_be_hidden()
+    bike(page, "bike-02").hover()
+    for _ in range(3):
+        page.mouse.wheel(0, -300)
+        page.wait_for_timeout(300)
+    expect(label).to_be_visible()
+    expect(label).to_contain_text("bike-02")
+    expect(label).to_contain_text("14 km/h · 80%")
+    assert label.locator(".bike-age").inner_text().endswith(" s")
+
+
+def test_a_bike_is_pinned(page: Page, server: ConsoleServer, district: District) -> None:
+    """A card with facts that stay true, the way to its page, and its track when asked for."""
+    for second in range(0, 600, 10):
+        at_ms = NINE_MS - 600_000 + second * 1000
+        district.ride(3, LAT, LNG + second * 4 / 89_700, at_ms=at_ms)
+    district.now_ms += 1000
+    district.ride(3, LAT, LNG + 2400 / 89_700, heading=200.0)
+    page.goto(f"{server.url}/?lang=en")
+    bike(page, "bike-03").click()
+    card = page.locator(".bike-card")
+    expect(card).to_contain_text("bike-03")
+    expect(card).to_contain_text("S 200°")
+    expect(card.get_by_role("link")).to_have_attribute("href", "/bikes/hello/bike-03")
+    page.keyboard.press("Escape")
+    expect(card).to_be_hidden()
+    bike(page, "bike-03").click()
+    server.do(lambda: district.ride(3, LAT, LNG, at_ms=NINE_MS + 2000, heading=90.0, battery=12))
+    expect(card).to_contain_text("E 90°")
+    expect(card).to_contain_text("battery low 12%")
+    lines = page.locator(".leaflet-tracks-pane path")
+    expect(lines).to_have_count(0)
+    card.get_by_role("button", name="Track of the last hour").click()
+    expect(lines).to_have_count(2)  # a line and its halo
+    card.get_by_role("button", name="Done").click()
+    expect(lines).to_have_count(0)
+    page.keyboard.press("b")
+    expect(card).to_contain_text("bike-00")
+
+
+def test_tracks_of_all(page: Page, server: ConsoleServer, district: District) -> None:
+    """One line for each bike that was heard in the last hour; none where the switch is off."""
+    for number in (7, 8, 9):
+        district.patrol(number, "cy-04", at_ms=NINE_MS - 60_000)
+    page.goto(f"{server.url}/?lang=en")
+    expect(bike(page, "bike-07")).to_be_visible()
+    page.keyboard.press("l")
+    page.get_by_label("Tracks of the last hour").check()
+    lines = page.locator(".leaflet-tracks-pane path")
+    expect(lines).to_have_count(8)  # and the five that were heard once
+    assert "L" in (lines.nth(7).get_attribute("d") or "")
+    page.get_by_label("Tracks of the last hour").uncheck()
+    expect(lines).to_have_count(0)
