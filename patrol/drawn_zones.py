@@ -85,7 +85,7 @@ def read_drawn(
     file = folder / NAME
     try:
         geojson = file.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as exc:
         problems.append(Problem(str(file), f"cannot be read: {exc.strerror}"))
