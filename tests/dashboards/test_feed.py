@@ -119,7 +119,7 @@ def test_a_stream_ends_when_the_feed_is_closed(district: District) -> None:
 
     pieces, listeners = asyncio.run(asyncio.wait_for(listen(), 5))
     assert pieces[0].startswith(b"retry:")
-    assert len(events(pieces[1])) == 28 + 9 + 1
+    assert len(events(pieces[1])) == 28 + 9 + 2
     assert listeners == 0
 
 
