@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from alerts.book import Change
 from alerts.book_rows import Opening
 from alerts.findings import Step
+from dashboards.sources import Health, Part
 from tests.browser.conftest import LAT, LNG
 from tests.browser.console import ConsoleServer
 from tests.dashboards.district import District
@@ -149,3 +150,26 @@ def test_a_lost_connection_is_said(
     expect(page.locator("#health")).to_have_attribute("data-level", "bad")
     page.close()
     assert not Path(".nicegui").exists()
+
+
+def test_trouble_is_told_plainly(page: Page, server: ConsoleServer, district: District) -> None:
+    """A part that is needed alarms; one that catches up later, and a pipeline behind, warn."""
+    page.goto(f"{server.url}/?lang=en")
+    health, text = page.locator("#health"), page.locator("#health-text")
+    expect(health).to_have_attribute("data-level", "ok")
+
+    def be(parts: list[Part], lag_s: float = 0.0) -> None:
+        district.health = Health(parts, lag_s=lag_s)
+
+    away = Part("influx", ok=False, reason="no answer", required=False)
+    server.do(lambda: be([Part("inlet", ok=True), away]))
+    expect(health).to_have_attribute("data-level", "behind")
+    expect(text).to_have_text("InfluxDB: no answer")
+    server.do(lambda: be([Part("inlet", ok=True)], lag_s=300.0))
+    expect(text).to_have_text("behind by 5 min")
+    full = Part("storage", ok=False, reason="the disk is full")
+    server.do(lambda: be([Part("inlet", ok=True), full, away], lag_s=300.0))
+    expect(health).to_have_attribute("data-level", "bad")
+    expect(text).to_have_text("storage: the disk is full")
+    server.do(lambda: be([Part("inlet", ok=True)]))
+    expect(health).to_have_attribute("data-level", "ok")
