@@ -91,6 +91,7 @@ def page(door: Door, language: Language, csrf: str | None = None) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{escape(words["title"])}</title>
+<script src="/console/theme.js"></script>
 <link rel="stylesheet" href="/access/door.css">
 </head>
 <body>
