@@ -1,7 +1,7 @@
 """What can go wrong with policies, alerts, their book and their notifications.
 
 The class tells the caller what to do: a :class:`PolicyError` is for the administrator,
-before anything starts; a :class:`TransitionRefused` is for the person who asked; a
+before anything starts; a :class:`Refused` is for the person who asked; a
 :class:`BookUnavailable` is temporary, so back off and evaluate again; a
 :class:`NotificationFailed` is retried by the outbox.
 """
@@ -40,13 +40,13 @@ class PolicyError(AlertsError):
         self.problems = list(problems)
 
 
-class TransitionRefused(AlertsError):
-    """The lifecycle forbids what was asked; nothing was changed.
+class Refused(AlertsError):
+    """What a person asked for cannot be, as things are; nothing was changed.
 
     Parameters
     ----------
     reason : str
-        The named reason, one of :data:`alerts.lifecycle.REFUSALS`.
+        The named reason.
     detail : str
         What to do instead, for people.
     """
@@ -57,21 +57,12 @@ class TransitionRefused(AlertsError):
         self.detail = detail
 
 
-class OrderRefused(AlertsError):
-    """What was ordered cannot be, as things are; nothing was changed.
+class TransitionRefused(Refused):
+    """The lifecycle forbids it; the reason is one of :data:`alerts.lifecycle.REFUSALS`."""
 
-    Parameters
-    ----------
-    reason : str
-        The named reason, one of :data:`alerts.orders.REFUSALS`.
-    detail : str
-        What to do instead, for people.
-    """
 
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
+class OrderRefused(Refused):
+    """A pause or campaign cannot be; the reason is one of :data:`alerts.orders.REFUSALS`."""
 
 
 class UnknownOrder(AlertsError):

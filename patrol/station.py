@@ -411,6 +411,7 @@ class Station:
             tile_url=console.tile_url,
             tile_datum=console.tile_datum or "wgs84",
             max_gap_s=settings.quality.max_gap_s,
+            battery_low_percent=settings.rules.battery_low_percent,
         )
         mount(self.app, sources, options)
         return uvicorn.Config(

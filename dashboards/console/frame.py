@@ -38,6 +38,8 @@ class ConsoleOptions:
         Whom the base map must name.
     max_gap_s : float
         No path is drawn over a longer silence of a bike [s].
+    battery_low_percent : float
+        A battery at or below is marked, as its alert's rule does [%].
     """
 
     language: Language = "zh"
@@ -45,6 +47,7 @@ class ConsoleOptions:
     tile_datum: Literal["wgs84", "gcj02"] = "wgs84"
     attribution: str = ""
     max_gap_s: float = 120.0
+    battery_low_percent: float = 20.0
 
 
 def chosen_language(request: Request, otherwise: Language) -> Language:
@@ -149,6 +152,7 @@ def _config(
         "tile_datum": options.tile_datum,
         "attribution": options.attribution,
         "max_gap_s": options.max_gap_s,
+        "battery_low_percent": options.battery_low_percent,
         "states": URGENCY,
         "ages": [
             {

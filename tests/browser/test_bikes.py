@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from alerts.book import AlertBook
 from bikes.roster import Roster
 from bikes.telemetry import TelemetryBatch
+from dashboards.console.page import ConsoleOptions
 from tests.browser.conftest import LAT, LNG, PAYLOADS, watch
 from tests.browser.console import ConsoleServer
 from tests.dashboards.district import District
@@ -169,3 +170,12 @@ def test_bikes_and_vendors_are_inert(chromium: Browser, tmp_path: Path, payload:
         assert complaints == []
         assert strangers == []
     book.close_file()
+
+
+def test_low_is_what_the_rules_say(chromium: Browser, district: District) -> None:
+    """A battery is marked at the level at which it raises an alert."""
+    with ConsoleServer(district, ConsoleOptions(battery_low_percent=80)) as server:
+        page = chromium.new_page()
+        page.goto(f"{server.url}/bikes?lang=en")
+        expect(page.get_by_text("! 80%").first).to_be_visible()
+        page.close()

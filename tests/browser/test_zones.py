@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from dashboards.access.access import Access
 from geofence.runs import Visits
 from tests.browser.conftest import watch
-from tests.browser.console import ConsoleServer
+from tests.browser.console import ConsoleServer, sign_in
 from tests.dashboards.access.people import PASSWORD, Clock, boss, new_access
 from tests.dashboards.district import NINE_MS, District
 
@@ -232,13 +232,6 @@ def access(tmp_path: Path) -> Iterator[Access]:
 
 
 @pytest.fixture
-def guarded(district: District, access: Access) -> Iterator[ConsoleServer]:
-    """The console with access control."""
-    with ConsoleServer(district, access=access) as server:
-        yield server
-
-
-@pytest.fixture
 def visitor(chromium: Browser, guarded: ConsoleServer) -> Iterator[Page]:
     """A page of somebody who has not signed in; its scripts must not fail."""
     context = chromium.new_context(viewport={"width": 1280, "height": 720}, locale="en-GB")
@@ -250,12 +243,10 @@ def visitor(chromium: Browser, guarded: ConsoleServer) -> Iterator[Page]:
     assert [said for said in complaints if "Failed to load resource" not in said] == []
 
 
-def sign_in(page: Page, server: ConsoleServer, name: str, path: str) -> None:
+def come(page: Page, server: ConsoleServer, name: str, path: str) -> None:
     """Come to a page by the door."""
     page.goto(f"{server.url}{path}")
-    page.get_by_label("User name").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, name)
     expect(page.locator("#health")).to_have_attribute("data-level", "ok")
 
 
@@ -263,7 +254,7 @@ def test_a_dispatcher_pauses_a_zone(
     visitor: Page, guarded: ConsoleServer, district: District
 ) -> None:
     """Reason and end are required; the order is on record with who gave it, and can be ended."""
-    sign_in(visitor, guarded, "dan", "/zones/cy-04?lang=en")
+    come(visitor, guarded, "dan", "/zones/cy-04?lang=en")
     expect(visitor.get_by_role("button", name="Pause")).to_be_visible()
     visitor.keyboard.press("p")
     form = visitor.locator("dialog.ask")
@@ -307,7 +298,7 @@ def test_a_campaign_is_started_from_the_table(
     visitor: Page, guarded: ConsoleServer, district: District
 ) -> None:
     """What the API refuses is said at the field it is about; the form stays as it was filled."""
-    sign_in(visitor, guarded, "dan", "/zones?lang=en")
+    come(visitor, guarded, "dan", "/zones?lang=en")
     visitor.locator('.rows > [data-zone="cy-04"] .col-idle').click()
     visitor.keyboard.press("o")
     form = visitor.locator("dialog.ask")
@@ -338,7 +329,7 @@ def test_a_campaign_is_started_from_the_table(
 
 def test_a_viewer_has_no_button(visitor: Page, guarded: ConsoleServer, district: District) -> None:
     """Neither on the pages nor by a key; the API refuses as well. A wrong address says so."""
-    sign_in(visitor, guarded, "vera", "/zones/cy-04?lang=en")
+    come(visitor, guarded, "vera", "/zones/cy-04?lang=en")
     expect(visitor.locator(".part-policy")).to_contain_text("Patrolled at least")
     for path in ("/zones/cy-04?lang=en", "/zones?lang=en"):
         visitor.goto(f"{guarded.url}{path}")

@@ -1,9 +1,6 @@
 // How a bike's figures are shown, in the list of the fleet and on a bike's own page.
-import { words } from "./frame.js";
+import { config, words } from "./frame.js";
 import { badge, el } from "./page.js";
-
-// What [rules] has unless it is set; alerts follow the setting.
-export const LOW_PERCENT = 20;
 
 export const LIVENESS = ["offline", "silent", "stale", "live"]; // who needs somebody first
 
@@ -34,7 +31,7 @@ export function visitorLink({ bike: key }) {
 }
 
 export function isLow(bike) {
-  return bike.battery_percent != null && bike.battery_percent <= LOW_PERCENT;
+  return bike.battery_percent != null && bike.battery_percent <= config.battery_low_percent;
 }
 
 export function zoneText(bike) {
