@@ -54,6 +54,7 @@ class Log(Protocol):
         """Return whole entries in order, until they hold at least `limit` messages.
 
         The first is the one that holds message ``after_seq + 1``; at the head the list is empty.
+        Nothing beyond `head` is returned, so that whatever was read can be committed.
 
         Raises
         ------
@@ -226,14 +227,18 @@ class SqliteLog:
         """Return whole entries in order, with at least `limit` messages (see `Log`)."""
         rows: list[tuple[int, int, bytes]] = []
         found = 0
-        with _named_errors(self._path), self._reader() as db:
-            query = "SELECT seq, crc, body, count FROM entry WHERE seq > ? ORDER BY seq"
-            with closing(db.execute(query, (after_seq,))) as cursor:
-                for seq, crc, body, count in cursor:
-                    rows.append((seq, crc, body))
-                    found += count
-                    if found >= limit:
-                        break
+        # An append in progress may be in the file already, before `append` has moved the head.
+        query = "SELECT seq, crc, body, count FROM entry WHERE seq > ? AND seq <= ? ORDER BY seq"
+        with (
+            _named_errors(self._path),
+            self._reader() as db,
+            closing(db.execute(query, (after_seq, self._head))) as cursor,
+        ):
+            for seq, crc, body, count in cursor:
+                rows.append((seq, crc, body))
+                found += count
+                if found >= limit:
+                    break
         entries: list[LogEntry] = []
         for seq, crc, body in rows:
             try:

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -216,6 +216,35 @@ def test_threads_append_read_commit_and_trim_at_once(log: SqliteLog) -> None:
     assert failures == []
     assert seen["coverage"] == seen["archive"] == list(range(1, total + 1))
     assert log.trim() == 0
+
+
+class WriterWatched:
+    """A connection that calls `between` after each statement, before its caller goes on."""
+
+    def __init__(self, connection: sqlite3.Connection, between: Callable[[], None]) -> None:
+        self.connection, self.between = connection, between
+
+    def execute(self, *args: object) -> sqlite3.Cursor:
+        cursor = self.connection.execute(*args)  # type: ignore[arg-type]
+        self.between()
+        return cursor
+
+
+def test_what_a_reader_sees_it_can_commit(log: SqliteLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while an append is in the file and has not returned: it is not seen before the head."""
+
+    def read_and_commit() -> None:
+        seen = log.read(0, 100)
+        log.commit("coverage", seen[-1].seq if seen else 0)
+        assert log.depth("coverage") == 0
+        assert log.cursor("coverage") == log.head
+
+    monkeypatch.setattr(log, "_writer", WriterWatched(log._writer, read_and_commit))
+    for first in (1, 4):
+        log.append(batch(first, 3))
+    monkeypatch.undo()
+    assert numbers(log) == [1, 2, 3, 4, 5, 6]
+    assert log.depth("coverage") == 3
 
 
 def damage(path: Path, seq: int) -> None:
