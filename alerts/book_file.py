@@ -1,19 +1,12 @@
-"""The SQLite file of the alert book: its tables, and one connection that all share.
+"""The SQLite file of the alert book: its tables.
 
-WAL with ``synchronous=FULL``: what a transaction has committed survives a crash of the
-process and of the machine. Alerts, transitions, bulletins and orders can only be appended;
-triggers see to it. A file of an older format is brought up to date when it is opened.
+Alerts, transitions, bulletins and orders can only be appended.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
 from alerts.errors import BookUnavailable, BookUnreadable
+from alerts.record_file import Format, RecordFile
 
 _FIRST = """
 CREATE TABLE alert (
@@ -77,109 +70,17 @@ CREATE TABLE order_end (
     actor TEXT NOT NULL, at_ms INTEGER NOT NULL, reason TEXT NOT NULL
 )
 """
-_FORMATS = (
-    (_FIRST, ("alert", "transition")),
-    (_BULLETINS, ("bulletin",)),
-    (_ORDERS, ("patrol_order", "order_end")),
-)
-"""Each format of the file: what it adds, and which of that can only be appended."""
-
-VERSION = len(_FORMATS)
-
-_APPEND_ONLY = """
-CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table}
-BEGIN SELECT RAISE(ABORT, 'the book is append-only: {table} rows never change'); END;
-"""
 
 
-class BookFile:
-    """An open book file; safe to use from several threads, one transaction at a time.
+class BookFile(RecordFile):
+    """An open book file. Raises `BookUnavailable` and `BookUnreadable`; see `RecordFile`."""
 
-    Parameters
-    ----------
-    path : Path or str
-        The file; created when it is not there, with its folder. ``":memory:"`` for tests.
-
-    Raises
-    ------
-    BookUnavailable
-        It cannot be opened now.
-    BookUnreadable
-        It is not a book, is damaged, or was written by a newer version.
-    """
-
-    def __init__(self, path: Path | str) -> None:
-        self._path = path
-        self._lock = threading.RLock()
-        try:
-            if str(path) != ":memory:":
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(
-                path, isolation_level=None, check_same_thread=False, timeout=5
-            )
-        except (OSError, sqlite3.Error) as exc:
-            raise BookUnavailable(f"cannot open the alert book {path}: {exc}") from exc
-        try:
-            with self._errors():
-                self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=FULL")
-                self._db.execute("PRAGMA foreign_keys=ON")
-            self._prepare()
-        except BaseException:
-            self._db.close()
-            raise
-
-    def _prepare(self) -> None:
-        with self.transaction() as db:
-            (version,) = db.execute("PRAGMA user_version").fetchone()
-            if version > VERSION:
-                raise BookUnreadable(
-                    f"the alert book {self._path} has format {version}, this program knows "
-                    f"{VERSION}: use the program that wrote it, or a newer one"
-                )
-            for statements, append_only in _FORMATS[version:]:
-                for statement in statements.split(";"):
-                    db.execute(statement)
-                for table in append_only:
-                    for verb in ("UPDATE", "DELETE"):
-                        db.execute(_APPEND_ONLY.format(table=table, verb=verb))
-            if version < VERSION:
-                db.execute(f"PRAGMA user_version={VERSION}")
-
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, on disk when the block is left; an error inside undoes it."""
-        with self._lock, self._errors():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """The connection, for queries."""
-        with self._lock, self._errors():
-            yield self._db
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.OperationalError, sqlite3.InterfaceError) as exc:
-            raise BookUnavailable(f"the alert book {self._path}: {exc}") from exc
-        except sqlite3.IntegrityError:
-            raise
-        except sqlite3.DatabaseError as exc:
-            raise BookUnreadable(
-                f"the alert book {self._path} cannot be read ({exc}): "
-                "restore it from a backup, or move it away to start a new one"
-            ) from exc
-
-    def close(self) -> None:
-        """Close the file; everything is on disk already."""
-        with self._lock:
-            self._db.close()
+    name = "the alert book"
+    remedy = "restore it from a backup, or move it away to start a new one"
+    formats = (
+        Format(_FIRST, append_only=("alert", "transition")),
+        Format(_BULLETINS, append_only=("bulletin",)),
+        Format(_ORDERS, append_only=("patrol_order", "order_end")),
+    )
+    unavailable = BookUnavailable
+    unreadable = BookUnreadable
