@@ -19,7 +19,6 @@ from alerts.notify.wording import Wording
 from alerts.plan import Policies
 from alerts.policy import Campaign, Policy, parse_policy
 from bikes.fleet import FleetState
-from bikes.formats import FORMATS
 from bikes.roster import Roster
 from bikes.topics import INBOUND_FILTERS, TopicPattern
 from geofence.atlas import ALWAYS_MS, Atlas
@@ -193,7 +192,7 @@ def vendors_of(settings: Settings) -> dict[str, VendorFormat]:
     return {
         name: VendorFormat(
             name,
-            FORMATS[vendor.format],
+            vendor.reader(),
             vendor.datum,
             tuple(TopicPattern(topic) for topic in vendor.topics),
         )

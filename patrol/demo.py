@@ -27,11 +27,11 @@ from patrol.assembly import district_of, filters_of
 from patrol.beside import beside
 from patrol.broker import embedded_broker
 from patrol.clock import FastClock
-from patrol.sections import Vendor
 from patrol.settings import Settings, load_with_zones
 from patrol.simulation import Fleet, bike_ids, sim_zones
 from patrol.station import Station
 from patrol.summary import Before, Summary, summary_of
+from patrol.vendors import Vendor
 
 NEGLECTED, DELAYED = "cy-07", "cy-08"
 """The zones of the sample district that nobody goes to, and that are patrolled late."""

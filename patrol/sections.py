@@ -8,17 +8,12 @@ Keys that hold a duration are named without a unit in the file ("2h") and with o
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
-    ValidationInfo,
-    field_validator,
     model_validator,
 )
 
@@ -28,9 +23,7 @@ from alerts.periods import KINDS, Kind
 from alerts.policy import parse_campaign
 from alerts.rulebook import Rule, Severity
 from alerts.spans import ALWAYS
-from bikes.formats import FORMATS
 from patrol.fields import (
-    Bikes,
     CalendarFile,
     ClockTime,
     Day,
@@ -51,27 +44,12 @@ from patrol.fields import (
     TileUrl,
     Timezone,
     TokensFile,
-    Topic,
     WebUrl,
     split_listen,
 )
+from patrol.section import Section
 
 Language = Literal["zh", "en"]
-
-
-class Section(BaseModel):
-    """A table: frozen, and a key that is not listed is a mistake."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _switches_are_switches(cls, value: object, info: ValidationInfo) -> object:
-        # Pydantic would read true as the number 1.
-        kind = cls.model_fields[info.field_name or ""].annotation
-        if isinstance(value, bool) and bool not in (kind, *get_args(kind)):
-            raise ValueError("is not a switch; it cannot be true or false")
-        return value
 
 
 class District(Section):
@@ -191,45 +169,6 @@ class Quality(Section):
     parked_after_s: float = Field(default=120, gt=0)
     reorder_s: float = Field(default=30, ge=0)
     duty_hours: HourLines = ()
-
-
-def _readable(name: str) -> str:
-    if name not in FORMATS:
-        known = ", ".join(f'"{known}"' for known in FORMATS)
-        raise ValueError(f'"{name}" is not read by this version yet; it reads {known}')
-    return name
-
-
-class Vendor(Section):
-    """How one vendor's bikes speak."""
-
-    format: Annotated[Literal["mds", "owntracks", "mapped"], AfterValidator(_readable)]
-    datum: Literal["wgs84", "gcj02", "bd09"]
-    topics: tuple[Topic, ...] = ()
-    mapping: dict[str, Any] = {}
-    bikes: Bikes = "any"
-
-    @model_validator(mode="after")
-    def _mapped_only(self) -> Vendor:
-        if self.mapping:
-            raise ValueError(
-                'mapping belongs to format = "mapped", which this version does not read yet; '
-                "leave it out"
-            )
-        return self
-
-
-def _apart(vendors: dict[str, Vendor]) -> dict[str, Vendor]:
-    """Refuse a topic of two vendors: nobody could tell whose bike it is."""
-    owner: dict[str, str] = {}
-    for name, vendor in vendors.items():
-        for topic in vendor.topics:
-            if owner.setdefault(topic, name) != name:
-                raise ValueError(f'{owner[topic]} and {name} both have the topic "{topic}"')
-    return vendors
-
-
-Vendors = Annotated[dict[Name, Vendor], AfterValidator(_apart)]
 
 
 class _PolicyKeys(Section):

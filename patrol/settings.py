@@ -24,7 +24,8 @@ from patrol.complaints import complaint, key_of
 from patrol.drawn_zones import read_drawn
 from patrol.errors import ConfigError, Problem
 from patrol.fields import FOLDER, Name, did_you_mean
-from patrol.places import Places, written
+from patrol.places import NAMED_TABLES, Places, written
+from patrol.section import Section
 from patrol.sections import (
     Campaign,
     Console,
@@ -36,11 +37,10 @@ from patrol.sections import (
     Policy,
     Quality,
     Rules,
-    Section,
     Storage,
-    Vendors,
 )
 from patrol.tables import Key, Tables, parse_tables
+from patrol.vendors import Vendors
 
 
 class Settings(BaseSettings):
@@ -85,21 +85,28 @@ def keys_of(table: Sequence[str]) -> dict[str, FieldInfo]:
     ----------
     table : sequence of str
         Its path: empty for the sections themselves, or a section, with or without the name
-        of one of its tables.
+        of one of its tables, and what is in that.
 
     Returns
     -------
     dict
-        Fields by the name that they have in the file; empty when there is no such section.
+        Fields by the name that they have in the file; empty when there is no such table.
     """
-    if not table:
-        return dict(Settings.model_fields)
-    field = Settings.model_fields.get(table[0])
-    kinds = () if field is None else (field.annotation, *get_args(field.annotation))
-    for kind in kinds:
-        if isinstance(kind, type) and issubclass(kind, Section):
-            return {inner.alias or name: inner for name, inner in kind.model_fields.items()}
-    return {}
+    fields = dict(Settings.model_fields)
+    named = bool(table) and table[0] in NAMED_TABLES
+    for part in (*table[:1], *table[2 if named else 1 :]):
+        section = _section_in(fields[part].annotation) if part in fields else None
+        if section is None:
+            return {}
+        fields = {inner.alias or name: inner for name, inner in section.model_fields.items()}
+    return fields
+
+
+def _section_in(kind: object) -> type[Section] | None:
+    """The table that a value of this type is, or holds, if any."""
+    if isinstance(kind, type) and issubclass(kind, Section):
+        return kind
+    return next(filter(None, map(_section_in, get_args(kind))), None)
 
 
 def load(path: Path) -> Settings:

@@ -71,7 +71,7 @@ async def simulate(
     tell: Callable[[Ride], Coroutine[None, None, None]],
     stop: asyncio.Event,
 ) -> Published:
-    """Let a fleet of the first vendor ride until `for_s` is over or `stop` is set.
+    """Let a fleet of the first vendor that speaks MDS ride until `for_s` is over or `stop` is set.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ async def simulate(
     Raises
     ------
     ConfigError
-        The vendor's list of bikes is too short, or there is no such zone.
+        No vendor speaks MDS, its list of bikes is too short, or there is no such zone.
     Unreachable
         The broker cannot be reached.
     """
@@ -117,8 +117,12 @@ async def simulate(
 
 
 def _bikes(settings: Settings, options: SimulateOptions) -> tuple[str, list[str]]:
-    """The first vendor, and the bikes of it that ride."""
-    vendor, section = next(iter(settings.vendors.items()))
+    """The first vendor whose bikes speak MDS, and those of them that ride."""
+    speaks = ((name, one) for name, one in settings.vendors.items() if one.format == "mds")
+    vendor, section = next(speaks, (None, None))
+    if vendor is None or section is None:
+        message = 'none has format = "mds", which is what simulated bikes speak; add one'
+        raise ConfigError([Problem("vendors", message)])
     listed = () if section.bikes == "any" else tuple(section.bikes)
     if listed and options.bikes > len(listed):
         message = (

@@ -25,7 +25,8 @@ from patrol.errors import ConfigError, Problem
 from patrol.facts import PATROL_MS
 from patrol.fields import FOLDER, Name, did_you_mean
 from patrol.places import Places
-from patrol.sections import Policy, Section
+from patrol.section import Section
+from patrol.sections import Policy
 from patrol.settings import Settings, keys_of
 from patrol.tables import Key, parse_tables
 

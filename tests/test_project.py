@@ -17,10 +17,11 @@ from patrol.settings import Settings, keys_of
 
 ROOT = Path(__file__).parents[1]
 CONFIGURATION = (ROOT / "docs/configuration.md").read_text("utf-8")
-SECTIONS: dict[tuple[str, ...], dict[str, FieldInfo]] = {
-    (name, "NAME") if name in NAMED_TABLES else (name,): keys_of((name,))
-    for name in Settings.model_fields
-}
+TABLES: list[tuple[str, ...]] = [
+    (name, "NAME") if name in NAMED_TABLES else (name,) for name in Settings.model_fields
+]
+TABLES.insert(TABLES.index(("vendors", "NAME")) + 1, ("vendors", "NAME", "mapping"))
+SECTIONS: dict[tuple[str, ...], dict[str, FieldInfo]] = {table: keys_of(table) for table in TABLES}
 
 DURATIONS = {
     "max_age",

@@ -29,13 +29,18 @@ class Reader(Generic[T]):
         The msgspec Struct of an item.
     hints : mapping of str to str, optional
         What a field wants to be, by its path; told to whoever got it wrong.
+    strict : bool
+        False reads a number that is written as text, too.
     """
 
-    def __init__(self, type_: type[T], hints: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, type_: type[T], hints: Mapping[str, str] | None = None, *, strict: bool = True
+    ) -> None:
         self._hints = hints or {}
-        self._one = msgspec.json.Decoder(type_)
+        self._one = msgspec.json.Decoder(type_, strict=strict)
         self.quick: Callable[[bytes], T | list[T]] = msgspec.json.Decoder(
-            type_ | list[type_]  # type: ignore[valid-type]
+            type_ | list[type_],  # type: ignore[valid-type]
+            strict=strict,
         ).decode
         """One object or all of an array; raises `QUICK_ERRORS` when any of it is bad."""
 

@@ -257,6 +257,14 @@ def test_simulate_what_cannot_be(config: Path, args: list[str], problem: str) ->
     assert problem in err
 
 
+def test_simulated_bikes_speak_mds(config: Path) -> None:
+    """They ride for a vendor of which that is expected, or for nobody."""
+    config.write_text(config.read_text("utf-8").replace('format = "mds"', 'format = "owntracks"'))
+    code, _, err = invoked("simulate", "--config", config)
+    assert code == WRONG_INPUT
+    assert 'vendors: none has format = "mds", which is what simulated bikes speak' in err
+
+
 class Listener:
     """Counts what a broker hands out."""
 

@@ -41,6 +41,9 @@ target = 0.8
 window = "day"
 """
 
+MAPPING = "timestamp = 't', lat = 'y', lng = 'x'"
+MAPPED = f'format = "mapped"\ndatum = "wgs84"\nmapping = {{{MAPPING}'
+
 
 def square(zone_id: str, *, lat: float = 36.30, policy: str = "core") -> dict[str, object]:
     ring = [
@@ -209,10 +212,18 @@ window = "day"
         ("quality", 'max_age = "0d"', "[quality] max_age: must be longer than nothing"),
         ("quality", 'duty_hours = ["noon"]', "duty_hours: 'noon' is not patrol hours"),
         ("quality", 'duty_hours = "noon"', "[quality] duty_hours: must be a list in brackets"),
-        ("vendors.x", 'format = "mapped"\ndatum = "wgs84"', '"mapped" is not read by this version'),
+        ("vendors.x", 'format = "mapped"\ndatum = "wgs84"', 'format = "mapped" needs mapping:'),
         ("vendors.x", 'format = "mds"', "[vendors.x] datum: is missing"),
         ("vendors.hello", 'topics = ["a/+"]', "topics: item 1: topic pattern 'a/+': {bike} is"),
-        ("vendors.hello", "mapping = {a = 1}", 'mapping belongs to format = "mapped"'),
+        ("vendors.hello", f"mapping = {{{MAPPING}}}", 'mapping belongs to format = "mapped"'),
+        (
+            "vendors.x",
+            f"{MAPPED}, speeds = 'v'}}",
+            "mapping.speeds: is not a setting; did you mean",
+        ),
+        ("vendors.x", f"{MAPPED}, speed = 'y'}}", 'mapping: the path "y" cannot serve lat and'),
+        ("vendors.x", f"{MAPPED}, speed = {{path = 'v', unit = 'kmh'}}}}", 'no unit "kmh"; it has'),
+        ("vendors.x", f"{MAPPED}, speed = {{unit = 'km/h'}}}}", "mapping.speed.path: is missing"),
         ('vendors."a/b"', 'format = "mds"\ndatum = "wgs84"', "must be 1 to 64 of the characters"),
         ("policies.x", 'frequency = "2h"\ntarget = 2\nwindow = "day"', "than or equal to 1, not 2"),
         ("policies.core", 'hours = ["Mon 1:00-3:00", "Mon 2:00-4:00"]', "two patrol hours overlap"),

@@ -1,0 +1,314 @@
+"""A vendor's own JSON: a mapping says where each quantity is, and in which unit.
+
+The paths become msgspec types, so a payload is checked against them while it is parsed, and
+whoever wrote it wrong is told the path in their own words. Numbers may be written as text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from bikes.errors import DecodeError, RejectReason
+from bikes.formats.format import Format, Item
+from bikes.formats.reading import Reader, is_array, split, too_many
+from bikes.telemetry import Location, Telemetry
+
+K = TypeVar("K", bound=Hashable)
+
+Quantity = Literal[
+    "timestamp",
+    "lat",
+    "lng",
+    "speed",
+    "heading",
+    "altitude",
+    "horizontal_accuracy",
+    "satellites",
+    "battery_percent",
+    "tipped_over",
+    "device_id",
+]
+"""What telemetry consists of, by the names of MDS."""
+
+REQUIRED: tuple[Quantity, ...] = ("timestamp", "lat", "lng")
+
+TIME_TEXT = "iso8601"
+"""The unit of a timestamp that is a text such as ``2026-04-01T08:00:00+08:00``."""
+
+UNITS: dict[Quantity, dict[str, tuple[float, float]]] = {
+    "timestamp": {"ms": (1, 1), "s": (1000, 1), TIME_TEXT: (1, 1)},
+    "lat": {"deg": (1, 1), "1e-5 deg": (1, 1e5), "1e-6 deg": (1, 1e6), "1e-7 deg": (1, 1e7)},
+    "lng": {"deg": (1, 1), "1e-5 deg": (1, 1e5), "1e-6 deg": (1, 1e6), "1e-7 deg": (1, 1e7)},
+    "speed": {
+        "m/s": (1, 1),
+        "km/h": (1, 3.6),
+        "0.1 km/h": (1, 36),
+        "mph": (0.44704, 1),
+        "kn": (1852, 3600),
+    },
+    "heading": {"deg": (1, 1)},
+    "altitude": {"m": (1, 1)},
+    "horizontal_accuracy": {"m": (1, 1)},
+    "satellites": {"1": (1, 1)},
+    "battery_percent": {"%": (1, 1), "ratio": (100, 1)},
+}
+"""Units of each quantity that has one, as factor and divisor to that of MDS, which is the first
+and the default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a quantity is in an item.
+
+    Attributes
+    ----------
+    path : str
+        Names of nested objects with dots between: ``gps.lat``.
+    unit : str, optional
+        One of :data:`UNITS`; the unit of MDS when it is not given.
+    unknown : tuple of float
+        Values that mean "not known", in the vendor's unit.
+    timezone : ZoneInfo, optional
+        Of times written as text without an offset.
+    """
+
+    path: str
+    unit: str | None = None
+    unknown: tuple[float, ...] = ()
+    timezone: ZoneInfo | None = None
+
+
+def mapped(sources: Mapping[Quantity, Source], items: str | None = None) -> Format:
+    """The format of a vendor whose payloads are as `sources` say.
+
+    Parameters
+    ----------
+    sources : mapping of Quantity to Source
+        Where everything is; `timestamp`, `lat` and `lng` are required.
+    items : str, optional
+        Path of the array of items. Without it a payload is one item, or an array of them.
+
+    Raises
+    ------
+    ValueError
+        A required quantity is missing, a unit is not one of the quantity's, `unknown` or
+        `timezone` does not fit it, or two paths contradict each other.
+    """
+    for quantity in REQUIRED:
+        if quantity not in sources:
+            raise ValueError(f"{quantity} is missing: every fix has one")
+    for quantity, source in sources.items():
+        _check(quantity, source)
+    reader = _ItemReader(sources)
+    if items is None:
+        return Format("mapped", quick=reader.quick, decode=reader.decode)
+    _check_path("items", items)
+    envelope = _EnvelopeReader(items, reader)
+    return Format("mapped", quick=envelope.quick, decode=envelope.decode)
+
+
+def _check_path(name: str, path: str) -> None:
+    if not all(path.split(".")):
+        raise ValueError(f'{name}: "{path}" is no path; write for example "gps.lat"')
+
+
+def _check(quantity: Quantity, source: Source) -> None:
+    _check_path(quantity, source.path)
+    units = UNITS.get(quantity, {})
+    if source.unit is not None and source.unit not in units:
+        known = ", ".join(f'"{unit}"' for unit in units)
+        raise ValueError(f'{quantity} has no unit "{source.unit}"; it has {known or "none at all"}')
+    if source.unknown and (quantity in REQUIRED or quantity not in UNITS):
+        raise ValueError(f"{quantity} cannot be unknown")
+    if source.timezone is not None and source.unit != TIME_TEXT:
+        raise ValueError(f'a time zone belongs to unit = "{TIME_TEXT}" of timestamp')
+
+
+class _Wrong(ValueError):
+    """A value that has the right type and still cannot be used."""
+
+    def __init__(self, reason: RejectReason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason: RejectReason = reason
+
+
+class _ItemReader:
+    """Reads payloads that are one item, or an array of items."""
+
+    def __init__(self, sources: Mapping[Quantity, Source]) -> None:
+        leaves = {
+            quantity: _Leaf(source.path, _type(quantity, source), quantity in REQUIRED)
+            for quantity, source in sources.items()
+        }
+        self.type, places = _struct(leaves)
+        self._json: Reader[Any] = Reader(self.type, strict=False)
+        read = {
+            quantity: _value(quantity, source, places[quantity])
+            for quantity, source in sources.items()
+        }
+        self._fix = {name: read[name] for name in Telemetry.__struct_fields__ if name in read}
+        self._place = {name: read[name] for name in Location.__struct_fields__ if name in read}
+
+    def quick(self, payload: bytes) -> Telemetry | Sequence[Item]:
+        """See `Format.quick`."""
+        found = self._json.quick(payload)
+        return list(map(self.telemetry, found)) if type(found) is list else self.telemetry(found)
+
+    def decode(self, payload: bytes, max_items: int) -> Telemetry | Sequence[Item]:
+        """See `Format.decode`."""
+        if is_array(payload):
+            return self.each(split(payload, max_items))
+        return self._one(payload)
+
+    def each(self, items: Sequence[msgspec.Raw]) -> list[Item]:
+        """Items one by one, with an error in the place of each bad one."""
+        found: list[Item] = []
+        for index, item in enumerate(items):
+            try:
+                found.append(self._one(item, index))
+            except DecodeError as exc:
+                found.append(exc)
+        return found
+
+    def _one(self, payload: bytes | msgspec.Raw, index: int | None = None) -> Telemetry:
+        found = self._json.one(payload, index)
+        try:
+            return self.telemetry(found)
+        except _Wrong as exc:
+            raise DecodeError(exc.reason, str(exc), index) from exc
+
+    def telemetry(self, item: Any) -> Telemetry:
+        """An item as telemetry. Raises _Wrong."""
+        location = Location(**{name: read(item) for name, read in self._place.items()})
+        return Telemetry(
+            location=location, **{name: read(item) for name, read in self._fix.items()}
+        )
+
+
+class _EnvelopeReader:
+    """Reads payloads that hold an array of items somewhere."""
+
+    def __init__(self, path: str, items: _ItemReader) -> None:
+        self._items = items
+        quick, places = _struct({"items": _Leaf(path, list[items.type], True)})  # type: ignore[name-defined]
+        careful, _ = _struct({"items": _Leaf(path, list[msgspec.Raw], True)})
+        self._array = attrgetter(".".join(places["items"]))
+        self._quick = msgspec.json.Decoder(quick, strict=False).decode
+        self._careful: Reader[Any] = Reader(careful)
+
+    def quick(self, payload: bytes) -> Sequence[Item]:
+        """See `Format.quick`."""
+        return list(map(self._items.telemetry, self._array(self._quick(payload))))
+
+    def decode(self, payload: bytes, max_items: int) -> Sequence[Item]:
+        """See `Format.decode`."""
+        items = self._array(self._careful.one(payload))
+        if len(items) > max_items:
+            raise too_many(len(items), max_items)
+        return self._items.each(items)
+
+
+class _Leaf(NamedTuple):
+    """A value in an object."""
+
+    path: str
+    type: Any
+    required: bool
+
+
+def _struct(
+    leaves: Mapping[K, _Leaf], above: tuple[str, ...] = ()
+) -> tuple[type[msgspec.Struct], dict[K, tuple[str, ...]]]:
+    """The msgspec type of an object in which the leaves are, and the attributes to each leaf.
+
+    An object is required when anything in it is.
+    """
+    keys: dict[str, dict[K, _Leaf]] = {}
+    for name, leaf in leaves.items():
+        key, _, rest = leaf.path.partition(".")
+        keys.setdefault(key, {})[name] = leaf._replace(path=rest)
+    fields: list[Any] = []
+    places: dict[K, tuple[str, ...]] = {}
+    for number, (key, below) in enumerate(keys.items()):
+        where = (*above, key)
+        attribute = f"field_{number}"
+        if len(below) > 1 and any(not leaf.path for leaf in below.values()):
+            both = " and ".join(str(name) for name in below)
+            raise ValueError(f'the path "{".".join(where)}" cannot serve {both}')
+        name, leaf = next(iter(below.items()))
+        if leaf.path:
+            type_, inside = _struct(below, where)
+            places |= {name: (attribute, *place) for name, place in inside.items()}
+        else:
+            type_, places[name] = leaf.type, (attribute,)
+        required = any(leaf.required for leaf in below.values())
+        fields.append((attribute, type_) if required else (attribute, type_ | None, None))
+    names = {f"field_{number}": key for number, key in enumerate(keys)}
+    return msgspec.defstruct("Mapped", fields, rename=names, kw_only=True, gc=False), places
+
+
+def _type(quantity: Quantity, source: Source) -> Any:
+    """What a value is in the payload."""
+    if quantity == "device_id" or source.unit == TIME_TEXT:
+        return str | int
+    return {"tipped_over": bool, "satellites": int}.get(quantity, float)
+
+
+def _value(quantity: Quantity, source: Source, place: tuple[str, ...]) -> Callable[[Any], Any]:
+    """What reads a quantity from an item, in the unit of MDS; None when it is not known."""
+    say = _meaning(quantity, source)
+
+    def value(item: Any) -> Any:
+        for attribute in place:
+            if item is None:
+                return None
+            item = getattr(item, attribute)
+        return None if item is None else say(item)
+
+    return value
+
+
+def _meaning(quantity: Quantity, source: Source) -> Callable[[Any], Any]:
+    """What turns a value of the payload into one of telemetry."""
+    if quantity == "device_id":
+        return str
+    if quantity not in UNITS:
+        return lambda said: said
+    if source.unit == TIME_TEXT:
+        return lambda said: _time_ms(said, source)
+    units = UNITS[quantity]
+    factor, divisor = units[source.unit or next(iter(units))]
+
+    def number(said: float) -> float | None:
+        if said in source.unknown:
+            return None
+        if not math.isfinite(said):
+            raise _Wrong("out_of_range", f"{source.path}: {said} is no number")
+        return said * factor / divisor
+
+    if quantity in ("timestamp", "satellites"):
+        return lambda said: None if (found := number(said)) is None else round(found)
+    return number
+
+
+def _time_ms(said: str | int, source: Source) -> int:
+    """A time that is written as text [ms since the epoch]."""
+    try:
+        time = datetime.fromisoformat(str(said))
+    except ValueError as exc:
+        wanted = "a time such as 2026-04-01T08:00:00+08:00 is wanted"
+        raise _Wrong("schema", f"{source.path}: {said!r}: {wanted}") from exc
+    if time.tzinfo is None:
+        if source.timezone is None:
+            wanted = "the offset is missing, and no time zone is configured"
+            raise _Wrong("schema", f"{source.path}: {said!r}: {wanted}")
+        time = time.replace(tzinfo=source.timezone)
+    return round(time.timestamp() * 1000)
