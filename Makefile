@@ -14,8 +14,13 @@ help: ## this list
 demo: .venv/.runtime ## the whole system with simulated bikes, in a browser
 	@$(BIN)/patrol demo $(ARGS)
 
-test: setup ## all tests
+test: setup ## all tests, side by side; then those that measure time
+ifeq ($(ARGS),)
+	@$(BIN)/pytest --numprocesses=auto --dist=loadfile -m "not alone"
+	@$(BIN)/pytest -m alone
+else
 	@$(BIN)/pytest $(ARGS)
+endif
 
 check: dev ## format, lint, types, layers
 	@$(BIN)/ruff format --check .

@@ -207,6 +207,7 @@ def bike_of(line: str) -> str:
     return line.partition("bike_id=")[2].partition(",")[0]
 
 
+@pytest.mark.alone
 def test_slow(store: VictoriaMetrics, tmp_path: Path) -> None:
     """Two seconds an answer delay InfluxDB only; we leave at once all the same."""
     with FaultProxy(store.host, store.port, delay_s=2.0) as proxy:
@@ -222,6 +223,7 @@ def test_slow(store: VictoriaMetrics, tmp_path: Path) -> None:
     assert_has(store, keys)
 
 
+@pytest.mark.alone
 def test_leaves_in_the_middle_of_a_slow_request(store: VictoriaMetrics, tmp_path: Path) -> None:
     """SIGTERM does not wait for InfluxDB; what was under way is written in the next life."""
     with FaultProxy(store.host, store.port, delay_s=5.0) as proxy:

@@ -60,6 +60,7 @@ def keys(store: VictoriaMetrics) -> list[tuple[str, int]]:
     return [(tags["bike_id"], at_ms) for tags, at_ms, _ in store.export("bike_telemetry_lat")]
 
 
+@pytest.mark.alone
 def test_influxdb_away_is_missed_by_nobody(
     broker: Broker, store: VictoriaMetrics, tmp_path: Path
 ) -> None:

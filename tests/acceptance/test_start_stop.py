@@ -94,6 +94,7 @@ def reopened(station: Station) -> SqliteLog:
     return SqliteLog(station.config.parent / "data" / "log.sqlite", READERS)
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(180)
 def test_a_million_messages_after_a_crash(tmp_path: Path, broker: Broker, crashed: Path) -> None:
     """Ready in under 10 s without a snapshot, and sooner with the one that was taken meanwhile."""
@@ -118,6 +119,7 @@ def test_a_million_messages_after_a_crash(tmp_path: Path, broker: Broker, crashe
     log.close()
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(120)
 def test_sigterm_under_load(tmp_path: Path, broker: Broker) -> None:
     """It stops in under 5 s; what it had acknowledged is computed, and never read again."""

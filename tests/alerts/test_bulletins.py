@@ -326,7 +326,7 @@ def test_a_killed_process_loses_no_bulletin_and_repeats_none(tmp_path) -> None:
     assert queued == len(names)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     hours=st.lists(st.integers(0, 24 * 80), min_size=1, max_size=60),
     restarts=st.sets(st.integers(0, 60), max_size=20),
@@ -371,7 +371,7 @@ def test_periods_are_those_of_the_calendar(kind, day, name, first, after) -> Non
     assert period == (kind, name, at(first + midnight), at(after + midnight))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     kind=st.sampled_from(KINDS),
     after_h=st.integers(0, 24 * 400),

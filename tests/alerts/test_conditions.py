@@ -36,7 +36,7 @@ class PatrolledAt(FakePatrols):
         return CellAges(None, None)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     minutes=st.lists(st.integers(60, 15 * 60), max_size=25),
     opened=st.integers(90, 14 * 60),

@@ -421,6 +421,7 @@ def test_a_restart_continues_without_repeating_anything(tmp_path) -> None:
     assert happened == [event for _, event in expected]
 
 
+@pytest.mark.alone
 def test_thousands_of_zones_take_a_fraction_of_a_second() -> None:
     """2,000 zones, all of them overdue and short: the time of one evaluation is bounded."""
     names = [f"Z{i:04}" for i in range(2000)]

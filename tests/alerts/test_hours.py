@@ -47,7 +47,7 @@ def patrol_hours(draw, first_hour=0):
     return lines or ["Mon-Sun 08:00-18:00"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(lines=patrol_hours(), start=st.integers(0, 14 * 1440), length=st.integers(0, 4 * 1440))
 def test_duty_time_is_that_of_the_wall_clock(lines, start, length) -> None:
     hours = Hours.parse(lines, SHANGHAI)
@@ -84,7 +84,7 @@ def test_hours_are_written_for_people(line: str, written: str) -> None:
     assert span_text(parse_span(line)) == written
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     lines=patrol_hours(first_hour=4),
     change=st.sampled_from(["2026-03-28T00:00", "2026-10-24T00:00"]),
@@ -98,7 +98,7 @@ def test_duty_time_where_clocks_change(lines, change, length) -> None:
     assert hours.duty_ms(begin, begin + length * MINUTE) == minutes * MINUTE
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     lines=patrol_hours(),
     start=st.integers(0, 60 * 1440 * 60),
@@ -114,7 +114,7 @@ def test_advance_is_the_inverse_of_duty(lines, start, duty) -> None:
     assert hours.duty_ms(begin, reached - 1) == duty * 1000 - 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(lines=patrol_hours(), start=st.integers(0, 30 * 1440))
 def test_next_change_is_where_duty_begins_or_ends(lines, start) -> None:
     hours = Hours.parse(lines, SHANGHAI)
@@ -154,7 +154,7 @@ def test_windows_end_once_however_far_apart_one_looks() -> None:
     assert [w.from_ms for w in weeks] == [at("16 00:00"), at("23 00:00"), at("30 00:00")]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     lines=patrol_hours(),
     kind=st.sampled_from(["shift", "day", "week"]),

@@ -264,7 +264,7 @@ def test_what_could_not_be_written_is_not_ordered(tmp_path) -> None:
 SPANS = st.tuples(st.integers(0, 20), st.integers(0, 20), st.booleans())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(SPANS, max_size=8))
 def test_layers_are_what_a_slow_look_at_each_instant_says(spans) -> None:
     """At each instant the last campaign that holds, under the last pause that holds."""

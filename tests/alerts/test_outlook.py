@@ -197,7 +197,7 @@ def test_without_look_back_in_the_policy_there_is_none() -> None:
     assert district.run("24 09:31", "24 16:30", step_s=300) == []
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     patrols=st.lists(
         st.tuples(st.integers(0, 2 * 24 * 12), st.integers(1, 9)), min_size=1, max_size=6

@@ -272,7 +272,7 @@ def test_an_alert_that_ended_by_itself_stays_ended() -> None:
     assert error.value.reason == "nothing_to_undo"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from([*ACTS, "return", "undo"]), max_size=25))
 def test_an_alert_is_the_sum_of_the_rows_that_stand(acts: list[str]) -> None:
     """Whatever people do and undo: as if what was undone had never been done."""

@@ -45,7 +45,7 @@ def mismatched(message: SimulatedMessage, item: Telemetry | DecodeError) -> bool
     return isinstance(item, Telemetry) and item.device_id != topic.bike_id
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.integers(0, 2**63))
 def test_seed_decides_every_byte(seed: int) -> None:
     """The same plan gives the same messages; another seed gives others."""
@@ -54,7 +54,7 @@ def test_seed_decides_every_byte(seed: int) -> None:
     assert first != sent(plan(seed + 1, bikes=2), 0.2)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.integers(START_MS, END_MS), max_size=6))
 def test_split_into_calls_changes_nothing(cuts: list[int]) -> None:
     """Calls that follow one another give what one call gives, wherever the cuts are."""

@@ -39,7 +39,7 @@ def metres_from(streets: Streets, track: Track, zone: int, plan: SimulationPlan)
     return float(shapely.distance(places, area).min())
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.integers(0, 2**63))
 def test_riding_speed_is_that_of_a_bike(seed: int) -> None:
     """Between pulling off and stopping a bike does 8 to 20 km/h, and never jumps."""
@@ -62,7 +62,7 @@ def test_riding_speed_is_that_of_a_bike(seed: int) -> None:
         assert step[np.diff(track.at_ms) == 1_000].max() <= 20 * KMH + 1e-6
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.integers(0, 2**63))
 def test_nobody_leaves_the_zone_or_comes_near_the_neglected_one(seed: int) -> None:
     """True positions lie in the bike's zone; cells of the neglected zone are not touched."""
@@ -89,7 +89,7 @@ def test_the_delayed_zone_is_patrolled_late() -> None:
         assert np.ptp(track.states.x_m[out]) + np.ptp(track.states.y_m[out]) > 300
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(st.integers(0, 2**63))
 def test_a_day_has_its_breaks_and_swaps(seed: int) -> None:
     """Bikes park at noon and at night; batteries drain, are swapped, and never run out."""

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from alerts.book import AlertBook
 from dashboards.access.access import Access
 from tests.browser.console import ConsoleServer
 from tests.dashboards.access.people import Clock, new_access
 from tests.dashboards.district import District
+
+expect.set_options(timeout=20_000)  # [ms]; a busy machine is no failure
 
 LAT, LNG = 36.305, 120.37
 

@@ -61,7 +61,7 @@ def test_versions_that_differ_in_nothing_else_are_one_era() -> None:
     assert [new.zones for new in again.eras] == [old.zones for old in ATLAS.layout.eras]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(
@@ -154,7 +154,7 @@ def test_there_may_be_a_time_without_zones() -> None:
     assert atlas.at(T).zone_of(lat, lng).tolist() == [0]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     visits=st.lists(
         st.tuples(st.integers(0, 3), st.integers(T - 2 * HOUR_MS, T + 3 * HOUR_MS)), max_size=12

@@ -64,7 +64,7 @@ def slow(found: JudgedFixes, bike: int) -> tuple[float, list[float], dict[str, i
     return distance, times, counts
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_rides_are_those_of_a_loop(seed: int) -> None:
     """Noise, stops, jumps, gaps and a midnight: the same distance, times and verdicts."""
@@ -81,7 +81,7 @@ def test_rides_are_those_of_a_loop(seed: int) -> None:
         } == counts
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_a_part_of_a_record_has_its_own_steps(seed: int) -> None:
     """Steps with both ends in the part, by its own numbers."""
@@ -142,7 +142,7 @@ def slow_contributions(rows: Rows, bike: int) -> tuple[list[int], int]:
     return cells, own
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(visit, max_size=40))
 def test_contributions_are_those_of_a_loop(visits: list[tuple[int, int, int]]) -> None:
     """Of all bikes, and the same of some of them only."""

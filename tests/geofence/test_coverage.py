@@ -44,7 +44,7 @@ def slow(visits: list[tuple[int, int, int, bool]]) -> dict[tuple[int, int, int],
     return rows
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(visit, max_size=60),
     st.lists(visit, max_size=10),

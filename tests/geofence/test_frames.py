@@ -15,7 +15,7 @@ from geofence.frames import frames
 from tests.rides import START_MS, batch, messy
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1), step_ms=st.sampled_from([1, 5_000, 7_777, 3_600_000]))
 def test_the_last_fix_of_a_step_stays(seed: int, step_ms: int) -> None:
     """Of every bike by itself; a fix at the end of a step is of the next."""

@@ -40,7 +40,7 @@ def slow_lengths(x0: float, y0: float, x1: float, y1: float) -> dict[int, float]
 coordinate = st.floats(10, 2_900, allow_nan=False)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(coordinate, coordinate, coordinate, coordinate)
 def test_pieces_are_the_intersections_with_the_cells(
     x0: float, y0: float, x1: float, y1: float
@@ -55,7 +55,7 @@ def test_pieces_are_the_intersections_with_the_cells(
         assert found[cell] == pytest.approx(length, abs=1e-6)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(coordinate, coordinate, coordinate, coordinate), max_size=20))
 def test_pieces_are_whole_in_order_and_do_not_depend_on_company(
     ends: list[tuple[float, float, float, float]],

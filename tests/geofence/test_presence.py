@@ -36,7 +36,7 @@ def slow(visits: list[tuple[int, int, int]]) -> list[tuple[int, int]]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.lists(visit, max_size=8), max_size=5), st.lists(visit, max_size=5))
 def test_the_newest_visit_is_found_however_visits_came(
     parts: list[list[tuple[int, int, int]]], provisional: list[tuple[int, int, int]]

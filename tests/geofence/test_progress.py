@@ -37,7 +37,7 @@ def slow(ledger: Ledger, zone: int, from_ms: int, to_ms: int) -> list[int]:
     return counts
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(visit, max_size=40), window, window)
 def test_one_pass_is_as_many_windows_as_there_are_slots(
     visits: list[tuple[int, int, int]], one: tuple[int, int], two: tuple[int, int]

@@ -117,7 +117,7 @@ def slow_parked(fixes: TelemetryBatch, limits: Limits, others: list[str]) -> lis
     return marked
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1))
 def test_parked_is_its_definition(seed: int) -> None:
     """The vectorised stay agrees with a loop over every pair."""
@@ -136,7 +136,7 @@ def test_parked_is_its_definition(seed: int) -> None:
     assert [verdict == "parked" for verdict in found] == slow_parked(fixes, Limits(), found)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.floats(0.1, 0.9))
 def test_verdicts_are_local(seed: int, where: float) -> None:
     """What lies further away than the limits say changes no verdict: the pipeline rests on it."""

@@ -32,7 +32,7 @@ def held(spans: Spans) -> set[tuple[int, int]]:
     return {(bike, at) for bike, from_ms, to_ms in columns for at in range(from_ms, to_ms)}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(stretch, max_size=8), st.integers(1, 6))
 def test_joined_spans_hold_what_their_parts_hold(
     stretches: list[tuple[int, int, int]], lasts_ms: int
@@ -45,7 +45,7 @@ def test_joined_spans_hold_what_their_parts_hold(
     assert (spans.from_ms[1:] > spans.to_ms[:-1])[same_bike].all()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(stretch, max_size=8), st.integers(0, 4), st.integers(0, 4))
 def test_an_instant_is_held_or_not(
     stretches: list[tuple[int, int, int]], before_ms: int, after_ms: int
@@ -58,7 +58,6 @@ def test_an_instant_is_held_or_not(
         assert spans.rows_among(KEYS[:0]).size == 0
 
 
-@settings(deadline=None)
 @given(st.lists(stretch, max_size=9), st.integers(1, 4))
 def test_parts_are_all_of_it(stretches: list[tuple[int, int, int]], size: int) -> None:
     """At most so many at a time, in order."""

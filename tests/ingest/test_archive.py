@@ -189,7 +189,7 @@ def test_what_is_left_of_a_try_is_no_file_of_the_archive(tmp_path: Path) -> None
     assert not beside.exists()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_every_bit_comes_back(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -359,7 +359,7 @@ def test_a_bike_that_no_longer_exists_is_met_while_others_are_new(tmp_path: Path
 NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     st.lists(NAMES, min_size=1, max_size=4, unique=True), st.lists(NAMES, min_size=1, max_size=6)
 )
@@ -411,7 +411,7 @@ def test_only_the_asked_bikes_part_of_a_file_is_read(tmp_path: Path) -> None:
         kept.between(1, *EVER)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_many_spans_at_once_are_each_one_by_itself(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

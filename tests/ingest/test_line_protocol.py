@@ -154,7 +154,7 @@ def batch(values: list[tuple[float, ...]]) -> TelemetryBatch:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data(), st.lists(rows, max_size=8))
 def test_columns_come_out_as_the_obvious_loop_has_them(
     data: st.DataObject, values: list[tuple[float, ...]]
@@ -179,7 +179,7 @@ texts = st.text(st.characters() | st.sampled_from('\\,= "\n\r\t\0'), max_size=12
 scalars = texts | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.none()
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.dictionaries(st.sampled_from(["a", "b", "c"]), texts | st.none(), max_size=3),
     st.dictionaries(st.sampled_from(["x", "y", "z"]), scalars, max_size=3),

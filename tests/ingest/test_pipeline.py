@@ -46,7 +46,7 @@ def one_pass(fixes: TelemetryBatch) -> Rows:
     return Rows.of(judge().assess(fixes.distinct())[1])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     disorder_s=st.sampled_from([0, 1, 20, 40, 300, 3_000, 90_000]),
@@ -69,7 +69,7 @@ def test_any_order_and_split_gives_the_same_ledger(
     assert same(pipeline.ledger.rows(), one_pass(fixes))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32 - 1), where=st.floats(0, 1), ahead=st.booleans())
 def test_a_restored_pipeline_goes_on_as_if_nothing_had_happened(
     seed: int, where: float, ahead: bool

@@ -70,6 +70,7 @@ def test_a_message_is_delivered_and_the_promise_kept(broker: Broker) -> None:
         assert publisher.state.connected
 
 
+@pytest.mark.alone
 def test_a_message_leaves_at_once_when_connected(broker: Broker) -> None:
     """No loop has to come round first: a hundred deliveries, one after the other, take no time."""
     with publishing(broker.port) as publisher:

@@ -85,7 +85,7 @@ def batches(cuts: Sequence[int]) -> list[TelemetryBatch]:
     return [RIDE.take(part) for part in np.split(order, sorted(cuts))]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_redrawing_live_is_as_if_it_had_always_been_known(data: st.DataObject) -> None:
     """Whenever it is drawn, and from when on it holds: the same ledger, bit for bit."""

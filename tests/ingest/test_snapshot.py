@@ -87,7 +87,7 @@ def test_every_shorter_file_is_not_used(tmp_path: Path) -> None:
         assert snapshot.load(file, "now") is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_a_changed_byte_is_noticed_or_harmless(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

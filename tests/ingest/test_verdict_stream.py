@@ -67,7 +67,7 @@ def shuffled(
 disorders = st.sampled_from([0, 1, 20, 40, 300, 3_000, 90_000])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     disorder_s=disorders,
@@ -88,7 +88,7 @@ def test_any_order_and_split_ends_with_the_verdicts_of_one_pass(
     assert told == one_pass(fixes)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     disorder_s=disorders,

@@ -109,7 +109,7 @@ def assert_same_state(worker: Worker, other: Worker) -> None:
     assert worker.pipeline.counters == other.pipeline.counters
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 2**32 - 1),
     disorder_s=st.sampled_from([0, 40, 3_000, 20_000]),

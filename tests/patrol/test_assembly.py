@@ -91,7 +91,7 @@ SHIFTS = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     lines=st.sampled_from(SHIFTS),
     timezone=st.sampled_from(["Asia/Shanghai", "Europe/Berlin", "America/St_Johns"]),

@@ -93,7 +93,7 @@ visit = st.builds(
 visits_ = st.lists(visit, max_size=40)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(visits_, instants, instants, st.none() | instants)
 def test_covered_counts_the_cells_of_a_window(
     visits: list[Visit], first_ms: int, end_ms: int, at_ms: int | None
@@ -106,7 +106,7 @@ def test_covered_counts_the_cells_of_a_window(
         assert asked.covered(zone, first_ms, end_ms) == len(cells)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(visits_, st.lists(instants, min_size=1, max_size=3), st.integers(1, 4), st.none() | instants)
 def test_last_patrolled_is_the_last_visit_that_made_enough_cells(
     visits: list[Visit], nows: list[int], least: int, at_ms: int | None
@@ -120,7 +120,7 @@ def test_last_patrolled_is_the_last_visit_that_made_enough_cells(
             assert asked.last_patrolled_ms(zone, min_cells=least, now_ms=now_ms) == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(visits_, instants, st.none() | instants)
 def test_ages_of_cells(visits: list[Visit], now_ms: int, at_ms: int | None) -> None:
     """Each cell's age since its last visit, or since the record began; the oldest and the mean."""
@@ -140,7 +140,7 @@ def test_ages_of_cells(visits: list[Visit], now_ms: int, at_ms: int | None) -> N
             assert found.mean_cell_age_s == pytest.approx(np.mean(ages_s))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(visits_, instants, st.none() | instants)
 def test_the_evidence_is_the_newest_visit(
     visits: list[Visit], since_ms: int, at_ms: int | None

@@ -57,7 +57,7 @@ def test_a_clock_that_catches_up_becomes_the_time_of_day(behind_ms: int) -> None
     async def main() -> None:
         target_ms = wall.now_ms() + 100
         await clock.sleep_until(target_ms)
-        assert wall.now_ms() >= target_ms
-        assert 0 <= wall.now_ms() - clock.now_ms() < 50
+        before_ms, now_ms, after_ms = wall.now_ms(), clock.now_ms(), wall.now_ms()
+        assert target_ms <= before_ms <= now_ms <= after_ms
 
     asyncio.run(main())

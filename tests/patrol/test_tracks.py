@@ -51,7 +51,7 @@ def one_pass(fixes: TelemetryBatch) -> tuple[TelemetryBatch, np.ndarray]:
     return distinct, judge().assess(distinct)[0]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1), data=st.data())
 def test_any_span_of_any_record_is_a_part_of_one_pass(
     tmp_path_factory: pytest.TempPathFactory, seed: int, data: st.DataObject

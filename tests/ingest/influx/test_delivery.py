@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.errors import RequestTooLarge, StoreRejected, StoreUnavailable
@@ -62,7 +62,6 @@ def ready(store: Picky) -> Gate:
     return gate
 
 
-@settings(deadline=None)
 @given(st.integers(1, 200), st.sets(st.integers(0, 199), max_size=40), st.integers(20, 4_000))
 def test_exactly_the_bad_lines_are_rejected(count: int, bad: set[int], largest: int) -> None:
     """Whatever their number and place, and however little the store takes at once."""
@@ -75,7 +74,6 @@ def test_exactly_the_bad_lines_are_rejected(count: int, bad: set[int], largest: 
     assert store.has - {b"control x=1i 1\n"} == set(lines) - wrong
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sets(st.integers(0, 99), max_size=5))
 def test_trouble_in_between_costs_nothing_but_time(seed: int, bad: set[int]) -> None:
     """Faults that have nothing to do with lines, at any moment, are no line's fault."""
