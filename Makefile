@@ -16,7 +16,7 @@ demo: .venv/.runtime ## the whole system with simulated bikes, in a browser
 
 test: setup ## all tests, side by side; then those that measure time
 ifeq ($(ARGS),)
-	@$(BIN)/pytest --numprocesses=auto --dist=loadfile -m "not alone"
+	@$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile -m "not alone"
 	@$(BIN)/pytest -m alone
 else
 	@$(BIN)/pytest $(ARGS)
