@@ -14,8 +14,9 @@ from typing import Self
 
 import mqtt5
 
+from tests.patience import PATIENCE_S
+
 PROGRAM = "/usr/sbin/mosquitto"
-START_S = 10.0
 NEVER_S = 86_400
 
 
@@ -108,7 +109,7 @@ class Broker:
         assert self._process is None, "it runs already"
         with self._log.open("ab") as log:
             self._process = subprocess.Popen([PROGRAM, "-c", str(self._conf)], stderr=log)
-        give_up = time.monotonic() + START_S
+        give_up = time.monotonic() + PATIENCE_S
         while True:
             with socket.socket() as probe:
                 if probe.connect_ex((self.host, self.port)) == 0:
@@ -140,7 +141,7 @@ class Broker:
         assert self._process is not None
         before = self._stamp()
         self._process.send_signal(signal.SIGUSR1)
-        give_up = time.monotonic() + START_S
+        give_up = time.monotonic() + PATIENCE_S
         while self._stamp() == before:
             assert time.monotonic() < give_up, "mosquitto did not save"
             time.sleep(0.01)
@@ -156,7 +157,7 @@ class Broker:
     def _end(self, sign: signal.Signals) -> None:
         assert self._process is not None, "it does not run"
         self._process.send_signal(sign)
-        self._process.wait(START_S)
+        self._process.wait(PATIENCE_S)
         self._process = None
 
     def log_text(self) -> str:
@@ -179,7 +180,7 @@ class Broker:
             username=name,
             password=None if word is None else word.encode(),
         )
-        with socket.create_connection((self.host, self.port), timeout=30) as sock:
+        with socket.create_connection((self.host, self.port), timeout=PATIENCE_S) as sock:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             packets = _Packets(sock)
             sock.sendall(hello.write())

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.patience import PATIENCE_S
+
 REPOSITORY = Path(__file__).parent.parent
 
 
@@ -25,7 +27,7 @@ def start(*args: object, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]
     )
 
 
-def run(*args: object, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
+def run(*args: object, timeout_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
     """Run `patrol` to its end; what it says must never be a traceback."""
     process = start(*args)
     try:

@@ -30,6 +30,7 @@ from ingest.pipeline import Pipeline
 from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.verdict_stream import VerdictStream
 from ingest.worker import READERS, Worker
+from tests.patience import PATIENCE_S
 from tests.rides import START_MS, judge
 
 Key = tuple[str, int]
@@ -186,7 +187,7 @@ def caught_up(line: Line) -> bool:
     return line.writer.backlog == 0 and line.writer.state.ok
 
 
-async def until(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
+async def until(condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
     """Wait until a condition holds."""
     deadline = asyncio.get_running_loop().time() + timeout_s
     while not condition():

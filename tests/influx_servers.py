@@ -15,8 +15,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from tests.broker import free_port
-
-START_S = 20.0
+from tests.patience import PATIENCE_S
 
 T = TypeVar("T")
 
@@ -67,7 +66,7 @@ class Server:
         assert self._process is None, "it runs already"
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self.command(), stdout=log, stderr=log)
-        give_up = time.monotonic() + START_S
+        give_up = time.monotonic() + PATIENCE_S
         while True:
             try:
                 self.get(self.ready_path)
@@ -92,7 +91,7 @@ class Server:
     def _end(self, sign: signal.Signals) -> None:
         assert self._process is not None, "it does not run"
         self._process.send_signal(sign)
-        self._process.wait(START_S)
+        self._process.wait(PATIENCE_S)
         self._process = None
 
     def get(self, path: str, **query: str) -> bytes:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.broker import free_port
+from tests.patience import PATIENCE_S
 
 REPOSITORY = Path(__file__).parent.parent
 SAMPLE = REPOSITORY / "samples" / "chengyang"
@@ -66,7 +67,7 @@ class Station:
         self.process.kill()
         self.process.wait()
 
-    def stop(self, timeout_s: float = 15.0) -> tuple[int, float]:
+    def stop(self, timeout_s: float = PATIENCE_S) -> tuple[int, float]:
         """SIGTERM; exit code and how long it took [s]."""
         assert self.process is not None
         began = time.monotonic()
@@ -106,7 +107,7 @@ class Station:
             (float(line.split()[-1]) for line in lines if line.startswith(f"{name} ")), -1.0
         )
 
-    def wait(self, condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    def wait(self, condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
         """Wait for a condition; fails with the station's output."""
         deadline = time.monotonic() + timeout_s
         while not condition():

@@ -111,7 +111,7 @@ def test_what_is_sent_while_it_is_down_arrives(station: Station, away: Broker) -
     away.stop()
     station.wait(lambda: part(station, "inlet").get("ok") is False)
     away.start()
-    station.wait(station.ready, 60)
+    station.wait(station.ready)
     away.publish(fixes(5, first=515))
     station.wait(lambda: received(station) == 520)
     span = "from=2000-01-01T00:00:00&to=2100-01-01T00:00:00&limit=1000"

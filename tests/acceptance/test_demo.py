@@ -19,6 +19,7 @@ import pytest
 
 from patrol import ports
 from tests import commands
+from tests.patience import PATIENCE_S
 
 MEGABYTE = 1e6
 NEGLECTED, DELAYED = "cy-07", "cy-08"
@@ -103,7 +104,7 @@ def gone(children: set[psutil.Process], timeout_s: float) -> bool:
 def hour() -> Finished:
     """The first hour of a day, in half a minute."""
     process = commands.start("demo", "--for", "30s", "--speed", "120", "--json", "--port", "0")
-    return watched(process, 120)
+    return watched(process, 240)
 
 
 def test_ends_by_itself_with_one_json_object(hour: Finished) -> None:
@@ -194,7 +195,7 @@ def test_ctrl_c_and_the_next_day(tmp_path: Path) -> None:
             while received(port) < 2_000:
                 assert first.poll() is None
             first.send_signal(signal.SIGINT)
-            out, err = first.communicate(timeout=20)
+            out, err = first.communicate(timeout=PATIENCE_S)
         finally:
             commands.end(first)
     assert first.returncode == 0

@@ -16,6 +16,7 @@ from ingest.influx.tracks import READER
 from tests.fault_proxy import Answer, FaultProxy
 from tests.influx_line import Key, Line, caught_up, ride, until
 from tests.influx_servers import VictoriaMetrics, visible
+from tests.patience import PATIENCE_S
 from tests.stations import REPOSITORY
 
 BIKES = 50
@@ -83,7 +84,7 @@ def under_load(
         await until(lambda: line.worker.seq > 0)
         await happens(line, load)
         loading.cancel()
-        await until(lambda: caught_up(line) or writing.done(), 40)
+        await until(lambda: caught_up(line) or writing.done())
         if settle_s < 1:
             await until(lambda: line.log.depth(READER) == 0 or writing.done())
         line.writer.stop()
@@ -271,7 +272,7 @@ def test_killed_while_it_drains(store: VictoriaMetrics, tmp_path: Path) -> None:
             process = subprocess.Popen(
                 command, cwd=REPOSITORY, env=os.environ | {"PYTHONPATH": "."}
             )
-            give_up = time.monotonic() + 20
+            give_up = time.monotonic() + PATIENCE_S
             while len(proxy.requests) < requests:
                 assert process.poll() is None
                 assert time.monotonic() < give_up

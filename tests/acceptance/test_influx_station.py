@@ -104,7 +104,7 @@ def test_influxdb_away_is_missed_by_nobody(
             def written() -> bool:
                 return len(set(keys(store))) == MESSAGES
 
-            station.wait(written, 40)
+            station.wait(written)
             names = store.get("/api/v1/label/__name__/values").decode()
             for name in (
                 "zone_coverage_covered_ratio",

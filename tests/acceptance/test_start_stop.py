@@ -79,7 +79,7 @@ def ready_s(station: Station) -> float:
     """How long a start takes, less what other programs took from it [s]."""
     began = time.monotonic()
     station.start()
-    station.wait(station.ready, 60)
+    station.wait(station.ready)
     assert station.process is not None
     return time.monotonic() - began - commands.kept_waiting_s(station.process.pid)
 
@@ -107,7 +107,7 @@ def test_a_million_messages_after_a_crash(tmp_path: Path, broker: Broker, crashe
 
         with_s = ready_s(station)
         assert received(station) == MESSAGES
-        code, _ = station.stop(30)
+        code, _ = station.stop()
     finally:
         station.end()
     assert without_s < 10
@@ -139,7 +139,7 @@ def test_sigterm_under_load(tmp_path: Path, broker: Broker) -> None:
         publishing.start()
         station.wait(lambda: received(station) > 20_000)
         assert publishing.is_alive()
-        code, took_s = station.stop(30)
+        code, took_s = station.stop()
     finally:
         stopped.set()
         station.end()

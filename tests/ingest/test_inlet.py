@@ -19,11 +19,11 @@ from ingest.errors import StoreUnavailable
 from ingest.inlet import MqttInlet, MqttOptions, Sink, make_inlet
 from ingest.messages import Messages
 from tests.broker import Broker, free_port
+from tests.patience import PATIENCE_S
 
 Protocol = Literal["5", "3.1.1"]
 TOPIC = "patrol/v1/hello/bike-1/telemetry"
 FILTERS = ("patrol/v1/+/+/telemetry", "patrol/v1/+/+/status")
-PATIENCE_S = 20.0
 
 
 @pytest.fixture(params=["5", "3.1.1"])

@@ -18,6 +18,7 @@ from ingest.intake import Intake
 from ingest.log import SqliteLog
 from ingest.messages import Messages
 from ingest.worker import ARCHIVE, COVERAGE, READERS, Worker
+from tests.patience import PATIENCE_S
 from tests.rides import batch
 from tests.workers import RECEIVED_MS, ledger, messages, new_log, new_worker
 
@@ -114,7 +115,7 @@ def during(
             await running
 
     async def with_timeout() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             await main()
 
     asyncio.run(with_timeout())
@@ -353,7 +354,7 @@ def test_a_damaged_log_ends_the_intake(tmp_path: Path) -> None:
     intake, worker = assembled(tmp_path, inlet, log)
 
     async def main() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             await intake.run()
 
     with pytest.raises(LogCorrupt, match="checksum"):

@@ -20,8 +20,7 @@ from ingest.connection import MqttOptions
 from ingest.outgoing import Outgoing, OutgoingQueue
 from ingest.publisher import Publisher
 from tests.broker import Broker, free_port
-
-PATIENCE_S = 20.0
+from tests.patience import PATIENCE_S
 
 
 def until(condition: Callable[[], bool]) -> None:
