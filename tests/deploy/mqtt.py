@@ -14,8 +14,10 @@ from types import TracebackType
 from typing import Self
 
 import mqtt5
+import psutil
 
 from tests.broker import PROGRAM, free_port
+from tests.commands import listening
 
 REPOSITORY = Path(__file__).parents[2]
 START_S = 10.0
@@ -116,6 +118,12 @@ class ShippedBroker:
         """Read passwords and ACL again, as `docker compose kill --signal HUP` does."""
         assert self._process is not None
         self._process.send_signal(signal.SIGHUP)
+
+    @property
+    def listens(self) -> set[int]:
+        """The ports that it has open."""
+        assert self._process is not None
+        return listening([psutil.Process(self._process.pid)])
 
     def said(self) -> str:
         """What it has logged."""
