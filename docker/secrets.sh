@@ -105,6 +105,14 @@ certificate() {
         say "secrets/mqtt_server.pem ends within 60 days: see Certificates in docs/operations.md"
 }
 
+# The containers read these of the checkout, each as a user of its own. A strict umask of whoever
+# cloned it keeps them out: a broker without its settings, dashboards that stay empty.
+mounted() {
+    for folder in docker dashboards/grafana/generated samples; do
+        chmod -R go+rX "$here/$folder" || say "containers may be unable to read $folder"
+    done
+}
+
 # The station's MQTT client id. Whoever connects with it takes its session, and with it whatever
 # the broker has kept for the station, so it is not a name that a vendor could guess.
 client_id() {
@@ -143,12 +151,15 @@ stack() {
     for reader in patrol grafana; do
         mkdir -p "$secrets/influxdb/$reader"
         chmod 750 "$secrets/influxdb" "$secrets/influxdb/$reader"
-        if [ "$(id -u)" -eq 0 ]; then
-            chown "$influxdb:$influxdb" "$secrets/influxdb" "$secrets/influxdb/$reader"
+        if [ -e "$secrets/influxdb/$reader/token" ]; then
+            chmod 640 "$secrets/influxdb/$reader/token"
         fi
     done
+    if [ "$(id -u)" -eq 0 ]; then chown -R "$influxdb:$influxdb" "$secrets/influxdb"; fi
     secret grafana_admin_password $grafana
+    secret grafana_secret_key $grafana
     client_id
+    mounted
 }
 
 mkdir -p "$secrets"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -41,6 +42,14 @@ def make_secrets(folder: Path, *arguments: str, path: str | None = None) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
+
+
+def clone(folder: Path) -> Path:
+    """What of the checkout the stack and its scripts read; returns the folder."""
+    for name in ("docker", "dashboards/grafana/generated", "samples"):
+        shutil.copytree(REPOSITORY / name, folder / name)
+    shutil.copy(REPOSITORY / "docker-compose.yml", folder)
+    return folder
 
 
 class ShippedBroker:

@@ -28,7 +28,7 @@ from tests.dashboards.grafana.grafana import panels
 ROOT = Path(__file__).parents[3]
 GENERATED = Path(dashboards.grafana.__file__).parent / "generated"
 CONSOLE = ROOT / "dashboards" / "console" / "static"
-PROVISIONING = ROOT / "docker" / "grafana" / "provisioning"
+PROVISIONING = ROOT / "docker" / "grafana"
 
 FILES = [(language, f"{board}.json") for language in LANGUAGES for board in BOARDS]
 
