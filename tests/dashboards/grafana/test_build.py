@@ -203,6 +203,13 @@ def test_every_value_has_a_word() -> None:
         assert len(set(colours.values())) == len(colours)
 
 
+def test_the_map_tells_about_a_bike_under_the_pointer() -> None:
+    """The SDK writes "none" where Grafana's own default is to show the details."""
+    (bikes,) = (panel for panel in panels(shown("en", "fleet.json")) if panel["type"] == "geomap")
+    assert bikes["options"]["tooltip"]["mode"] == "details"
+    assert [layer["tooltip"] for layer in bikes["options"]["layers"]] == [True]
+
+
 def test_links_lead_somewhere() -> None:
     """To a dashboard that there is, and a variable that it has, from a column that is shown."""
     boards = {shown("zh", f"{board}.json")["uid"]: shown("zh", f"{board}.json") for board in BOARDS}
