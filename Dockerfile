@@ -23,7 +23,6 @@ RUN groupadd --gid 10001 patrol \
 COPY --from=build /opt/zhixun /opt/zhixun
 USER 10001:10001
 WORKDIR /var/lib/patrol
-VOLUME /var/lib/patrol
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=10s --start-period=10m CMD ["patrol-ready"]
 ENTRYPOINT ["patrol"]
