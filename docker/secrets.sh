@@ -21,7 +21,8 @@ mosquitto=1883 influxdb=1000 grafana=472 station=10001
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "secrets.sh: $*"; exit 1; }
 
-random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
+# random BYTES
+random() { od -An -N"${1:-24}" -tx1 /dev/urandom | tr -d ' \n'; }
 
 # own FILE UID: who may read it. Files that are there already are mended too.
 own() {
@@ -94,7 +95,7 @@ certificate() {
         printf '%s\n' "subjectAltName=$name,DNS:localhost,IP:127.0.0.1" \
             "basicConstraints=CA:FALSE" "extendedKeyUsage=serverAuth" >"$request.ext"
         openssl x509 -req -sha256 -days 1825 -in "$request.csr" -extfile "$request.ext" \
-            -CA "$secrets/mqtt_ca.pem" -CAkey "$secrets/mqtt_ca.key" -set_serial "0x$(random)" \
+            -CA "$secrets/mqtt_ca.pem" -CAkey "$secrets/mqtt_ca.key" -set_serial "0x$(random 16)" \
             -out "$request.pem" 2>/dev/null
         mv "$request.key" "$secrets/mqtt_server.key"
         mv "$request.pem" "$secrets/mqtt_server.pem"

@@ -160,6 +160,11 @@ def test_server_certificate_is_of_the_authority(made: Path) -> None:
     server = str(secrets / "mqtt_server.pem")
     assert subprocess.run([*verify, "-purpose", "sslserver", server]).returncode == 0
     assert subprocess.run([*verify, "-purpose", "sslclient", server]).returncode != 0
+    for name in ("mqtt_ca.pem", "mqtt_server.pem"):
+        show = ["openssl", "x509", "-noout", "-serial", "-in", str(secrets / name)]
+        said = subprocess.run(show, capture_output=True, text=True, check=True).stdout
+        serial = int(said.strip().removeprefix("serial="), 16)
+        assert 64 < serial.bit_length() < 160  # RFC 5280, 4.1.2.2: 20 octets, the sign among them
 
 
 INFLUX = r"""#!/bin/sh
