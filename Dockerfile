@@ -2,6 +2,8 @@
 # Built by docker-compose.yml; by hand: docker build --tag zhixun:local .
 
 FROM python:3.12-slim-bookworm AS build
+# Where Python's packages come from; pip's own choice when it is not given.
+ARG PIP_INDEX_URL
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
 RUN python -m venv /opt/zhixun

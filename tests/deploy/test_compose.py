@@ -79,6 +79,10 @@ def test_mounts_and_builds_from_what_there_is(name: str) -> None:
 def test_every_variable_has_a_source() -> None:
     """A `${VARIABLE}` has a default or is made by docker/secrets.sh, and is in the manual."""
     plain = re.sub(r"(?m)#.*$", "", TEXT)
+    for service in SERVICES.values():
+        for argument in service.get("build", {}).get("args", ()):
+            assert f"| `{argument}` |" in MANUAL
+            assert f"ARG {argument}\n" in (REPOSITORY / "Dockerfile").read_text("utf-8")
     for variable, default in re.findall(r"(?<!\$)\$\{?(\w+)(:[-?][^}]*)?", plain):
         assert f"| `{variable}` |" in MANUAL, variable
         if not default.startswith(":-"):
