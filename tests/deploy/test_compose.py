@@ -96,6 +96,7 @@ def test_image_is_pinned(name: str) -> None:
     if "build" in service:
         assert service["image"] == "zhixun:local"
         assert service["pull_policy"] == "build"
+        assert service["init"] is True  # the kernel drops SIGTERM for a Python that starts as PID 1
     else:
         assert re.fullmatch(r"[a-z/-]+:\d+\.\d+\.\d+(-[a-z]+)?", service["image"])
 
