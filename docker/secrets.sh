@@ -38,6 +38,11 @@ keep() {
     say "made secrets/$1"
 }
 
+# Ends the last line of a file that somebody has edited, so that another can follow.
+ended() {
+    if [ -s "$1" ] && [ -n "$(tail -c 1 "$1")" ]; then echo >>"$1"; fi
+}
+
 secret() {
     random | keep "$1" || :
     own "$1" "$2"
@@ -68,6 +73,7 @@ user() {
     hash_passwords "$work"
     grep -q "^$1:\\$" "$work/passwords" || fail "the password of $1 was not hashed"
     # Appended, not renamed: a running container has this very file mounted.
+    ended "$secrets/mqtt_passwords"
     cat "$work/passwords" >>"$secrets/mqtt_passwords"
     rm -rf "$work"
     trap - EXIT
@@ -118,6 +124,7 @@ mounted() {
 # the broker has kept for the station, so it is not a name that a vendor could guess.
 client_id() {
     if [ -f "$settings" ] && grep -q '^ZHIXUN_CLIENT_ID=.' "$settings"; then return; fi
+    ended "$settings"
     printf 'ZHIXUN_CLIENT_ID=zhixun-%s\n' "$(random)" >>"$settings"
     chmod 600 "$settings"
     if [ "$(id -u)" -eq 0 ]; then chown --reference="$here/docker-compose.yml" "$settings"; fi

@@ -45,6 +45,25 @@ def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
     assert "made" not in said
 
 
+def test_a_file_without_a_last_line_end_is_continued_on_a_new_line(tmp_path: Path) -> None:
+    """Some editors leave one so."""
+    settings, passwords = tmp_path / ".env", tmp_path / "secrets/mqtt_passwords"
+    settings.write_text("ZHIXUN_LANGUAGE=en")
+    make_secrets(tmp_path)
+    language, name = settings.read_text().splitlines()
+    assert language == "ZHIXUN_LANGUAGE=en"
+    assert name.startswith("ZHIXUN_CLIENT_ID=zhixun-")
+    passwords.write_text(passwords.read_text().rstrip("\n"))
+    make_secrets(tmp_path, "vendor", "acme")
+    assert [line.partition(":")[0] for line in passwords.read_text().splitlines()] == [
+        "patrol",
+        "hello",
+        "health",
+        "dispatch",
+        "acme",
+    ]
+
+
 def test_two_installations_share_nothing(tmp_path: Path) -> None:
     """Every value is random."""
     for name in ("a", "b"):
