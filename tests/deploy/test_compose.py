@@ -140,6 +140,15 @@ def test_only_bikes_come_from_outside() -> None:
     assert open_ports == [("mosquitto", "${ZHIXUN_MQTTS_BIND:-0.0.0.0}:8883:8883")]
 
 
+def test_the_station_finds_what_is_published_for_it() -> None:
+    """At the very address and port, wherever .env moves them."""
+    station = SERVICES["patrol"]["environment"]
+    plain, inside = SERVICES["mosquitto"]["ports"][1].rsplit(":", 1)
+    assert (station["PATROL_MQTT__URL"], inside) == (f"mqtt://{plain}", "1883")
+    influx, inside = SERVICES["influxdb"]["ports"][0].rsplit(":", 1)
+    assert (station["PATROL_INFLUX__URL"], inside) == (f"http://{influx}", "8086")
+
+
 def test_only_the_station_is_on_the_host_network() -> None:
     """It listens on loopback, whatever patrol.toml says; nobody else shares the network."""
     on_host = [name for name, service in SERVICES.items() if "network_mode" in service]

@@ -42,7 +42,7 @@ class Container:
             value = re.sub(r"\$\{ZHIXUN_CLIENT_ID:\?[^}]*\}", client_id(folder), value)
             value = value.replace("${ZHIXUN_CONSOLE_PORT:-8080}", str(self.port))
             value = value.replace("${ZHIXUN_INFLUX_PORT:-8086}", str(free_port()))
-            value = value.replace("127.0.0.1:1883", f"127.0.0.1:{broker.port}")
+            value = value.replace("${ZHIXUN_MQTT_BIND:-127.0.0.1}:1883", f"0.0.0.0:{broker.port}")
             value = value.replace("/run/secrets/", f"{folder}/secrets/")
             value = value.replace("/run/influxdb/", f"{folder}/influxdb/")
             given[variable] = value.replace("/var/lib/patrol", f"{folder}/patrol")
