@@ -2,6 +2,8 @@
 # Built by docker-compose.yml; by hand: docker build --tag zhixun:local .
 
 FROM python:3.12-slim-bookworm AS build
+# Where Python's packages come from; pip's own choice when it is not given.
+ARG PIP_INDEX_URL
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
 RUN python -m venv /opt/zhixun
@@ -23,7 +25,6 @@ RUN groupadd --gid 10001 patrol \
 COPY --from=build /opt/zhixun /opt/zhixun
 USER 10001:10001
 WORKDIR /var/lib/patrol
-VOLUME /var/lib/patrol
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=10s --start-period=10m CMD ["patrol-ready"]
 ENTRYPOINT ["patrol"]

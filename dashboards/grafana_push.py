@@ -26,6 +26,9 @@ OLDEST: Final = (10, 4)
 FOLDER: Final = "zhixun"
 """Identity of the folder."""
 
+URL, DATABASE = "http://127.0.0.1:8086", "patrol"
+"""What a new data source asks, when nothing else is said."""
+
 ANSWER_S: Final = 15.0
 
 Outcome = Literal["created", "updated", "unchanged", "kept"]
@@ -53,20 +56,20 @@ class Done(NamedTuple):
 
 @dataclass(frozen=True)
 class Influx:
-    """The InfluxDB that the data source asks, as Grafana reaches it.
+    """What the data source should ask; what is None stays as it is.
 
     Attributes
     ----------
-    url : str
-        Of the server.
-    database : str
+    url : str, optional
+        Of InfluxDB, as Grafana reaches it.
+    database : str, optional
         Name of the database, or of the DBRP mapping of a bucket.
     token : str, optional
         May read it.
     """
 
-    url: str = "http://127.0.0.1:8086"
-    database: str = "patrol"
+    url: str | None = None
+    database: str | None = None
     token: str | None = field(default=None, repr=False)
 
 
@@ -159,23 +162,30 @@ def _put_datasource(grafana: GrafanaApi, uid: str, influx: Influx | None) -> Out
     there = _found("read data sources", lambda: grafana.datasource.get_datasource_by_uid(uid))
     if there is not None and influx is None:
         return "kept"
-    wanted = datasource(uid, influx or Influx())
+    wanted = datasource(uid, influx or Influx(), there or {})
     if there is None:
         _ask("make a data source", lambda: grafana.datasource.create_datasource(wanted))
         return "created"
     if "secureJsonData" not in wanted and _holds(there, wanted):
         return "unchanged"  # with a token nobody can tell: Grafana does not show it
+    # What is not said stays: without a new token, the header that carries the old one.
+    settings = (there.get("jsonData") or {}) | wanted["jsonData"]
+    changed = there | wanted | {"jsonData": settings}
     _ask(
         "change the data source",
-        lambda: grafana.datasource.update_datasource_by_uid(uid, there | wanted),
+        lambda: grafana.datasource.update_datasource_by_uid(uid, changed),
     )
     return "updated"
 
 
-def datasource(uid: str, influx: Influx) -> dict[str, Any]:
-    """The data source as Grafana keeps it: InfluxDB, asked in InfluxQL."""
+def datasource(uid: str, influx: Influx, there: Mapping[str, Any]) -> dict[str, Any]:
+    """The data source as Grafana keeps it: InfluxDB, asked in InfluxQL.
+
+    `there` is the one that is there, or empty.
+    """
+    before: Mapping[str, Any] = there.get("jsonData") or {}
     settings: dict[str, Any] = {
-        "dbName": influx.database,
+        "dbName": influx.database or before.get("dbName") or there.get("database") or DATABASE,
         "httpMode": "GET",
         "timeInterval": "10s",
         "version": "InfluxQL",
@@ -185,7 +195,7 @@ def datasource(uid: str, influx: Influx) -> dict[str, Any]:
         "name": "Zhixun InfluxDB",
         "type": TYPE,
         "access": "proxy",
-        "url": influx.url,
+        "url": influx.url or there.get("url") or URL,
         "jsonData": settings,
     }
     if influx.token:

@@ -21,7 +21,8 @@ mosquitto=1883 influxdb=1000 grafana=472 station=10001
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "secrets.sh: $*"; exit 1; }
 
-random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
+# random BYTES
+random() { od -An -N"${1:-24}" -tx1 /dev/urandom | tr -d ' \n'; }
 
 # own FILE UID: who may read it. Files that are there already are mended too.
 own() {
@@ -35,6 +36,11 @@ keep() {
     cat >"$secrets/$1.new"
     mv "$secrets/$1.new" "$secrets/$1"
     say "made secrets/$1"
+}
+
+# Ends the last line of a file that somebody has edited, so that another can follow.
+ended() {
+    if [ -s "$1" ] && [ -n "$(tail -c 1 "$1")" ]; then echo >>"$1"; fi
 }
 
 secret() {
@@ -67,6 +73,7 @@ user() {
     hash_passwords "$work"
     grep -q "^$1:\\$" "$work/passwords" || fail "the password of $1 was not hashed"
     # Appended, not renamed: a running container has this very file mounted.
+    ended "$secrets/mqtt_passwords"
     cat "$work/passwords" >>"$secrets/mqtt_passwords"
     rm -rf "$work"
     trap - EXIT
@@ -94,7 +101,7 @@ certificate() {
         printf '%s\n' "subjectAltName=$name,DNS:localhost,IP:127.0.0.1" \
             "basicConstraints=CA:FALSE" "extendedKeyUsage=serverAuth" >"$request.ext"
         openssl x509 -req -sha256 -days 1825 -in "$request.csr" -extfile "$request.ext" \
-            -CA "$secrets/mqtt_ca.pem" -CAkey "$secrets/mqtt_ca.key" -set_serial "0x$(random)" \
+            -CA "$secrets/mqtt_ca.pem" -CAkey "$secrets/mqtt_ca.key" -set_serial "0x$(random 16)" \
             -out "$request.pem" 2>/dev/null
         mv "$request.key" "$secrets/mqtt_server.key"
         mv "$request.pem" "$secrets/mqtt_server.pem"
@@ -105,10 +112,19 @@ certificate() {
         say "secrets/mqtt_server.pem ends within 60 days: see Certificates in docs/operations.md"
 }
 
+# The containers read these of the checkout, each as a user of its own. A strict umask of whoever
+# cloned it keeps them out: a broker without its settings, dashboards that stay empty.
+mounted() {
+    for folder in docker dashboards/grafana/generated samples; do
+        chmod -R go+rX "$here/$folder" || say "containers may be unable to read $folder"
+    done
+}
+
 # The station's MQTT client id. Whoever connects with it takes its session, and with it whatever
 # the broker has kept for the station, so it is not a name that a vendor could guess.
 client_id() {
     if [ -f "$settings" ] && grep -q '^ZHIXUN_CLIENT_ID=.' "$settings"; then return; fi
+    ended "$settings"
     printf 'ZHIXUN_CLIENT_ID=zhixun-%s\n' "$(random)" >>"$settings"
     chmod 600 "$settings"
     if [ "$(id -u)" -eq 0 ]; then chown --reference="$here/docker-compose.yml" "$settings"; fi
@@ -143,12 +159,15 @@ stack() {
     for reader in patrol grafana; do
         mkdir -p "$secrets/influxdb/$reader"
         chmod 750 "$secrets/influxdb" "$secrets/influxdb/$reader"
-        if [ "$(id -u)" -eq 0 ]; then
-            chown "$influxdb:$influxdb" "$secrets/influxdb" "$secrets/influxdb/$reader"
+        if [ -e "$secrets/influxdb/$reader/token" ]; then
+            chmod 640 "$secrets/influxdb/$reader/token"
         fi
     done
+    if [ "$(id -u)" -eq 0 ]; then chown -R "$influxdb:$influxdb" "$secrets/influxdb"; fi
     secret grafana_admin_password $grafana
+    secret grafana_secret_key $grafana
     client_id
+    mounted
 }
 
 mkdir -p "$secrets"

@@ -63,8 +63,11 @@ def influx_writer_of(
     influx = district.settings.influx
     if influx is None:
         return None
-    token = None if influx.token_file is None else read_secret(influx.token_file)
-    options = InfluxOptions(str(influx.url), influx.org, influx.bucket, token)
+
+    def token_now() -> str | None:
+        return None if influx.token_file is None else read_secret(influx.token_file)
+
+    options = InfluxOptions(str(influx.url), influx.org, influx.bucket, token_now(), token_now)
     file = InfluxFile(folder / "influx.sqlite")
     source = Source(
         worker.log,

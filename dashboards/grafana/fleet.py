@@ -16,6 +16,7 @@ from grafana_foundation_sdk.builders import (
 from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.common import FrameGeometrySourceMode
+from grafana_foundation_sdk.models.geomap import TooltipMode
 
 from dashboards.grafana.board import Place, dashboard, link
 from dashboards.grafana.edition import Edition
@@ -172,6 +173,8 @@ def bike_map(edition: Edition) -> geomap.Panel:
     panel = geomap.Panel().view(
         geomap.MapViewConfig().id("fit").all_layers(True).padding(10).zoom(15).shared(False)
     )
+    # Grafana's default is to show a bike's figures under the pointer, the SDK's is not.
+    panel.tooltip(geomap.TooltipOptions().mode(TooltipMode.DETAILS))
     panel.basemap(ground).layers([bikes])
     return _fix_columns(
         dressed(panel, edition, "fleet.map", [_last_fixes(edition)]).thresholds(_charge()), edition

@@ -11,6 +11,14 @@ bucket=$DOCKER_INFLUXDB_INIT_BUCKET
 bucket_id=$DOCKER_INFLUXDB_INIT_BUCKET_ID
 folder=${ZHIXUN_TOKENS:-/tokens}
 
+for reader in patrol grafana; do
+    if [ ! -d "$folder/$reader" ] || [ ! -w "$folder/$reader" ]; then
+        echo "the token for $reader cannot be left in secrets/influxdb/$reader:" \
+            "run sudo docker/secrets.sh; InfluxDB tries again by itself" >&2
+        exit 1
+    fi
+done
+
 # token READER PERMISSION...
 token() {
     reader=$1

@@ -19,12 +19,17 @@ TIMEOUT_S = 8.0
 def main() -> int:
     """Ask /readyz, where the station listens."""
     listen = os.environ.get("PATROL_HTTP__LISTEN", "127.0.0.1:8080")
+    # Docker gives its own proxy to every container, and this one is not behind it.
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(f"http://{listen}/readyz", timeout=TIMEOUT_S):
+        with direct.open(f"http://{listen}/readyz", timeout=TIMEOUT_S):
             return 0
     except urllib.error.HTTPError as error:
-        parts = json.load(error)["parts"]
-        print(*(f"{p['name']}: {p['reason']}" for p in parts if not p["ok"]), sep="\n")  # noqa: T201
+        try:
+            parts = json.load(error)["parts"]
+            print(*(f"{p['name']}: {p['reason']}" for p in parts if not p["ok"]), sep="\n")  # noqa: T201
+        except (ValueError, KeyError, TypeError):
+            print(f"what answers at {listen} is not the station: {error}")  # noqa: T201
     except OSError as error:
         print(f"nobody answers at {listen}: {error}")  # noqa: T201
     return 1

@@ -21,7 +21,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Protocol
@@ -62,12 +62,15 @@ class InfluxOptions:
         Where the lines go; a server that knows no organisations ignores `org`.
     token : str, optional
         Let in without one when None.
+    token_now : callable, optional
+        Asked for the token when the one above was refused: it may have been replaced.
     """
 
     url: str
     org: str
     bucket: str
     token: str | None = field(default=None, repr=False)
+    token_now: Callable[[], str | None] | None = field(default=None, repr=False)
 
 
 class Store(Protocol):
@@ -98,27 +101,48 @@ class InfluxStore:
     """A :class:`Store` behind ``/api/v2/write``: InfluxDB 2.x and 3.x, and VictoriaMetrics."""
 
     def __init__(self, options: InfluxOptions) -> None:
+        self._options = options
+        self._where = f"InfluxDB at {_without_password(options.url)}"
+        self.renewed = False
+        self._open(options.token)
+
+    def _open(self, token: str | None) -> None:
         # 20 MB and a quarter of a second, for those only who write to InfluxDB.
         from influxdb_client import InfluxDBClient, WriteService
 
-        self._options = options
-        self._where = f"InfluxDB at {_without_password(options.url)}"
+        self._token, self._refused = token, False
         self._client = InfluxDBClient(
-            options.url, options.token or "", org=options.org, timeout=(CONNECT_MS, ANSWER_MS)
+            self._options.url,
+            token or "",
+            org=self._options.org,
+            timeout=(CONNECT_MS, ANSWER_MS),
         )
         # The service under the client's synchronous WriteApi, because only it lets us choose
         # how hard to compress. It sends what it is given, once, before it returns.
         self._service = WriteService(self._client.api_client)
         self._connects = self._seen_connects = 0
         self._fresh = True
-        self.renewed = False
         self._count_connects()
+
+    def _use_token_now(self) -> None:
+        """Go on with the token as it is now; with the old one when there is no other."""
+        if self._options.token_now is None:
+            return
+        try:
+            token = self._options.token_now()
+        except (OSError, ValueError):  # just being replaced
+            return
+        if token != self._token:
+            self.close()
+            self._open(token)
 
     def write(self, lines: bytes) -> None:
         """Write whole lines (see `Store`)."""
         from influxdb_client import WritePrecision
         from influxdb_client.rest import ApiException
 
+        if self._refused:
+            self._use_token_now()
         options = self._options
         try:
             self._service.post_write(
@@ -132,6 +156,7 @@ class InfluxStore:
         except ApiException as exc:
             if not exc.status:  # TLS
                 raise StoreUnavailable(f"{self._where}: {exc.reason}") from exc
+            self._refused = exc.status in (401, 403)
             error = error_of(
                 int(exc.status), exc.body or "", exc.headers or {}, lines=lines, now_s=time.time()
             )
@@ -234,10 +259,19 @@ def message_of(body: str) -> str:
     else:
         if isinstance(found, dict):
             text = str(found.get("message") or found.get("error") or body)
+            text += _detail(found.get("data"))
     text = " ".join(text.split())
     if len(text) > DETAIL_CHARS:
         text = f"{text[:DETAIL_CHARS]}…"
     return f": {text}" if text else ""
+
+
+def _detail(data: object) -> str:
+    """Which line, and why: InfluxDB 3 says it beside its message, of one line or of several."""
+    first = data[0] if isinstance(data, list) and data else data
+    if not isinstance(first, dict) or "error_message" not in first:
+        return ""
+    return f": {first['error_message']} (line {first.get('line_number', '?')})"
 
 
 def _all_dropped(said: str, lines: bytes) -> range | None:
@@ -254,6 +288,5 @@ def _without_password(url: str) -> str:
 
 def _plain(exc: Exception) -> str:
     """An error of the network in its own words, without the objects it names."""
-    return re.sub(r"<[^>]*>(?:\([^)]*\))?:? ?|HTTPS?ConnectionPool\([^)]*\): ", "", str(exc)) or (
-        type(exc).__name__
-    )
+    objects = r"<[^>]*>(?:\([^)]*\))?:? ?|\w+\(host=[^)]*\): "
+    return re.sub(objects, "", str(exc)) or type(exc).__name__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -14,8 +15,10 @@ from types import TracebackType
 from typing import Self
 
 import mqtt5
+import psutil
 
 from tests.broker import PROGRAM, free_port
+from tests.commands import listening
 
 REPOSITORY = Path(__file__).parents[2]
 START_S = 10.0
@@ -39,6 +42,14 @@ def make_secrets(folder: Path, *arguments: str, path: str | None = None) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
+
+
+def clone(folder: Path) -> Path:
+    """What of the checkout the stack and its scripts read; returns the folder."""
+    for name in ("docker", "dashboards/grafana/generated", "samples"):
+        shutil.copytree(REPOSITORY / name, folder / name)
+    shutil.copy(REPOSITORY / "docker-compose.yml", folder)
+    return folder
 
 
 class ShippedBroker:
@@ -116,6 +127,12 @@ class ShippedBroker:
         """Read passwords and ACL again, as `docker compose kill --signal HUP` does."""
         assert self._process is not None
         self._process.send_signal(signal.SIGHUP)
+
+    @property
+    def listens(self) -> set[int]:
+        """The ports that it has open."""
+        assert self._process is not None
+        return listening([psutil.Process(self._process.pid)])
 
     def said(self) -> str:
         """What it has logged."""

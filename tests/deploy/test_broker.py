@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from tests.deploy.mqtt import REPOSITORY, Client, Refused, ShippedBroker, make_secrets
+from tests.deploy.test_compose import SERVICES
 
 CONF = (REPOSITORY / "docker/mosquitto/mosquitto.conf").read_text("utf-8")
 BIKES, INTERVAL_S, DAY_S = 28, 3, 86_400
@@ -31,6 +32,22 @@ def test_queue_holds_a_day_of_outage() -> None:
 def test_messages_too_large_for_the_station_reach_it() -> None:
     """The contract's 256 KiB are refused by the station, with a reason, and not by the broker."""
     assert number("message_size_limit") >= 2 * 262_144
+
+
+def test_opens_the_ports_of_the_file_and_no_others(shipped: ShippedBroker) -> None:
+    """A setting of a listener above the first one makes a third listener, on port 1883 again.
+
+    In the container, where the first one has that port, mosquitto would then not start.
+    """
+    assert shipped.listens == {shipped.port, shipped.tls_port}
+
+
+def test_files_for_all_connections() -> None:
+    """Docker gives a program 1,024 open files unless it is told otherwise."""
+    per_listener = [int(n) for n in re.findall(r"^max_connections (\d+)$", CONF, re.MULTILINE)]
+    assert len(per_listener) == len(re.findall(r"^listener ", CONF, re.MULTILINE))
+    limit = SERVICES["mosquitto"]["ulimits"]["nofile"]
+    assert limit["soft"] == limit["hard"] >= sum(per_listener) + 100
 
 
 def test_nobody_comes_in_without_name_and_password(shipped: ShippedBroker) -> None:

@@ -79,6 +79,10 @@ def test_mounts_and_builds_from_what_there_is(name: str) -> None:
 def test_every_variable_has_a_source() -> None:
     """A `${VARIABLE}` has a default or is made by docker/secrets.sh, and is in the manual."""
     plain = re.sub(r"(?m)#.*$", "", TEXT)
+    for service in SERVICES.values():
+        for argument in service.get("build", {}).get("args", ()):
+            assert f"| `{argument}` |" in MANUAL
+            assert f"ARG {argument}\n" in (REPOSITORY / "Dockerfile").read_text("utf-8")
     for variable, default in re.findall(r"(?<!\$)\$\{?(\w+)(:[-?][^}]*)?", plain):
         assert f"| `{variable}` |" in MANUAL, variable
         if not default.startswith(":-"):
@@ -92,6 +96,7 @@ def test_image_is_pinned(name: str) -> None:
     if "build" in service:
         assert service["image"] == "zhixun:local"
         assert service["pull_policy"] == "build"
+        assert service["init"] is True  # the kernel drops SIGTERM for a Python that starts as PID 1
     else:
         assert re.fullmatch(r"[a-z/-]+:\d+\.\d+\.\d+(-[a-z]+)?", service["image"])
 
@@ -133,6 +138,15 @@ def test_only_bikes_come_from_outside() -> None:
         if not re.fullmatch(LOOPBACK_BY_DEFAULT, port)
     ]
     assert open_ports == [("mosquitto", "${ZHIXUN_MQTTS_BIND:-0.0.0.0}:8883:8883")]
+
+
+def test_the_station_finds_what_is_published_for_it() -> None:
+    """At the very address and port, wherever .env moves them."""
+    station = SERVICES["patrol"]["environment"]
+    plain, inside = SERVICES["mosquitto"]["ports"][1].rsplit(":", 1)
+    assert (station["PATROL_MQTT__URL"], inside) == (f"mqtt://{plain}", "1883")
+    influx, inside = SERVICES["influxdb"]["ports"][0].rsplit(":", 1)
+    assert (station["PATROL_INFLUX__URL"], inside) == (f"http://{influx}", "8086")
 
 
 def test_only_the_station_is_on_the_host_network() -> None:
@@ -216,19 +230,63 @@ def client_id(made: Path) -> str:
 def test_grafana_finds_what_its_provisioning_names() -> None:
     """Dashboards of every language, and the token that InfluxDB leaves, where they are mounted."""
     mounted = {target: source for source, target, _ in mounts(SERVICES["grafana"])}
-    folder = REPOSITORY / mounted["/etc/grafana/provisioning"]
-    [provider] = yaml.safe_load((folder / "dashboards/zhixun.yaml").read_text("utf-8"))["providers"]
+    # Not the folder above them: Grafana complains of the others when they are missing.
+    folder = "/etc/grafana/provisioning"
+    dashboards = REPOSITORY / mounted[f"{folder}/dashboards"] / "zhixun.yaml"
+    [provider] = yaml.safe_load(dashboards.read_text("utf-8"))["providers"]
     path = provider["options"]["path"]
     assert path == "/etc/zhixun/dashboards/$ZHIXUN_LANGUAGE"
     assert "ZHIXUN_LANGUAGE" in SERVICES["grafana"]["environment"]
     for language in ("zh", "en"):
         assert list((REPOSITORY / mounted["/etc/zhixun/dashboards"] / language).glob("*.json"))
-    text = (folder / "datasources/influxdb.yaml").read_text("utf-8")
+    sources = REPOSITORY / mounted[f"{folder}/datasources"] / "influxdb.yaml"
+    text = sources.read_text("utf-8")
     assert "$__file{/run/influxdb/token}" in text
     assert mounted["/run/influxdb"] == "./secrets/influxdb/grafana"
     [source] = yaml.safe_load(text)["datasources"]
     assert source["jsonData"]["dbName"] == "patrol"  # as docker/influxdb/tokens.sh maps it
     assert source["url"] == "http://influxdb:8086"
+
+
+def test_influxdb_can_be_set_up_again_when_that_has_failed() -> None:
+    """Its image undoes a failed set-up but for the client's settings, and then refuses another.
+
+    So these are not kept; and the health check does not follow them to the port of the set-up.
+    """
+    service = SERVICES["influxdb"]
+    settings = Path(service["environment"]["INFLUX_CONFIGS_PATH"])
+    assert str(settings.parent) in service["tmpfs"]
+    check = service["healthcheck"]["test"]
+    assert check[check.index("--host") + 1] == "http://127.0.0.1:8086"
+
+
+def test_what_images_declare_as_volumes_has_a_name() -> None:
+    """Otherwise each has one without a name, which stays behind.
+
+    Something in memory (tmpfs) at that place is no way out: Compose gives the nameless volume to
+    the next container as well, and Docker refuses the two ("Duplicate mount point").
+    """
+    declared = {
+        "mosquitto": ["/mosquitto/data", "/mosquitto/log"],
+        "influxdb": ["/var/lib/influxdb2", "/etc/influxdb2"],
+    }
+    assert "\nVOLUME" not in (REPOSITORY / "Dockerfile").read_text(
+        "utf-8"
+    )  # the simulator has none
+    for name, paths in declared.items():
+        sources = {target: source for source, target, _ in mounts(SERVICES[name])}
+        for path in paths:
+            assert sources[path] in STACK["volumes"]
+            assert path not in SERVICES[name]["tmpfs"]
+
+
+def test_nothing_is_fetched_after_the_images() -> None:
+    """A machine without internet starts the stack as fast, and Grafana asks nobody."""
+    environment = SERVICES["grafana"]["environment"]
+    assert environment["GF_PLUGINS_PREINSTALL_DISABLED"] == "true"
+    off = ("REPORTING_ENABLED", "CHECK_FOR_UPDATES", "CHECK_FOR_PLUGIN_UPDATES")
+    assert {environment[f"GF_ANALYTICS_{name}"] for name in off} == {"false"}
+    assert SERVICES["influxdb"]["environment"]["INFLUXD_REPORTING_DISABLED"] == "true"
 
 
 def test_users_are_those_that_secrets_belong_to() -> None:

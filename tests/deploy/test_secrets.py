@@ -7,12 +7,13 @@ import re
 import shutil
 import stat
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.deploy.mqtt import REPOSITORY, make_secrets
+from tests.deploy.mqtt import REPOSITORY, clone, make_secrets
 
 STACK = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text("utf-8"))
 NOT_SECRET = {"mqtt_ca.pem"}
@@ -42,6 +43,25 @@ def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
     said = make_secrets(tmp_path, "second.example")
     assert contents(tmp_path) == before
     assert "made" not in said
+
+
+def test_a_file_without_a_last_line_end_is_continued_on_a_new_line(tmp_path: Path) -> None:
+    """Some editors leave one so."""
+    settings, passwords = tmp_path / ".env", tmp_path / "secrets/mqtt_passwords"
+    settings.write_text("ZHIXUN_LANGUAGE=en")
+    make_secrets(tmp_path)
+    language, name = settings.read_text().splitlines()
+    assert language == "ZHIXUN_LANGUAGE=en"
+    assert name.startswith("ZHIXUN_CLIENT_ID=zhixun-")
+    passwords.write_text(passwords.read_text().rstrip("\n"))
+    make_secrets(tmp_path, "vendor", "acme")
+    assert [line.partition(":")[0] for line in passwords.read_text().splitlines()] == [
+        "patrol",
+        "hello",
+        "health",
+        "dispatch",
+        "acme",
+    ]
 
 
 def test_two_installations_share_nothing(tmp_path: Path) -> None:
@@ -127,6 +147,31 @@ def test_hashes_with_the_brokers_image_where_there_is_no_mosquitto(tmp_path: Pat
     assert "--network none" in asked
 
 
+def test_a_strict_clone_is_opened_to_the_containers(tmp_path: Path) -> None:
+    """Under umask 077 git makes files that no user of a container could read."""
+    checkout = clone(tmp_path / "clone")
+    opened = [checkout / name for name in ("docker", "dashboards/grafana/generated", "samples")]
+    for path in checkout.rglob("*"):
+        path.chmod(path.stat().st_mode & 0o700)
+    script = checkout / "docker/secrets.sh"
+    subprocess.run([script], capture_output=True, check=True, timeout=60)
+    for path in [*opened, *(path for folder in opened for path in folder.rglob("*"))]:
+        needed = 0o055 if path.is_dir() or path.stat().st_mode & 0o100 else 0o044
+        assert path.stat().st_mode & 0o077 == needed, path
+
+
+def test_tokens_that_were_copied_are_mended(tmp_path: Path) -> None:
+    """What InfluxDB has left belongs to it and to its group again, after a restored backup."""
+    make_secrets(tmp_path)
+    token = tmp_path / "secrets/influxdb/grafana/token"
+    token.write_text("t")
+    token.chmod(0o600)
+    make_secrets(tmp_path)
+    assert stat.S_IMODE(token.stat().st_mode) == 0o640
+    if os.geteuid() == 0:
+        assert (token.stat().st_uid, token.stat().st_gid) == (1000, 1000)
+
+
 def test_server_certificate_is_of_the_authority(made: Path) -> None:
     """A vendor that trusts mqtt_ca.pem trusts the broker, as a server and nothing else."""
     secrets = made / "secrets"
@@ -134,6 +179,11 @@ def test_server_certificate_is_of_the_authority(made: Path) -> None:
     server = str(secrets / "mqtt_server.pem")
     assert subprocess.run([*verify, "-purpose", "sslserver", server]).returncode == 0
     assert subprocess.run([*verify, "-purpose", "sslclient", server]).returncode != 0
+    for name in ("mqtt_ca.pem", "mqtt_server.pem"):
+        show = ["openssl", "x509", "-noout", "-serial", "-in", str(secrets / name)]
+        said = subprocess.run(show, capture_output=True, text=True, check=True).stdout
+        serial = int(said.strip().removeprefix("serial="), 16)
+        assert 64 < serial.bit_length() < 160  # RFC 5280, 4.1.2.2: 20 octets, the sign among them
 
 
 INFLUX = r"""#!/bin/sh
@@ -148,13 +198,15 @@ esac
 """
 
 
-def run_tokens(folder: Path, **environment: str) -> int:
+def run_tokens(
+    folder: Path, readers: Sequence[str] = ("patrol", "grafana"), **environment: str
+) -> subprocess.CompletedProcess[str]:
     """docker/influxdb/tokens.sh, as InfluxDB's image runs it."""
     tools = folder / "tools"
     tools.mkdir(exist_ok=True)
     (tools / "influx").write_text(INFLUX)
     (tools / "influx").chmod(0o755)
-    for reader in ("patrol", "grafana"):
+    for reader in readers:
         (folder / "tokens" / reader).mkdir(parents=True, exist_ok=True)
     return subprocess.run(
         [str(REPOSITORY / "docker/influxdb/tokens.sh")],
@@ -167,13 +219,15 @@ def run_tokens(folder: Path, **environment: str) -> int:
             "DOCKER_INFLUXDB_INIT_BUCKET_ID": "00ff",
             **environment,
         },
+        capture_output=True,
+        text=True,
         timeout=20,
-    ).returncode
+    )
 
 
 def test_influx_tokens_are_for_one_thing_each(tmp_path: Path) -> None:
     """The station may write the bucket, Grafana may read it; InfluxQL finds it by its name."""
-    assert run_tokens(tmp_path) == 0
+    assert run_tokens(tmp_path).returncode == 0
     for reader in ("patrol", "grafana"):
         token = tmp_path / "tokens" / reader / "token"
         assert token.read_text().strip() == f"made-for-{reader}=="
@@ -186,5 +240,13 @@ def test_influx_tokens_are_for_one_thing_each(tmp_path: Path) -> None:
 
 def test_influx_setup_that_fails_is_told(tmp_path: Path) -> None:
     """InfluxDB's image then undoes the whole setup and tries again at the next start."""
-    assert run_tokens(tmp_path, BROKEN="1") != 0
+    assert run_tokens(tmp_path, BROKEN="1").returncode != 0
     assert not (tmp_path / "tokens/patrol/token").exists()
+
+
+def test_influx_setup_says_where_it_cannot_leave_a_token(tmp_path: Path) -> None:
+    """Before it makes anything, and with what to do."""
+    done = run_tokens(tmp_path, readers=("patrol",))
+    assert done.returncode != 0
+    assert "secrets/influxdb/grafana: run sudo docker/secrets.sh" in done.stderr
+    assert not (tmp_path / "asked").exists()

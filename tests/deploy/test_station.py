@@ -6,22 +6,26 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
+import stat
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.broker import free_port
-from tests.deploy.mqtt import REPOSITORY, ShippedBroker
+from tests.deploy.mqtt import REPOSITORY, ShippedBroker, clone
 from tests.deploy.test_compose import SERVICES, client_id
 
-START_S = 30.0
+START_S = 90.0
 TOKEN = "of-the-tests"
 
 
@@ -38,7 +42,7 @@ class Container:
             value = re.sub(r"\$\{ZHIXUN_CLIENT_ID:\?[^}]*\}", client_id(folder), value)
             value = value.replace("${ZHIXUN_CONSOLE_PORT:-8080}", str(self.port))
             value = value.replace("${ZHIXUN_INFLUX_PORT:-8086}", str(free_port()))
-            value = value.replace("127.0.0.1:1883", f"127.0.0.1:{broker.port}")
+            value = value.replace("${ZHIXUN_MQTT_BIND:-127.0.0.1}:1883", f"0.0.0.0:{broker.port}")
             value = value.replace("/run/secrets/", f"{folder}/secrets/")
             value = value.replace("/run/influxdb/", f"{folder}/influxdb/")
             given[variable] = value.replace("/var/lib/patrol", f"{folder}/patrol")
@@ -59,11 +63,11 @@ class Container:
                 env=self.environment,
             )
 
-    def check(self) -> subprocess.CompletedProcess[str]:
+    def check(self, **environment: str) -> subprocess.CompletedProcess[str]:
         """The health check."""
         return subprocess.run(
             [sys.executable, str(REPOSITORY / "docker/patrol/ready.py")],
-            env=self.environment,
+            env={**self.environment, **environment},
             capture_output=True,
             text=True,
             timeout=20,
@@ -147,6 +151,23 @@ def test_health_check_says_what_is_wrong(shipped: ShippedBroker, container: Cont
     assert "nobody answers at 127.0.0.1" in container.check().stdout
 
 
+def test_health_check_asks_the_station_itself(container: Container) -> None:
+    """Not the proxy that Docker gives to containers; and another program is not the station."""
+    container.wait(0)
+    nobody = f"http://127.0.0.1:{free_port()}"
+    assert container.check(http_proxy=nobody, HTTP_PROXY=nobody).returncode == 0
+    container.end()
+    other = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
+    thread = threading.Thread(target=other.serve_forever)
+    thread.start()
+    done = container.check(PATROL_HTTP__LISTEN=f"127.0.0.1:{other.server_address[1]}")
+    other.shutdown()
+    thread.join()
+    other.server_close()
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "is not the station" in done.stdout
+
+
 def test_what_came_while_it_was_away_is_taken_in(
     shipped: ShippedBroker, container: Container
 ) -> None:
@@ -188,24 +209,80 @@ def test_the_page_for_vendors_is_true(shipped: ShippedBroker, container: Contain
     assert container.metric("zhixun_stored_total") == 3
 
 
+DOCKER = r"""#!/bin/sh
+# Stands in for Docker: a container of the station's image is a process in its data folder.
+case "$1" in
+compose) exit ;;    # the test stops and starts the station
+run) shift ;;
+*) exit 64 ;;
+esac
+while :; do
+    case "$1" in
+    --rm | --interactive) shift ;;
+    --volume) [ "$2" = zhixun_patrol-data:/var/lib/patrol ] || exit 64; shift 2 ;;
+    --entrypoint) program=$2; shift 2 ;;
+    zhixun:local) shift; break ;;
+    *) exit 64 ;;
+    esac
+done
+cd "$DATA" && exec "$program" "$@"
+"""
+
+
 def test_a_backup_brings_everything_back(
     shipped: ShippedBroker, container: Container, tmp_path: Path
 ) -> None:
-    """The data folder of a stopped station, packed and unpacked elsewhere, is the station."""
+    """The commands of the manual; what a crash has left since then is not mixed in."""
+    chapter = re.findall(
+        r"(?ms)^## Back up and restore\n(.*?)^## ",
+        (REPOSITORY / "docs/operations.md").read_text("utf-8"),
+    )[0]
+    back_up, restore, *_ = re.findall(r"(?m)(?:^ {4}.*\n)+", chapter)
+    checkout = clone(tmp_path / "checkout")
+    subprocess.run([checkout / "docker/secrets.sh"], capture_output=True, check=True, timeout=60)
+    data = container.folder / "patrol"
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name, text in (("docker", DOCKER), ("sudo", '#!/bin/sh\nexec "$@"\n')):
+        (tools / name).write_text(text)
+        (tools / name).chmod(0o755)
+
+    def follow(commands: str) -> None:
+        path = f"{tools}:{os.environ['PATH']}"
+        subprocess.run(
+            ["sh", "-euc", commands],
+            cwd=checkout,
+            env={**os.environ, "PATH": path, "DATA": str(data)},
+            check=True,
+            timeout=60,
+        )
+
     container.wait(0)
     vendor = shipped.connect("hello")
     now_ms = time.time_ns() // 1_000_000
-    for step in range(50):
-        place = {"lat": 36.3068 + step * 1e-4, "lng": 120.3891}
-        fix = {"timestamp": now_ms - 200_000 + step * 3_000, "location": place}
-        vendor.publish("patrol/v1/hello/HB001/telemetry", json.dumps(fix).encode())
-    container.until(lambda: container.metric("zhixun_stored_total") == 50)
+
+    def ride(steps: range) -> None:
+        for step in steps:
+            place = {"lat": 36.3068 + step * 1e-4, "lng": 120.3891}
+            fix = {"timestamp": now_ms - 200_000 + step * 3_000, "location": place}
+            vendor.publish("patrol/v1/hello/HB001/telemetry", json.dumps(fix).encode())
+        container.until(lambda: container.metric("zhixun_stored_total") == steps.stop)
+
+    ride(range(50))
     assert container.end() == 0
-    data = container.folder / "patrol"
-    backup = subprocess.run(["tar", "-C", str(data), "-c", "."], capture_output=True, check=True)
-    data.rename(tmp_path / "lost")
-    data.mkdir()
-    subprocess.run(["tar", "-C", str(data), "-x"], input=backup.stdout, check=True)
+    follow(back_up)
+    made = {file.name: file.read_bytes() for file in (checkout / "secrets").glob("*_*")}
+    assert stat.S_IMODE((checkout / "patrol-data.tar").stat().st_mode) == 0o600
+    assert stat.S_IMODE((checkout / "secrets.tar.gz").stat().st_mode) == 0o600
+    container.start()
+    container.wait(0)
+    ride(range(50, 60))
+    unwritten = (data / "log.sqlite-wal").read_bytes()
+    assert container.end() == 0
+    (data / "log.sqlite-wal").write_bytes(unwritten)  # as a crash leaves it
+    shutil.rmtree(checkout / "secrets")
+    follow(restore)
+    assert {file.name: file.read_bytes() for file in (checkout / "secrets").glob("*_*")} == made
     container.start()
     container.wait(0)
     assert container.metric("zhixun_stored_total") == 50

@@ -28,7 +28,7 @@ from tests.dashboards.grafana.grafana import panels
 ROOT = Path(__file__).parents[3]
 GENERATED = Path(dashboards.grafana.__file__).parent / "generated"
 CONSOLE = ROOT / "dashboards" / "console" / "static"
-PROVISIONING = ROOT / "docker" / "grafana" / "provisioning"
+PROVISIONING = ROOT / "docker" / "grafana"
 
 FILES = [(language, f"{board}.json") for language in LANGUAGES for board in BOARDS]
 
@@ -201,6 +201,13 @@ def test_every_value_has_a_word() -> None:
     assert set(looks.REASON_COLOURS) == set(REJECT_REASONS)
     for colours in (looks.VERDICT_COLOURS, looks.REASON_COLOURS):
         assert len(set(colours.values())) == len(colours)
+
+
+def test_the_map_tells_about_a_bike_under_the_pointer() -> None:
+    """The SDK writes "none" where Grafana's own default is to show the details."""
+    (bikes,) = (panel for panel in panels(shown("en", "fleet.json")) if panel["type"] == "geomap")
+    assert bikes["options"]["tooltip"]["mode"] == "details"
+    assert [layer["tooltip"] for layer in bikes["options"]["layers"]] == [True]
 
 
 def test_links_lead_somewhere() -> None:

@@ -160,6 +160,33 @@ def test_the_data_source_is_changed_only_when_something_is_named(
     assert "data source zhixun-influx: unchanged" in result.stdout
 
 
+def test_a_moved_influxdb_is_still_asked_with_its_token(
+    grafana: FakeGrafana, token: Path, tmp_path: Path
+) -> None:
+    """Another address without another token keeps the header that carries the old one."""
+    secret = written(tmp_path / "influx", "influx-read")
+    push(grafana.url, "--token-file", token, "--influx-token-file", secret)
+    result = push(grafana.url, "--token-file", token, "--influx", "http://elsewhere:8086")
+    assert "data source zhixun-influx: updated" in result.stdout
+    source = grafana.datasources["zhixun-influx"]
+    assert source["url"] == "http://elsewhere:8086"
+    assert source["jsonData"]["httpHeaderName1"] == "Authorization"
+    assert grafana.secrets["zhixun-influx"] == {"httpHeaderValue1": "Token influx-read"}
+
+
+def test_another_token_is_for_the_same_influxdb(
+    grafana: FakeGrafana, token: Path, tmp_path: Path
+) -> None:
+    """What is not named is not reset: the address and the bucket stay."""
+    where = ("--influx", "http://store:8086", "--bucket", "bikes")
+    push(grafana.url, "--token-file", token, *where)
+    secret = written(tmp_path / "influx", "influx-read")
+    push(grafana.url, "--token-file", token, "--influx-token-file", secret)
+    source = grafana.datasources["zhixun-influx"]
+    assert (source["url"], source["jsonData"]["dbName"]) == ("http://store:8086", "bikes")
+    assert grafana.secrets["zhixun-influx"] == {"httpHeaderValue1": "Token influx-read"}
+
+
 def test_the_configuration_names_influxdb(
     grafana: FakeGrafana, token: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

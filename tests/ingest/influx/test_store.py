@@ -44,6 +44,14 @@ NOW_S = 1_763_856_000.0
         (502, "<html>bad gateway</html>", StoreUnreachable, "502: <html>bad"),
         (400, '{"code":"invalid","message":"bad  line"}', StoreRejected, "400: bad line"),
         (422, '{"error":"too old"}', StoreRejected, "422: too old"),
+        (
+            400,
+            '{"error":"partial write","data":[{"error_message":"no field","line_number":2}]}',
+            StoreRejected,
+            "400: partial write: no field (line 2)",
+        ),
+        (400, '{"error":"parsing","data":{"error_message":"no field"}}', StoreRejected, "no field"),
+        (400, '{"error":"bad","data":["?"]}', StoreRejected, "(400: bad)"),
         (413, "", RequestTooLarge, "does not take 18 bytes at once"),
         (401, '{"message":"unauthorized"}', StoreUnavailable, "token_file of [influx]"),
         (403, "", StoreUnavailable, "token_file of [influx]"),
@@ -114,7 +122,9 @@ def test_a_store_that_drops_everything_says_which_lines(said: str, indices: rang
 
 
 @contextmanager
-def server(status: int = 204, *, close: bool = False) -> Iterator[tuple[str, list[object]]]:
+def server(
+    status: int = 204, *, close: bool = False, token: str | None = None
+) -> Iterator[tuple[str, list[object]]]:
     """A server that keeps what it is sent."""
     seen: list[object] = []
 
@@ -124,7 +134,9 @@ def server(status: int = 204, *, close: bool = False) -> Iterator[tuple[str, lis
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             seen.append((self.path, dict(self.headers), body))
-            self.send_response(status)
+            refused = token is not None and self.headers["Authorization"] != f"Token {token}"
+            self.send_response(401 if refused else status)
+            self.send_header("Content-Length", "0")
             if close:
                 self.send_header("Connection", "close")
             self.end_headers()
@@ -162,6 +174,30 @@ def test_without_a_token_none_is_sent() -> None:
     assert "Authorization" not in seen[0][1]  # type: ignore[index]
 
 
+def test_a_token_that_was_replaced_is_used() -> None:
+    """As when InfluxDB was set up anew: the one that is refused is looked up again."""
+    tokens: list[str | Exception] = [FileNotFoundError("just being replaced"), "old", "new"]
+
+    def token_now() -> str:
+        found = tokens.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    with server(token="new") as (url, seen):
+        store = InfluxStore(InfluxOptions(url, "o", "b", "old", token_now))
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable, match="token_file"):
+                store.write(LINES)
+        for _ in range(2):
+            store.write(LINES)
+            assert not store.renewed  # another connection, but not a server that was restarted
+        store.close()
+    given = [headers["Authorization"] for _, headers, _ in seen]  # type: ignore[misc]
+    assert given == ["Token old"] * 3 + ["Token new"] * 2
+    assert tokens == []
+
+
 def test_nobody_listens() -> None:
     """The error says where, in plain words, and never the password."""
     port = free_port()
@@ -171,6 +207,7 @@ def test_nobody_listens() -> None:
     assert f"http://127.0.0.1:{port} cannot be reached" in str(caught.value)
     assert "hush" not in str(caught.value)
     assert "secret" not in str(caught.value)
+    assert "host=" not in str(caught.value)  # what urllib3 calls its objects
     assert "secret" not in repr(InfluxOptions("http://h", "o", "b", "secret"))
 
 
