@@ -91,7 +91,8 @@ class TopicPattern:
     """A vendor's own telemetry topic, such as ``owntracks/hello/{bike}``.
 
     ``{bike}`` stands for the bike's id and is there once; it may be part of a level
-    (``fleet/bike-{bike}/gps``). The rest is literal.
+    (``fleet/bike-{bike}/gps``). The rest is literal. Without ``{bike}`` it is the topic of a
+    fleet, on which each item names its bike.
 
     Parameters
     ----------
@@ -110,9 +111,14 @@ class TopicPattern:
         problem = self._problem()
         if problem:
             raise ValueError(f"topic pattern {self.pattern!r}: {problem}")
-        before, after = map(re.escape, self.pattern.split(_BIKE))
-        regex = re.compile(f"{before}({NAME.pattern}){after}")
+        before, bike, after = map(re.escape, self.pattern.partition(_BIKE))
+        regex = re.compile(f"{before}({NAME.pattern if bike else ''}){after}")
         object.__setattr__(self, "_regex", regex)
+
+    @property
+    def fleet(self) -> bool:
+        """Whether it is the topic of many bikes."""
+        return _BIKE not in self.pattern
 
     @property
     def filter(self) -> str:
@@ -120,7 +126,10 @@ class TopicPattern:
         return "/".join("+" if _BIKE in level else level for level in self.pattern.split("/"))
 
     def bike_id(self, topic: str) -> str | None:
-        """The id of the bike that `topic` is of; None when the pattern does not match."""
+        """The id of the bike that `topic` is of; None when the pattern does not match.
+
+        It is "" on the topic of a fleet.
+        """
         regex: re.Pattern[str] = self._regex  # type: ignore[attr-defined]
         match = regex.fullmatch(topic)
         return match.group(1) if match else None
@@ -134,8 +143,8 @@ class TopicPattern:
 
     def _problem(self) -> str | None:
         rest = self.pattern.replace(_BIKE, "", 1)
-        if _BIKE not in self.pattern:
-            return "{bike} is missing; write it where the bike's id is"
+        if not self.pattern:
+            return "it is empty; write for example fleet/{bike}/gps"
         if _BIKE in rest:
             return "{bike} is there more than once"
         if "{" in rest or "}" in rest:

@@ -5,7 +5,8 @@ of receipt in the batch is the only clock. So reading the log again gives the sa
 
 A message is judged in this order, and the first reason found is the one that is given:
 its topic (``unknown_vendor``, ``unknown_bike``), its size (``too_large``), its text
-(``not_json``, ``schema``, ``too_many``), then each item's device, ranges and timestamp.
+(``not_json``, ``schema``, ``too_many``), then each item's device, ranges and timestamp. On a
+topic of many bikes the device says whose item it is.
 """
 
 from __future__ import annotations

@@ -13,10 +13,11 @@ from bikes.errors import DecodeError
 from bikes.formats import Format, mds, reading, status
 from bikes.formats.format import Item, read_each
 from bikes.telemetry import Event, Status, Telemetry, TelemetryBatch
-from ingest.checks import PLAUSIBLE, Bounds, device_fault, timestamp_fault, to_columns
+from bikes.topics import NAME
+from ingest.checks import PLAUSIBLE, Bounds, Faults, device_fault, timestamp_fault, to_columns
 from ingest.messages import Messages
 from ingest.rejects import Reject, excerpt, shortened
-from ingest.routes import REFUSED, Routes
+from ingest.routes import NAMED_INSIDE, REFUSED, Routes
 from ingest.vendors import DecodeLimits, VendorFormat, in_wgs84
 
 
@@ -131,11 +132,32 @@ class Reading:
         items = cast("list[Telemetry]", found)
         bike_ids = list(map(self._routes.bike_ids.__getitem__, routes.tolist()))
         bike = self._routes.bike[routes]
+        strangers = self._name_bikes(vendor.vendor, items, bike, bike_ids)
+        for row, fault in strangers.items():
+            self._reject(int(at[row]), fault, bike_ids[row], index[row] if index else None)
+        if strangers:
+            rows = [row for row in range(len(items)) if row not in strangers]
+            at, bike, items = at[rows], bike[rows], [items[row] for row in rows]
+            bike_ids, index = [bike_ids[row] for row in rows], [index[row] for row in rows if index]
         batch, faults = to_columns(bike, items, self._bounds, bike_ids=bike_ids)
         for row, fault in faults.items():
-            fault.index = index[row] if index else None
-            self._reject(int(at[row]), fault)
+            self._reject(int(at[row]), fault, bike_ids[row], index[row] if index else None)
         self._telemetry.append(in_wgs84(batch, vendor.datum))
+
+    def _name_bikes(
+        self, vendor: str, items: list[Telemetry], bike: NDArray[np.int32], bike_ids: list[str]
+    ) -> Faults:
+        """Enter the bikes that items on a topic of many bikes name; the faults of the others."""
+        faults: Faults = {}
+        for row in np.flatnonzero(bike == NAMED_INSIDE).tolist():
+            device_id = items[row].device_id
+            try:
+                bike[row] = self._routes.named(vendor, device_id)
+            except DecodeError as exc:
+                faults[row] = exc
+            if device_id is not None and NAME.fullmatch(device_id):
+                bike_ids[row] = device_id
+        return faults
 
     def _reread(self, format_: Format, at: int, payload: bytes) -> Telemetry | Sequence[Item]:
         """What can be accepted of a payload that could not be read quickly."""
@@ -235,8 +257,10 @@ class Reading:
             return payloads
         return [payloads[position] for position in at.tolist()]
 
-    def _reject(self, at: int, error: DecodeError) -> None:
-        """Reject the message at a position, or one item of it."""
+    def _reject(
+        self, at: int, error: DecodeError, bike_id: str = "", index: int | None = None
+    ) -> None:
+        """Reject the message at a position, or one item of it, of the bike that it names."""
         topic = self._messages.topics[at]
         route = self._routes.resolve(topic)
         reject = Reject(
@@ -245,9 +269,9 @@ class Reading:
             received_at_ms=self._messages.received_at_ms,
             topic=topic,
             payload=excerpt(self._messages.payloads[at]),
-            index=error.index,
+            index=error.index if index is None else index,
             vendor=route.vendor,
-            bike_id=route.bike_id,
+            bike_id=route.bike_id or bike_id,
             kind=route.kind,
         )
         self._rejects.append((at, reject))

@@ -38,7 +38,8 @@ class Reject(msgspec.Struct, frozen=True, kw_only=True):
     index : int, optional
         Position of the item in the array; None when it is the whole message.
     vendor, bike_id : str
-        As the topic names them, whether known or not; "" when it names none.
+        As the topic names them, whether known or not, or the item on a topic of many bikes; ""
+        when neither does.
     kind : {"telemetry", "event", "status"}
         What the topic carries.
     """

@@ -16,6 +16,9 @@ from bikes.topics import NAME, Kind, TopicPattern
 REFUSED = 0
 """The route, and the group, of a topic whose messages are not accepted."""
 
+NAMED_INSIDE = -1
+"""The bike of a topic of many bikes: each item says which one it is of."""
+
 
 class Group(NamedTuple):
     """What is decoded in one go."""
@@ -46,7 +49,7 @@ class Routes:
     Attributes
     ----------
     bike, group : ndarray, shape (routes,)
-        Of each route: the index of its bike, and its position in `groups`.
+        Of each route: the index of its bike or NAMED_INSIDE, and its position in `groups`.
     bike_ids : list of str
         Of each route: the id of its bike.
     groups : list of Group
@@ -78,13 +81,37 @@ class Routes:
         if route.refusal is not None:
             return route
         try:
-            self._roster.index(route.vendor, route.bike_id)
-        except UnknownVendor:
-            return route._replace(refusal=_unknown_vendor(route.vendor))
-        except UnknownBike:
-            detail = f"bike {route.bike_id!r} is not on the list of vendor {route.vendor!r}"
-            return route._replace(refusal=DecodeError("unknown_bike", detail))
+            self._bike(route.vendor, route.bike_id)
+        except DecodeError as exc:
+            return route._replace(refusal=exc)
         return route
+
+    def named(self, vendor: str, device_id: str | None) -> int:
+        """The index of the bike that an item names, on a topic of many bikes.
+
+        Raises
+        ------
+        DecodeError
+            It names none (``schema``), or one that is not the vendor's (``unknown_bike``).
+        """
+        if device_id is None:
+            detail = "device_id: required on a topic of many bikes, but missing"
+            raise DecodeError("schema", detail)
+        if NAME.fullmatch(device_id) is None:
+            detail = f"device_id: {device_id!r} is not 1 to 64 of A-Z a-z 0-9 _ -"
+            raise DecodeError("unknown_bike", detail)
+        return self._bike(vendor, device_id)
+
+    def _bike(self, vendor: str, bike_id: str) -> int:
+        if bike_id == "":
+            return NAMED_INSIDE
+        try:
+            return self._roster.index(vendor, bike_id)
+        except UnknownVendor:
+            raise _unknown_vendor(vendor) from None
+        except UnknownBike:
+            detail = f"bike {bike_id!r} is not on the list of vendor {vendor!r}"
+            raise DecodeError("unknown_bike", detail) from None
 
     def add(self, topic: str) -> int:
         """The route of a topic that is new; :data:`REFUSED` is not remembered."""
@@ -94,7 +121,7 @@ class Routes:
         group = Group(kind, vendor)
         if group not in self.groups:
             self.groups.append(group)
-        self._bikes.append(self._roster.index(vendor, bike_id))
+        self._bikes.append(self._bike(vendor, bike_id))
         self._group_numbers.append(self.groups.index(group))
         self.bike_ids.append(bike_id)
         return len(self._bikes) - 1

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from bikes.formats import FORMATS, Format
 from bikes.formats.mapped import Quantity, Source, mapped
+from bikes.topics import TopicPattern
 from patrol.fields import Bikes, Name, Text, Timezone, Topic
 from patrol.section import Section
 
@@ -78,6 +79,13 @@ class Vendor(Section):
             raise ValueError('format = "mapped" needs mapping: where everything is in the JSON')
         if self.format != "mapped" and self.mapping is not None:
             raise ValueError('mapping belongs to format = "mapped"; leave it out')
+        names_bikes = self.format == "mds" or (self.mapping and self.mapping.device_id)
+        fleets = [topic for topic in self.topics if TopicPattern(topic).fleet]
+        if fleets and not names_bikes:
+            raise ValueError(
+                f'the topic "{fleets[0]}" has no {{bike}}, and nothing in the payload says which '
+                'bike it is; with format = "mapped", device_id can'
+            )
         return self
 
     def reader(self) -> Format:
@@ -92,6 +100,12 @@ def _apart(vendors: dict[str, Vendor]) -> dict[str, Vendor]:
         for topic in vendor.topics:
             if owner.setdefault(topic, name) != name:
                 raise ValueError(f'{owner[topic]} and {name} both have the topic "{topic}"')
+    for topic in filter(lambda topic: TopicPattern(topic).fleet, owner):
+        for other in owner:
+            if other != topic and TopicPattern(other).covers(topic):
+                raise ValueError(
+                    f'the topic "{topic}" of {owner[topic]} is one of "{other}" of {owner[other]}'
+                )
     return vendors
 
 

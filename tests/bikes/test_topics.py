@@ -82,6 +82,8 @@ def test_bad_names_make_no_topic(name: str) -> None:
         ("owntracks/hello/{bike}", "owntracks/hello/+", "owntracks/hello/b7/event", None),
         ("fleet/bike-{bike}/gps", "fleet/+/gps", "fleet/van-7/gps", None),
         ("a.b/{bike}", "a.b/+", "aXb/7", None),
+        ("fleet/gps", "fleet/gps", "fleet/gps", ""),
+        ("fleet/gps", "fleet/gps", "fleet/gps/7", None),
     ],
 )
 def test_pattern(pattern: str, filter_: str, topic: str, bike_id: str | None) -> None:
@@ -104,8 +106,8 @@ def test_pattern_covers_what_it_matches(bike_id: str) -> None:
 @pytest.mark.parametrize(
     ("pattern", "problem"),
     [
-        ("owntracks/hello", "{bike} is missing"),
-        ("", "{bike} is missing"),
+        ("", "it is empty"),
+        ("patrol/v1/hello", "need no pattern"),
         ("{bike}/{bike}", "more than once"),
         ("x/{vendor}/{bike}", "only placeholder"),
         ("x/+/{bike}", "wildcards"),

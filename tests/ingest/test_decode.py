@@ -28,14 +28,18 @@ VENDORS = {
     "own": VendorFormat(
         "own", FORMATS["owntracks"], topics=(TopicPattern("owntracks/own/{bike}"),)
     ),
-    "listed": VendorFormat("listed", FORMATS["mds"]),
+    "listed": VendorFormat("listed", FORMATS["mds"], topics=(TopicPattern("listed/all"),)),
+    "fleet": VendorFormat("fleet", FORMATS["mds"], topics=(TopicPattern("fleet/gps"),)),
 }
 LIMITS = DecodeLimits(max_future_s=300, max_age_s=86_400, max_items=4, max_bytes=2000)
 
 
-def decoder() -> Decoder:
-    roster = Roster({"hello": "any", "gcj": "any", "own": "any", "listed": []})
-    return Decoder(roster, VENDORS, LIMITS)
+def new_roster() -> Roster:
+    return Roster({"hello": "any", "gcj": "any", "own": "any", "listed": [], "fleet": "any"})
+
+
+def decoder(roster: Roster | None = None) -> Decoder:
+    return Decoder(new_roster() if roster is None else roster, VENDORS, LIMITS)
 
 
 def decode(*messages: tuple[str, object]) -> Decoded:
@@ -393,12 +397,47 @@ def test_columns_and_items_are_judged_alike(items: list[Telemetry], names_known:
     assert columns.bike.tolist() == [row for row in range(len(items)) if row not in expected]
 
 
+def test_items_on_a_topic_of_many_bikes_name_theirs() -> None:
+    """Each is of the bike that it names; one that names none of the vendor's is told so."""
+    reader = decoder(roster := new_roster())
+    items = [fix(device_id="b1"), fix(NOW_MS - 1, device_id="b2"), fix(), fix(device_id="b 3")]
+    own = ("patrol/v1/fleet/b2/telemetry", fix(NOW_MS - 2))
+    decoded = reader.decode(batch([("fleet/gps", items), own, ("fleet/gps", fix(device_id="b1"))]))
+    assert [(roster.key(bike).bike_id, at - NOW_MS) for bike, at, _ in rows(decoded)] == [
+        ("b1", 0),
+        ("b2", -1),
+        ("b2", -2),
+        ("b1", 0),
+    ]
+    assert [(r.reason, r.index, r.bike_id, r.answerable) for r in decoded.rejects] == [
+        ("schema", 2, "", False),
+        ("unknown_bike", 3, "", False),
+    ]
+    assert decoded.rejects[0].detail.startswith("device_id: required on a topic of many bikes")
+    assert decoded.items == 6
+
+
+def test_a_reject_on_a_topic_of_many_bikes_goes_to_the_bike_that_was_named() -> None:
+    """Its vendor hears of it where it hears of everything else of this bike."""
+    decoded = decode(
+        ("fleet/gps", [fix(device_id="b1"), fix(lat=91, device_id="b2")]),
+        ("listed/all", fix(device_id="b3")),
+        ("fleet/gps", b"?"),
+    )
+    assert [(r.reason, r.index, r.vendor, r.bike_id, r.answerable) for r in decoded.rejects] == [
+        ("out_of_range", 1, "fleet", "b2", True),
+        ("unknown_bike", None, "listed", "b3", True),
+        ("not_json", None, "fleet", "", False),
+    ]
+    assert len(decoded.telemetry) == 1
+
+
 PAYLOADS = st.one_of(
     st.binary(max_size=50),
     st.sampled_from([b"", b"[]", b"[" * 1000, b"online", b"x" * 2001, json.dumps(fix()).encode()]),
-    st.lists(st.sampled_from([fix(), fix(lat=91), fix(3), 7, None, []]), max_size=6).map(
-        lambda items: json.dumps(items).encode()
-    ),
+    st.lists(
+        st.sampled_from([fix(), fix(lat=91), fix(3), fix(device_id="a"), 7, None, []]), max_size=6
+    ).map(lambda items: json.dumps(items).encode()),
 )
 TOPICS = st.one_of(
     st.builds(
@@ -407,7 +446,7 @@ TOPICS = st.one_of(
         vendor=st.sampled_from([*VENDORS, "nobody", "", "*"]),
         kind=st.sampled_from(["telemetry", "event", "status", "rejected"]),
     ),
-    st.sampled_from(["owntracks/own/a", "owntracks/own/a b"]),
+    st.sampled_from(["owntracks/own/a", "owntracks/own/a b", "fleet/gps", "listed/all"]),
     st.text(max_size=20),
 )
 

@@ -214,7 +214,13 @@ window = "day"
         ("quality", 'duty_hours = "noon"', "[quality] duty_hours: must be a list in brackets"),
         ("vendors.x", 'format = "mapped"\ndatum = "wgs84"', 'format = "mapped" needs mapping:'),
         ("vendors.x", 'format = "mds"', "[vendors.x] datum: is missing"),
-        ("vendors.hello", 'topics = ["a/+"]', "topics: item 1: topic pattern 'a/+': {bike} is"),
+        ("vendors.hello", 'topics = ["a/+"]', "topics: item 1: topic pattern 'a/+': wildcards"),
+        ("vendors.hello", 'topics = ["a/b", "a/{bike}"]', 'of hello is one of "a/{bike}" of hello'),
+        (
+            "vendors.x",
+            f"topics = ['a/b']\n{MAPPED}}}",
+            'the topic "a/b" has no {bike}, and nothing',
+        ),
         ("vendors.hello", f"mapping = {{{MAPPING}}}", 'mapping belongs to format = "mapped"'),
         (
             "vendors.x",
