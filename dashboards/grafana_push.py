@@ -152,7 +152,7 @@ def _check_version(grafana: GrafanaApi) -> None:
 
 
 def _put_folder(grafana: GrafanaApi, title: str) -> Outcome:
-    if _found("read folders", lambda: grafana.folder.get_folder(FOLDER)) is not None:
+    if _found("read folders", lambda: grafana.folder.get_folder(FOLDER), hidden=True) is not None:
         return "unchanged"
     _ask("make a folder", lambda: grafana.folder.create_folder(title, uid=FOLDER))
     return "created"
@@ -205,7 +205,9 @@ def datasource(uid: str, influx: Influx, there: Mapping[str, Any]) -> dict[str, 
 
 
 def _put_dashboard(grafana: GrafanaApi, wanted: Mapping[str, Any]) -> Outcome:
-    there = _found("read dashboards", lambda: grafana.dashboard.get_dashboard(wanted["uid"]))
+    there = _found(
+        "read dashboards", lambda: grafana.dashboard.get_dashboard(wanted["uid"]), hidden=True
+    )
     if there is not None:
         shown = {name: value for name, value in there["dashboard"].items() if name in wanted}
         in_folder = there.get("meta", {}).get("folderUid") == FOLDER
@@ -232,12 +234,16 @@ def _holds(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     )
 
 
-def _found(what: str, ask: Callable[[], T]) -> T | None:
-    """The answer, or None when there is no such thing."""
+def _found(what: str, ask: Callable[[], T], *, hidden: bool = False) -> T | None:
+    """The answer, or None when there is no such thing.
+
+    With `hidden` also when Grafana does not let it be seen: asked by an Editor about a folder that
+    is not there, it says 403 and not 404. Whether something may be made, making it tells.
+    """
     try:
         return _asked(what, ask)
     except GrafanaException as exc:
-        if exc.status_code == 404:
+        if exc.status_code == 404 or (hidden and exc.status_code == 403):
             return None
         raise _named(what, exc) from exc
 

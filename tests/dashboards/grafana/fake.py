@@ -73,6 +73,10 @@ class FakeGrafana:
         if role not in ("Admin", needed) and (method != "GET" or needed == "Admin"):
             return 403, {"message": "You'll need additional permissions to perform this action."}
         kind, _, rest = path.removeprefix("/").partition("/")
+        if kind == "folders" and method == "GET" and role != "Admin" and rest not in self.folders:
+            # What nobody but an administrator is told: that it is not there.
+            message = "You'll need additional permissions to perform this action. "
+            return 403, {"message": f"{message}Permissions needed: folders:read"}
         return getattr(self, f"_{kind}")(method, rest, body)  # type: ignore[no-any-return]
 
     def _folders(self, method: str, uid: str, body: dict[str, Any]) -> tuple[int, Any]:

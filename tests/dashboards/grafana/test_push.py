@@ -219,7 +219,8 @@ def test_a_viewer_may_not(grafana: FakeGrafana, tmp_path: Path) -> None:
 
 
 def test_an_editor_may_all_but_the_data_source(grafana: FakeGrafana, tmp_path: Path) -> None:
-    """The message names the way out, and it works."""
+    """The message names the way out, and it works, though Grafana hides from an Editor what
+    is not there yet."""
     editor = written(tmp_path / "t", "editor-token")
     result = push(grafana.url, "--token-file", editor)
     assert result.exit_code == 1
