@@ -97,7 +97,7 @@ class Container:
         """A route's answer as it is sent."""
         url = f"http://127.0.0.1:{self.port}{path}"
         asked = urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}"})
-        with urllib.request.urlopen(asked, timeout=10) as answer:
+        with urllib.request.urlopen(asked, timeout=START_S) as answer:
             return str(answer.read().decode())
 
     def metric(self, name: str) -> float:
