@@ -19,11 +19,9 @@ import psutil
 
 from tests.broker import PROGRAM, free_port
 from tests.commands import listening
+from tests.patience import PATIENCE_S
 
 REPOSITORY = Path(__file__).parents[2]
-START_S = 90.0
-ANSWER_S = 90.0
-"""How long a client waits for a station that may just be starting on a busy machine."""
 RENAMED = {
     "mqtt_server_certificate": "mqtt_server.pem",  # as docker-compose.yml calls it
 }
@@ -40,7 +38,7 @@ def make_secrets(folder: Path, *arguments: str, path: str | None = None) -> str:
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
@@ -108,7 +106,7 @@ class ShippedBroker:
             self._process = subprocess.Popen(
                 [PROGRAM, "-c", str(self.conf)], stdout=log, stderr=log
             )
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + PATIENCE_S
         for port in (self.port, self.tls_port):
             while True:
                 with socket.socket() as probe:
@@ -122,7 +120,7 @@ class ShippedBroker:
         """Stop in order."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        self._process.wait(START_S)
+        self._process.wait(PATIENCE_S)
         self._process = None
 
     def reload(self) -> None:
@@ -170,7 +168,7 @@ class Client:
         host: str = "localhost",
     ) -> None:
         port = broker.port if tls is None else broker.tls_port
-        raw = socket.create_connection((broker.host, port), timeout=ANSWER_S)
+        raw = socket.create_connection((broker.host, port), timeout=PATIENCE_S)
         self._socket = raw if tls is None else tls.wrap_socket(raw, server_hostname=host)
         self._data = b""
         self._held: list[mqtt5.PublishPacket] = []

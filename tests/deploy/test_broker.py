@@ -11,6 +11,7 @@ import pytest
 
 from tests.deploy.mqtt import REPOSITORY, Client, Refused, ShippedBroker, make_secrets
 from tests.deploy.test_compose import SERVICES
+from tests.patience import PATIENCE_S
 
 CONF = (REPOSITORY / "docker/mosquitto/mosquitto.conf").read_text("utf-8")
 BIKES, INTERVAL_S, DAY_S = 28, 3, 86_400
@@ -151,7 +152,7 @@ def test_a_monstrous_message_is_taken_once(shipped: ShippedBroker) -> None:
     who = ["-u", "hello", "-P", shipped.password("hello"), "-p", str(shipped.port)]
     sending = ["mosquitto_pub", "-V", "311", "-q", "1", *who, "-t", topic, "-s"]
     for size in (1_100_000, 300_000):
-        assert subprocess.run(sending, input=b" " * size, timeout=20).returncode == 0
+        assert subprocess.run(sending, input=b" " * size, timeout=PATIENCE_S).returncode == 0
     assert [len(payload) for _, payload in station.until(topic)] == [300_000]
 
 
@@ -216,10 +217,12 @@ def test_health_check_asks_the_broker(shipped: ShippedBroker) -> None:
         [*command, "-p", str(shipped.port)],
         env={**os.environ, "XDG_CONFIG_HOME": str(options)},
         capture_output=True,
-        timeout=20,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0
     shipped.stop()
-    gone = subprocess.run([*command, "-p", str(shipped.port)], capture_output=True, timeout=20)
+    gone = subprocess.run(
+        [*command, "-p", str(shipped.port)], capture_output=True, timeout=PATIENCE_S
+    )
     assert gone.returncode != 0
     shipped.start()

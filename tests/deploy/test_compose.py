@@ -20,6 +20,7 @@ import yaml
 
 from patrol.settings import load_with_zones
 from tests.deploy.mqtt import REPOSITORY
+from tests.patience import PATIENCE_S
 from tests.test_project import project_files
 
 COMPOSE = REPOSITORY / "docker-compose.yml"
@@ -48,7 +49,7 @@ def test_valid_by_the_specification() -> None:
         [*command, "--builtin-schema", "vendor.compose-spec", str(COMPOSE)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stdout
 

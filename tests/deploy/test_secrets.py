@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from tests.deploy.mqtt import REPOSITORY, clone, make_secrets
+from tests.patience import PATIENCE_S
 
 STACK = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text("utf-8"))
 NOT_SECRET = {"mqtt_ca.pem"}
@@ -154,7 +155,7 @@ def test_a_strict_clone_is_opened_to_the_containers(tmp_path: Path) -> None:
     for path in checkout.rglob("*"):
         path.chmod(path.stat().st_mode & 0o700)
     script = checkout / "docker/secrets.sh"
-    subprocess.run([script], capture_output=True, check=True, timeout=60)
+    subprocess.run([script], capture_output=True, check=True, timeout=PATIENCE_S)
     for path in [*opened, *(path for folder in opened for path in folder.rglob("*"))]:
         needed = 0o055 if path.is_dir() or path.stat().st_mode & 0o100 else 0o044
         assert path.stat().st_mode & 0o077 == needed, path
@@ -221,7 +222,7 @@ def run_tokens(
         },
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=PATIENCE_S,
     )
 
 

@@ -24,8 +24,8 @@ import pytest
 from tests.broker import free_port
 from tests.deploy.mqtt import REPOSITORY, ShippedBroker, clone
 from tests.deploy.test_compose import SERVICES, client_id
+from tests.patience import PATIENCE_S
 
-START_S = 90.0
 TOKEN = "of-the-tests"
 
 
@@ -70,12 +70,12 @@ class Container:
             env={**self.environment, **environment},
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=PATIENCE_S,
         )
 
     def wait(self, code: int) -> str:
         """Wait until the health check ends with a code; returns what it said."""
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + PATIENCE_S
         while (done := self.check()).returncode != code:
             assert time.monotonic() < deadline, done.stdout
             assert self.process.poll() is None, (self.folder / "station.log").read_text()
@@ -84,7 +84,7 @@ class Container:
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Wait for something to come true."""
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + PATIENCE_S
         while not condition():
             assert time.monotonic() < deadline, (self.folder / "station.log").read_text()
             time.sleep(0.05)
@@ -97,7 +97,7 @@ class Container:
         """A route's answer as it is sent."""
         url = f"http://127.0.0.1:{self.port}{path}"
         asked = urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}"})
-        with urllib.request.urlopen(asked, timeout=START_S) as answer:
+        with urllib.request.urlopen(asked, timeout=PATIENCE_S) as answer:
             return str(answer.read().decode())
 
     def metric(self, name: str) -> float:
@@ -108,7 +108,7 @@ class Container:
     def end(self) -> int:
         """SIGTERM, as Docker stops it."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(START_S)
+        return self.process.wait(PATIENCE_S)
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def test_the_page_for_vendors_is_true(shipped: ShippedBroker, container: Contain
         f"-h localhost -p {shipped.tls_port} --cafile {ca} -u hello -P {shipped.password('hello')}"
     )
     for command in commands:
-        done = subprocess.run(["bash", "-euc", f'broker="{broker}"\n{command}'], timeout=20)
+        done = subprocess.run(["bash", "-euc", f'broker="{broker}"\n{command}'], timeout=PATIENCE_S)
         assert done.returncode == 0, command
     vendor.publish("patrol/v1/hello/HB001/telemetry", b"the end")
     refused = []
@@ -239,7 +239,9 @@ def test_a_backup_brings_everything_back(
     )[0]
     back_up, restore, *_ = re.findall(r"(?m)(?:^ {4}.*\n)+", chapter)
     checkout = clone(tmp_path / "checkout")
-    subprocess.run([checkout / "docker/secrets.sh"], capture_output=True, check=True, timeout=60)
+    subprocess.run(
+        [checkout / "docker/secrets.sh"], capture_output=True, check=True, timeout=PATIENCE_S
+    )
     data = container.folder / "patrol"
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -254,7 +256,7 @@ def test_a_backup_brings_everything_back(
             cwd=checkout,
             env={**os.environ, "PATH": path, "DATA": str(data)},
             check=True,
-            timeout=60,
+            timeout=PATIENCE_S,
         )
 
     container.wait(0)
