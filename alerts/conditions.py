@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from alerts.alert import Alert
 from alerts.findings import Finding
 from alerts.hours import Window
+from alerts.lifecycle import Event
 from alerts.plan import Judged
 from alerts.rules import MAKE_UP_WINDOWS, RECORD_SLACK_S, Zone, ZoneStatus
 
@@ -32,11 +33,24 @@ def unpatrolled(zone: Zone, status: ZoneStatus, alert: Alert | None, now_ms: int
         return Finding("clear", "patrolled", evidence)
     never = _never_idle(zone, alert.opened_at_ms, now_ms)
     if never is not None:
-        return Finding("never", "late_telemetry", never)
+        # No patrol but those that were known then: somebody has edited the policy.
+        late = never["last_patrolled_ms"] != _known_patrol_ms(alert, "raise")
+        return Finding("never", "late_telemetry" if late else "policy_edited", never)
+    if status.last_patrolled_ms in (None, _known_patrol_ms(alert, "raise", "reopen")):
+        # A campaign has begun or ended, and less is asked than then. Nobody has been there.
+        return Finding("unknown", "not_patrolled_since", evidence)
     visit = zone.patrols.last_visit_by(zone.ref.zone_id, alert.opened_at_ms)
     if visit is not None:
         evidence |= {"bike": visit.bike, "at_ms": visit.at_ms}
     return Finding("clear", "patrolled", evidence)
+
+
+def _known_patrol_ms(alert: Alert, *events: Event) -> object:
+    """The last patrol that was known when one of these happened to an alert last [ms]."""
+    for row in reversed(alert.standing):
+        if row.event in events:
+            return row.evidence.get("last_patrolled_ms")
+    return "not on record"
 
 
 def _never_idle(zone: Zone, opened_ms: int, now_ms: int) -> dict[str, object] | None:

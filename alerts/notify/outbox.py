@@ -186,12 +186,15 @@ class Outbox:
     def _due(self, now_ms: int, channel: str) -> list[_Row]:
         query = (
             "SELECT id, seq, bulletin, channel, attempts FROM outbox o "
-            "WHERE delivered_at_ms IS NULL AND channel = ? AND next_at_ms <= ? AND NOT EXISTS ("
+            "WHERE delivered_at_ms IS NULL AND channel = ? "
+            # Further ahead than any retry is only what was written before the clock was set back.
+            "AND (next_at_ms <= ? OR next_at_ms > ?) AND NOT EXISTS ("
             "SELECT 1 FROM outbox p WHERE p.delivered_at_ms IS NULL "
             "AND p.channel = o.channel AND p.lane = o.lane AND p.id < o.id) ORDER BY id LIMIT ?"
         )
         with self._book.file.reading() as db:
-            return [_Row(*row) for row in db.execute(query, (channel, now_ms, BATCH))]
+            values = (channel, now_ms, now_ms + LAST_RETRY_MS, BATCH)
+            return [_Row(*row) for row in db.execute(query, values)]
 
     def _wait_ms(self, channel: str) -> int:
         """Until the next retry is due; capped, since the clock may be set."""

@@ -76,6 +76,8 @@ _REASONS: Mapping[Language, Mapping[str, str]] = {
         "made_up": "后续时段已达标:{cells_covered}/{cells_total} 格。",
         "heard_again": "已重新收到车辆数据。",
         "late_telemetry": "补传数据表明当时已巡查,原告警不成立。",
+        "policy_edited": "巡查要求已修改为每{frequency_s}一次,按此原告警不成立。",
+        "not_patrolled_since": "要求已放宽为每{frequency_s}一次,但告警后尚无人巡查。",
         "zone_removed": "该片区已不在配置中。",
         "forecast_short": "已覆盖 {cells_covered}/{cells_total} 格,要求 {cells_needed} 格;"
         "按目前进度到 {window_to_ms} 只能完成约 {cells_expected} 格。",
@@ -107,6 +109,10 @@ _REASONS: Mapping[Language, Mapping[str, str]] = {
         "made_up": "A later window reached its target: {cells_covered} of {cells_total} cells.",
         "heard_again": "Telemetry has come again.",
         "late_telemetry": "Late telemetry shows that it was patrolled at the time.",
+        "policy_edited": "The policy was edited: a patrol is due every {frequency_s}, and by that it "
+        "was not late.",
+        "not_patrolled_since": "A patrol is due every {frequency_s} only by now, but none has come "
+        "since the alert.",
         "zone_removed": "The zone is no longer configured.",
         "forecast_short": "{cells_covered} of {cells_total} cells covered, {cells_needed} needed; "
         "at this rate about {cells_expected} by {window_to_ms}.",

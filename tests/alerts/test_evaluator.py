@@ -123,6 +123,59 @@ def test_a_campaign_asks_for_more_between_two_dates() -> None:
     assert district.status("Z01").frequency_s == 7200
 
 
+def test_asking_less_is_no_patrol() -> None:
+    """A campaign that allows more time does not return an alert: only a patrol does."""
+    campaign = {
+        "zones": ["Z01"],
+        "from": "2026-11-23T11:00",
+        "to": "2026-11-24T11:00",
+        "frequency": "5h",
+    }
+    district = District(campaigns={"relief": campaign}, target=0.01)
+    district.patrols.patrol("Z01", "23 08:10")
+    district.run("23 08:10", "23 10:59")
+    assert district.alert().state == "active"
+    assert district.run("23 11:00", "23 12:00") == []
+    assert district.status().state == "compliant"
+    district.patrols.patrol("Z01", "23 12:05", bike="hello/B07")
+    assert district.run("23 12:06", "23 12:08")[0] == ("23 12:06", "Z01/zone_unpatrolled return")
+    assert (district.alert().reason, district.alert().evidence["bike"]) == (
+        "patrolled",
+        "hello/B07",
+    )
+
+
+def test_the_end_of_a_strict_campaign_is_no_patrol_for_a_reopened_alert() -> None:
+    campaign = {
+        "zones": ["Z01"],
+        "from": "2026-11-23T08:00",
+        "to": "2026-11-23T12:00",
+        "frequency": "30m",
+    }
+    district = District(campaigns={"inspection": campaign}, target=0.01, close_hold="8h")
+    district.run("23 08:00", "23 09:00")
+    district.patrols.patrol("Z01", "23 10:50")
+    district.run("23 10:51", "23 11:59")
+    assert (district.alert().state, district.alert().reopened) == ("active", 1)
+    assert district.run("23 12:00", "23 12:40") == []
+    # The patrol came before the alert was reopened, and is heard of only now.
+    district.patrols.patrol("Z01", "23 11:15")
+    assert district.run("23 12:41", "23 12:41") == [("23 12:41", "Z01/zone_unpatrolled return")]
+
+
+def test_an_edited_policy_is_not_called_late_telemetry() -> None:
+    district = District(target=0.01)
+    district.patrols.patrol("Z01", "23 08:10")
+    district.run("23 08:10", "23 11:00")
+    edited = District(target=0.01, book=district.book, frequency="4h")
+    edited.patrols.patrol("Z01", "23 08:10")
+    assert edited.evaluate("23 11:01") == ["Z01/zone_unpatrolled void"]
+    assert (edited.alert().reason, edited.alert().evidence["frequency_s"]) == (
+        "policy_edited",
+        4 * 3600,
+    )
+
+
 def test_late_telemetry_voids_what_never_was() -> None:
     """Stored fixes of a patrol before the breach arrive after it was raised."""
     district = District()

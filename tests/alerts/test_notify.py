@@ -176,6 +176,18 @@ def test_retries_back_off_up_to_five_minutes() -> None:
     assert outbox.counts()["mqtt"] == (0, 1, 4)
 
 
+def test_a_clock_that_is_set_back_holds_no_retry_up() -> None:
+    """Else a message that failed just before would wait as long as the clock was ahead."""
+    broker, book, outbox = line()
+    broker.up = False
+    raised(book)
+    asyncio.run(drain(outbox))
+    broker.up = True
+    hour_ms = 3_600_000
+    assert asyncio.run(outbox.deliver_due(T0 - 500, "mqtt")) == 0  # it still waits its second
+    assert asyncio.run(outbox.deliver_due(T0 - 5 * hour_ms, "mqtt")) == 1
+
+
 def test_awaitable_publishers_are_awaited() -> None:
     sent = []
 

@@ -68,6 +68,14 @@ ENTRIES: dict[str, tuple[str, str]] = {
         "补传数据表明告警不成立",
         "late telemetry shows that it never held",
     ),
+    "reason.policy_edited": (
+        "修改后的政策下告警不成立",
+        "by the policy as it was edited, it never held",
+    ),
+    "reason.not_patrolled_since": (
+        "要求已放宽,但尚未巡查",
+        "less is asked now, but nobody has been there",
+    ),
     "reason.zone_removed": ("片区已不在配置中", "the zone is no longer configured"),
     "reason.vendor_removed": ("厂商已不在配置中", "the vendor is no longer configured"),
     "reason.unacknowledged": ("逾时无人确认", "nobody has acknowledged it in time"),
