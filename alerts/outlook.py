@@ -43,7 +43,7 @@ def at_risk(zone: Zone, status: ZoneStatus, alert: Alert | None, now_ms: int) ->
     forecast = forecast_of(zone, policy, window, covered, now_ms)
     if forecast is None:
         return Finding("unknown", "too_early", evidence)
-    evidence["cells_expected"] = min(status.cells_total, int(covered + forecast.coming))
+    evidence["cells_expected"] = forecast.cells(covered, status.cells_total)
     if forecast.short:
         return Finding("hold", "forecast_short", evidence)
     active = alert is not None and alert.state not in ("pending", "returned")

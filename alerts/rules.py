@@ -88,6 +88,9 @@ class ZoneStatus(msgspec.Struct, frozen=True, kw_only=True):
         The campaign in force.
     paused_until_ms : int, optional
         The end of the pause in force.
+    cells_expected : int, optional
+        What the window will come to at the rate at which new cells come, by which
+        ``coverage_at_risk`` is judged; None when nothing can be said.
     """
 
     zone_id: str
@@ -109,6 +112,7 @@ class ZoneStatus(msgspec.Struct, frozen=True, kw_only=True):
     last_patrolled_ms: int | None
     campaign: str | None = None
     paused_until_ms: int | None = None
+    cells_expected: int | None = None
 
     @property
     def state_code(self) -> int:
@@ -203,7 +207,8 @@ def assess(
     # Between shifts it is the last one's; a zone that was not there then has the cells of now.
     total = (zone.cells_total(window) if window is not None else 0) or ref.cells_total
     ages = zone.patrols.idle_cells(ref.zone_id, now_ms)
-    forecast = window is not None and forecast_short(zone, policy, window, covered, now_ms)
+    forecast = None if window is None else forecast_of(zone, policy, window, covered, now_ms)
+    falls_short = forecast is not None and forecast.short
     state: ZoneState
     reason: StateReason
     detail = ""
@@ -225,13 +230,16 @@ def assess(
         state, reason = "overdue", "window_short"
     elif idle_s > DUE_SHARE * policy.frequency_s:
         state, reason = "due", "idle_over_80_percent"
-    elif forecast:
+    elif falls_short:
         state, reason = "due", "forecast_short"
     else:
         state, reason = "compliant", "patrolled"
     due_in_s = None
     if state != "unmeasurable":
-        due_in_s = _due_in_s(zone, policy, idle_s, window if forecast else None, now_ms)
+        due_in_s = _due_in_s(zone, policy, idle_s, window if falls_short else None, now_ms)
+    expected = None
+    if forecast is not None and state not in ("paused", "unmeasurable"):
+        expected = forecast.cells(covered, total)
     return ZoneStatus(
         zone_id=ref.zone_id,
         policy=policy.name,
@@ -252,6 +260,7 @@ def assess(
         last_patrolled_ms=last_ms,
         campaign=policy.campaign,
         paused_until_ms=zone.plan.paused_until_ms(now_ms),
+        cells_expected=expected,
     )
 
 
@@ -261,7 +270,7 @@ class Forecast(NamedTuple):
     Attributes
     ----------
     needed : int
-        Cells still needed to reach the target; over 0.
+        Cells still needed to reach the target; below 0 when there are more.
     coming : float
         Cells that will come by the window's end.
     """
@@ -274,24 +283,21 @@ class Forecast(NamedTuple):
         """Whether the window will end below target."""
         return self.needed > self.coming
 
-
-def forecast_short(zone: Zone, policy: Policy, window: Window, covered: int, now_ms: int) -> bool:
-    """Whether the window will end below target, see :func:`forecast_of`."""
-    forecast = forecast_of(zone, policy, window, covered, now_ms)
-    return forecast is not None and forecast.short
+    def cells(self, covered: int, total: int) -> int:
+        """Whole cells of `total` at the window's end: enough exactly when it is not short."""
+        return min(total, int(covered + self.coming))
 
 
 def forecast_of(
     zone: Zone, policy: Policy, window: Window, covered: int, now_ms: int
 ) -> Forecast | None:
-    """What the window will come to; None when the target is reached, or nothing can be said.
+    """What the window will come to; None when nothing can be said.
 
     The rate is that of the last hour or of the window so far, whichever is higher: a
     patrol may be elsewhere this hour. Nothing is forecast before a quarter of the window's
     duty time has passed.
     """
-    needed = zone.cells_needed(policy, window) - covered
-    if needed <= 0 or not window.from_ms <= now_ms < window.to_ms:
+    if not window.from_ms <= now_ms < window.to_ms:
         return None
     past_s = zone.plan.duty_s(window.from_ms, now_ms)
     left_s = zone.plan.duty_s(now_ms, window.to_ms)
@@ -304,7 +310,7 @@ def forecast_of(
     if recent_ms > window.from_ms and recent_s > 0:
         before = zone.covered(Window(window.from_ms, recent_ms))
         rate = max(rate, (covered - before) / recent_s)
-    return Forecast(needed, rate * left_s)
+    return Forecast(zone.cells_needed(policy, window) - covered, rate * left_s)
 
 
 def _due_in_s(

@@ -18,13 +18,15 @@ class ZoneDay(NamedTuple):
     ----------
     cells_covered : int
         Distinct cells that were visited.
-    worst_idle_s : float, optional
-        The longest that any cell stayed unvisited, in duty time [s]: worst idleness over the
-        day's duty as a closed record. None without duty, which is a record of no length.
+    mean_idle_s : float, optional
+        Mean idleness over the day's duty as a closed record [s]: how long a cell had been
+        without a visit, averaged over time and cells. Half of the duty where nobody came. None
+        without duty, which is a record of no length. (The worst idleness would be all of the
+        duty whenever a single cell was left out.)
     """
 
     cells_covered: int
-    worst_idle_s: float | None
+    mean_idle_s: float | None
 
 
 def zone_day(
@@ -40,8 +42,8 @@ def zone_day(
     cell : ndarray of int32, shape (n,)
         Cell of each visit of the day, one of `cells`.
     at_ms : ndarray of int64, shape (n,)
-        When [ms]. The ledger knows the last visit of a quarter of an hour only, so that a gap
-        may come out that much longer than it was.
+        When [ms]. The ledger knows the last visit of a quarter of an hour only, so that cells
+        may come out idle for a little longer than they were.
     cells : ndarray of int32, shape (c,)
         The zone's patrollable cells, rising; at least one.
     duty : sequence of (int, int)
@@ -59,7 +61,7 @@ def zone_day(
         from_ms=0,
         to_ms=total_ms,
     )
-    return ZoneDay(covered, float(idle.worst_s.max()))
+    return ZoneDay(covered, float(idle.mean_s.mean()))
 
 
 def duty_clock(

@@ -109,8 +109,8 @@ _REASONS: Mapping[Language, Mapping[str, str]] = {
         "made_up": "A later window reached its target: {cells_covered} of {cells_total} cells.",
         "heard_again": "Telemetry has come again.",
         "late_telemetry": "Late telemetry shows that it was patrolled at the time.",
-        "policy_edited": "The policy was edited: a patrol is due every {frequency_s}, and by that it "
-        "was not late.",
+        "policy_edited": "The policy was edited: a patrol is due every {frequency_s}, and by that "
+        "it was not late.",
         "not_patrolled_since": "A patrol is due every {frequency_s} only by now, but none has come "
         "since the alert.",
         "zone_removed": "The zone is no longer configured.",

@@ -69,6 +69,7 @@ class Views:
             "covered_ratio": status.covered_ratio,
             "cells_covered": status.cells_covered,
             "cells_total": status.cells_total,
+            "cells_expected": status.cells_expected,
             "target": status.target,
             "window_from": write(status.window_from_ms),
             "window_to": write(status.window_to_ms),

@@ -86,7 +86,7 @@ def days_of(
                     now_ms=now_ms,
                 ),
                 "duty_s": plan.duty_s(window.from_ms, until_ms),
-                "worst_idle_s": record.worst_idle_s,
+                "mean_idle_s": record.mean_idle_s,
             }
         )
     return found

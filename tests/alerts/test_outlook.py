@@ -42,6 +42,46 @@ def test_a_window_at_risk_is_raised_returns_and_closes_when_the_target_is_reache
     assert (alert.state, alert.reason) == ("closed", "forecast_fine")
 
 
+@given(
+    hour=st.floats(8, 17.9),
+    patrols=st.lists(st.tuples(st.floats(8, 17.5), st.integers(1, 9)), max_size=4),
+    target=st.sampled_from([0.25, 0.5, 0.75, 1.0]),
+)
+@settings(deadline=None)
+def test_what_is_shown_as_expected_is_what_the_rule_goes_by(hour, patrols, target) -> None:
+    """Fewer cells than the target exactly when the forecast is short, whenever it is made."""
+    district = risky(target=target, cells=9)
+    begin = at("23 08:00")
+    for when, cells in patrols:
+        end_ms = begin + round((when - 8) * 3_600_000)
+        district.patrols.visits["Z01"] += [(end_ms, cell, "hello/B01") for cell in range(cells)]
+    now_ms = begin + round((hour - 8) * 3_600_000)
+    seen = [(t, c) for t, c, _ in district.patrols.visits["Z01"] if t < now_ms]
+    district.patrols.visits["Z01"] = [(t, c, "hello/B01") for t, c in seen]
+    district.evaluate(now_ms)
+    status = district.status()
+    past_h, covered = (now_ms - begin) / 3_600_000, len({c for _, c in seen})
+    if past_h < 2.5:
+        assert status.cells_expected is None
+        return
+    assert covered <= status.cells_expected <= 9
+    short = status.cells_expected / status.cells_total < target
+    assert short == (status.reason == "forecast_short")
+    # By the window's mean rate alone it is at least so many.
+    assert status.cells_expected >= min(9, int(covered / past_h * 10 - 1e-6))
+    alert = district.alert("coverage_at_risk")
+    assert short == (alert is not None)
+    if alert is not None:
+        assert alert.history[0].evidence["cells_expected"] == status.cells_expected
+
+
+@pytest.mark.parametrize("when", ["23 07:59", "23 10:29", "23 18:00"])
+def test_nothing_is_expected_before_a_quarter_of_the_window_or_without_one(when) -> None:
+    district = risky()
+    district.evaluate(when)
+    assert district.status().cells_expected is None
+
+
 def test_a_returned_risk_may_come_back_as_the_same_alert() -> None:
     district = risky()
     district.patrols.patrol("Z01", "23 10:30", cells=2)

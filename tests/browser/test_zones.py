@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -178,7 +179,7 @@ def test_a_month_says_what_was_missed_and_what_is_not_known(
     unknown.hover()
     expect(page.locator(".part-days .says")).to_have_text("2025-11-05: no record")
     good.hover()
-    expect(page.locator(".part-days .says")).to_contain_text("longest without a visit")
+    expect(page.locator(".part-days .says")).to_contain_text("without a visit on average")
     page.get_by_title("The month before").click()
     expect(page.locator(".month")).to_have_text("October 2025")
     expect(page.locator('[data-date="2025-10-31"]')).to_have_class(re.compile("unknown"))
@@ -219,6 +220,25 @@ def test_what_is_missing_is_a_picture_and_a_number(
     page.wait_for_function("src => document.querySelector('img.cells').src !== src", arg=before)
     expect(cells.locator(".key")).to_contain_text("≤ 30 min")
     expect(page.locator(".progress")).to_have_attribute("aria-label", re.compile("^10% covered"))
+
+
+def test_the_forecast_shown_is_the_one_that_is_judged_by(
+    page: Page, server: ConsoleServer, district: District
+) -> None:
+    """The page says what the API expects, falls short when that does, and else says nothing."""
+    total = district.statuses["cy-04"].cells_total
+    page.goto(f"{server.url}/zones/cy-04?lang=en")
+    chart, says = page.locator(".progress"), page.locator(".part-window .says")
+    expect(says).to_contain_text("too early to say more")
+    expect(chart.locator(".then")).to_have_count(0)
+    for share, said in ((0.5, "only 50%"), (0.9, "90%")):
+        expected = math.ceil(share * total)
+        server.do(lambda cells=expected: district.stand("cy-04", "compliant", cells_expected=cells))
+        expect(says).to_contain_text(f"at this rate {said}")
+        expect(chart.locator(".forecast-text")).to_have_text(re.compile(f"{share:.0%}"))
+    bend = chart.locator("path.forecast").get_attribute("d")
+    assert bend is not None
+    assert bend.count("L") > 4  # along the duty that is left
 
 
 @pytest.fixture

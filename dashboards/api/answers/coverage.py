@@ -22,7 +22,8 @@ class ZoneCoverage(TypedDict):
     `state` and `reason` are words of the contract; `detail` is for people. `campaign` is the one
     in force; in a pause `paused_until` is its end, if it has one, and `detail` why.
     `bikes_inside` are live bikes; null for an instant of the past. `last_visit_by` is the newest
-    visit of any cell, patrol or not.
+    visit of any cell, patrol or not. `cells_expected` is what the window will come to at the rate
+    at which new cells come, by which coverage_at_risk is judged; null when nothing can be said.
     """
 
     zone_id: str
@@ -35,6 +36,7 @@ class ZoneCoverage(TypedDict):
     covered_ratio: float
     cells_covered: int
     cells_total: int
+    cells_expected: int | None
     target: float
     window_from: Time | None
     window_to: Time | None
@@ -106,8 +108,9 @@ class ZoneDay(TypedDict):
     """A local day of a zone.
 
     `reached` is whether each shift or day that ends on it reached its target: null for weeks,
-    without duty, and while it cannot be said. `duty_s` is the duty so far. `worst_idle_s` is the
-    longest that any cell went unvisited, in duty time; null without duty.
+    without duty, and while it cannot be said. `duty_s` is the duty so far. `mean_idle_s` is how
+    long a cell had been unvisited, in duty time, averaged over the day and the cells; null without
+    duty.
     """
 
     date: str
@@ -117,7 +120,7 @@ class ZoneDay(TypedDict):
     target: float
     reached: bool | None
     duty_s: float
-    worst_idle_s: float | None
+    mean_idle_s: float | None
 
 
 class ZoneDays(TypedDict):

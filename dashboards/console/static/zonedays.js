@@ -65,7 +65,7 @@ function saysOf(day) {
     words.say("zone.day", { date: day.date, ratio: words.percent(day.covered_ratio), target: words.percent(day.target), n: day.cells_covered, total: day.cells_total }),
     day.reached == null ? words.say(day.duty_s ? "zone.day.open" : "zone.day.free") : words.say(day.reached ? "zone.day.reached" : "zone.day.missed"),
   ];
-  if (day.worst_idle_s != null) facts.push(words.say("zone.day.idle", { time: words.duration(day.worst_idle_s) }));
+  if (day.mean_idle_s != null) facts.push(words.say("zone.day.idle", { time: words.duration(day.mean_idle_s) }));
   return facts.join(" · ");
 }
 

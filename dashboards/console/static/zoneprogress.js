@@ -1,4 +1,4 @@
-// The window of a zone: how far it is, and where it will end at the rate of the last hour.
+// The window of a zone: how far it is, and where it will end at the rate at which new cells come.
 import { progress } from "./charts.js";
 import { live, words } from "./frame.js";
 import { leftOfShift, readSpan } from "./hours.js";
@@ -27,8 +27,8 @@ export class ZoneProgress {
     if (!status.window_to) return void (this.says.textContent = words.say("zone.no_window"));
     const points = pointsOf(status, trend), now_ms = live.now();
     const [from_ms, to_ms] = [status.window_from, status.window_to].map(Date.parse);
-    const forecast = policy ? forecastOf(points, policy, now_ms, to_ms) : [];
-    const then = forecast.at(-1)?.ratio;
+    const then = status.cells_expected == null ? null : status.cells_expected / status.cells_total;
+    const forecast = forecastOf(points.filter(({ ratio }) => ratio != null).at(-1), then, policy, now_ms, to_ms);
     const says = {
       target: words.say("zone.target", { target: words.percent(status.target) }),
       deadline: words.say("zone.deadline", { time: words.time(status.window_to) }),
@@ -53,22 +53,17 @@ function sentenceOf(status, then, over) {
   return words.say(then >= status.target ? "zone.says.fine" : "zone.says.short", values);
 }
 
-// To the window's end at the rate of the last hour, or of the window where it is younger, by duty
-// time: nothing is covered at night. Nothing is foretold from less than a quarter of an hour.
-function forecastOf(points, policy, now_ms, to_ms) {
-  const known = points.filter(({ ratio }) => ratio != null), spans = policy.hours.map(readSpan);
-  const last = known.at(-1), since_ms = now_ms - HOUR_MS;
-  const first = known.find(({ at_ms }) => at_ms >= since_ms - STEP_MS);
-  if (!last || now_ms >= to_ms || policy.paused) return [];
-  const duty_ms = dutyMs(spans, policy.exceptions, first.at_ms, last.at_ms);
-  if (duty_ms < STEP_MS) return [];
-  const rate = (last.ratio - first.ratio) / duty_ms, line = [last];
-  for (let at_ms = last.at_ms; at_ms < to_ms; ) {
-    const next_ms = Math.min(at_ms + STEP_MS, to_ms);
-    line.push({ at_ms: next_ms, ratio: Math.min(1, line.at(-1).ratio + rate * dutyMs(spans, policy.exceptions, at_ms, next_ms)) });
-    at_ms = next_ms;
+// A line from now to what is expected at the window's end. How much that is the API says; here it is
+// only spread over the duty time that is left: nothing is covered at night.
+function forecastOf(last, then, policy, now_ms, to_ms) {
+  if (then == null || !last || now_ms >= to_ms) return [];
+  const spans = policy?.hours.map(readSpan), duty = (from_ms, until_ms) => (spans ? dutyMs(spans, policy.exceptions, from_ms, until_ms) : until_ms - from_ms);
+  const left_ms = duty(now_ms, to_ms), line = [last];
+  for (let at_ms = now_ms; left_ms && at_ms < to_ms; ) {
+    at_ms = Math.min(at_ms + STEP_MS, to_ms);
+    line.push({ at_ms, ratio: last.ratio + ((then - last.ratio) * duty(now_ms, at_ms)) / left_ms });
   }
-  return line;
+  return [...line, { at_ms: to_ms, ratio: then }];
 }
 
 // Patrol hours less exceptions in [from_ms, to_ms), to the step.

@@ -23,12 +23,12 @@ ENTRIES: dict[str, tuple[str, str]] = {
         "{ratio} covered; {target} is asked by {time}. It is too early to say more.",
     ),
     "zone.says.fine": (
-        "已覆盖 {ratio};按近一小时的进度,{time} 时预计 {then},可达目标 {target}。",
-        "{ratio} covered; at the rate of the last hour {then} by {time}, enough for {target}.",
+        "已覆盖 {ratio};按目前进度,{time} 时预计 {then},可达目标 {target}。",
+        "{ratio} covered; at this rate {then} by {time}, enough for {target}.",
     ),
     "zone.says.short": (
-        "已覆盖 {ratio};按近一小时的进度,{time} 时预计仅 {then},达不到目标 {target}。",
-        "{ratio} covered; at the rate of the last hour only {then} by {time}, short of {target}.",
+        "已覆盖 {ratio};按目前进度,{time} 时预计仅 {then},达不到目标 {target}。",
+        "{ratio} covered; at this rate only {then} by {time}, short of {target}.",
     ),
     "zone.says.reached": (
         "已覆盖 {ratio},已达目标 {target}(截至 {time})。",
@@ -66,7 +66,7 @@ ENTRIES: dict[str, tuple[str, str]] = {
     "zone.day.missed": ("未达标", "target missed"),
     "zone.day.open": ("尚未考核", "not judged yet"),
     "zone.day.free": ("当日无巡查任务", "no duty that day"),
-    "zone.day.idle": ("最长未巡 {time}", "longest without a visit {time}"),
+    "zone.day.idle": ("网格平均闲置 {time}", "a cell was {time} without a visit on average"),
     "zone.day.unknown": ("{date}:无记录", "{date}: no record"),
     "zone.day.ahead": ("{date}:尚未到来", "{date}: still to come"),
     "zone.key.missed": ("未达标", "target missed"),
