@@ -1,4 +1,7 @@
-"""What bikes did on a day: how far, in which zones for how long, and what it added to coverage."""
+"""What bikes did on a day: how far, in which zones for how long, and what it added to coverage.
+
+Zones may be redrawn on the day: everything belongs to the zone that it was made in.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from geofence.atlas import Layout
 from geofence.coverage import MAX_CELLS, Rows
 from geofence.quality import VERDICTS
 from geofence.steps import JudgedFixes
-from geofence.zonemap import ZoneMap
 
 
 class Rides(NamedTuple):
@@ -21,7 +24,8 @@ class Rides(NamedTuple):
     distance_m : ndarray of float64, shape (k,)
         Along the believed path [m]: through no gap, no teleport, no drift of a parked bike.
     zone_s : ndarray of float64, shape (k, zones)
-        Time in each zone, riding or parked [s]. Each end of a step has half of its time.
+        Time in each zone, by its number, riding or parked [s]. Each end of a step has half of its
+        time.
     verdicts : ndarray of int64, shape (k, len(VERDICTS))
         Fixes by verdict.
     """
@@ -31,7 +35,7 @@ class Rides(NamedTuple):
     verdicts: NDArray[np.int64]
 
 
-def rides(judged: JudgedFixes, bikes: NDArray[np.int32], zones: ZoneMap) -> Rides:
+def rides(judged: JudgedFixes, bikes: NDArray[np.int32], layout: Layout) -> Rides:
     """Distance, time in zones and verdicts of some bikes.
 
     Parameters
@@ -40,18 +44,20 @@ def rides(judged: JudgedFixes, bikes: NDArray[np.int32], zones: ZoneMap) -> Ride
         Fixes of these bikes.
     bikes : ndarray of int32, shape (k,)
         Rising indices into the roster.
-    zones : ZoneMap
-        The zones.
+    layout : Layout
+        The zones through time.
     """
     fixes, verdict, steps = judged
-    k, n = bikes.size, len(zones.zones)
+    k, n = bikes.size, len(layout.zone_ids)
     row = np.searchsorted(bikes, fixes.bike)
     rider = row[steps.a]
     distance_m = np.zeros(k)
     np.add.at(distance_m, rider[steps.rides], steps.length_m[steps.rides])
     zone = np.full(len(fixes), -1, np.int64)
     believed = np.flatnonzero(judged.believed)
-    zone[believed] = zones.zone_of(fixes.lat_deg[believed], fixes.lng_deg[believed])
+    zone[believed] = layout.zone_of(
+        fixes.lat_deg[believed], fixes.lng_deg[believed], fixes.timestamp_ms[believed]
+    )
     half_s = (fixes.timestamp_ms[steps.b] - fixes.timestamp_ms[steps.a]) / 2000.0
     zone_s = np.zeros(k * n)
     for end in (steps.a, steps.b):
@@ -69,7 +75,7 @@ class Contributions(NamedTuple):
     Attributes
     ----------
     zone_cells : ndarray of int64, shape (k, zones)
-        Distinct cells of each zone that the bike visited.
+        Distinct cells of each zone, by its number, that the bike visited.
     first : ndarray of int64, shape (k,)
         Cells, of all zones, that no other bike had visited earlier that day.
     """
@@ -79,7 +85,7 @@ class Contributions(NamedTuple):
 
     @property
     def cells(self) -> NDArray[np.int64]:
-        """Distinct cells of all zones; shape (k,)."""
+        """Cells of all zones; one that two zones had in turn may be two. Shape (k,)."""
         cells: NDArray[np.int64] = self.zone_cells.sum(axis=1)
         return cells
 
@@ -93,7 +99,7 @@ class Contributions(NamedTuple):
         return share
 
 
-def contributions(rows: Rows, bikes: NDArray[np.int32], zones: ZoneMap) -> Contributions:
+def contributions(rows: Rows, bikes: NDArray[np.int32], layout: Layout) -> Contributions:
     """Cells of some bikes, and those they were the first to visit.
 
     The ledger knows of each bike, cell and quarter hour the last visit, and that is taken for
@@ -106,20 +112,20 @@ def contributions(rows: Rows, bikes: NDArray[np.int32], zones: ZoneMap) -> Contr
         The day's, of all bikes.
     bikes : ndarray of int32, shape (k,)
         Rising indices into the roster.
-    zones : ZoneMap
-        The zones.
+    layout : Layout
+        The zones through time.
     """
-    pairs = first_visits(rows, zones)
+    pairs = first_visits(rows, layout)
     asked = np.isin(pairs.bike, bikes)
-    row, zone = np.searchsorted(bikes, pairs.bike[asked]), zones.cell_zone[pairs.cell[asked]]
-    k, n = bikes.size, len(zones.zones)
+    row, zone = np.searchsorted(bikes, pairs.bike[asked]), pairs.zone[asked]
+    k, n = bikes.size, len(layout.zone_ids)
     zone_cells = np.bincount(row * n + zone, minlength=k * n).reshape(k, n)
     first = np.bincount(row[pairs.first[asked]], minlength=k)
     return Contributions(zone_cells, first)
 
 
 class FirstVisits(NamedTuple):
-    """Each bike with each patrollable cell it visited, once.
+    """Each bike with each patrollable cell it visited, once for each zone that had the cell.
 
     Attributes
     ----------
@@ -127,22 +133,29 @@ class FirstVisits(NamedTuple):
         Indices into the roster.
     cell : ndarray of int32, shape (n,)
         Cells of the grid.
+    zone : ndarray of int32, shape (n,)
+        Number of the zone that it belonged to when it was visited.
     first : ndarray of bool, shape (n,)
-        Whether no other bike had visited the cell earlier that day.
+        Whether no other bike had visited the zone's cell earlier that day.
     """
 
     bike: NDArray[np.int32]
     cell: NDArray[np.int32]
+    zone: NDArray[np.int32]
     first: NDArray[np.bool_]
 
 
-def first_visits(rows: Rows, zones: ZoneMap) -> FirstVisits:
+def first_visits(rows: Rows, layout: Layout) -> FirstVisits:
     """Who visited which cells, and who came first; see :func:`contributions` for its limits."""
-    rows = rows.where(zones.cell_zone[rows.cell] >= 0)
-    pair = rows.bike.astype(np.int64) * MAX_CELLS + rows.cell
+    owner = layout.owner(rows.cell, rows.last_ms)
+    rows, owner = rows.where(owner >= 0), owner[owner >= 0]
+    place = owner.astype(np.int64) * MAX_CELLS + rows.cell
+    visited, place = np.unique(place, return_inverse=True)
+    pair = rows.bike.astype(np.int64) * max(visited.size, 1) + place
     # Rows are sorted by bike, then slot: the first of a pair is the earliest.
     _, at = np.unique(pair, return_index=True)
-    bike, cell, at_ms = rows.bike[at], rows.cell[at], rows.last_ms[at]
-    earliest_ms = np.full(zones.cell_zone.size, np.iinfo(np.int64).max)
-    np.minimum.at(earliest_ms, cell, at_ms)
-    return FirstVisits(bike, cell, at_ms == earliest_ms[cell])
+    place, at_ms = place[at], rows.last_ms[at]
+    earliest_ms = np.full(visited.size, np.iinfo(np.int64).max)
+    np.minimum.at(earliest_ms, place, at_ms)
+    first = at_ms == earliest_ms[place]
+    return FirstVisits(rows.bike[at], rows.cell[at], owner[at], first)

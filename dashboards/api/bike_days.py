@@ -87,7 +87,7 @@ def wanted_day(sources: Sources, times: Times, text: str | None) -> date:
 def days_of(
     sources: Sources, keys: Sequence[BikeKey], day: date, parts: Sequence[Rows]
 ) -> list[answers.BikeDay]:
-    """A day of some bikes, in their order.
+    """A day of some bikes, in their order; time and cells are of the zones of their time.
 
     The work is bounded by the fixes of these bikes, and one pass over the day's ledger rows.
 
@@ -97,18 +97,19 @@ def days_of(
         The ledger's, as taken on the event loop.
     """
     period = period_of("daily", day, sources.tz)
-    zones = sources.zones_at(min(period.to_ms - 1, sources.now_ms()))
+    layout = sources.atlas.layout
     index = np.array(sources.roster.restore(keys), np.int32)
     bikes = np.sort(index)
-    ridden = rides(sources.judged(keys, period.from_ms, period.to_ms), bikes, zones)
+    ridden = rides(sources.judged(keys, period.from_ms, period.to_ms), bikes, layout)
     added = None
     if remembered(period, sources):
-        added = contributions(union_between(parts, period.from_ms, period.to_ms), bikes, zones)
-    zone_ids = [zone.zone_id for zone in zones.zones]
+        added = contributions(union_between(parts, period.from_ms, period.to_ms), bikes, layout)
+    zone_ids = layout.zone_ids
     days: list[answers.BikeDay] = []
     for key, row in zip(keys, np.searchsorted(bikes, index).tolist(), strict=True):
         cells = np.zeros(len(zone_ids), np.int64) if added is None else added.zone_cells[row]
         touched = np.flatnonzero((cells > 0) | (ridden.zone_s[row] > 0)).tolist()
+        touched.sort(key=lambda number: zone_ids[number])
         share = None if added is None else float(added.redundant_share[row])
         days.append(
             {

@@ -24,7 +24,6 @@ from geofence.bike_days import first_visits
 from geofence.coverage import Rows, union_between
 from geofence.quality import PARKED, VERDICTS
 from geofence.steps import JudgedFixes
-from geofence.zonemap import ZoneMap
 
 MAX_MARKS = 2_000
 """Rejected fixes of an answer: more are not told apart on a map."""
@@ -54,7 +53,7 @@ def path_of(
 ) -> answers.BikePath:
     """The path of a bike's day; `parts` are the ledger's, as taken on the event loop."""
     period = period_of("daily", day, sources.tz)
-    zones = sources.zones_at(min(period.to_ms - 1, sources.now_ms()))
+    grid = sources.atlas.grid
     judged = sources.judged([key], period.from_ms, period.to_ms)
     at = np.column_stack([judged.fixes.lat_deg, judged.fixes.lng_deg]).round(6)
     rejected = np.flatnonzero(~judged.believed)
@@ -66,10 +65,10 @@ def path_of(
         "stops": _stops(judged, times),
         "rejected": _marks(judged, _evenly(rejected, MAX_MARKS)),
         "rejected_total": int(rejected.size),
-        "cells": _cells(sources, key, period, zones, parts),
+        "cells": _cells(sources, key, period, parts),
         "cell": [
-            (zones.grid.north_deg - zones.grid.south_deg) / zones.grid.rows,
-            (zones.grid.east_deg - zones.grid.west_deg) / zones.grid.cols,
+            (grid.north_deg - grid.south_deg) / grid.rows,
+            (grid.east_deg - grid.west_deg) / grid.cols,
         ],
     }
 
@@ -109,13 +108,14 @@ def _marks(judged: JudgedFixes, rows: NDArray[np.intp]) -> answers.BikeMarks:
 
 
 def _cells(
-    sources: Sources, key: BikeKey, period: Period, zones: ZoneMap, parts: Sequence[Rows]
+    sources: Sources, key: BikeKey, period: Period, parts: Sequence[Rows]
 ) -> answers.BikeCells | None:
     if not remembered(period, sources):
         return None
-    visits = first_visits(union_between(parts, period.from_ms, period.to_ms), zones)
+    rows = union_between(parts, period.from_ms, period.to_ms)
+    visits = first_visits(rows, sources.atlas.layout)
     own = visits.bike == sources.roster.restore([key])[0]
-    lat, lng = zones.grid.centre(visits.cell[own])
+    lat, lng = sources.atlas.grid.centre(visits.cell[own])
     return {
         "lat": lat.round(6).tolist(),
         "lng": lng.round(6).tolist(),

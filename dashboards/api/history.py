@@ -34,8 +34,14 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     routes = APIRouter(tags=["coverage"])
     trends = Shared[answers.Trend](background, keep_s=TREND_S, most=1)
 
-    def known(zone_id: str) -> str:
-        zone_ids = [zone.zone_id for zone in sources.zones.zones]
+    def known(zone_id: str, at_ms: int | None = None) -> str:
+        """A zone that there is at an instant; without one, that there ever is."""
+        layout = sources.atlas.layout
+        zone_ids = (
+            layout.zone_ids
+            if at_ms is None
+            else [zone.zone_id for zone in sources.zones_at(at_ms).zones]
+        )
         if zone_id not in zone_ids:
             raise unknown("zone", zone_id, zone_ids)
         return zone_id
@@ -63,7 +69,8 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     ) -> Response:
         """The days of a zone, oldest first; at most 366 are asked for at once.
 
-        Of a day before the record, or still to come, nothing is known: it is left out.
+        Of a day before the record, or still to come, nothing is known: it is left out, and so is
+        one at whose end there was no such zone. A zone that has ended still has its days.
         """
         known(zone_id)
         now_ms = sources.now_ms()
@@ -83,11 +90,18 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         return Answer({"zone_id": zone_id, "days": await background.run(work)})
 
     @routes.get("/zones/{zone_id}/policy", response_class=Answer, response_model=answers.ZonePolicy)
-    async def policy(zone_id: str) -> Response:
-        """What is asked of a zone now: its policy, or what a campaign has made of it."""
-        plan, now_ms = sources.plan(known(zone_id)), sources.now_ms()
-        asked = plan.policy_at(now_ms)
-        closures = asked.hours.closures(now_ms, now_ms + YEAR_MS)[:EXCEPTIONS]
+    async def policy(
+        zone_id: str,
+        at: Annotated[str | None, Query(description="An instant; without it, now.")] = None,
+    ) -> Response:
+        """What is asked of a zone: its policy, or what a campaign has made of it.
+
+        With `at`, what was or will be asked at an instant, by what is ordered and configured now.
+        """
+        at_ms = times.read_or_none(at, name="at")
+        at_ms = sources.now_ms() if at_ms is None else at_ms
+        asked = sources.plan(known(zone_id, at_ms)).policy_at(at_ms)
+        closures = asked.hours.closures(at_ms, at_ms + YEAR_MS)[:EXCEPTIONS]
         answer: dict[str, Any] = {
             "zone_id": zone_id,
             "policy": asked.name,

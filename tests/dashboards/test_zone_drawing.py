@@ -10,6 +10,7 @@ from ingest.errors import StoreUnavailable
 from tests.dashboards.conftest import Api
 from tests.dashboards.district import NINE_MS, District
 
+DAY_MS = 86_400_000
 TEN = "2025-11-23T10:00:00+08:00"
 ZONES = "/api/v1/zones"
 
@@ -212,6 +213,37 @@ def test_a_window_is_of_the_zone_at_its_end(api: Api, district: District) -> Non
     window = "/api/v1/coverage/cy-04?from=2025-11-23T08:00&to="
     assert api.get(window + "2025-11-23T09:00").json()["cells_total"] == total
     assert api.get(window + "2025-11-23T10:00").json()["cells_total"] < total
+
+
+def test_a_bike_was_in_the_zones_of_its_time(api: Api, district: District) -> None:
+    """What it did in the morning stays what it was, whatever is drawn at noon."""
+    district.patrol(3, "cy-04", at_ms=NINE_MS)
+    district.now_ms = NINE_MS + 3_600_000
+    before = api.get("/api/v1/bikes/bike-03/day").json()
+    put(api, half(api, "cy-04"))
+    assert delete(api, "cy-05").status_code == 200
+    district.now_ms += 3_600_000
+    after = Api(create_app(district.sources())).get("/api/v1/bikes/bike-03/day").json()
+    assert [zone["zone_id"] for zone in after["zones"]] == ["cy-04"]
+    assert after == before
+
+
+def test_a_zone_that_has_ended_still_has_its_days(api: Api, district: District) -> None:
+    """And what was asked of it then; now nothing is."""
+    lat, lng = district.zones.grid.centre(district.zones.cells("cy-04")[:1])
+    district.ride(1, float(lat[0]), float(lng[0]), at_ms=NINE_MS - DAY_MS)
+    asked = api.get("/api/v1/zones/cy-04/policy").json()
+    before = api.get("/api/v1/coverage/cy-04/days?to=2025-11-22").json()
+    assert before["days"][-1]["cells_covered"] == 1
+    assert delete(api, "cy-04").status_code == 200
+    district.now_ms += 60_000
+    assert api.get("/api/v1/coverage/cy-04/days?to=2025-11-22").json() == before
+    assert api.get("/api/v1/coverage/cy-04/days?from=2025-11-23").json()["days"] == []
+    refused = api.get("/api/v1/zones/cy-04/policy")
+    assert (refused.status_code, refused.json()["reason"]) == (404, "unknown_zone")
+    then = "/api/v1/zones/cy-04/policy?at=2025-11-23T08:59"
+    assert api.get(then).json() == asked
+    assert api.get("/api/v1/coverage/nowhere/days").status_code == 404
 
 
 def test_listeners_are_told_of_other_zones(district: District) -> None:

@@ -135,7 +135,7 @@ HoursException = TypedDict("HoursException", {"summary": str, "from": Time, "to"
 
 
 class ZonePolicy(TypedDict):
-    """What is asked of a zone now. `hours` are lines as in the configuration.
+    """What is asked of a zone at an instant. `hours` are lines as in the configuration.
 
     `paused` says why patrols are paused; null when they are not. `exceptions` are the next
     five, of a year.
