@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 from alerts.closures import instant
 from alerts.errors import PolicyError, Problem
 from alerts.hours import Hours, WindowKind
-from alerts.spans import ALWAYS
+from alerts.spans import ALWAYS, span_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +99,8 @@ OPTIONAL_KEYS = ("min_cells", "min_cell_m", "look_back", "hours", "exceptions", 
 CLOSING_KEYS = ("auto_close", "close_hold")
 POLICY_KEYS = frozenset((*REQUIRED_KEYS, *OPTIONAL_KEYS, *CLOSING_KEYS))
 CAMPAIGN_KEYS = frozenset({"zones", "from", "to"})
+QUARTER_MIN = 15
+"""Of two visits of a cell in one quarter of an hour the later is known [min]."""
 _HOURS = frozenset({"hours", "exceptions"})
 
 _DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m(?:in)?)?\s*(?:(\d+)s)?")
@@ -178,6 +180,17 @@ def parse_policy(
         hours = Hours.parse(cast("list[str]", lines), tz, cast("str | None", calendar))
     except PolicyError as exc:
         problems += [Problem(f"{where}.{p.where}", p.message) for p in exc.problems]
+    else:
+        if values["window"] == "shift":
+            problems += [
+                Problem(
+                    f"{where}.hours",
+                    f"a shift ends at {span_text(span)[-5:]}; coverage is kept by the quarter of "
+                    "an hour, so where each shift has a target it must end on :00, :15, :30 or :45",
+                )
+                for span in hours.spans
+                if span.end_min % QUARTER_MIN
+            ]
     if problems:
         raise PolicyError(problems)
     return Policy(name=name, hours=hours, **values)  # type: ignore[arg-type]

@@ -103,6 +103,25 @@ class Midnights:
         return round(local.timestamp() * 1000)
 
 
+class OtherPath(NamedTuple):
+    """How much path makes a visit of some zones for a time, whatever their policy says.
+
+    Attributes
+    ----------
+    zone_ids : frozenset of str
+        Which zones.
+    from_ms, to_ms : int
+        ``[from_ms, to_ms)`` [ms].
+    min_cell_m : float
+        Path in a cell that makes a visit [m]; positive.
+    """
+
+    zone_ids: frozenset[str]
+    from_ms: int
+    to_ms: int
+    min_cell_m: float
+
+
 @dataclass(frozen=True)
 class Judge:
     """What it takes to turn fixes into verdicts and visits.
@@ -119,6 +138,8 @@ class Judge:
         How much path in a cell makes a visit, by the policy of its zone [m]; positive.
     on_shift : callable, optional
         When inspectors are on duty; None for always.
+    other_path : sequence of OtherPath
+        Where campaigns say otherwise; of two at once the later counts.
     """
 
     atlas: Atlas
@@ -126,6 +147,7 @@ class Judge:
     midnights: Midnights
     min_cell_m: Mapping[str, float]
     on_shift: OnShift | None = None
+    other_path: Sequence[OtherPath] = ()
 
     def assess(self, fixes: TelemetryBatch) -> tuple[NDArray[np.uint8], Visits]:
         """Verdict of each fix, and the visits that follow.
@@ -221,7 +243,13 @@ class Judge:
             by_zone = np.array([*(self.min_cell_m[z.policy] for z in zones.zones), np.inf])
             here = cell[rows]
             # Index -1, of no zone, reads the last.
-            least_m[rows] = by_zone[np.where(here >= 0, zones.cell_zone[here], -1)]
+            zone = np.where(here >= 0, zones.cell_zone[here], -1)
+            least = by_zone[zone]
+            for other in self.other_path:
+                named = np.array([*(z.zone_id in other.zone_ids for z in zones.zones), False])
+                then = (at_ms[rows] >= other.from_ms) & (at_ms[rows] < other.to_ms)
+                least[named[zone] & then] = other.min_cell_m
+            least_m[rows] = least
         return least_m
 
     def steps(self, fixes: TelemetryBatch, verdict: NDArray[np.uint8]) -> Steps:

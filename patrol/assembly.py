@@ -24,7 +24,7 @@ from bikes.topics import INBOUND_FILTERS, TopicPattern
 from geofence.atlas import ALWAYS_MS, Atlas
 from geofence.errors import Problem, ZonesError
 from geofence.quality import Limits
-from geofence.runs import Judge, Midnights, OnShift
+from geofence.runs import Judge, Midnights, OnShift, OtherPath
 from geofence.zones import Zones
 from ingest.archive import Archive
 from ingest.connection import MqttOptions
@@ -80,6 +80,7 @@ class District:
                 for era in self.atlas.layout.eras
             ],
             repr(self.judge.limits),
+            *[(sorted(each.zone_ids), *each[1:]) for each in self.judge.other_path],
             quality.duty_hours,
             quality.reorder_s,
             self.settings.district.timezone,
@@ -109,14 +110,19 @@ def district_of(settings: Settings, zones: Zones, now_ms: int) -> District:
         parked_radius_m=quality.parked_radius_m,
         parked_after_s=quality.parked_after_s,
     )
-    # A campaign changes what is asked of a zone, not what counts as a visit.
     min_cell_m = {
         name: max(policy.min_cell_m, TOUCHED_M) for name, policy in settings.policies.items()
     }
     on_shift = on_shift_of(quality.duty_hours, timezone) if quality.duty_hours else None
-    judge = Judge(atlas, limits, Midnights(timezone), min_cell_m, on_shift)
     calendars = _calendars(settings)
     policies = policies_of(settings, calendars, zones)
+    other_path = [
+        OtherPath(frozenset(campaign.zones), campaign.from_ms, campaign.to_ms, max(m, TOUCHED_M))
+        for campaign in policies.campaigns
+        if isinstance(m := campaign.keys.get("min_cell_m"), int | float)
+        and not campaign.keys.get("paused")
+    ]
+    judge = Judge(atlas, limits, Midnights(timezone), min_cell_m, on_shift, other_path)
     return District(settings, atlas, policies, judge, calendars)
 
 

@@ -29,7 +29,7 @@ from patrol.errors import ConfigError
 from patrol.errors import Problem as ConfigProblem
 from patrol.sections import Policy
 from patrol.settings import Settings
-from patrol.what_if import WhatIf, judged_by
+from patrol.what_if import WhatIf, follow_orders, judged_by
 
 PARQUET = ".parquet"
 
@@ -175,6 +175,7 @@ def _judged(
     if other is not None:
         policies = {**settings.policies, **other}
         another = district_of(settings.model_copy(update={"policies": policies}), zones, to_ms)
+        follow_orders(settings, district, another)
         # The other policies may also say differently what a visit is.
         _, under_other = another.judge.assess(distinct)
         what_if = WhatIf(

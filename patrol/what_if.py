@@ -9,12 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
+from alerts.book_file import BookFile
+from alerts.orders import Orders
 from alerts.plan import ZonePlan
 from alerts.rules import RECORD_SLACK_S
 from geofence.coverage import SLOT_MS
@@ -109,6 +112,27 @@ def policies_of(path: Path, settings: Settings) -> dict[str, Policy]:
     if problems:
         raise ConfigError(problems)
     return found
+
+
+def follow_orders(settings: Settings, *districts: District) -> None:
+    """Let what people have ordered lie over the policies: what was paused stays paused.
+
+    Orders are in the alert book of the configured storage; without one there are none.
+
+    Raises
+    ------
+    BookUnavailable, BookUnreadable
+        There is one, and it cannot be read.
+    """
+    path = settings.storage.path / "alerts.sqlite"
+    if not path.exists():
+        return
+    file = BookFile(path)
+    try:
+        for district in districts:
+            Orders(file, district.policies, ZoneInfo(settings.district.timezone))
+    finally:
+        file.close()
 
 
 def judged_by(district: District, visits: Visits, from_ms: int, to_ms: int) -> list[ZoneJudged]:

@@ -83,6 +83,17 @@ def test_all_mistakes_are_reported_at_once_each_with_its_key() -> None:
     assert found["policies.core.frequency"] == "is required"
 
 
+@pytest.mark.parametrize("hours", ["Mon-Sun 08:00-18:10", "Mon-Sun 22:00-02:05"])
+def test_a_shift_with_a_target_ends_on_a_quarter_of_an_hour(hours) -> None:
+    """Else a cell that is visited again just after its end would be taken from it."""
+    keys = {**POLICY, "hours": [hours]}
+    with pytest.raises(PolicyError, match=rf"shift ends at {hours[-5:]}; .* quarter of an hour"):
+        parse_policy("core", keys, SHANGHAI)
+    assert parse_policy("core", {**keys, "window": "day"}, SHANGHAI).window == "day"
+    # Where it begins does not matter: the later visit of a quarter is the one that is known.
+    parse_policy("core", {**POLICY, "hours": ["Mon-Sun 08:10-18:00"]}, SHANGHAI)
+
+
 def test_mistakes_in_a_campaign_name_the_campaign() -> None:
     race = {"zones": ["Z01", "Z09"], "from": "soon", "to": "2026-11-25", "target": "all"}
     late = {"zones": ["Z01", "Z09"], "from": "2026-11-24", "to": "2026-11-25", "target": "all"}

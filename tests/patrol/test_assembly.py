@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.hours import Hours
+from bikes.telemetry import TelemetryBatch
 from ingest.worker import READERS
 from patrol.assembly import District, district_of, on_shift_of, worker_of
 from patrol.settings import load_with_zones
@@ -224,6 +225,37 @@ def test_a_campaign_asks_for_more_and_counts_the_same(tmp_path: Path) -> None:
         for z, at_ms in (("a", NOW_MS), ("b", NOW_MS), ("a", NOW_MS + 7 * DAY_MS))
     ]
     assert asked == [(3600, 9), (14_400, 5), (7200, 5)]
+
+
+def test_a_campaign_says_for_a_time_how_much_path_is_a_visit(tmp_path: Path) -> None:
+    """60 m count in zone a on the days of the campaign only, and coverage is judged anew."""
+    campaign = '\n[campaigns.spring]\nzones = ["a"]\nfrom = 2026-03-01\nto = 2026-03-08\n'
+    plain = district(tmp_path)
+    found = district(tmp_path, TEXT + campaign + "min_cell_m = 60\n")
+    assert found.fingerprint != plain.fingerprint
+    paused = district(tmp_path, TEXT + campaign + 'min_cell_m = 60\npaused = "snow"\n')
+    assert paused.fingerprint == plain.fingerprint
+
+    def visited(by: District, zone_id: str, at_ms: int) -> set[int]:
+        """Cells visited by path alone: of 50 m of it, 30 lie in the first cell of a zone."""
+        grid, cell = by.atlas.grid, by.atlas.at(at_ms).cells(zone_id)[:1]
+        lat, lng = grid.centre(cell)
+        east = lng + np.array([20.0, 70.0]) / grid.metres_per_lng
+        nan = np.full(2, np.nan, np.float32)
+        fixes = TelemetryBatch(
+            np.zeros(2, np.int32), np.array([at_ms, at_ms + 10_000]), np.repeat(lat, 2), east,
+            *[nan] * 5,
+        )  # fmt: skip
+        visits = by.judge.assess(fixes)[1]
+        return set(visits.cell[~visits.observed].tolist())
+
+    for zone_id, at_ms, other in (
+        ("a", NOW_MS, True),
+        ("b", NOW_MS, False),
+        ("a", NOW_MS + 30 * DAY_MS, False),
+    ):
+        assert visited(plain, zone_id, at_ms)
+        assert bool(visited(found, zone_id, at_ms)) is not other
 
 
 def test_a_worker_keeps_its_things_where_it_is_told(tmp_path: Path) -> None:

@@ -176,6 +176,17 @@ def test_clipping_a_corner_is_not_a_patrol() -> None:
     assert asked.last_patrolled_ms("east", min_cells=1, now_ms=now_ms) is None
 
 
+def test_a_window_that_ends_within_a_quarter_would_lose_what_is_visited_again() -> None:
+    """Why a shift with a target must end on a quarter of an hour."""
+    ends = T0 + 70 * MINUTE_MS
+    before = [Visit(0, "west", n, ends - 2 * MINUTE_MS) for n in range(4)]
+    again = [Visit(0, "west", n, ends + 2 * MINUTE_MS) for n in range(4)]
+    assert facts(filled(before)).covered("west", T0, ends) == 4
+    assert facts(filled(before + again)).covered("west", T0, ends) == 0
+    aligned = T0 + 75 * MINUTE_MS
+    assert facts(filled(before + again)).covered("west", T0, aligned) == 4
+
+
 def test_half_an_hour_is_from_after_to_at() -> None:
     """A visit exactly 30 minutes before is too old; one a millisecond younger counts."""
     half_hour = 30 * MINUTE_MS

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -12,6 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from alerts.book_file import BookFile
+from alerts.orders import Orders
+from alerts.plan import Policies
 from patrol.cli import app
 from patrol.facts import PATROL_MS
 from patrol.what_if import patrolled_ms
@@ -36,6 +41,13 @@ frequency = "4h"
 target = 0.1
 window = "day"
 hours = ["Mon-Sun 08:00-18:00"]
+"""
+
+
+WINDOW = """target = 0.5
+window = "shift"
+min_cells = 3
+hours = ["Mon-Sun 08:00-12:00", "Mon-Sun 13:30-18:00"]
 """
 
 
@@ -121,6 +133,25 @@ def test_frequency_and_windows_count_duty_time(record: Path, config: Path) -> No
     _, calm = told["what_if"]["zones"]
     assert calm["unpatrolled"] == 2
     assert calm["windows"] == 0
+
+
+def test_what_was_paused_in_the_console_is_paused(record: Path, config: Path) -> None:
+    """Nobody is called late for a morning that a dispatcher had paused; the other zone is."""
+    book = BookFile(config.parent / "data" / "alerts.sqlite")
+    keys = {"core": {"frequency": "1h", "target": 0.5, "window": "shift"}}
+    tz = ZoneInfo("Asia/Shanghai")
+    orders = Orders(book, Policies.parse({"busy": "core"}, keys, tz), tz)
+    until = datetime.fromtimestamp(START_MS / 1000, tz) + timedelta(hours=4)
+    orders.pause("busy", "li", START_MS - 1, reason="typhoon", until=until.isoformat())
+    book.close()
+    code, out, err = asked(record, config, '[policies.core]\nfrequency = "90m"\n' + WINDOW)
+    assert (code, err) == (0, "")
+    told = json.loads(out)["what_if"]
+    for judged in ("configured", "zones"):
+        busy, calm = told[judged]
+        # Only from 13:42 to 18:00 did nobody come; no duty is left in the first shift.
+        assert (busy["unpatrolled"], busy["windows"]) == (1, 1)
+        assert calm["unpatrolled"] == 2
 
 
 def calm_share(told: dict) -> float:
