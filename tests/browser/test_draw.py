@@ -130,6 +130,27 @@ def test_a_new_zone_is_drawn_and_everybody_sees_it(draw: Page, server: ConsoleSe
     expect(desk.locator(".zone-label", has_text="Out West")).to_be_visible()
 
 
+def test_what_waits_for_the_next_start_says_so_before_it_is_saved(
+    draw: Page, server: ConsoleServer
+) -> None:
+    """Once a zone lies beyond the grid, nothing that is drawn is followed until then."""
+    west, south = 119.9, 36.3
+    ring = [[west, south], [west + 0.01, south], [west + 0.01, south + 0.01], [west, south]]
+    far = {
+        "type": "Feature",
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "properties": {"name": "far", "policy": "core"},
+    }
+    route = f"{server.url}/api/v1/zones/far"
+    put = draw.request.put(route, data=far, headers={"If-Match": "*"})
+    assert (put.status, put.json()["live"]) == (200, False)
+    draw.get_by_role("button", name="New zone").click()
+    click(draw, *FREE, FREE[0])
+    write(draw, "new-1", "New zone")
+    draw.get_by_role("button", name="Check").click()
+    expect(draw.get_by_text("Nothing is wrong with it")).to_contain_text("after its next start")
+
+
 def test_a_vertex_is_moved_from_now_on(draw: Page, server: ConsoleServer) -> None:
     """The version before stays as it was; vertices that were not touched keep every digit."""
     draw.locator('.draw-row[data-zone="cy-04"]').click()

@@ -85,7 +85,9 @@ export class Drawing {
 
   async check() {
     const answer = await this.send({ dryRun: true });
-    if (answer?.ok) this.show([], words.say("draw.sound", { n: answer.body.cells_total }));
+    if (!answer?.ok) return;
+    const { cells_total: n, live } = answer.body;
+    this.show([], words.prose(words.say("draw.sound", { n }), ...(live ? [] : [words.say("draw.next_start")])));
   }
 
   async save() {

@@ -72,8 +72,9 @@ ENTRIES: dict[str, tuple[str, str]] = {
     ),
     "draw.saved": ("已保存。", "Saved."),
     "draw.next_start": (
-        "新边界超出当前网格范围,系统下次启动后开始统计。",
-        "It reaches beyond the grid of the running station, which follows it after its next start.",
+        "有片区超出当前网格范围,系统下次启动后才开始统计,其间的改动也一样。",
+        "Zones reach beyond the grid of the running station, which follows this, and whatever is "
+        "drawn until then, after its next start.",
     ),
     "draw.plan.new": ("待生效", "to come"),
     "draw.plan.change": ("有变更计划", "change planned"),
