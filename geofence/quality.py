@@ -17,7 +17,9 @@ Three kinds of rules, applied in this order; the first that speaks names the ver
    good ones after it look bad. The fix at the end of a run is judged on one neighbour and may
    change when the next arrives.
 3. A believed fix within ``parked_radius_m`` (or its accuracy) of a place where the bike stayed
-   for ``parked_after_s`` is ``parked``.
+   for ``parked_after_s`` is ``parked``. So are the fixes of a run too short to show that, when
+   they stay within the radius and each states that the bike stands: a lock that says where it is
+   every ten minutes does not patrol.
 """
 
 from __future__ import annotations
@@ -70,6 +72,8 @@ class Limits:
         A run ends at a longer silence [s]; the path is broken by a longer step [m].
     parked_radius_m, parked_after_s : float
         A bike that stays within the radius [m] for the time [s] is parked.
+    standing_mps : float
+        A stated speed under this is standing still [m/s].
     """
 
     max_accuracy_m: float = 50.0
@@ -78,6 +82,7 @@ class Limits:
     max_gap_m: float = 500.0
     parked_radius_m: float = 15.0
     parked_after_s: float = 120.0
+    standing_mps: float = 0.5
 
     @property
     def max_gap_ms(self) -> int:
@@ -265,4 +270,42 @@ def parked(
         np.add.at(change, np.concatenate(stays), 1)
         np.add.at(change, np.concatenate(ends) + 1, -1)
         result = np.cumsum(change[:-1]) > 0
+    return result
+
+
+def standing(
+    x_m: Metres,
+    y_m: Metres,
+    accuracy_m: NDArray[np.float32],
+    speed_mps: NDArray[np.float32],
+    run: NDArray[np.intp],
+    run_took_ms: Times,
+    limits: Limits,
+) -> Mask:
+    """Which believed fixes belong to a run too short to show a stay, in which the bike stands.
+
+    All believed fixes of the run lie within max(``parked_radius_m``, accuracy of the first) of
+    the first, and each states a speed under ``standing_mps``.
+
+    Parameters
+    ----------
+    speed_mps : ndarray of float32, shape (n,)
+        Stated speed [m/s]; NaN says nothing of standing.
+    run : ndarray of intp, shape (n,)
+        Number of the run of each fix, not decreasing.
+    run_took_ms : ndarray of int64, shape (n,)
+        From the first to the last usable fix of its run [ms].
+    """
+    result = np.zeros(run.size, dtype=bool)
+    short = np.flatnonzero(run_took_ms < limits.parked_after_ms)
+    if not short.size:
+        return result
+    begins = np.append(True, run[short][1:] != run[short][:-1])
+    first = short[begins][np.cumsum(begins) - 1]
+    accuracy = np.nan_to_num(accuracy_m[first], nan=0.0).astype(np.float64)
+    radius = np.maximum(accuracy, limits.parked_radius_m)
+    squared = (x_m[short] - x_m[first]) ** 2 + (y_m[short] - y_m[first]) ** 2
+    stands = (squared <= radius * radius) & (speed_mps[short] < limits.standing_mps)
+    whole = np.logical_and.reduceat(stands, np.flatnonzero(begins))
+    result[short] = whole[np.cumsum(begins) - 1]
     return result

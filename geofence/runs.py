@@ -193,6 +193,15 @@ class Judge:
             at_ms[usable][ends][run],
             limits,
         )
+        stays |= quality.standing(
+            x_m[rows],
+            y_m[rows],
+            fixes.accuracy_m[rows],
+            fixes.speed_mps[rows],
+            run,
+            (at_ms[usable][ends] - at_ms[usable][starts])[run],
+            limits,
+        )
         verdict[rows[stays]] = quality.PARKED
         return verdict, self._visits(fixes, x_m, y_m, cell, rows, run, stays)
 

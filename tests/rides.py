@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -75,7 +76,8 @@ def batch(
 
 
 def messy(seed: int, *, bikes: int = 2, fixes: int = 300, tau_s: float = 5.0) -> TelemetryBatch:
-    """Rides with noise, stops, outliers, inaccurate fixes, gaps, equal timestamps, a midnight."""
+    """Rides with noise, stops, outliers, inaccurate fixes, gaps, equal timestamps, a midnight;
+    then a lock that says now and then where it stands."""
     rng = np.random.default_rng(seed)
     parts = []
     for bike in range(bikes):
@@ -93,7 +95,10 @@ def messy(seed: int, *, bikes: int = 2, fixes: int = 300, tau_s: float = 5.0) ->
         ride = batch(
             list(np.round(at_s, 1)), list(east), list(north), accuracy_m=list(accuracy), bike=bike
         )
-        again = ride.take(rng.integers(0, fixes, 5))
+        ride = TelemetryBatch.concat(
+            [replace(ride, speed_mps=speed.astype(np.float32)), _heartbeats(ride, rng)]
+        )
+        again = ride.take(rng.integers(0, len(ride), 5))
         moved = TelemetryBatch(
             again.bike,
             again.timestamp_ms,
@@ -107,3 +112,17 @@ def messy(seed: int, *, bikes: int = 2, fixes: int = 300, tau_s: float = 5.0) ->
         )
         parts += [ride, again, moved]
     return TelemetryBatch.concat(parts)
+
+
+def _heartbeats(ride: TelemetryBatch, rng: np.random.Generator) -> TelemetryBatch:
+    """Bursts of fixes of a bike that stands where its ride ended; some are longer than others."""
+    pause_s = np.where(rng.random(16) < 0.5, rng.choice([10, 60, 119], 16), 300)
+    last = ride.take(np.full(16, len(ride) - 1))
+    speed = np.where(rng.random(16) < 0.8, 0.0, rng.choice([np.nan, 0.6], 16))
+    return replace(
+        last,
+        timestamp_ms=last.timestamp_ms + np.cumsum(pause_s).astype(np.int64) * 1000,
+        lat_deg=last.lat_deg + rng.choice([0, 5e-5, 3e-4], 16),
+        accuracy_m=np.full(16, 5, np.float32),
+        speed_mps=speed.astype(np.float32),
+    )

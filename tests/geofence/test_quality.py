@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -134,6 +136,77 @@ def test_parked_is_its_definition(seed: int) -> None:
     )
     found = verdicts(fixes)
     assert [verdict == "parked" for verdict in found] == slow_parked(fixes, Limits(), found)
+
+
+@pytest.mark.parametrize("burst", [1, 3])
+def test_a_lock_that_reports_every_five_minutes_does_not_patrol(burst: int) -> None:
+    """No run of it is long enough to show a stay: that it stands is what it says itself."""
+    at_s = [300.0 * n + 20 * i for n in range(12) for i in range(burst)]
+    n = len(at_s)
+    rests = replace(batch(at_s, [0] * n, [0] * n), speed_mps=np.zeros(n, np.float32))
+    assert verdicts(rests) == ["parked"] * n
+    assert judge().assess(rests)[1].cell.size == 0
+    # One that says nothing of its speed, or that it rides, is believed to ride.
+    for speed in (np.nan, 3.0):
+        rides = replace(rests, speed_mps=np.full(n, speed, np.float32))
+        assert verdicts(rides) == ["ok"] * n
+
+
+def test_a_ride_that_begins_and_ends_at_a_light_is_a_ride() -> None:
+    """Standing for a minute within a run that goes on is a stop to inspect."""
+    at_s, east = riding(30)
+    speed = np.where(np.arange(30) < 5, 0.0, 4.0).astype(np.float32)
+    fixes = replace(batch(at_s, east, [0.0] * 30), speed_mps=speed)
+    assert verdicts(fixes) == ["ok"] * 30
+
+
+def slow_standing(fixes: TelemetryBatch, found: list[str], limits: Limits) -> list[bool]:
+    """Run by run of one bike, by loops."""
+    x, y = judge().atlas.grid.plane(fixes.lat_deg, fixes.lng_deg)
+    at_ms = fixes.timestamp_ms.tolist()
+    usable = [i for i, v in enumerate(found) if v in ("ok", "parked", "teleport", "too_fast")]
+    runs: list[list[int]] = []
+    for i in usable:
+        if runs and at_ms[i] - at_ms[runs[-1][-1]] <= limits.max_gap_ms:
+            runs[-1].append(i)
+        else:
+            runs.append([i])
+    marked = [False] * len(fixes)
+    for run in runs:
+        members = [i for i in run if found[i] in ("ok", "parked")]
+        if at_ms[run[-1]] - at_ms[run[0]] >= limits.parked_after_ms or not members:
+            continue
+        a = members[0]
+        radius = max(limits.parked_radius_m, float(fixes.accuracy_m[a]))
+        near = all((x[i] - x[a]) ** 2 + (y[i] - y[a]) ** 2 <= radius**2 for i in members)
+        if near and all(fixes.speed_mps[i] < limits.standing_mps for i in members):
+            for i in members:
+                marked[i] = True
+    return marked
+
+
+@settings(max_examples=150)
+@given(st.integers(0, 2**32 - 1))
+def test_standing_is_its_definition(seed: int) -> None:
+    """Bursts of all lengths, drifts, jumps and speeds, against loops; no midnight among them."""
+    rng = np.random.default_rng(seed)
+    n = 40
+    at_s = np.cumsum(rng.choice([5, 30, 60, 119, 120, 121, 500], n))
+    east = rng.choice([0.0, 4.0, 14.0, 16.0, 900.0], n, p=[0.5, 0.2, 0.1, 0.1, 0.1])
+    fixes = replace(
+        batch(
+            at_s.tolist(), east.tolist(), [0.0] * n, accuracy_m=rng.choice([3, 20, 80], n).tolist()
+        ),
+        speed_mps=rng.choice([0.0, 0.4, 0.5, np.nan], n, p=[0.7, 0.2, 0.05, 0.05]).astype("f4"),
+    )
+    found = verdicts(fixes)
+    unknown = verdicts(replace(fixes, speed_mps=np.full(n, np.nan, np.float32)))
+    # What is parked beyond what a stay shows stands.
+    expected = [
+        a == "parked" or b
+        for a, b in zip(unknown, slow_standing(fixes, found, Limits()), strict=True)
+    ]
+    assert [verdict == "parked" for verdict in found] == expected
 
 
 @settings(max_examples=60)
