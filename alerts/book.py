@@ -163,11 +163,11 @@ class AlertBook:
             made: list[Transition] = []
             with self.file.transaction() as db:
                 for change in pending:
-                    alert = (
-                        self._open.get(change.alert)
-                        if isinstance(change.alert, str)
-                        else rows.insert_alert(db, change.alert)
-                    )
+                    if isinstance(change.alert, str):
+                        # There may be two changes of one alert: the second goes on from the first.
+                        alert = changed.get(change.alert) or self._open.get(change.alert)
+                    else:
+                        alert = rows.insert_alert(db, change.alert)
                     for step in change.steps:
                         if alert is None or (alert.state, step.event) not in TABLE:
                             break

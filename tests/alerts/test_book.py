@@ -88,6 +88,24 @@ def test_a_step_that_a_person_has_overtaken_is_left_out() -> None:
     assert book.get(alert_id).state == "shelved"
 
 
+def test_the_second_of_two_changes_goes_on_from_the_first() -> None:
+    """Two rules of an evaluation may speak of one alert: its record stays one walk."""
+    book = AlertBook(":memory:")
+    pending = (Step("raise", "idle_over_frequency", {}),)
+    (row,) = book.record([Change(Opening("zone_unpatrolled", "critical", "Z01"), pending)], 1000)
+    drop = Change(row.alert_id, (Step("drop", "patrolled", {}),))
+    assert [made.event for made in book.record([drop, drop], 2000)] == ["drop"]
+    alert_id = raised(book)
+    ends = Change(alert_id, (Step("return", "patrolled", {}),))
+    closes = Change(alert_id, (Step("close", "patrolled", {}),))
+    made = book.record([ends, closes, closes], 3000)
+    assert [(row.from_state, row.to_state) for row in made] == [
+        ("active", "returned"),
+        ("returned", "closed"),
+    ]
+    assert book.current() == []
+
+
 def test_a_book_that_is_opened_again_is_the_same(tmp_path) -> None:
     path = tmp_path / "deep" / "alerts.db"
     book = AlertBook(path)

@@ -82,6 +82,17 @@ def test_nothing_is_expected_before_a_quarter_of_the_window_or_without_one(when)
     assert district.status().cells_expected is None
 
 
+def test_a_risk_that_is_pending_when_its_window_ends_is_dropped_once() -> None:
+    """One cell is missing, which shows only in the last minutes."""
+    district = risky(cells=200)
+    district.patrols.patrol("Z01", "23 12:00", cells=159)
+    happened = district.run("23 17:30", "23 18:01")
+    assert [event for _, event in happened if "risk" in event] == [
+        "Z01/coverage_at_risk raise",
+        "Z01/coverage_at_risk drop",
+    ]
+
+
 def test_a_returned_risk_may_come_back_as_the_same_alert() -> None:
     district = risky()
     district.patrols.patrol("Z01", "23 10:30", cells=2)
