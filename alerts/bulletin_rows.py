@@ -31,11 +31,14 @@ def settled_ms(file: BookFile, recipient: str, kind: Kind, now_ms: int) -> int:
     """Up to when a recipient's bulletins of a kind have been made.
 
     A recipient who is new gets those that come due from now on; that is written down, so
-    that one which comes due while nothing runs is not missed.
+    that one which comes due while nothing runs is not missed. A mark in the future was made by a
+    clock that was ahead, and is taken back to now; what was made by it is not made again.
     """
     mark = _mark(recipient, kind)
     with file.transaction() as db:
         db.execute("INSERT OR IGNORE INTO progress VALUES (?, ?)", (mark, now_ms))
+        ahead = "UPDATE progress SET at_ms = ? WHERE name = ? AND at_ms > ?"
+        db.execute(ahead, (now_ms, mark, now_ms))
         (at_ms,) = db.execute("SELECT at_ms FROM progress WHERE name = ?", (mark,)).fetchone()
     return int(at_ms)
 

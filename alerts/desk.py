@@ -78,6 +78,7 @@ class BulletinDesk:
         self._subscribers = tuple(subscribers)
         self._tz = tz
         self._next: dict[tuple[str, Kind], int] = {}
+        self._asked_ms = 0
 
     def issue(self, now_ms: int) -> list[Bulletin]:
         """Make what is due; durable, and in the outbox, on return.
@@ -88,6 +89,9 @@ class BulletinDesk:
             Call again later: what was not made is still due.
         """
         made = []
+        if now_ms < self._asked_ms:
+            self._next.clear()  # the clock was set back
+        self._asked_ms = now_ms
         for who in self._subscribers:
             for kind in who.bulletins:
                 if now_ms >= self._next.get((who.name, kind), 0):
@@ -139,8 +143,7 @@ class BulletinDesk:
                     verdict=bulletin.verdict,
                     suppressed={held.reason: len(held.alerts) for held in bulletin.suppressed},
                 )
-        after_ms = max(settled_ms, now_ms)
-        self._next[who.name, kind] = next_due_ms(kind, after_ms, at_min, self._tz)
+        self._next[who.name, kind] = next_due_ms(kind, now_ms, at_min, self._tz)
         return made
 
 

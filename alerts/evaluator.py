@@ -103,6 +103,11 @@ class Evaluator:
         """
         book, patrols = self._book, self._patrols
         judged_ms = book.judged_ms
+        set_back = judged_ms is not None and judged_ms > now_ms
+        if set_back:
+            # The clock was ahead: what ends from now on is still to be judged. What was raised
+            # then is not raised again.
+            judged_ms = now_ms
         # A window is judged when the record has come to its end; until then it waits.
         behind_ms = max(0, patrols.behind_ms)
         until_ms = now_ms - behind_ms
@@ -123,7 +128,7 @@ class Evaluator:
             behind = behind_ms > self._max_behind_ms
             changes += self._fleet.judge(alerts.by_key, now_ms, behind=behind)
         changes += self._escalate(alerts.by_key.values(), changes, now_ms)
-        persist = judged_ms is None or windows.any_ended
+        persist = judged_ms is None or set_back or windows.any_ended
         transitions = book.record(changes, now_ms, judged_ms=until_ms if persist else None)
         return Evaluation(statuses, transitions)
 

@@ -104,6 +104,27 @@ def test_what_came_due_while_nothing_ran_is_made_when_it_runs_again() -> None:
     )
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_clock_that_was_ahead_costs_no_bulletin(restart) -> None:
+    """Two weeks ahead for a moment; then each day has its reminder, and none comes twice."""
+    desk = Desk(readers=[team(bulletins=("daily",))])
+    desk.issue("23 07:00")
+    desk.run("23 08:00", "23 11:00")
+    assert desk.issue("2026-12-07T08:30") == ["daily 2026-12-06 sent"]
+    if restart:
+        desk.reopen()
+    assert desk.issue("23 11:01") == []
+    happened = [desk.issue(f"{day} {hour}") for day in range(24, 31) for hour in ("08:30", "08:31")]
+    assert [made for made in happened if made] == [
+        [f"daily 2026-11-{day} sent"] for day in range(23, 30)
+    ]
+    # A moment back over the time itself: it was made.
+    assert desk.issue("30 08:29:59") == []
+    assert desk.issue("30 08:30") == []
+    assert desk.issue("2026-12-07T08:30") == []
+    assert desk.issue("2026-12-08T08:30") == ["daily 2026-12-07 sent"]
+
+
 def test_a_new_recipient_gets_what_comes_due_from_then_on() -> None:
     desk = Desk()
     assert desk.issue("24 10:00") == []

@@ -362,6 +362,21 @@ def test_no_window_is_missed_however_rare_evaluations_are(step_s) -> None:
     assert windows == {at(f"{day} 08:00") for day in range(23, 30)}
 
 
+def test_a_clock_that_was_ahead_costs_no_window() -> None:
+    """Windows that it had taken for ended are judged at their end; none is raised twice."""
+    district = District(off=(*OFF, "zone_unpatrolled", "telemetry_silent"))
+    district.patrols.always_heard = False
+    district.patrols.heard["Z01"] = at("23 12:00")
+    district.run("23 08:00", "23 12:00", step_s=600)
+    assert district.evaluate("28 12:00") == []  # nobody could have told
+    district.patrols.always_heard = True
+    happened = district.run("23 12:01", "25 18:10")
+    raised = [when for when, event in happened if event == "Z01/coverage_short raise"]
+    assert raised == ["23 18:00", "24 18:00", "25 18:00"]
+    assert district.evaluate("25 17:59") == []
+    assert district.run("25 18:00", "25 18:10") == []
+
+
 def test_days_and_weeks_over_midnight() -> None:
     """Week windows end on Monday at midnight, day windows at midnight, night shifts at two."""
     week = District(window="week", frequency="100h", since="15 00:00")
