@@ -99,6 +99,7 @@ def rejects(facts: VendorFacts | None, limits: FleetLimits, alert: Alert | None)
     if share > limits.rejects_share:
         return Finding("hold", "rejects", evidence)
     # Half the limit, so that a share about the limit is one alert and not many.
-    if alert is not None and alert.state == "active" and share > limits.rejects_share / 2:
+    told = alert is not None and alert.state not in ("pending", "returned")
+    if told and share > limits.rejects_share / 2:
         return Finding("unknown", "fewer_rejects", evidence)
     return Finding("clear", "few_rejects", evidence)

@@ -6,7 +6,7 @@ import pytest
 
 from alerts.fleet import VendorFacts
 
-from .district import OFF, District, FakeFleet
+from .district import OFF, District, FakeFleet, at
 
 BIKE = "hello/B01"
 
@@ -147,6 +147,26 @@ def test_a_vendor_whose_messages_are_rejected(district, fleet) -> None:
     district.run("23 09:00", "23 09:05")
     fleet.sent.clear()
     assert district.evaluate("23 09:06") == ["hello/vendor_rejects void"]
+
+
+@pytest.mark.parametrize("act", ["acknowledge", "shelve"])
+def test_what_somebody_has_seen_does_not_flap_about_the_limit(district, fleet, act) -> None:
+    """An alert that a person has taken on needs half the limit to end, as any other."""
+    fleet.sent["hello"] = VendorFacts(1000, 60)
+    district.run("23 08:00", "23 08:05")
+    (alert,) = district.book.find(rule="vendor_rejects")
+    if act == "acknowledge":
+        district.book.acknowledge(alert.alert_id, "li", at("23 08:05"))
+    else:
+        until_ms = at("23 08:06")
+        district.book.shelve(
+            alert.alert_id, "li", at("23 08:05"), until_ms=until_ms, reason="known"
+        )
+    happened = []
+    for minute in range(6, 30):
+        fleet.sent["hello"] = VendorFacts(1000, 55 if minute % 2 else 45)
+        happened += district.evaluate(f"23 08:{minute:02}")
+    assert happened == ([] if act == "acknowledge" else ["hello/vendor_rejects unshelve"])
 
 
 def test_rules_that_are_off_raise_nothing_and_end_what_they_raised(fleet) -> None:
