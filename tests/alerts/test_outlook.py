@@ -47,7 +47,6 @@ def test_a_window_at_risk_is_raised_returns_and_closes_when_the_target_is_reache
     patrols=st.lists(st.tuples(st.floats(8, 17.5), st.integers(1, 9)), max_size=4),
     target=st.sampled_from([0.25, 0.5, 0.75, 1.0]),
 )
-@settings(deadline=None)
 def test_what_is_shown_as_expected_is_what_the_rule_goes_by(hour, patrols, target) -> None:
     """Fewer cells than the target exactly when the forecast is short, whenever it is made."""
     district = risky(target=target, cells=9)

@@ -184,7 +184,7 @@ BORDER = [
 """A cell that is a's for an hour and b's before and after, one that is always a's."""
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.tuples(
