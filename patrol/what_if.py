@@ -20,7 +20,6 @@ from alerts.book_file import BookFile
 from alerts.orders import Orders
 from alerts.plan import ZonePlan
 from alerts.rules import RECORD_SLACK_S
-from geofence.coverage import SLOT_MS
 from geofence.runs import Visits
 from patrol.assembly import District
 from patrol.complaints import complaint, key_of
@@ -236,8 +235,8 @@ def _windows(
         if inside_s <= 0 or outside_s > RECORD_SLACK_S:
             continue
         windows += 1
-        low, high = (edge // SLOT_MS * SLOT_MS for edge in window)
-        covered = np.unique(cell[(at_ms >= low) & (at_ms < high)]).size
+        inside = (at_ms >= window.from_ms) & (at_ms < window.to_ms)
+        covered = np.unique(cell[inside]).size
         short += covered < math.ceil(policy.target * total - 1e-9)
     return windows, short
 

@@ -135,6 +135,19 @@ def test_frequency_and_windows_count_duty_time(record: Path, config: Path) -> No
     assert calm["windows"] == 0
 
 
+def test_a_visit_before_a_shift_is_not_of_it(tmp_path: Path, config: Path) -> None:
+    """As for the running system: the shift begins at 08:10, and the ride was at 08:05."""
+    early = write_ndjson(
+        tmp_path / "early.ndjson", [*ride(5, 120.38), *ride(245, 120.42), *ride(600, 120.42)]
+    )
+    some = 'target = 0.01\nwindow = "shift"\nhours = ["Mon-Sun {}-12:00"]\nfrequency = "4h"\n'
+    for begins, short in (("08:00", 0), ("08:10", 1)):
+        code, out, err = asked(early, config, "[policies.core]\n" + some.format(begins))
+        assert (code, err) == (0, "")
+        busy, _ = json.loads(out)["what_if"]["zones"]
+        assert (busy["windows"], busy["windows_short"]) == (1, short)
+
+
 def test_what_was_paused_in_the_console_is_paused(record: Path, config: Path) -> None:
     """Nobody is called late for a morning that a dispatcher had paused; the other zone is."""
     book = BookFile(config.parent / "data" / "alerts.sqlite")
