@@ -82,6 +82,8 @@ class Line:
         Of the store.
     store : callable, optional
         What makes another store.
+    file : callable
+        Opens what the writer keeps.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Line:
         url: str = "",
         *,
         store: Callable[[], Store] | None = None,
+        file: Callable[[Path], InfluxFile] = InfluxFile,
         judged_by: Judge | None = None,
         bikes: int = 50,
     ) -> None:
@@ -112,7 +115,7 @@ class Line:
             fingerprint="test",
         )
         self.worker.restore(START_MS)
-        self.file = InfluxFile(folder / "influx.sqlite")
+        self.file = file(folder / "influx.sqlite")
         source = Source(
             self.log,
             Decoder(roster, vendors, limits),

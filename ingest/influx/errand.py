@@ -21,10 +21,18 @@ class Errands:
 
     asyncio waits for its worker threads when the program ends; a request that hangs would hold
     it up. This thread is a daemon: who does not want to wait any longer goes.
+
+    Parameters
+    ----------
+    name : str
+        Of the thread.
+    after : Errands, optional
+        Others that were told to end; nothing is done here before they have.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, after: Errands | None = None) -> None:
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._after = after
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -60,5 +68,8 @@ class Errands:
         self._queue.put(None)
 
     def _work(self) -> None:
+        if self._after is not None:
+            self._after._thread.join()
+            self._after = None
         while (work := self._queue.get()) is not None:
             work()

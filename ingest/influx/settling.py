@@ -33,18 +33,21 @@ class Settling:
         """Note that a load has arrived."""
         self._arrived.append((now_s, load))
 
-    def due(self, alive_s: float) -> list[Load]:
-        """What has settled; it is not ours any more.
+    def due(self, alive_s: float) -> Load | None:
+        """The oldest load, when it has settled; it stays ours until :meth:`settled`.
 
         Parameters
         ----------
         alive_s : float
             When the server was last known to be the one that has acknowledged it [s].
         """
-        found = []
-        while self._arrived and self._arrived[0][0] + self.settle_s <= alive_s:
-            found.append(self._arrived.popleft()[1])
-        return found
+        if self._arrived and self._arrived[0][0] + self.settle_s <= alive_s:
+            return self._arrived[0][1]
+        return None
+
+    def settled(self) -> None:
+        """Let go of the oldest load: its place was moved."""
+        self._arrived.popleft()
 
     def forget(self) -> None:
         """It may be lost: let go of everything that has yet to settle."""

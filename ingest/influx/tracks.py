@@ -71,6 +71,11 @@ class Load:
         """Lines that the store does not take."""
         return [item for delivery in self.deliveries for item in delivery.rejected]
 
+    def forget_rejected(self) -> None:
+        """Let go of them: they are kept elsewhere."""
+        for delivery in self.deliveries:
+            delivery.rejected.clear()
+
 
 class Track(Protocol):
     """Loads, one after the other."""

@@ -25,7 +25,7 @@ from typing import NamedTuple, TypeVar
 import structlog
 
 from ingest.backoff import Backoff
-from ingest.errors import StoreThrottled, StoreUnavailable
+from ingest.errors import ArchiveDamaged, IngestError, StoreThrottled, StoreUnavailable
 from ingest.figures import AlertStep
 from ingest.influx.delivery import Gate, RejectsEverything
 from ingest.influx.errand import Errands, Stopping
@@ -48,6 +48,9 @@ REST_FACTOR = 4.0
 """A rest is so many times as long as the round took of a core: a fifth of one is enough."""
 
 SHORTEST_WAIT_S, FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 1.0, 60.0
+TROUBLE = (StoreUnavailable, ArchiveDamaged)
+"""What may pass, and is tried again: InfluxDB, our disk, or a file that somebody restores."""
+
 GRACE_S = 0.5
 """How long a request that is under way may still take after `stop` [s]."""
 
@@ -113,6 +116,9 @@ class InfluxWriter:
     _loads: dict[str, Load] = field(default_factory=dict)
     _ahead: asyncio.Task[Load | None] | None = None
     _suspect: bool = False
+    _astray: bool = True
+    _requests: Errands | None = None
+    _reading: Errands | None = None
     _written_seq: int = 0
     _cpu_s: float = 0.0
 
@@ -133,13 +139,19 @@ class InfluxWriter:
         return self.log.head - there
 
     async def run(self) -> None:
-        """Write until :meth:`stop`."""
+        """Write until :meth:`stop`; it may be run again after it has failed."""
         self._store = self.open_store()
+        if not self._stopping.is_set():
+            self._halt.clear()
         self._gate = Gate(self._write, self.counters.written)
         self._settling = Settling(self.settle_s)
         self._backoff = Backoff(self.first_wait_s, LONGEST_WAIT_S, self.rng)
-        self._requests, self._reading = Errands("influx-requests"), Errands("influx-reading")
+        # What the run before has left under way ends first: source and store are for one thread.
+        self._requests = Errands("influx-requests", after=self._requests)
+        self._reading = Errands("influx-reading", after=self._reading)
         self._alive_s = 0.0
+        self._loads.clear()
+        self._suspect, self._astray = False, True
         self._ahead = None
         reporting = asyncio.create_task(self.reporter.run())
         writing = asyncio.create_task(self._write_always())
@@ -162,7 +174,6 @@ class InfluxWriter:
 
     async def _write_always(self) -> None:
         with suppress(Stopping):
-            await self._rewind()
             self.state = WriterState(True, "")
             while not self._stopping.is_set():
                 await self._pause(await self._once())
@@ -170,13 +181,20 @@ class InfluxWriter:
     async def _once(self) -> float:
         """One round; returns how long to wait for the next [s]."""
         self._cpu_s = 0.0
+        trouble: IngestError | None = None
         try:
+            if self._astray:
+                await self._rewind()
             await self._round()
-        except StoreUnavailable as exc:
+        except TROUBLE as exc:
             self._suspect |= isinstance(exc, StoreUnreachable)
+            trouble = exc
+        try:
             await self._settle()
-            return self._trouble(exc)
-        await self._settle()
+        except TROUBLE as exc:
+            trouble = trouble or exc
+        if trouble is not None:
+            return self._trouble(trouble)
         self._well()
         busy = self._ahead is not None or self.source.behind
         return 0.0 if busy else max(REST_S, REST_FACTOR * self._cpu_s)
@@ -218,18 +236,21 @@ class InfluxWriter:
 
     async def _settle(self) -> None:
         """Move the places of what has settled; write again what may be lost."""
-        for load in self._settling.due(self._alive_s):
+        while (load := self._settling.due(self._alive_s)) is not None:
             await self._do(self._reading, partial(self._settled, load))
+            self._settling.settled()
         if self._suspect and self._settling:
             log.info("InfluxDB may have been restarted: the last seconds are written again")
-            await self._rewind()
+            self._astray = True
         self._suspect = False
+        if self._astray:
+            await self._rewind()
 
     def _settled(self, load: Load) -> None:
         rejected = load.rejected
         if rejected:
             self.file.reject(rejected, self.reporter.now_ms())
-        load.move()
+            load.forget_rejected()  # they are kept, also when the place cannot be moved yet
         counts: Counter[str] = Counter()
         for item in rejected:
             counts[item.reason] += len(item.lines)
@@ -240,20 +261,22 @@ class InfluxWriter:
                 lines=count,
                 reason=reason,
             )
+        load.move()
 
     async def _rewind(self) -> None:
-        """Go back to where everything has settled."""
+        """Go back to where everything has settled; until that can be done, all is astray."""
         if self._ahead is not None:
-            with suppress(StoreUnavailable):
-                await self._ahead
-            self._ahead = None
+            ahead, self._ahead = self._ahead, None
+            with suppress(*TROUBLE):
+                await ahead
         self._loads.clear()
         self._settling.forget()
         self._written_seq = self.log.cursor(READER)
         for track in self._tracks.values():
             await self._do(self._reading, track.rewind)
+        self._astray = False
 
-    def _trouble(self, exc: StoreUnavailable) -> float:
+    def _trouble(self, exc: IngestError) -> float:
         """Note what is wrong, and say how long to wait [s]."""
         self.counters.retried += 1
         wait_s = self._backoff.next_s()
@@ -282,8 +305,10 @@ class InfluxWriter:
         if not self._suspect:
             self._alive_s = began_s
 
-    async def _do(self, errands: Errands, function: Callable[[], T]) -> T:
+    async def _do(self, errands: Errands | None, function: Callable[[], T]) -> T:
         """Do something in a thread; when it is time to stop, wait for it no longer than grace."""
+
+        assert errands is not None, "it runs"
 
         def measured() -> T:
             began = time.thread_time()
@@ -316,6 +341,8 @@ class InfluxWriter:
         if self._ahead is not None:
             self._ahead.cancel()
             self._ahead.add_done_callback(lambda task: task.cancelled() or task.exception())
+        assert self._requests is not None
+        assert self._reading is not None
         self._requests.end(self._store.close)
         self._reading.end()
         try:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+import pytest
 
+from bikes.roster import BikeKey
 from ingest.errors import StoreThrottled, StoreUnavailable
 from ingest.figures import AlertStep
+from ingest.influx.file import InfluxFile
+from tests.full_disk import full_disk
 from tests.influx_line import Line, caught_up, ride, run_until, until
 from tests.ingest.test_line_protocol import AT_MS, Point, Step, Zone, points
 
@@ -51,8 +56,14 @@ class Memory:
         return [point for point in self.has.values() if point.measurement == measurement]
 
 
-def line_to(store: Memory, folder: Path, *, settle_s: float = 0.0) -> Line:
-    line = Line(folder, store=store.open)
+def line_to(
+    store: Memory,
+    folder: Path,
+    *,
+    settle_s: float = 0.0,
+    file: Callable[[Path], InfluxFile] = InfluxFile,
+) -> Line:
+    line = Line(folder, store=store.open, file=file)
     line.writer.settle_s = settle_s
     line.writer.first_wait_s = 0.02
     line.writer.reporter.health_every_s = 0.5
@@ -173,20 +184,113 @@ def test_a_new_connection_makes_the_last_seconds_be_written_again(tmp_path: Path
 
 
 def test_it_can_be_started_again(tmp_path: Path) -> None:
-    """After a failure the station starts it once more, with a new connection."""
-    store = Memory(errors=[RuntimeError("unforeseen")])
+    """After a failure that nobody foresaw the station starts it once more; it begins anew."""
+    store = Memory(errors=[None, RuntimeError("unforeseen")])
     line = line_to(store, tmp_path)
     line.take(ride(1, bikes=2, fixes=2))
 
-    async def scenario() -> str:
-        try:
+    async def scenario() -> None:
+        with pytest.raises(RuntimeError, match="unforeseen"):
             await line.writer.run()
-        except RuntimeError as exc:
-            return str(exc)
-        return "ended"
+        assert line.writer.state == (False, "stopped")
+        writing = asyncio.create_task(line.writer.run())
+        await until(lambda: line.log.cursor("influx") == 4 or writing.done())
+        line.writer.stop()
+        await asyncio.wait_for(writing, 5.0)
 
-    assert asyncio.run(scenario()) == "unforeseen"
-    assert line.writer.state == (False, "stopped")
+    asyncio.run(scenario())
+    assert store.opened == 2
+    assert len(store.of("bike_telemetry")) == 4
+    assert line.log.cursor("influx") == 4
+
+
+def test_a_disk_that_is_full_for_a_while_costs_nothing(tmp_path: Path) -> None:
+    """How far it got cannot be kept: it says so, and goes on once it can."""
+    store = Memory()
+    line = with_steps(line_to(store, tmp_path), 2_300)
+    line.take(ride(1, bikes=2, fixes=50))
+
+    async def scenario() -> None:
+        with full_disk(tmp_path / "influx.sqlite-wal"):
+            writing = asyncio.create_task(line.writer.run())
+            await until(lambda: line.writer.counters.retried > 1 or writing.done())
+            assert not writing.done()
+            assert not line.writer.state.ok
+            assert "influx.sqlite cannot be used now" in line.writer.state.reason
+            assert line.log.cursor("influx") == line.file.place("alert") == 0
+        await until(lambda: line.log.cursor("influx") == 100 and line.writer.state.ok)
+        line.writer.stop()
+        await asyncio.wait_for(writing, 5.0)
+
+    asyncio.run(scenario())
+    assert len(store.of("bike_telemetry")) == 100
+    assert len(store.of("alert")) == 2_300
+    assert line.file.newest_ms().keys() == {BikeKey("hello", "HB0000"), BikeKey("hello", "HB0001")}
+
+
+class Unreadable(InfluxFile):
+    """A file on a disk that can be told to give nothing back."""
+
+    gives = True
+
+    def newest_ms(self) -> dict[BikeKey, int]:
+        if not self.gives:
+            raise StoreUnavailable("the disk does not answer")
+        return super().newest_ms()
+
+
+def test_what_a_crash_has_lost_is_looked_up_as_soon_as_that_can_be(tmp_path: Path) -> None:
+    """InfluxDB forgets its last seconds while our own disk cannot say where to go back to."""
+    store = Memory()
+    line = line_to(store, tmp_path, settle_s=60.0, file=Unreadable)
+    assert isinstance(line.file, Unreadable)
+    file = line.file
+    line.take(ride(1, bikes=2, fixes=50))
+
+    async def scenario() -> None:
+        writing = asyncio.create_task(line.writer.run())
+        await until(lambda: caught_up(line))
+        file.gives = False
+        store.has.clear()
+        store.renewed = True
+        line.take(ride(2, bikes=2, fixes=1, from_s=100))
+        await until(lambda: line.writer.counters.retried > 1 or writing.done())
+        assert line.writer.state == (False, "the disk does not answer")
+        store.renewed = False
+        file.gives = True
+        await until(lambda: len(store.of("bike_telemetry")) == 102)
+        line.writer.stop()
+        await asyncio.wait_for(writing, 5.0)
+
+    asyncio.run(scenario())
+
+
+def test_a_damaged_file_of_the_archive_is_waited_for(tmp_path: Path) -> None:
+    """A late fix cannot be judged without it: it says so, and goes on once it is restored."""
+    store = Memory()
+    line = line_to(store, tmp_path)
+    line.take(ride(1, bikes=2, fixes=2_000))
+    flush = line.worker.archive.begin_flush()
+    assert flush is not None
+    line.worker.write_archive(flush)
+    line.worker.archive.end_flush(flush)
+    (file,) = line.worker.archive.path.glob("hello/*.parquet")
+    whole = file.read_bytes()
+
+    async def scenario() -> None:
+        writing = asyncio.create_task(line.writer.run())
+        await until(lambda: len(store.of("bike_telemetry")) == 4_000)
+        file.write_bytes(whole[:1_000])
+        line.take(ride(2, bikes=2, fixes=1, from_s=10.5))
+        await until(lambda: not line.writer.state.ok or writing.done())
+        assert f"the archive file {file} cannot be read" in line.writer.state.reason
+        file.write_bytes(whole)
+        await until(lambda: caught_up(line) or writing.done())
+        line.writer.stop()
+        await asyncio.wait_for(writing, 5.0)
+
+    asyncio.run(scenario())
+    assert len(store.of("bike_telemetry")) == 4_002
 
 
 def test_rejects_are_counted_by_vendor_and_reason(tmp_path: Path) -> None:
