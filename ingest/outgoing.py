@@ -20,7 +20,8 @@ class Outgoing:
     topic, payload, retain, qos
         As in MQTT.
     done : Future of bool
-        True when it was delivered, False when it never will be.
+        True when it was delivered, False when it never will be. It cannot be cancelled: the
+        message goes out, whether somebody still waits for it or not.
     """
 
     topic: str
@@ -28,6 +29,10 @@ class Outgoing:
     retain: bool = False
     qos: int = 1
     done: Future[bool] = field(default_factory=Future)
+
+    def __post_init__(self) -> None:
+        # Otherwise one that is cancelled while it is settled ends the thread that settles it.
+        self.done.set_running_or_notify_cancel()
 
     def settle(self, delivered: bool) -> None:
         """Keep the promise; only the first call counts. Callbacks run in this thread."""

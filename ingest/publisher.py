@@ -174,7 +174,11 @@ class Publisher:
         backoff = Backoff()
         shown = ""
         while not self._closing:
-            connected_s, reason = self._one_connection()
+            try:
+                connected_s, reason = self._one_connection()
+            except Exception as exc:  # the outermost loop of this thread
+                log.exception("publishing failed, connecting again")
+                connected_s, reason = 0.0, f"{type(exc).__name__}: {exc}"
             if connected_s > 0:
                 shown = ""
             if connected_s > STEADY_S:
@@ -206,6 +210,23 @@ class Publisher:
             self._ended = ""
             self._acknowledged.clear()
             link.start()  # under the lock: who sees a link may join it
+        try:
+            return self._publish_on(link)
+        except Exception:
+            link.close()
+            link.join(END_S)
+            raise
+        finally:
+            with self._changed:
+                self._connected = False
+                self._link = None
+                given_up = self._queue.put_back(list(self._under_way.values()))
+                self._under_way.clear()
+                self._changed.notify_all()
+            self._give_up(given_up)
+
+    def _publish_on(self, link: PahoLink) -> tuple[float, str]:
+        """Publish until a connection ends; as :meth:`_one_connection`."""
         connected_at_s = 0.0
         while True:
             with self._changed:
@@ -215,16 +236,8 @@ class Publisher:
                 ended = self._ended
             self._settle_acknowledged()
             if ended:
-                break
+                return (time.monotonic() - connected_at_s if connected_at_s else 0.0), ended
             self._hand_over(link)
-        with self._changed:
-            self._connected = False
-            self._link = None
-            given_up = self._queue.put_back(list(self._under_way.values()))
-            self._under_way.clear()
-            self._changed.notify_all()
-        self._give_up(given_up)
-        return (time.monotonic() - connected_at_s if connected_at_s else 0.0), ended
 
     def _something_to_do(self) -> bool:
         return (
@@ -239,7 +252,13 @@ class Publisher:
                 if not self._connected or not self._queue or len(self._under_way) >= WINDOW:
                     return
                 message = self._queue.take()
-            info = link.client.publish(message.topic, message.payload, message.qos, message.retain)
+            try:
+                info = link.client.publish(
+                    message.topic, message.payload, message.qos, message.retain
+                )
+            except Exception:
+                message.settle(False)  # or it would be the first again on the next connection
+                raise
             with self._changed:
                 self._under_way[info.mid] = message
 

@@ -144,6 +144,26 @@ def test_nothing_is_lost_when_the_broker_crashes(broker: Broker) -> None:
         assert publisher.state.queued == 0
 
 
+def test_nobody_who_stops_waiting_stops_the_publisher(broker: Broker) -> None:
+    """A promise that could be cancelled might be while it is kept, which is an error."""
+    with publishing(broker.port) as publisher:
+        promise = publisher.publish("a", b"1")
+        assert not promise.cancel()
+        assert promise.result(PATIENCE_S) is True
+
+
+def test_a_message_that_cannot_be_sent_does_not_stop_the_others(broker: Broker) -> None:
+    """Whatever goes wrong in its thread: it says so, connects again and goes on."""
+    with capture_logs() as lines, publishing(broker.port) as publisher:
+        publisher.publish("a", b"").result(PATIENCE_S)
+        bad = publisher.publish("a", object())  # type: ignore[arg-type]
+        good = publisher.publish("a", b"1")
+        assert bad.result(PATIENCE_S) is False
+        assert good.result(PATIENCE_S) is True
+        assert publisher.state.connected
+    assert "publishing failed, connecting again" in [line["event"] for line in lines]
+
+
 def test_close_sends_what_is_queued(broker: Broker) -> None:
     with listening(broker) as heard:
         publisher = Publisher(MqttOptions(broker.host, broker.port))
