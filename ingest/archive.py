@@ -28,7 +28,7 @@ from bikes.roster import BikeKey, Roster
 from bikes.telemetry import COLUMNS, TelemetryBatch
 from geofence.runs import Midnights
 from geofence.spans import Spans
-from ingest.errors import ArchiveDamaged
+from ingest.errors import ArchiveDamaged, StoreUnavailable
 from ingest.replacing import SUFFIX, replacing
 from ingest.tail import Tail
 
@@ -79,6 +79,7 @@ class Archive:
     _seq: int = 0
     _written: int = 0
     _largest: int = 0
+    _hurried: bool = False
 
     def __post_init__(self) -> None:
         # Arrow's own allocator keeps some 30 MB of what it was given for one flush.
@@ -115,6 +116,10 @@ class Archive:
             with suppress(pa.ArrowException, OSError):
                 rows = pq.read_metadata(newest).num_rows if newest else 0
                 self._largest = max(self._largest, rows)
+
+    def hurry(self) -> None:
+        """The end has come: a flush that takes long is given up. The log holds what it holds."""
+        self._hurried = True
 
     def remember(self, seq: int, fixes: TelemetryBatch) -> None:
         """Take in what the log holds up to `seq`, be it nothing; readers see it at once."""
@@ -221,6 +226,8 @@ class Archive:
             pq.ParquetWriter(out, SCHEMA, compression="zstd", use_dictionary=["bike_id"]) as writer,
         ):
             for ids in _portions(counts):
+                if self._hurried and not self.flushes_quickly:
+                    raise StoreUnavailable(f"{file} was given up for the end of the program")
                 indices = self.roster.restore(BikeKey(file.parent.name, name) for name in ids)
                 parts = [rows.take(np.isin(rows.bike, indices))]
                 if old:

@@ -43,6 +43,13 @@ SAVE_EVERY_S = 30.0
 SAVE_EVERY_MESSAGES = 500_000
 """A snapshot is taken after so long [s] or so many messages: what a crash makes us read again."""
 
+BREATH_S = 0.002
+"""Between two steps everything else has a turn, and whatever follows from it, for so long [s]: a
+request, an acknowledgement or a stop takes several turns of the event loop."""
+
+LAST_READ_S = 3.0
+"""So long may the worker read on after a stop [s]; what it leaves, the next life reads."""
+
 ARCHIVE_EVERY_S = 300.0
 """The day's files are written at least this often while something is new [s]."""
 
@@ -78,6 +85,7 @@ class Intake:
     read_until_ms: int = 0
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _ending: bool = False
+    _read_until_s: float = float("inf")
     _troubles: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -96,6 +104,9 @@ class Intake:
 
     async def run(self) -> None:
         """Take in until :meth:`stop`; then everything received is computed and on disk.
+
+        What an earlier life has left in the log may be left to the next one, and so may a backlog
+        that would take longer than a stop may: it is on disk already.
 
         Raises
         ------
@@ -126,9 +137,11 @@ class Intake:
                 await self.inlet.run(self._keep)
             finally:
                 self._ending = True
+                self._read_until_s = time.monotonic() + LAST_READ_S
+                saving.cancel()
+                self.worker.archive.hurry()
                 self._wake.set()
             await reading
-            saving.cancel()
 
     async def _keep(self, messages: Messages) -> None:
         if self.worker.seq == self.log.head:
@@ -149,9 +162,17 @@ class Intake:
                 self.on_read(decoded)
                 if self.worker.unsaved > SAVE_EVERY_MESSAGES and not self.trouble:
                     await self._save()
-            if self._ending and self.worker.seq == self.log.head:
+            if self._ending and self._read_enough():
                 return
             await self._gather(min(MAX_GATHER_S, max(GATHER_S, 3 * took_s)))
+
+    def _read_enough(self) -> bool:
+        """Whether the worker may leave, now that nothing more comes."""
+        return (
+            self.worker.seq == self.log.head
+            or not self.caught_up.is_set()
+            or time.monotonic() >= self._read_until_s
+        )
 
     async def _gather(self, for_s: float) -> None:
         """Wait for messages, and then for more, unless there are enough already."""
@@ -170,7 +191,7 @@ class Intake:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
                     await self._wake.wait()
-        await asyncio.sleep(0)
+        await asyncio.sleep(BREATH_S)
 
     async def _save_now_and_then(self) -> None:
         archived_s = time.monotonic()

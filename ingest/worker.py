@@ -10,7 +10,7 @@ Both cursors are the log's. The one of ``coverage`` moves when a snapshot is on 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,13 +85,20 @@ class Worker:
         """Messages that a start after a crash would have to read again."""
         return self.seq - self._saved_seq
 
-    def restore(self, now_ms: int) -> None:
+    def restore(self, now_ms: int, halted: Callable[[], bool] = lambda: False) -> bool:
         """Take up where the last life ended, short of reading the log to its head.
 
         Parameters
         ----------
         now_ms : int
             The record starts now when there is none [ms].
+        halted : callable
+            Whether to leave off; asked now and then.
+
+        Returns
+        -------
+        bool
+            False when it was left off: the state is of no use then, and must not be saved.
         """
         self.since_ms = now_ms
         self.archive.take_over()
@@ -102,9 +109,8 @@ class Worker:
             self.snapshot_file.unlink()
             found = None
         if found is None:
-            self._rebuild()
             self.seq = archived
-            return
+            return self._rebuild(halted)
         header, arrays = found
         bikes = np.array(self.roster.restore(header.keys), np.int32)
         self.pipeline.restore(_under("pipeline.", arrays), bikes)
@@ -112,7 +118,7 @@ class Worker:
         self.received, self.rejected = header.counts["received"], header.counts["rejected"]
         self.since_ms = header.counts["since_ms"]
         self.seq = self._saved_seq = header.seq
-        self._remember_tail(archived)
+        return self._remember_tail(archived, halted)
 
     def step(self, limit: int) -> list[Decoded]:
         """Read up to about `limit` messages, and let everything that follows from them follow.
@@ -197,26 +203,32 @@ class Worker:
         passed = min(self.log.cursor(COVERAGE), self.log.cursor(ARCHIVE))
         return passed <= seq <= self.log.head
 
-    def _rebuild(self) -> None:
-        """Judge what the archive holds, as far back as the ledger remembers."""
+    def _rebuild(self, halted: Callable[[], bool]) -> bool:
+        """Judge what the archive holds, as far back as the ledger remembers; False if halted."""
         for batch in self.archive.days(last=self.coverage_days):
+            if halted():
+                return False
             self.received += len(batch)
             self.since_ms = min(self.since_ms, int(batch.timestamp_ms.min(initial=self.since_ms)))
             self.fleet.update(batch)
             self.pipeline.step(batch)
+        return True
 
-    def _remember_tail(self, archived: int) -> None:
+    def _remember_tail(self, archived: int, halted: Callable[[], bool]) -> bool:
         """Decode again what the snapshot covers and the archive does not hold yet."""
         after = archived
         while after < self.seq:
+            if halted():
+                return False
             entries = self.log.read(after, 50_000)
             if not entries:
-                return
+                break
             for entry in entries:
                 if entry.seq <= self.seq:
                     telemetry = self.decoder.decode(entry.messages).telemetry
                     self.archive.remember(entry.seq, telemetry)
             after = entries[-1].seq
+        return True
 
 
 def rejects_of(decoded: Sequence[Decoded]) -> list[Reject]:

@@ -158,11 +158,15 @@ class Station:
         self.web = WebServer(self._web_config())
 
     async def run(self) -> None:
-        """Run until :meth:`stop`; then everything received is computed and on disk.
+        """Run until :meth:`stop`; then everything received is on disk, and computed if it has been
+        up to date with the log.
 
         Raises Unreachable when the web cannot listen, and the errors of :meth:`Intake.run`.
         """
-        await asyncio.to_thread(self.worker.restore, self.clock.now_ms())
+        restore, halted = self.worker.restore, self._stopping.is_set
+        if not await asyncio.to_thread(restore, self.clock.now_ms(), halted):
+            self._close()
+            return
         self.facts.since_ms = self.worker.since_ms
         self.sender.start()
         intake = asyncio.create_task(self.intake.run())
@@ -179,7 +183,8 @@ class Station:
             await asyncio.wait({intake, stopping, parts[-1]}, return_when=asyncio.FIRST_COMPLETED)
             await self.intake.stop()
             await intake
-            self.evaluate()
+            if self.intake.caught_up.is_set():
+                self.evaluate()
             if parts[-1].done():
                 parts[-1].result()
         finally:
@@ -372,6 +377,10 @@ class Station:
             task.cancel()
         await asyncio.gather(*parts, return_exceptions=True)
         await asyncio.to_thread(self.sender.close, 1.0)
+        self._close()
+
+    def _close(self) -> None:
+        """Close the files."""
         if self.influx is not None:
             self.influx.file.close()
         self.book.close_file()

@@ -46,16 +46,20 @@ def end(process: subprocess.Popen[str]) -> None:
 
 
 def kept_waiting_s(pid: int) -> float:
-    """How long the main thread of a process was ready to run and did not get a processor [s].
+    """How long the threads of a process were ready to run and did not get a processor [s].
 
     Where tests run, something else may be running: what a test says about time is about the
-    program, not about its neighbours. 0 where Linux does not tell.
+    program, not about its neighbours. Of Python's threads one runs at a time, and the others
+    are not ready, so the sum is what the program has lost. 0 where Linux does not tell.
     """
-    try:
-        _, waited_ns, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
-    except (OSError, ValueError):
-        return 0.0
-    return int(waited_ns) / 1e9
+    lost_ns = 0
+    for file in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        try:
+            _, waited_ns, _ = file.read_text().split()
+        except (OSError, ValueError):
+            continue  # it has ended
+        lost_ns += int(waited_ns)
+    return lost_ns / 1e9
 
 
 def listening(processes: Sequence[psutil.Process]) -> set[int]:

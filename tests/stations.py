@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.broker import free_port
+from tests.commands import kept_waiting_s
 from tests.patience import PATIENCE_S
 
 REPOSITORY = Path(__file__).parent.parent
@@ -68,12 +69,18 @@ class Station:
         self.process.wait()
 
     def stop(self, timeout_s: float = PATIENCE_S) -> tuple[int, float]:
-        """SIGTERM; exit code and how long it took [s]."""
+        """SIGTERM; exit code, and how long it took less what other programs took from it [s]."""
         assert self.process is not None
-        began = time.monotonic()
+        pid = self.process.pid
+        began, waited_s = time.monotonic(), kept_waiting_s(pid)
+        lost_s = 0.0
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout_s)
-        return code, time.monotonic() - began
+        while (code := self.process.poll()) is None:
+            lost_s = max(lost_s, kept_waiting_s(pid) - waited_s)
+            if time.monotonic() - began > timeout_s:
+                raise subprocess.TimeoutExpired(self.process.args, timeout_s)
+            time.sleep(0.01)
+        return code, time.monotonic() - began - lost_s
 
     def end(self) -> None:
         """Whatever state it is in."""

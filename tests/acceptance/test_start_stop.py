@@ -120,6 +120,34 @@ def test_a_million_messages_after_a_crash(tmp_path: Path, broker: Broker, crashe
 
 
 @pytest.mark.alone
+@pytest.mark.timeout(180)
+def test_sigterm_while_the_log_is_read(tmp_path: Path, broker: Broker, crashed: Path) -> None:
+    """It does not read on for longer than a stop may take; the next start goes on from there."""
+    station = station_of(tmp_path / "station", broker)
+    shutil.copytree(crashed, station.config.parent / "data")
+
+    def reading() -> bool:
+        parts = {part["name"]: part for part in (station.get("/readyz") or {}).get("parts", ())}
+        return bool(parts) and not parts["coverage"]["ok"]
+
+    try:
+        station.start()
+        station.wait(reading)
+        code, took_s = station.stop()
+        assert code == 0
+        assert took_s < 5
+        log = reopened(station)
+        left = log.cursor(COVERAGE)
+        log.close()
+        assert 0 < left < MESSAGES
+        station.start()
+        station.wait(station.ready, 60)
+        assert received(station) == MESSAGES
+    finally:
+        station.end()
+
+
+@pytest.mark.alone
 @pytest.mark.timeout(120)
 def test_sigterm_under_load(tmp_path: Path, broker: Broker) -> None:
     """It stops in under 5 s; what it had acknowledged is computed, and never read again."""

@@ -14,7 +14,7 @@ from bikes import topics
 from ingest.decode import Decoded
 from ingest.errors import LogCorrupt, StoreUnavailable
 from ingest.inlet import InletState, Sink
-from ingest.intake import Intake
+from ingest.intake import READ_MESSAGES, Intake
 from ingest.log import SqliteLog
 from ingest.messages import Messages
 from ingest.worker import ARCHIVE, COVERAGE, READERS, Worker
@@ -235,6 +235,32 @@ def test_caught_up_means_that_the_past_has_been_read(tmp_path: Path) -> None:
     during(intake, inlet, test)
     assert seqs == [(40, False), (45, True)]
     log.close()
+
+
+def test_a_stop_does_not_wait_for_the_past(tmp_path: Path) -> None:
+    """What an earlier life has left may take long to read; the next one goes on where we leave."""
+    log = new_log(tmp_path)
+    for part in RIDES:
+        times = READ_MESSAGES // len(part.topics) + 1
+        log.append(Messages(RECEIVED_MS, part.topics * times, part.payloads * times))
+    inlet = MemoryInlet()
+    read = asyncio.Event()
+    intake, worker = assembled(tmp_path, inlet, log, on_read=lambda _: read.set())
+
+    async def test() -> None:
+        await read.wait()
+
+    during(intake, inlet, test)
+    assert not intake.caught_up.is_set()
+    assert READ_MESSAGES <= worker.seq < log.head
+    assert log.cursor(COVERAGE) == log.cursor(ARCHIVE) == worker.seq
+    log.close()
+    again = new_worker(tmp_path, new_log(tmp_path))
+    assert again.restore(RECEIVED_MS)
+    while again.step(1 << 30):
+        pass
+    assert ledger(again) == calm_ledger(tmp_path / "calm", RIDES)
+    again.log.close()
 
 
 def test_an_empty_log_is_caught_up_at_once(tmp_path: Path) -> None:

@@ -109,6 +109,23 @@ def assert_same_state(worker: Worker, other: Worker) -> None:
     assert worker.pipeline.counters == other.pipeline.counters
 
 
+def test_a_start_can_be_left_off(tmp_path: Path) -> None:
+    """Somebody wants it to end while it reads what it had: nothing on disk has changed then."""
+    log = filled(tmp_path, entries(1)[:4])
+    worker = new_worker(tmp_path, log)
+    assert worker.restore(RECEIVED_MS)
+    read_all(worker)
+    save(worker)
+    assert not new_worker(tmp_path, log).restore(RECEIVED_MS, lambda: True), "reads the log's tail"
+    flush(worker)
+    worker.snapshot_file.unlink()
+    assert not new_worker(tmp_path, log).restore(RECEIVED_MS, lambda: True), "reads the archive"
+    again = new_worker(tmp_path, log)
+    assert again.restore(RECEIVED_MS)
+    assert ledger(again) == ledger(worker)
+    log.close()
+
+
 @settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 2**32 - 1),
