@@ -7,19 +7,18 @@
     influx      log, alert book, coverage, health ─▶ InfluxDB   (ingest), if configured
     web         API and console                 (dashboards)
 
-Nothing else does any wiring. Only :meth:`Station._part` catches what nobody foresaw: it logs it
-and starts the part again with back-off, and /readyz says so.
+Nothing else does any wiring. Evaluation, outbox and influx are started again when they fail
+(:mod:`patrol.parts`), and /readyz says so.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import msgspec
 import structlog
 import uvicorn
 
@@ -65,13 +64,14 @@ from patrol.drawing import drawing_of
 from patrol.facts import Facts
 from patrol.fleet_facts import FleetFacts
 from patrol.influx import influx_writer_of, readers_of
+from patrol.parts import Parts
+from patrol.standing import Standing
 from patrol.tracks import Track, judged, track
 from patrol.web import WebServer
 
 log = structlog.get_logger(__name__)
 
 EVALUATE_EVERY_S = 1.0
-COVERAGE_EVERY_MS = 60_000
 STOP_WEB_S = 1.0
 
 
@@ -106,8 +106,7 @@ class Station:
     published: Callable[[], int | None] = lambda: None
     statuses: dict[str, ZoneStatus] = field(default_factory=dict)
     era: Era = field(init=False)
-    _trouble: dict[str, str] = field(default_factory=dict)
-    _told: dict[str, tuple[int, str]] = field(default_factory=dict)
+    parts: Parts = field(default_factory=Parts)
 
     def __post_init__(self) -> None:
         refuse_strangers(self.district.settings.http, self.access)
@@ -115,14 +114,13 @@ class Station:
         self.readers = readers_of(self.district.settings)
         self.log = SqliteLog(self.folder / "log.sqlite", self.readers)
         self.era = self.district.atlas.layout.era_at(self.clock.now_ms())
-        # What an earlier life has told of zones that are no more is taken back.
-        self._told = dict.fromkeys(self.district.atlas.layout.zone_ids, (0, ""))
         self.worker: Worker = worker_of(self.district, self.log, self.folder)
         self.rejects = RejectBook()
         self.intake = Intake(
             make_inlet(self.inlet, self.clock.now_ms), self.log, self.worker, self._on_read
         )
         self.sender = Publisher(self.publisher)
+        self.standing = Standing(self.sender.publish, self.district.atlas.layout.zone_ids)
         people = recipients_of(self.district, self.clock.now_ms)
         notifiers: list[Notifier] = [self._mqtt(), *people]
         self.book = AlertBook(self.folder / "alerts.sqlite", notifiers)
@@ -171,12 +169,12 @@ class Station:
         self.sender.start()
         intake = asyncio.create_task(self.intake.run())
         parts = [
-            asyncio.create_task(self._part("evaluation", self._evaluate_always)),
-            asyncio.create_task(self._part("outbox", self.outbox.run)),
+            asyncio.create_task(self.parts.run("evaluation", self._evaluate_always)),
+            asyncio.create_task(self.parts.run("outbox", self.outbox.run)),
             asyncio.create_task(self.web.run_until_told()),
         ]
         if self.influx is not None:
-            parts.insert(1, asyncio.create_task(self._part("influx", self.influx.run)))
+            parts.insert(1, asyncio.create_task(self.parts.run("influx", self.influx.run)))
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             # The intake ends by itself only when the log cannot be read: nothing goes on then.
@@ -204,15 +202,7 @@ class Station:
             self.outbox.wake()
         self.era = self.district.atlas.layout.era_at(now_ms)
         self.statuses = {status.zone_id: status for status in found.statuses}
-        for status in found.statuses:
-            told_ms, told_state = self._told.get(status.zone_id, (0, ""))
-            if status.state != told_state or now_ms - told_ms >= COVERAGE_EVERY_MS:
-                self._told[status.zone_id] = now_ms, status.state
-                payload = msgspec.json.encode({"at": now_ms, **msgspec.to_builtins(status)})
-                self.sender.publish(topics.coverage(status.zone_id), payload, retain=True)
-        for zone_id in self._told.keys() - self.statuses.keys():
-            del self._told[zone_id]
-            self.sender.publish(topics.coverage(zone_id), b"", retain=True)
+        self.standing.tell(found.statuses, now_ms)
         if self.influx is not None:
             self.influx.reporter.coverage(found.statuses, now_ms)
 
@@ -231,7 +221,7 @@ class Station:
                 Part("storage", not self.intake.trouble, self.intake.trouble),
                 Part("publisher", self.sender.state.connected, self.sender.state.reason),
                 *(
-                    Part(name, name not in self._trouble, self._trouble.get(name, ""))
+                    Part(name, not self.parts.trouble(name), self.parts.trouble(name))
                     for name in ("evaluation", "outbox")
                 ),
                 *self._influx_part(),
@@ -249,7 +239,7 @@ class Station:
         """InfluxDB is a copy that catches up: nobody has to wait for it."""
         if self.influx is None:
             return []
-        failure = self._trouble.get("influx", "")
+        failure = self.parts.trouble("influx")
         state = self.influx.state
         return [Part("influx", state.ok and not failure, failure or state.reason, required=False)]
 
@@ -349,20 +339,6 @@ class Station:
         while True:
             self.evaluate()
             await asyncio.sleep(EVALUATE_EVERY_S / min(self.clock.speed, 2.0))
-
-    async def _part(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
-        """Run a part for as long as the station runs; start it again when it fails."""
-        wait_s = 1.0
-        while not self._stopping.is_set():
-            try:
-                await run()
-                return
-            except Exception as exc:
-                log.exception("part failed, starting it again", part=name, in_s=wait_s)
-                self._trouble[name] = f"{type(exc).__name__}: {exc}"
-            await asyncio.sleep(wait_s)
-            wait_s = min(2 * wait_s, 60.0)
-            self._trouble.pop(name, None)
 
     async def _end(self, parts: list[asyncio.Task[None]], stopping: asyncio.Task[bool]) -> None:
         stopping.cancel()

@@ -77,7 +77,8 @@ class Reporter:
         due = []
         for zone in zones:
             told_ms, told_state = self._told.get(zone.zone_id, (0, ""))
-            if zone.state != told_state or at_ms - told_ms >= COVERAGE_EVERY_MS:
+            # A clock that was set back must not silence a zone until it has caught up.
+            if zone.state != told_state or not 0 <= at_ms - told_ms < COVERAGE_EVERY_MS:
                 self._told[zone.zone_id] = at_ms, zone.state
                 due.append(zone)
         if due:

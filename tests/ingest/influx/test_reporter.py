@@ -49,6 +49,17 @@ def test_a_zone_is_told_once_a_minute_and_when_its_state_changes(
     of.file.close()
 
 
+def test_a_clock_that_was_set_back_silences_no_zone() -> None:
+    """It does not wait for hours until the clock is again where it was."""
+    of = reporter(":memory:")
+    for at_ms in (AT_MS + 8 * 3_600_000, AT_MS, AT_MS + 59_999, AT_MS + 60_000):
+        of.coverage([Zone()], at_ms)
+    of.keep()
+    noted = [point.at_ms - AT_MS for point in points(kept(of))]
+    assert noted == [8 * 3_600_000, 0, 60_000]
+    of.file.close()
+
+
 def test_zones_that_are_due_are_told_together() -> None:
     """Each with the bikes that are inside just then."""
     of = reporter(":memory:")

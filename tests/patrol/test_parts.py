@@ -1,0 +1,52 @@
+"""A part that fails is started again, and until then its trouble is told."""
+
+from __future__ import annotations
+
+import asyncio
+
+from structlog.testing import capture_logs
+
+from patrol.parts import Parts
+
+
+def test_a_part_is_started_again_and_its_trouble_told_until_then() -> None:
+    """Whatever it is that went wrong."""
+    parts = Parts(first_wait_s=0.01)
+    troubles: list[str] = []
+    errors: list[Exception] = [ValueError("unforeseen"), KeyError("nor this")]
+
+    async def run() -> None:
+        troubles.append(parts.trouble("outbox"))
+        if errors:
+            raise errors.pop(0)
+
+    async def scenario() -> None:
+        running = asyncio.create_task(parts.run("outbox", run))
+        while not running.done():
+            await asyncio.sleep(0)
+            troubles.append(parts.trouble("outbox"))
+        await running
+
+    asyncio.run(scenario())
+    told = [
+        word for word, before in zip(troubles, [None, *troubles], strict=False) if word != before
+    ]
+    assert told == ["", "ValueError: unforeseen", "", "KeyError: 'nor this'", ""]
+
+
+def test_the_wait_doubles_and_is_short_again_after_a_good_while() -> None:
+    """A failure once a month is not answered as the tenth in a row is."""
+
+    def waits(steady_s: float) -> list[float]:
+        errors = [OSError()] * 4
+
+        async def run() -> None:
+            if errors:
+                raise errors.pop()
+
+        with capture_logs() as lines:
+            asyncio.run(Parts(first_wait_s=0.01, steady_s=steady_s).run("influx", run))
+        return [line["in_s"] for line in lines]
+
+    assert waits(60.0) == [0.01, 0.02, 0.04, 0.08]
+    assert waits(0.0) == [0.01] * 4
