@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import paho.mqtt.client as paho
 from paho.mqtt.properties import Properties
@@ -69,6 +70,8 @@ class PahoConnection:
             on_connected=self._subscribe,
             on_ended=self._link_ended,
         )
+        # The event loop's threads may all be busy, with a service that does not answer.
+        self._acknowledging = ThreadPoolExecutor(1, "acknowledge")
         self._link.client.on_message = self._received
         self._link.client.on_subscribe = self._subscribed
         self._link.client.on_unsubscribe = lambda *_: self._in_loop(self._read.set)
@@ -150,6 +153,7 @@ class PahoConnection:
 
     def _end(self, reason: str) -> None:
         self._free_thread()
+        self._acknowledging.shutdown(wait=False)
         self._read.set()
         if not self._ended.done():
             self._ended.set_result(reason)
@@ -175,7 +179,7 @@ class PahoConnection:
         if len(packet_ids) <= FEW:
             self._acknowledge(packet_ids)
         else:
-            await asyncio.to_thread(self._acknowledge, packet_ids)
+            await self._loop.run_in_executor(self._acknowledging, self._acknowledge, packet_ids)
 
     def _acknowledge(self, packet_ids: Sequence[int | None]) -> None:
         ack = self._link.client.ack

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import dataclasses
 import subprocess
+import threading
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -172,6 +174,33 @@ def test_what_the_sink_has_kept_is_acknowledged(broker: Broker, options: MqttOpt
             await publish(broker, b"new")
             await second.have(1)
         assert second.payloads == [b"new"]
+
+    run(test())
+
+
+def test_threads_that_others_keep_busy_hold_nothing_up(
+    broker: Broker, options: MqttOptions
+) -> None:
+    """A service that does not take our notifications occupies all threads of the event loop."""
+
+    async def test() -> None:
+        loop, free = asyncio.get_running_loop(), threading.Event()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        busy = loop.run_in_executor(None, free.wait)
+        kept = Kept()
+        try:
+            with ThreadPoolExecutor(1) as ours:
+                async with running(options, kept) as inlet:
+                    await until_phase(inlet, "connected")
+                    for first in (0, 500):
+                        messages = [(TOPIC, payload) for payload in numbered(first, 500)]
+                        await loop.run_in_executor(ours, broker.publish, messages)
+                        await kept.have(first + 500)
+                        await until(lambda first=first: inlet.received == first + 500)
+        finally:
+            free.set()
+            await busy
+        assert kept.payloads == numbered(0, 1000)
 
     run(test())
 
