@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from dashboards.api.answers import Answer, ProblemDocument
+from ingest.errors import ArchiveDamaged
 
 
 class ProblemError(Exception):
@@ -107,6 +108,9 @@ def install(app: FastAPI) -> None:
             detail = f"no route {request.url.path}; /api/v1/openapi.json lists them"
         return ProblemAnswer(exc.status_code, reason, detail, dict(exc.headers or {}))
 
+    async def damaged(_: Request, exc: Exception) -> Answer:
+        return ProblemAnswer(503, "archive_damaged", str(exc))
+
     async def crash(request: Request, exc: Exception) -> Answer:
         # The server logs the traceback; a stranger gets no internals.
         return ProblemAnswer(
@@ -116,6 +120,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ProblemError, problem)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(ArchiveDamaged, damaged)
     app.add_exception_handler(Exception, crash)
 
 

@@ -157,3 +157,29 @@ def test_a_replay_is_a_part_of_the_tracks(api: Api) -> None:
         assert len(bike["timestamps"]) == len({at // 30_000 for at in bike["timestamps"]})
         assert all(heading is None or 0 <= heading <= 360 for heading in bike["heading"])
     assert min(bike["timestamps"][0] for bike in replay["bikes"]) < START_MS + 120_000
+
+
+def test_a_damaged_file_of_the_archive_is_named(station: Station, api: Api) -> None:
+    """Routes that need it say which it is, and what to do; they answer once it is restored."""
+    (file,) = station.worker.archive.path.glob("*/*.parquet")
+    whole = file.read_bytes()
+    bike = station.worker.roster.keys[0].bike_id
+    routes = [
+        "tracks?from=2026-03-04T08:10",
+        f"bikes/{bike}/track",
+        f"bikes/{bike}/path?date=2026-03-04",
+        f"bikes/{bike}/day?date=2026-03-04",
+        "bikes/days?date=2026-03-04&limit=99",
+    ]
+    file.write_bytes(whole[: len(whole) // 2])
+    try:
+        for route in routes:
+            answer = api.get(f"/api/v1/{route}")
+            assert answer.status_code == 503, route
+            problem = answer.json()
+            assert problem["reason"] == "archive_damaged"
+            assert f"the archive file {file} cannot be read" in problem["detail"]
+    finally:
+        file.write_bytes(whole)
+    for route in routes:
+        assert api.get(f"/api/v1/{route}").status_code == 200, route
