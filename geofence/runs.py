@@ -122,6 +122,17 @@ class OtherPath(NamedTuple):
     min_cell_m: float
 
 
+class _Believed(NamedTuple):
+    """Places of all fixes; rows of the believed ones, their runs, and which of them are parked."""
+
+    x_m: NDArray[np.float64]
+    y_m: NDArray[np.float64]
+    cell: NDArray[np.int32]
+    rows: NDArray[np.intp]
+    run: NDArray[np.intp]
+    stays: NDArray[np.bool_]
+
+
 @dataclass(frozen=True)
 class Judge:
     """What it takes to turn fixes into verdicts and visits.
@@ -166,6 +177,15 @@ class Judge:
         visits : Visits
             In no particular order; one cell may be visited many times.
         """
+        verdict, believed = self._judged(fixes)
+        return verdict, Visits.empty() if believed is None else self._visits(fixes, *believed)
+
+    def verdicts(self, fixes: TelemetryBatch) -> NDArray[np.uint8]:
+        """Verdict of each fix, as :meth:`assess` returns it; visits cost half as much again."""
+        return self._judged(fixes)[0]
+
+    def _judged(self, fixes: TelemetryBatch) -> tuple[NDArray[np.uint8], _Believed | None]:
+        """Verdicts, and what follows the believed ones; None when there are none."""
         grid, limits = self.atlas.grid, self.limits
         at_ms = fixes.timestamp_ms
         x_m, y_m = grid.plane(fixes.lat_deg, fixes.lng_deg)
@@ -175,7 +195,7 @@ class Judge:
 
         usable = np.flatnonzero(verdict == quality.OK)
         if not usable.size:
-            return verdict, Visits.empty()
+            return verdict, None
         day = self.midnights.day(at_ms[usable])
         starts = quality.run_starts(fixes.bike[usable], at_ms[usable], day, limits)
         verdict[usable] = quality.agreement(at_ms[usable], x_m[usable], y_m[usable], starts, limits)
@@ -203,7 +223,7 @@ class Judge:
             limits,
         )
         verdict[rows[stays]] = quality.PARKED
-        return verdict, self._visits(fixes, x_m, y_m, cell, rows, run, stays)
+        return verdict, _Believed(x_m, y_m, cell, rows, run, stays)
 
     def _visits(
         self,

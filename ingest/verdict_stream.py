@@ -178,7 +178,7 @@ class VerdictStream:
         self, fixes: TelemetryBatch, told: NDArray[np.uint8], which: NDArray[np.bool_]
     ) -> Judged:
         """What of `fixes` has to be told, of those in question; `told` is brought up to date."""
-        verdict, _ = self.judge.assess(fixes)
+        verdict = self.judge.verdicts(fixes)
         rows = np.flatnonzero(which & (verdict != told))
         told[rows] = verdict[rows]
         return Judged(fixes.take(rows), verdict[rows])

@@ -59,6 +59,6 @@ def judged(
     ends = np.full(bikes.size, from_ms), np.full(bikes.size, to_ms)
     spans = Spans(bikes.astype(np.int32), *ends).widened(limits.before_ms, limits.after_ms)
     fixes = worker.archive.within(spans)
-    codes, _ = judge.assess(fixes)
+    codes = judge.verdicts(fixes)
     found = JudgedFixes(fixes, codes, judge.steps(fixes, codes))
     return found.where((fixes.timestamp_ms >= from_ms) & (fixes.timestamp_ms < to_ms))
