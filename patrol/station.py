@@ -44,6 +44,7 @@ from geofence.coverage import Ledger
 from geofence.steps import JudgedFixes
 from ingest.connection import MqttOptions
 from ingest.decode import Decoded
+from ingest.errors import StoreUnavailable
 from ingest.figures import HealthFigures
 from ingest.inlet import make_inlet
 from ingest.intake import Intake
@@ -256,11 +257,18 @@ class Station:
 
     def track(self, key: BikeKey, from_ms: int, to_ms: int) -> Track:
         """A bike's fixes in [from_ms, to_ms), with verdicts; may read files."""
+        self._still_runs()
         return track(self.worker, self.district.judge, key, from_ms, to_ms)
 
     def judged(self, keys: Sequence[BikeKey], from_ms: int, to_ms: int) -> JudgedFixes:
         """The fixes of some bikes in [from_ms, to_ms), and the steps between; may read files."""
+        self._still_runs()
         return judged(self.worker, self.district.judge, keys, from_ms, to_ms)
+
+    def _still_runs(self) -> None:
+        """Long answers are worked out in parts: at a stop, what is left of them is left undone."""
+        if self._stopping.is_set():
+            raise StoreUnavailable("the station is stopping; ask again in a minute")
 
     def statuses_at(self, ledger: Ledger, at_ms: int) -> list[ZoneStatus]:
         """How all zones stood at an instant, by a ledger as of it."""

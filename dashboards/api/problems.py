@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from dashboards.api.answers import Answer, ProblemDocument
-from ingest.errors import ArchiveDamaged
+from ingest.errors import ArchiveDamaged, StoreUnavailable
 
 
 class ProblemError(Exception):
@@ -111,6 +111,9 @@ def install(app: FastAPI) -> None:
     async def damaged(_: Request, exc: Exception) -> Answer:
         return ProblemAnswer(503, "archive_damaged", str(exc))
 
+    async def unavailable(_: Request, exc: Exception) -> Answer:
+        return ProblemAnswer(503, "storage_unavailable", str(exc))
+
     async def crash(request: Request, exc: Exception) -> Answer:
         # The server logs the traceback; a stranger gets no internals.
         return ProblemAnswer(
@@ -121,6 +124,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(ArchiveDamaged, damaged)
+    app.add_exception_handler(StoreUnavailable, unavailable)
     app.add_exception_handler(Exception, crash)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,20 +23,19 @@ NOW_MS = START_MS + 2 * HOUR_MS
 """10:00, in the middle of a shift."""
 
 
-@pytest.fixture(scope="module")
-def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
-    """A station that has read two hours of six bikes; part of them is in the archive."""
+def new_station(folder: Path) -> Station:
+    """A station that nobody sends anything; not restored."""
     settings, zones = load_with_zones(CONFIG)
     clock = FastClock(NOW_MS, 1.0)
     clock.hold_at(NOW_MS)
     nowhere = MqttOptions("127.0.0.1", 1, protocol="3.1.1", client_id="nobody", filters=("#",))
-    made = Station(
-        district_of(settings, zones, START_MS),
-        tmp_path_factory.mktemp("station"),
-        nowhere,
-        nowhere,
-        clock=clock,
-    )
+    return Station(district_of(settings, zones, START_MS), folder, nowhere, nowhere, clock=clock)
+
+
+@pytest.fixture(scope="module")
+def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+    """A station that has read two hours of six bikes; part of them is in the archive."""
+    made = new_station(tmp_path_factory.mktemp("station"))
     made.worker.restore(START_MS)
     made.facts.since_ms = made.worker.since_ms
     some = fleet(BIKES, 2.0)
@@ -167,9 +167,9 @@ def test_a_damaged_file_of_the_archive_is_named(station: Station, api: Api) -> N
     routes = [
         "tracks?from=2026-03-04T08:10",
         f"bikes/{bike}/track",
-        f"bikes/{bike}/path?date=2026-03-04",
-        f"bikes/{bike}/day?date=2026-03-04",
-        "bikes/days?date=2026-03-04&limit=99",
+        f"bikes/{bike}/path?date=2026-03-03",
+        f"bikes/{bike}/day?date=2026-03-03",
+        "bikes/days?date=2026-03-03",
     ]
     file.write_bytes(whole[: len(whole) // 2])
     try:
@@ -183,3 +183,16 @@ def test_a_damaged_file_of_the_archive_is_named(station: Station, api: Api) -> N
         file.write_bytes(whole)
     for route in routes:
         assert api.get(f"/api/v1/{route}").status_code == 200, route
+
+
+def test_a_stop_does_not_wait_for_a_long_answer(tmp_path: Path) -> None:
+    """It is worked out some bikes at a time, in a thread that the process would wait for."""
+    station = new_station(tmp_path)
+    asked = Api(station.app)
+    route = f"/api/v1/tracks?from={NOW_MS - HOUR_MS}"
+    assert asked.get(route).status_code == 200
+    station.stop()
+    answer = asked.get(f"{route}&step_s=60")
+    assert (answer.status_code, answer.json()["reason"]) == (503, "storage_unavailable")
+    station.book.close_file()
+    station.log.close()
