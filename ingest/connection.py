@@ -126,7 +126,7 @@ def failure(options: MqttOptions, exc: BaseException) -> str:
     match exc:
         case ConnectionRefusedError():
             return f"no broker listens at {where}"
-        case socket.gaierror():
+        case socket.gaierror() | UnicodeError():
             return f"the name of the broker {where} cannot be resolved"
         case ssl.SSLCertVerificationError():
             return f"the certificate of {where} is not accepted: {exc.verify_message}"

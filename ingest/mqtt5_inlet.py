@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import ssl
 from collections.abc import Sequence
+from functools import partial
 
 from ingest.connection import CONNECT_TIMEOUT_S, Connection, MqttOptions, failure
+from ingest.errand import Errands
 from ingest.errors import BrokerUnavailable
 from ingest.gather import Gather
 from ingest.mqtt5_wire import DISCONNECT, PINGREQ, Wire, acknowledgements
@@ -31,17 +35,44 @@ async def connect(options: MqttOptions, gather: Gather) -> Connection:
     link: Mqtt5Connection | None = None
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            _, link = await asyncio.get_running_loop().create_connection(
-                lambda: Mqtt5Connection(options, gather), options.host, options.port, ssl=tls
-            )
+            link = await _connected(options, gather, tls)
             await link.ready()
     except BaseException as exc:
         if link is not None:
             link.abort()
-        if isinstance(exc, OSError):
+        if isinstance(exc, OSError | UnicodeError):  # the latter: such a name cannot even be asked
             raise BrokerUnavailable(failure(options, exc)) from exc
         raise
     return link
+
+
+async def _connected(
+    options: MqttOptions, gather: Gather, tls: ssl.SSLContext | None
+) -> Mqtt5Connection:
+    """A connection to the first address of the broker that takes one."""
+    # Not by the event loop's threads: at the end of the program it waits for them, and a name
+    # server that does not answer keeps one for long. Nor does this wait while all are busy.
+    resolver = Errands("mqtt resolver")
+    resolve = partial(socket.getaddrinfo, options.host, options.port, type=socket.SOCK_STREAM)
+    try:
+        found = await resolver.run(resolve)
+    finally:
+        resolver.end()
+    problem: OSError | None = None
+    for *_, address in found:
+        try:
+            _, link = await asyncio.get_running_loop().create_connection(
+                lambda: Mqtt5Connection(options, gather),
+                str(address[0]),
+                options.port,
+                ssl=tls,
+                server_hostname=options.host if tls is not None else None,
+            )
+        except OSError as exc:
+            problem = exc
+        else:
+            return link
+    raise problem or OSError("its name has no address")
 
 
 class Mqtt5Connection(asyncio.BufferedProtocol):

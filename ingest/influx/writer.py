@@ -25,10 +25,10 @@ from typing import NamedTuple, TypeVar
 import structlog
 
 from ingest.backoff import Backoff
+from ingest.errand import Errands, Stopping
 from ingest.errors import ArchiveDamaged, IngestError, StoreThrottled, StoreUnavailable
 from ingest.figures import AlertStep
 from ingest.influx.delivery import Gate, RejectsEverything
-from ingest.influx.errand import Errands, Stopping
 from ingest.influx.file import InfluxFile
 from ingest.influx.reporter import Reporter
 from ingest.influx.settling import SETTLE_S, Settling

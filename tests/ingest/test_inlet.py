@@ -188,9 +188,10 @@ def test_threads_that_others_keep_busy_hold_nothing_up(
         loop.set_default_executor(ThreadPoolExecutor(1))
         busy = loop.run_in_executor(None, free.wait)
         kept = Kept()
+        named = dataclasses.replace(options, host="localhost")
         try:
             with ThreadPoolExecutor(1) as ours:
-                async with running(options, kept) as inlet:
+                async with running(named, kept) as inlet:
                     await until_phase(inlet, "connected")
                     for first in (0, 500):
                         messages = [(TOPIC, payload) for payload in numbered(first, 500)]
@@ -395,12 +396,13 @@ def test_a_wrong_password_is_named_and_never_shown(tmp_path: Path, protocol: Pro
     run(test())
 
 
-def test_a_name_that_cannot_be_resolved_is_named(protocol: Protocol) -> None:
+@pytest.mark.parametrize("name", ["broker.invalid", "broker..invalid"])
+def test_a_name_that_cannot_be_resolved_is_named(protocol: Protocol, name: str) -> None:
     async def test() -> None:
-        options = MqttOptions("broker.invalid", protocol=protocol, filters=FILTERS)
+        options = MqttOptions(name, protocol=protocol, filters=FILTERS)
         async with running(options, Kept()) as inlet:
             await until_phase(inlet, "waiting")
-            assert "mqtt://broker.invalid:1883 cannot be resolved" in inlet.state.reason
+            assert f"mqtt://{name}:1883 cannot be resolved" in inlet.state.reason
 
     run(test())
 
