@@ -79,7 +79,7 @@ class Archive:
     _seq: int = 0
     _written: int = 0
     _largest: int = 0
-    _hurried: bool = False
+    _giving_up: bool = False
 
     def __post_init__(self) -> None:
         # Arrow's own allocator keeps some 30 MB of what it was given for one flush.
@@ -118,8 +118,8 @@ class Archive:
                 self._largest = max(self._largest, rows)
 
     def hurry(self) -> None:
-        """The end has come: a flush that takes long is given up. The log holds what it holds."""
-        self._hurried = True
+        """The end has come: a flush that takes long is given up. The log has what it writes."""
+        self._giving_up = not self.flushes_quickly
 
     def remember(self, seq: int, fixes: TelemetryBatch) -> None:
         """Take in what the log holds up to `seq`, be it nothing; readers see it at once."""
@@ -219,14 +219,13 @@ class Archive:
         old = bool(counts)
         for bike, count in zip(*np.unique(rows.bike, return_counts=True), strict=True):
             counts[self.roster.key(int(bike)).bike_id] += int(count)
-        self._largest = max(self._largest, counts.total())
         with (
             replacing(file) as out,
             # A dictionary of positions, hardly two of which are equal, is size and memory.
             pq.ParquetWriter(out, SCHEMA, compression="zstd", use_dictionary=["bike_id"]) as writer,
         ):
             for ids in _portions(counts):
-                if self._hurried and not self.flushes_quickly:
+                if self._giving_up:
                     raise StoreUnavailable(f"{file} was given up for the end of the program")
                 indices = self.roster.restore(BikeKey(file.parent.name, name) for name in ids)
                 parts = [rows.take(np.isin(rows.bike, indices))]
@@ -235,6 +234,7 @@ class Archive:
                     parts.append(kept.take(kept.bike >= 0))
                 merged = TelemetryBatch.concat(parts).distinct()
                 writer.write_table(self._table(merged), row_group_size=ROW_GROUP)
+        self._largest = max(self._largest, counts.total())
 
     def _counts(self, file: Path) -> Counter[str]:
         """How many rows of each bike a file holds."""

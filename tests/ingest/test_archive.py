@@ -309,6 +309,24 @@ def test_a_flush_that_failed_is_done_with_the_next(tmp_path: Path) -> None:
     assert times(kept.between(0, *EVER)) == list(range(6))
 
 
+def test_at_the_end_only_a_long_flush_is_given_up(tmp_path: Path) -> None:
+    """One that takes a second or two is done all the same; the log has the rows of the other."""
+    kept = archive(tmp_path)
+    kept.remember(1, ride(0, 600_000))
+    assert kept.flushes_quickly
+    kept.hurry()
+    flush(kept)
+    assert kept.tail_rows == 0
+    files = stems(kept)
+    kept.remember(2, ride(0, 950_000, bike=1))
+    assert not kept.flushes_quickly
+    kept.hurry()
+    with pytest.raises(StoreUnavailable, match="given up for the end of the program"):
+        flush(kept)
+    assert kept.tail_rows == 950_000
+    assert stems(kept) == files
+
+
 def test_readers_see_everything_while_flushes_end(tmp_path: Path) -> None:
     """In another thread a row is seen all the time from when it was remembered."""
     kept = archive(tmp_path)
