@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
@@ -19,6 +20,12 @@ from alerts.periods import Kind
 
 PEOPLE_WANT = frozenset({"activate", "reopen", "return", "unshelve", "close", "void"})
 """Events that people are told of; what a person just did is not news to them."""
+
+
+THREADS = 2
+"""So many notifications are under way to one service at once."""
+
+_Type = Literal["failure", "success", "info"]
 
 
 class AppriseNotifier:
@@ -61,6 +68,8 @@ class AppriseNotifier:
         self._url = url
         self._wording = wording
         self._filter = wanted or Filter()
+        # Not the event loop's threads: a service that does not answer would fill them.
+        self._threads = ThreadPoolExecutor(THREADS, f"notify-{name}")
 
     def wants(self, notice: Notice) -> bool:
         """What passes the filter and is news to people."""
@@ -91,14 +100,18 @@ class AppriseNotifier:
     async def send(self, notice: Notice) -> None:
         """Send; NotificationFailed when the service did not take it."""
         text = self._wording.of(notice)
-        await asyncio.to_thread(self._send, text.title, text.body, text.kind)
+        await self._in_thread(text.title, text.body, text.kind)
 
     async def send_bulletin(self, bulletin: Bulletin) -> None:
         """Send a bulletin; NotificationFailed when the service did not take it."""
         text = bulletin_text(bulletin, self._wording)
-        await asyncio.to_thread(self._send, text.title, text.body, text.kind)
+        await self._in_thread(text.title, text.body, text.kind)
 
-    def _send(self, title: str, body: str, kind: Literal["failure", "success", "info"]) -> None:
+    async def _in_thread(self, title: str, body: str, kind: _Type) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._threads, self._send, title, body, kind)
+
+    def _send(self, title: str, body: str, kind: _Type) -> None:
         if not len(self._service):
             raise NotificationFailed(f"notify.{self.name}.url: no service has such a URL")
         if not self._service.notify(title=title, body=body, notify_type=kind):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from string import Formatter
@@ -288,6 +289,25 @@ def test_the_worker_delivers_by_itself_and_no_channel_waits_for_another() -> Non
         assert outbox.counts()["stuck"].delivered == 0
 
     asyncio.run(scenario())
+
+
+def test_a_service_that_never_answers_takes_no_thread_of_others() -> None:
+    """Sixty notifications wait for it; what else needs a thread of the event loop gets one."""
+    _, book, _ = line()
+    raised(book)
+    notice = book.notice(2)  # it is active
+
+    async def scenario(address: str) -> None:
+        people = AppriseNotifier("team", f"json://{address}/", wording())
+        sending = [asyncio.create_task(people.send(notice)) for _ in range(60)]
+        await asyncio.sleep(0.1)
+        await asyncio.wait_for(asyncio.to_thread(int), 15)
+        assert not any(task.done() for task in sending)
+        for task in sending:
+            task.cancel()
+
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
+        asyncio.run(scenario(f"127.0.0.1:{silent.getsockname()[1]}"))
 
 
 def test_a_channel_that_is_no_longer_configured_is_given_up(tmp_path) -> None:
