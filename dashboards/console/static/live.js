@@ -1,7 +1,12 @@
 // The event stream: the newest of everything, again after each reconnect, and whether it flows.
+//
+// A browser opens six connections to a server and lets all others wait, those for pages too. So a
+// page that nobody sees keeps none: it looks now and then, for what its title says, and closes the
+// stream once that has told all there is.
 const SILENT_MS = 5000; // the stream says something every second
 const STUCK_MS = 15000;
 const RETRY_MS = 2000;
+const UNSEEN_MS = 10_000, LOOK_EVERY_MS = 30_000;
 
 export class Live {
   constructor({ onRefused }) {
@@ -9,6 +14,7 @@ export class Live {
     this.state = "connecting";
     // Before anybody else's, so that whoever hears of health can ask what time it is.
     this.on("health", (health) => (this.said = { ...health, heard: performance.now() }));
+    Object.assign(this, { rests: false, unseen: document.hidden ? -UNSEEN_MS : null });
   }
 
   // Calls `handle` with the data of each event of a name; "state" and "open" are its own.
@@ -32,13 +38,17 @@ export class Live {
 
   start() {
     setInterval(() => this.watch(), 500);
+    document.addEventListener("visibilitychange", () => {
+      this.unseen = document.hidden ? performance.now() : null;
+      if (!document.hidden && this.rests) this.connect();
+    });
     this.connect();
     return this;
   }
 
   connect() {
     this.stream?.close();
-    this.heard = performance.now();
+    Object.assign(this, { rests: false, complete: false, heard: performance.now() });
     this.stream = new EventSource("/api/v1/stream");
     this.stream.onopen = () => {
       this.heard = performance.now();
@@ -60,11 +70,17 @@ export class Live {
       this.heard = performance.now();
       this.tell("live");
       this.emit(name, JSON.parse(event.data));
+      if (name === "health") this.complete = true; // the last of what the stream begins with
     });
   }
 
   watch() {
-    const silent = performance.now() - this.heard;
+    const now = performance.now(), silent = now - this.heard;
+    if (this.rests) return silent > LOOK_EVERY_MS && this.connect();
+    if (this.complete && this.unseen != null && now - this.unseen >= UNSEEN_MS) {
+      this.rests = true;
+      return this.stream.close();
+    }
     if (silent > SILENT_MS) this.tell("lost");
     if (silent > STUCK_MS && !document.hidden) this.connect();
   }
@@ -78,16 +94,24 @@ export class Live {
 
 const OWN = new Set(["state", "open"]);
 
-// Many events come at once; what they need done is done once, before the next picture.
+// Many events come at once; what they need done is done once, before the next picture. A page that
+// nobody sees draws no pictures, and must not gather work for ever.
 const planned = new Map();
 export function later(key, work) {
-  if (!planned.size) {
-    // A page in the background draws no pictures, and must not gather work for ever.
-    (document.hidden ? (go) => setTimeout(go, 1000) : requestAnimationFrame)(() => {
-      const works = [...planned.values()];
-      planned.clear();
-      for (const each of works) each();
-    });
-  }
+  if (!planned.size) soon();
   planned.set(key, work);
 }
+
+function soon() {
+  if (document.hidden) setTimeout(doPlanned, 1000);
+  else requestAnimationFrame(doPlanned);
+}
+
+function doPlanned() {
+  const works = [...planned.values()];
+  planned.clear();
+  for (const each of works) each();
+}
+
+// The picture that was waited for does not come any more.
+document.addEventListener("visibilitychange", () => document.hidden && planned.size && soon());
