@@ -80,7 +80,7 @@ def page(door: Door, language: Language, csrf: str | None = None) -> str:
         f"{' autocapitalize=none spellcheck=false autofocus' if kind == 'text' else ''}></label>"
         for name, kind, complete in _FIELDS[door]
     )
-    said = {key: text for key, text in words.items() if key.startswith("door.")}
+    said = {key: text for key, text in words.items() if key.startswith(("door.", "refusal."))}
     config = json.dumps({"door": door, "csrf": csrf, "texts": said}, ensure_ascii=False)
     config = config.replace("<", "\\u003c").replace("&", "\\u0026")
     hint = words.get(f"door.{door}.hint", "")

@@ -19,6 +19,7 @@ from dashboards.console.words import (
     orders,
     people,
     record,
+    refusals,
     replay,
     zone,
     zones,
@@ -28,7 +29,10 @@ Language = Literal["zh", "en"]
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
-PARTS = (frame, desk, replay, alerts, zones, zone, orders, draw, record, bikes, people, door, field)
+PARTS = (
+    frame, desk, replay, alerts, zones, zone, orders, draw, record, refusals, bikes, people, door,
+    field,
+)  # fmt: skip
 
 COOKIE = "zhixun_language"
 """Keeps the language that somebody has chosen; the console's script sets it."""

@@ -71,7 +71,7 @@ def build(sources: Sources, options: ConsoleOptions, page: Page, request: Reques
     config = _config(sources, options, language, words)
     ui.add_body_html(_embedded({**config, **_me(request), "page": _page(page, request)}))
     ui.add_body_html(f'<script type="module" src="/console/{page.name}.js"></script>')
-    with _box("header", id="bar"):
+    with _box("header", id="bar").props("role=banner"):
         with _box("div", "brand"):
             _text(words["title"], "name")
             _text(sources.district, "district")

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from alerts.book import AlertBook
 from dashboards.access.access import Access
+from dashboards.console.scripts import STATIC
 from tests.browser.console import ConsoleServer
 from tests.dashboards.access.people import Clock, new_access
 from tests.dashboards.district import District
@@ -123,3 +124,26 @@ def watch(page: Page, url: str) -> tuple[list[str], list[str]]:
         lambda asked: None if asked.url.startswith(own) else strangers.append(asked.url),
     )
     return complaints, strangers
+
+
+@pytest.fixture(scope="module")
+def scripts(chromium: Browser) -> Iterator[Page]:
+    """A page with `o`, the outlines, `s`, the snapping, and `w`, the words of refusals."""
+    page = chromium.new_page()
+
+    def answer(route: Route) -> None:
+        name = route.request.url.rpartition("/")[2]
+        if name.endswith(".js"):
+            route.fulfill(path=STATIC / name, content_type="text/javascript")
+        else:
+            route.fulfill(body="<title>scripts</title>", content_type="text/html")
+
+    page.route("http://scripts.test/**", answer)
+    page.goto("http://scripts.test/")
+    page.evaluate(
+        """async () => Object.assign(window, {
+          o: await import("/outline.js"), s: await import("/snapping.js"),
+          w: await import("/wrong.js") })"""
+    )
+    yield page
+    page.close()

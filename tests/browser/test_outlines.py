@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import shapely
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Page
 
-from dashboards.console.frame import STATIC
 from geofence.grid import Grid
 from geofence.outlines import area_m2
 from tests.dashboards.district import sample_zones
@@ -23,28 +21,6 @@ FRAME = {
         [[120.31, 36.31], [120.31, 36.32], [120.33, 36.32], [120.33, 36.31], [120.31, 36.31]],
     ],
 }
-
-
-@pytest.fixture(scope="module")
-def scripts(chromium: Browser) -> Iterator[Page]:
-    """A page with `o`, the outlines, and `s`, the snapping, as the browser runs them."""
-    page = chromium.new_page()
-
-    def answer(route: Route) -> None:
-        name = route.request.url.rpartition("/")[2]
-        if name.endswith(".js"):
-            route.fulfill(path=STATIC / name, content_type="text/javascript")
-        else:
-            route.fulfill(body="<title>scripts</title>", content_type="text/html")
-
-    page.route("http://scripts.test/**", answer)
-    page.goto("http://scripts.test/")
-    page.evaluate(
-        """async () => Object.assign(window, {
-          o: await import("/outline.js"), s: await import("/snapping.js") })"""
-    )
-    yield page
-    page.close()
 
 
 def run(scripts: Page, body: str, *values: object) -> Any:

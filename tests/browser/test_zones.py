@@ -368,4 +368,4 @@ def test_a_viewer_has_no_button(visitor: Page, guarded: ConsoleServer, district:
     assert refused == [403, "role_too_low"]
     assert guarded.do(district.orders.all) == []
     visitor.goto(f"{guarded.url}/zones/nowhere?lang=en")
-    expect(visitor.locator("#main")).to_contain_text("no zone 'nowhere'")
+    expect(visitor.locator("#main")).to_contain_text("there is no such zone")

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import get_args
 
 import alerts
+import dashboards
 from alerts import lifecycle, orders
 from alerts.lifecycle import EVENTS, STATES
 from alerts.order_rows import Kind, State
@@ -16,7 +17,9 @@ from alerts.rulebook import RULES
 from alerts.rules import StateReason, ZoneState
 from bikes.errors import REJECT_REASONS
 from bikes.fleet import Liveness
+from dashboards.access.errors import Refusal
 from dashboards.access.roles import ROLES
+from dashboards.api import loopback
 from dashboards.console.catalogue import LANGUAGES, PARTS, texts
 from dashboards.console.pages import PAGES
 from dashboards.console.scripts import STATIC, modules_of
@@ -86,6 +89,29 @@ def test_every_word_of_the_record_is_translated() -> None:
         assert f"refusal.{reason}" in words
     for word in (*get_args(Kind), *get_args(State)):
         assert f"order.{word}" in words
+
+
+def test_every_refusal_of_the_api_is_translated() -> None:
+    """Whatever word a problem document decides by, no Chinese page answers in English."""
+    words = texts("zh")
+    named = {*get_args(Refusal), *get_args(loopback.Refusal)}
+    reasons = {*refusals_named_in(dashboards), *named}
+    assert {"empty_window", "unknown_zone", "internal_error"} <= reasons
+    for reason in reasons:
+        assert f"refusal.{reason}" in words or f"door.{reason}" in words, reason
+
+
+def refusals_named_in(package: ModuleType) -> set[str]:
+    """Every reason with which the package refuses a request."""
+    found = set()
+    for file in Path(str(package.__file__)).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case ast.Call(ast.Name("ProblemError" | "ProblemAnswer"), [_, reason, *_]):
+                    found |= {reason.value} if isinstance(reason, ast.Constant) else set()
+                case ast.Call(ast.Name("unknown"), [ast.Constant(str(kind)), _, _]):
+                    found.add(f"unknown_{kind}")
+    return found
 
 
 def reasons_named_in(package: ModuleType) -> set[str]:

@@ -56,7 +56,7 @@ form.addEventListener("submit", async (event) => {
     if (answer.ok) return location.replace(config.door === "password" ? "/login" : onward());
     const found = await answer.json();
     const seconds = answer.headers.get("retry-after");
-    refuse(say(`door.${found.reason}`, { n: seconds }) ?? found.detail);
+    refuse(say(`door.${found.reason}`, { n: seconds }) ?? say(`refusal.${found.reason}`, found) ?? say("refusal.other", found));
   } catch {
     refuse(say("door.failed"));
   }

@@ -4,7 +4,7 @@ import { askFor, toast } from "./dialog.js";
 import { config, keys, live, words } from "./frame.js";
 import { ask } from "./session.js";
 
-const UNDO_MS = 10_000;
+const UNDO_MS = 10_000, SLOW_MS = 700;
 const OPEN = ["active", "acknowledged", "returned", "shelved"];
 
 export const ACTS = {
@@ -51,40 +51,65 @@ function bodyOf(name, values) {
   return { until, reason: values.reason };
 }
 
+// One act after the other: who presses a key again while it is under way has pressed it once, and
+// "undo" is about the act that was asked for last, not the one before.
+let under_way = null;
+
 export async function act(alert, name) {
-  const { form } = ACTS[name];
-  let values = {};
-  if (form) {
-    values = await askFor(words, { title: `${words.say(`act.${name}`)} · ${words.subject(alert)}`, fields: form(), go: words.say(`act.${name}`) });
-    if (!values) return;
+  if (under_way) return;
+  const { form } = ACTS[name], what = words.subject(alert);
+  if (!form) {
+    const { wrong } = await post(alert, name, {});
+    if (wrong) return refuse(wrong);
+  } else {
+    const send = async (values) => (await post(alert, name, bodyOf(name, values))).wrong;
+    const done = await askFor(words, { title: `${words.say(`act.${name}`)} · ${what}`, fields: form(), go: words.say(`act.${name}`), send });
+    if (!done) return;
   }
-  const answer = await post(alert, name, bodyOf(name, values));
-  if (!answer) return;
-  toast(words.say(`act.${name}.done`, { what: words.subject(alert) }), {
+  toast(words.say(`act.${name}.done`, { what }), {
     button: `${words.say("act.undo")} (Z)`, act: undo, for_ms: UNDO_MS,
   });
-  last = { alert, until: performance.now() + UNDO_MS };
 }
 
 let last = null;
 
 async function undo() {
+  await under_way;
   if (!last || performance.now() > last.until) return toast(words.say("act.undo.nothing"));
   const { alert } = last;
   last = null;
-  if (await post(alert, "undo", {})) toast(words.say("act.undo.done"));
+  const { wrong } = await post(alert, "undo", {});
+  if (wrong) refuse(wrong);
+  else toast(words.say("act.undo.done"));
 }
 
+function refuse(why) {
+  toast(why, { kind: "bad", for_ms: 8000 });
+}
+
+// The alert as it is now, or `{wrong}`: in words why nothing was done. Whoever has to wait is told.
 async function post(alert, name, body) {
+  let arrived = () => {};
+  const slow = setTimeout(() => (arrived = toast(words.say("act.sending"), { for_ms: 60_000 })), SLOW_MS);
+  const sent = send(alert, name, body);
+  under_way = sent;
+  const said = await sent;
+  under_way = null;
+  clearTimeout(slow);
+  arrived();
+  return said;
+}
+
+async function send(alert, name, body) {
   try {
     const answer = await ask(`/api/v1/alerts/${encodeURIComponent(alert.alert_id)}/${name}`, { body });
     const said = await answer.json();
-    if (!answer.ok) throw new Error(words.refusal(said));
+    if (!answer.ok) return { wrong: words.refusal(said) };
+    if (name !== "undo") last = { alert, until: performance.now() + UNDO_MS };
     live.emit("alert", said);
     return said;
-  } catch (error) {
-    toast(error instanceof TypeError ? words.say("alerts.failed") : error.message, { kind: "bad", for_ms: 8000 });
-    return null;
+  } catch {
+    return { wrong: words.say("alerts.failed") };
   }
 }
 
@@ -93,7 +118,8 @@ export function bindActs(selected) {
   if (!config.may_act) return;
   for (const key of new Set(Object.values(ACTS).map((each) => each.key))) {
     const names = Object.keys(ACTS).filter((name) => ACTS[name].key === key);
-    keys.bind(key, `act.${names[0]}`, () => {
+    keys.bind(key, `act.${names[0]}`, (event) => {
+      if (event.repeat) return; // a key that is held down is pressed once
       const alert = selected();
       const name = alert && names.find((each) => ACTS[each].states.includes(alert.state));
       if (name) act(alert, name);

@@ -17,8 +17,8 @@ export function byUrgency(a, b) {
 
 export class AlertList extends RowList {
   // `acts`: how many buttons a row has; `onPick` is called with the alert that was selected.
-  constructor(body, { onPick = () => {}, acts = 1, empty = "alerts.empty" } = {}) {
-    super(body, { role: "option", path: alertPath, onPick: (row) => onPick(row.alert) });
+  constructor(body, { onPick = () => {}, opens, acts = 1, empty = "alerts.empty" } = {}) {
+    super(body, { role: "option", path: alertPath, opens, onPick: (row) => onPick(row.alert) });
     Object.assign(this, { acts, empty });
     body.setAttribute("role", "listbox");
     bindActs(() => this.rows.get(this.selected)?.alert);

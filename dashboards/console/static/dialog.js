@@ -14,6 +14,7 @@ export function askFor(words, { title, note, fields = [], go, danger = false, se
   const form = el("form", "", el("h2", "", title), ...(note ? [el("p", "note", note)] : []),
     ...inputs.map(labelled), problem, el("div", "buttons", cancel, submit));
   const box = el("dialog", "ask", form);
+  box.setAttribute("aria-label", title);
   document.body.append(box);
   const read = () => Object.fromEntries(inputs.filter(({ box }) => !box.hidden).map(({ field, node }) => [field.name, valueOf(node)]));
   const asked = () => {
@@ -41,9 +42,12 @@ export function askFor(words, { title, note, fields = [], go, danger = false, se
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       const given = read();
+      if (submit.disabled) return; // Ctrl+Enter while the first is under way
       submit.disabled = true;
+      form.setAttribute("aria-busy", true);
       const wrong = await send(given);
       submit.disabled = false;
+      form.removeAttribute("aria-busy");
       refuse(wrong);
       if (wrong) return;
       values = given;
@@ -99,10 +103,9 @@ function suggestions({ name, list }, node) {
 }
 
 // A line at the foot of the page that goes by itself; with a button while something can be done.
+// Returns what takes it away.
 export function toast(text, { button, act, for_ms = 4000, kind = "" } = {}) {
-  document.querySelector(".toast")?.remove();
   const node = el("div", `toast ${kind}`, el("span", "", text));
-  node.setAttribute("role", "status");
   const timer = setTimeout(() => node.remove(), for_ms);
   if (button) {
     const press = el("button", "button", button);
@@ -116,6 +119,11 @@ export function toast(text, { button, act, for_ms = 4000, kind = "" } = {}) {
     left.style.animationDuration = `${for_ms}ms`;
     node.append(press, left);
   }
-  document.body.append(node);
-  return node;
+  region.replaceChildren(node);
+  return () => node.remove();
 }
+
+// What comes into a place that was there before is read out.
+const region = el("div", "toasts");
+region.setAttribute("role", "status");
+document.body.append(region);

@@ -7,6 +7,7 @@ import { DrawMap } from "./drawmap.js";
 import { keys, leafletStyle, live, read, start, words } from "./frame.js";
 import { areaOf } from "./outline.js";
 import { button, el, place } from "./page.js";
+import { keepWhile } from "./session.js";
 import { ZoneCard } from "./zonecard.js";
 import { zonesAt } from "./zonestore.js";
 
@@ -111,6 +112,7 @@ start(async (main) => {
   keys.bind("Ctrl+z", "draw.undo", () => drawing?.undo());
   keys.bind("Ctrl+s", "draw.save", () => drawing?.save(), { writing: true });
   addEventListener("beforeunload", (event) => drawing?.unsaved && event.preventDefault());
+  keepWhile(() => drawing?.unsaved);
   // Told at each connection too. Where it fails, the stream does, and comes again.
   live.on("zones", () => load().catch(() => {}));
   idle();

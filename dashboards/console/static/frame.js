@@ -2,7 +2,7 @@
 import { Keys } from "./keys.js";
 import { Live } from "./live.js";
 import { Words } from "./page.js";
-import { offerSignOut, stillSignedIn } from "./session.js";
+import { offerSignOut, signedIn, stillSignedIn } from "./session.js";
 
 const BEHIND_S = 60;
 
@@ -38,6 +38,7 @@ export async function start(fill) {
   document.documentElement.lang = config.lang;
   rememberLanguage();
   const main = await appears("main");
+  main.parentElement.closest("main")?.setAttribute("role", "presentation"); // NiceGUI's, around bar and page
   $("theme").textContent = "◐";
   $("theme").addEventListener("click", () => window.switchTheme());
   offerSignOut($("sign-out"));
@@ -60,7 +61,7 @@ export async function read(path) {
   });
   if (answer.status === 401) stillSignedIn();
   const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw Object.assign(new Error(body.detail ?? answer.statusText), { status: answer.status, body });
+  if (!answer.ok) throw Object.assign(new Error(words.problem(body)), { status: answer.status, body });
   return body;
 }
 
@@ -103,6 +104,7 @@ function keepQuery(link) {
 function showState(state) {
   const node = $("notice");
   node.hidden = state !== "lost";
+  if (state === "live") signedIn();
   if (state !== "lost") return;
   node.textContent = words.say("reconnecting");
   $("health").dataset.level = "bad";

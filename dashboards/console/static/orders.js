@@ -4,6 +4,7 @@ import { live, read, words } from "./frame.js";
 import { DAY_MIN, leftOfShift, readSpan, untilNextDay } from "./hours.js";
 import { ask } from "./session.js";
 import { policyHours } from "./policywords.js";
+import { listed } from "./wrong.js";
 
 const REASONS = ["storm", "closure", "event", "works"];
 
@@ -20,13 +21,13 @@ async function send(path, body, names) {
 
 // The parts of a problem document by the fields that they name; the rest is about the whole.
 function refusalOf(problem, names) {
-  const listed = problem.problems ?? problem.errors;
-  if (!listed) return { text: words.refusal(problem) };
+  const all = listed(problem, words);
+  if (!all) return { text: words.refusal(problem) };
   const fields = {}, rest = [];
-  for (const { where, message } of listed) {
+  for (const { where, text } of all) {
     const name = where.split(".").find((part) => names.includes(part));
-    if (name) fields[name] = [fields[name], message].filter(Boolean).join("; ");
-    else rest.push(message);
+    if (name) fields[name] = [fields[name], text].filter(Boolean).join("; ");
+    else rest.push(text);
   }
   return { fields, text: rest.join("; ") };
 }

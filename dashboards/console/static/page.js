@@ -114,10 +114,15 @@ export class Words {
     return (zone ? this.zoneName(zone) : alert.zone_id) ?? alert.bike ?? alert.vendor ?? "";
   }
 
-  // A problem document of the API in words; its own where the reason has none here.
+  // A problem document of the API in words. What somebody has to put right in particular is in its
+  // own words only, which are English: they stand behind ours.
+  problem({ reason, detail }) {
+    const key = [`refusal.${reason}`, `door.${reason}`].find((each) => each in this.config.texts);
+    return key ? this.say(key, { detail }) : this.say("refusal.other", { detail: detail ?? reason ?? "" });
+  }
+
   refusal(problem) {
-    const key = [`refusal.${problem.reason}`, `door.${problem.reason}`].find((each) => each in this.config.texts);
-    return this.say("alerts.refused", { why: key ? this.say(key) : problem.detail ?? problem.reason });
+    return this.say("alerts.refused", { why: this.problem(problem) });
   }
 
   since(text) {

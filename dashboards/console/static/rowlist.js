@@ -4,8 +4,9 @@ import { el } from "./page.js";
 
 export class RowList {
   // `path` makes the address of a row's page of its id; `onPick` is called with the row selected.
-  constructor(body, { role, path, onPick }) {
-    Object.assign(this, { body, role, path, onPick, rows: new Map(), selected: null });
+  // A press on a row opens its page at once where `opens` says so.
+  constructor(body, { role, path, onPick, opens = () => false }) {
+    Object.assign(this, { body, role, path, onPick, opens, rows: new Map(), selected: null });
     body.tabIndex = 0;
     for (const [key, by] of [["j", 1], ["k", -1], ["ArrowDown", 1], ["ArrowUp", -1]]) {
       keys.bind(key, by > 0 ? "keys.next" : "keys.previous", () => this.move(by));
@@ -17,7 +18,7 @@ export class RowList {
   row(id, className) {
     const node = el("div", className);
     node.setAttribute("role", this.role);
-    node.addEventListener("click", () => this.select(id));
+    node.addEventListener("click", () => (this.opens() ? this.go(id) : this.select(id)));
     node.addEventListener("dblclick", () => this.go(id));
     return { node };
   }

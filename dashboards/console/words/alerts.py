@@ -9,6 +9,7 @@ ENTRIES: dict[str, tuple[str, str]] = {
     "alerts.reopened": ("再次发生 ×{n}", "came back ×{n}"),
     "alerts.refused": ("无法执行:{why}", "Not possible: {why}"),
     "alerts.failed": ("请求失败,请重试", "The request failed, please try again"),
+    "act.sending": ("正在提交…", "Sending…"),
     "alerts.assigned_to": ("已派 {who}", "{who} was sent"),
     "alerts.shelved_until": ("搁置至 {time}", "shelved until {time}"),
     "alerts.since": ("始于 {time}", "since {time}"),

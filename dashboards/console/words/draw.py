@@ -85,6 +85,20 @@ ENTRIES: dict[str, tuple[str, str]] = {
         "Overlaps {zone} by {area} m²: zones must not overlap",
     ),
     "flaw.crosses": ("边界自相交", "The outline crosses itself"),
+    "flaw.hole_outside": ("挖空部分超出片区边界", "A hole lies outside of the zone"),
+    "flaw.nested": (
+        "两处挖空或两块区域互相重叠",
+        "Of two holes, or two parts, one lies in the other",
+    ),
+    "flaw.apart": (
+        "挖空部分与边界相接,将片区分成了几块",
+        "Holes that touch the outline cut the zone in two: draw it as two parts",
+    ),
+    "flaw.large": ("跨度 {km} 公里,超出片区范围", "Extends over {km} km, too far for a zone"),
+    "flaw.grid": (
+        "辖区范围过大,请检查位置",
+        "The district would be too large: is it in the right place?",
+    ),
     "flaw.small": (
         "面积仅 {area} 平方米,不足半个网格",
         "Covers {area} m², less than half a cell",
@@ -101,6 +115,12 @@ ENTRIES: dict[str, tuple[str, str]] = {
         "这是最后一个片区,撤销后辖区将没有片区",
         "It is the last zone: the district would have none",
     ),
+    "flaw.code": ("网格编码须为 14 或 15 位数字", "The grid code must have 14 or 15 digits"),
+    "flaw.id": (
+        "片区编号为 1 至 64 个字符:字母、数字、_ 和 -",
+        "A zone id is 1 to 64 letters, digits, _ and -",
+    ),
+    "flaw.policy": ("配置中没有巡查标准“{policy}”", "There is no policy “{policy}”"),
     "flaw.code_taken": (
         "网格编码 {code} 已被其他片区使用",
         "The grid code {code} is that of another zone",

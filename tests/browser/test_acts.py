@@ -1,0 +1,189 @@
+"""Acting on alerts while something goes wrong: server, network, session, a colleague."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from alerts.book import AlertBook
+from dashboards.access.access import Access
+from tests.browser.console import ConsoleServer, sign_in
+from tests.dashboards.access.people import PASSWORD, boss
+from tests.dashboards.district import District
+
+ACTS = "**/api/v1/alerts/*/*"
+
+
+@pytest.fixture
+def district(tmp_path: Path) -> Iterator[District]:
+    """The sample district; what happens in it, each test says."""
+    book = AlertBook(tmp_path / "alerts.sqlite")
+    yield District(book)
+    book.close_file()
+
+
+@pytest.fixture
+def page(guest: Page) -> Page:
+    """What is refused is a complaint of the browser, and no failure here."""
+    return guest
+
+
+def select(page: Page, url: str, alert_id: str) -> None:
+    """Open the inbox, where the first alert is selected by itself."""
+    page.goto(f"{url}/alerts?lang=en")
+    expect(page.locator(f'[data-alert="{alert_id}"]')).to_have_attribute("aria-selected", "true")
+
+
+def events(district: District, alert_id: str) -> list[str]:
+    """What has happened to an alert."""
+    return [row.event for row in district.book.get(alert_id).history]
+
+
+def test_what_was_written_survives_a_failure(
+    page: Page, server: ConsoleServer, district: District
+) -> None:
+    """No answer, and a page of a proxy: it is told in the form, which stays until it is sent."""
+    alert_id = server.do(lambda: district.raise_alert("cy-08"))
+    select(page, server.url, alert_id)
+    page.keyboard.press("n")
+    form = page.get_by_role("dialog")
+    form.get_by_label("What is worth knowing").fill("the gate on the north side is locked")
+    answers = [
+        lambda route: route.abort(),
+        lambda route: route.fulfill(status=502, body="<html>Bad Gateway</html>"),
+    ]
+    for answer in answers:
+        page.route(ACTS, answer)
+        form.get_by_role("button", name="Note").click()
+        expect(form.get_by_role("alert")).to_contain_text("try again")
+        page.unroute(ACTS)
+    form.get_by_role("button", name="Note").click()
+    expect(page.locator(".history")).to_contain_text("the gate on the north side is locked")
+    expect(form).to_have_count(0)
+    assert server.do(lambda: events(district, alert_id))[2:] == ["note"]
+
+
+def test_a_colleague_was_faster(page: Page, server: ConsoleServer, district: District) -> None:
+    """Closed by somebody else while the form is open: it says so, and nothing is recorded."""
+    alert_id = server.do(lambda: district.raise_alert("cy-08"))
+    select(page, server.url, alert_id)
+    page.keyboard.press("d")
+    form = page.get_by_role("dialog")
+    form.get_by_label("Who goes there").fill("Wang, 13")
+
+    def end() -> None:
+        district.return_alert(alert_id)
+        district.book.close(alert_id, "zhao", district.now_ms)
+
+    server.do(end)
+    form.get_by_role("button", name="Assign").click()
+    expect(form.get_by_role("alert")).to_have_text("Not possible: it is closed")
+    assert server.do(lambda: events(district, alert_id))[-1] == "close"
+
+
+def test_a_key_held_down_acts_once(page: Page, server: ConsoleServer, district: District) -> None:
+    """On a slow network too; and "undo" takes back the act that is under way, not one before."""
+    alert_id = server.do(lambda: district.raise_alert("cy-08"))
+    other_id = server.do(lambda: district.raise_alert("cy-04"))
+    select(page, server.url, alert_id)
+    page.keyboard.press("a")
+    expect(page.locator(".toast")).to_contain_text("Acknowledged: South Market")
+    page.locator(f'[data-alert="{other_id}"]').click()
+    asked: list[Route] = []
+    page.route("**/acknowledge", lambda route: asked.append(route))
+    page.keyboard.down("a")
+    page.keyboard.down("a")  # as the keyboard repeats it
+    page.keyboard.up("a")
+    page.keyboard.press("a")
+    expect(page.locator(".toast")).to_have_text("Sending…")
+    page.keyboard.press("z")
+    assert len(asked) == 1
+    asked[0].continue_()
+    expect(page.locator(".toast")).to_have_text("Taken back")
+    assert server.do(lambda: events(district, other_id))[2:] == ["acknowledge", "undo"]
+    assert server.do(lambda: events(district, alert_id))[2:] == ["acknowledge"]
+
+
+def test_a_session_ends_while_one_writes(
+    page: Page, guarded: ConsoleServer, district: District, access: Access
+) -> None:
+    """Signed in again on another page of the browser, what was written is sent from where it is."""
+    access.accounts.add_user(boss(access), "ada", "admin", PASSWORD)
+    access.accounts.add_user(boss(access), "li", "dispatcher", PASSWORD)
+    alert_id = guarded.do(lambda: district.raise_alert("cy-08"))
+    page.goto(f"{guarded.url}/alerts?lang=en")
+    sign_in(page, "li")
+    expect(page.locator(f'[data-alert="{alert_id}"]')).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("n")
+    form = page.get_by_role("dialog")
+    form.get_by_label("What is worth knowing").fill("half an hour of thought")
+    access.accounts.change_user(boss(access), "li", password=f"{PASSWORD}!")
+    form.get_by_role("button", name="Note").click()
+    expect(form.locator(".session-over")).to_contain_text("what is written here stays")
+    with page.context.expect_page() as opened:
+        form.get_by_role("link", name="Sign in").click()
+    sign_in(opened.value, "li", f"{PASSWORD}!")
+    expect(opened.value.locator("#bar")).to_contain_text("li")
+    page.bring_to_front()
+    expect(form.locator(".session-over")).to_have_count(0)
+    form.get_by_role("button", name="Note").click()
+    expect(page.locator(".history")).to_contain_text("half an hour of thought")
+
+
+def test_a_session_ends_while_nothing_is_written(
+    page: Page, guarded: ConsoleServer, district: District, access: Access
+) -> None:
+    """The door, and back to where one was."""
+    access.accounts.add_user(boss(access), "ada", "admin", PASSWORD)
+    access.accounts.add_user(boss(access), "li", "dispatcher", PASSWORD)
+    alert_id = guarded.do(lambda: district.raise_alert("cy-08"))
+    page.goto(f"{guarded.url}/alerts?lang=en")
+    sign_in(page, "li")
+    expect(page.locator(f'[data-alert="{alert_id}"]')).to_have_attribute("aria-selected", "true")
+    access.accounts.change_user(boss(access), "li", password=f"{PASSWORD}!")
+    page.keyboard.press("a")
+    page.wait_for_url("**/login*")
+    sign_in(page, "li", f"{PASSWORD}!")
+    expect(page.locator(f'[data-alert="{alert_id}"]')).to_have_attribute("aria-selected", "true")
+
+
+def test_the_past_that_cannot_be_read_is_not_an_empty_past(
+    page: Page, server: ConsoleServer, district: District
+) -> None:
+    """The inbox says that it failed; "More" is there when there is more, and only then."""
+    alert_id = server.do(lambda: district.raise_alert("cy-08"))
+    select(page, server.url, alert_id)
+    expect(page.get_by_role("button", name="More")).to_be_hidden()
+    page.route("**/api/v1/alerts?*", lambda route: route.abort())
+    page.get_by_label("Filter").first.select_option("closed")
+    expect(page.locator(".panel-note")).to_contain_text("This could not be read")
+    page.unroute("**/api/v1/alerts?*")
+    page.get_by_label("Filter").first.select_option("")
+    expect(page.locator(".panel-note")).to_be_hidden()
+    expect(page.locator(".alert-row")).to_have_count(1)
+
+
+def test_on_a_phone_a_row_opens_its_alert(
+    chromium: Browser, server: ConsoleServer, district: District
+) -> None:
+    """Beside sixty rows there is no room for a second column."""
+
+    def raise_all() -> None:
+        for rule in ("zone_unpatrolled", "coverage_short", "telemetry_silent", "x1", "x2", "x3"):
+            for zone_id in list(district.statuses):
+                district.raise_alert(zone_id, rule)
+
+    server.do(raise_all)
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = context.new_page()
+    page.goto(f"{server.url}/alerts?lang=zh")
+    expect(page.locator(".alert-row")).to_have_count(54)
+    head = page.locator(".list > .panel-head")
+    assert head.evaluate("node => node.scrollWidth - node.clientWidth") <= 0
+    page.locator(".alert-row small").first.tap()
+    page.wait_for_url("**/alerts/*")
+    expect(page.locator(".history li")).to_have_count(2)
+    context.close()
