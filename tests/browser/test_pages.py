@@ -7,68 +7,169 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from alerts.book import AlertBook
 from dashboards.console.catalogue import LANGUAGES
 from dashboards.console.pages import PAGES
 from tests.browser.conftest import LAT, LNG, watch
-from tests.browser.console import ConsoleServer
+from tests.browser.console import ConsoleServer, sign_in
+from tests.dashboards.access.people import PASSWORD, Clock, boss, new_access
 from tests.dashboards.district import District
 
 OUT = Path(__file__).parents[2] / "out" / "pages"
-DESK, PHONE = (1280, 720), (390, 844)
 EXAMPLES = {"zone_id": "cy-08", "vendor": "hello", "bike_id": "bike-01"}
 """What pages about one thing show here; the alert is the one that was raised."""
 
-VIEWS = [(DESK, "light"), (DESK, "dark"), (PHONE, "light")]
+QUIET_MS = 300
+"""So long nothing is asked for when all that a page needs has come."""
+
+
+class View(NamedTuple):
+    """A screen and a theme."""
+
+    width: int
+    height: int
+    scheme: Literal["light", "dark"]
+
+    def show(self, page: Page) -> None:
+        """Have the page seen so from now on, as when a window is made smaller."""
+        page.set_viewport_size({"width": self.width, "height": self.height})
+        page.emulate_media(color_scheme=self.scheme)
+        expect(page.locator("html")).to_have_attribute("data-theme", self.scheme)
+
+
+DESK, DARK, PHONE = View(1280, 720, "light"), View(1280, 720, "dark"), View(390, 844, "light")
+VIEWS = {"en": (DESK, DARK, PHONE), "zh": (PHONE, DARK, DESK)}
+"""A page comes up on the first, and is then turned into the others: either way it is whole."""
 
 
 @pytest.fixture(scope="module")
-def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Where each page is, over a district in which something has happened."""
-    book = AlertBook(tmp_path_factory.mktemp("pages") / "alerts.sqlite")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleServer]:
+    """A district in which something has happened, with users, tokens and a record."""
+    folder = tmp_path_factory.mktemp("pages")
+    book = AlertBook(folder / "alerts.sqlite")
     district = District(book)
     for bike in range(12):
         district.ride(bike, LAT + bike % 3 / 150, LNG + bike / 400, heading=30.0 * bike)
     district.stand("cy-08", "overdue", idle_s=9000.0, covered_ratio=0.31, due_in_s=-1800.0)
     district.stand("cy-05", "due", idle_s=6400.0, covered_ratio=0.55, due_in_s=800.0)
     district.stand("cy-09", "unmeasurable", reason="telemetry_silent", due_in_s=None)
-    alert_id = district.raise_alert("cy-08")
+    EXAMPLES["alert_id"] = alert_id = district.raise_alert("cy-08")
     book.acknowledge(alert_id, "li", district.now_ms, "seen")
     book.assign(alert_id, "li", district.now_ms, to="Wang, 13")
-    examples = {**EXAMPLES, "alert_id": alert_id}
-    with ConsoleServer(district) as server:
-        yield {page.name: server.url + page.path.format(**examples) for page in PAGES}
+    access = new_access(folder / "access.sqlite", Clock())
+    access.accounts.add_user(boss(access), "ada", "admin", PASSWORD)
+    access.accounts.add_user(boss(access), "li", "dispatcher", PASSWORD)
+    access.accounts.add_token(boss(access), "prometheus", "viewer", None)
+    with ConsoleServer(district, access=access) as server:
+        yield server
+    access.close()
     book.close_file()
 
 
-@pytest.fixture(params=VIEWS, ids=lambda view: f"{view[0][0]}-{view[1]}")
-def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
-    """A browser of a size and a colour scheme."""
-    (width, height), scheme = request.param
-    context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-    yield context.new_page()
+@pytest.fixture(scope="module")
+def ada(chromium: Browser, server: ConsoleServer) -> Iterator[BrowserContext]:
+    """A browser in which the administrator has signed in."""
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(f"{server.url}/login?lang=en&next=/people")
+    sign_in(page, "ada")
+    expect(page.locator("#bar")).to_contain_text("ada")
+    page.close()
+    yield context
     context.close()
+
+
+class Quiet:
+    """Knows when a page has what it asked for; its stream goes on for ever and does not count."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._asked: set[Request] = set()
+        page.on("request", self._begins)
+        page.on("requestfinished", self._ends)
+        page.on("requestfailed", self._ends)
+
+    def wait(self) -> None:
+        """Until nothing has been under way for a moment."""
+        quiet_ms = 0
+        while quiet_ms < QUIET_MS:
+            self._page.wait_for_timeout(50)
+            quiet_ms = 0 if self._asked else quiet_ms + 50
+
+    def _begins(self, request: Request) -> None:
+        if request.resource_type != "eventsource":
+            self._asked.add(request)
+
+    def _ends(self, request: Request) -> None:
+        self._asked.discard(request)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", [page.name for page in PAGES])
-def test_a_page_is_whole(name: str, language: str, page: Page, addresses: dict[str, str]) -> None:
+def test_a_page_is_whole(
+    name: str, language: str, ada: BrowserContext, server: ConsoleServer
+) -> None:
     """It fills with data, complains of nothing, asks nobody else, and is as wide as the screen."""
-    address = addresses[name]
-    complaints, strangers = watch(page, "/".join(address.split("/")[:3]))
-    page.goto(f"{address}?lang={language}")
+    [path] = [page.path for page in PAGES if page.name == name]
+    views = VIEWS[language]
+    page = ada.new_page()
+    complaints, strangers = watch(page, server.url)
+    quiet = Quiet(page)
+    page.set_viewport_size({"width": views[0].width, "height": views[0].height})
+    page.goto(f"{server.url}{path.format(**EXAMPLES)}?lang={language}")
     expect(page.locator("#health")).to_have_attribute("data-level", "ok")
     expect(page.locator("#main")).not_to_be_empty()
-    page.wait_for_timeout(500)  # for the picture: what is asked for meanwhile has come
-    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    assert wide <= 0, f"the page is {wide} px wider than the screen"
-    scheme = page.evaluate("document.documentElement.dataset.theme")
-    width = page.viewport_size["width"] if page.viewport_size else 0
-    OUT.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=OUT / f"{name}-{language}-{scheme}-{width}.png")
+    for view in views:
+        look(page, quiet, view, f"{name}-{language}")
+    page.close()
     assert complaints == []
     assert strangers == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("door", ["login", "password"])
+def test_a_door_is_whole(
+    door: str, language: str, ada: BrowserContext, server: ConsoleServer
+) -> None:
+    """What one meets before the console looks like it, on any screen."""
+    page = ada.new_page()
+    complaints, strangers = watch(page, server.url)
+    quiet = Quiet(page)
+    page.goto(f"{server.url}/{door}?lang={language}")
+    expect(page.locator("#door")).to_be_visible()
+    for view in VIEWS[language]:
+        look(page, quiet, view, f"{door}-{language}")
+    page.close()
+    assert complaints == []
+    assert strangers == []
+
+
+def look(page: Page, quiet: Quiet, view: View, name: str) -> None:
+    """See a page on a screen, when all of it is there; a picture of it is left."""
+    view.show(page)
+    quiet.wait()
+    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert wide <= 0, f"{name} is {wide} px wider than a screen of {view.width}"
+    assert cut_off(page) == [], f"{name} on a screen of {view.width}"
+    OUT.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=OUT / f"{name}-{view.scheme}-{view.width}.png")
+
+
+def cut_off(page: Page) -> list[str]:
+    """What can be pressed or filled in, but lies beyond the edge where nothing scrolls to it."""
+    found: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll("button, select, input, #bar a")].filter((node) => {
+          const { left, right, width } = node.getBoundingClientRect();
+          if (!width || node.closest(".leaflet-container, [hidden]")) return false;
+          for (let box = node.parentElement; box; box = box.parentElement) {
+            if (["auto", "scroll"].includes(getComputedStyle(box).overflowX)) return false;
+          }
+          return left < -1 || right > innerWidth + 1;
+        }).map((node) => node.outerHTML.slice(0, 80))"""
+    )
+    return found
