@@ -187,3 +187,29 @@ def test_on_a_phone_a_row_opens_its_alert(
     page.wait_for_url("**/alerts/*")
     expect(page.locator(".history li")).to_have_count(2)
     context.close()
+
+
+def test_one_goes_on_from_where_an_alert_was(
+    page: Page, server: ConsoleServer, district: District
+) -> None:
+    """Acknowledged, it moves below those that wait; the next is the next of these."""
+    ids = [
+        server.do(lambda z=zone: district.raise_alert(z)) for zone in ("cy-04", "cy-05", "cy-06")
+    ]
+    select(page, server.url, ids[0])
+    selected = page.locator('.alert-row[aria-selected="true"]')
+    rows = page.locator(".alert-row")
+    expect(rows).to_have_count(3)
+    page.keyboard.press("a")
+    expect(rows.last).to_have_attribute("data-alert", ids[0])
+    expect(selected).to_have_attribute("data-alert", ids[0])
+    page.keyboard.press("j")
+    expect(selected).to_have_attribute("data-alert", ids[1])
+    page.keyboard.press("j")
+    expect(selected).to_have_attribute("data-alert", ids[2])
+    page.keyboard.press("a")
+    expect(rows.first).to_have_attribute("data-alert", ids[1])
+    expect(rows.first).to_have_attribute("data-state", "active")
+    expect(selected).to_have_attribute("data-state", "acknowledged")
+    page.keyboard.press("k")
+    expect(selected).to_have_attribute("data-alert", ids[1])

@@ -167,3 +167,25 @@ def test_tracks_of_all(page: Page, server: ConsoleServer, district: District) ->
     assert "L" in (lines.nth(7).get_attribute("d") or "")
     page.get_by_label("Tracks of the last hour").uncheck()
     expect(lines).to_have_count(0)
+
+
+def test_a_window_that_changes_shows_the_district_still(page: Page, server: ConsoleServer) -> None:
+    """Made smaller, turned, made larger: whoever saw all of it sees all of it."""
+    page.goto(f"{server.url}/?lang=en")
+    outlines = page.locator(".leaflet-zones-pane path")
+    expect(outlines).to_have_count(9)
+    for width, height in ((390, 844), (844, 390), (1920, 1080), (1280, 720)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_function(
+            """() => {
+              const map = document.querySelector("#map").getBoundingClientRect();
+              const all = [...document.querySelectorAll(".leaflet-zones-pane path")]
+                .map((path) => path.getBoundingClientRect());
+              const extent = (lo, hi) =>
+                Math.max(...all.map((box) => box[hi])) - Math.min(...all.map((box) => box[lo]));
+              return all.every((box) => box.left >= map.left && box.right <= map.right
+                  && box.top >= map.top && box.bottom <= map.bottom)
+                && Math.max(extent("left", "right") / map.width,
+                            extent("top", "bottom") / map.height) > 0.6;
+            }"""
+        )

@@ -26,7 +26,9 @@ export class AlertList extends RowList {
 
   // Shows these alerts in this order. A row that somebody is about to press stays the same node.
   show(alerts) {
-    const before = this.rows;
+    const before = this.rows, was = before.get(this.selected)?.alert;
+    const is = was && alerts.find((alert) => alert.alert_id === this.selected);
+    if (is && is.state !== was.state) this.leaves([...before.keys()]);
     this.rows = new Map();
     for (const alert of alerts) {
       remember(alert);

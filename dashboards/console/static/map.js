@@ -15,7 +15,8 @@ const ROOM = { padding: [14, 14] };
 
 export class PatrolMap {
   constructor(element) {
-    this.map = baseMap(element);
+    this.map = baseMap(element, { trackResize: false });
+    new ResizeObserver(() => this.resized()).observe(element);
     this.zones = new ZoneLayer(this.map);
     this.cells = new CellOverlay(this.map);
     this.lastHour = new LastHour(this.map);

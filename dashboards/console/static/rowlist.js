@@ -29,15 +29,25 @@ export class RowList {
 
   select(id) {
     this.selected = id;
+    this.left = null;
     for (const [each, { node }] of this.rows) node.setAttribute("aria-selected", each === id);
     const row = this.rows.get(id);
     row?.node.scrollIntoView({ block: "nearest" });
     if (row) this.onPick(row);
   }
 
+  // The selected row is about to go elsewhere by what was done to it: one goes on from where it was.
+  leaves(order) {
+    if (this.left) return;
+    const at = order.indexOf(this.selected);
+    this.left = { before: order.slice(0, at).reverse(), after: order.slice(at + 1) };
+  }
+
   move(by) {
     const ids = [...this.rows.keys()];
     if (!ids.length) return;
+    const beside = this.left?.[by > 0 ? "after" : "before"].find((id) => this.rows.has(id));
+    if (beside) return this.select(beside);
     const at = ids.indexOf(this.selected);
     this.select(ids[at < 0 ? (by > 0 ? 0 : ids.length - 1) : Math.min(Math.max(at + by, 0), ids.length - 1)]);
   }
