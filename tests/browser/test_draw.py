@@ -358,3 +358,33 @@ def place_of(page: Page, pixel: tuple[float, float]) -> tuple[float, float]:
     lat, lng = math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * down)))), right * 360 - 180
     wgs_lat, wgs_lng = gcj02_to_wgs84(lat, lng)
     return float(wgs_lng), float(wgs_lat)
+
+
+def test_a_lake_is_left_out(draw: Page, server: ConsoleServer) -> None:
+    """A hole drawn by hand; one that is begun is given up without the rest, then it is saved."""
+    draw.locator('.draw-row[data-zone="cy-06"]').click()
+    draw.keyboard.press("e")
+    expect(draw.locator(".draw-facts")).to_contain_text("km²")
+    before = draw.locator(".draw-facts").inner_text()
+    corners = grips(draw)
+    middle = (
+        sum(x for x, _ in corners) / len(corners) - box(draw)["x"],
+        sum(y for _, y in corners) / len(corners) - box(draw)["y"],
+    )
+    lake = [(middle[0] + x, middle[1] + y) for x, y in ((-30, -30), (30, -30), (30, 30), (-30, 30))]
+    draw.keyboard.press("h")
+    expect(draw.locator(".draw-body")).to_contain_text("such as a lake")
+    expect(draw.get_by_role("button", name="Hole or part")).to_be_hidden()
+    click(draw, *lake[:2])
+    expect(draw.locator(".draw-facts")).to_have_text("2 points")
+    draw.keyboard.press("Escape")
+    expect(draw.locator(".draw-facts")).to_have_text(before)
+    draw.get_by_role("button", name="Hole or part").click()
+    click(draw, *lake)
+    draw.keyboard.press("Enter")
+    expect(draw.locator(".draw-facts")).to_contain_text("km²")
+    assert draw.locator(".draw-facts").inner_text() != before
+    draw.keyboard.press("Control+s")
+    expect(draw.locator(".draw-panel .fine")).to_contain_text("Saved")
+    now = get(draw, server, "/zones/cy-06/versions")["features"][-1]["geometry"]
+    assert (now["type"], len(now["coordinates"])) == ("Polygon", 2)

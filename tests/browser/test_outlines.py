@@ -177,3 +177,45 @@ def test_the_pen_follows_a_boundary_the_shorter_way(
       return s.between(v[0], at(v[1]), at(v[2]));
     """
     assert run(scripts, body, SQUARE, start, to) == way
+
+
+LAKE = [[120.302, 36.302], [120.305, 36.302], [120.305, 36.305]]
+ISLE = [[120.303, 36.3022], [120.304, 36.3022], [120.304, 36.303]]
+BESIDE = [[120.35, 36.3], [120.36, 36.3], [120.36, 36.31]]
+
+
+def test_holes_and_parts_are_added_and_removed(scripts: Page) -> None:
+    """A ring within is a hole, one within a hole or outside a part; the last part stays."""
+    body = """
+      const outline = new o.Outline(v[0]), seen = [];
+      const note = () => seen.push(outline.geometry());
+      for (const ring of v[1]) { outline.add(ring); note(); }
+      const count = outline.rings.length;
+      const back = [];
+      while (outline.undo()) back.push(outline.rings.length);
+      for (const ring of v[1]) outline.add(ring);
+      outline.remove(4, 0); note();  // beside
+      outline.remove(3, 0); note();  // the isle
+      outline.remove(2, 0); note();  // the lake
+      outline.remove(1, 0); outline.remove(1, 0); note();  // the first hole, of four places
+      outline.remove(0, 0);
+      return [seen, count, back, outline.remove(0, 0)];
+    """
+    seen, count, back, last = run(scripts, body, FRAME, [LAKE, ISLE, BESIDE])
+    whole = shapely.geometry.shape(FRAME)
+    lake, isle, beside = (shapely.Polygon(ring) for ring in (LAKE, ISLE, BESIDE))
+    wanted = [
+        whole - lake,
+        (whole - lake) | isle,
+        (whole - lake) | isle | beside,
+        (whole - lake) | isle,
+        whole - lake,
+        whole,
+        shapely.Polygon(FRAME["coordinates"][0]),
+    ]
+    assert (count, back, last) == (5, [4, 3, 2], False)
+    for geometry, expected in zip(seen, wanted, strict=True):
+        drawn = shapely.geometry.shape(geometry)
+        assert drawn.is_valid
+        assert drawn.equals(expected)
+        assert geometry["type"] == expected.geom_type

@@ -54,7 +54,7 @@ start(async (main) => {
     list();
     if (drawing) return drawing.showNeighbours();
     map.showZones(collection.features);
-    if (card) pick(card.zoneId, { stay: true, said: card.said });
+    if (card) pick(card.zoneId, { stay: true, said: card.said, before: card });
   }
 
   // Whether nothing is being drawn any more: what is unsaved is only given up knowingly.
@@ -67,11 +67,12 @@ start(async (main) => {
     return true;
   }
 
-  async function pick(zoneId, { stay = false, said = "" } = {}) {
+  async function pick(zoneId, { stay = false, said = "", before = null } = {}) {
     if (!(await left())) return;
     const mine = (card = new ZoneCard({ map, panel, zoneId, policies, said, onEdit: draw, onChanged: load }));
     list();
     await mine.load();
+    if (before) mine.choose(before.chosen); // it could be pressed until now
     if (card === mine && !drawing) mine.draw({ stay });
   }
 
@@ -100,13 +101,14 @@ start(async (main) => {
 
   async function cancel() {
     const zoneId = card?.zoneId;
-    if (!drawing || !(await left())) return;
+    if (!drawing || drawing.leaveRing() || !(await left())) return;
     if (zoneId) pick(zoneId, { stay: true });
     else idle();
   }
 
   keys.bind("n", "draw.new", () => draw(null));
   keys.bind("e", "draw.edit", () => !drawing && card?.edit());
+  keys.bind("h", "draw.ring", () => drawing?.addRing());
   keys.bind("Escape", "draw.cancel", cancel, { writing: true });
   keys.bind("Enter", "draw.close", () => drawing?.finish());
   keys.bind("Ctrl+z", "draw.undo", () => drawing?.undo());

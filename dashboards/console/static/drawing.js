@@ -5,7 +5,7 @@ import { DrawForm } from "./drawform.js";
 import { flawsOf } from "./flaws.js";
 import { words } from "./frame.js";
 import { Grips } from "./grips.js";
-import { areaOf, cellsIn, Outline } from "./outline.js";
+import { areaOf, cellsIn, Outline, ringsOf } from "./outline.js";
 import { button, el } from "./page.js";
 import { Pen } from "./pen.js";
 import { put, zonesAt } from "./zonestore.js";
@@ -21,6 +21,8 @@ export class Drawing {
       onTyped: () => (this.typed = true),
     });
     this.facts = el("p", "draw-facts");
+    this.how = el("p", "says");
+    this.ring = button("button", words.say("draw.ring"), () => this.addRing(), "h");
     this.said = el("div", "draw-said");
     this.said.setAttribute("role", "status");
     const press = (kind, key, act, sign) => button(kind, words.say(key), act, sign);
@@ -28,7 +30,7 @@ export class Drawing {
     this.buttons[1].title = "Ctrl+S";
     panel.replaceChildren(
       el("div", "panel-head", el("h1", "", zone ? words.zoneName(zone.properties) : words.say("draw.new"))),
-      el("div", "draw-body", el("p", "says", words.say(zone ? "draw.how.edit" : "draw.how.new")), this.facts, this.form.node),
+      el("div", "draw-body", this.how, this.facts, el("div", "buttons", this.ring), this.form.node),
       this.said,
       el("div", "draw-foot", press("button", "draw.cancel", onCancel, "Esc"), el("span", "space"), ...this.buttons),
     );
@@ -36,8 +38,7 @@ export class Drawing {
     map.outline("older", zone?.geometry ?? null); // as it was, for comparison
     this.showNeighbours();
     if (zone) this.grip(new Outline(zone.geometry));
-    else this.pen = new Pen(map.map, map.neighbours, { onDrawn: () => this.tell(), onClosed: (geometry) => this.grip(new Outline(geometry)) });
-    this.tell();
+    else this.draw((geometry) => this.grip(new Outline(geometry)));
   }
 
   get zoneId() {
@@ -45,14 +46,42 @@ export class Drawing {
   }
 
   get unsaved() {
-    return this.typed || Boolean(this.pen ? this.pen.strokes.length : !this.zone || this.grips.outline.changed);
+    const drawn = this.outline && (!this.zone || this.outline.changed);
+    return Boolean(this.typed || drawn || this.pen?.strokes.length);
+  }
+
+  draw(onClosed) {
+    this.pen = new Pen(this.map.map, this.map.neighbours, { onDrawn: () => this.tell(), onClosed });
+    this.tell();
+  }
+
+  // A hole or a further part, with the outline so far in sight.
+  addRing() {
+    if (this.pen) return;
+    const { outline } = this;
+    this.grips.remove();
+    this.map.outline("chosen", outline.geometry());
+    this.draw((geometry) => {
+      outline.add(ringsOf(geometry)[0]);
+      this.grip(outline);
+    });
+  }
+
+  // Gives up the ring that is being added, if there is one; the outline stays.
+  leaveRing() {
+    if (!this.pen || !this.outline) return false;
+    this.pen.remove();
+    this.grip(this.outline);
+    return true;
   }
 
   grip(outline) {
-    this.pen = null;
+    this.map.outline("chosen", null);
+    const isFirst = !this.outline;
+    Object.assign(this, { pen: null, outline });
     this.grips = new Grips(this.map.map, this.map.neighbours, outline, () => this.tell());
     this.tell();
-    if (!this.zone) this.form.inputs.zone_id.focus();
+    if (!this.zone && isFirst) this.form.inputs.zone_id.focus();
   }
 
   // Those that will be there when this becomes valid.
@@ -69,14 +98,16 @@ export class Drawing {
   // How large it is; what was wrong with it may be so no more.
   tell() {
     this.show([]);
-    const geometry = this.grips?.outline.geometry();
-    this.facts.textContent = geometry
+    this.how.textContent = words.say(!this.pen ? "draw.how.edit" : this.outline ? "draw.how.ring" : "draw.how.new");
+    this.ring.hidden = Boolean(this.pen);
+    const geometry = this.outline?.geometry();
+    this.facts.textContent = geometry && !this.pen
       ? words.say("draw.size", { area: (areaOf(geometry) / 1e6).toFixed(2), cells: cellsIn(geometry, this.grid) })
       : words.say("draw.places", { n: this.pen.places.length });
   }
 
   undo() {
-    if (!(this.pen ?? this.grips).undo()) toast(words.say("draw.undo.nothing"));
+    if (!(this.pen ?? this.grips).undo() && !this.leaveRing()) toast(words.say("draw.undo.nothing"));
   }
 
   finish() {
@@ -100,7 +131,7 @@ export class Drawing {
   async send({ dryRun }) {
     if (this.pen) return this.show([{ text: words.say("draw.open"), place: null }]);
     if (this.buttons[0].disabled || !this.form.sound) return null; // one answer after the other
-    const feature = { type: "Feature", geometry: this.grips.outline.geometry(), properties: this.form.properties() };
+    const feature = { type: "Feature", geometry: this.outline.geometry(), properties: this.form.properties() };
     for (const each of this.buttons) each.disabled = true;
     try {
       const answer = await put(this.zoneId, feature, { over: this.over, dryRun });
@@ -143,6 +174,7 @@ export class Drawing {
   end() {
     this.ended = true;
     (this.pen ?? this.grips).remove();
+    this.map.outline("chosen", null);
     this.map.mark([]);
   }
 }

@@ -35,12 +35,30 @@ export class Outline {
     this.put(ring, (places) => places.splice(at, 0, place));
   }
 
-  // A ring of three places has none to spare.
+  // A ring of three places has none to spare: without one of them there is no hole, or no part with
+  // its holes. The last part stays.
   remove(ring, at) {
-    if (this.rings[ring].places.length <= 3) return false;
+    const { part, places } = this.rings[ring];
+    const isShell = this.rings.findIndex((each) => each.part === part) === ring;
+    if (places.length > 3) {
+      this.mark();
+      this.put(ring, (left) => left.splice(at, 1));
+      return true;
+    }
+    const left = this.rings.filter((each, i) => (isShell ? each.part !== part : i !== ring));
+    if (!left.length) return false;
     this.mark();
-    this.put(ring, (places) => places.splice(at, 1));
+    this.rings = left;
     return true;
+  }
+
+  // A further ring: within a part it is a hole of it, anywhere else a further part.
+  add(places) {
+    this.mark();
+    const around = this.rings.filter((ring) => isAround(ring.places, places[0]));
+    const parts = this.rings.map(({ part }) => part);
+    const part = around.length % 2 ? innermost(around).part : Math.max(...parts) + 1;
+    this.rings = [...this.rings, { part, places }];
   }
 
   put(ring, change) {
@@ -50,10 +68,26 @@ export class Outline {
   }
 
   geometry() {
-    const parts = [];
-    for (const { part, places } of this.rings) (parts[part] ??= []).push([...places, places[0]]);
-    return { type: this.type, coordinates: this.type === "Polygon" ? parts[0] : parts };
+    const parts = new Map();
+    for (const { part, places } of this.rings) parts.set(part, [...(parts.get(part) ?? []), [...places, places[0]]]);
+    const coordinates = [...parts.values()];
+    return this.type === "Polygon" && coordinates.length === 1
+      ? { type: "Polygon", coordinates: coordinates[0] }
+      : { type: "MultiPolygon", coordinates };
   }
+}
+
+// Whether a ring goes around a place: how often a line from there to the east crosses it.
+function isAround(places, [lng, lat]) {
+  return places.filter((a, i) => {
+    const b = places[(i + 1) % places.length];
+    return a[1] > lat !== b[1] > lat && lng < a[0] + ((b[0] - a[0]) * (lat - a[1])) / (b[1] - a[1]);
+  }).length % 2 === 1;
+}
+
+// Of rings around one place, the one with the least area.
+function innermost(rings) {
+  return rings.toSorted((a, b) => swept([...a.places, a.places[0]]) - swept([...b.places, b.places[0]]))[0];
 }
 
 // What Leaflet wants, which has the latitude first.

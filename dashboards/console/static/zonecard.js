@@ -28,6 +28,12 @@ export class ZoneCard {
     }
   }
 
+  // Shows the version from an instant on, as somebody has chosen; undefined is nobody's choice.
+  choose(from) {
+    this.chosen = from;
+    this.shown = this.versions.find((each) => from !== undefined && each.properties.valid_from === from) ?? this.shown;
+  }
+
   // The version in force is the outline that counts; another one is shown against it.
   draw({ stay = true } = {}) {
     if (this.failure) return this.panel.replaceChildren(el("div", "empty", this.failure));
@@ -56,7 +62,7 @@ export class ZoneCard {
     const { valid_from: from, valid_to: to } = version.properties;
     const span = words.say("draw.span", { from: from ? words.time(from) : words.say("draw.always"), to: to ? words.time(to) : words.say("draw.open_end") });
     const row = button("version", "", () => {
-      this.shown = version;
+      this.choose(from);
       this.draw();
     });
     const who = from && this.authors.get(Date.parse(from));

@@ -26,11 +26,19 @@ ENTRIES: dict[str, tuple[str, str]] = {
         "close. Near another zone the pen snaps to it and follows its boundary (Shift: straight).",
     ),
     "draw.how.edit": (
-        "拖动节点修改边界,拖动边上小点新增节点,右击或 Delete 删除节点;孔洞和多个部分均可修改。"
+        "拖动节点修改边界,拖动边上小点新增节点,右击或 Delete 删除节点"
+        "(孔洞或分块只剩三点时整体删除)。"
         "公共边界需先收缩一侧,再扩展另一侧。",
         "Drag a vertex, drag the small dot of an edge to add one, right-click or Delete to remove "
-        "one; holes and parts too. To shift a shared boundary, first shrink the one zone, then "
-        "grow the other.",
+        "one (a hole or part of three goes wholly). To shift a shared boundary, first shrink the "
+        "one zone, then grow the other.",
+    ),
+    "draw.ring": ("挖空或加块", "Hole or part"),
+    "draw.how.ring": (
+        "逐点单击画出一圈:在片区内为挖空(如湖面),在片区外为另一块。单击起点、双击或按回车闭合,"
+        "Esc 放弃。",
+        "Click point by point: within the zone it is a hole, such as a lake, outside a further "
+        "part. Click the first one, double-click or press Enter to close, Esc to give it up.",
     ),
     "draw.grip": ("拖动移动,右击删除", "Drag to move, right-click to remove"),
     "draw.grip.new": ("拖动新增节点", "Drag to add a vertex"),
