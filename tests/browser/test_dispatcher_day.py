@@ -213,6 +213,27 @@ def test_a_zone_is_paused(chromium: Browser, station: Station, broker: Broker) -
         assert (order["kind"], order["ordered_by"]) == ("pause", "li")
 
 
+def test_the_station_is_restarted_while_one_writes(chromium: Browser, station: Station) -> None:
+    """Killed and started again, it takes what was written meanwhile; nobody signs in anew."""
+    page = sign_in(chromium, station, "li")
+    page.goto(f"http://127.0.0.1:{station.port}/zones/cy-06?lang=en")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    page.keyboard.press("p")
+    form = page.locator("dialog.ask")
+    form.get_by_label("Reason").fill("half an hour of thought")
+    station.kill()
+    expect(page.locator("#notice")).to_contain_text("reconnecting")
+    form.get_by_role("button", name="Pause").click()
+    expect(form.get_by_role("alert")).to_contain_text("try again")
+    station.start()
+    station.wait(station.ready)
+    expect(page.locator("#notice")).to_be_hidden()
+    expect(page.locator("#health")).to_have_attribute("data-level", "ok", timeout=LATE_MS)
+    form.get_by_role("button", name="Pause").click()
+    expect(form).to_have_count(0)
+    expect(page.locator("#main")).to_contain_text("half an hour of thought")
+
+
 def test_an_administrator_draws_a_zone(chromium: Browser, station: Station, broker: Broker) -> None:
     """Beside the district, from now on; who keeps the desk open sees it without a reload."""
     square = ((20, 560), (60, 560), (60, 610), (20, 610))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.browser.console import ConsoleServer
 from tests.dashboards.district import District
@@ -72,3 +72,35 @@ def test_work_that_waited_for_a_picture_is_done_without_it(
     page.evaluate("see(false)")
     expect(page).to_have_title("(1) Zhixun")
     page.close()
+
+
+def test_an_upgraded_server_has_new_scripts(
+    page: Page, server: ConsoleServer, district: District
+) -> None:
+    """A page follows when it connects again, but not while something is written on it."""
+    page.goto(f"{server.url}/zones/cy-08?lang=en")
+    expect(page.locator("#health")).to_have_attribute("data-level", "ok")
+    page.wait_for_function("performance.getEntriesByName(`${location.origin}/console/frame.js`)[1]")
+    page.evaluate("window.before = true")
+
+    def upgraded(route: Route) -> None:
+        if route.request.method == "HEAD":
+            route.fulfill(headers={"etag": '"another"'})
+        else:
+            route.continue_()
+
+    page.route("**/console/frame.js", upgraded)
+    connect = 'import("/console/frame.js").then(({ live }) => { live.connect() })'
+    page.keyboard.press("p")
+    form = page.get_by_role("dialog")
+    form.get_by_label("Reason").fill("closed for a parade")
+    with page.expect_response("**/console/frame.js"):
+        page.evaluate(connect)
+    form.get_by_label("Reason").press("End")
+    assert page.evaluate("window.before")
+    expect(form.get_by_label("Reason")).to_have_value("closed for a parade")
+    page.keyboard.press("Escape")
+    expect(form).to_have_count(0)
+    page.evaluate(connect)
+    page.wait_for_function("!window.before")
+    expect(page.locator("#health")).to_have_attribute("data-level", "ok")

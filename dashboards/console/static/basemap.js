@@ -2,7 +2,7 @@
 // the base map is in GCJ-02, the projection moves what lies over it, and moves back what is drawn.
 import { leaflet as L } from "nicegui-leaflet";
 import { toGcj02, toWgs84 } from "./datum.js";
-import { config, leafletStyle } from "./frame.js";
+import { config, leafletStyle, words } from "./frame.js";
 import { el } from "./page.js";
 
 leafletStyle(); // on its way while the frame is being made
@@ -24,7 +24,7 @@ export function baseMap(element, options = {}) {
     zoomSnap: 0.25, zoomControl: false, attributionControl: false,
     crs: config.tile_datum === "gcj02" ? OVER_GCJ02 : MERCATOR, ...options,
   });
-  L.control.zoom({ position: "topright", zoomInTitle: "", zoomOutTitle: "" }).addTo(map);
+  L.control.zoom({ position: "topright", zoomInTitle: words.say("map.zoom_in"), zoomOutTitle: words.say("map.zoom_out") }).addTo(map);
   L.control.scale({ position: "bottomright", imperial: false }).addTo(map);
   if (config.attribution) element.append(el("div", "attribution", config.attribution));
   if (config.tile_url) map.tiles = L.tileLayer(config.tile_url, { maxZoom: 19 }).addTo(map);

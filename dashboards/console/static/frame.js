@@ -2,7 +2,7 @@
 import { Keys } from "./keys.js";
 import { Live } from "./live.js";
 import { Words } from "./page.js";
-import { offerSignOut, signedIn, stillSignedIn } from "./session.js";
+import { hasUnsaved, offerSignOut, signedIn, stillSignedIn } from "./session.js";
 
 const BEHIND_S = 60;
 
@@ -23,6 +23,23 @@ export async function appears(id) {
   return $(id);
 }
 
+// From here on the page lives by the API alone. NiceGUI's socket would load it again, with all that
+// is written on it, whenever the server was away for some seconds.
+function leave(socket) {
+  socket.off("connect_error").off("try_reconnect");
+  if (socket.connected) socket.disconnect();
+  else socket.once("connect", () => socket.disconnect());
+}
+
+// A server that was upgraded meanwhile has other scripts; what is being written goes first.
+let edition = null;
+async function renew() {
+  const file = await fetch("/console/frame.js", { method: "HEAD", cache: "no-store" }).catch(() => null);
+  const found = file?.ok ? file.headers.get("etag") : null;
+  edition ??= found;
+  if (found && found !== edition && !hasUnsaved()) location.reload();
+}
+
 // Leaflet's style goes before our own, which adapts it; once, however often it is asked for.
 let styled = null;
 export function leafletStyle() {
@@ -38,13 +55,14 @@ export async function start(fill) {
   document.documentElement.lang = config.lang;
   rememberLanguage();
   const main = await appears("main");
+  leave(window.socket);
   main.parentElement.closest("main")?.setAttribute("role", "presentation"); // NiceGUI's, around bar and page
   $("theme").textContent = "◐";
   $("theme").addEventListener("click", () => window.switchTheme());
   offerSignOut($("sign-out"));
   keepQuery($("other-language"));
   for (const { key, name, path } of config.pages) keys.bind(key, `page.${name}`, () => location.assign(path));
-  live.on("health", showHealth).on("state", showState);
+  live.on("health", showHealth).on("state", showState).on("open", renew);
   live.on("coverage", (status) => words.zones.set(status.zone_id, status));
   setInterval(showClock, 500);
   if (!config.page.allowed) {

@@ -31,15 +31,19 @@ async function renewed() {
 }
 
 // Whether something on the page would be lost with it.
-const unsaved = [() => document.querySelector("dialog.ask")];
+const unsaved = [() => document.querySelector("dialog.ask") !== null];
 export function keepWhile(isUnsaved) {
   unsaved.push(isUnsaved);
+}
+
+export function hasUnsaved() {
+  return unsaved.some((isUnsaved) => isUnsaved());
 }
 
 // To the door, and back; what is being written stays on the page until it is sent or given up.
 export function signIn() {
   const door = (next) => `/login?next=${encodeURIComponent(next)}`;
-  if (!unsaved.some((isUnsaved) => isUnsaved())) return location.assign(door(location.pathname + location.search));
+  if (!hasUnsaved()) return location.assign(door(location.pathname + location.search));
   // Over an open dialog nothing else can be pressed.
   const place = document.querySelector("dialog.ask") ?? document.body;
   if (place.querySelector(":scope > .session-over")) return;

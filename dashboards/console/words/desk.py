@@ -25,6 +25,8 @@ ENTRIES: dict[str, tuple[str, str]] = {
     "legend.bike_silent": ("失联", "silent"),
     "legend.bike_offline": ("离线", "offline"),
     "legend.bike_low": ("电量低", "battery low"),
+    "map.zoom_in": ("放大", "Zoom in"),
+    "map.zoom_out": ("缩小", "Zoom out"),
     "layers": ("图层", "Layers"),
     "layers.key": ("选择图层", "choose the layers"),
     "layers.zones": ("片区边界", "Zones"),
