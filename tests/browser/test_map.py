@@ -189,3 +189,39 @@ def test_a_window_that_changes_shows_the_district_still(page: Page, server: Cons
                             extent("top", "bottom") / map.height) > 0.6;
             }"""
         )
+
+
+def test_a_crowd_leaves_zones_in_sight(
+    page: Page, server: ConsoleServer, district: District
+) -> None:
+    """Hundreds of bikes are small and silent; of labels that collide the urgent ones stay."""
+    district.stand("cy-08", "overdue", idle_s=9000.0, due_in_s=-1800.0)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{server.url}/?lang=en")
+    frame = page.locator("#map")
+    expect(frame).to_have_attribute("data-bikes", "far")
+
+    def crowd() -> None:
+        for n in range(300):
+            bike = district.roster.index("other", f"x{n}")
+            district.ride(bike, LAT + n % 17 / 1000, LNG + n // 17 / 500, battery=5)
+
+    server.do(crowd)
+    expect(frame).to_have_attribute("data-bikes", "crowd")
+    expect(frame.locator(".bike-low:visible")).to_have_count(0)
+    expect(page.locator('.zone-tip[data-state="overdue"]')).to_be_visible()
+    covered = page.evaluate(
+        """() => {
+          const boxes = [...document.querySelectorAll(".zone-tip:not(.covered-label)")]
+            .map((tip) => tip.getBoundingClientRect());
+          return boxes.some((a, i) => boxes.some((b, j) => {
+            const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+            const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+            return j > i && wide > 0 && high > 0
+              && wide * high > 0.34 * Math.max(a.width * a.height, b.width * b.height);
+          }));
+        }"""
+    )
+    assert not covered
+    page.locator('#zones .zone-row[data-zone="cy-08"]').click()
+    expect(frame).not_to_have_attribute("data-bikes", "crowd")

@@ -8,6 +8,7 @@ import { later } from "./live.js";
 import { el } from "./page.js";
 
 const NEAR_ZOOM = 14, TICK_MS = 1000;
+const BIKE_PX2 = 24 * 24, CROWDED = 0.12; // share of the map that bikes of full size would hide
 
 export class BikeLayer {
   // `onPick` gets the key of a bike that was pressed; `onDraw` is told after each picture.
@@ -15,7 +16,7 @@ export class BikeLayer {
     Object.assign(this, { map, onPick, onDraw, now: new Map(), then: null, drawn: new Map(), waiting: new Set() });
     map.createPane("bikes").style.zIndex = 660;
     map.createPane("bike-tips").style.zIndex = 670;
-    map.on("zoomend", () => this.scale());
+    map.on("moveend zoomend", () => this.scale());
     map.whenReady(() => {
       this.ready = true;
       this.scale();
@@ -68,7 +69,7 @@ export class BikeLayer {
     const icon = L.divIcon({ html: mark.node, className: "bike", iconSize: [24, 24] });
     const marker = L.marker([bike.lat, bike.lng], { icon, keyboard: false, riseOnHover: true, pane: "bikes" }).addTo(this.map);
     const tip = el("div", "bike-tip");
-    marker.bindTooltip(tip, { direction: "top", offset: [0, -10], pane: "bike-tips" });
+    marker.bindTooltip(tip, { direction: "top", offset: [0, -10], pane: "bike-tips", className: "bike-tooltip" });
     marker.on("tooltipopen", () => fillTip(tip, this.of(key)));
     marker.on("click", () => this.onPick(key));
     const known = { marker, mark, tip, place: marker.getElement() };
@@ -84,12 +85,18 @@ export class BikeLayer {
   }
 
   tick() {
+    this.scale();
     if (!this.then) for (const { mark } of this.drawn.values()) mark.tick();
     this.onDraw();
   }
 
+  // In a crowd bikes are small and say nothing, so that zones and cells are still seen.
   scale() {
-    this.map.getContainer().dataset.bikes = this.map.getZoom() < NEAR_ZOOM ? "far" : "near";
+    const { x, y } = this.map.getSize(), bounds = this.map.getBounds(), { dataset } = this.map.getContainer();
+    let seen = 0;
+    for (const bike of (this.then ?? this.now).values()) if (bounds.contains([bike.lat, bike.lng])) seen++;
+    const scale = seen * BIKE_PX2 > CROWDED * x * y ? "crowd" : this.map.getZoom() < NEAR_ZOOM ? "far" : "near";
+    if (dataset.bikes !== scale) dataset.bikes = scale;
   }
 }
 

@@ -4,7 +4,7 @@ import { styleOf } from "./basemap.js";
 import { words } from "./frame.js";
 import { later } from "./live.js";
 import { badge, el, zoneLink } from "./page.js";
-import { lateness } from "./zonetable.js";
+import { byUrgency, lateness } from "./zonetable.js";
 
 const FAR_ZOOM = 12.25;
 
@@ -13,7 +13,7 @@ export class ZoneLayer {
     Object.assign(this, { map, zones: new Map(), waiting: new Set() });
     map.createPane("zones").style.zIndex = 400;
     map.createPane("names").style.zIndex = 650;
-    map.on("zoomend", () => this.scale());
+    map.on("zoomend resize", () => this.scale());
     addEventListener("themechange", () => this.zones.forEach((zone) => paint(zone)));
   }
 
@@ -29,7 +29,7 @@ export class ZoneLayer {
       const node = el("div", "zone-label");
       const label = L.tooltip({ permanent: true, direction: "center", className: "zone-tip", content: node, pane: "names" });
       const [lng, lat] = feature.properties.label;
-      label.setLatLng([lat, lng]).addTo(this.map);
+      label.on("add", () => settle(label, node)).setLatLng([lat, lng]).addTo(this.map);
       const zone = { shape, label, node, zoneId: feature.id, name: words.zoneName(feature.properties), status: null };
       this.zones.set(feature.id, zone);
       paint(zone);
@@ -57,6 +57,7 @@ export class ZoneLayer {
     later("zones-on-map", () => {
       for (const zoneId of this.waiting) if (this.zones.has(zoneId)) paint(this.zones.get(zoneId));
       this.waiting.clear();
+      this.part();
     });
   }
 
@@ -67,11 +68,38 @@ export class ZoneLayer {
   }
 
   scale() {
-    this.map.getContainer().dataset.scale = this.map.getZoom() < FAR_ZOOM ? "far" : "near";
+    const { dataset } = this.map.getContainer(), scale = this.map.getZoom() < FAR_ZOOM ? "far" : "near";
+    if (dataset.scale !== scale) {
+      dataset.scale = scale;
+      for (const { label } of this.zones.values()) label.update();
+    }
+    later("zone-labels", () => this.part());
+  }
+
+  // Of labels that would cover each other, those stay that say more urgent things.
+  part() {
+    const labels = [...this.zones.values()].map(({ label, status }) => ({ node: label.getElement(), status }));
+    const all = labels.filter(({ node }) => node).sort((a, b) => byUrgency(a.status ?? CALM, b.status ?? CALM))
+      .map(({ node, status }) => ({ node, status, box: node.getBoundingClientRect() }));
+    const kept = [];
+    for (const { node, status, box } of all) {
+      const hidden = status?.state !== "overdue" && kept.some((other) => covers(other, box));
+      node.classList.toggle("covered-label", hidden);
+      if (!hidden) kept.push(box);
+    }
   }
 }
 
-function paint({ shape, node, zoneId, name, status }) {
+const CALM = { state: "", zone_id: "" };
+
+// Whether one box covers more than a third of another.
+function covers(one, other) {
+  const wide = Math.min(one.right, other.right) - Math.max(one.left, other.left);
+  const high = Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top);
+  return wide > 0 && high > 0 && wide * high > (other.width * other.height) / 3;
+}
+
+function paint({ shape, label, node, zoneId, name, status }) {
   shape.setStyle(status ? styleOf(status.state) : styleOf("off_duty"));
   if (status?.state === "overdue") shape.bringToFront();
   const deadline = status && deadlineOf(status);
@@ -86,6 +114,16 @@ function paint({ shape, node, zoneId, name, status }) {
       : el("span", "zone-figures dim", "…"),
     ...(deadline ? [el("span", "zone-deadline", deadline)] : []),
   );
+  settle(label, node);
+}
+
+// The label where its size says, and above others as its state says. It has no element before the
+// map has a view.
+function settle(label, node) {
+  const place = label.getElement();
+  if (!place) return;
+  place.dataset.state = node.dataset.state;
+  label.update();
 }
 
 // What somebody must know without asking: by when a zone is due, or for how long it has been late.
