@@ -52,7 +52,7 @@ def test_a_user_is_changed(people: Page, access: Access) -> None:
     expect(li).to_contain_text("viewer")
     li.get_by_role("button", name="Password…").click()
     expect(people.get_by_role("dialog")).to_contain_text("li is signed out everywhere at once")
-    people.get_by_label("New password").fill("another four random words")
+    people.get_by_role("textbox", name="New password").fill("another four random words")
     people.get_by_role("button", name="Save").click()
     expect(people.locator(".audit li").first).to_contain_text("changed a password · li")
     assert access.sign_in("li", "another four random words", "127.0.0.1").name == "li"
