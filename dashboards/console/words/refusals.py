@@ -56,6 +56,10 @@ ENTRIES: dict[str, tuple[str, str]] = {
         "暂时无法保存,未做任何更改,请检查磁盘后重试",
         "it cannot be saved now; nothing was changed. See to the disk, try again",
     ),
+    "refusal.archive_damaged": (
+        "归档文件损坏,无法读取该时段;请查看日志",
+        "a file of the archive is damaged, so this time cannot be read; see the log",
+    ),
     "refusal.not_signed_in": ("登录已失效,请重新登录", "you are not signed in any more"),
     "refusal.session_over": ("登录已失效,请重新登录", "your session is over; sign in again"),
     "refusal.user_disabled": (
