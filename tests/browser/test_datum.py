@@ -111,7 +111,10 @@ def test_what_lies_over_the_base_map_lies_where_it_belongs(
             box = marker.bounding_box()
             assert box
             page.add_style_tag(content=".leaflet-marker-icon, img.cells { visibility: hidden; }")
-            page.wait_for_timeout(300)  # tiles fade in
+            page.wait_for_function(
+                "() => [...document.querySelectorAll('.leaflet-tile')]"
+                ".every((tile) => getComputedStyle(tile).opacity === '1')"
+            )
             pixels = np.array(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))
             frame = page.locator("#map").bounding_box()
             assert frame

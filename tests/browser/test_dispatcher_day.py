@@ -19,7 +19,7 @@ from tests.stations import REPOSITORY, Station, new_station
 
 PASSWORD = "a long walk in the rain"
 PEOPLE = {"ada": "admin", "li": "dispatcher", "vera": "viewer"}
-LATE_MS = 120_000
+LATE_MS = 240_000
 """An alert, and a patrol of some twelve seconds of the wall, take their time."""
 
 CORE = """frequency = "30m"

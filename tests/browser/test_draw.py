@@ -238,9 +238,9 @@ def test_changes_are_taken_back_and_asked_about(draw: Page, server: ConsoleServe
     expect(facts).not_to_have_text(before)
     questions: list[str] = []
     draw.once("dialog", lambda dialog: (questions.append(dialog.type), dialog.dismiss()))
-    draw.keyboard.press("1")
+    with draw.expect_event("dialog"):
+        draw.keyboard.press("1")
     expect(facts).not_to_have_text(before)
-    draw.wait_for_timeout(100)
     assert questions == ["beforeunload"]
     draw.keyboard.press("Control+z")
     draw.keyboard.press("Escape")

@@ -175,11 +175,21 @@ def test_dragging_asks_for_little(page: Page, server: ConsoleServer, district: D
           }
         }"""
     )
+    last = f"at={NINE_MS - 20 * MINUTE_MS}"
+    routes = ("coverage", "cells.png", "zones")
+    page.wait_for_function(
+        """([routes, last]) => {
+          const got = performance.getEntriesByType("resource").map(({ name }) => name);
+          const ends = got.filter((url) => url.endsWith(last));
+          return routes.every((route) => ends.some((url) => url.includes(`/${route}?`)));
+        }""",
+        arg=[routes, last],
+    )
     expect(page.locator("#zones-as-of")).to_contain_text("08:40:00")
-    for route in ("coverage", "cells.png", "zones"):
+    for route in routes:
         of_route = [url for url in asked if f"/{route}?" in url]
         assert 1 <= len(of_route) <= 20, (route, len(of_route))
-        assert of_route[-1].endswith(f"at={NINE_MS - 20 * MINUTE_MS}")
+        assert of_route[-1].endswith(last)
 
 
 def test_where_a_bike_was_between_two_fixes(page: Page, server: ConsoleServer) -> None:
