@@ -20,11 +20,11 @@ from geofence.quality import VERDICTS
 
 STATE_COLOURS: Final[Mapping[ZoneState, str]] = {
     "compliant": "#00836f",
-    "due": "#d9730d",
+    "due": "#ad5700",
     "overdue": "#cc3311",
     "unmeasurable": "#8e3b8e",
-    "off_duty": "#7b8794",
-    "paused": "#7b8794",
+    "off_duty": "#667482",
+    "paused": "#667482",
 }
 STATE_SIGNS: Final[Mapping[ZoneState, str]] = {
     "compliant": "✓",
@@ -44,7 +44,7 @@ ALERT_COLOURS: Final[Mapping[str, str]] = {
 }
 
 GOOD, WARN, BAD = STATE_COLOURS["compliant"], STATE_COLOURS["due"], STATE_COLOURS["overdue"]
-NEUTRAL: Final = "#7b8794"
+NEUTRAL: Final = "#667482"
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 SKY, PURPLE, YELLOW = "#56b4e9", "#cc79a7", "#f0e442"
 BROWN, WINE = "#a6761d", "#882255"

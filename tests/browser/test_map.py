@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from alerts.book import AlertBook
 from bikes.telemetry import Status
@@ -50,6 +50,17 @@ def test_layers_are_switched_and_remembered(page: Page, server: ConsoleServer) -
     expect(page.locator(".zone-label").first).to_be_hidden()
     expect(page.locator(".leaflet-marker-icon.bike").first).to_be_hidden()
     expect(page.locator(".leaflet-zones-pane path").first).to_be_visible()
+
+
+def test_zones_that_come_late(page: Page, server: ConsoleServer) -> None:
+    """Until then the map shows no place, and what is looked at each second has no bounds."""
+    asked: list[Route] = []
+    page.route("**/api/v1/zones", lambda route: asked.append(route), times=1)
+    page.goto(server.url)
+    page.wait_for_timeout(2_500)
+    (route,) = asked
+    route.continue_()
+    expect(page.locator(".leaflet-marker-icon.bike").first).to_be_visible()
 
 
 def test_a_zone_says_by_when(page: Page, server: ConsoleServer, district: District) -> None:

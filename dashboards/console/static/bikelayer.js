@@ -85,6 +85,7 @@ export class BikeLayer {
   }
 
   tick() {
+    if (!this.ready) return; // a map that shows no place yet has no bounds
     this.scale();
     if (!this.then) for (const { mark } of this.drawn.values()) mark.tick();
     this.onDraw();
