@@ -162,7 +162,7 @@ async def _demo(
 
 
 async def _ready(station: Station, running: asyncio.Task[None]) -> None:
-    while not station.health().ready:
+    while not (station.health().ready and station.web.started):
         await asyncio.wait({running}, timeout=0.05)
         _still(running)
 
