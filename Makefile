@@ -3,6 +3,8 @@
 
 BIN := .venv/bin
 ARGS ?=
+# In CI a test that fails is tried once more. The summary names it: it is a race to be mended.
+AGAIN := $(if $(CI),--reruns=1 -rR)
 PYTHON ?=
 export PYTHON
 
@@ -16,8 +18,8 @@ demo: .venv/.runtime ## the whole system with simulated bikes, in a browser
 
 test: setup ## all tests, side by side; then those that measure time
 ifeq ($(ARGS),)
-	@$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile -m "not alone"
-	@$(BIN)/pytest -m alone
+	@$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile -m "not alone" $(AGAIN)
+	@$(BIN)/pytest -m alone $(AGAIN)
 else
 	@$(BIN)/pytest $(ARGS)
 endif
