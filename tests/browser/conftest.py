@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
-from alerts.book import AlertBook
 from dashboards.access.access import Access
 from dashboards.console.scripts import STATIC
 from tests.browser.console import ConsoleServer
 from tests.dashboards.access.people import Clock, new_access
-from tests.dashboards.district import District
+from tests.dashboards.district import District, new_district
 
 expect.set_options(timeout=20_000)  # [ms]; a busy machine is no failure
 
@@ -59,11 +58,9 @@ def ride_five(district: District) -> None:
 @pytest.fixture
 def district(tmp_path: Path) -> Iterator[District]:
     """The sample district with five bikes that have been heard."""
-    book = AlertBook(tmp_path / "alerts.sqlite")
-    district = District(book, demo_speed=60.0)
-    ride_five(district)
-    yield district
-    book.close_file()
+    with new_district(tmp_path, demo_speed=60.0) as district:
+        ride_five(district)
+        yield district
 
 
 @pytest.fixture

@@ -8,19 +8,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from alerts.book import AlertBook
 from dashboards.access.access import Access
 from tests.browser.console import ConsoleServer, sign_in
 from tests.dashboards.access.people import PASSWORD, boss
-from tests.dashboards.district import District
+from tests.dashboards.district import District, new_district
 
 
 @pytest.fixture
 def district(tmp_path: Path) -> Iterator[District]:
     """The sample district."""
-    book = AlertBook(tmp_path / "alerts.sqlite")
-    yield District(book)
-    book.close_file()
+    with new_district(tmp_path) as district:
+        yield district
 
 
 @pytest.fixture

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from alerts.book import AlertBook
 from dashboards.access.access import Access
 from tests.browser.console import ConsoleServer, sign_in
 from tests.dashboards.access.people import PASSWORD, boss
-from tests.dashboards.district import District
+from tests.dashboards.district import District, new_district
 
 ACTS = "**/api/v1/alerts/*/*"
 
@@ -20,9 +19,8 @@ ACTS = "**/api/v1/alerts/*/*"
 @pytest.fixture
 def district(tmp_path: Path) -> Iterator[District]:
     """The sample district; what happens in it, each test says."""
-    book = AlertBook(tmp_path / "alerts.sqlite")
-    yield District(book)
-    book.close_file()
+    with new_district(tmp_path) as district:
+        yield district
 
 
 @pytest.fixture
@@ -35,6 +33,17 @@ def select(page: Page, url: str, alert_id: str) -> None:
     """Open the inbox, where the first alert is selected by itself."""
     page.goto(f"{url}/alerts?lang=en")
     expect(page.locator(f'[data-alert="{alert_id}"]')).to_have_attribute("aria-selected", "true")
+
+
+def li_at_the_inbox(page: Page, guarded: ConsoleServer, district: District, access: Access) -> str:
+    """A dispatcher signs in and has the only alert before her; its id."""
+    access.accounts.add_user(boss(access), "ada", "admin", PASSWORD)
+    access.accounts.add_user(boss(access), "li", "dispatcher", PASSWORD)
+    alert_id = guarded.do(lambda: district.raise_alert("cy-08"))
+    page.goto(f"{guarded.url}/alerts?lang=en")
+    sign_in(page, "li")
+    expect(page.locator(f'[data-alert="{alert_id}"]')).to_have_attribute("aria-selected", "true")
+    return alert_id
 
 
 def events(district: District, alert_id: str) -> list[str]:
@@ -94,7 +103,8 @@ def test_a_key_held_down_acts_once(page: Page, server: ConsoleServer, district: 
     page.locator(f'[data-alert="{other_id}"]').click()
     asked: list[Route] = []
     page.route("**/acknowledge", lambda route: asked.append(route))
-    page.keyboard.down("a")
+    with page.expect_request("**/acknowledge"):
+        page.keyboard.down("a")
     page.keyboard.down("a")  # as the keyboard repeats it
     page.keyboard.up("a")
     page.keyboard.press("a")
@@ -111,12 +121,7 @@ def test_a_session_ends_while_one_writes(
     page: Page, guarded: ConsoleServer, district: District, access: Access
 ) -> None:
     """Signed in again on another page of the browser, what was written is sent from where it is."""
-    access.accounts.add_user(boss(access), "ada", "admin", PASSWORD)
-    access.accounts.add_user(boss(access), "li", "dispatcher", PASSWORD)
-    alert_id = guarded.do(lambda: district.raise_alert("cy-08"))
-    page.goto(f"{guarded.url}/alerts?lang=en")
-    sign_in(page, "li")
-    expect(page.locator(f'[data-alert="{alert_id}"]')).to_have_attribute("aria-selected", "true")
+    li_at_the_inbox(page, guarded, district, access)
     page.keyboard.press("n")
     form = page.get_by_role("dialog")
     form.get_by_label("What is worth knowing").fill("half an hour of thought")
@@ -137,12 +142,7 @@ def test_a_session_ends_while_nothing_is_written(
     page: Page, guarded: ConsoleServer, district: District, access: Access
 ) -> None:
     """The door, and back to where one was."""
-    access.accounts.add_user(boss(access), "ada", "admin", PASSWORD)
-    access.accounts.add_user(boss(access), "li", "dispatcher", PASSWORD)
-    alert_id = guarded.do(lambda: district.raise_alert("cy-08"))
-    page.goto(f"{guarded.url}/alerts?lang=en")
-    sign_in(page, "li")
-    expect(page.locator(f'[data-alert="{alert_id}"]')).to_have_attribute("aria-selected", "true")
+    alert_id = li_at_the_inbox(page, guarded, district, access)
     access.accounts.change_user(boss(access), "li", password=f"{PASSWORD}!")
     page.keyboard.press("a")
     page.wait_for_url("**/login*")

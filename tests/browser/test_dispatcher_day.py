@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from bikes import topics
 from tests.broker import Broker
@@ -195,15 +195,23 @@ def test_a_viewer_only_looks(chromium: Browser, station: Station, broker: Broker
         assert [row["event"] for row in record["history"]] == ["raise", "activate"]
 
 
+def li_pauses(
+    chromium: Browser, station: Station, zone_id: str, reason: str
+) -> tuple[Page, Locator]:
+    """A dispatcher has filled in the form on the zone's page, and not sent it."""
+    page = sign_in(chromium, station, "li")
+    page.goto(f"http://127.0.0.1:{station.port}/zones/{zone_id}?lang=en")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    page.keyboard.press("p")
+    form = page.locator("dialog.ask")
+    form.get_by_label("Reason").fill(reason)
+    return page, form
+
+
 def test_a_zone_is_paused(chromium: Browser, station: Station, broker: Broker) -> None:
     """From the zone's page, with a reason; within a second nothing is asked of it any more."""
     with Bikes(broker):
-        page = sign_in(chromium, station, "li")
-        page.goto(f"http://127.0.0.1:{station.port}/zones/cy-08?lang=en")
-        expect(page.get_by_role("button", name="Pause")).to_be_visible()
-        page.keyboard.press("p")
-        form = page.locator("dialog.ask")
-        form.get_by_label("Reason").fill("the market is closed off")
+        page, form = li_pauses(chromium, station, "cy-08", "the market is closed off")
         form.get_by_role("button", name="Pause").click()
         expect(page.locator("#main")).to_contain_text("the market is closed off")
         page.goto(f"http://127.0.0.1:{station.port}/?lang=en")
@@ -215,12 +223,7 @@ def test_a_zone_is_paused(chromium: Browser, station: Station, broker: Broker) -
 
 def test_the_station_is_restarted_while_one_writes(chromium: Browser, station: Station) -> None:
     """Killed and started again, it takes what was written meanwhile; nobody signs in anew."""
-    page = sign_in(chromium, station, "li")
-    page.goto(f"http://127.0.0.1:{station.port}/zones/cy-06?lang=en")
-    expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    page.keyboard.press("p")
-    form = page.locator("dialog.ask")
-    form.get_by_label("Reason").fill("half an hour of thought")
+    page, form = li_pauses(chromium, station, "cy-06", "half an hour of thought")
     station.kill()
     expect(page.locator("#notice")).to_contain_text("reconnecting")
     form.get_by_role("button", name="Pause").click()

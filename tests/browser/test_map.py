@@ -9,21 +9,18 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from alerts.book import AlertBook
 from bikes.telemetry import Status
 from tests.browser.conftest import LAT, LNG, ride_five
 from tests.browser.console import ConsoleServer
-from tests.dashboards.district import NINE_MS, District
+from tests.dashboards.district import NINE_MS, District, new_district
 
 
 @pytest.fixture
 def district(tmp_path: Path) -> Iterator[District]:
     """At nine o'clock, by a clock that stands; five bikes have just been heard."""
-    book = AlertBook(tmp_path / "alerts.sqlite")
-    district = District(book)
-    ride_five(district)
-    yield district
-    book.close_file()
+    with new_district(tmp_path) as district:
+        ride_five(district)
+        yield district
 
 
 def bike(page: Page, name: str) -> Locator:

@@ -13,10 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Page, expect
 
-from alerts.book import AlertBook
 from tests.browser.conftest import LAT, LNG, ride_five
 from tests.browser.console import ConsoleServer
-from tests.dashboards.district import NINE_MS, District
+from tests.dashboards.district import NINE_MS, District, new_district
 
 MINUTE_MS = 60_000
 
@@ -27,15 +26,13 @@ def district(tmp_path: Path) -> Iterator[District]:
 
     Bike 7 has patrolled cy-04 from 8:40 to 8:45; an alert about cy-08 came at 8:50.
     """
-    book = AlertBook(tmp_path / "alerts.sqlite")
-    district = District(book)
-    ride_five(district)
-    district.patrol(7, "cy-04", at_ms=NINE_MS - 15 * MINUTE_MS)
-    district.now_ms = NINE_MS - 10 * MINUTE_MS
-    district.raise_alert("cy-08")
-    district.now_ms = NINE_MS
-    yield district
-    book.close_file()
+    with new_district(tmp_path) as district:
+        ride_five(district)
+        district.patrol(7, "cy-04", at_ms=NINE_MS - 15 * MINUTE_MS)
+        district.now_ms = NINE_MS - 10 * MINUTE_MS
+        district.raise_alert("cy-08")
+        district.now_ms = NINE_MS
+        yield district
 
 
 def query(page: Page) -> dict[str, str]:

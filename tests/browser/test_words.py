@@ -8,13 +8,12 @@ import pytest
 from playwright.sync_api import Page
 from pydantic import BaseModel, ValidationError
 
-from alerts.book import AlertBook
 from alerts.errors import PolicyError
 from dashboards.api.orders import NewCampaign, Pause
 from dashboards.console.catalogue import texts
 from geofence.errors import ZonesError
 from geofence.redrawing import ended, redrawn
-from tests.dashboards.district import NINE_MS, TIMEZONE, District, ZoneInfo, sample_drawn
+from tests.dashboards.district import NINE_MS, TIMEZONE, ZoneInfo, new_district, sample_drawn
 
 HOUR_MS = 3_600_000
 SOON, LATER = "2025-11-23T10:00", "2025-11-24"
@@ -69,16 +68,16 @@ DRAWN: list[tuple[str, list[list[list[float]]], dict[str, object]]] = [
 @pytest.fixture
 def messages(tmp_path: Path) -> list[str]:
     """What forms of the console can be told is wrong with them, as the API says it."""
-    book = AlertBook(tmp_path / "alerts.sqlite")
-    orders = District(book).orders
-    orders.start("taken", CAMPAIGN, "li", NINE_MS)
-    tried = [("taken", {}), ("a/b", {}), *(("new", keys) for keys in CAMPAIGNS)]
     found: list[str] = []
-    for name, keys in tried:
-        given = {key: value for key, value in (CAMPAIGN | keys).items() if value is not None}
-        with pytest.raises(PolicyError) as refused:
-            orders.start(name, given, "li", NINE_MS)
-        found += [problem.message for problem in refused.value.problems]
+    with new_district(tmp_path) as district:
+        orders = district.orders
+        orders.start("taken", CAMPAIGN, "li", NINE_MS)
+        tried = [("taken", {}), ("a/b", {}), *(("new", keys) for keys in CAMPAIGNS)]
+        for name, keys in tried:
+            given = {key: value for key, value in (CAMPAIGN | keys).items() if value is not None}
+            with pytest.raises(PolicyError) as refused:
+                orders.start(name, given, "li", NINE_MS)
+            found += [problem.message for problem in refused.value.problems]
     zone, zones = ZoneInfo(TIMEZONE), sample_drawn()
     for zone_id, rings, properties in DRAWN:
         feature = {"geometry": {"type": "Polygon", "coordinates": rings}, "properties": properties}
@@ -90,7 +89,6 @@ def messages(tmp_path: Path) -> list[str]:
     with pytest.raises(ZonesError) as last:
         ended(zones, zones.zones[-1].zone_id, NINE_MS, zone)
     found += [problem.message for problem in last.value.problems]
-    book.close_file()
     return [*found, *_of(Pause, {"reason": ""}), *_of(NewCampaign, {"reason": "a" * 2_001})]
 
 

@@ -11,9 +11,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from alerts.book import AlertBook
 from dashboards.api.app import create_app
-from tests.dashboards.district import District
+from tests.dashboards.district import District, new_district
 
 ORIGIN = "http://127.0.0.1:8080"
 
@@ -46,9 +45,8 @@ class Api:
 @pytest.fixture
 def district(tmp_path: Path) -> Iterator[District]:
     """The sample district at nine in the morning, with a book of its own."""
-    book = AlertBook(tmp_path / "alerts.sqlite")
-    yield District(book)
-    book.close_file()
+    with new_district(tmp_path) as district:
+        yield district
 
 
 @pytest.fixture

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -279,3 +280,13 @@ class District:
         codes, _ = self.judge.assess(fixes)
         found = JudgedFixes(fixes, codes, self.judge.steps(fixes, codes))
         return found.where((fixes.timestamp_ms >= from_ms) & (fixes.timestamp_ms < to_ms))
+
+
+@contextmanager
+def new_district(folder: Path, **parts: Any) -> Iterator[District]:
+    """A district whose book is a file in `folder`; `parts` are other attributes of it."""
+    book = AlertBook(folder / "alerts.sqlite")
+    try:
+        yield District(book, **parts)
+    finally:
+        book.close_file()
