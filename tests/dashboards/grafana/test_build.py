@@ -22,7 +22,6 @@ from dashboards.grafana.build import BOARDS, build
 from dashboards.grafana.edition import DATASOURCE, Edition
 from dashboards.grafana.words import texts
 from geofence.quality import VERDICTS
-from tests.dashboards.grafana import test_queries
 from tests.dashboards.grafana.grafana import panels
 
 ROOT = Path(__file__).parents[3]
@@ -133,7 +132,8 @@ def test_queries_use_only_what_every_influxdb_knows(name: str) -> None:
 @pytest.mark.parametrize("name", [f"{board}.json" for board in BOARDS])
 def test_every_panel_is_asked_about_the_known_day(name: str) -> None:
     """A panel without a test of what it shows is not finished."""
-    source = Path(test_queries.__file__).read_text()
+    board = name.removesuffix(".json")
+    source = Path(__file__).with_name(f"test_{board}_queries.py").read_text()
     for panel in panels(shown("en", name)):
         assert f'"{panel["title"]}"' in source, f"{panel['title']} is not tested"
 
