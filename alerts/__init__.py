@@ -12,7 +12,7 @@ Data flows one way::
                    open alert + finding ▶ findings ▶ lifecycle      steps the table allows
                                     │            (zone_judge, fleet_judge, escalation)
                                     │
-             evaluator ▶ book (record_file, book_file, book_rows)   rows, on disk
+             evaluator ▶ book (book_file, book_rows)   rows, on disk
                                     │
     calendar ▶ periods ▶ desk ▶ bulletin, bulletin_rows             reminders and bulletins
                                     │            ▲

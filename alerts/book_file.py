@@ -6,7 +6,7 @@ Alerts, transitions, bulletins and orders can only be appended.
 from __future__ import annotations
 
 from alerts.errors import BookUnavailable, BookUnreadable
-from alerts.record_file import Format, RecordFile
+from files.sqlite_file import Format, SqliteFile
 
 _FIRST = """
 CREATE TABLE alert (
@@ -72,8 +72,8 @@ CREATE TABLE order_end (
 """
 
 
-class BookFile(RecordFile):
-    """An open book file. Raises `BookUnavailable` and `BookUnreadable`; see `RecordFile`."""
+class BookFile(SqliteFile):
+    """An open book file. Raises `BookUnavailable` and `BookUnreadable`; see `SqliteFile`."""
 
     name = "the alert book"
     remedy = "restore it from a backup, or move it away to start a new one"

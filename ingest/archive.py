@@ -26,10 +26,10 @@ import pyarrow.parquet as pq
 
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import COLUMNS, TelemetryBatch
+from files.atomic_write import SUFFIX, atomic_write
 from geofence.runs import Midnights
 from geofence.spans import Spans
 from ingest.errors import ArchiveDamaged, StoreUnavailable
-from ingest.replacing import SUFFIX, replacing
 from ingest.tail import Tail
 
 VALUES: Final = [name for name in COLUMNS if name not in ("bike", "timestamp_ms")]
@@ -220,7 +220,7 @@ class Archive:
         for bike, count in zip(*np.unique(rows.bike, return_counts=True), strict=True):
             counts[self.roster.key(int(bike)).bike_id] += int(count)
         with (
-            replacing(file) as out,
+            atomic_write(file, StoreUnavailable) as out,
             # A dictionary of positions, hardly two of which are equal, is size and memory.
             pq.ParquetWriter(out, SCHEMA, compression="zstd", use_dictionary=["bike_id"]) as writer,
         ):

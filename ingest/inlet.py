@@ -21,8 +21,8 @@ from typing import Any, Literal, Protocol
 
 import structlog
 
+from files.backoff import Backoff
 from ingest import mqtt5_inlet, paho_inlet
-from ingest.backoff import Backoff
 from ingest.connection import Connection, MqttOptions
 from ingest.errors import BrokerUnavailable, StoreUnavailable
 from ingest.gather import Batch, Gather

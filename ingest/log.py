@@ -19,6 +19,7 @@ from zlib import crc32
 
 import msgspec
 
+from files.sqlite_file import Format, SqliteFile
 from ingest.errors import LogCorrupt, StoreUnavailable
 from ingest.messages import Messages
 
@@ -92,9 +93,8 @@ class Log(Protocol):
 PAGE_BYTES = 32 * 1024  # a large batch is then a short chain of pages: half the CPU of 4 KiB
 WAL_BYTES = 8 * 1024 * 1024  # small: overwriting it is cheaper than growing it
 TRIM_ENTRIES = 50  # in one transaction, so that an append never waits long for a trim
-BUSY_MS = 5_000
 
-SCHEMA = """
+_FIRST = """
 CREATE TABLE IF NOT EXISTS entry (
     seq   INTEGER PRIMARY KEY,  -- number of the last message in it
     count INTEGER NOT NULL,
@@ -109,17 +109,18 @@ CREATE TABLE IF NOT EXISTS head (
 """
 
 
-@contextmanager
-def _named_errors(path: Path) -> Iterator[None]:
-    """Turn the errors of SQLite into ours."""
-    try:
-        yield
-    except sqlite3.ProgrammingError:
-        raise  # our own mistake, such as a call after close
-    except sqlite3.OperationalError as exc:
-        raise StoreUnavailable(f"the log {path} cannot be used now: {exc}") from exc
-    except sqlite3.DatabaseError as exc:
-        raise LogCorrupt(f"the log {path} is damaged: {exc}; restore or move it away") from exc
+class _LogFile(SqliteFile):
+    name = "the log"
+    remedy = "restore it, or move it away to start a new one"
+    formats = (Format(_FIRST),)
+    unavailable = StoreUnavailable
+    unreadable = LogCorrupt
+    pragmas = (
+        f"page_size={PAGE_BYTES}",
+        "cache_size=-4096",  # [KiB], negative by SQLite's convention
+        f"wal_autocheckpoint={WAL_BYTES // PAGE_BYTES}",
+        f"journal_size_limit={2 * WAL_BYTES}",
+    )
 
 
 class SqliteLog:
@@ -155,12 +156,11 @@ class SqliteLog:
         self._spare_readers: list[sqlite3.Connection] = []
         self._guard = self._lock_file()
         try:
-            with _named_errors(self._path):
-                self._writer = self._connect()
-                self._create()
-                # Not FULL: losing a cursor in a power cut only makes its reader read again.
-                self._cursor_writer = self._connect()
-                self._cursor_writer.execute("PRAGMA synchronous=NORMAL")
+            self._file = _LogFile(self._path)
+            self._load()
+            # Not FULL: losing a cursor in a power cut only makes its reader read again.
+            self._cursor_writer = self._file.connect()
+            self._cursor_writer.execute("PRAGMA synchronous=NORMAL")
         except BaseException:
             os.close(self._guard)
             raise
@@ -180,25 +180,13 @@ class SqliteLog:
             ) from exc
         return guard
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self._path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
-        )
-        connection.execute("PRAGMA cache_size=-4096")  # [KiB], negative by SQLite's convention
-        return connection
-
-    def _create(self) -> None:
-        db = self._writer
-        db.execute(f"PRAGMA page_size={PAGE_BYTES}")  # counts only while the file is empty
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        db.execute(f"PRAGMA wal_autocheckpoint={WAL_BYTES // PAGE_BYTES}")
-        db.execute(f"PRAGMA journal_size_limit={2 * WAL_BYTES}")
-        db.executescript(SCHEMA)
-        (newest,) = db.execute("SELECT coalesce(max(seq), 0) FROM entry").fetchone()
-        (trimmed,) = db.execute("SELECT coalesce(max(seq), 0) FROM head").fetchone()
+    def _load(self) -> None:
+        with self._file.reading() as db:
+            (newest,) = db.execute("SELECT coalesce(max(seq), 0) FROM entry").fetchone()
+            (trimmed,) = db.execute("SELECT coalesce(max(seq), 0) FROM head").fetchone()
+            cursors = db.execute("SELECT reader, seq FROM cursor").fetchall()
         self._head: int = max(newest, trimmed)
-        for reader, seq in db.execute("SELECT reader, seq FROM cursor").fetchall():
+        for reader, seq in cursors:
             if reader in self._cursors:
                 self._cursors[reader] = min(seq, self._head)
 
@@ -216,9 +204,10 @@ class SqliteLog:
             return self._head
         body = self._encode(messages)
         row = (count, crc32(body), body)
-        with self._write_lock, _named_errors(self._path):
+        with self._write_lock:
             seq = self._head + count
-            self._writer.execute("INSERT INTO entry VALUES (?, ?, ?, ?)", (seq, *row))
+            with self._file.transaction() as db:
+                db.execute("INSERT INTO entry VALUES (?, ?, ?, ?)", (seq, *row))
             self._head = seq
         self._save_cursors()
         return seq
@@ -230,7 +219,7 @@ class SqliteLog:
         # An append in progress may be in the file already, before `append` has moved the head.
         query = "SELECT seq, crc, body, count FROM entry WHERE seq > ? AND seq <= ? ORDER BY seq"
         with (
-            _named_errors(self._path),
+            self._file.named_errors(),
             self._reader() as db,
             closing(db.execute(query, (after_seq, self._head))) as cursor,
         ):
@@ -269,7 +258,7 @@ class SqliteLog:
         try:
             db = self._spare_readers.pop()
         except IndexError:
-            db = self._connect()
+            db = self._file.connect()
         try:
             yield db
         finally:
@@ -296,7 +285,7 @@ class SqliteLog:
                 with self._cursors_lock:
                     rows = list(self._cursors.items())
                     self._cursors_changed = False
-                with _named_errors(self._path), self._cursor_writer as db:
+                with self._file.named_errors(), self._cursor_writer as db:
                     db.execute("BEGIN IMMEDIATE")
                     db.executemany("INSERT OR REPLACE INTO cursor VALUES (?, ?)", rows)
             except StoreUnavailable:
@@ -319,27 +308,26 @@ class SqliteLog:
             passed = min(self._cursors.values(), default=0)
         trimmed = 0
         while True:
-            with self._write_lock, _named_errors(self._path):
-                some = self._trim_some(passed)
+            with self._write_lock, self._file.transaction() as db:
+                some = self._trim_some(db, passed)
             if some == 0:
                 return trimmed
             trimmed += some
 
-    def _trim_some(self, passed: int) -> int:
+    def _trim_some(self, db: sqlite3.Connection, passed: int) -> int:
         query = "SELECT seq, count FROM entry WHERE seq <= ? ORDER BY seq LIMIT ?"
-        rows = self._writer.execute(query, (passed, TRIM_ENTRIES)).fetchall()
+        rows = db.execute(query, (passed, TRIM_ENTRIES)).fetchall()
         if rows:
-            with self._writer as db:  # commits, or rolls back on an error
-                db.execute("BEGIN IMMEDIATE")
-                db.execute("INSERT OR REPLACE INTO head VALUES (1, ?)", (self._head,))
-                db.execute("DELETE FROM entry WHERE seq <= ?", (rows[-1][0],))
+            db.execute("INSERT OR REPLACE INTO head VALUES (1, ?)", (self._head,))
+            db.execute("DELETE FROM entry WHERE seq <= ?", (rows[-1][0],))
         return sum(int(count) for _, count in rows)
 
     def close(self) -> None:
         """Save the cursors and close the file."""
         self._save_cursors()
         with self._write_lock:
-            for db in (*self._spare_readers, self._cursor_writer, self._writer):
+            for db in (*self._spare_readers, self._cursor_writer):
                 db.close()
+            self._file.close()
             self._spare_readers.clear()
             os.close(self._guard)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from ingest.backoff import Backoff
+from files.backoff import Backoff
 from ingest.connection import MqttOptions
 from ingest.outgoing import GivenUp, Outgoing, OutgoingQueue
 from ingest.paho_link import PahoLink

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bikes.roster import BikeKey
-from ingest.replacing import replacing
+from files.atomic_write import atomic_write
+from ingest.errors import StoreUnavailable
 
 Arrays = Mapping[str, NDArray[np.generic]]
 VERSION = 1
@@ -88,7 +89,7 @@ def save(file: Path, header: Header, arrays: Arrays) -> None:
     """
     # With the names, because a zip file can lose a member and still look whole.
     encoded = np.frombuffer(msgspec.json.encode((header, list(arrays))), np.uint8)
-    with replacing(file) as out:
+    with atomic_write(file, StoreUnavailable) as out:
         np.savez(out, header=encoded, **arrays)  # type: ignore[arg-type]
 
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
 
+from files.atomic_write import atomic_write
 from geofence.errors import Problem
 from geofence.redrawing import feature_of
 from geofence.zones import Zones
-from ingest.replacing import replacing
+from ingest.errors import StoreUnavailable
 
 NAME = "drawn-zones.geojson"
 """In the folder where everything is stored."""
@@ -53,7 +54,7 @@ class DrawnZones:
         """
         features = [feature_of(zone, self.timezone) for zone in zones.zones]
         document = {"type": "FeatureCollection", OVER: self.configured, "features": features}
-        with replacing(self.file) as out:
+        with atomic_write(self.file, StoreUnavailable) as out:
             out.write(json.dumps(document, ensure_ascii=False, indent=1).encode())
 
 

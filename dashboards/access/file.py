@@ -6,8 +6,8 @@ audit record can only be appended.
 
 from __future__ import annotations
 
-from alerts.record_file import Format, RecordFile
 from dashboards.access.errors import AccessUnavailable, AccessUnreadable
+from files.sqlite_file import Format, SqliteFile
 
 _FIRST = """
 CREATE TABLE user (
@@ -33,8 +33,8 @@ CREATE TABLE audit (
 """
 
 
-class AccessFile(RecordFile):
-    """The open file. Raises `AccessUnavailable` and `AccessUnreadable`; see `RecordFile`."""
+class AccessFile(SqliteFile):
+    """The open file. Raises `AccessUnavailable` and `AccessUnreadable`; see `SqliteFile`."""
 
     name = "the file of users"
     remedy = "restore it from a backup, or move it away to start with a new administrator"

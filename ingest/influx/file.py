@@ -8,15 +8,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from threading import Lock
 from typing import Literal, NamedTuple
 
 from bikes.roster import BikeKey
+from files.sqlite_file import Format, SqliteFile
 from ingest.errors import StoreUnavailable
 from ingest.influx.delivery import Rejected
 
@@ -29,9 +27,7 @@ WAITING_BYTES = 64 * 1024 * 1024
 REJECTED_LINES = 100_000
 """So many rejected lines are kept; then the oldest make room."""
 
-BUSY_S = 5.0
-
-SCHEMA = """
+_FIRST = """
 CREATE TABLE IF NOT EXISTS waiting (
     seq   INTEGER PRIMARY KEY AUTOINCREMENT,
     kind  TEXT NOT NULL,
@@ -60,8 +56,8 @@ class Waiting(NamedTuple):
     lines: bytes
 
 
-class InfluxFile:
-    """The file. Methods may be called from any thread; each is one transaction, on disk after.
+class InfluxFile(SqliteFile):
+    """The open file. Methods may be called from any thread; each is one transaction.
 
     Parameters
     ----------
@@ -76,6 +72,12 @@ class InfluxFile:
         By every method: the disk is full or the file is damaged; nothing was changed.
     """
 
+    name = "the file of the InfluxDB writer"
+    remedy = "restore it from a backup, or move it away to start a new one"
+    formats = (Format(_FIRST),)
+    unavailable = StoreUnavailable
+    unreadable = StoreUnavailable
+
     def __init__(
         self,
         path: Path,
@@ -83,19 +85,12 @@ class InfluxFile:
         waiting_bytes: int = WAITING_BYTES,
         rejected_lines: int = REJECTED_LINES,
     ) -> None:
-        self._path = path
         self._waiting_bytes = waiting_bytes
         self._rejected_lines = rejected_lines
-        self._lock = Lock()
-        with self._named_errors():
-            self._db = sqlite3.connect(
-                path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
-            )
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(SCHEMA)
-            size = "SELECT coalesce(sum(length(lines)), 0) FROM waiting"
-            (self._bytes,) = self._db.execute(size).fetchone()
+        super().__init__(path)
+        size = "SELECT coalesce(sum(length(lines)), 0) FROM waiting"
+        with self.reading() as db:
+            (self._bytes,) = db.execute(size).fetchone()
 
     # -- what waits -------------------------------------------------------------------
 
@@ -109,7 +104,7 @@ class InfluxFile:
             there are none, the oldest of coverage.
         """
         given_up: Counter[Kind] = Counter()
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.executemany("INSERT INTO waiting (kind, lines) VALUES (?, ?)", items)
             held = self._bytes + sum(len(lines) for _, lines in items)
             while held > self._waiting_bytes:
@@ -129,9 +124,9 @@ class InfluxFile:
         taken: list[bytes] = []
         room = limit_bytes
         last = 0
-        with self._lock, self._named_errors():
+        with self.reading() as db:
             query = "SELECT seq, lines FROM waiting WHERE seq > ? ORDER BY seq"
-            for seq, lines in self._db.execute(query, (after_seq,)):
+            for seq, lines in db.execute(query, (after_seq,)):
                 if taken and len(lines) > room:
                     break
                 taken.append(lines)
@@ -141,7 +136,7 @@ class InfluxFile:
 
     def gone(self, seq: int) -> None:
         """Let go of what has waited, up to a number."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             size = "SELECT coalesce(sum(length(lines)), 0) FROM waiting WHERE seq <= ?"
             (freed,) = db.execute(size, (seq,)).fetchone()
             db.execute("DELETE FROM waiting WHERE seq <= ?", (seq,))
@@ -151,24 +146,24 @@ class InfluxFile:
 
     def place(self, name: str) -> int:
         """How far something was copied; 0 when it never was."""
-        with self._lock, self._named_errors():
-            row = self._db.execute("SELECT seq FROM place WHERE name = ?", (name,)).fetchone()
+        with self.reading() as db:
+            row = db.execute("SELECT seq FROM place WHERE name = ?", (name,)).fetchone()
         return int(row[0]) if row else 0
 
     def move(self, name: str, seq: int) -> None:
         """Say how far something was copied."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("REPLACE INTO place VALUES (?, ?)", (name, seq))
 
     def newest_ms(self) -> dict[BikeKey, int]:
         """The newest fix of each bike that was written [ms]."""
-        with self._lock, self._named_errors():
-            rows = self._db.execute("SELECT vendor, bike_id, newest_ms FROM bike").fetchall()
+        with self.reading() as db:
+            rows = db.execute("SELECT vendor, bike_id, newest_ms FROM bike").fetchall()
         return {BikeKey(vendor, bike_id): at_ms for vendor, bike_id, at_ms in rows}
 
     def set_newest_ms(self, newest_ms: Iterable[tuple[BikeKey, int]]) -> None:
         """Say what the newest fix of some bikes is [ms]."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.executemany(
                 "REPLACE INTO bike VALUES (?, ?, ?)",
                 ((key.vendor, key.bike_id, at_ms) for key, at_ms in newest_ms),
@@ -178,7 +173,7 @@ class InfluxFile:
 
     def reject(self, rejected: Iterable[Rejected], at_ms: int) -> None:
         """Keep lines that InfluxDB does not take."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.executemany(
                 "INSERT INTO rejected (at_ms, reason, line) VALUES (?, ?, ?)",
                 (
@@ -195,25 +190,5 @@ class InfluxFile:
     def rejected(self, limit: int = 100) -> list[tuple[int, str, str]]:
         """When [ms], reason and line of the newest rejected ones, the newest first."""
         query = "SELECT at_ms, reason, line FROM rejected ORDER BY id DESC LIMIT ?"
-        with self._lock, self._named_errors():
-            return self._db.execute(query, (limit,)).fetchall()
-
-    def close(self) -> None:
-        """Close the file; everything is on disk already."""
-        with self._lock:
-            self._db.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._named_errors(), self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield self._db
-
-    @contextmanager
-    def _named_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.ProgrammingError:
-            raise  # our own mistake, such as a call after close
-        except sqlite3.DatabaseError as exc:
-            raise StoreUnavailable(f"{self._path} cannot be used now: {exc}") from exc
+        with self.reading() as db:
+            return db.execute(query, (limit,)).fetchall()

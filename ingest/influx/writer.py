@@ -24,7 +24,7 @@ from typing import NamedTuple, TypeVar
 
 import structlog
 
-from ingest.backoff import Backoff
+from files.backoff import Backoff
 from ingest.errand import Errands, Stopping
 from ingest.errors import ArchiveDamaged, IngestError, StoreThrottled, StoreUnavailable
 from ingest.figures import AlertStep

@@ -193,7 +193,7 @@ def test_what_is_not_a_book_is_refused_with_what_to_do(tmp_path) -> None:
     db.close()
     with pytest.raises(BookUnreadable, match="format 99"):
         AlertBook(newer)
-    with pytest.raises(BookUnavailable, match="cannot open"):
+    with pytest.raises(BookUnavailable, match="cannot be opened"):
         AlertBook(garbage / "below" / "a.db")
 
 

@@ -1,8 +1,8 @@
-"""A SQLite file of records: its formats, and one connection that all its users share.
+"""One SQLite file: its formats, its transactions, and its errors.
 
-WAL with ``synchronous=FULL``: what a transaction has committed survives a crash of the process
-and of the machine. Tables that are a record can only be appended; triggers see to it. A file
-of an older format is brought up to date when it is opened.
+WAL with ``synchronous=FULL``: a committed transaction survives a crash of the process and of the
+machine, and costs one fsync. Tables that are a record can only be appended; triggers see to it.
+A file of an older format is brought up to date when it is opened.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
+BUSY_S = 5.0
+"""How long a statement waits for another process that writes [s]."""
+
 _APPEND_ONLY = """
 CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table}
 BEGIN SELECT RAISE(ABORT, '{name} is append-only: {table} rows never change'); END;
@@ -21,18 +24,18 @@ BEGIN SELECT RAISE(ABORT, '{name} is append-only: {table} rows never change'); E
 
 
 class Format(NamedTuple):
-    """What one format of a file adds to the one before."""
+    """Additions of one format of a file to the one before."""
 
     statements: str
     """SQL, separated by semicolons."""
-    append_only: tuple[str, ...]
-    """Those of its tables whose rows never change and never go."""
+    append_only: tuple[str, ...] = ()
+    """Its tables whose rows never change and never go."""
 
 
-class RecordFile:
+class SqliteFile:
     """An open file; safe to use from several threads, one transaction at a time.
 
-    A kind of file is a subclass, which says what it is called, its formats, and its errors.
+    A kind of file is a subclass with a name, formats, and errors of its own.
 
     Parameters
     ----------
@@ -42,20 +45,22 @@ class RecordFile:
     Raises
     ------
     unavailable
-        It cannot be opened or used now.
+        The file cannot be opened or used now.
     unreadable
-        It is something else, is damaged, or was written by a newer version.
+        The file is something else, is damaged, or was written by a newer version.
     """
 
     name: ClassVar[str]
-    """What people call it, such as "the alert book"."""
+    """How people call it, such as "the alert book"."""
     remedy: ClassVar[str]
     """What to do when it is damaged."""
     formats: ClassVar[tuple[Format, ...]]
     unavailable: ClassVar[type[Exception]]
     unreadable: ClassVar[type[Exception]]
     mode: ClassVar[int] = 0o644
-    """Who may read and write a file that is made, before the umask."""
+    """Permissions of a new file, before the umask."""
+    pragmas: ClassVar[tuple[str, ...]] = ()
+    """Pragmas of a new connection; ``page_size`` counts only while the file is empty."""
 
     def __init__(self, path: Path | str) -> None:
         self._path = path
@@ -65,13 +70,11 @@ class RecordFile:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
                 # Before SQLite makes it; its companions -wal and -shm get the same mode.
                 Path(path).touch(mode=self.mode)
-            self._db = sqlite3.connect(
-                path, isolation_level=None, check_same_thread=False, timeout=5
-            )
-        except (OSError, sqlite3.Error) as exc:
-            raise self.unavailable(f"cannot open {self.name} {path}: {exc}") from exc
+        except OSError as exc:
+            raise self.unavailable(f"{self.name} {path} cannot be opened: {exc}") from exc
+        self._db = self.connect()
         try:
-            with self._errors():
+            with self.named_errors():
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
                 self._db.execute("PRAGMA foreign_keys=ON")
@@ -79,6 +82,16 @@ class RecordFile:
         except BaseException:
             self._db.close()
             raise
+
+    def connect(self) -> sqlite3.Connection:
+        """Open a further connection; the caller closes it."""
+        with self.named_errors():
+            db = sqlite3.connect(
+                self._path, isolation_level=None, check_same_thread=False, timeout=BUSY_S
+            )
+            for pragma in self.pragmas:
+                db.execute(f"PRAGMA {pragma}")
+            return db
 
     def _prepare(self) -> None:
         newest = len(self.formats)
@@ -101,7 +114,7 @@ class RecordFile:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing, on disk when the block is left; an error inside undoes it."""
-        with self._lock, self._errors():
+        with self._lock, self.named_errors():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -114,20 +127,21 @@ class RecordFile:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """The connection, for queries."""
-        with self._lock, self._errors():
+        with self._lock, self.named_errors():
             yield self._db
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def named_errors(self) -> Iterator[None]:
+        """Turn errors of SQLite into those of the kind of file."""
         try:
             yield
         except (sqlite3.OperationalError, sqlite3.InterfaceError) as exc:
-            raise self.unavailable(f"{self.name} {self._path}: {exc}") from exc
-        except sqlite3.IntegrityError:
-            raise
+            raise self.unavailable(f"{self.name} {self._path} cannot be used now: {exc}") from exc
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+            raise  # a rule of the tables, or our own mistake such as a call after close
         except sqlite3.DatabaseError as exc:
             raise self.unreadable(
-                f"{self.name} {self._path} cannot be read ({exc}): {self.remedy}"
+                f"{self.name} {self._path} is damaged ({exc}): {self.remedy}"
             ) from exc
 
     def close(self) -> None:

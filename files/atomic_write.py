@@ -1,4 +1,4 @@
-"""Replacing a file so that there is always a whole one, the old or the new."""
+"""Write a file so that there is always a whole one, the old or the new."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from ingest.errors import StoreUnavailable
-
 SUFFIX = ".tmp"
-"""Of the file beside it that is being written; one that is left over is of a crash."""
+"""Suffix of the file beside it that is being written; a crash may leave one over."""
 
 
 @contextmanager
-def replacing(file: Path) -> Iterator[BinaryIO]:
-    """A handle to write the new content to; after the context it survives a power cut.
+def atomic_write(file: Path, unavailable: type[Exception]) -> Iterator[BinaryIO]:
+    """Give a handle for the new content; after the context it survives a power cut.
 
     The folder is made when missing. When the context fails, the old file stays.
 
-    Raises
-    ------
-    StoreUnavailable
-        The disk is full, or the folder cannot be written.
+    Parameters
+    ----------
+    file : Path
+        The file to write or replace.
+    unavailable : type of Exception
+        Raised when the disk is full, or the folder cannot be written.
     """
     beside = file.with_suffix(SUFFIX)
     try:
@@ -42,11 +42,11 @@ def replacing(file: Path) -> Iterator[BinaryIO]:
             raise
         _sync(file.parent)
     except OSError as exc:
-        raise StoreUnavailable(f"{file} cannot be written now: {exc}") from exc
+        raise unavailable(f"{file} cannot be written now: {exc}") from exc
 
 
 def _sync(folder: Path) -> None:
-    """Make what happened to the names in a folder durable."""
+    """Make new names in a folder durable."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
