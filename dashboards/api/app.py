@@ -15,22 +15,22 @@ from dashboards.api import (
     alerts,
     bike_days,
     bike_path,
+    cells,
     fleet,
     health,
-    history,
     orders,
     problems,
     rejects,
     replay,
     stream,
     zone_drawing,
+    zone_history,
     zones,
 )
 from dashboards.api.answers import Answer
 from dashboards.api.background import Background
 from dashboards.api.feed import Feed
 from dashboards.api.loopback import LOOPBACK, Hosts, KnownHosts
-from dashboards.api.past import Past
 from dashboards.api.problems import PROBLEMS
 from dashboards.api.times import Times
 from dashboards.api.views import Views
@@ -83,10 +83,11 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
     )
     for routes in (
         # Before those whose paths hold a name: /coverage/trend is no zone, /bikes/days no bike.
-        history.router(sources, times, background),
+        zone_history.router(sources, times, background),
         bike_days.router(sources, times, background),
         bike_path.router(sources, times, background),
-        zones.router(sources, times, views, Past(sources, views, background)),
+        zones.router(sources, times, views, background),
+        cells.router(sources, times, views),
         zone_drawing.router(sources, times, background),
         replay.router(sources, times, background),
         fleet.router(sources, times, views),

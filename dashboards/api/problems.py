@@ -10,9 +10,20 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from typing_extensions import TypedDict
 
-from dashboards.api.answers import Answer, ProblemDocument
+from dashboards.api.answers import Answer
 from ingest.errors import ArchiveDamaged, StoreUnavailable
+
+
+class ProblemDocument(TypedDict):
+    """RFC 9457; `reason` is the word a program decides by."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    reason: str
 
 
 class ProblemError(Exception):

@@ -18,9 +18,9 @@ from dashboards.access import caller
 from dashboards.api import answers
 from dashboards.api.answers import Answer, GeoAnswer
 from dashboards.api.background import Background
-from dashboards.api.outlines import feature
 from dashboards.api.problems import PROBLEMS, ProblemError, unknown
 from dashboards.api.times import Times
+from dashboards.api.views import feature
 from dashboards.sources import Proposal, Sources
 from geofence.errors import Problem, ZonesError
 from geofence.redrawing import ended, redrawn, versions

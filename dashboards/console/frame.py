@@ -13,7 +13,7 @@ from nicegui import ui
 from dashboards.access import caller
 from dashboards.access.roles import may
 from dashboards.access.secret import csrf_token
-from dashboards.api.overlay import AGE_CLASSES
+from dashboards.api.cells import AGE_CLASSES
 from dashboards.api.views import URGENCY
 from dashboards.console.catalogue import COOKIE, LANGUAGES, Language, texts
 from dashboards.console.pages import PAGES, Page

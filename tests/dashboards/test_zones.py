@@ -9,7 +9,7 @@ import pytest
 import shapely
 from PIL import Image
 
-from dashboards.api.overlay import AGE_CLASSES, age_class
+from dashboards.api.cells import AGE_CLASSES, age_class
 from tests.dashboards.conftest import Api
 from tests.dashboards.district import NINE_MS, District
 

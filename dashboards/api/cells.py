@@ -1,0 +1,220 @@
+"""Routes about cells: their last visits as a list, and by age as one small image.
+
+One picture of a few kilobytes stands for thousands of polygons, in the browser and on the
+wire: a pixel a cell, a colour an age class. It is stretched linearly over the grid's box; in Web
+Mercator that is off by less than a tenth of a cell over a district of 25 km.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+import zlib
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+from fastapi import APIRouter, Header, Query
+from numpy.typing import NDArray
+from PIL import Image
+from starlette.responses import Response
+
+from dashboards.api import answers, paging
+from dashboards.api.answers import Answer
+from dashboards.api.times import Times
+from dashboards.api.views import Views
+from dashboards.api.zones import At, zone_index, zones_of
+from dashboards.sources import Sources
+from geofence.coverage import Rows
+from geofence.zonemap import ZoneMap
+
+PICTURE_S = 1.0
+"""How long a picture of the cells is shared between those who ask for the present [s]."""
+
+
+class AgeClass(NamedTuple):
+    """Cells visited at most `up_to_s` ago [s], drawn in `rgba`; None is any older visit."""
+
+    up_to_s: int | None
+    rgba: tuple[int, int, int, int]
+
+
+AGE_CLASSES: tuple[AgeClass, ...] = (
+    AgeClass(30 * 60, (10, 118, 200, 235)),
+    AgeClass(2 * 3600, (10, 118, 200, 140)),
+    AgeClass(8 * 3600, (10, 118, 200, 82)),
+    AgeClass(24 * 3600, (10, 118, 200, 44)),
+    AgeClass(None, (125, 135, 145, 50)),
+)
+"""Newest first. One hue that fades reads as age to every eye, on light and dark ground."""
+
+MISSING: tuple[int, int, int, int] = (213, 94, 0, 150)
+"""What was not visited: the vermilion of Okabe and Ito, which no eye takes for the blue of ages."""
+
+_MISSING_CLASS = len(AGE_CLASSES) + 1
+_COLOURS = (*(c.rgba for c in AGE_CLASSES), MISSING)
+_LIMITS_MS = np.array([c.up_to_s * 1000 for c in AGE_CLASSES if c.up_to_s is not None])
+_PALETTE = b"\0\0\0" + b"".join(bytes(rgba[:3]) for rgba in _COLOURS)
+_ALPHA = b"\0" + bytes(rgba[3] for rgba in _COLOURS)
+
+
+class Picture(NamedTuple):
+    """An encoded image and the entity tag of its content."""
+
+    png: bytes
+    etag: str
+
+
+def age_class(last_visit_ms: NDArray[np.int64], now_ms: int) -> NDArray[np.uint8]:
+    """Class of each cell: 1 is the first of :data:`AGE_CLASSES`; 0 was never visited."""
+    age_ms = np.maximum(now_ms - last_visit_ms, 0)
+    found = np.searchsorted(_LIMITS_MS, age_ms, side="left") + 1
+    return np.where(last_visit_ms > 0, found, 0).astype(np.uint8)
+
+
+def draw(
+    zones: ZoneMap, last_visit_ms: NDArray[np.int64], now_ms: int, *, zone: int | None = None
+) -> Picture:
+    """The whole grid, north up; cells of no zone and never visited ones are transparent.
+
+    Parameters
+    ----------
+    zones : ZoneMap
+        Gives the grid and which cells count.
+    last_visit_ms : ndarray of int64, shape (grid.size,)
+        0 for never [ms].
+    now_ms : int
+        The instant ages are measured at [ms].
+    zone : int, optional
+        Index of the only zone that is shown.
+    """
+    return _picture(zones, age_class(last_visit_ms, now_ms), zone)
+
+
+def draw_missing(
+    zones: ZoneMap, last_visit_ms: NDArray[np.int64], since_ms: int, *, zone: int | None = None
+) -> Picture:
+    """As :func:`draw`, but of the cells that were not visited at or after an instant."""
+    missing = last_visit_ms < since_ms
+    return _picture(zones, np.where(missing, _MISSING_CLASS, 0).astype(np.uint8), zone)
+
+
+def _picture(zones: ZoneMap, classes: NDArray[np.uint8], zone: int | None) -> Picture:
+    shown = zones.cell_zone >= 0 if zone is None else zones.cell_zone == zone
+    classes = np.where(shown, classes, 0).astype(np.uint8)
+    pixels = classes.reshape(zones.grid.rows, zones.grid.cols)[::-1]
+    image = Image.frombytes("P", (zones.grid.cols, zones.grid.rows), pixels.tobytes())
+    image.putpalette(_PALETTE)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", transparency=_ALPHA, compress_level=6)
+    return Picture(buffer.getvalue(), f'"{zlib.crc32(classes.tobytes()):08x}"')
+
+
+def router(sources: Sources, times: Times, views: Views) -> APIRouter:
+    """The routes /cells and /cells.png."""
+    routes = APIRouter(tags=["coverage"])
+    picture: tuple[float, ZoneMap, Picture] | None = None
+
+    @routes.get("/cells", response_class=Answer, response_model=answers.Cells)
+    async def cells(
+        zone_id: str | None = None,
+        at: At = None,
+        limit: Annotated[int, Query(ge=1, le=50_000)] = 10_000,
+        cursor: str | None = None,
+    ) -> Response:
+        """Patrollable cells: last visit, whether a fix lay in the cell then, and the age."""
+        after = paging.number(cursor)
+        at_ms = times.read_or_none(at, name="at")
+        zones = zones_of(sources, at_ms)
+        owner = zones.cell_zone
+        wanted = owner >= 0 if zone_id is None else owner == zone_index(zones, zone_id)
+        known_ms = sources.now_ms() if at_ms is None else at_ms
+        found = np.flatnonzero(wanted).tolist()
+        page, going_on = paging.page(found, int, limit=limit, after=after)
+        answer: dict[str, Any] = {
+            "at": times.write(known_ms),
+            "grid": views.grid(),
+            "cells": _cells(zones, np.array(page, np.intp), known_ms),
+        }
+        if going_on is not None:
+            answer["next_cursor"] = str(going_on)
+        return Answer(answer)
+
+    def _cells(zones: ZoneMap, page: NDArray[np.intp], at_ms: int) -> list[answers.Cell]:
+        last_ms, observed = _last_visits(sources.ledger.rows(), zones.grid.size, at_ms)
+        lat, lng = zones.grid.centre(page)
+        columns = (page, zones.cell_zone[page], lat, lng, last_ms[page], observed[page])
+        return [
+            {
+                "cell": cell,
+                "zone_id": zones.zones[zone].zone_id,
+                "lat": round(cell_lat, 7),
+                "lng": round(cell_lng, 7),
+                "last_visit": times.write_or_none(visit_ms),
+                "seen": None if not visit_ms else "observed" if seen else "inferred",
+                "age_s": max(at_ms - visit_ms, 0) / 1000 if visit_ms else None,
+            }
+            for cell, zone, cell_lat, cell_lng, visit_ms, seen in zip(
+                *(column.tolist() for column in columns), strict=True
+            )
+        ]
+
+    @routes.get(
+        "/cells.png", response_class=Response, responses={200: {"content": {"image/png": {}}}}
+    )
+    async def cells_png(
+        at: At = None,
+        zone_id: Annotated[str | None, Query(description="Only the cells of this zone.")] = None,
+        missing_since: Annotated[
+            str | None,
+            Query(description="Only the cells not visited at or after this, in one colour."),
+        ] = None,
+        if_none_match: Annotated[str | None, Header()] = None,
+    ) -> Response:
+        """The whole grid as an image, a pixel a cell, coloured by age.
+
+        The box it covers is in the header `Grid-Box` (south, west, north, east in degrees) and
+        in `grid` of /zones. Cells that were never visited, or are of no zone, are transparent.
+        With `missing_since` it is the other way round: what is coloured is what is missing.
+        """
+        nonlocal picture
+        at_ms = times.read_or_none(at, name="at")
+        since_ms = times.read_or_none(missing_since, name="missing_since")
+        zones = zones_of(sources, at_ms)
+        shown = None if zone_id is None else zone_index(zones, zone_id)
+        if at_ms is None and since_ms is None and shown is None:
+            elapsed_s = time.monotonic()
+            if picture is None or picture[1] is not zones or elapsed_s - picture[0] > PICTURE_S:
+                last_ms = sources.ledger.last_visit_ms()
+                picture = elapsed_s, zones, draw(zones, last_ms, sources.now_ms())
+            drawn = picture[2]
+        else:
+            last_ms = sources.ledger.last_visit_ms(at_ms)
+            if since_ms is None:
+                stated_ms = sources.now_ms() if at_ms is None else at_ms
+                drawn = draw(zones, last_ms, stated_ms, zone=shown)
+            else:
+                drawn = draw_missing(zones, last_ms, since_ms, zone=shown)
+        box = zones.grid
+        headers = {
+            "ETag": drawn.etag,
+            "Cache-Control": "no-cache",
+            "Grid-Box": ",".join(
+                f"{edge:.7f}" for edge in (box.south_deg, box.west_deg, box.north_deg, box.east_deg)
+            ),
+        }
+        asked = {tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")}
+        if drawn.etag in asked or "*" in asked:
+            return Response(status_code=304, headers=headers)
+        return Response(drawn.png, media_type="image/png", headers=headers)
+
+    return routes
+
+
+def _last_visits(rows: Rows, cells: int, at_ms: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Last visit of each cell up to an instant [ms], and whether that was observed."""
+    rows = rows.where(rows.last_ms <= at_ms)
+    last_ms = np.zeros(cells, np.int64)
+    np.maximum.at(last_ms, rows.cell, rows.last_ms)
+    observed = np.zeros(cells, np.bool_)
+    observed[rows.cell[rows.observed & (rows.last_ms == last_ms[rows.cell])]] = True
+    return last_ms, observed
