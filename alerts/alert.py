@@ -200,13 +200,25 @@ def apply(alert: Alert, row: Transition) -> Alert:
     return msgspec.structs.replace(alert, **changes)
 
 
-def as_of(alert: Alert, seq: int) -> tuple[Alert, Transition]:
-    """A row of an alert's history, and the alert as that row left it; KeyError without it."""
+class Notice(NamedTuple):
+    """A transition, and its alert as the transition left it."""
+
+    alert: Alert
+    transition: Transition
+
+    @property
+    def lane(self) -> str:
+        """Notices with one lane are delivered in order."""
+        return f"{self.alert.subject_id}/{self.alert.rule}"
+
+
+def as_of(alert: Alert, seq: int) -> Notice:
+    """The notice of one row of an alert's history; KeyError when it has no such row."""
     past = _unraised(alert)
     for row in alert.history:
         past = apply(past, row)
         if row.seq == seq:
-            return past, row
+            return Notice(past, row)
     raise KeyError(seq)
 
 

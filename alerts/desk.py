@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from alerts import bulletin_rows
 from alerts.alert import Alert
-from alerts.book import AlertBook
 from alerts.bulletin import Bulletin, Case, compiled, suppression, zone_coverage
 from alerts.patrols import Patrols
 from alerts.periods import Kind, Period, due_between, local_day, next_due_ms, period_of
 from alerts.plan import Policies
+from alerts.store import outbox
+from alerts.store.book import AlertBook
 
 CATCH_UP: Final[Mapping[Kind, int]] = {"daily": 1, "weekly": 5, "monthly": 12}
 """How many missed bulletins of a kind are made; those before are contained in the first."""
@@ -116,7 +116,7 @@ class BulletinDesk:
             coverage = zone_coverage(period, self._policies, self._patrols)
         return compiled(
             period,
-            filter(concerns, bulletin_rows.raised_in(self._book.file, period)),
+            filter(concerns, outbox.raised_in(self._book.file, period)),
             filter(concerns, self._book.current()),
             lambda alert: suppression(alert, self._policies, day, now_ms),
             coverage,
@@ -127,13 +127,13 @@ class BulletinDesk:
 
     def _issue(self, who: Subscriber, kind: Kind, now_ms: int) -> list[Bulletin]:
         file, at_min = self._book.file, who.bulletins_at_min
-        settled_ms = bulletin_rows.settled_ms(file, who.name, kind, now_ms)
+        settled_ms = outbox.settled_ms(file, who.name, kind, now_ms)
         due = due_between(kind, settled_ms, now_ms, at_min, self._tz)
         made = []
         for index, (due_ms, period) in enumerate(due[-CATCH_UP[kind] :]):
             missed = len(due) - CATCH_UP[kind] if index == 0 else 0
             bulletin = self.compile(period, now_ms, who=who, due_ms=due_ms, missed=max(0, missed))
-            if bulletin_rows.issue(file, who.name, bulletin, due_ms):
+            if outbox.issue(file, who.name, bulletin, due_ms):
                 made.append(bulletin)
                 log.info(
                     "bulletin",

@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from alerts.alert import Alert, Transition
-from alerts.book import AlertBook, Change
 from alerts.escalation import Escalated, escalations
 from alerts.findings import Step
 from alerts.fleet import Fleet, FleetLimits
@@ -21,6 +20,7 @@ from alerts.patrols import CoverageMemo, Patrols
 from alerts.plan import Policies
 from alerts.rulebook import RULES, Rule, RuleSettings
 from alerts.rules import MAX_BEHIND_MS, Zone, ZoneStatus, assess
+from alerts.store.book import AlertBook, Change
 from alerts.zone_judge import OpenAlerts, Windows, ZoneJudge
 
 

@@ -7,13 +7,13 @@ from typing import Final
 
 from alerts import fleet_rules
 from alerts.alert import Alert, Key
-from alerts.book import Change
-from alerts.book_rows import Opening
 from alerts.findings import Finding, Step, steps
 from alerts.fleet import Fleet, FleetLimits
 from alerts.lifecycle import Event
 from alerts.plan import Policies
 from alerts.rulebook import Rule, RuleSettings
+from alerts.store.alert_rows import Opening
+from alerts.store.book import Change
 
 HOLD_S: Final = 300.0
 """How long an alert about a bike or a vendor stays returned before it closes [s].

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from alerts.alert import Alert, Key
-from alerts.book import AlertBook, Change
-from alerts.book_rows import Opening
-from alerts.closings import Closings
 from alerts.conditions import silent, still_short, unpatrolled, window_of, window_short
 from alerts.findings import Finding, steps
 from alerts.hours import Window
@@ -16,6 +13,8 @@ from alerts.plan import Judged, ZonePlan
 from alerts.policy import Policy
 from alerts.rulebook import RULES, Rule, RuleSettings
 from alerts.rules import Zone, ZoneStatus
+from alerts.store.alert_rows import Opening
+from alerts.store.book import AlertBook, Change
 
 
 class OpenAlerts:
@@ -52,7 +51,6 @@ class ZoneJudge:
     def __init__(self, book: AlertBook, rules: Mapping[Rule, RuleSettings]) -> None:
         self._book = book
         self._rules = rules
-        self._closings = Closings(book)
 
     def judge(
         self, zone: Zone, status: ZoneStatus, alerts: OpenAlerts, windows: Windows
@@ -128,7 +126,7 @@ class ZoneJudge:
         neglected = alerts.by_key.get(Key("zone_unpatrolled", zone_id))
         overdue = neglected is not None and neglected.state != "returned"
         wanted: dict[int, tuple[Window, Alert | None]] = {}
-        closing = self._closings.last("zone_unpatrolled", zone_id)
+        closing = self._book.last_closing("zone_unpatrolled", zone_id)
         if closing is not None and (window := look_back_window(zone, closing.at_ms)) is not None:
             wanted[closing.at_ms] = window, None
         for alert in alerts.of("look_back_due", zone_id):

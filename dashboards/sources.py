@@ -15,11 +15,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.book import AlertBook
 from alerts.orders import Orders
 from alerts.plan import ZonePlan
 from alerts.policy import Policy
 from alerts.rules import ZoneStatus
+from alerts.store.book import AlertBook
 from alerts.undo import UNDO_S
 from bikes.fleet import FleetState
 from bikes.roster import BikeKey, Roster

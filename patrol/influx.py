@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from alerts.alert import Transition
-from alerts.book import AlertBook
 from alerts.errors import BookUnavailable
 from alerts.lifecycle import UNDOABLE, Event
+from alerts.store.book import AlertBook
 from alerts.undo import UNDO_S, undo_until_ms
 from geofence.presence import bikes_inside
 from ingest.errors import StoreUnavailable

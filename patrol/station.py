@@ -22,16 +22,17 @@ from zoneinfo import ZoneInfo
 import structlog
 import uvicorn
 
-from alerts.book import AlertBook
+from alerts.alert import Notice
 from alerts.desk import BulletinDesk
 from alerts.errors import BookUnavailable
 from alerts.evaluator import Evaluator
-from alerts.notify import Notice, Notifier
+from alerts.notify import Notifier
 from alerts.notify.mqtt import MqttNotifier
 from alerts.notify.outbox import Outbox
 from alerts.orders import Orders
 from alerts.patrols import CoverageMemo
 from alerts.rules import Zone, ZoneStatus, assess
+from alerts.store.book import AlertBook
 from bikes import topics
 from bikes.roster import BikeKey
 from dashboards.access.access import Access
@@ -125,7 +126,8 @@ class Station:
         people = recipients_of(self.district, self.clock.now_ms)
         notifiers: list[Notifier] = [self._mqtt(), *people]
         self.book = AlertBook(self.folder / "alerts.sqlite", notifiers)
-        self.outbox = Outbox(self.book, notifiers, WallClock().now_ms)
+        self.outbox = Outbox(self.book.file, notifiers, WallClock().now_ms)
+        self.book.listen(self.outbox.wake)
         self.facts = self._facts()
         self.fleet_facts = self._fleet_facts()
         policies, settings = self.district.policies, self.district.settings

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
-from alerts.book_file import BookFile
 from alerts.orders import Orders
 from alerts.plan import ZonePlan
 from alerts.rules import RECORD_SLACK_S
+from alerts.store.book_file import BookFile
 from geofence.runs import Visits
 from patrol.assembly import District
 from patrol.complaints import complaint, key_of

@@ -8,40 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
-from alerts.alert import Alert, Transition
+from alerts.alert import Alert, Notice
 from alerts.bulletin import Bulletin, Case
 from alerts.lifecycle import Event
+from alerts.store.outbox import Channel
 
 UNHEARD: Final = frozenset[Event]({"raise", "drop"})
 """Events of a pending alert: nobody is told of them."""
-
-
-class Notice(NamedTuple):
-    """A transition, and its alert as the transition left it."""
-
-    alert: Alert
-    transition: Transition
-
-    @property
-    def lane(self) -> str:
-        """Notices with one lane are delivered in order."""
-        return f"{self.alert.subject_id}/{self.alert.rule}"
-
-
-class Channel(Protocol):
-    """Somebody who is told.
-
-    `wants` is called inside the book's transaction, so it only looks at its argument.
-    """
-
-    @property
-    def name(self) -> str:
-        """The name in the configuration, stable: the outbox keeps it."""
-
-    def wants(self, notice: Notice) -> bool:
-        """Whether to tell them this."""
 
 
 class Notifier(Channel, Protocol):

@@ -10,10 +10,10 @@ from functools import cached_property
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from alerts.alert import Alert
+from alerts.alert import Alert, Notice
 from alerts.bulletin import Bulletin, Case
 from alerts.errors import NotificationFailed, PolicyError, Problem
-from alerts.notify import Filter, Notice
+from alerts.notify import Filter
 from alerts.notify.bulletins import bulletin_text
 from alerts.notify.wording import Wording
 from alerts.periods import Kind

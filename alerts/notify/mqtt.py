@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from alerts.alert import Notice
 from alerts.errors import NotificationFailed
 from alerts.lifecycle import FINAL
-from alerts.notify import Filter, Notice
+from alerts.notify import Filter
 
 EVENT_TYPE = "zhixun.alert.transition.v1"
 
@@ -30,7 +31,7 @@ class MqttNotifier:
     publish : callable
         Returns when the broker has it. What it returns early it must not lose.
     latest_open : callable
-        ``(zone_id, rule)`` to the newest open alert; :meth:`alerts.book.AlertBook.latest_open`.
+        ``(zone_id, rule)`` to the newest open alert: ``AlertBook.latest_open``.
     source : str
         CloudEvents `source`: which system says so.
     prefix : str

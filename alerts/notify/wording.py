@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from alerts.notify import Notice
+from alerts.alert import Notice
 
 Language = Literal["zh", "en"]
 

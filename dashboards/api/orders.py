@@ -11,7 +11,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from alerts.errors import BookUnavailable, OrderRefused, PolicyError, UnknownOrder
-from alerts.order_rows import Order, State
+from alerts.orders import Order, State
 from dashboards.access import caller
 from dashboards.api import answers
 from dashboards.api.acts import Act, Reason

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from alerts.book import AlertBook
 from alerts.evaluator import Evaluator
 from alerts.fleet import BikeFacts, FleetLimits, VendorFacts
 from alerts.patrols import CellAges, VisitBy, ZoneRef
 from alerts.plan import Policies
+from alerts.store.book import AlertBook
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 HALF_HOUR_MS = 1_800_000

@@ -12,12 +12,12 @@ import textwrap
 import pytest
 
 from alerts.alert import Key
-from alerts.book import AlertBook, Change
-from alerts.book_rows import Opening
 from alerts.errors import BookUnavailable, BookUnreadable, TransitionRefused, UnknownAlert
 from alerts.findings import Step
 from alerts.hours import Window
 from alerts.notify import Filter
+from alerts.store.alert_rows import Opening
+from alerts.store.book import AlertBook, Change
 
 
 def raised(book, zone_id="Z01", at_ms=1000, rule="zone_unpatrolled", window=None):
@@ -200,8 +200,8 @@ def test_what_is_not_a_book_is_refused_with_what_to_do(tmp_path) -> None:
 WRITER = textwrap.dedent(
     """
     import sys
-    from alerts.book import AlertBook, Change
-    from alerts.book_rows import Opening
+    from alerts.store.book import AlertBook, Change
+    from alerts.store.alert_rows import Opening
     from alerts.findings import Step
     from alerts.notify import Filter
 

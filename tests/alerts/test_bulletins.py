@@ -16,9 +16,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts import book_file, bulletin_rows
-from alerts.book import AlertBook, Change
-from alerts.book_rows import Opening
 from alerts.desk import BulletinDesk
 from alerts.findings import Step
 from alerts.notify import Filter
@@ -27,6 +24,10 @@ from alerts.notify.bulletins import bulletin_text
 from alerts.notify.outbox import Outbox
 from alerts.notify.wording import Wording
 from alerts.periods import KINDS, due_between, local_day, next_due_ms, period_of
+from alerts.store import book_file
+from alerts.store import outbox as outbox_rows
+from alerts.store.alert_rows import Opening
+from alerts.store.book import AlertBook, Change
 
 from .district import SHANGHAI, District, at
 
@@ -61,7 +62,7 @@ class Desk(District):
     def queued(self) -> list[str]:
         with self.book.file.reading() as db:
             rows = db.execute("SELECT bulletin FROM outbox WHERE bulletin IS NOT NULL").fetchall()
-        found = [bulletin_rows.read(self.book.file, number) for (number,) in rows]
+        found = [outbox_rows.OutboxRows(self.book.file).bulletin(number) for (number,) in rows]
         return [f"{b.kind} {b.period}" for b in found]
 
 
@@ -220,7 +221,7 @@ def test_everybody_is_told_only_of_their_own() -> None:
     desk.run("23 08:00", "23 11:00")
     desk.issue("24 08:30")
     assert [alert.zone_id for alert in desk.made[0].open] == ["Z02"]
-    assert {name for name, _ in bulletin_rows.issued(desk.book.file)} == {"harbour"}
+    assert {name for name, _ in outbox_rows.issued(desk.book.file)} == {"harbour"}
 
 
 def test_a_bulletin_is_delivered_like_any_notification(tmp_path) -> None:
@@ -238,7 +239,7 @@ def test_a_bulletin_is_delivered_like_any_notification(tmp_path) -> None:
     desk.issue("24 08:30")
     desk.book.close_file()
     book = AlertBook(tmp_path / "alerts.sqlite", [reader])
-    outbox = Outbox(book, [reader], lambda: at("24 08:40"))
+    outbox = Outbox(book.file, [reader], lambda: at("24 08:40"))
     with book.file.transaction() as db:
         db.execute("DELETE FROM outbox WHERE seq IS NOT NULL")
     for _ in range(2):
@@ -266,7 +267,7 @@ def test_an_older_book_is_brought_up_to_date_with_what_waits_in_it(tmp_path) -> 
     db.close()
     book = AlertBook(path, [team()])
     assert [alert.state for alert in book.current()] == ["active"]
-    assert Outbox(book, [team()], lambda: 0).counts()["team"].pending == 1
+    assert Outbox(book.file, [team()], lambda: 0).counts()["team"].pending == 1
     put(book, "23 10:00", "Z02", None)
     with book.file.reading() as db:
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
@@ -279,7 +280,7 @@ CLERK = textwrap.dedent(
     import sys
     from zoneinfo import ZoneInfo
     import structlog
-    from alerts.book import AlertBook
+    from alerts.store.book import AlertBook
     from alerts.desk import BulletinDesk
     from alerts.notify.apprise import AppriseNotifier
     from alerts.notify.wording import Wording
@@ -329,16 +330,16 @@ def test_a_killed_process_loses_no_bulletin_and_repeats_none(tmp_path) -> None:
         told += [line.strip() for line in clerk.stdout if line.endswith("\n")]
         clerk.wait()
         book = AlertBook(path)
-        made = [bulletin for _, bulletin in bulletin_rows.issued(book.file)]
+        made = [bulletin for _, bulletin in outbox_rows.issued(book.file)]
         # The next life begins where the last one may have stopped: anywhere after its last row.
         start_ms = max(bulletin.made_at_ms for bulletin in made)
         book.close_file()
     book = AlertBook(path)
-    names = [f"{b.kind} {b.period}" for _, b in bulletin_rows.issued(book.file)]
+    names = [f"{b.kind} {b.period}" for _, b in outbox_rows.issued(book.file)]
     assert len(names) == len(set(names))
     assert len(told) == len(set(told))
     assert set(told) <= set(names)
-    last_ms = max(b.made_at_ms for _, b in bulletin_rows.issued(book.file))
+    last_ms = max(b.made_at_ms for _, b in outbox_rows.issued(book.file))
     for kind in KINDS:
         due = due_between(kind, at("01 12:00"), last_ms - 86_400_000, 510, SHANGHAI)
         assert {f"{kind} {period.name}" for _, period in due} <= set(names)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from alerts.book import AlertBook
 from alerts.notify import Filter
 from alerts.notify.apprise import AppriseNotifier
 from alerts.notify.wording import Wording
+from alerts.store.book import AlertBook
 
 from .district import SHANGHAI, District, at
 

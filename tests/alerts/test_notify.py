@@ -12,8 +12,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alerts.book import AlertBook, Change
-from alerts.book_rows import Opening
 from alerts.errors import NotificationFailed, PolicyError
 from alerts.findings import Step
 from alerts.hours import Window
@@ -21,9 +19,12 @@ from alerts.lifecycle import EVENTS
 from alerts.notify import UNHEARD, Filter
 from alerts.notify.apprise import AppriseNotifier, webhook_url
 from alerts.notify.mqtt import MqttNotifier
-from alerts.notify.outbox import LAST_RETRY_MS, Outbox, retry_after_ms
+from alerts.notify.outbox import Outbox
 from alerts.notify.wording import _EVENTS, _REASONS, _RULES, Wording
 from alerts.rulebook import RULES
+from alerts.store.alert_rows import Opening
+from alerts.store.book import AlertBook, Change
+from alerts.store.outbox import LAST_RETRY_MS, retry_after_ms
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 T0 = 1_795_399_200_000  # 2026-11-23 10:00 in Shanghai
@@ -68,7 +69,9 @@ def line(*, path=":memory:", extra=(), **options):
     broker = Broker()
     mqtt = MqttNotifier(broker.publish, lambda *key: book.latest_open(*key))
     book = AlertBook(path, [mqtt, *extra])
-    return broker, book, Outbox(book, [mqtt, *extra], lambda: T0, **options)
+    outbox = Outbox(book.file, [mqtt, *extra], lambda: T0, **options)
+    book.listen(outbox.wake)
+    return broker, book, outbox
 
 
 async def drain(outbox, channel="mqtt", now_ms=T0) -> None:
@@ -147,7 +150,7 @@ def test_lanes_do_not_wait_for_each_other() -> None:
     broker = Picky()
     mqtt = MqttNotifier(broker.publish, lambda *key: book.latest_open(*key))
     book = AlertBook(":memory:", [mqtt])
-    outbox = Outbox(book, [mqtt], lambda: T0)
+    outbox = Outbox(book.file, [mqtt], lambda: T0)
     ended(book, raised(book, "Z01"))
     ended(book, raised(book, "Z02"))
     asyncio.run(drain(outbox))
@@ -199,7 +202,7 @@ def test_awaitable_publishers_are_awaited() -> None:
 
     mqtt = MqttNotifier(publish, lambda *key: None)
     book = AlertBook(":memory:", [mqtt])
-    outbox = Outbox(book, [mqtt], lambda: T0)
+    outbox = Outbox(book.file, [mqtt], lambda: T0)
     raised(book)
     asyncio.run(drain(outbox))
     assert sent == ["patrol/v1/alerts/Z01/zone_unpatrolled"]

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.book import AlertBook
 from alerts.errors import BookUnavailable, OrderRefused, PolicyError, UnknownOrder
 from alerts.layers import layered
 from alerts.orders import Orders
 from alerts.plan import ZonePlan
 from alerts.policy import Campaign, parse_policy
+from alerts.store.book import AlertBook
 
 from .district import POLICY, SHANGHAI, District, at
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.book import AlertBook
 from alerts.evaluator import Evaluator
+from alerts.store.book import AlertBook
 
 from .district import District, at
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.book import AlertBook
 from alerts.evaluator import Evaluator
 from alerts.lifecycle import TABLE
 from alerts.plan import Policies
+from alerts.store.book import AlertBook
 
 from .district import OFF, POLICY, SHANGHAI, District, FakePatrols, at
 

@@ -9,10 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.book import AlertBook, Change
-from alerts.book_rows import Opening
-from alerts.bulletin_rows import raised_in
-from alerts.closings import Closings
 from alerts.errors import TransitionRefused
 from alerts.escalation import escalations
 from alerts.findings import Step, proof
@@ -21,6 +17,9 @@ from alerts.notify import Filter
 from alerts.notify.apprise import AppriseNotifier
 from alerts.notify.wording import Wording
 from alerts.periods import Period
+from alerts.store.alert_rows import Opening
+from alerts.store.book import AlertBook, Change
+from alerts.store.outbox import raised_in
 from alerts.undo import undo_until_ms
 
 from .district import SHANGHAI, District, at
@@ -188,19 +187,21 @@ def test_what_closes_an_alert_is_a_return_that_stands() -> None:
 
 def test_a_look_back_counts_from_a_closing_that_stands(tmp_path) -> None:
     """The one before an undone closing counts again, at once and after a restart."""
-    book = AlertBook(tmp_path / "alerts.db")
-    closings = Closings(book)
+    path = tmp_path / "alerts.db"
+    book = AlertBook(path)
     first = returned(book)
     book.close(first, "li", 3000)
     second = returned(book)
     book.close(second, "li", 6000)
-    assert closings.last("zone_unpatrolled", "Z01") == (second, 6000)
+    assert book.last_closing("zone_unpatrolled", "Z01") == (second, 6000)
     undo(book, second, 7000)
-    assert closings.last("zone_unpatrolled", "Z01") == (first, 3000)
-    assert Closings(book).last("zone_unpatrolled", "Z01") == (first, 3000)
+    assert book.last_closing("zone_unpatrolled", "Z01") == (first, 3000)
+    again = AlertBook(path)
+    assert again.last_closing("zone_unpatrolled", "Z01") == (first, 3000)
     book.close(second, "li", 9000)
-    assert closings.last("zone_unpatrolled", "Z01") == (second, 9000)
-    assert Closings(book).last("zone_unpatrolled", "Z01") == (second, 9000)
+    assert book.last_closing("zone_unpatrolled", "Z01") == (second, 9000)
+    again = AlertBook(path)
+    assert again.last_closing("zone_unpatrolled", "Z01") == (second, 9000)
 
 
 def test_a_bulletin_does_not_count_an_undone_closing() -> None:

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from alerts.book import AlertBook, Change
-from alerts.book_rows import Opening
 from alerts.findings import Step
+from alerts.store.alert_rows import Opening
+from alerts.store.book import AlertBook, Change
 from bikes.roster import Roster
 from tests.browser.conftest import LAT, LNG, PAYLOADS, watch
 from tests.browser.console import ConsoleServer

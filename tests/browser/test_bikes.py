@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from alerts.book import AlertBook
+from alerts.store.book import AlertBook
 from bikes.roster import Roster
 from bikes.telemetry import TelemetryBatch
 from dashboards.console.page import ConsoleOptions

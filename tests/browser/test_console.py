@@ -6,9 +6,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from alerts.book import Change
-from alerts.book_rows import Opening
 from alerts.findings import Step
+from alerts.store.alert_rows import Opening
+from alerts.store.book import Change
 from dashboards.sources import Health, Part
 from tests.browser.conftest import LAT, LNG
 from tests.browser.console import ConsoleServer

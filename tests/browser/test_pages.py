@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
-from alerts.book import AlertBook
+from alerts.store.book import AlertBook
 from dashboards.console.catalogue import LANGUAGES
 from dashboards.console.pages import PAGES
 from tests.browser.conftest import LAT, LNG, watch

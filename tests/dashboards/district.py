@@ -15,13 +15,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.book import AlertBook, Change
-from alerts.book_rows import Opening
 from alerts.findings import Step
 from alerts.orders import Orders
 from alerts.plan import Policies
 from alerts.policy import parse_policy
 from alerts.rules import ZoneState, ZoneStatus
+from alerts.store.alert_rows import Opening
+from alerts.store.book import AlertBook, Change
 from bikes.fleet import FleetState
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import COLUMNS, TelemetryBatch

@@ -12,7 +12,7 @@ import alerts
 import dashboards
 from alerts import lifecycle, orders
 from alerts.lifecycle import EVENTS, STATES
-from alerts.order_rows import Kind, State
+from alerts.orders import Kind, State
 from alerts.rulebook import RULES
 from alerts.rules import StateReason, ZoneState
 from bikes.errors import REJECT_REASONS

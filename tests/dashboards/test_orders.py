@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.book import AlertBook
+from alerts.store.book import AlertBook
 from dashboards.api.app import create_app
 from tests.dashboards.conftest import Api
 from tests.dashboards.district import District, sample_policies

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from alerts.book import AlertBook, Change
-from alerts.book_rows import Opening
 from alerts.findings import Step
+from alerts.store.alert_rows import Opening
+from alerts.store.book import AlertBook, Change
 from patrol.influx import steps
 
 

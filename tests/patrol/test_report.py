@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from typer.testing import CliRunner
 
-from alerts.book import AlertBook, Change
-from alerts.book_rows import Opening
 from alerts.findings import Step
+from alerts.store.alert_rows import Opening
+from alerts.store.book import AlertBook, Change
 from patrol.cli import app
 
 SAMPLE = Path(__file__).parents[2] / "samples/chengyang"

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from alerts.book_file import BookFile
 from alerts.orders import Orders
 from alerts.plan import Policies
+from alerts.store.book_file import BookFile
 from patrol.cli import app
 from patrol.facts import PATROL_MS
 from patrol.what_if import patrolled_ms

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from alerts.alert import Alert, Transition, apply
+from alerts.alert import Alert, Notice, Transition, apply, as_of
 from alerts.errors import UnknownAlert
 from alerts.findings import Step
 from alerts.hours import Window
@@ -25,6 +25,19 @@ _ROWS = (
 LAST_STATE = (
     "(SELECT to_state FROM transition t WHERE t.number = alert.number ORDER BY seq DESC LIMIT 1)"
 )
+# What follows a closing in an alert's record can only be its undoing.
+_LAST_CLOSINGS = (
+    "SELECT a.rule, a.zone_id, a.number, MAX(t.at_ms) FROM transition t JOIN alert a "
+    "USING (number) WHERE t.event = 'close' AND a.zone_id IS NOT NULL AND t.seq = "
+    "(SELECT MAX(seq) FROM transition l WHERE l.number = t.number) GROUP BY a.rule, a.zone_id"
+)
+
+
+class Closing(NamedTuple):
+    """An alert that was closed, and when [ms]."""
+
+    alert_id: str
+    at_ms: int
 
 
 class Opening(NamedTuple):
@@ -131,6 +144,21 @@ def transitions(db: sqlite3.Connection, after_seq: int, limit: int) -> list[Tran
     """Rows after a row, in order."""
     query = f"{_ROWS} WHERE t.seq > ? ORDER BY t.seq LIMIT ?"
     return [_transition(row) for row in db.execute(query, (after_seq, limit))]
+
+
+def notice(db: sqlite3.Connection, seq: int) -> Notice:
+    """The transition with a number, and its alert as that transition left it."""
+    (number,) = db.execute("SELECT number FROM transition WHERE seq = ?", (seq,)).fetchone()
+    (alert,) = load(db, "WHERE number = ?", (number,))
+    return as_of(alert, seq)
+
+
+def last_closings(db: sqlite3.Connection) -> dict[tuple[str, str], Closing]:
+    """The last closing of each rule and zone that was not undone."""
+    return {
+        (rule, zone_id): Closing(id_of(number), at_ms)
+        for rule, zone_id, number, at_ms in db.execute(_LAST_CLOSINGS)
+    }
 
 
 def id_of(number: int) -> str:

@@ -1,7 +1,7 @@
 """The durable book of alerts: every transition is a row, and rows are only appended.
 
-Open alerts are kept in memory as well, derived from their rows when the book is opened.
-Memory changes only after the rows are on disk, together with the outbox rows of the
+Open alerts, and the last closing of each zone and rule, are kept in memory as well, derived from
+their rows. Memory changes only after the rows are on disk, together with the outbox rows of the
 notifications that they cause.
 """
 
@@ -13,15 +13,14 @@ from pathlib import Path
 from threading import RLock
 from typing import NamedTuple
 
-from alerts import book_rows as rows
-from alerts.alert import Alert, Key, Transition, apply, as_of
-from alerts.book_file import BookFile
-from alerts.book_rows import Opening
+from alerts.alert import Alert, Key, Notice, Transition, apply
 from alerts.errors import UnknownAlert
 from alerts.findings import Step
 from alerts.lifecycle import FINAL, STATES, TABLE, State, refused
-from alerts.notify import Channel, Notice
-from alerts.notify.outbox import enqueue
+from alerts.store import alert_rows as rows
+from alerts.store.alert_rows import Closing, Opening
+from alerts.store.book_file import BookFile
+from alerts.store.outbox import Channel, enqueue
 from alerts.undo import SYSTEM, undoing
 
 
@@ -45,7 +44,7 @@ class AlertBook:
     Raises
     ------
     BookUnavailable, BookUnreadable
-        See :class:`alerts.book_file.BookFile`.
+        See :class:`alerts.store.book_file.BookFile`.
     """
 
     def __init__(self, path: Path | str, channels: Sequence[Channel] = ()) -> None:
@@ -55,6 +54,7 @@ class AlertBook:
         self._listeners: list[Callable[[list[Transition]], None]] = []
         self._open: dict[str, Alert] = {}
         self._judged_ms: int | None = None
+        self._closings: dict[tuple[str, str], Closing] | None = None
         with self.file.reading() as db:
             final = ", ".join(f"'{state}'" for state in sorted(FINAL))
             for alert in rows.load(db, f"WHERE {rows.LAST_STATE} NOT IN ({final})"):
@@ -113,9 +113,7 @@ class AlertBook:
     def notice(self, seq: int) -> Notice:
         """A transition and its alert as that transition left it."""
         with self.file.reading() as db:
-            (number,) = db.execute("SELECT number FROM transition WHERE seq = ?", (seq,)).fetchone()
-        alert = self.get(rows.id_of(number))
-        return Notice(*as_of(alert, seq))
+            return rows.notice(db, seq)
 
     def latest_open(self, zone_id: str, rule: str) -> Notice | None:
         """The newest alert of a zone and rule that somebody has heard of and is not over."""
@@ -130,6 +128,20 @@ class AlertBook:
         query = "SELECT 1 FROM alert WHERE rule = ? AND zone_id = ? AND window_from_ms IS ?"
         with self.file.reading() as db:
             return db.execute(query, key).fetchone() is not None
+
+    def last_closing(self, rule: str, zone_id: str) -> Closing | None:
+        """The last closing of an alert of this rule in the zone that was not undone.
+
+        Raises
+        ------
+        BookUnavailable
+            It had to be read again, and cannot be now.
+        """
+        with self._lock:
+            if self._closings is None:
+                with self.file.reading() as db:
+                    self._closings = rows.last_closings(db)
+            return self._closings.get((rule, zone_id))
 
     @property
     def judged_ms(self) -> int | None:
@@ -275,7 +287,13 @@ class AlertBook:
                 self._open[alert.alert_id] = alert
             else:
                 self._open.pop(alert.alert_id, None)
-            if alert.history[-1].event == "undo":
+            last = alert.history[-1]
+            if last.event == "close" and alert.zone_id is not None and self._closings is not None:
+                closing = Closing(alert.alert_id, last.at_ms)
+                self._closings[alert.rule, alert.zone_id] = closing
+            if last.event == "undo":
+                if last.news == "close":
+                    self._closings = None  # the one before it counts again
                 # It may have been closed before: they stay in the order in which they were raised.
                 self._open = dict(sorted(self._open.items(), key=lambda it: it[1].history[0].seq))
 

@@ -1,0 +1,1 @@
+"""What is on record: alerts and their transitions, bulletins, and what is still to be told."""

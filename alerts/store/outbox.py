@@ -1,0 +1,210 @@
+"""The outbox in the book's file: what is still to be told, and the bulletins among it.
+
+Rows enter in the transaction of the transition or bulletin that they are about, so a crash loses
+neither or both. Within a lane (channel, zone, rule) rows are due in order.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
+
+from alerts.alert import Notice
+from alerts.bulletin import Bulletin, Case
+from alerts.periods import Kind, Period
+from alerts.store import alert_rows
+from alerts.store.book_file import BookFile
+
+FIRST_RETRY_MS: Final = 1_000
+LAST_RETRY_MS: Final = 300_000
+BATCH: Final = 64
+
+_DUE = (
+    "SELECT id, seq, bulletin, channel, attempts FROM outbox o "
+    "WHERE delivered_at_ms IS NULL AND channel = ? "
+    # Further ahead than any retry is only what was written before the clock was set back.
+    "AND (next_at_ms <= ? OR next_at_ms > ?) AND NOT EXISTS ("
+    "SELECT 1 FROM outbox p WHERE p.delivered_at_ms IS NULL "
+    "AND p.channel = o.channel AND p.lane = o.lane AND p.id < o.id) ORDER BY id LIMIT ?"
+)
+_NEXT = (
+    "SELECT MIN(next_at_ms) FROM outbox "
+    "WHERE delivered_at_ms IS NULL AND channel = ? AND next_at_ms > 0"
+)
+_GIVE_UP = (
+    "UPDATE outbox SET delivered_at_ms = 0, error = 'the channel is no longer configured' "
+    "WHERE delivered_at_ms IS NULL AND channel = ?"
+)
+_RAISED = (
+    "SELECT alert.number, rule, severity, zone_id, bike, vendor, raised.at_ms, "
+    "(SELECT to_state FROM transition t WHERE t.number = alert.number ORDER BY seq DESC LIMIT 1) "
+    "FROM alert JOIN transition raised ON raised.number = alert.number "
+    "WHERE raised.event = 'activate' AND raised.at_ms >= ? AND raised.at_ms < ? "
+    "ORDER BY alert.number"
+)
+
+
+class Channel(Protocol):
+    """Somebody who is told.
+
+    `wants` is called inside the book's transaction, so it only looks at its argument.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name in the configuration, stable: the outbox keeps it."""
+
+    def wants(self, notice: Notice) -> bool:
+        """Whether to tell them this."""
+
+
+class Waiting(NamedTuple):
+    """A row that is still to be delivered: about a transition or a bulletin."""
+
+    id: int
+    seq: int | None
+    bulletin: int | None
+    channel: str
+    attempts: int
+
+
+def enqueue(db: sqlite3.Connection, notice: Notice, channels: Iterable[Channel]) -> None:
+    """Add a notice for each channel that wants it; the caller's transaction commits it."""
+    for channel in channels:
+        if channel.wants(notice):
+            db.execute(
+                "INSERT INTO outbox (seq, channel, lane) VALUES (?, ?, ?)",
+                (notice.transition.seq, channel.name, notice.lane),
+            )
+
+
+def retry_after_ms(attempts: int) -> int:
+    """How long to wait after so many failed attempts: doubling, up to five minutes [ms]."""
+    return min(LAST_RETRY_MS, FIRST_RETRY_MS << min(max(attempts - 1, 0), 30))
+
+
+class OutboxRows:
+    """The rows of the outbox, for the worker that delivers them.
+
+    Every method may raise BookUnavailable.
+    """
+
+    def __init__(self, file: BookFile) -> None:
+        self._file = file
+
+    def pending(self) -> dict[str, int]:
+        """How many rows wait, by channel."""
+        query = "SELECT channel, COUNT(*) FROM outbox WHERE delivered_at_ms IS NULL GROUP BY 1"
+        with self._file.reading() as db:
+            return dict(db.execute(query).fetchall())
+
+    def give_up_all_but(self, channels: Collection[str]) -> list[str]:
+        """Deliver nothing more to other channels; returns which these were."""
+        gone = sorted(self.pending().keys() - set(channels))
+        with self._file.transaction() as db:
+            db.executemany(_GIVE_UP, [(channel,) for channel in gone])
+        return gone
+
+    def due(self, channel: str, now_ms: int) -> list[Waiting]:
+        """The first row of each lane of a channel whose time has come, at most a batch."""
+        values = (channel, now_ms, now_ms + LAST_RETRY_MS, BATCH)
+        with self._file.reading() as db:
+            return [Waiting(*row) for row in db.execute(_DUE, values)]
+
+    def next_ms(self, channel: str) -> int | None:
+        """When the next retry of a channel is due [ms]; None when none is."""
+        with self._file.reading() as db:
+            (next_ms,) = db.execute(_NEXT, (channel,)).fetchone()
+        return int(next_ms) if next_ms is not None else None
+
+    def notice(self, seq: int) -> Notice:
+        """The notice that a row is about."""
+        with self._file.reading() as db:
+            return alert_rows.notice(db, seq)
+
+    def bulletin(self, number: int) -> Bulletin:
+        """The bulletin that a row is about."""
+        with self._file.reading() as db:
+            (body,) = db.execute("SELECT body FROM bulletin WHERE id = ?", (number,)).fetchone()
+        return msgspec.json.decode(body, type=Bulletin)
+
+    def delivered(self, row: Waiting, now_ms: int) -> None:
+        """Write down that a row has arrived."""
+        with self._file.transaction() as db:
+            db.execute(
+                "UPDATE outbox SET delivered_at_ms = ?, attempts = ?, error = NULL WHERE id = ?",
+                (now_ms, row.attempts + 1, row.id),
+            )
+
+    def failed(self, row: Waiting, next_at_ms: int, error: str) -> None:
+        """Write down that an attempt failed, and when the next is due [ms]."""
+        with self._file.transaction() as db:
+            db.execute(
+                "UPDATE outbox SET attempts = ?, next_at_ms = ?, error = ? WHERE id = ?",
+                (row.attempts + 1, next_at_ms, error, row.id),
+            )
+
+
+def raised_in(file: BookFile, period: Period) -> list[Case]:
+    """Alerts that became active in a period, and where they are now."""
+    with file.reading() as db:
+        rows = db.execute(_RAISED, (period.from_ms, period.to_ms)).fetchall()
+    return [Case(alert_rows.id_of(number), *rest) for number, *rest in rows]
+
+
+def settled_ms(file: BookFile, recipient: str, kind: Kind, now_ms: int) -> int:
+    """Up to when a recipient's bulletins of a kind have been made.
+
+    A recipient who is new gets those that come due from now on; that is written down, so
+    that one which comes due while nothing runs is not missed. A mark in the future was made by a
+    clock that was ahead, and is taken back to now; what was made by it is not made again.
+    """
+    mark = _mark(recipient, kind)
+    with file.transaction() as db:
+        db.execute("INSERT OR IGNORE INTO progress VALUES (?, ?)", (mark, now_ms))
+        ahead = "UPDATE progress SET at_ms = ? WHERE name = ? AND at_ms > ?"
+        db.execute(ahead, (now_ms, mark, now_ms))
+        (at_ms,) = db.execute("SELECT at_ms FROM progress WHERE name = ?", (mark,)).fetchone()
+    return int(at_ms)
+
+
+def issue(file: BookFile, recipient: str, bulletin: Bulletin, due_ms: int) -> bool:
+    """Write a bulletin down, and into the outbox when it is to be sent: both or neither.
+
+    Returns
+    -------
+    bool
+        False when the recipient has had this one before; then nothing happens.
+    """
+    key = (recipient, bulletin.kind, bulletin.period)
+    body = msgspec.json.encode(bulletin).decode()
+    with file.transaction() as db:
+        made = db.execute(
+            "INSERT OR IGNORE INTO bulletin (recipient, kind, period, made_at_ms, verdict, body) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (*key, bulletin.made_at_ms, bulletin.verdict, body),
+        )
+        new = made.rowcount == 1
+        if new and bulletin.verdict == "sent":
+            db.execute(
+                "INSERT INTO outbox (bulletin, channel, lane) VALUES (?, ?, ?)",
+                (made.lastrowid, recipient, f"bulletin/{bulletin.kind}"),
+            )
+        db.execute("REPLACE INTO progress VALUES (?, ?)", (_mark(recipient, bulletin.kind), due_ms))
+    return new
+
+
+def issued(file: BookFile, recipient: str | None = None) -> Iterator[tuple[str, Bulletin]]:
+    """All bulletins, or those for one recipient, in the order in which they were made."""
+    with file.reading() as db:
+        rows = db.execute("SELECT recipient, body FROM bulletin ORDER BY id").fetchall()
+    for name, body in rows:
+        if recipient in (None, name):
+            yield name, msgspec.json.decode(body, type=Bulletin)
+
+
+def _mark(recipient: str, kind: Kind) -> str:
+    return f"{kind} bulletin of {recipient}"
