@@ -29,8 +29,8 @@ from ingest.log import SqliteLog
 from ingest.messages import Messages
 from ingest.worker import READERS, Worker
 from patrol.assembly import district_of, worker_of
-from patrol.settings import Settings, load_with_zones
-from patrol.simulation import bike_ids, sim_zones
+from patrol.config.settings import Settings, load_with_zones
+from patrol.simulate import bike_ids, sim_zones
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "chengyang" / "patrol.toml"
 DAY_MS = 86_400_000

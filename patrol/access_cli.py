@@ -21,8 +21,7 @@ from rich.table import Table
 from dashboards.access.access import Access
 from dashboards.access.audit import By
 from dashboards.access.roles import ROLES, Role
-from patrol.options import Config, duration
-from patrol.process import errors_told, say
+from patrol.process import Config, duration, errors_told, say
 
 user = typer.Typer(name="user", help="Who may sign in to the console.", no_args_is_help=True)
 token = typer.Typer(name="token", help="How programs use the API.", no_args_is_help=True)
@@ -140,12 +139,12 @@ def revoke_token(name: Name, config: Config) -> None:
 @contextmanager
 def _access(config: Config) -> Iterator[tuple[Access, ZoneInfo]]:
     """The installation's users, beside a station that may be running."""
-    from patrol import admission
-    from patrol.settings import load
+    from patrol import web
+    from patrol.config.settings import load
 
     with errors_told():
         settings = load(config)
-        with admission.opened(settings) as access:
+        with web.opened_access(settings) as access:
             yield access, ZoneInfo(settings.district.timezone)
 
 

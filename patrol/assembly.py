@@ -33,9 +33,9 @@ from ingest.log import Log
 from ingest.pipeline import Pipeline
 from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.worker import Worker
-from patrol.fields import read_secret
-from patrol.sections import Mqtt
-from patrol.settings import Settings
+from patrol.config.fields import read_secret
+from patrol.config.sections import Mqtt
+from patrol.config.settings import Settings
 from patrol.zone_names import ZoneNames
 
 TOUCHED_M = 0.001

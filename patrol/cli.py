@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from patrol import access_cli, dashboards_cli
-from patrol.options import Config, duration
-from patrol.process import errors_told, log_to_stderr, run_until_signalled, say
+from patrol.process import Config, duration, errors_told, log_to_stderr, run_until_signalled, say
 
 if TYPE_CHECKING:
     import asyncio
@@ -110,20 +109,20 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Run all of it with simulated bikes and an embedded broker."""
-    from patrol import narration
+    from patrol import cli_output
     from patrol.demo import DemoOptions
     from patrol.demo import demo as run_demo
 
     log_to_stderr("ERROR")
     options = DemoOptions(bikes=bikes, speed=speed, for_s=for_s, port=port, data=data)
-    narrator = narration.Narrator(narration.console(stderr=as_json), options)
+    output = cli_output.DemoOutput(cli_output.console(stderr=as_json), options)
 
     async def main(stop: asyncio.Event) -> None:
-        summary = await run_demo(options, narrator.tell, stop)
+        summary = await run_demo(options, output.tell, stop)
         if as_json:
             _print_json(summary)
         else:
-            narrator.sum_up(summary)
+            output.sum_up(summary)
 
     run_until_signalled(main)
 
@@ -131,21 +130,21 @@ def demo(
 @app.command()
 def run(config: Config) -> None:
     """Receive, store, judge, alert and show: the real thing."""
-    from patrol import admission, narration, ports
+    from patrol import cli_output, web
     from patrol.assembly import district_of, filters_of, mqtt_options
     from patrol.clock import WallClock
-    from patrol.settings import load_with_zones
+    from patrol.config.settings import load_with_zones
     from patrol.station import Station
 
     log_to_stderr("INFO")
     with errors_told():
         settings, zones = load_with_zones(config)
         clock = WallClock()
-        host, port = settings.http.host, ports.wanted(settings.http.host, settings.http.port)
+        host, port = settings.http.host, web.wanted_port(settings.http.host, settings.http.port)
 
     async def main(stop: asyncio.Event) -> None:
-        with admission.opened(settings) as access:
-            admission.refuse_strangers(settings.http, access)
+        with web.opened_access(settings) as access:
+            web.refuse_strangers(settings.http, access)
             station = Station(
                 district=district_of(settings, zones, clock.now_ms()),
                 folder=settings.storage.path,
@@ -156,13 +155,13 @@ def run(config: Config) -> None:
                 clock=clock,
                 access=access,
             )
-            link = admission.invitation_link(access, ports.url(host, port))
+            link = web.invitation_link(access, web.url(host, port))
             if link is not None:
                 say(
                     f"Nobody can sign in yet. To be the first administrator, open\n\n    {link}\n\n"
                     "It works once, for a day."
                 )
-            await narration.log_life(station, stop)
+            await cli_output.log_life(station, stop)
 
     run_until_signalled(main)
 
@@ -172,8 +171,8 @@ def check(config: Config) -> None:
     """Tell every mistake in the configuration and its zones."""
     from patrol.assembly import district_of
     from patrol.clock import WallClock
-    from patrol.drawn_zones import zones_file
-    from patrol.settings import load_with_zones
+    from patrol.config.drawn_zones import zones_file
+    from patrol.config.settings import load_with_zones
 
     with errors_told():
         settings, zones = load_with_zones(config)
@@ -210,9 +209,9 @@ def simulate(
     ] = None,
 ) -> None:
     """Publish a simulated fleet to the configured broker."""
-    from patrol import narration
+    from patrol import cli_output
+    from patrol.config.settings import load_with_zones
     from patrol.errors import Unreachable
-    from patrol.settings import load_with_zones
     from patrol.simulate import SimulateOptions
     from patrol.simulate import simulate as run_fleet
 
@@ -220,10 +219,10 @@ def simulate(
     with errors_told():
         settings, zones = load_with_zones(config)
     options = SimulateOptions(bikes=bikes, speed=speed, for_s=for_s, seed=seed, neglected=neglect)
-    console = narration.console()
+    console = cli_output.console()
 
     async def main(stop: asyncio.Event) -> None:
-        tell = partial(narration.tell_ride, console)
+        tell = partial(cli_output.tell_ride, console)
         sent = await run_fleet(settings, zones, options, tell, stop)
         console.print(f"published {sent.items} fixes in {sent.messages} messages")
         if sent.lost:
@@ -246,23 +245,23 @@ def replay(
 
     Reads NDJSON of MDS telemetry, GPX, OwnTracks .rec and archive Parquet.
     """
-    from patrol import narration
+    from patrol import cli_output
+    from patrol.config.settings import load_with_zones
     from patrol.replay import recordings, replay
-    from patrol.settings import load_with_zones
     from patrol.what_if import policies_of
 
     with errors_told():
         settings, zones = load_with_zones(config)
         other = None if what_if is None else policies_of(what_if, settings)
         files = recordings(paths)
-        with narration.reading(narration.console(stderr=True), files) as (on_read, on_problem):
+        with cli_output.reading(cli_output.console(stderr=True), files) as (on_read, on_problem):
             found = replay(
                 files, settings, zones, on_problem=on_problem, on_read=on_read, other=other
             )
     if as_json:
         _print_json(found)
     else:
-        narration.show_replay(narration.console(), found)
+        cli_output.show_replay(cli_output.console(), found)
 
 
 @app.command()
@@ -284,9 +283,9 @@ def report(
     from alerts.periods import last_whole
     from patrol.assembly import district_of
     from patrol.clock import WallClock
+    from patrol.config.settings import load_with_zones
     from patrol.report import report as report_of
     from patrol.report import report_json, report_text
-    from patrol.settings import load_with_zones
 
     with errors_told():
         settings, zones = load_with_zones(config)

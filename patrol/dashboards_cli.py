@@ -128,8 +128,8 @@ def _tell(done: Done) -> None:
 def _configured(config: Path | None) -> tuple[Influx | None, str | None]:
     """InfluxDB and the time zone of a patrol.toml."""
     from dashboards.grafana_push import Influx
+    from patrol.config.settings import load
     from patrol.errors import ConfigError
-    from patrol.settings import load
 
     if config is None:
         return None, None

@@ -15,23 +15,24 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from bikes.simulator import SimulationPlan
 from geofence.zones import Zones
 from ingest.connection import MqttOptions
 from ingest.publisher import Publisher
-from patrol import ports
-from patrol.admission import refuse_strangers
+from patrol import web
 from patrol.assembly import district_of, filters_of
-from patrol.beside import beside
 from patrol.broker import embedded_broker
 from patrol.clock import FastClock
-from patrol.settings import Settings, load_with_zones
-from patrol.simulation import Fleet, bike_ids, sim_zones
+from patrol.config.settings import Settings, load_with_zones
+from patrol.config.vendors import Vendor
+from patrol.simulate import Fleet, bike_ids, sim_zones
 from patrol.station import Station
-from patrol.summary import Before, Summary, summary_of
-from patrol.vendors import Vendor
+from patrol.supervisor import background_task
 
 NEGLECTED, DELAYED = "cy-07", "cy-08"
 """The zones of the sample district that nobody goes to, and that are patrolled late."""
@@ -71,6 +72,87 @@ class DemoOptions:
     port: int | None = None
     data: Path | None = None
     seed: int = 1
+
+
+class ZoneSummary(msgspec.Struct, frozen=True):
+    """One zone: the covered ratio of its window, and its state."""
+
+    zone_id: str
+    covered_ratio: float
+    state: str
+
+
+class AlertsSummary(msgspec.Struct, frozen=True):
+    """Alerts that somebody heard of: how many were raised, are open, and were closed."""
+
+    raised: int
+    open: int
+    closed: int
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """The whole.
+
+    Attributes
+    ----------
+    published : int
+        Telemetry items that the broker took from the fleet.
+    stored, rejected : int
+        What became of them.
+    """
+
+    published: int
+    stored: int
+    rejected: int
+    zones: list[ZoneSummary]
+    alerts: AlertsSummary
+
+
+class Before(NamedTuple):
+    """What a station had done before: a run is judged by what it adds.
+
+    Attributes
+    ----------
+    start_ms : int
+        When the run starts [ms].
+    received, rejected : int
+        Telemetry items.
+    """
+
+    start_ms: int
+    received: int
+    rejected: int
+
+    @classmethod
+    def of(cls, station: Station, start_ms: int) -> Before:
+        """What it has done until now."""
+        return cls(start_ms, station.worker.received, station.worker.rejected)
+
+
+def summary_of(station: Station, before: Before, published: int) -> Summary:
+    """The summary of a station that has been evaluated."""
+    received = station.worker.received - before.received
+    rejected = station.worker.rejected - before.rejected
+    alerts = [
+        alert
+        for alert in station.book.find(limit=100_000)
+        if alert.activated_at_ms is not None
+        and (alert.open or alert.updated_at_ms >= before.start_ms)
+    ]
+    return Summary(
+        published=published,
+        stored=received - rejected,
+        rejected=rejected,
+        zones=[
+            ZoneSummary(status.zone_id, round(status.covered_ratio, 4), status.state)
+            for status in station.statuses.values()
+        ],
+        alerts=AlertsSummary(
+            raised=len(alerts),
+            open=sum(alert.open for alert in alerts),
+            closed=sum(alert.state == "closed" for alert in alerts),
+        ),
+    )
 
 
 def sample_folder() -> Path:
@@ -114,13 +196,13 @@ async def _demo(
     vendor = settings.vendors[VENDOR].model_copy(update={"bikes": tuple(ids)})
     settings = settings.model_copy(update={"vendors": {VENDOR: vendor}})
     # The environment may say otherwise; nobody signs in here.
-    refuse_strangers(settings.http, None)
+    web.refuse_strangers(settings.http, None)
     host = settings.http.host
     if options.port is None:
-        port = ports.next_free(host, settings.http.port)
+        port = web.next_free_port(host, settings.http.port)
     else:
-        port = ports.wanted(host, options.port)
-    broker = ports.any_free()
+        port = web.wanted_port(host, options.port)
+    broker = web.any_free_port()
     with embedded_broker(broker):
         start_ms = _start_ms(settings, folder)
         clock = FastClock(start_ms, options.speed)
@@ -148,8 +230,8 @@ async def _demo(
             before = Before.of(station, start_ms)
             station.published = lambda: before.received + fleet.published.items
             async with (
-                beside(tell(station, fleet)),
-                beside(_keep_pace(clock, station, before.received, fleet)),
+                background_task(tell(station, fleet)),
+                background_task(_keep_pace(clock, station, before.received, fleet)),
             ):
                 await _ride(fleet, options.for_s, stop, running)
                 await _drain(station, before.received, fleet, running)

@@ -22,7 +22,7 @@ from geofence.zonemap import grid_over
 from geofence.zones import Zones
 from ingest.worker import Worker
 from patrol.assembly import District, policies_of
-from patrol.drawn_zones import NAME, DrawnZones, digest_of
+from patrol.config.drawn_zones import NAME, DrawnZones, digest_of
 
 
 @dataclass

@@ -24,8 +24,8 @@ from ingest.influx.writer import InfluxWriter
 from ingest.verdict_stream import VerdictStream
 from ingest.worker import READERS, Worker
 from patrol.assembly import District, decoder_of
-from patrol.fields import read_secret
-from patrol.settings import Settings
+from patrol.config.fields import read_secret
+from patrol.config.settings import Settings
 
 UNDO_MS = round(UNDO_S * 1000)
 

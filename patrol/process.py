@@ -1,4 +1,4 @@
-"""What every command is as a process: its exit code, its signals, its log.
+"""What the commands share: options, exit codes, signals, the log.
 
 Exit codes: 0 done, 1 the input is wrong, 2 usage, 3 something it needs cannot be reached.
 """
@@ -10,7 +10,8 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -100,3 +101,21 @@ def log_to_stderr(level: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+Config = Annotated[
+    Path, typer.Option("--config", "-c", help="The configuration.", metavar="PATROL.TOML")
+]
+
+
+def duration(text: str) -> float:
+    """Seconds of "90s", "30m", "2h"; a number alone is seconds."""
+    from alerts.policy import duration_s
+
+    try:
+        seconds = duration_s(int(text) if text.isdecimal() else text)
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc)) from exc
+    if not seconds:
+        raise typer.BadParameter("it must be longer than nothing")
+    return float(seconds)

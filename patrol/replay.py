@@ -25,10 +25,10 @@ from ingest.errors import ArchiveDamaged
 from ingest.recordings import SUFFIXES, Problem, Recorded, RecordingReader
 from ingest.recordings import files as recordings_in
 from patrol.assembly import district_of, vendors_of
+from patrol.config.sections import Policy
+from patrol.config.settings import Settings
 from patrol.errors import ConfigError
 from patrol.errors import Problem as ConfigProblem
-from patrol.sections import Policy
-from patrol.settings import Settings
 from patrol.what_if import WhatIf, follow_orders, judged_by
 
 PARQUET = ".parquet"

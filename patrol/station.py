@@ -8,7 +8,7 @@
     web         API and console                 (dashboards)
 
 Nothing else does any wiring. Evaluation, outbox and influx are started again when they fail
-(:mod:`patrol.parts`), and /readyz says so.
+(:mod:`patrol.supervisor`), and /readyz says so.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from alerts.evaluator import Evaluator
 from alerts.notify import Notifier
 from alerts.notify.mqtt import MqttNotifier
 from alerts.notify.outbox import Outbox
+from alerts.notify.zone_status_topic import ZoneStatusTopic
 from alerts.orders import Orders
 from alerts.patrols import CoverageMemo
 from alerts.rules import Zone, ZoneStatus, assess
@@ -53,7 +54,6 @@ from ingest.log import SqliteLog
 from ingest.publisher import Publisher
 from ingest.rejects import RejectBook, payload_json
 from ingest.worker import Worker, rejects_of
-from patrol.admission import hosts, refuse_strangers
 from patrol.assembly import (
     District,
     limits_of,
@@ -66,10 +66,9 @@ from patrol.drawing import drawing_of
 from patrol.facts import Facts
 from patrol.fleet_facts import FleetFacts
 from patrol.influx import influx_writer_of, readers_of
-from patrol.parts import Parts
-from patrol.standing import Standing
+from patrol.supervisor import Supervisor
 from patrol.tracks import Track, judged, track
-from patrol.web import WebServer
+from patrol.web import WebServer, hosts, refuse_strangers
 
 log = structlog.get_logger(__name__)
 
@@ -108,7 +107,7 @@ class Station:
     published: Callable[[], int | None] = lambda: None
     statuses: dict[str, ZoneStatus] = field(default_factory=dict)
     era: Era = field(init=False)
-    parts: Parts = field(default_factory=Parts)
+    supervisor: Supervisor = field(default_factory=Supervisor)
 
     def __post_init__(self) -> None:
         refuse_strangers(self.district.settings.http, self.access)
@@ -122,7 +121,8 @@ class Station:
             make_inlet(self.inlet, self.clock.now_ms), self.log, self.worker, self._on_read
         )
         self.sender = Publisher(self.publisher)
-        self.standing = Standing(self.sender.publish, self.district.atlas.layout.zone_ids)
+        zone_ids = self.district.atlas.layout.zone_ids
+        self.zone_statuses = ZoneStatusTopic(self.sender.publish, zone_ids)
         people = recipients_of(self.district, self.clock.now_ms)
         notifiers: list[Notifier] = [self._mqtt(), *people]
         self.book = AlertBook(self.folder / "alerts.sqlite", notifiers)
@@ -171,25 +171,24 @@ class Station:
         self.facts.since_ms = self.worker.since_ms
         self.sender.start()
         intake = asyncio.create_task(self.intake.run())
-        parts = [
-            asyncio.create_task(self.parts.run("evaluation", self._evaluate_always)),
-            asyncio.create_task(self.parts.run("outbox", self.outbox.run)),
-            asyncio.create_task(self.web.run_until_told()),
-        ]
+        self.supervisor.start("evaluation", self._evaluate_always)
+        self.supervisor.start("outbox", self.outbox.run)
         if self.influx is not None:
-            parts.insert(1, asyncio.create_task(self.parts.run("influx", self.influx.run)))
+            self.supervisor.start("influx", self.influx.run)
+        web = self.supervisor.start_once("web", self.web.run_until_told())
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             # The intake ends by itself only when the log cannot be read: nothing goes on then.
-            await asyncio.wait({intake, stopping, parts[-1]}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({intake, stopping, web}, return_when=asyncio.FIRST_COMPLETED)
             await self.intake.stop()
             await intake
             if self.intake.caught_up.is_set():
                 self.evaluate()
-            if parts[-1].done():
-                parts[-1].result()
+            if web.done():
+                web.result()
         finally:
-            await self._end(parts, stopping)
+            stopping.cancel()
+            await self._end()
 
     def stop(self) -> None:
         """Let :meth:`run` end in order."""
@@ -205,7 +204,7 @@ class Station:
             self.outbox.wake()
         self.era = self.district.atlas.layout.era_at(now_ms)
         self.statuses = {status.zone_id: status for status in found.statuses}
-        self.standing.tell(found.statuses, now_ms)
+        self.zone_statuses.publish(found.statuses, now_ms)
         if self.influx is not None:
             self.influx.reporter.coverage(found.statuses, now_ms)
 
@@ -224,7 +223,7 @@ class Station:
                 Part("storage", not self.intake.trouble, self.intake.trouble),
                 Part("publisher", self.sender.state.connected, self.sender.state.reason),
                 *(
-                    Part(name, not self.parts.trouble(name), self.parts.trouble(name))
+                    Part(name, not (failure := self.supervisor.failure(name)), failure)
                     for name in ("evaluation", "outbox")
                 ),
                 *self._influx_part(),
@@ -242,7 +241,7 @@ class Station:
         """InfluxDB is a copy that catches up: nobody has to wait for it."""
         if self.influx is None:
             return []
-        failure = self.parts.trouble("influx")
+        failure = self.supervisor.failure("influx")
         state = self.influx.state
         return [Part("influx", state.ok and not failure, failure or state.reason, required=False)]
 
@@ -350,18 +349,14 @@ class Station:
             self.evaluate()
             await asyncio.sleep(EVALUATE_EVERY_S / min(self.clock.speed, 2.0))
 
-    async def _end(self, parts: list[asyncio.Task[None]], stopping: asyncio.Task[bool]) -> None:
-        stopping.cancel()
+    async def _end(self) -> None:
         self.outbox.stop()
         if self.influx is not None:
             self.influx.stop()
         self.app.state.feed.close()
         self.web.should_exit = True
-        parts[0].cancel()
-        await asyncio.wait(parts, timeout=STOP_WEB_S)
-        for task in parts:
-            task.cancel()
-        await asyncio.gather(*parts, return_exceptions=True)
+        self.supervisor.tasks["evaluation"].cancel()
+        await self.supervisor.end(within_s=STOP_WEB_S)
         await asyncio.to_thread(self.sender.close, 1.0)
         self._close()
 

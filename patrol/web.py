@@ -1,17 +1,30 @@
-"""The web server, as a part of the station rather than a program of its own."""
+"""The web server of the station: its port, the names it answers to, and who may come in."""
 
 from __future__ import annotations
 
+import errno
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import uvicorn
 
-from patrol.errors import Unreachable
+from dashboards.access.access import FILE_NAME, Access, AccessOptions
+from dashboards.access.sessions import Lifetime
+from dashboards.access.tokens import parse_tokens_file
+from dashboards.api.loopback import Hosts
+from patrol.clock import WallClock
+from patrol.config.fields import is_loopback
+from patrol.config.sections import Http
+from patrol.config.settings import Settings
+from patrol.errors import ConfigError, Problem, Unreachable
+
+TRIES = 50
+HIGHEST_PORT = 65_535
 
 
 class WebServer(uvicorn.Server):
-    """A uvicorn that leaves signals and the process to whoever runs it."""
+    """A uvicorn that leaves signals and the process to the station."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -35,3 +48,110 @@ class WebServer(uvicorn.Server):
                 f"the console cannot listen on port {port} of {host}: stop what listens there, "
                 "or choose another port"
             )
+
+
+def url(host: str, port: int) -> str:
+    """The address to open in a browser."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def why_not_free(host: str, port: int) -> str:
+    """Why one cannot listen on a port now, and what to do; empty when one can."""
+    try:
+        with _socket_for(host) as trial:
+            trial.bind((host, port))
+    except OSError as exc:
+        where = f"port {port} on {host}"
+        if exc.errno == errno.EADDRINUSE:
+            return f"{where} is taken: stop what listens there, or choose another port"
+        if exc.errno == errno.EACCES:
+            return f"{where} needs more rights than this user has; choose one from 1024 on"
+        return f"nothing can listen on {where}: {exc.strerror or exc}"
+    return ""
+
+
+def any_free_port(host: str = "127.0.0.1") -> int:
+    """A port that nobody listens on now."""
+    with _socket_for(host) as trial:
+        trial.bind((host, 0))
+        return int(trial.getsockname()[1])
+
+
+def wanted_port(host: str, port: int) -> int:
+    """`port`, or any free one for 0. Raises Unreachable when one cannot listen there."""
+    if why := why_not_free(host, port):
+        raise Unreachable(why)
+    return port or any_free_port(host)
+
+
+def next_free_port(host: str, port: int) -> int:
+    """The first free port from `port` on. Raises Unreachable when none of 50 is free."""
+    last = min(port + TRIES - 1, HIGHEST_PORT)
+    for candidate in range(port, last + 1):
+        if not why_not_free(host, candidate):
+            return candidate
+    raise Unreachable(f"none of the ports {port} to {last} on {host} is free: choose one")
+
+
+def _socket_for(host: str) -> socket.socket:
+    """A socket that may listen on a port that another has just left."""
+    trial = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return trial
+
+
+@contextmanager
+def opened_access(settings: Settings) -> Iterator[Access]:
+    """The users, sessions and tokens of an installation.
+
+    Raises
+    ------
+    AccessUnavailable, AccessUnreadable
+        See :class:`dashboards.access.file.AccessFile`.
+    OSError
+        The folder of the storage cannot be made.
+    """
+    settings.storage.path.mkdir(parents=True, exist_ok=True)
+    http = settings.http
+    tokens = parse_tokens_file(http.tokens_file.read_text("utf-8-sig")) if http.tokens_file else ()
+    options = AccessOptions(
+        lifetime=Lifetime(http.session_idle_s * 1000, http.session_max_s * 1000),
+        static_tokens=tokens,
+    )
+    access = Access(settings.storage.path / FILE_NAME, WallClock().now_ms, options)
+    try:
+        yield access
+    finally:
+        access.close()
+
+
+def hosts(http: Http) -> Hosts:
+    """The host names that the web answers to."""
+    return Hosts(frozenset(http.public_hosts), beyond=not is_loopback(http.host))
+
+
+def refuse_strangers(http: Http, access: Access | None) -> None:
+    """Refuse to listen for other machines before there is a user to sign in.
+
+    Raises
+    ------
+    ConfigError
+        With what to do.
+    """
+    if is_loopback(http.host) or (access is not None and access.has_users()):
+        return
+    message = f'"{http.listen}" can be reached from other machines, and '
+    if access is None:
+        message += "the demo asks nobody to sign in; it listens on this machine only"
+    else:
+        message += (
+            "there is no user yet: add one with  patrol user add NAME --role admin --config "
+            f'PATROL.TOML  or start once with listen = "127.0.0.1:{http.port}" and open the link '
+            "that is printed"
+        )
+    raise ConfigError([Problem("http.listen", message)])
+
+
+def invitation_link(access: Access, url: str) -> str | None:
+    """The one-time link for the first administrator; None when there is a user already."""
+    return None if access.accounts.users() else f"{url}setup#{access.invite()}"

@@ -22,15 +22,13 @@ from alerts.rules import RECORD_SLACK_S
 from alerts.store.book_file import BookFile
 from geofence.runs import Visits
 from patrol.assembly import District
-from patrol.complaints import complaint, key_of
+from patrol.config.fields import FOLDER, Name, Section, did_you_mean
+from patrol.config.mistakes import Places, complaint, key_of
+from patrol.config.sections import Policy
+from patrol.config.settings import Settings, keys_of
+from patrol.config.toml_tables import Key, parse_tables
 from patrol.errors import ConfigError, Problem
 from patrol.facts import PATROL_MS
-from patrol.fields import FOLDER, Name, did_you_mean
-from patrol.places import Places
-from patrol.section import Section
-from patrol.sections import Policy
-from patrol.settings import Settings, keys_of
-from patrol.tables import Key, parse_tables
 
 AHEAD_MS = 8 * 86_400_000
 """A window that the record's end lies in ends no later than this after it [ms]."""

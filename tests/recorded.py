@@ -16,8 +16,8 @@ from ingest.log import SqliteLog
 from ingest.messages import Messages
 from ingest.worker import READERS, Worker
 from patrol.assembly import District, district_of, worker_of
-from patrol.settings import load_with_zones
-from patrol.simulation import sim_zones
+from patrol.config.settings import load_with_zones
+from patrol.simulate import sim_zones
 from tests.stations import SAMPLE
 
 CONFIG = SAMPLE / "patrol.toml"

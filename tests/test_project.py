@@ -12,8 +12,8 @@ from pydantic.fields import FieldInfo
 
 from alerts.policy import duration_s
 from dashboards.access.routes import ROUTES
-from patrol.places import NAMED_TABLES
-from patrol.settings import Settings, keys_of
+from patrol.config.mistakes import NAMED_TABLES
+from patrol.config.settings import Settings, keys_of
 
 ROOT = Path(__file__).parents[1]
 CONFIGURATION = (ROOT / "docs/configuration.md").read_text("utf-8")

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from patrol import ports
+from patrol.web import why_not_free
 from tests import commands
 from tests.patience import PATIENCE_S
 
@@ -155,7 +155,7 @@ def test_leaves_nothing_behind(hour: Finished) -> None:
     assert hour.children
     assert gone(hour.children, 2)
     assert len(hour.ports) >= 2
-    assert all(ports.is_free("127.0.0.1", port) for port in hour.ports)
+    assert all(not why_not_free("127.0.0.1", port) for port in hour.ports)
 
 
 @pytest.fixture
@@ -229,7 +229,7 @@ def test_a_parent_that_is_killed_leaves_no_broker_behind() -> None:
         assert children
         assert gone(children, 10)
         assert listened
-        assert all(ports.is_free("127.0.0.1", port) for port in listened)
+        assert all(not why_not_free("127.0.0.1", port) for port in listened)
     finally:
         commands.end(process)
         for pipe in (process.stdout, process.stderr):

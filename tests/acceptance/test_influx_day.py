@@ -15,8 +15,8 @@ from geofence.quality import VERDICTS
 from geofence.runs import Judge
 from ingest.messages import Messages
 from patrol.assembly import district_of
-from patrol.settings import load_with_zones
-from patrol.simulation import sim_zones
+from patrol.config.settings import load_with_zones
+from patrol.simulate import sim_zones
 from tests.fleets import HOUR_MS, START_MS
 from tests.influx_line import Line, caught_up, run_until, until
 from tests.influx_servers import Influx1, VictoriaMetrics, visible

@@ -18,8 +18,8 @@ from ingest.log import SqliteLog
 from ingest.messages import Messages
 from ingest.worker import READERS
 from patrol.assembly import decoder_of, district_of, worker_of
-from patrol.settings import load_with_zones
-from patrol.simulation import sim_zones
+from patrol.config.settings import load_with_zones
+from patrol.simulate import sim_zones
 from tests.broker import Broker
 from tests.stations import SAMPLE, Station, new_station
 

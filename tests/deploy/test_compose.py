@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from patrol.settings import load_with_zones
+from patrol.config.settings import load_with_zones
 from tests.deploy.mqtt import REPOSITORY
 from tests.patience import PATIENCE_S
 from tests.test_project import project_files

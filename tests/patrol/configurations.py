@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from patrol.settings import check
+from patrol.config.settings import check
 
 SAMPLE = Path(__file__).parents[2] / "samples/chengyang/patrol.toml"
 

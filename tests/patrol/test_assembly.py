@@ -16,7 +16,7 @@ from alerts.hours import Hours
 from bikes.telemetry import TelemetryBatch
 from ingest.worker import READERS
 from patrol.assembly import District, district_of, on_shift_of, worker_of
-from patrol.settings import load_with_zones
+from patrol.config.settings import load_with_zones
 from tests.workers import new_log
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")

@@ -12,9 +12,9 @@ import pytest
 from geofence.redrawing import ended
 from geofence.zones import Zones
 from ingest.errors import StoreUnavailable
-from patrol.drawn_zones import NAME, OVER, DrawnZones, digest_of
+from patrol.config.drawn_zones import NAME, OVER, DrawnZones, digest_of
+from patrol.config.settings import load_with_zones
 from patrol.errors import ConfigError
-from patrol.settings import load_with_zones
 from tests.stations import SAMPLE, configuration
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")

@@ -13,7 +13,7 @@ from ingest.connection import MqttOptions
 from ingest.messages import Messages
 from patrol.assembly import district_of
 from patrol.clock import FastClock
-from patrol.settings import load_with_zones
+from patrol.config.settings import load_with_zones
 from patrol.station import Station
 from tests.dashboards.conftest import Api
 from tests.recorded import CONFIG, HOUR_MS, START_MS, fleet

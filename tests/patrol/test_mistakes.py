@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patrol.settings import check
-from patrol.tables import parse_tables
+from patrol.config.settings import check
+from patrol.config.toml_tables import parse_tables
 from tests.patrol.configurations import (
     GOOD,
     MAPPED,

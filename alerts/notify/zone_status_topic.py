@@ -1,4 +1,4 @@
-"""How zones stand, on the topics that programs read: once a minute, and when a state changes."""
+"""The retained topic of each zone: its status once a minute, and when its state changes."""
 
 from __future__ import annotations
 
@@ -13,30 +13,31 @@ from bikes import topics
 EVERY_MS = 60_000
 
 
-class Standing:
-    """Publishes the retained topic of each zone.
+class ZoneStatusTopic:
+    """Publishes the statuses of zones.
 
     Parameters
     ----------
     publish : callable
         Given topic, payload, and whether it is retained.
     zone_ids : iterable of str
-        Zones that an earlier life may have told of; those that are no more are taken back.
+        Zones with a retained message of an earlier run, perhaps; it is deleted once a zone is
+        no more.
     """
 
     def __init__(self, publish: Callable[[str, bytes, bool], Any], zone_ids: Iterable[str]) -> None:
         self._publish = publish
-        self._told = dict.fromkeys(zone_ids, (0, ""))
+        self._published = dict.fromkeys(zone_ids, (0, ""))
 
-    def tell(self, statuses: Sequence[ZoneStatus], now_ms: int) -> None:
-        """Publish what is due of all zones that there are, as they stand now [ms]."""
+    def publish(self, statuses: Sequence[ZoneStatus], now_ms: int) -> None:
+        """Publish the statuses that are due, out of those of all zones at `now_ms` [ms]."""
         for status in statuses:
-            told_ms, told_state = self._told.get(status.zone_id, (0, ""))
+            at_ms, state = self._published.get(status.zone_id, (0, ""))
             # A clock that was set back must not silence a zone until it has caught up.
-            if status.state != told_state or not 0 <= now_ms - told_ms < EVERY_MS:
-                self._told[status.zone_id] = now_ms, status.state
+            if status.state != state or not 0 <= now_ms - at_ms < EVERY_MS:
+                self._published[status.zone_id] = now_ms, status.state
                 payload = msgspec.json.encode({"at": now_ms, **msgspec.to_builtins(status)})
                 self._publish(topics.coverage(status.zone_id), payload, True)
-        for zone_id in self._told.keys() - {status.zone_id for status in statuses}:
-            del self._told[zone_id]
+        for zone_id in self._published.keys() - {status.zone_id for status in statuses}:
+            del self._published[zone_id]
             self._publish(topics.coverage(zone_id), b"", True)

@@ -1,4 +1,4 @@
-"""A part that fails is started again, and until then its trouble is told."""
+"""The supervisor starts a failed task again, and names its failure until then."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import asyncio
 
 from structlog.testing import capture_logs
 
-from patrol.parts import Parts
+from patrol.supervisor import Supervisor
 
 
-def test_a_part_is_started_again_and_its_trouble_told_until_then() -> None:
-    """Whatever it is that went wrong."""
-    parts = Parts(first_wait_s=0.01)
+def test_a_failed_task_is_started_again_and_its_failure_known_until_then() -> None:
+    """Any error is caught, foreseen or not."""
+    supervisor = Supervisor(first_wait_s=0.01)
     troubles: list[str] = []
     errors: list[Exception] = [ValueError("unforeseen"), KeyError("nor this")]
 
     async def run() -> None:
-        troubles.append(parts.trouble("outbox"))
+        troubles.append(supervisor.failure("outbox"))
         if errors:
             raise errors.pop(0)
 
     async def scenario() -> None:
-        running = asyncio.create_task(parts.run("outbox", run))
+        running = supervisor.start("outbox", run)
         while not running.done():
             await asyncio.sleep(0)
-            troubles.append(parts.trouble("outbox"))
+            troubles.append(supervisor.failure("outbox"))
         await running
 
     asyncio.run(scenario())
@@ -44,8 +44,11 @@ def test_the_wait_doubles_and_is_short_again_after_a_good_while() -> None:
             if errors:
                 raise errors.pop()
 
+        async def scenario() -> None:
+            await Supervisor(first_wait_s=0.01, steady_s=steady_s).start("influx", run)
+
         with capture_logs() as lines:
-            asyncio.run(Parts(first_wait_s=0.01, steady_s=steady_s).run("influx", run))
+            asyncio.run(scenario())
         return [line["in_s"] for line in lines]
 
     assert waits(60.0) == [0.01, 0.02, 0.04, 0.08]

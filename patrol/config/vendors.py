@@ -10,8 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 from bikes.formats import FORMATS, Format
 from bikes.formats.mapped import Quantity, Source, mapped
 from bikes.topics import TopicPattern
-from patrol.fields import Bikes, Name, Text, Timezone, Topic
-from patrol.section import Section
+from patrol.config.fields import Bikes, Name, Section, Text, Timezone, Topic
 
 
 class Place(Section):

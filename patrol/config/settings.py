@@ -19,14 +19,11 @@ from pydantic_settings import (
 from geofence.errors import ZonesError
 from geofence.features import Feature, read_features
 from geofence.zones import Zones, parse_zones
-from patrol import environment
-from patrol.complaints import complaint, key_of
-from patrol.drawn_zones import read_drawn
-from patrol.errors import ConfigError, Problem
-from patrol.fields import FOLDER, Name, did_you_mean
-from patrol.places import NAMED_TABLES, Places, written
-from patrol.section import Section
-from patrol.sections import (
+from patrol.config import environment
+from patrol.config.drawn_zones import read_drawn
+from patrol.config.fields import FOLDER, Name, Section, did_you_mean
+from patrol.config.mistakes import NAMED_TABLES, Places, complaint, key_of, written
+from patrol.config.sections import (
     Campaign,
     Console,
     District,
@@ -39,8 +36,9 @@ from patrol.sections import (
     Rules,
     Storage,
 )
-from patrol.tables import Key, Tables, parse_tables
-from patrol.vendors import Vendors
+from patrol.config.toml_tables import Key, Tables, parse_tables
+from patrol.config.vendors import Vendors
+from patrol.errors import ConfigError, Problem
 
 
 class Settings(BaseSettings):

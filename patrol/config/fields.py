@@ -14,18 +14,22 @@ from collections.abc import Iterable
 from contextvars import ContextVar
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     Discriminator,
     StringConstraints,
     Tag,
     ValidationError,
+    ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    field_validator,
 )
 
 from alerts.closures import parse_calendar
@@ -316,3 +320,18 @@ Network = Annotated[str, AfterValidator(_network)]
 """An address, or a network such as 10.0.0.0/8."""
 TokensFile = Annotated[Path, AfterValidator(_tokens_file)]
 """A file of API tokens; absolute. See :mod:`dashboards.access.tokens`."""
+
+
+class Section(BaseModel):
+    """A table: frozen, and a key that is not listed is a mistake."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _switches_are_switches(cls, value: object, info: ValidationInfo) -> object:
+        # Pydantic would read true as the number 1.
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and bool not in (kind, *get_args(kind)):
+            raise ValueError("is not a switch; it cannot be true or false")
+        return value

@@ -16,18 +16,16 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
 from alerts.notify import UNHEARD
-from patrol import ports
+from patrol import web
 from patrol.zone_names import ZoneNames
 
 if TYPE_CHECKING:
     from alerts.alert import Transition
     from ingest.recordings import Problem
-    from patrol.demo import DemoOptions
+    from patrol.demo import DemoOptions, Summary
     from patrol.replay import Replay
-    from patrol.simulate import Ride
-    from patrol.simulation import Fleet
+    from patrol.simulate import Fleet, Ride
     from patrol.station import Station
-    from patrol.summary import Summary
 
 TELL_EVERY_S = 10.0
 SHOW_EVERY_S = 0.5
@@ -51,7 +49,7 @@ async def progress(console: Console, line: Callable[[], str]) -> None:
         console.print(line())
 
 
-class Narrator:
+class DemoOutput:
     """Tells what happens in a demo.
 
     Parameters
@@ -70,7 +68,7 @@ class Narrator:
         """Tell until cancelled."""
         district, options, print_ = station.district, self._options, self._console.print
         self._zone = ZoneInfo(district.settings.district.timezone)
-        url = ports.url(station.host, station.port)
+        url = web.url(station.host, station.port)
         print_(f"智巡 Zhixun: {district.settings.district.name}, {options.bikes} bikes")
         print_(f"Console   {url}")
         print_(f"API       {url}api/v1/openapi.json")
@@ -141,7 +139,7 @@ async def tell_ride(console: Console, ride: Ride) -> None:
 async def log_life(station: Station, stop: asyncio.Event) -> None:
     """Run a station until it ends or `stop` is set, and log when it starts and stops."""
     log = structlog.get_logger("patrol")
-    url = ports.url(station.host, station.port)
+    url = web.url(station.host, station.port)
     log.info("starting", district=station.district.settings.district.name, console=url)
     running = asyncio.create_task(station.run())
     stopping = asyncio.create_task(stop.wait())

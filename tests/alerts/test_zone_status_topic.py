@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from alerts.notify.zone_status_topic import ZoneStatusTopic
 from alerts.rules import ZoneState, ZoneStatus
-from patrol.standing import Standing
 
 AT_MS = 1_763_856_000_000
 
@@ -38,37 +38,37 @@ class Published(list[tuple[str, object]]):
         self.append((topic.rpartition("/")[2], json.loads(payload)["at"] if payload else None))
 
 
-def told(standing: Standing, published: Published, at_ms: int, *statuses: ZoneStatus) -> object:
+def told(topic: ZoneStatusTopic, published: Published, at_ms: int, *statuses: ZoneStatus) -> object:
     published.clear()
-    standing.tell(statuses, at_ms)
+    topic.publish(statuses, at_ms)
     return list(published)
 
 
 def test_once_a_minute_and_when_the_state_changes() -> None:
     """Each zone by itself."""
     published = Published()
-    standing = Standing(published, [])
+    topic = ZoneStatusTopic(published, [])
     a, b = status("a"), status("b")
-    assert told(standing, published, AT_MS, a, b) == [("a", AT_MS), ("b", AT_MS)]
-    assert told(standing, published, AT_MS + 59_999, a, b) == []
+    assert told(topic, published, AT_MS, a, b) == [("a", AT_MS), ("b", AT_MS)]
+    assert told(topic, published, AT_MS + 59_999, a, b) == []
     late = status("b", state="overdue")
-    assert told(standing, published, AT_MS + 59_999, a, late) == [("b", AT_MS + 59_999)]
-    assert told(standing, published, AT_MS + 60_000, a, late) == [("a", AT_MS + 60_000)]
+    assert told(topic, published, AT_MS + 59_999, a, late) == [("b", AT_MS + 59_999)]
+    assert told(topic, published, AT_MS + 60_000, a, late) == [("a", AT_MS + 60_000)]
 
 
 def test_a_clock_that_was_set_back_silences_nobody() -> None:
     """A machine that starts in the wrong time zone is hours ahead until it is told the time."""
     published = Published()
-    standing = Standing(published, [])
-    told(standing, published, AT_MS + 8 * 3_600_000, status("a"))
-    assert told(standing, published, AT_MS, status("a")) == [("a", AT_MS)]
-    assert told(standing, published, AT_MS + 1_000, status("a")) == []
+    topic = ZoneStatusTopic(published, [])
+    told(topic, published, AT_MS + 8 * 3_600_000, status("a"))
+    assert told(topic, published, AT_MS, status("a")) == [("a", AT_MS)]
+    assert told(topic, published, AT_MS + 1_000, status("a")) == []
 
 
 def test_zones_that_are_no_more_are_taken_back() -> None:
     """Also those that only an earlier life can have told of."""
     published = Published()
-    standing = Standing(published, ["a", "gone"])
-    assert told(standing, published, AT_MS, status("a")) == [("a", AT_MS), ("gone", None)]
-    assert told(standing, published, AT_MS + 1) == [("a", None)]
-    assert told(standing, published, AT_MS + 2) == []
+    topic = ZoneStatusTopic(published, ["a", "gone"])
+    assert told(topic, published, AT_MS, status("a")) == [("a", AT_MS), ("gone", None)]
+    assert told(topic, published, AT_MS + 1) == [("a", None)]
+    assert told(topic, published, AT_MS + 2) == []

@@ -23,7 +23,7 @@ from alerts.periods import KINDS, Kind
 from alerts.policy import parse_campaign
 from alerts.rulebook import Rule, Severity
 from alerts.spans import ALWAYS
-from patrol.fields import (
+from patrol.config.fields import (
     CalendarFile,
     ClockTime,
     Day,
@@ -40,6 +40,7 @@ from patrol.fields import (
     NotifyUrl,
     PublicHost,
     SecretFile,
+    Section,
     Text,
     TileUrl,
     Timezone,
@@ -47,7 +48,6 @@ from patrol.fields import (
     WebUrl,
     split_listen,
 )
-from patrol.section import Section
 
 Language = Literal["zh", "en"]
 

@@ -10,11 +10,11 @@ import pytest
 
 from alerts.plan import Policies
 from alerts.policy import CAMPAIGN_KEYS, POLICY_KEYS
+from patrol.config.fields import is_loopback, split_listen
+from patrol.config.mistakes import NAMED_TABLES
+from patrol.config.sections import Http, Mqtt
+from patrol.config.settings import Settings, check, keys_of, load, load_with_zones
 from patrol.errors import ConfigError
-from patrol.fields import is_loopback, split_listen
-from patrol.places import NAMED_TABLES
-from patrol.sections import Http, Mqtt
-from patrol.settings import Settings, check, keys_of, load, load_with_zones
 from tests.patrol.configurations import GOOD, SAMPLE, with_line, written
 
 

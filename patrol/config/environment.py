@@ -12,9 +12,9 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
+from patrol.config.fields import did_you_mean
+from patrol.config.toml_tables import Key, Tables
 from patrol.errors import Problem
-from patrol.fields import did_you_mean
-from patrol.tables import Key, Tables
 
 PREFIX = "PATROL_"
 DELIMITER = "__"

@@ -1,0 +1,1 @@
+"""The configuration: patrol.toml and the environment, as checked values."""
