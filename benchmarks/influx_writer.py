@@ -31,15 +31,14 @@ from geofence.runs import Judge, Midnights
 from geofence.spans import Spans
 from geofence.zones import parse_zones
 from ingest.decode import Decoder
-from ingest.figures import HealthFigures
+from ingest.influx.figures import HealthFigures
 from ingest.influx.file import InfluxFile
 from ingest.influx.reporter import Reporter
 from ingest.influx.source import Source
 from ingest.influx.store import InfluxOptions, InfluxStore
 from ingest.influx.tracks import READER
 from ingest.influx.writer import InfluxWriter
-from ingest.log import SqliteLog
-from ingest.messages import Messages
+from ingest.log import Messages, SqliteLog
 from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.verdict_stream import VerdictStream
 from tests.influx_servers import VictoriaMetrics, visible

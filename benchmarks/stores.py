@@ -24,9 +24,8 @@ import numpy as np
 from bikes.simulator import SimulationPlan, Simulator
 from geofence.quality import VERDICTS
 from geofence.zones import Zones
-from ingest.line_protocol import telemetry_lines
-from ingest.log import SqliteLog
-from ingest.messages import Messages
+from ingest.influx.line_protocol import telemetry_lines
+from ingest.log import Messages, SqliteLog
 from ingest.worker import READERS, Worker
 from patrol.assembly import district_of, worker_of
 from patrol.config.settings import Settings, load_with_zones

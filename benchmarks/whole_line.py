@@ -38,12 +38,13 @@ from geofence.quality import Limits
 from geofence.runs import Judge, Midnights
 from geofence.zones import parse_zones
 from ingest.archive import Archive
-from ingest.connection import MqttOptions
-from ingest.decode import DecodeLimits, Decoder, VendorFormat
-from ingest.inlet import make_inlet
+from ingest.decode import Decoder
 from ingest.intake import Intake
 from ingest.log import SqliteLog
+from ingest.mqtt.connection import MqttOptions
+from ingest.mqtt.inlet import make_inlet
 from ingest.pipeline import Pipeline
+from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.worker import READERS, Worker
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "chengyang"

@@ -11,15 +11,54 @@ topic of many bikes the device says whose item it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
 
+import numpy as np
+from numpy.typing import NDArray
+
+from bikes.errors import DecodeError
+from bikes.formats import Format, mds, reading, status
+from bikes.formats.format import Item, read_each
 from bikes.roster import Roster
-from ingest.messages import Messages
-from ingest.reading import Decoded, Reading
-from ingest.routes import Routes
-from ingest.vendors import DecodeLimits, VendorFormat
+from bikes.telemetry import Event, Status, Telemetry, TelemetryBatch
+from bikes.topics import NAME
+from ingest.checks import PLAUSIBLE, Bounds, Faults, device_fault, timestamp_fault, to_columns
+from ingest.log import Messages
+from ingest.rejects import Reject, excerpt, shortened
+from ingest.routes import NAMED_INSIDE, REFUSED, Routes
+from ingest.vendors import DecodeLimits, VendorFormat, in_wgs84
 
-__all__ = ["DecodeLimits", "Decoded", "Decoder", "VendorFormat"]
+
+@dataclass(slots=True)
+class Decoded:
+    """What a batch of messages says.
+
+    Attributes
+    ----------
+    received_at_ms : int
+        When the batch was received.
+    telemetry : TelemetryBatch
+        Accepted telemetry, WGS-84.
+    statuses, events : list
+        In the order of the messages.
+    rejects : list of Reject
+        In the order of the messages and of their items.
+    messages : int
+        Messages in the batch.
+    items : int
+        Items of telemetry seen: accepted ones and rejected ones. A message that is rejected
+        as a whole is one item; one that says nothing (an empty array) is none.
+    """
+
+    received_at_ms: int
+    telemetry: TelemetryBatch = field(default_factory=TelemetryBatch.empty)
+    statuses: list[Status] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    messages: int = 0
+    items: int = 0
 
 
 class Decoder:
@@ -55,4 +94,230 @@ class Decoder:
 
     def decode(self, messages: Messages) -> Decoded:
         """What `messages` say. Never raises for anything they say."""
-        return Reading(messages, self._vendors, self._limits, self._routes).read()
+        return _Reading(messages, self._vendors, self._limits, self._routes).read()
+
+
+class _Reading:
+    """One batch being decoded. Messages are known by their position in it."""
+
+    def __init__(
+        self,
+        messages: Messages,
+        vendors: Mapping[str, VendorFormat],
+        limits: DecodeLimits,
+        routes: Routes,
+    ) -> None:
+        self._messages = messages
+        self._vendors = vendors
+        self._limits = limits
+        self._bounds = limits.bounds(messages.received_at_ms)
+        self._routes = routes
+        self._telemetry: list[TelemetryBatch] = []
+        self._statuses: list[Status] = []
+        self._events: list[Event] = []
+        self._rejects: list[tuple[int, Reject]] = []
+
+    def read(self) -> Decoded:
+        """What the batch says."""
+        if self._messages.topics:
+            self._read_groups()
+        telemetry = TelemetryBatch.concat(self._telemetry)
+        self._rejects.sort(key=lambda entry: (entry[0], entry[1].index or 0))
+        rejects = [reject for _, reject in self._rejects]
+        return Decoded(
+            received_at_ms=self._messages.received_at_ms,
+            telemetry=telemetry,
+            statuses=self._statuses,
+            events=self._events,
+            rejects=rejects,
+            messages=len(self._messages.topics),
+            items=len(telemetry) + sum(reject.kind == "telemetry" for reject in rejects),
+        )
+
+    def _read_groups(self) -> None:
+        routes = self._routes.find(self._messages.topics)
+        groups = self._routes.group[routes]
+        sizes = np.fromiter(map(len, self._messages.payloads), np.int64, groups.size)
+        groups[sizes > self._limits.max_bytes] = REFUSED
+        for number in np.flatnonzero(np.bincount(groups)).tolist():
+            at = np.flatnonzero(groups == number)
+            group = self._routes.groups[number]
+            if number == REFUSED:
+                self._refuse(at)
+            elif group.kind == "telemetry":
+                self._read_telemetry(self._vendors[group.vendor], at, routes[at])
+            elif group.kind == "status":
+                self._read_statuses(at, routes[at])
+            else:
+                self._read_events(at, routes[at])
+
+    def _refuse(self, at: NDArray[np.intp]) -> None:
+        """Messages of which the topic or the size alone says that they are not accepted."""
+        for position in at.tolist():
+            refusal = self._routes.resolve(self._messages.topics[position]).refusal
+            if refusal is None:
+                size, most = len(self._messages.payloads[position]), self._limits.max_bytes
+                detail = f"{size} bytes; at most {most} are accepted"
+                refusal = DecodeError("too_large", detail)
+            self._reject(position, refusal)
+
+    def _read_telemetry(
+        self, vendor: VendorFormat, at: NDArray[np.intp], routes: NDArray[np.intp]
+    ) -> None:
+        """Telemetry of one vendor, in the messages at positions `at`."""
+        payloads = self._payloads(at)
+        found, failed = read_each(vendor.format.quick, payloads)
+        index: list[int | None] = []
+        # Nearly always every message holds one item and all are fine; then no message is
+        # looked at by itself.
+        if failed or set(map(type, found)) != {Telemetry}:
+            for nth in failed:
+                found[nth] = self._reread(vendor.format, int(at[nth]), payloads[nth])
+            found, index, message = self._spread(at, found)
+            at, routes = at[message], routes[message]
+        items = cast("list[Telemetry]", found)
+        bike_ids = list(map(self._routes.bike_ids.__getitem__, routes.tolist()))
+        bike = self._routes.bike[routes]
+        strangers = self._name_bikes(vendor.vendor, items, bike, bike_ids)
+        for row, fault in strangers.items():
+            self._reject(int(at[row]), fault, bike_ids[row], index[row] if index else None)
+        if strangers:
+            rows = [row for row in range(len(items)) if row not in strangers]
+            at, bike, items = at[rows], bike[rows], [items[row] for row in rows]
+            bike_ids, index = [bike_ids[row] for row in rows], [index[row] for row in rows if index]
+        batch, faults = to_columns(bike, items, self._bounds, bike_ids=bike_ids)
+        for row, fault in faults.items():
+            self._reject(int(at[row]), fault, bike_ids[row], index[row] if index else None)
+        self._telemetry.append(in_wgs84(batch, vendor.datum))
+
+    def _name_bikes(
+        self, vendor: str, items: list[Telemetry], bike: NDArray[np.int32], bike_ids: list[str]
+    ) -> Faults:
+        """Enter the bikes that items on a topic of many bikes name; the faults of the others."""
+        faults: Faults = {}
+        for row in np.flatnonzero(bike == NAMED_INSIDE).tolist():
+            device_id = items[row].device_id
+            try:
+                bike[row] = self._routes.named(vendor, device_id)
+            except DecodeError as exc:
+                faults[row] = exc
+            if device_id is not None and NAME.fullmatch(device_id):
+                bike_ids[row] = device_id
+        return faults
+
+    def _reread(self, format_: Format, at: int, payload: bytes) -> Telemetry | Sequence[Item]:
+        """What can be accepted of a payload that could not be read quickly."""
+        try:
+            return format_.decode(payload, self._limits.max_items)
+        except DecodeError as exc:
+            self._reject(at, exc)
+            return []
+
+    def _spread(
+        self, at: NDArray[np.intp], found: Sequence[Telemetry | Sequence[Item] | None]
+    ) -> tuple[list[Telemetry | Sequence[Item] | None], list[int | None], NDArray[np.intp]]:
+        """Items one after the other, each one's index in its array, and which message it is of."""
+        items: list[Telemetry | Sequence[Item] | None] = []
+        index: list[int | None] = []
+        message: list[int] = []
+        for nth, said in enumerate(found):
+            if isinstance(said, Telemetry):
+                items.append(said)
+                index.append(None)
+                message.append(nth)
+                continue
+            assert said is not None, "what could not be read has been read again"
+            if len(said) > self._limits.max_items:
+                self._reject(int(at[nth]), reading.too_many(len(said), self._limits.max_items))
+                continue
+            for place, item in enumerate(said):
+                if isinstance(item, DecodeError):
+                    self._reject(int(at[nth]), item)
+                else:
+                    items.append(item)
+                    index.append(place)
+                    message.append(nth)
+        return items, index, np.array(message, np.intp)
+
+    def _read_statuses(self, at: NDArray[np.intp], routes: NDArray[np.intp]) -> None:
+        received_at_ms = self._messages.received_at_ms
+        # A retained status may be of any age; only the unit of an old timestamp can be wrong.
+        bounds = Bounds(PLAUSIBLE.oldest_ms, self._bounds.newest_ms)
+        for position, bike, payload in zip(
+            at.tolist(), self._routes.bike[routes].tolist(), self._payloads(at), strict=True
+        ):
+            try:
+                said = status.decode(payload)
+            except DecodeError as exc:
+                self._reject(position, exc)
+                continue
+            if said is None:
+                continue
+            at_ms = received_at_ms if said.timestamp is None else said.timestamp
+            if wrong := timestamp_fault(at_ms, bounds):
+                self._reject(position, wrong)
+                continue
+            # A last will was written when the connection began, long before it was sent.
+            at_ms = at_ms if said.online else received_at_ms
+            self._statuses.append(Status(bike=bike, online=said.online, timestamp_ms=at_ms))
+
+    def _read_events(self, at: NDArray[np.intp], routes: NDArray[np.intp]) -> None:
+        for position, route, payload in zip(
+            at.tolist(), routes.tolist(), self._payloads(at), strict=True
+        ):
+            try:
+                found = mds.decode_events(payload, self._limits.max_items)
+            except DecodeError as exc:
+                self._reject(position, exc)
+                continue
+            if isinstance(found, list):
+                for index, event in enumerate(found):
+                    self._take_event(position, route, event, index)
+            else:
+                self._take_event(position, route, found, None)
+
+    def _take_event(
+        self, at: int, route: int, event: mds.MdsEvent | DecodeError, index: int | None
+    ) -> None:
+        if isinstance(event, DecodeError):
+            self._reject(at, event)
+            return
+        wrong = device_fault(event.device_id, self._routes.bike_ids[route]) or timestamp_fault(
+            event.timestamp, self._bounds
+        )
+        if wrong:
+            wrong.index = index
+            self._reject(at, wrong)
+            return
+        self._events.append(
+            Event(
+                bike=int(self._routes.bike[route]),
+                vehicle_state=event.vehicle_state,
+                timestamp_ms=event.timestamp,
+            )
+        )
+
+    def _payloads(self, at: NDArray[np.intp]) -> list[bytes]:
+        payloads = self._messages.payloads
+        if at.size == len(payloads):
+            return payloads
+        return [payloads[position] for position in at.tolist()]
+
+    def _reject(
+        self, at: int, error: DecodeError, bike_id: str = "", index: int | None = None
+    ) -> None:
+        """Reject the message at a position, or one item of it, of the bike that it names."""
+        topic = self._messages.topics[at]
+        route = self._routes.resolve(topic)
+        reject = Reject(
+            reason=error.reason,
+            detail=shortened(error.detail),
+            received_at_ms=self._messages.received_at_ms,
+            topic=topic,
+            payload=excerpt(self._messages.payloads[at]),
+            index=error.index if index is None else index,
+            vendor=route.vendor,
+            bike_id=route.bike_id or bike_id,
+            kind=route.kind,
+        )
+        self._rejects.append((at, reject))

@@ -21,9 +21,23 @@ import msgspec
 
 from files.sqlite_file import Format, SqliteFile
 from ingest.errors import LogCorrupt, StoreUnavailable
-from ingest.messages import Messages
 
-__all__ = ["Log", "LogEntry", "Messages", "SqliteLog"]
+
+class Messages(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Messages that were received together, raw.
+
+    Attributes
+    ----------
+    received_at_ms : int
+        When [ms since the epoch].
+    topics : list of str
+    payloads : list of bytes
+        As long as `topics`, in the same order.
+    """
+
+    received_at_ms: int
+    topics: list[str]
+    payloads: list[bytes]
 
 
 class LogEntry(NamedTuple):

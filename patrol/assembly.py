@@ -27,9 +27,9 @@ from geofence.quality import Limits
 from geofence.runs import Judge, Midnights, OnShift, OtherPath
 from geofence.zones import Zones
 from ingest.archive import Archive
-from ingest.connection import MqttOptions
 from ingest.decode import Decoder
 from ingest.log import Log
+from ingest.mqtt.connection import MqttOptions
 from ingest.pipeline import Pipeline
 from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.worker import Worker

@@ -22,8 +22,8 @@ import msgspec
 
 from bikes.simulator import SimulationPlan
 from geofence.zones import Zones
-from ingest.connection import MqttOptions
-from ingest.publisher import Publisher
+from ingest.mqtt.connection import MqttOptions
+from ingest.mqtt.publisher import Publisher
 from patrol import web
 from patrol.assembly import district_of, filters_of
 from patrol.broker import embedded_broker

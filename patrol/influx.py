@@ -14,7 +14,7 @@ from alerts.store.book import AlertBook
 from alerts.undo import UNDO_S, undo_until_ms
 from geofence.presence import bikes_inside
 from ingest.errors import StoreUnavailable
-from ingest.figures import HealthFigures
+from ingest.influx.figures import HealthFigures
 from ingest.influx.file import InfluxFile
 from ingest.influx.reporter import Reporter
 from ingest.influx.source import Source
@@ -99,7 +99,7 @@ def influx_writer_of(
 
 
 class Step(NamedTuple):
-    """A row of the book, and how long it took; see :class:`ingest.figures.AlertStep`."""
+    """A row of the book, and how long it took; see :class:`ingest.influx.figures.AlertStep`."""
 
     seq: int
     alert_id: str

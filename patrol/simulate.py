@@ -14,7 +14,7 @@ import shapely
 
 from bikes.simulator import SimulationPlan, Simulator, SimZone
 from geofence.zones import Zones
-from ingest.publisher import Publisher
+from ingest.mqtt.publisher import Publisher
 from patrol.assembly import mqtt_options
 from patrol.clock import CatchUpClock, Clock, FastClock, WallClock
 from patrol.config.fields import did_you_mean

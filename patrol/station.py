@@ -44,14 +44,14 @@ from dashboards.sources import Health, Part, Sources
 from geofence.atlas import Era
 from geofence.coverage import Ledger
 from geofence.steps import JudgedFixes
-from ingest.connection import MqttOptions
 from ingest.decode import Decoded
 from ingest.errors import StoreUnavailable
-from ingest.figures import HealthFigures
-from ingest.inlet import make_inlet
+from ingest.influx.figures import HealthFigures
 from ingest.intake import Intake
 from ingest.log import SqliteLog
-from ingest.publisher import Publisher
+from ingest.mqtt.connection import MqttOptions
+from ingest.mqtt.inlet import make_inlet
+from ingest.mqtt.publisher import Publisher
 from ingest.rejects import RejectBook, payload_json
 from ingest.worker import Worker, rejects_of
 from patrol.assembly import (

@@ -17,15 +17,14 @@ from bikes.roster import Roster
 from geofence.runs import Judge
 from ingest.archive import Archive
 from ingest.decode import Decoder
-from ingest.figures import AlertStep, HealthFigures
+from ingest.influx.figures import AlertStep, HealthFigures
 from ingest.influx.file import InfluxFile
 from ingest.influx.reporter import Reporter
 from ingest.influx.source import Source
 from ingest.influx.store import InfluxOptions, InfluxStore, Store
 from ingest.influx.tracks import READER
 from ingest.influx.writer import InfluxWriter
-from ingest.log import SqliteLog
-from ingest.messages import Messages
+from ingest.log import Messages, SqliteLog
 from ingest.pipeline import Pipeline
 from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.verdict_stream import VerdictStream

@@ -7,8 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Literal
 
-from ingest.inlet import MqttInlet, MqttOptions, Sink, make_inlet
-from ingest.messages import Messages
+from ingest.log import Messages
+from ingest.mqtt.inlet import MqttInlet, MqttOptions, Sink, make_inlet
 from tests.broker import Broker
 from tests.patience import PATIENCE_S
 

@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from bikes.simulator import SimulatedMessage, SimulationPlan, Simulator
-from ingest.log import SqliteLog
-from ingest.messages import Messages
+from ingest.log import Messages, SqliteLog
 from ingest.worker import READERS, Worker
 from patrol.assembly import District, district_of, worker_of
 from patrol.config.settings import load_with_zones

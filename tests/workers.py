@@ -15,10 +15,10 @@ from bikes.telemetry import Location, Telemetry, TelemetryBatch
 from bikes.topics import telemetry
 from geofence.runs import Judge
 from ingest.archive import Archive
-from ingest.decode import DecodeLimits, Decoder, VendorFormat
-from ingest.log import SqliteLog
-from ingest.messages import Messages
+from ingest.decode import Decoder
+from ingest.log import Messages, SqliteLog
 from ingest.pipeline import Pipeline
+from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.worker import READERS, Worker
 from tests.rides import START_MS, judge
 

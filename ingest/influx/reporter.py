@@ -11,9 +11,9 @@ from threading import Lock
 import structlog
 
 from ingest.errors import StoreUnavailable
-from ingest.figures import HealthFigures, ZoneFigures
+from ingest.influx.figures import HealthFigures, ZoneFigures
 from ingest.influx.file import InfluxFile, Kind
-from ingest.line_protocol import coverage_lines, health_line, part_lines
+from ingest.influx.line_protocol import coverage_lines, health_line, part_lines
 
 log = structlog.get_logger(__name__)
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import TelemetryBatch
+from ingest.daemon_executor import Stopping
 from ingest.decode import Decoded, Decoder
-from ingest.errand import Stopping
-from ingest.line_protocol import reject_lines, status_lines, telemetry_lines
+from ingest.influx.line_protocol import reject_lines, status_lines, telemetry_lines
 from ingest.log import Log, LogEntry
 from ingest.verdict_stream import Judged, VerdictStream
 

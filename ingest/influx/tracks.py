@@ -7,8 +7,8 @@
 | telemetry | the log | its cursor |
 
 A track reads on from where it is in memory. The place on disk moves only when everything before
-it was written (or rejected for good) and has settled, see `ingest.influx.settling`; a track can
-be rewound to it.
+it was written (or rejected for good) and has settled (`ingest.influx.unconfirmed_writes`); a
+track can be rewound to it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from ingest.figures import AlertStep
 from ingest.influx.delivery import Delivery, Rejected
+from ingest.influx.figures import AlertStep
 from ingest.influx.file import InfluxFile
+from ingest.influx.line_protocol import alert_lines
 from ingest.influx.source import Points, Source, portions
-from ingest.line_protocol import alert_lines
 from ingest.log import Log
 
 READER = "influx"

@@ -25,16 +25,16 @@ from typing import NamedTuple, TypeVar
 import structlog
 
 from files.backoff import Backoff
-from ingest.errand import Errands, Stopping
+from ingest.daemon_executor import DaemonExecutor, Stopping
 from ingest.errors import ArchiveDamaged, IngestError, StoreThrottled, StoreUnavailable
-from ingest.figures import AlertStep
 from ingest.influx.delivery import Gate, RejectsEverything
+from ingest.influx.figures import AlertStep
 from ingest.influx.file import InfluxFile
 from ingest.influx.reporter import Reporter
-from ingest.influx.settling import SETTLE_S, Settling
 from ingest.influx.source import Source
 from ingest.influx.store import Store, StoreUnreachable
 from ingest.influx.tracks import READER, Alerts, Figures, Load, Telemetry, Track
+from ingest.influx.unconfirmed_writes import SETTLE_S, UnconfirmedWrites
 from ingest.log import Log
 
 log = structlog.get_logger(__name__)
@@ -117,8 +117,8 @@ class InfluxWriter:
     _ahead: asyncio.Task[Load | None] | None = None
     _suspect: bool = False
     _astray: bool = True
-    _requests: Errands | None = None
-    _reading: Errands | None = None
+    _requests: DaemonExecutor | None = None
+    _reading: DaemonExecutor | None = None
     _written_seq: int = 0
     _cpu_s: float = 0.0
 
@@ -144,11 +144,11 @@ class InfluxWriter:
         if not self._stopping.is_set():
             self._halt.clear()
         self._gate = Gate(self._write, self.counters.written)
-        self._settling = Settling(self.settle_s)
+        self._settling = UnconfirmedWrites(self.settle_s)
         self._backoff = Backoff(self.first_wait_s, LONGEST_WAIT_S, self.rng)
         # What the run before has left under way ends first: source and store are for one thread.
-        self._requests = Errands("influx-requests", after=self._requests)
-        self._reading = Errands("influx-reading", after=self._reading)
+        self._requests = DaemonExecutor("influx-requests", after=self._requests)
+        self._reading = DaemonExecutor("influx-reading", after=self._reading)
         self._alive_s = 0.0
         self._loads.clear()
         self._suspect, self._astray = False, True
@@ -305,10 +305,10 @@ class InfluxWriter:
         if not self._suspect:
             self._alive_s = began_s
 
-    async def _do(self, errands: Errands | None, function: Callable[[], T]) -> T:
+    async def _do(self, executor: DaemonExecutor | None, function: Callable[[], T]) -> T:
         """Do something in a thread; when it is time to stop, wait for it no longer than grace."""
 
-        assert errands is not None, "it runs"
+        assert executor is not None, "it runs"
 
         def measured() -> T:
             began = time.thread_time()
@@ -317,7 +317,7 @@ class InfluxWriter:
             finally:
                 self._cpu_s += time.thread_time() - began
 
-        task = asyncio.create_task(errands.run(measured))
+        task = asyncio.create_task(executor.run(measured))
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -13,7 +13,7 @@ from bikes.simulator import SimulatedMessage, SimulationPlan, Simulator
 from bikes.telemetry import TelemetryBatch
 from geofence.quality import VERDICTS
 from geofence.runs import Judge
-from ingest.messages import Messages
+from ingest.log import Messages
 from patrol.assembly import district_of
 from patrol.config.settings import load_with_zones
 from patrol.simulate import sim_zones

@@ -14,8 +14,7 @@ import pytest
 
 from bikes.roster import Roster
 from bikes.simulator import SimulatedMessage, SimulationPlan, Simulator
-from ingest.log import SqliteLog
-from ingest.messages import Messages
+from ingest.log import Messages, SqliteLog
 from ingest.worker import READERS
 from patrol.assembly import decoder_of, district_of, worker_of
 from patrol.config.settings import load_with_zones

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from bikes import topics
-from ingest.log import SqliteLog
-from ingest.messages import Messages
+from ingest.log import Messages, SqliteLog
 from ingest.worker import ARCHIVE, COVERAGE, READERS
 from tests import commands
 from tests.broker import Broker

@@ -17,8 +17,9 @@ from bikes.telemetry import COLUMNS, Event, Location, Status, Telemetry
 from bikes.topics import TopicPattern
 from geofence.datum import wgs84_to_gcj02
 from ingest.checks import Bounds, fault, to_columns
-from ingest.decode import Decoded, DecodeLimits, Decoder, VendorFormat
-from ingest.messages import Messages
+from ingest.decode import Decoded, Decoder
+from ingest.log import Messages
+from ingest.vendors import DecodeLimits, VendorFormat
 
 NOW_MS = 1_760_000_000_000
 DAY_MS = 86_400_000

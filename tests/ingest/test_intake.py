@@ -13,10 +13,9 @@ import pytest
 from bikes import topics
 from ingest.decode import Decoded
 from ingest.errors import LogCorrupt, StoreUnavailable
-from ingest.inlet import InletState, Sink
 from ingest.intake import READ_MESSAGES, Intake
-from ingest.log import SqliteLog
-from ingest.messages import Messages
+from ingest.log import Messages, SqliteLog
+from ingest.mqtt.inlet import InletState, Sink
 from ingest.worker import ARCHIVE, COVERAGE, READERS, Worker
 from tests.patience import PATIENCE_S
 from tests.rides import batch
@@ -26,7 +25,7 @@ HOUR_MS = 3_600_000
 
 
 class MemoryInlet:
-    """An :class:`ingest.inlet.Inlet` whose broker is a queue."""
+    """An :class:`ingest.mqtt.inlet.Inlet` whose broker is a queue."""
 
     def __init__(self, on_acknowledge: Callable[[Messages], None] = lambda batch: None) -> None:
         self.state = InletState("connected")

@@ -15,8 +15,8 @@ from bikes.formats import FORMATS
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import TelemetryBatch
 from geofence.datum import wgs84_to_gcj02
-from ingest.decode import VendorFormat
 from ingest.recordings import Problem, RecordingReader, files
+from ingest.vendors import VendorFormat
 
 NOW_MS = 1_760_000_000_000
 HELLO = {"hello": VendorFormat("hello", FORMATS["mds"])}

@@ -15,8 +15,7 @@ from bikes.roster import BikeKey
 from geofence.coverage import SLOT_MS
 from geofence.quality import Limits
 from ingest import snapshot
-from ingest.log import SqliteLog
-from ingest.messages import Messages
+from ingest.log import Messages, SqliteLog
 from ingest.worker import ARCHIVE, COVERAGE, Worker, rejects_of
 from tests.rides import START_MS, batch, judge, messy
 from tests.workers import (

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ingest.connection import MqttOptions
-from ingest.messages import Messages
+from ingest.log import Messages
+from ingest.mqtt.connection import MqttOptions
 from patrol.assembly import district_of
 from patrol.clock import FastClock
 from patrol.config.settings import load_with_zones

@@ -15,7 +15,7 @@ from bikes.roster import Roster
 from bikes.simulator import SimulationPlan, Simulator, SimZone
 from bikes.telemetry import TelemetryBatch
 from geofence.runs import Visits
-from ingest.messages import Messages
+from ingest.log import Messages
 from patrol.assembly import District, decoder_of, district_of
 from patrol.config.settings import check, load_with_zones
 

@@ -27,7 +27,7 @@ import numpy as np
 from bikes.roster import BikeKey
 from bikes.telemetry import Status, TelemetryBatch
 from geofence.quality import VERDICTS
-from ingest import line_protocol as lines
+from ingest.influx import line_protocol as lines
 from tests.dashboards.grafana.grafana import ZONE
 
 KEYS: Final = [

@@ -8,11 +8,11 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.figures import HealthFigures
+from ingest.influx.figures import HealthFigures
 from ingest.influx.file import InfluxFile
 from ingest.influx.reporter import Reporter
 from tests.influx_line import until
-from tests.ingest.test_line_protocol import AT_MS, Zone, points
+from tests.ingest.influx.test_line_protocol import AT_MS, Zone, points
 
 
 def reporter(path: Path | str) -> Reporter:

@@ -32,8 +32,8 @@ from numpy.typing import NDArray
 from bikes.roster import BikeKey
 from bikes.telemetry import Event, Status, TelemetryBatch
 from geofence.quality import VERDICTS
-from ingest.column_texts import as_array, field_texts, position_texts, time_texts
-from ingest.figures import AlertStep, ZoneFigures
+from ingest.influx.column_texts import as_array, field_texts, position_texts, time_texts
+from ingest.influx.figures import AlertStep, ZoneFigures
 
 OUTSIDE = "none"
 """Tag `zone_id` of a fix that is in no zone."""

@@ -15,8 +15,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from ingest.errors import StoreUnavailable
-from ingest.inlet import MqttOptions, make_inlet
-from ingest.messages import Messages
+from ingest.log import Messages
+from ingest.mqtt.inlet import MqttOptions, make_inlet
 from tests.broker import Broker, free_port
 from tests.inlets import (
     FILTERS,

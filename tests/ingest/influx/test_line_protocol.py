@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bikes.roster import BikeKey
 from bikes.telemetry import COLUMNS, Event, Status, TelemetryBatch
 from geofence.quality import VERDICTS
-from ingest.line_protocol import (
+from ingest.influx.line_protocol import (
     alert_lines,
     coverage_lines,
     health_line,

@@ -7,7 +7,7 @@
     waiting     no usable connection; `reason` says why; it is tried again for ever
     holding     the sink cannot keep anything, so nothing is acknowledged; `reason` says why
 
-This module knows both adapters; they know the port they fill (:mod:`ingest.connection`).
+This module knows both adapters; they know the port they fill (:mod:`ingest.mqtt.connection`).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from typing import Any, Literal, Protocol
 import structlog
 
 from files.backoff import Backoff
-from ingest import mqtt5_inlet, paho_inlet
-from ingest.connection import Connection, MqttOptions
 from ingest.errors import BrokerUnavailable, StoreUnavailable
-from ingest.gather import Batch, Gather
-from ingest.messages import Messages
+from ingest.log import Messages
+from ingest.mqtt import mqtt5_inlet, paho_inlet
+from ingest.mqtt.batcher import Batch, Batcher
+from ingest.mqtt.connection import Connection, MqttOptions
 
 __all__ = ["Inlet", "InletState", "MqttInlet", "MqttOptions", "Sink", "make_inlet"]
 
@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 Sink = Callable[[Messages], Awaitable[None]]
 """Keeps a batch. When it returns, the messages are acknowledged; StoreUnavailable means later."""
 
-Connect = Callable[[MqttOptions, Gather], Awaitable[Connection]]
+Connect = Callable[[MqttOptions, Batcher], Awaitable[Connection]]
 """Makes one connection, or raises BrokerUnavailable."""
 
 STEADY_S = 10.0
@@ -116,7 +116,7 @@ class MqttInlet:
         self._options = options
         self._connect = connect
         self._now_ms = now_ms
-        self._gather = Gather()
+        self._batcher = Batcher()
         self._link_state = InletState("stopped")
         self._holding = ""
         self._connection: Connection | None = None
@@ -172,7 +172,7 @@ class MqttInlet:
     async def _finish(self, deliver: asyncio.Task[None]) -> None:
         if self._connection is not None:
             self._connection.pause()
-        self._gather.finish()
+        self._batcher.finish()
         done, _ = await asyncio.wait({deliver}, timeout=LAST_BATCHES_S)
         if not done:
             log.warning("stopped before the last batch was kept; the broker will send it again")
@@ -182,9 +182,9 @@ class MqttInlet:
         backoff = Backoff()
         shown = ""
         while True:
-            await self._gather.room()
+            await self._batcher.room()
             try:
-                connection = await self._connect(self._options, self._gather)
+                connection = await self._connect(self._options, self._batcher)
             except BrokerUnavailable as exc:
                 reason = str(exc)
             else:
@@ -209,7 +209,7 @@ class MqttInlet:
             await asyncio.sleep(backoff.next_s())
 
     async def _deliver(self, sink: Sink) -> None:
-        while (batch := await self._gather.take()) is not None:
+        while (batch := await self._batcher.take()) is not None:
             if not await self._keep(batch, sink):
                 return
             await batch.origin.acknowledge(batch.packet_ids)

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from paho.mqtt.enums import CallbackAPIVersion
 from structlog.testing import capture_logs
 
-from ingest.connection import MqttOptions
-from ingest.outgoing import Outgoing, OutgoingQueue
-from ingest.publisher import Publisher
+from ingest.mqtt.connection import MqttOptions
+from ingest.mqtt.outgoing import Outgoing, OutgoingQueue
+from ingest.mqtt.publisher import Publisher
 from tests.broker import Broker, free_port
 from tests.patience import PATIENCE_S
 

@@ -1,4 +1,4 @@
-"""Gathering messages into batches, so that many share one fsync."""
+"""Batches of received messages, so that many share one fsync."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ingest.connection import Connection
+from ingest.mqtt.connection import Connection
 
 BATCH_MESSAGES = 5_000
 BATCH_BYTES = 16 * 1024 * 1024
@@ -48,8 +48,8 @@ class Batch:
         return len(self.topics) >= BATCH_MESSAGES or self.size_bytes >= BATCH_BYTES
 
 
-class Gather:
-    """Where a connection puts messages and the inlet takes batches.
+class Batcher:
+    """A connection puts messages in; the inlet takes batches out.
 
     A batch is due at 5,000 messages or 16 MiB, 20 ms after its first message, or when nothing
     has arrived for 2 ms. When four full batches wait, the connection is paused until one is

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from ingest.inlet import MqttInlet, MqttOptions, make_inlet
-from ingest.messages import Messages
+from ingest.log import Messages
+from ingest.mqtt.inlet import MqttInlet, MqttOptions, make_inlet
 from tests.broker import Broker, free_port
 from tests.inlets import FILTERS, Kept, Protocol, publish, run, running, until, until_phase
 

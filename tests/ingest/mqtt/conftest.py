@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.inlet import MqttOptions
+from ingest.mqtt.inlet import MqttOptions
 from tests.broker import Broker
 from tests.inlets import FILTERS, Protocol
 

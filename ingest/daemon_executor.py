@@ -1,4 +1,4 @@
-"""A thread that does blocking work for an event loop, and that can be left behind."""
+"""An executor with one daemon thread, which does not hold up the end of the program."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ T = TypeVar("T")
 
 
 class Stopping(Exception):
-    """It is time to leave: what was being done is left undone."""
+    """The program is stopping: leave the work undone."""
 
 
-class Errands:
+class DaemonExecutor:
     """Runs functions one after the other in a thread of its own.
 
-    asyncio waits for its worker threads when the program ends; a request that hangs would hold
-    it up. This thread is a daemon: who does not want to wait any longer goes.
+    asyncio waits for its executor threads when the program ends, so a request that hangs would
+    hold the end up. Nobody waits for this daemon thread.
 
     Parameters
     ----------
     name : str
-        Of the thread.
-    after : Errands, optional
-        Others that were told to end; nothing is done here before they have.
+        Name of the thread.
+    after : DaemonExecutor, optional
+        An executor that was told to end; this one starts after it has.
     """
 
-    def __init__(self, name: str, after: Errands | None = None) -> None:
+    def __init__(self, name: str, after: DaemonExecutor | None = None) -> None:
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._after = after
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
     async def run(self, function: Callable[[], T]) -> T:
-        """What `function` returns or raises; it goes on when the caller is cancelled."""
+        """Return the result of `function`; it runs on when the caller is cancelled."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
 
@@ -62,7 +62,7 @@ class Errands:
         return await future
 
     def end(self, last: Callable[[], None] | None = None) -> None:
-        """Let the thread end when it has done what it was given, and this; nobody waits."""
+        """Let the thread end after its work and `last`; return at once."""
         if last is not None:
             self._queue.put(last)
         self._queue.put(None)

@@ -23,8 +23,8 @@ from typing import Literal
 import mqtt5
 import numpy as np
 
-from ingest.connection import MAX_PACKET_BYTES, QOS_2, RECEIVE_MAX, MqttOptions, refusal
 from ingest.errors import BrokerRefused, BrokerUnavailable, MalformedPacket
+from ingest.mqtt.connection import MAX_PACKET_BYTES, QOS_2, RECEIVE_MAX, MqttOptions, refusal
 
 BUFFER_BYTES = 256 * 1024
 MIN_FREE_BYTES = 64 * 1024

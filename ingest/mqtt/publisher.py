@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import structlog
 
 from files.backoff import Backoff
-from ingest.connection import MqttOptions
-from ingest.outgoing import GivenUp, Outgoing, OutgoingQueue
-from ingest.paho_link import PahoLink
+from ingest.mqtt.connection import MqttOptions
+from ingest.mqtt.outgoing import GivenUp, Outgoing, OutgoingQueue
+from ingest.mqtt.paho_link import PahoLink
 
 log = structlog.get_logger(__name__)
 

@@ -1,6 +1,6 @@
 """MQTT 5 on asyncio: one connection, its socket and its clocks.
 
-What is said on the connection is decided in :mod:`ingest.mqtt5_wire`.
+What is said on the connection is decided in :mod:`ingest.mqtt.mqtt5_wire`.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import ssl
 from collections.abc import Sequence
 from functools import partial
 
-from ingest.connection import CONNECT_TIMEOUT_S, Connection, MqttOptions, failure
-from ingest.errand import Errands
+from ingest.daemon_executor import DaemonExecutor
 from ingest.errors import BrokerUnavailable
-from ingest.gather import Gather
-from ingest.mqtt5_wire import DISCONNECT, PINGREQ, Wire, acknowledgements
+from ingest.mqtt.batcher import Batcher
+from ingest.mqtt.connection import CONNECT_TIMEOUT_S, Connection, MqttOptions, failure
+from ingest.mqtt.mqtt5_wire import DISCONNECT, PINGREQ, Wire, acknowledgements
 
 GOODBYE_S = 0.5
 
 
-async def connect(options: MqttOptions, gather: Gather) -> Connection:
-    """Connect and subscribe; from then on messages go to `gather`.
+async def connect(options: MqttOptions, batcher: Batcher) -> Connection:
+    """Connect and subscribe; from then on messages go to `batcher`.
 
     Raises
     ------
@@ -35,7 +35,7 @@ async def connect(options: MqttOptions, gather: Gather) -> Connection:
     link: Mqtt5Connection | None = None
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            link = await _connected(options, gather, tls)
+            link = await _connected(options, batcher, tls)
             await link.ready()
     except BaseException as exc:
         if link is not None:
@@ -47,12 +47,12 @@ async def connect(options: MqttOptions, gather: Gather) -> Connection:
 
 
 async def _connected(
-    options: MqttOptions, gather: Gather, tls: ssl.SSLContext | None
+    options: MqttOptions, batcher: Batcher, tls: ssl.SSLContext | None
 ) -> Mqtt5Connection:
     """A connection to the first address of the broker that takes one."""
     # Not by the event loop's threads: at the end of the program it waits for them, and a name
     # server that does not answer keeps one for long. Nor does this wait while all are busy.
-    resolver = Errands("mqtt resolver")
+    resolver = DaemonExecutor("mqtt resolver")
     resolve = partial(socket.getaddrinfo, options.host, options.port, type=socket.SOCK_STREAM)
     try:
         found = await resolver.run(resolve)
@@ -62,7 +62,7 @@ async def _connected(
     for *_, address in found:
         try:
             _, link = await asyncio.get_running_loop().create_connection(
-                lambda: Mqtt5Connection(options, gather),
+                lambda: Mqtt5Connection(options, batcher),
                 str(address[0]),
                 options.port,
                 ssl=tls,
@@ -78,10 +78,10 @@ async def _connected(
 class Mqtt5Connection(asyncio.BufferedProtocol):
     """A :class:`Connection` that the event loop fills with received bytes."""
 
-    def __init__(self, options: MqttOptions, gather: Gather) -> None:
+    def __init__(self, options: MqttOptions, batcher: Batcher) -> None:
         self._loop = asyncio.get_running_loop()
         self._options = options
-        self._gather = gather
+        self._batcher = batcher
         self._wire = Wire(options)
         self._transport: asyncio.Transport | None = None
         self._ready: asyncio.Future[None] = self._loop.create_future()
@@ -124,7 +124,7 @@ class Mqtt5Connection(asyncio.BufferedProtocol):
 
     def _hand_on(self, nbytes: int) -> None:
         if self._wire.topics:
-            self._gather.put(self, *self._wire.take(), nbytes)
+            self._batcher.put(self, *self._wire.take(), nbytes)
 
     def _end(self, problem: BrokerUnavailable) -> None:
         """Remember the first reason and let everybody know."""

@@ -12,10 +12,10 @@ import paho.mqtt.client as paho
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ingest.connection import CONNECT_TIMEOUT_S, QOS_2, Connection, MqttOptions, failure
 from ingest.errors import BrokerRefused, BrokerUnavailable
-from ingest.gather import Gather
-from ingest.paho_link import PahoLink
+from ingest.mqtt.batcher import Batcher
+from ingest.mqtt.connection import CONNECT_TIMEOUT_S, QOS_2, Connection, MqttOptions, failure
+from ingest.mqtt.paho_link import PahoLink
 
 GOODBYE_S = 0.5
 NOTHING = "zhixun/nothing"
@@ -25,8 +25,8 @@ FEW = 50
 """So many acknowledgements cost the event loop less than the change of threads."""
 
 
-async def connect(options: MqttOptions, gather: Gather) -> Connection:
-    """Connect and subscribe; from then on messages go to `gather`.
+async def connect(options: MqttOptions, batcher: Batcher) -> Connection:
+    """Connect and subscribe; from then on messages go to `batcher`.
 
     Raises
     ------
@@ -35,7 +35,7 @@ async def connect(options: MqttOptions, gather: Gather) -> Connection:
     BrokerUnavailable
         There is no broker, or it does not answer, or not in MQTT 3.1.1.
     """
-    link = PahoConnection(options, gather)
+    link = PahoConnection(options, batcher)
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             await link.ready()
@@ -50,10 +50,10 @@ async def connect(options: MqttOptions, gather: Gather) -> Connection:
 class PahoConnection:
     """A :class:`Connection` whose messages arrive in paho's thread."""
 
-    def __init__(self, options: MqttOptions, gather: Gather) -> None:
+    def __init__(self, options: MqttOptions, batcher: Batcher) -> None:
         self._loop = asyncio.get_running_loop()
         self._options = options
-        self._gather = gather
+        self._batcher = batcher
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[str] = self._loop.create_future()
         self._read = asyncio.Event()
@@ -149,7 +149,7 @@ class PahoConnection:
             taken = self._topics, self._payloads, self._packet_ids, self._size_bytes
             self._new_lists()
             self._hand_over_due = False
-        self._gather.put(self, *taken)
+        self._batcher.put(self, *taken)
 
     def _end(self, reason: str) -> None:
         self._free_thread()

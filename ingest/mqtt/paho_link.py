@@ -15,8 +15,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ingest.connection import MqttOptions, failure, refusal
 from ingest.errors import BrokerUnavailable
+from ingest.mqtt.connection import MqttOptions, failure, refusal
 
 LOOP_S = 0.5
 CONNECT_TIMEOUT_S = 5.0

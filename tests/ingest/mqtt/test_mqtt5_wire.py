@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ingest.connection import MAX_PACKET_BYTES, QOS_2, RECEIVE_MAX, MqttOptions
 from ingest.errors import BrokerRefused, BrokerUnavailable, MalformedPacket
-from ingest.mqtt5_wire import BUFFER_BYTES, Wire, acknowledgements
+from ingest.mqtt.connection import MAX_PACKET_BYTES, QOS_2, RECEIVE_MAX, MqttOptions
+from ingest.mqtt.mqtt5_wire import BUFFER_BYTES, Wire, acknowledgements
 
 OPTIONS = MqttOptions("broker", filters=("a/+", "b/+"), username="me", password="secret")
 CONNACK = mqtt5.ConnAckPacket().write()
