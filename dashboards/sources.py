@@ -1,7 +1,7 @@
 """What the HTTP API and the console read: one value, filled by the composition root.
 
 Nothing in `dashboards` reaches further than this. Everything here is read on the event loop
-that also changes it, so a read is never torn; only `tracks`, `judged` and `statuses_at` are
+that also changes it, so a read is never torn; only `judged` and `statuses_at` are
 called in a worker thread.
 """
 
@@ -11,9 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
-
-import numpy as np
-from numpy.typing import NDArray
 
 from alerts.orders import Orders
 from alerts.plan import ZonePlan
@@ -29,30 +26,6 @@ from geofence.steps import JudgedFixes
 from geofence.zonemap import ZoneMap
 from geofence.zones import Zones
 from ingest.rejects import RejectBook
-
-
-class Track(Protocol):
-    """A bike's fixes as columns, one row a timestamp, sorted by time."""
-
-    @property
-    def timestamp_ms(self) -> NDArray[np.int64]:
-        """Device time [ms]."""
-        ...
-
-    @property
-    def lat_deg(self) -> NDArray[np.float64]:
-        """Latitude, WGS-84 [degrees]."""
-        ...
-
-    @property
-    def lng_deg(self) -> NDArray[np.float64]:
-        """Longitude, WGS-84 [degrees]."""
-        ...
-
-    @property
-    def verdicts(self) -> Sequence[str]:
-        """Name of each fix's quality verdict."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +172,6 @@ class Sources:
         What is asked of a zone (id) through time.
     known_from_ms : callable
         From when on it is known what was visited [ms].
-    tracks : callable
-        The fixes of a bike in [from_ms, to_ms). May read files: called in a worker thread.
     judged : callable
         The fixes of some bikes in [from_ms, to_ms), with the steps between them. May read
         files: called in a worker thread.
@@ -230,7 +201,6 @@ class Sources:
     statuses_at: Callable[[Ledger, int], Sequence[ZoneStatus]]
     plan: Callable[[str], ZonePlan]
     known_from_ms: Callable[[], int]
-    tracks: Callable[[BikeKey, int, int], Track]
     judged: Callable[[Sequence[BikeKey], int, int], JudgedFixes]
     health: Callable[[], Health]
     now_ms: Callable[[], int]

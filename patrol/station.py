@@ -67,7 +67,6 @@ from patrol.facts import Facts
 from patrol.fleet_facts import FleetFacts
 from patrol.influx import influx_writer_of, readers_of
 from patrol.supervisor import Supervisor
-from patrol.tracks import Track, judged, track
 from patrol.web import WebServer, hosts, refuse_strangers
 
 log = structlog.get_logger(__name__)
@@ -256,20 +255,12 @@ class Station:
             lag_s=health.lag_s,
         )
 
-    def track(self, key: BikeKey, from_ms: int, to_ms: int) -> Track:
-        """A bike's fixes in [from_ms, to_ms), with verdicts; may read files."""
-        self._still_runs()
-        return track(self.worker, self.district.judge, key, from_ms, to_ms)
-
     def judged(self, keys: Sequence[BikeKey], from_ms: int, to_ms: int) -> JudgedFixes:
         """The fixes of some bikes in [from_ms, to_ms), and the steps between; may read files."""
-        self._still_runs()
-        return judged(self.worker, self.district.judge, keys, from_ms, to_ms)
-
-    def _still_runs(self) -> None:
-        """Long answers are worked out in parts: at a stop, what is left of them is left undone."""
+        # A long answer is worked out in parts: at a stop its remaining parts are left undone.
         if self._stopping.is_set():
             raise StoreUnavailable("the station is stopping; ask again in a minute")
+        return self.worker.judged(keys, from_ms, to_ms)
 
     def statuses_at(self, ledger: Ledger, at_ms: int) -> list[ZoneStatus]:
         """How all zones stood at an instant, by a ledger as of it."""
@@ -386,7 +377,6 @@ class Station:
             statuses_at=self.statuses_at,
             plan=self.district.policies.plan,
             known_from_ms=self.known_from_ms,
-            tracks=self.track,
             judged=self.judged,
             health=self.health,
             now_ms=self.clock.now_ms,

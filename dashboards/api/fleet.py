@@ -16,6 +16,7 @@ from dashboards.api.problems import ProblemError, unknown
 from dashboards.api.times import Times
 from dashboards.api.views import Views, bike_key
 from dashboards.sources import Sources
+from geofence.quality import VERDICTS
 
 DAY_MS = 86_400_000
 
@@ -72,10 +73,11 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
             raise ProblemError(400, "empty_window", "from= must be before to=", where="from")
         after_ms = paging.number(cursor)
         start_ms = from_ms if after_ms is None else max(from_ms, after_ms + 1)
-        found = await run_in_threadpool(sources.tracks, key, start_ms, to_ms)
-        more = found.timestamp_ms.size > limit
-        positions = np.column_stack([found.lng_deg[:limit], found.lat_deg[:limit]])
-        timestamps = found.timestamp_ms[:limit].tolist()
+        found = await run_in_threadpool(sources.judged, [key], start_ms, to_ms)
+        more = len(found.fixes) > limit
+        fixes = found.fixes.take(slice(limit))
+        positions = np.column_stack([fixes.lng_deg, fixes.lat_deg])
+        timestamps = fixes.timestamp_ms.tolist()
         feature: dict[str, Any] = {
             "type": "Feature",
             "id": str(key),
@@ -86,7 +88,7 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
                 "from": times.write(from_ms),
                 "to": times.write(to_ms),
                 "timestamps": timestamps,
-                "verdicts": list(found.verdicts[:limit]),
+                "verdicts": [VERDICTS[code] for code in found.verdict[:limit]],
             },
         }
         if more:

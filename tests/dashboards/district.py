@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from alerts.findings import Step
 from alerts.orders import Orders
@@ -28,7 +27,7 @@ from bikes.telemetry import COLUMNS, TelemetryBatch
 from dashboards.sources import Health, Part, Sources
 from geofence.atlas import Atlas
 from geofence.coverage import Ledger
-from geofence.quality import VERDICTS, Limits
+from geofence.quality import Limits
 from geofence.runs import Judge, Midnights, Visits
 from geofence.steps import JudgedFixes
 from geofence.zonemap import ZoneMap, zone_map
@@ -40,15 +39,6 @@ SAMPLE = Path(__file__).parents[2] / "samples" / "chengyang"
 NINE_MS = 1_763_859_600_000  # 2025-11-23T09:00:00+08:00
 TIMEZONE = "Asia/Shanghai"
 POLICIES = ("core", "residential", "industrial", "arterial", "waterfront")
-
-
-class Track(NamedTuple):
-    """A track as columns."""
-
-    timestamp_ms: NDArray[np.int64]
-    lat_deg: NDArray[np.float64]
-    lng_deg: NDArray[np.float64]
-    verdicts: list[str]
 
 
 @cache
@@ -156,7 +146,6 @@ class District:
             statuses_at=self.statuses_at,
             plan=self.policies.plan,
             known_from_ms=lambda: self.known_from_ms,
-            tracks=self.track,
             judged=self.judged,
             health=lambda: self.health,
             now_ms=lambda: self.now_ms,
@@ -265,13 +254,6 @@ class District:
                 int((last_ms[zones.cells(zone_id)] >= (status.window_from_ms or 0)).sum())
             ]
         ]
-
-    def track(self, bike: BikeKey, from_ms: int, to_ms: int) -> Track:
-        """The fixes of a bike in [from_ms, to_ms)."""
-        found = self.judged([bike], from_ms, to_ms)
-        fixes = found.fixes
-        verdicts = [VERDICTS[code] for code in found.verdict]
-        return Track(fixes.timestamp_ms, fixes.lat_deg, fixes.lng_deg, verdicts)
 
     def judged(self, keys: Sequence[BikeKey], from_ms: int, to_ms: int) -> JudgedFixes:
         """The fixes of some bikes in [from_ms, to_ms)."""

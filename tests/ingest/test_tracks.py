@@ -13,7 +13,6 @@ from bikes.roster import BikeKey
 from bikes.telemetry import TelemetryBatch
 from geofence.quality import VERDICTS
 from ingest.worker import Worker
-from patrol.tracks import Track, track
 from tests.rides import START_MS, batch, judge, messy
 from tests.workers import BIKES, new_log, new_worker
 
@@ -35,14 +34,20 @@ def fed(folder: Path, parts: list[TelemetryBatch], written: set[int] | None = No
     return worker
 
 
-def bits(found: Track) -> tuple[bytes, bytes, bytes, list[str]]:
-    """All of a track, bit for bit."""
-    return (
-        found.timestamp_ms.tobytes(),
-        found.lat_deg.tobytes(),
-        found.lng_deg.tobytes(),
-        found.verdicts,
-    )
+Bits = tuple[bytes, bytes, bytes, list[str]]
+
+
+def bits(fixes: TelemetryBatch, verdict: np.ndarray) -> Bits:
+    """Times and positions bit for bit, and the names of the verdicts."""
+    columns = fixes.timestamp_ms, fixes.lat_deg, fixes.lng_deg
+    time, lat, lng = (column.tobytes() for column in columns)
+    return time, lat, lng, [VERDICTS[code] for code in verdict]
+
+
+def track(worker: Worker, key: BikeKey, from_ms: int, to_ms: int) -> Bits:
+    """The track of a bike in [from_ms, to_ms)."""
+    found = worker.judged([key], from_ms, to_ms)
+    return bits(found.fixes, found.verdict)
 
 
 def one_pass(fixes: TelemetryBatch) -> tuple[TelemetryBatch, np.ndarray]:
@@ -73,14 +78,7 @@ def test_any_span_of_any_record_is_a_part_of_one_pass(
         for bike, key in enumerate(KEYS[:2]):
             at_ms = whole.timestamp_ms
             rows = np.flatnonzero((whole.bike == bike) & (at_ms >= a) & (at_ms < b))
-            shown = whole.take(rows)
-            expected = Track(
-                shown.timestamp_ms,
-                shown.lat_deg,
-                shown.lng_deg,
-                [VERDICTS[code] for code in codes[rows]],
-            )
-            assert bits(track(worker, judge(), key, a, b)) == bits(expected)
+            assert track(worker, key, a, b) == bits(whole.take(rows), codes[rows])
 
 
 def test_a_span_without_neighbours_is_judged_with_them(tmp_path: Path) -> None:
@@ -92,7 +90,7 @@ def test_a_span_without_neighbours_is_judged_with_them(tmp_path: Path) -> None:
 
     def verdict(second: int) -> list[str]:
         at_ms = START_MS + 1000 * second
-        return track(worker, judge(), KEYS[0], at_ms, at_ms + 1).verdicts
+        return track(worker, KEYS[0], at_ms, at_ms + 1)[-1]
 
     assert verdict(100) == ["parked"]
     assert verdict(200) == ["teleport"]
@@ -103,5 +101,5 @@ def test_asking_for_a_stranger_makes_no_bike(tmp_path: Path) -> None:
     """A question changes nothing: who was never heard has an empty track and no number."""
     worker = fed(tmp_path, [batch([0], [0], [0])])
     stranger = BikeKey("other", "nobody")
-    assert bits(track(worker, judge(), stranger, 0, 1 << 42)) == (b"", b"", b"", [])
+    assert track(worker, stranger, 0, 1 << 42) == (b"", b"", b"", [])
     assert stranger not in worker.roster
