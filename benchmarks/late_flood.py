@@ -109,7 +109,7 @@ def measure(bikes: int, seed: int) -> dict[str, object]:
         "flood_s": round(flood_s, 3),
         "late_fixes_per_s": round(len(stored) / flood_s),
         "one_late_fix_ms": round(single_s * 1000, 2),
-        "ledger_rows": int(pipeline.ledger.rows().key.size),
+        "ledger_rows": int(pipeline.ledger.view().rows().key.size),
         "seed": seed,
     }
 

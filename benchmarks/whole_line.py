@@ -187,7 +187,7 @@ async def measure(port: int, messages: int, bikes: int, pipe: Connection) -> dic
         pipe.send("bye")
         await intake.stop()
         await running
-        visited = int((read_by.pipeline.ledger.last_visit_ms() > 0).sum())
+        visited = int((read_by.pipeline.ledger.view().last_visit_ms() > 0).sum())
         log.close()
     return {
         "benchmark": "whole_line",

@@ -21,7 +21,7 @@ from alerts.undo import UNDO_S
 from bikes.fleet import FleetState
 from bikes.roster import BikeKey, Roster
 from geofence.atlas import Atlas, Era, Layout
-from geofence.coverage import Ledger
+from geofence.coverage import View
 from geofence.steps import JudgedFixes
 from geofence.zonemap import ZoneMap
 from geofence.zones import Zones
@@ -155,8 +155,8 @@ class Sources:
         All bikes.
     fleet : FleetState
         The newest of each bike.
-    ledger : Ledger
-        Visited cells.
+    ledger : callable
+        Visited cells, as of now; what it answers never changes.
     book : AlertBook
         Alerts and their transitions.
     orders : Orders
@@ -193,12 +193,12 @@ class Sources:
     policies: Mapping[str, Policy]
     roster: Roster
     fleet: FleetState
-    ledger: Ledger
+    ledger: Callable[[], View]
     book: AlertBook
     orders: Orders
     rejects: RejectBook
     statuses: Callable[[], Mapping[str, ZoneStatus]]
-    statuses_at: Callable[[Ledger, int], Sequence[ZoneStatus]]
+    statuses_at: Callable[[View, int], Sequence[ZoneStatus]]
     plan: Callable[[str], ZonePlan]
     known_from_ms: Callable[[], int]
     judged: Callable[[Sequence[BikeKey], int, int], JudgedFixes]

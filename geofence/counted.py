@@ -12,41 +12,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geofence.atlas import Layout
-from geofence.coverage import SLOT_MS, Ledger
+from geofence.coverage import SLOT_MS, View
 from geofence.zonemap import ZoneMap
 
 
 def covered(
-    ledger: Ledger, layout: Layout, zones: ZoneMap, from_ms: int, to_ms: int
+    ledger: View, layout: Layout, zones: ZoneMap, from_ms: int, to_ms: int
 ) -> NDArray[np.bool_]:
     """Which cells of some zones were covered in a window.
 
     Parameters
     ----------
-    ledger : Ledger
+    ledger : View
         Visited cells.
     layout : Layout
         The zones of all times.
     zones : ZoneMap
         Those of the end of the window.
     from_ms, to_ms : int
-        ``[from_ms, to_ms)`` [ms]. When `to_ms` lies within a slot, a cell that was visited
-        again later in that slot counts only from its earlier slots.
+        ``[from_ms, to_ms)`` [ms]; see :meth:`geofence.coverage.Rows.visited`.
 
     Returns
     -------
     ndarray of bool, shape (grid.size,)
         False for cells of no zone.
     """
-    rows = ledger.between(from_ms, to_ms + SLOT_MS - 1)
-    rows = rows.where((rows.last_ms >= from_ms) & (rows.last_ms < to_ms))
+    rows = ledger.between(from_ms, to_ms + SLOT_MS - 1).visited(from_ms, to_ms)
     found = np.zeros(zones.grid.size, dtype=bool)
     found[rows.cell[layout.own(rows.cell, rows.last_ms, zones)]] = True
     return found
 
 
 def covered_since(
-    ledger: Ledger,
+    ledger: View,
     layout: Layout,
     zones: ZoneMap,
     from_ms: int,

@@ -1,18 +1,21 @@
-"""The coverage ledger: which cells were visited, by whom, when.
+"""The coverage ledger: which cells were visited, by whom, when, and which bikes were heard.
 
-One row per bike, 15-minute slot and cell, with the last visit in that slot and whether any was
-observed. A window is the union of its slots, so every question about frequency, shift, bike or
-what-if is answered from these rows. Rows are kept as sorted columns rather than as bitmaps per
-slot: the time of the last visit has to be kept per cell anyway (docs/decisions/0003).
+One row per bike, 15-minute slot and cell, with the first and the last visit in that slot and
+whether any was observed. A window is the union of its slots, so every question about frequency,
+shift, bike or what-if is answered from these rows. Rows are kept as sorted columns rather than as
+bitmaps per slot: the times of visits have to be kept per cell anyway (docs/decisions/0003). Beside
+them stands one row per bike and slot with its first and last fix, whatever the verdicts: it tells
+"not patrolled" from "not known" (docs/decisions/0019).
 
-What a bike's newest fixes say is *provisional*, because the next fix can still change it; it is
-kept beside the settled rows and replaced each time the bike is heard. Readers see both.
+Visits by the newest fixes of a bike are *provisional*, because the next fix can still change them;
+they are kept beside the settled rows and replaced each time the bike is heard. Readers see both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,14 +41,18 @@ class Rows(NamedTuple):
     key : ndarray of int64
         Bike, slot and cell packed so that sorting by key sorts by them in this order.
     last_ms : ndarray of int64
-        Last visit in the slot [ms].
+        Last visit in the slot [ms]; of rows of what was heard, the last fix.
     observed : ndarray of bool
         Whether a fix in the slot lay in the cell.
+    first_ms : ndarray of int64
+        Time of the fix that showed the first visit in the slot [ms]: that of a single visit by a
+        path may lie a step after it. Of rows of what was heard, the first fix.
     """
 
     key: Keys
     last_ms: NDArray[np.int64]
     observed: NDArray[np.bool_]
+    first_ms: NDArray[np.int64]
 
     @property
     def bike(self) -> NDArray[np.int32]:
@@ -64,7 +71,28 @@ class Rows(NamedTuple):
 
     def where(self, mask: NDArray[np.bool_] | NDArray[np.intp]) -> Rows:
         """The rows that `mask` selects; or at some positions, which must rise."""
-        return Rows(self.key[mask], self.last_ms[mask], self.observed[mask])
+        return Rows(self.key[mask], self.last_ms[mask], self.observed[mask], self.first_ms[mask])
+
+    def as_of(self, at_ms: int) -> Rows:
+        """The rows as they were when all fixes up to an instant were known, and no later one.
+
+        In the slot of the instant, a visit between the first and the last one is forgotten: the
+        last visit may come out earlier than it was, by less than a slot.
+        """
+        rows = self.where(self.first_ms <= at_ms)
+        return rows._replace(last_ms=np.where(rows.last_ms <= at_ms, rows.last_ms, rows.first_ms))
+
+    def visited(self, from_ms: int, to_ms: int) -> Rows:
+        """The rows with a visit in [from_ms, to_ms), which becomes their last.
+
+        Exact where both ends lie between two slots, or one does and the other is in the slot of
+        the newest visit.
+        """
+        first_ms = np.minimum(self.first_ms, self.last_ms)
+        last = (self.last_ms >= from_ms) & (self.last_ms < to_ms)
+        found = last | ((first_ms >= from_ms) & (first_ms < to_ms))
+        last_ms = np.where(last, self.last_ms, first_ms)
+        return self._replace(last_ms=last_ms).where(found)
 
     def between(self, from_ms: int, to_ms: int) -> Rows:
         """The rows of the slots of [from_ms, to_ms); both are rounded down to a slot.
@@ -83,20 +111,33 @@ class Rows(NamedTuple):
         rows = positions(low, high)
         return self if rows.size == self.key.size else self.where(rows)
 
+    def renumbered(self, bikes: NDArray[np.int32]) -> Rows:
+        """The rows, of bikes of which number i has become `bikes[i]`."""
+        key = _pack(bikes[self.bike], self.slot, self.cell)
+        order = np.argsort(key)
+        return self._replace(key=key).where(order)
+
     @classmethod
     def empty(cls) -> Rows:
         """No rows."""
-        return cls(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.bool_))
+        none = np.empty(0, np.int64)
+        return cls(none, none, np.empty(0, np.bool_), none)
 
     @classmethod
     def of(cls, visits: Visits) -> Rows:
         """The rows that some visits make."""
         key = _pack(visits.bike, visits.at_ms // SLOT_MS, visits.cell)
-        return cls._reduce(key, visits.at_ms, visits.observed)
+        return cls._reduce(key, visits.at_ms, visits.observed, visits.settles_ms)
 
     @classmethod
-    def union(cls, parts: list[Rows]) -> Rows:
-        """All rows; of equal keys the latest visit, observed when one of them is."""
+    def heard(cls, bike: NDArray[np.int32], at_ms: NDArray[np.int64]) -> Rows:
+        """The rows of what was heard that some fixes make, one per bike and slot; cell is 0."""
+        key = _pack(bike, at_ms // SLOT_MS, 0)
+        return cls._reduce(key, at_ms, np.zeros(key.size, np.bool_), at_ms)
+
+    @classmethod
+    def union(cls, parts: Sequence[Rows]) -> Rows:
+        """All rows; of equal keys the first and the last visit, observed when one of them is."""
         parts = [part for part in parts if part.key.size]
         if not parts:
             return cls.empty()
@@ -105,14 +146,23 @@ class Rows(NamedTuple):
         return cls._reduce(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
     @classmethod
-    def _reduce(cls, key: Keys, last_ms: NDArray[np.int64], observed: NDArray[np.bool_]) -> Rows:
+    def _reduce(
+        cls,
+        key: Keys,
+        last_ms: NDArray[np.int64],
+        observed: NDArray[np.bool_],
+        first_ms: NDArray[np.int64],
+    ) -> Rows:
         if not key.size:
             return cls.empty()
         order = np.argsort(key, kind="stable")
-        key, last_ms, observed = key[order], last_ms[order], observed[order]
+        key = key[order]
         first = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
         return cls(
-            key[first], np.maximum.reduceat(last_ms, first), np.logical_or.reduceat(observed, first)
+            key[first],
+            np.maximum.reduceat(last_ms[order], first),
+            np.logical_or.reduceat(observed[order], first),
+            np.minimum.reduceat(first_ms[order], first),
         )
 
 
@@ -128,8 +178,104 @@ def _pack(bike: NDArray[np.int32], slot: NDArray[np.int64], cell: NDArray[np.int
     return packed
 
 
+class View:
+    """All rows of a ledger as of one version: it never changes, so any thread may read it.
+
+    Parameters
+    ----------
+    cells : int
+        Number of cells of the grid.
+    version : int
+        Rises with every change of the ledger, so that readers can cache what they derive.
+    parts, heard : tuple of Rows
+        Rows of visits, and of what was heard; a key may be in several parts.
+    changes : tuple of (int, int)
+        See :meth:`changed_since`.
+    last_ms : ndarray of int64, shape (cells,), optional
+        Last visit of each cell [ms], 0 for none, when it is known already.
+    """
+
+    def __init__(
+        self,
+        cells: int,
+        version: int,
+        parts: tuple[Rows, ...],
+        heard: tuple[Rows, ...],
+        changes: tuple[tuple[int, int], ...] = (),
+        last_ms: NDArray[np.int64] | None = None,
+    ) -> None:
+        self.cells, self.version = cells, version
+        self.parts, self.heard = parts, heard
+        self._changes, self._last_ms = changes, last_ms
+
+    def as_of(self, at_ms: int) -> View:
+        """What was known when all fixes up to an instant were, see :meth:`Rows.as_of`."""
+        parts, heard = (
+            tuple(part.as_of(at_ms) for part in table) for table in (self.parts, self.heard)
+        )
+        return View(self.cells, self.version, parts, heard, self._changes)
+
+    def rows(self) -> Rows:
+        """All rows, settled and provisional."""
+        return Rows.union(self.parts)
+
+    def between(self, from_ms: int, to_ms: int) -> Rows:
+        """The rows of the slots of [from_ms, to_ms); both are rounded down to a slot."""
+        return union_between(self.parts, from_ms, to_ms)
+
+    def last_visit_ms(self) -> NDArray[np.int64]:
+        """Last visit of each cell [ms], 0 where there was none; shape (cells,). Not to change."""
+        if self._last_ms is None:
+            self._last_ms = np.zeros(self.cells, np.int64)
+            for part in self.parts:
+                np.maximum.at(self._last_ms, part.cell, part.last_ms)
+        return self._last_ms
+
+    def covered(self, from_ms: int, to_ms: int) -> NDArray[np.bool_]:
+        """Which cells were visited in [from_ms, to_ms), see :meth:`Rows.visited`."""
+        covered = np.zeros(self.cells, dtype=bool)
+        covered[self.between(from_ms, to_ms + SLOT_MS - 1).visited(from_ms, to_ms).cell] = True
+        return covered
+
+    def changed_since(self, version: int) -> int:
+        """The earliest instant about which something has changed since a version [ms].
+
+        What was derived from the rows before it still holds. Far ahead when nothing has changed.
+        """
+        at = bisect_right(self._changes, version, key=lambda change: change[0])
+        return self._changes[at][1] if at < len(self._changes) else 1 << 62
+
+
+class _Table:
+    """Rows that are added to often: additions gather, because merging costs the whole table."""
+
+    def __init__(self, settled: Rows | None = None) -> None:
+        self.settled = Rows.empty() if settled is None else settled
+        self._pending: list[Rows] = []
+        self._pending_rows = 0
+
+    def add(self, rows: Rows) -> None:
+        self._pending.append(rows)
+        self._pending_rows += rows.key.size
+        if self._pending_rows > 4096 + self.settled.key.size // 8:
+            self.fold()
+
+    def fold(self) -> Rows:
+        """All rows in one part."""
+        if self._pending:
+            self.settled = Rows.union([self.settled, *self._pending])
+            self._pending, self._pending_rows = [], 0
+        return self.settled
+
+    def parts(self) -> tuple[Rows, ...]:
+        """All rows in two parts at most, at little cost."""
+        if len(self._pending) > 1:
+            self._pending = [Rows.union(self._pending)]
+        return self.settled, *self._pending
+
+
 class Ledger:
-    """Visited cells of one grid.
+    """Visited cells of one grid, and which bikes were heard.
 
     Parameters
     ----------
@@ -139,7 +285,7 @@ class Ledger:
     Attributes
     ----------
     version : int
-        Rises with every change, so that readers can cache what they derive.
+        Rises with every change.
     """
 
     def __init__(self, cells: int) -> None:
@@ -149,153 +295,120 @@ class Ledger:
                 "(district.cell_m) or split the district"
             )
         self._cells = cells
-        self._settled = Rows.empty()
-        self._pending: list[Rows] = []
-        self._pending_rows = 0
+        self._visits, self._heard = _Table(), _Table()
         self._provisional = Rows.empty()
         self._settled_ms: NDArray[np.int64] | None = None  # dense last visit of settled rows
-        self._latest: tuple[int, NDArray[np.int64]] | None = None
+        self._changes: list[tuple[int, int]] = []
+        self._view: View | None = None
         self.version = 0
-
-    @classmethod
-    def as_of(cls, parts: Iterable[Rows], cells: int, at_ms: int) -> Ledger:
-        """A ledger of what is known of an instant, from the :meth:`parts` of another.
-
-        In the slot the instant lies in, a cell that was visited again later in the slot counts
-        only from its earlier slots.
-        """
-        found = cls(cells)
-        rows = Rows.union(list(parts))
-        found._settled = rows.where(rows.last_ms <= at_ms)
-        return found
 
     def add(self, visits: Visits) -> None:
         """Add settled visits; adding one twice changes nothing."""
         rows = Rows.of(visits)
         if not rows.key.size:
             return
-        self._pending.append(rows)
-        self._pending_rows += rows.key.size
+        self._visits.add(rows)
         if self._settled_ms is not None:
             np.maximum.at(self._settled_ms, rows.cell, rows.last_ms)
-        self.version += 1
-        # Merging costs the size of the ledger, so let additions gather first.
-        if self._pending_rows > 4096 + self._settled.key.size // 8:
-            self._fold()
+        self._changed(rows)
+
+    def hear(self, bike: NDArray[np.int32], at_ms: NDArray[np.int64]) -> None:
+        """Note when bikes were heard, by the times of their fixes [ms]; columns of one length."""
+        rows = Rows.heard(bike, at_ms)
+        self._heard.add(rows)
+        self._changed(rows)
 
     def provisional(self, bikes: NDArray[np.int32], visits: Visits) -> None:
         """Replace all that is provisional about `bikes` by `visits`."""
-        kept = self._provisional.where(~np.isin(self._provisional.bike, bikes))
-        self._provisional = Rows.union([kept, Rows.of(visits)])
-        self.version += 1
+        gone = np.isin(self._provisional.bike, bikes)
+        rows = Rows.of(visits)
+        self._changed(self._provisional.where(gone), rows)
+        self._provisional = Rows.union([self._provisional.where(~gone), rows])
 
     def replace(self, spans: Spans, visits: Visits) -> None:
         """Replace the settled rows in the slots of some spans by `visits`, which lie in them.
 
         Costs the size of the ledger once, however many spans there are.
         """
-        self._fold()
+        settled = self._visits.fold()
         first, end = (
-            np.searchsorted(self._settled.key, _pack(spans.bike, edge // SLOT_MS, 0))
+            np.searchsorted(settled.key, _pack(spans.bike, edge // SLOT_MS, 0))
             for edge in (spans.from_ms, spans.to_ms)
         )
-        depth = np.zeros(self._settled.key.size + 1, np.int32)
+        depth = np.zeros(settled.key.size + 1, np.int32)
         np.add.at(depth, first, 1)
         np.add.at(depth, end, -1)
-        rest = self._settled.where(np.cumsum(depth[:-1]) == 0)
+        rest = settled.where(np.cumsum(depth[:-1]) == 0)
         rows = Rows.of(visits)
         at = np.searchsorted(rest.key, rows.key)
-        self._settled = Rows(
-            np.insert(rest.key, at, rows.key),
-            np.insert(rest.last_ms, at, rows.last_ms),
-            np.insert(rest.observed, at, rows.observed),
-        )
+        columns = (np.insert(old, at, new) for old, new in zip(rest, rows, strict=True))
+        self._visits = _Table(Rows(*columns))
         self._settled_ms = None
-        self.version += 1
+        self._change(int(spans.from_ms.min(initial=1 << 62)))
 
     def forget_before(self, at_ms: int) -> None:
         """Drop the slots that end at or before `at_ms`."""
-        self._fold()
-        kept = self._settled.slot >= at_ms // SLOT_MS
-        if kept.all():
-            return
-        self._settled = self._settled.where(kept)
+        for name in ("_visits", "_heard"):
+            rows = getattr(self, name).fold()
+            setattr(self, name, _Table(rows.where(rows.slot >= at_ms // SLOT_MS)))
         self._settled_ms = None
-        self.version += 1
+        self._change(0)
 
-    def rows(self) -> Rows:
-        """All rows, settled and provisional."""
-        self._fold()
-        return Rows.union([self._settled, self._provisional])
-
-    def between(self, from_ms: int, to_ms: int) -> Rows:
-        """The rows of the slots of [from_ms, to_ms); both are rounded down to a slot."""
-        return union_between(self.parts(), from_ms, to_ms)
-
-    def parts(self) -> tuple[Rows, ...]:
-        """All rows in a few parts, at little cost; a key may be in several.
-
-        Rows never change in place, so parts taken here may be read in another thread.
-        """
-        if len(self._pending) > 1:
-            self._pending = [Rows.union(self._pending)]
-        return self._settled, *self._pending, self._provisional
-
-    def last_visit_ms(self, at_ms: int | None = None) -> NDArray[np.int64]:
-        """Last visit of each cell [ms], 0 where there was none; shape (cells,).
-
-        With `at_ms`, of what is known of that instant: in the slot it lies in, a cell that was
-        visited again later in the slot counts only from its earlier slots.
-        """
-        if at_ms is None:
-            if self._latest is None or self._latest[0] != self.version:
-                if self._settled_ms is None:
-                    self._fold()
-                    self._settled_ms = self._dense(self._settled)
-                latest = self._settled_ms.copy()
-                np.maximum.at(latest, self._provisional.cell, self._provisional.last_ms)
-                self._latest = self.version, latest
-            return self._latest[1]
-        rows = self.rows()
-        return self._dense(rows.where(rows.last_ms <= at_ms))
-
-    def observed_ms(self) -> NDArray[np.int64]:
-        """Last visit in a slot that holds a fix in the cell [ms], 0 for none; shape (cells,)."""
-        rows = self.rows()
-        return self._dense(rows.where(rows.observed))
-
-    def covered(self, from_ms: int, to_ms: int) -> NDArray[np.bool_]:
-        """Which cells were visited in [from_ms, to_ms); shape (cells,).
-
-        When `to_ms` lies within a slot, a cell that was visited again later in that slot counts
-        only from its earlier slots.
-        """
-        rows = self.between(from_ms, to_ms + SLOT_MS - 1)
-        covered = np.zeros(self._cells, dtype=bool)
-        covered[rows.cell[(rows.last_ms >= from_ms) & (rows.last_ms < to_ms)]] = True
-        return covered
+    def view(self) -> View:
+        """All rows as they are now, for any thread; what comes later is not in it."""
+        if self._view is None or self._view.version != self.version:
+            if self._settled_ms is None:
+                self._settled_ms = np.zeros(self._cells, np.int64)
+                for part in self._visits.parts():
+                    np.maximum.at(self._settled_ms, part.cell, part.last_ms)
+            last_ms = self._settled_ms.copy()
+            np.maximum.at(last_ms, self._provisional.cell, self._provisional.last_ms)
+            parts = *self._visits.parts(), self._provisional
+            changes = tuple(self._changes)
+            self._view = View(
+                self._cells, self.version, parts, self._heard.parts(), changes, last_ms
+            )
+        return self._view
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """What a snapshot must hold; provisional rows follow from the fixes beside it."""
-        self._fold()
-        return dict(zip(Rows._fields, self._settled, strict=True))
+        heard = self._heard.fold()._asdict()
+        del heard["observed"]
+        return {
+            **self._visits.fold()._asdict(),
+            **{f"heard_{name}": column for name, column in heard.items()},
+        }
 
     def restore(self, state: Mapping[str, NDArray[np.generic]], bikes: NDArray[np.int32]) -> None:
-        """Take the rows of a snapshot, whose bike i is `bikes[i]` now."""
-        rows = Rows(*(state[name] for name in Rows._fields))  # type: ignore[arg-type]
-        key = _pack(bikes[rows.bike], rows.slot, rows.cell)
-        order = np.argsort(key)
-        self._settled = Rows(key[order], rows.last_ms[order], rows.observed[order])
-        self._pending, self._pending_rows, self._provisional = [], 0, Rows.empty()
+        """Take the rows of a snapshot, whose bike i is `bikes[i]` now.
+
+        One of an older version says neither when the first visit in a slot was, which is taken
+        to be the last, nor who was heard: a bike that visited a cell was.
+        """
+        columns: dict[str, NDArray[Any]] = {"first_ms": state["last_ms"], **state}
+        rows = Rows(*(columns[name] for name in Rows._fields))
+        if "heard_key" in state:
+            heard = Rows(
+                columns["heard_key"],
+                columns["heard_last_ms"],
+                np.zeros(columns["heard_key"].size, np.bool_),
+                columns["heard_first_ms"],
+            )
+        else:
+            heard = Rows.heard(rows.bike, rows.last_ms)
+        self._visits, self._heard = (_Table(table.renumbered(bikes)) for table in (rows, heard))
+        self._provisional = Rows.empty()
         self._settled_ms = None
+        self._change(0)
+
+    def _changed(self, *tables: Rows) -> None:
+        slots = [int(rows.slot.min()) for rows in tables if rows.key.size]
+        self._change(min(slots) * SLOT_MS if slots else 1 << 62)
+
+    def _change(self, at_ms: int) -> None:
+        """Something about an instant is not as it was; see :meth:`View.changed_since`."""
         self.version += 1
-
-    def _fold(self) -> None:
-        if self._pending:
-            self._settled = Rows.union([self._settled, *self._pending])
-            self._pending, self._pending_rows = [], 0
-
-    def _dense(self, rows: Rows) -> NDArray[np.int64]:
-        last = np.zeros(self._cells, np.int64)
-        np.maximum.at(last, rows.cell, rows.last_ms)
-        return last
+        # A later change of an earlier instant says all that the ones before it say.
+        while self._changes and self._changes[-1][1] >= at_ms:
+            self._changes.pop()
+        self._changes.append((self.version, at_ms))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bikes.telemetry import TelemetryBatch
-from geofence.coverage import SLOT_MS, Ledger
+from geofence.coverage import SLOT_MS, View
 from geofence.zonemap import ZoneMap
 
 
@@ -67,7 +67,7 @@ class Visitors(NamedTuple):
     at_ms: NDArray[np.int64]
 
 
-def visitors(ledger: Ledger, zones: ZoneMap, known: Visitors | None = None) -> Visitors:
+def visitors(ledger: View, zones: ZoneMap, known: Visitors | None = None) -> Visitors:
     """Who visited each zone last.
 
     When each zone was visited follows from last visits of cells, which a ledger has at hand.
@@ -76,7 +76,7 @@ def visitors(ledger: Ledger, zones: ZoneMap, known: Visitors | None = None) -> V
 
     Parameters
     ----------
-    ledger : Ledger
+    ledger : View
         Visited cells.
     zones : ZoneMap
         The zones.

@@ -100,6 +100,7 @@ class Pipeline:
         self.counters.fixes += len(batch)
         self.counters.duplicates += len(batch) - len(new)
         self._grow(int(new.bike[-1]) + 1)
+        self.ledger.hear(new.bike, new.timestamp_ms)
         late = new.timestamp_ms - self.judge.limits.after_ms <= self._settled[new.bike]
         self._extend(new)
         if late.any():

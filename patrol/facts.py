@@ -14,7 +14,7 @@ from bikes.fleet import FleetState
 from bikes.roster import Roster
 from geofence.atlas import ALWAYS_MS, Atlas
 from geofence.counted import covered, covered_since
-from geofence.coverage import SLOT_MS, Ledger, Rows
+from geofence.coverage import Rows, View
 from geofence.zonemap import ZoneMap
 
 PATROL_MS = 30 * 60 * 1000
@@ -31,8 +31,8 @@ class Facts:
     ----------
     atlas : Atlas
         Cells and zones through time.
-    ledger : Ledger
-        Visited cells.
+    ledger : callable
+        Visited cells, as of now or as of `at_ms`.
     fleet, roster : FleetState, Roster
         Who was heard, and who they are.
     since_ms : int
@@ -50,7 +50,7 @@ class Facts:
     """
 
     atlas: Atlas
-    ledger: Ledger
+    ledger: Callable[[], View]
     fleet: FleetState
     roster: Roster
     since_ms: int
@@ -95,7 +95,7 @@ class Facts:
 
     def revision(self, zone_id: str) -> int:
         """Changes with the ledger, and when other zones come into force."""
-        state = self.ledger.version, self._zones()
+        state = self.ledger().version, self._zones()
         if state != self._state:
             self._state = state
             self._revision += 1
@@ -110,8 +110,8 @@ class Facts:
         zones = self._zones(to_ms)
         if not zones.has(zone_id):
             return 0
-        if self._counts[0] != self.ledger.version:
-            self._counts = self.ledger.version, {}
+        if self._counts[0] != self.ledger().version:
+            self._counts = self.ledger().version, {}
         counts = self._counts[1].get((from_ms, to_ms, zones))
         if counts is None:
             counts = self._count(from_ms, to_ms, zones)
@@ -192,9 +192,9 @@ class Facts:
         """Covered cells of each zone in a window."""
         last, layout = self._last(), self.atlas.layout
         if to_ms > int(last.max(initial=0)):
-            found = covered_since(self.ledger, layout, zones, from_ms, last)
+            found = covered_since(self.ledger(), layout, zones, from_ms, last)
         else:
-            found = covered(self.ledger, layout, zones, from_ms, to_ms)
+            found = covered(self.ledger(), layout, zones, from_ms, to_ms)
         return np.bincount(zones.cell_zone[found], minlength=len(zones.zones))
 
     def _zones(self, to_ms: int | None = None) -> ZoneMap:
@@ -210,15 +210,12 @@ class Facts:
         return mine
 
     def _last(self) -> NDArray[np.int64]:
-        if self._visits[0] != self.ledger.version:
-            self._visits = self.ledger.version, self.ledger.last_visit_ms(self.at_ms)
+        if self._visits[0] != self.ledger().version:
+            self._visits = self.ledger().version, self.ledger().last_visit_ms()
         return self._visits[1]
 
     def _rows_since(self, since_ms: int) -> Rows:
-        rows = self.ledger.between(
-            since_ms, (1 << 41) if self.at_ms is None else self.at_ms + SLOT_MS
-        )
-        return rows if self.at_ms is None else rows.where(rows.last_ms <= self.at_ms)
+        return self.ledger().between(since_ms, 1 << 41)
 
     def _cells_of(self, zone_id: str) -> NDArray[np.int32]:
         zones = self._zones()

@@ -42,7 +42,7 @@ from dashboards.api.loopback import LOOPBACK
 from dashboards.console.page import ConsoleOptions, mount
 from dashboards.sources import Health, Part, Sources
 from geofence.atlas import Era
-from geofence.coverage import Ledger
+from geofence.coverage import View
 from geofence.steps import JudgedFixes
 from ingest.decode import Decoded
 from ingest.errors import StoreUnavailable
@@ -262,7 +262,7 @@ class Station:
             raise StoreUnavailable("the station is stopping; ask again in a minute")
         return self.worker.judged(keys, from_ms, to_ms)
 
-    def statuses_at(self, ledger: Ledger, at_ms: int) -> list[ZoneStatus]:
+    def statuses_at(self, ledger: View, at_ms: int) -> list[ZoneStatus]:
         """How all zones stood at an instant, by a ledger as of it."""
         facts = self._facts(ledger, at_ms)
         memo, plan = CoverageMemo(facts), self.district.policies.plan
@@ -293,10 +293,10 @@ class Station:
             except BookUnavailable as exc:
                 log.warning("zones were redrawn and not yet judged", trouble=str(exc))
 
-    def _facts(self, ledger: Ledger | None = None, at_ms: int | None = None) -> Facts:
+    def _facts(self, ledger: View | None = None, at_ms: int | None = None) -> Facts:
         return Facts(
             self.district.atlas,
-            ledger or self.worker.pipeline.ledger,
+            self.worker.pipeline.ledger.view if ledger is None else lambda: ledger,
             self.worker.fleet,
             self.worker.roster,
             self.worker.since_ms,
@@ -369,7 +369,7 @@ class Station:
             policies=policies_named(self.district),
             roster=self.worker.roster,
             fleet=self.worker.fleet,
-            ledger=self.worker.pipeline.ledger,
+            ledger=self.worker.pipeline.ledger.view,
             book=self.book,
             orders=self.orders,
             rejects=self.rejects,

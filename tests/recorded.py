@@ -65,7 +65,7 @@ def live(messages: Sequence[SimulatedMessage], folder: Path) -> tuple[District, 
 def covered(district: District, worker: Worker) -> dict[str, int]:
     """Cells of each zone that a worker knows to have been visited."""
     zones = district.atlas.at(START_MS)
-    cells = np.unique(worker.pipeline.ledger.rows().cell)
+    cells = np.unique(worker.pipeline.ledger.view().rows().cell)
     counts = np.bincount(zones.cell_zone[cells], minlength=len(zones.zones))
     return {zone.zone_id: int(count) for zone, count in zip(zones.zones, counts, strict=True)}
 

@@ -92,15 +92,15 @@ def flush(worker: Worker) -> None:
         worker.archive.end_flush(found)
 
 
-Ledger = dict[tuple[BikeKey, int, int], tuple[int, bool]]
+Ledger = dict[tuple[BikeKey, int, int], tuple[int, bool, int]]
 
 
 def ledger(worker: Worker) -> Ledger:
-    """Last visit, and whether any was observed, by bike, slot and cell."""
-    rows, keys = worker.pipeline.ledger.rows(), worker.roster.keys
+    """Last visit, whether any was observed, and first visit, by bike, slot and cell."""
+    rows, keys = worker.pipeline.ledger.view().rows(), worker.roster.keys
     return {
-        (keys[bike], slot, cell): (last_ms, seen)
-        for bike, slot, cell, last_ms, seen in zip(
+        (keys[bike], slot, cell): (last_ms, seen, first_ms)
+        for bike, slot, cell, last_ms, seen, first_ms in zip(
             *(column.tolist() for column in (rows.bike, rows.slot, rows.cell, *rows[1:])),
             strict=True,
         )

@@ -39,7 +39,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     pages = Shared[list[answers.BikeDay]](background, keep_s=KEEP_S, most=PAGES)
 
     async def found(keys: Sequence[BikeKey], day: date) -> list[answers.BikeDay]:
-        work = partial(days_of, sources, keys, day, sources.ledger.parts())
+        work = partial(days_of, sources, keys, day, sources.ledger().parts)
         return await pages.get((tuple(keys), day), work)
 
     @routes.get("/bikes/days", response_class=Answer, response_model=answers.BikeDays)
@@ -94,7 +94,7 @@ def days_of(
     Parameters
     ----------
     parts : sequence of Rows
-        The ledger's, as taken on the event loop.
+        Of the ledger.
     """
     period = period_of("daily", day, sources.tz)
     layout = sources.atlas.layout

@@ -42,7 +42,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         between all who ask.
         """
         key, day = find_bike(sources, bike_id, vendor), wanted_day(sources, times, date_)
-        work = partial(path_of, sources, times, key, day, sources.ledger.parts())
+        work = partial(path_of, sources, times, key, day, sources.ledger().parts)
         return Answer(await known.get((key, day), work))
 
     return routes
@@ -51,7 +51,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
 def path_of(
     sources: Sources, times: Times, key: BikeKey, day: date, parts: Sequence[Rows]
 ) -> answers.BikePath:
-    """The path of a bike's day; `parts` are the ledger's, as taken on the event loop."""
+    """The path of a bike's day; `parts` are the ledger's."""
     period = period_of("daily", day, sources.tz)
     grid = sources.atlas.grid
     judged = sources.judged([key], period.from_ms, period.to_ms)

@@ -24,7 +24,7 @@ from dashboards.api.times import Times
 from dashboards.api.views import Views
 from dashboards.api.zones import At, zone_index, zones_of
 from dashboards.sources import Sources
-from geofence.coverage import Rows
+from geofence.coverage import View
 from geofence.zonemap import ZoneMap
 
 PICTURE_S = 1.0
@@ -140,7 +140,7 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         return Answer(answer)
 
     def _cells(zones: ZoneMap, page: NDArray[np.intp], at_ms: int) -> list[answers.Cell]:
-        last_ms, observed = _last_visits(sources.ledger.rows(), zones.grid.size, at_ms)
+        last_ms, observed = _last_visits(sources.ledger().as_of(at_ms))
         lat, lng = zones.grid.centre(page)
         columns = (page, zones.cell_zone[page], lat, lng, last_ms[page], observed[page])
         return [
@@ -184,11 +184,12 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         if at_ms is None and since_ms is None and shown is None:
             elapsed_s = time.monotonic()
             if picture is None or picture[1] is not zones or elapsed_s - picture[0] > PICTURE_S:
-                last_ms = sources.ledger.last_visit_ms()
+                last_ms = sources.ledger().last_visit_ms()
                 picture = elapsed_s, zones, draw(zones, last_ms, sources.now_ms())
             drawn = picture[2]
         else:
-            last_ms = sources.ledger.last_visit_ms(at_ms)
+            known = sources.ledger()
+            last_ms = (known if at_ms is None else known.as_of(at_ms)).last_visit_ms()
             if since_ms is None:
                 stated_ms = sources.now_ms() if at_ms is None else at_ms
                 drawn = draw(zones, last_ms, stated_ms, zone=shown)
@@ -210,11 +211,9 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
     return routes
 
 
-def _last_visits(rows: Rows, cells: int, at_ms: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Last visit of each cell up to an instant [ms], and whether that was observed."""
-    rows = rows.where(rows.last_ms <= at_ms)
-    last_ms = np.zeros(cells, np.int64)
-    np.maximum.at(last_ms, rows.cell, rows.last_ms)
-    observed = np.zeros(cells, np.bool_)
+def _last_visits(ledger: View) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Last visit of each cell [ms], and whether it was observed."""
+    rows, last_ms = ledger.rows(), ledger.last_visit_ms()
+    observed = np.zeros(ledger.cells, np.bool_)
     observed[rows.cell[rows.observed & (rows.last_ms == last_ms[rows.cell])]] = True
     return last_ms, observed

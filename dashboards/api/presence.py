@@ -9,7 +9,7 @@ from alerts.patrols import VisitBy
 from alerts.rules import ZoneStatus
 from bikes.roster import Roster
 from dashboards.sources import Sources
-from geofence.coverage import Ledger
+from geofence.coverage import View
 from geofence.presence import Visitors, bikes_inside, visitors
 from geofence.zonemap import ZoneMap
 
@@ -55,14 +55,14 @@ class Presence:
         if statuses is self._of and known is not None and known[0] is zones:
             return self._now
         before = known[1] if known is not None and known[0] is zones else None
-        found = visitors(sources.ledger, zones, before)
+        found = visitors(sources.ledger(), zones, before)
         live = sources.fleet.live(sources.now_ms(), stale_after_s=sources.stale_after_s)
         self._of, self._visitors = statuses, (zones, found)
         self._now = _by_zone(zones, sources.roster, found, bikes_inside(zones, live))
         return self._now
 
 
-def presence_at(ledger: Ledger, zones: ZoneMap, roster: Roster) -> Mapping[str, Present]:
+def presence_at(ledger: View, zones: ZoneMap, roster: Roster) -> Mapping[str, Present]:
     """Of every zone, by its id, by a ledger as of an instant."""
     return _by_zone(zones, roster, visitors(ledger, zones), None)
 

@@ -62,7 +62,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         Values are rounded to 4 digits, and shared for some seconds between all who ask.
         """
         now_ms = sources.now_ms()
-        work = partial(trend_of, sources, times, sources.ledger.parts(), now_ms)
+        work = partial(trend_of, sources, times, sources.ledger().parts, now_ms)
         return Answer(await trends.get(now_ms // SLOT_MS, work))
 
     @routes.get("/coverage/{zone_id}/days", response_class=Answer, response_model=answers.ZoneDays)
@@ -94,7 +94,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
                 f"{len(dates)} days are asked for; at most {MAX_DAYS} at once",
                 where="from",
             )
-        work = partial(days_of, sources, zone_id, dates, sources.ledger.parts(), now_ms)
+        work = partial(days_of, sources, zone_id, dates, sources.ledger().parts, now_ms)
         return Answer({"zone_id": zone_id, "days": await background.run(work)})
 
     @routes.get("/zones/{zone_id}/policy", response_class=Answer, response_model=answers.ZonePolicy)
@@ -139,7 +139,7 @@ def trend_of(sources: Sources, times: Times, parts: Sequence[Rows], now_ms: int)
     Parameters
     ----------
     parts : sequence of Rows
-        The ledger's, as taken on the event loop.
+        Of the ledger.
     now_ms : int
         When [ms].
     """
@@ -206,7 +206,7 @@ def days_of(
     Parameters
     ----------
     parts : sequence of Rows
-        The ledger's, as taken on the event loop.
+        Of the ledger.
     now_ms : int
         When [ms].
     """

@@ -17,7 +17,7 @@ from dashboards.api.times import Times
 from dashboards.api.views import Views, by_urgency, feature
 from dashboards.sources import Sources
 from geofence.counted import covered
-from geofence.coverage import SLOT_MS, Ledger
+from geofence.coverage import SLOT_MS
 from geofence.zonemap import ZoneMap
 
 At = Annotated[str | None, Query(description="An instant; without it, now.")]
@@ -116,7 +116,7 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
         from_ms, to_ms = from_ms // SLOT_MS * SLOT_MS, -(-to_ms // SLOT_MS) * SLOT_MS
         zones = zones_of(sources, to_ms - 1 if to_ms <= now_ms else None)
         zone = zone_index(zones, zone_id)
-        visited = covered(sources.ledger, sources.atlas.layout, zones, from_ms, to_ms)
+        visited = covered(sources.ledger(), sources.atlas.layout, zones, from_ms, to_ms)
         count = int(np.count_nonzero(visited & (zones.cell_zone == zone)))
         total = int(zones.cells_total[zone])
         return Answer(
@@ -142,11 +142,10 @@ async def coverage_at(
 
     One pass over the ledger, in a thread.
     """
-    # Taken on the event loop, which also changes the ledger; the parts stay as they are.
-    parts, zones = sources.ledger.parts(), sources.zones_at(at_ms)
+    zones, known = sources.zones_at(at_ms), sources.ledger()
 
     def look() -> list[answers.ZoneCoverage]:
-        ledger = Ledger.as_of(parts, zones.grid.size, at_ms)
+        ledger = known.as_of(at_ms)
         statuses = sources.statuses_at(ledger, at_ms)
         presence = presence_at(ledger, zones, sources.roster)
         return [

@@ -78,7 +78,7 @@ def track(station: Station, bike: str, from_ms: int, to_ms: int) -> list[tuple[i
         cursor = page["next_cursor"]
 
 
-def ledger(station: Station) -> dict[tuple[str, int, int], tuple[int, bool]]:
+def ledger(station: Station) -> dict[tuple[str, int, int], tuple[int, ...]]:
     """The ledger of a station that has stopped, by bike, slot and cell."""
     settings, zones = load_with_zones(station.config)
     now_ms = time.time_ns() // 1_000_000
@@ -88,7 +88,7 @@ def ledger(station: Station) -> dict[tuple[str, int, int], tuple[int, bool]]:
     worker.restore(now_ms)
     assert worker.seq == log.head
     log.close()
-    rows = worker.pipeline.ledger.rows()
+    rows = worker.pipeline.ledger.view().rows()
     names = [str(key) for key in worker.roster.keys]
     keys = zip(
         [names[bike] for bike in rows.bike.tolist()],
@@ -96,7 +96,7 @@ def ledger(station: Station) -> dict[tuple[str, int, int], tuple[int, bool]]:
         rows.cell.tolist(),
         strict=True,
     )
-    values = zip(rows.last_ms.tolist(), rows.observed.tolist(), strict=True)
+    values = zip(*(column.tolist() for column in rows[1:]), strict=True)
     return dict(zip(keys, values, strict=True))
 
 

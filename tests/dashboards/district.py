@@ -26,7 +26,7 @@ from bikes.roster import BikeKey, Roster
 from bikes.telemetry import COLUMNS, TelemetryBatch
 from dashboards.sources import Health, Part, Sources
 from geofence.atlas import Atlas
-from geofence.coverage import Ledger
+from geofence.coverage import Ledger, View
 from geofence.quality import Limits
 from geofence.runs import Judge, Midnights, Visits
 from geofence.steps import JudgedFixes
@@ -138,7 +138,7 @@ class District:
             },
             roster=self.roster,
             fleet=self.fleet,
-            ledger=self.ledger,
+            ledger=self.ledger.view,
             book=self.book,
             orders=self.orders,
             rejects=self.rejects,
@@ -238,7 +238,7 @@ class District:
         self.fixes.setdefault(self.roster.key(bike), []).append(ride)
         self.ledger.add(self.judge.assess(ride)[1])
 
-    def statuses_at(self, ledger: Ledger, at_ms: int) -> list[ZoneStatus]:
+    def statuses_at(self, ledger: View, at_ms: int) -> list[ZoneStatus]:
         """The statuses as they are, but patrolled last at `at_ms`, and covered up to then."""
         last_ms, zones = ledger.last_visit_ms(), self.atlas.at(at_ms)
         return [

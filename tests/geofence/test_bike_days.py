@@ -154,7 +154,7 @@ def test_contributions_are_those_of_a_loop(visits: list[tuple[int, int, int]]) -
     """Of all bikes, and the same of some of them only."""
     ledger = Ledger(ZONES.grid.size)
     ledger.add(columns(visits))
-    rows = ledger.rows()
+    rows = ledger.view().rows()
     fast = contributions(rows, np.arange(4, dtype=np.int32), LAYOUT)
     for bike in range(4):
         cells, own = slow_contributions(rows, bike)

@@ -27,20 +27,24 @@ def columns(visits: list[tuple[int, int, int, bool]]) -> Visits:
     )
 
 
-def as_dict(rows: Rows) -> dict[tuple[int, int, int], tuple[int, bool]]:
+Known = dict[tuple[int, int, int], tuple[int, bool, int]]
+"""Last visit, whether any was observed, and first visit, by bike, slot and cell."""
+
+
+def as_dict(rows: Rows) -> Known:
     """Ledger rows by bike, slot and cell."""
     keys = zip(rows.bike.tolist(), rows.slot.tolist(), rows.cell.tolist(), strict=True)
-    values = zip(rows.last_ms.tolist(), rows.observed.tolist(), strict=True)
+    values = zip(*(column.tolist() for column in rows[1:]), strict=True)
     return dict(zip(keys, values, strict=True))
 
 
-def slow(visits: list[tuple[int, int, int, bool]]) -> dict[tuple[int, int, int], tuple[int, bool]]:
+def slow(visits: list[tuple[int, int, int, bool]]) -> Known:
     """The ledger spelled out."""
-    rows: dict[tuple[int, int, int], tuple[int, bool]] = {}
+    rows: Known = {}
     for bike, cell, at, seen in visits:
         key = (bike, (T0 + at) // SLOT_MS, cell)
-        last, observed = rows.get(key, (0, False))
-        rows[key] = (max(last, T0 + at), observed or seen)
+        last, observed, first = rows.get(key, (0, False, T0 + at))
+        rows[key] = (max(last, T0 + at), observed or seen, min(first, T0 + at))
     return rows
 
 
@@ -61,29 +65,93 @@ def test_the_ledger_is_a_dictionary(
     ledger = Ledger(CELLS)
     for i in range(0, len(settled), 7):
         ledger.add(columns(settled[i : i + 7]))
-        ledger.last_visit_ms()
+        ledger.view()
     ledger.provisional(np.arange(4, dtype=np.int32), columns(provisional))
-    expected = slow(settled + provisional)
-    assert as_dict(ledger.rows()) == expected
+    view, visits = ledger.view(), settled + provisional
+    expected = slow(visits)
+    assert as_dict(view.rows()) == expected
 
     last = np.zeros(CELLS, np.int64)
-    at_instant = np.zeros(CELLS, np.int64)
+    known = np.zeros(CELLS, np.int64)
     window = np.zeros(CELLS, bool)
-    for (_, _, cell), (at_ms, _) in expected.items():
-        last[cell] = max(last[cell], at_ms)
-        if at_ms <= T0 + instant:
-            at_instant[cell] = max(at_instant[cell], at_ms)
-        window[cell] |= T0 + opened <= at_ms < T0 + instant
-    assert np.array_equal(ledger.last_visit_ms(), last)
-    assert np.array_equal(ledger.last_visit_ms(T0 + instant), at_instant)
-    assert np.array_equal(ledger.covered(T0 + opened, T0 + instant), window)
+    for (_, _, cell), (last_ms, _, first_ms) in expected.items():
+        last[cell] = max(last[cell], last_ms)
+        for at_ms in (first_ms, last_ms):
+            if at_ms <= T0 + instant:
+                known[cell] = max(known[cell], at_ms)
+            window[cell] |= T0 + opened <= at_ms < T0 + instant
+    assert np.array_equal(view.last_visit_ms(), last)
+    then = view.as_of(T0 + instant)
+    assert np.array_equal(then.last_visit_ms(), known)
+    assert np.array_equal(view.covered(T0 + opened, T0 + instant), window)
+    by_then = {cell for _, cell, at, _ in visits if at <= instant}
+    assert set(np.flatnonzero(then.last_visit_ms()).tolist()) == by_then
 
     slots = range((T0 + opened) // SLOT_MS, (T0 + instant) // SLOT_MS)
     between = {key: value for key, value in expected.items() if key[1] in slots}
-    assert as_dict(ledger.between(T0 + opened, T0 + instant)) == between
-    assert as_dict(ledger.between(0, 1 << 41)) == expected
-    frozen = Ledger.as_of(ledger.parts(), CELLS, T0 + instant)
-    assert np.array_equal(frozen.last_visit_ms(), at_instant)
+    assert as_dict(view.between(T0 + opened, T0 + instant)) == between
+    assert as_dict(view.between(0, 1 << 41)) == expected
+
+
+@settings(max_examples=100)
+@given(st.permutations(range(12)), st.lists(visit, min_size=12, max_size=12))
+def test_who_was_heard_depends_on_no_order(
+    order: list[int], fixes: list[tuple[int, int, int, bool]]
+) -> None:
+    """First and last fix of each bike and slot, however they came, and after a new start."""
+    ledger = Ledger(CELLS)
+    for index in order:
+        bike, _, at, _ = fixes[index]
+        ledger.hear(np.array([bike], np.int32), np.array([T0 + at]))
+    expected = slow([(bike, 0, at, False) for bike, _, at, _ in fixes])
+    again = Ledger(CELLS)
+    again.restore(ledger.state(), np.arange(4, dtype=np.int32))
+    for each in (ledger, again):
+        assert as_dict(Rows.union(each.view().heard)) == expected
+
+
+def test_a_snapshot_of_an_older_version_opens() -> None:
+    """It holds last visits only: they are taken for the first too, and prove who was heard."""
+    ledger = Ledger(CELLS)
+    ledger.add(columns([(0, 1, 0, True), (0, 1, 9, False), (0, 2, 5, False)]))
+    state = {name: ledger.state()[name] for name in ("key", "last_ms", "observed")}
+    again = Ledger(CELLS)
+    again.restore(state, np.array([1], np.int32))
+    slot = T0 // SLOT_MS
+    assert as_dict(again.view().rows()) == {
+        (1, slot, 1): (T0 + 9, True, T0 + 9),
+        (1, slot, 2): (T0 + 5, False, T0 + 5),
+    }
+    assert as_dict(again.view().heard[0]) == {(1, slot, 0): (T0 + 9, False, T0 + 5)}
+
+
+def test_a_path_tells_of_a_visit_when_its_next_fix_comes() -> None:
+    """Before that nobody could have known, whatever the time of the visit."""
+    bike, cell, at_ms = np.array([0], np.int32), np.array([3], np.int32), np.array([T0])
+    ledger = Ledger(CELLS)
+    ledger.add(Visits(bike, cell, at_ms, np.array([False]), at_ms + 20))
+    view = ledger.view()
+    assert not view.as_of(T0 + 19).last_visit_ms().any()
+    assert view.as_of(T0 + 20).last_visit_ms()[3] == T0
+    assert view.covered(T0, T0 + 1)[3]
+
+
+def test_what_has_changed_is_told_by_its_earliest_instant() -> None:
+    """Since any version; a change of a slot ends what was derived from it and from later ones."""
+    ledger = Ledger(CELLS)
+    start = T0 // SLOT_MS * SLOT_MS
+    ledger.add(columns([(0, 1, 3 * SLOT_MS, True)]))
+    old = ledger.version
+    ledger.provisional(np.array([0], np.int32), columns([(0, 2, 2 * SLOT_MS, True)]))
+    middle = ledger.version
+    ledger.provisional(np.array([0], np.int32), columns([(0, 2, 3 * SLOT_MS, True)]))
+    new = ledger.version
+    view = ledger.view()
+    assert view.changed_since(old) == start + 2 * SLOT_MS
+    assert view.changed_since(middle) == start + 2 * SLOT_MS  # what was provisional is gone
+    assert view.changed_since(new) > start + 100 * SLOT_MS
+    ledger.replace(Spans.one(0, start, start + SLOT_MS), Visits.empty())
+    assert ledger.view().changed_since(new) == start
 
 
 def test_provisional_visits_are_replaced_per_bike() -> None:
@@ -91,7 +159,7 @@ def test_provisional_visits_are_replaced_per_bike() -> None:
     ledger = Ledger(CELLS)
     ledger.provisional(np.array([0, 1], np.int32), columns([(0, 5, 0, True), (1, 6, 0, True)]))
     ledger.provisional(np.array([0], np.int32), columns([(0, 7, 10, True)]))
-    assert np.flatnonzero(ledger.last_visit_ms()).tolist() == [6, 7]
+    assert np.flatnonzero(ledger.view().last_visit_ms()).tolist() == [6, 7]
 
 
 def test_replacing_a_day_leaves_other_bikes_and_slots() -> None:
@@ -100,7 +168,7 @@ def test_replacing_a_day_leaves_other_bikes_and_slots() -> None:
     ledger.add(columns([(0, 1, 0, True), (0, 2, SLOT_MS, True), (1, 3, 0, True)]))
     first_slot = T0 // SLOT_MS * SLOT_MS
     ledger.replace(Spans.one(0, first_slot, first_slot + SLOT_MS), columns([(0, 4, 5, False)]))
-    assert np.flatnonzero(ledger.last_visit_ms()).tolist() == [2, 3, 4]
+    assert np.flatnonzero(ledger.view().last_visit_ms()).tolist() == [2, 3, 4]
 
 
 def test_a_snapshot_survives_a_new_numbering_of_bikes() -> None:
@@ -109,8 +177,8 @@ def test_a_snapshot_survives_a_new_numbering_of_bikes() -> None:
     ledger.add(columns([(0, 1, 0, True), (1, 2, 9, False)]))
     again = Ledger(CELLS)
     again.restore(ledger.state(), np.array([1, 0], np.int32))
-    assert as_dict(again.rows()) == slow([(1, 1, 0, True), (0, 2, 9, False)])
-    assert np.array_equal(again.last_visit_ms(), ledger.last_visit_ms())
+    assert as_dict(again.view().rows()) == slow([(1, 1, 0, True), (0, 2, 9, False)])
+    assert np.array_equal(again.view().last_visit_ms(), ledger.view().last_visit_ms())
 
 
 def test_old_slots_are_forgotten() -> None:
@@ -118,16 +186,16 @@ def test_old_slots_are_forgotten() -> None:
     ledger = Ledger(CELLS)
     ledger.add(columns([(0, 1, 0, True), (0, 2, 2 * SLOT_MS, True)]))
     ledger.forget_before(T0 + SLOT_MS)
-    assert np.flatnonzero(ledger.last_visit_ms()).tolist() == [2]
+    assert np.flatnonzero(ledger.view().last_visit_ms()).tolist() == [2]
 
 
-def test_parts_stay_as_they_are_while_the_ledger_goes_on() -> None:
+def test_a_view_stays_as_it_is_while_the_ledger_goes_on() -> None:
     """They may be read in another thread: what is added later is not in them."""
     ledger = Ledger(CELLS)
     for n in range(3):
         ledger.add(columns([(n, n, 0, True)]))
     ledger.provisional(np.array([3], np.int32), columns([(3, 9, 0, True)]))
-    parts = ledger.parts()
+    parts = ledger.view().parts
     before = as_dict(Rows.union(list(parts)))
     assert len(parts) <= 3
     ledger.add(columns([(0, 20, 5, True)]))

@@ -47,14 +47,14 @@ def test_the_newest_visit_is_found_however_visits_came(
     for part in parts:
         ledger.add(columns(part))
         seen += part
-        before, known = known, visitors(ledger, ZONES, known)
+        before, known = known, visitors(ledger.view(), ZONES, known)
         assert list(zip(known.at_ms.tolist(), strict=True)) == [(at,) for _, at in slow(seen)]
         if before is None or (known.at_ms != before.at_ms).all():
             assert known.bike.tolist() == [bike for bike, _ in slow(seen)]
     ledger.provisional(np.arange(4, dtype=np.int32), columns(provisional))
-    afresh = visitors(ledger, ZONES)
+    afresh = visitors(ledger.view(), ZONES)
     assert list(zip(*map(np.ndarray.tolist, afresh), strict=True)) == slow(seen + provisional)
-    again = visitors(ledger, ZONES, known)
+    again = visitors(ledger.view(), ZONES, known)
     assert again.at_ms.tolist() == afresh.at_ms.tolist()
 
 
@@ -63,9 +63,9 @@ def test_a_visit_that_is_taken_back_is_forgotten() -> None:
     ledger = Ledger(ZONES.grid.size)
     ledger.add(columns([(0, CELLS[0], 5)]))
     ledger.provisional(np.array([1], np.int32), columns([(1, CELLS[1], 9), (1, CELLS[5], 9)]))
-    known = visitors(ledger, ZONES)
+    known = visitors(ledger.view(), ZONES)
     ledger.provisional(np.array([1], np.int32), columns([]))
-    found = visitors(ledger, ZONES, known)
+    found = visitors(ledger.view(), ZONES, known)
     west, east = ZONES.index("west"), ZONES.index("east")
     assert (found.bike[west], found.at_ms[west]) == (0, START_MS + 5)
     assert (found.bike[east], found.at_ms[east]) == (-1, 0)

@@ -26,7 +26,7 @@ def slow(ledger: Ledger, zone: int, from_ms: int, to_ms: int) -> list[int]:
     """Each slot's end asked for by itself."""
     ends = range(from_ms // SLOT_MS + 1, -(-to_ms // SLOT_MS) + 1) if to_ms > from_ms else ()
     counts = []
-    rows = ledger.rows()
+    rows = ledger.view().rows()
     for end in ends:
         cells = {
             cell
@@ -46,7 +46,7 @@ def test_one_pass_is_as_many_windows_as_there_are_slots(
     ledger = Ledger(ZONES.grid.size)
     ledger.add(columns(visits))
     from_ms, to_ms = np.array([one, two], np.int64).T
-    found = covered_by_slot(ledger.rows(), ZONES, from_ms, to_ms)
+    found = covered_by_slot(ledger.view().rows(), ZONES, from_ms, to_ms)
     for zone, (begin, end) in enumerate((one, two)):
         assert found[zone].tolist() == slow(ledger, zone, begin, end)
 

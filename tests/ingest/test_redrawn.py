@@ -76,7 +76,7 @@ class Line:
             self.pipeline.redrawn(from_ms)
 
     def rows(self) -> list[list[object]]:
-        return [column.tolist() for column in self.pipeline.ledger.rows()]
+        return [column.tolist() for column in self.pipeline.ledger.view().rows()]
 
 
 def batches(cuts: Sequence[int]) -> list[TelemetryBatch]:
@@ -125,7 +125,7 @@ def test_a_zone_that_ends_is_visited_no_more() -> None:
     line = Line(BEFORE)
     line.redraw(ended(BEFORE, "east", at_ms, CHINA_STANDARD_TIME))
     line.take(RIDE)
-    rows = line.pipeline.ledger.rows()
+    rows = line.pipeline.ledger.view().rows()
     east = line.atlas.at(FIRST_MS).cells("east")
     inside = np.isin(rows.cell, east)
     assert (inside & (rows.last_ms < at_ms)).any()
