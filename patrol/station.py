@@ -37,8 +37,8 @@ from alerts.store.book import AlertBook
 from bikes import topics
 from bikes.roster import BikeKey
 from dashboards.access.access import Access
-from dashboards.api.app import create_app
 from dashboards.api.loopback import LOOPBACK
+from dashboards.app import create_app
 from dashboards.console.page import ConsoleOptions, mount
 from dashboards.sources import Health, Part, Sources
 from geofence.atlas import Era

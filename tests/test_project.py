@@ -11,7 +11,7 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from alerts.policy import duration_s
-from dashboards.access.routes import ROUTES
+from dashboards.api.routes import ROUTES
 from patrol.config.mistakes import NAMED_TABLES
 from patrol.config.settings import Settings, keys_of
 

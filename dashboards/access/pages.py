@@ -15,9 +15,9 @@ from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from dashboards.access import caller
 from dashboards.access.access import Access
 from dashboards.access.secret import csrf_token
+from dashboards.api import caller
 from dashboards.console.catalogue import COOKIE, LANGUAGES, Language, texts
 
 Door = Literal["login", "setup", "password"]

@@ -12,8 +12,7 @@ from starlette.responses import Response
 from alerts.alert import Alert
 from alerts.errors import BookUnavailable, TransitionRefused, UnknownAlert
 from alerts.lifecycle import FINAL, STATES
-from dashboards.access import caller
-from dashboards.api import answers, paging
+from dashboards.api import answers, caller, paging
 from dashboards.api.acts import Act, Name, Reason
 from dashboards.api.answers import Answer
 from dashboards.api.problems import PROBLEMS, ProblemError, unknown

@@ -14,8 +14,7 @@ from prometheus_client.registry import Collector
 from starlette.responses import Response
 
 from bikes.fleet import Liveness
-from dashboards.access import caller
-from dashboards.api import answers
+from dashboards.api import answers, caller
 from dashboards.api.answers import Answer
 from dashboards.api.views import URGENCY, Views
 from dashboards.sources import Sources

@@ -14,8 +14,7 @@ from fastapi import APIRouter, Header, Query, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
-from dashboards.access import caller
-from dashboards.api import answers
+from dashboards.api import answers, caller
 from dashboards.api.answers import Answer, GeoAnswer
 from dashboards.api.background import Background
 from dashboards.api.problems import PROBLEMS, ProblemError, unknown

@@ -10,9 +10,9 @@ from typing import Any, Literal
 from fastapi import Request
 from nicegui import ui
 
-from dashboards.access import caller
 from dashboards.access.roles import may
 from dashboards.access.secret import csrf_token
+from dashboards.api import caller
 from dashboards.api.cells import AGE_CLASSES
 from dashboards.api.views import URGENCY
 from dashboards.console.catalogue import COOKIE, LANGUAGES, Language, texts

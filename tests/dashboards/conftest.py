@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from dashboards.api.app import create_app
+from dashboards.app import create_app
 from tests.dashboards.district import District, new_district
 
 ORIGIN = "http://127.0.0.1:8080"

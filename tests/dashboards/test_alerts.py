@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboards.api.app import create_app
+from dashboards.app import create_app
 from tests.dashboards.conftest import Api
 from tests.dashboards.district import District
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from dashboards.api.app import create_app
 from dashboards.api.loopback import is_loopback, refusal
+from dashboards.app import create_app
 from dashboards.sources import Health, Part
 from tests.dashboards.conftest import ORIGIN, Api
 from tests.dashboards.district import District

@@ -12,9 +12,9 @@ from PIL import Image
 from alerts.plan import Policies, ZonePlan
 from alerts.policy import parse_policy
 from dashboards.api.answers import ZoneCoverage
-from dashboards.api.app import create_app
 from dashboards.api.cells import AGE_CLASSES, MISSING
 from dashboards.api.presence import Presence
+from dashboards.app import create_app
 from geofence.coverage import SLOT_MS
 from tests.dashboards.conftest import Api
 from tests.dashboards.district import NINE_MS, TIMEZONE, District

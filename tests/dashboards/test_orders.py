@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alerts.store.book import AlertBook
-from dashboards.api.app import create_app
+from dashboards.app import create_app
 from tests.dashboards.conftest import Api
 from tests.dashboards.district import District, sample_policies
 

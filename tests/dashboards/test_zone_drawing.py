@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboards.api.app import create_app
+from dashboards.app import create_app
 from geofence.zones import Zones
 from ingest.errors import StoreUnavailable
 from tests.dashboards.conftest import Api

@@ -13,8 +13,8 @@ from dashboards.access.audit import By
 from dashboards.access.passwords import Passwords
 from dashboards.access.roles import Role
 from dashboards.access.tokens import parse_tokens_file
-from dashboards.api.app import create_app
 from dashboards.api.loopback import Hosts
+from dashboards.app import create_app
 from tests.dashboards.conftest import Api
 from tests.dashboards.district import District
 

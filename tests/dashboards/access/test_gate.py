@@ -10,11 +10,11 @@ import pytest
 from starlette.types import ASGIApp
 
 from dashboards.access.access import Access
-from dashboards.access.gate import Gate
 from dashboards.access.roles import ROLES, Role, may
-from dashboards.access.routes import ROUTES
-from dashboards.api.app import create_app
+from dashboards.api.gate import Gate
 from dashboards.api.loopback import Hosts
+from dashboards.api.routes import ROUTES
+from dashboards.app import create_app
 from dashboards.sources import Health, Part
 from tests.dashboards.access.people import NOW_MS, PASSWORD, STATIC, Clock, People, boss
 from tests.dashboards.conftest import ORIGIN, Api
@@ -30,7 +30,7 @@ def operations(people: People) -> set[tuple[str, str]]:
 
 
 def test_every_route_has_a_role_and_every_role_a_route(people: People) -> None:
-    """Who adds a route says in `dashboards/access/routes.py` who may use it."""
+    """Who adds a route says in `dashboards/api/routes.py` who may use it."""
     assert operations(people) == set(ROUTES) - {("GET", "/openapi.json")}
 
 

@@ -10,10 +10,10 @@ from dashboards.access import cookie, names, passwords, secret, sessions, tokens
 from dashboards.access.errors import AccessRefused
 from dashboards.access.passwords import Passwords
 from dashboards.access.roles import ROLES, may
-from dashboards.access.routes import wanted
 from dashboards.access.sessions import Lifetime, Session
 from dashboards.access.throttle import MAX_BUCKETS, Allowance, Allowances, Throttle, network
 from dashboards.access.tokens import Token, TokensFileError, parse_tokens_file
+from dashboards.api.routes import wanted
 from tests.dashboards.access.people import QUICK
 
 

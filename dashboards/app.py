@@ -7,10 +7,8 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 
-from dashboards.access import api as access_api
 from dashboards.access import pages
 from dashboards.access.access import Access
-from dashboards.access.gate import Gate
 from dashboards.api import (
     alerts,
     bike_days,
@@ -19,6 +17,7 @@ from dashboards.api import (
     fleet,
     health,
     orders,
+    people,
     problems,
     rejects,
     replay,
@@ -30,6 +29,7 @@ from dashboards.api import (
 from dashboards.api.answers import Answer
 from dashboards.api.background import Background
 from dashboards.api.feed import Feed
+from dashboards.api.gate import Gate
 from dashboards.api.loopback import LOOPBACK, Hosts, KnownHosts
 from dashboards.api.problems import PROBLEMS
 from dashboards.api.times import Times
@@ -99,7 +99,7 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
     ):
         api.include_router(routes)
     if access is not None:
-        api.include_router(access_api.router(access, times))
+        api.include_router(people.router(access, times))
     problems.install(api)
 
     app = FastAPI(openapi_url=None)

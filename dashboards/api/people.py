@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, NotRequired, TypeVar
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
-from dashboards.access import answers, caller, cookie
+from dashboards.access import cookie
 from dashboards.access.access import Access
 from dashboards.access.audit import By
 from dashboards.access.errors import AccessRefused, AccessUnavailable, AccessUnreadable
@@ -18,8 +19,8 @@ from dashboards.access.roles import Identity, Role
 from dashboards.access.secret import csrf_token
 from dashboards.access.tokens import Token
 from dashboards.access.users import User
-from dashboards.api import paging
-from dashboards.api.answers import Answer
+from dashboards.api import caller, paging
+from dashboards.api.answers import Answer, Time
 from dashboards.api.problems import PROBLEMS, ProblemError
 from dashboards.api.times import Times
 
@@ -92,6 +93,75 @@ class TokenWanted(_Body):
     expires: Annotated[str | None, Field(description="RFC 3339, or a time of the district")] = None
 
 
+class Me(TypedDict):
+    """Who is asking; `csrf_token` is what a page sends as X-CSRF-Token, null for a token."""
+
+    name: str
+    role: Role
+    kind: Literal["session", "token"]
+    csrf_token: str | None
+
+
+class UserAnswer(TypedDict):
+    """A user."""
+
+    username: str
+    role: Role
+    disabled: bool
+    created: Time
+    password_changed: Time
+    signed_in: Time | None
+
+
+class Users(TypedDict):
+    """All users, by name."""
+
+    users: list[UserAnswer]
+
+
+class TokenAnswer(TypedDict):
+    """A token, without the token itself."""
+
+    name: str
+    role: Role
+    created: Time
+    created_by: str
+    expires: Time | None
+    revoked: Time | None
+    last_used: Time | None
+
+
+class NewToken(TokenAnswer):
+    """A token that was just made: `token` is shown this once."""
+
+    token: str
+
+
+class Tokens(TypedDict):
+    """All tokens, by name; those that are over too."""
+
+    tokens: list[TokenAnswer]
+
+
+class AuditEntry(TypedDict):
+    """Who did what, when and from where."""
+
+    seq: int
+    at: Time
+    actor: str
+    address: str
+    action: str
+    subject: str
+    detail: dict[str, Any]
+
+
+class AuditPage(TypedDict):
+    """A page of the record, the newest first."""
+
+    entries: list[AuditEntry]
+    next_cursor: NotRequired[str]
+
+
 def router(access: Access, times: Times) -> APIRouter:
     """The routes /session, /me, /setup, /users, /tokens and /audit.
 
@@ -127,7 +197,7 @@ def router(access: Access, times: Times) -> APIRouter:
         async with hashing:
             return await asyncio.to_thread(now, change)
 
-    def me(identity: Identity) -> answers.Me:
+    def me(identity: Identity) -> Me:
         token = csrf_token(identity.secret) if identity.kind == "session" else None
         return {
             "name": identity.name,
@@ -150,7 +220,7 @@ def router(access: Access, times: Times) -> APIRouter:
         gone = cookie.written("", secure=secure, max_age_s=0)
         return Response(status_code=204, headers={"Set-Cookie": gone})
 
-    def user(found: User) -> answers.UserAnswer:
+    def user(found: User) -> UserAnswer:
         return {
             "username": found.name,
             "role": found.role,
@@ -160,7 +230,7 @@ def router(access: Access, times: Times) -> APIRouter:
             "signed_in": times.write_or_none(found.signed_in_ms),
         }
 
-    def token(found: Token) -> answers.TokenAnswer:
+    def token(found: Token) -> TokenAnswer:
         return {
             "name": found.name,
             "role": found.role,
@@ -171,7 +241,7 @@ def router(access: Access, times: Times) -> APIRouter:
             "last_used": times.write_or_none(found.used_ms),
         }
 
-    @routes.post("/setup", status_code=201, response_class=Answer, response_model=answers.Me)
+    @routes.post("/setup", status_code=201, response_class=Answer, response_model=Me)
     async def set_up(request: Request, body: SetUp) -> Response:
         """Make the first administrator with the one-time link, and sign in."""
         where = caller.address(request.scope)
@@ -180,7 +250,7 @@ def router(access: Access, times: Times) -> APIRouter:
         )
         return signed_in(request, identity, 201)
 
-    @routes.post("/session", status_code=201, response_class=Answer, response_model=answers.Me)
+    @routes.post("/session", status_code=201, response_class=Answer, response_model=Me)
     async def sign_in(request: Request, body: Credentials) -> Response:
         """Sign in: the answer sets the session's cookie. 429 with Retry-After when tried often."""
         where = caller.address(request.scope)
@@ -194,7 +264,7 @@ def router(access: Access, times: Times) -> APIRouter:
         now(lambda: access.sign_out(identity, caller.address(request.scope)))
         return signed_out(request)
 
-    @routes.get("/me", response_class=Answer, response_model=answers.Me)
+    @routes.get("/me", response_class=Answer, response_model=Me)
     async def who(request: Request) -> Response:
         """Who is asking, and the CSRF token of the session."""
         return Answer(me(caller.certain(request)), headers={"Cache-Control": "no-store"})
@@ -206,14 +276,12 @@ def router(access: Access, times: Times) -> APIRouter:
         await slowly(lambda: access.change_own_password(identity, body.current, body.new, where))
         return signed_out(request)
 
-    @routes.get("/users", response_class=Answer, response_model=answers.Users)
+    @routes.get("/users", response_class=Answer, response_model=Users)
     async def users() -> Response:
         """All users, disabled ones too."""
         return Answer({"users": [user(each) for each in now(accounts.users)]})
 
-    @routes.post(
-        "/users", status_code=201, response_class=Answer, response_model=answers.UserAnswer
-    )
+    @routes.post("/users", status_code=201, response_class=Answer, response_model=UserAnswer)
     async def add_user(request: Request, body: NewUser) -> Response:
         """Add a user."""
         who = by(request)
@@ -222,7 +290,7 @@ def router(access: Access, times: Times) -> APIRouter:
         )
         return Answer(user(added), status_code=201)
 
-    @routes.patch("/users/{username}", response_class=Answer, response_model=answers.UserAnswer)
+    @routes.patch("/users/{username}", response_class=Answer, response_model=UserAnswer)
     async def change_user(request: Request, username: str, body: UserChange) -> Response:
         """Set role, password, or whether the user may sign in.
 
@@ -246,12 +314,12 @@ def router(access: Access, times: Times) -> APIRouter:
         now(lambda: accounts.change_user(who, username, disabled=True))
         return Response(status_code=204)
 
-    @routes.get("/tokens", response_class=Answer, response_model=answers.Tokens)
+    @routes.get("/tokens", response_class=Answer, response_model=Tokens)
     async def tokens() -> Response:
         """All tokens, those that are over too; never the tokens themselves."""
         return Answer({"tokens": [token(each) for each in now(accounts.tokens)]})
 
-    @routes.post("/tokens", status_code=201, response_class=Answer, response_model=answers.NewToken)
+    @routes.post("/tokens", status_code=201, response_class=Answer, response_model=NewToken)
     async def add_token(request: Request, body: TokenWanted) -> Response:
         """Add a token for a program; the answer shows it this once."""
         expires_ms = times.read_or_none(body.expires, name="expires")
@@ -267,7 +335,7 @@ def router(access: Access, times: Times) -> APIRouter:
         now(lambda: accounts.revoke_token(who, name))
         return Response(status_code=204)
 
-    @routes.get("/audit", response_class=Answer, response_model=answers.AuditPage)
+    @routes.get("/audit", response_class=Answer, response_model=AuditPage)
     async def audit(
         actor: str | None = None,
         action: str | None = None,

@@ -21,13 +21,14 @@ from urllib.parse import quote
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboards.access import caller, cookie
+from dashboards.access import cookie
 from dashboards.access.access import Access
 from dashboards.access.errors import AccessRefused, AccessUnavailable, AccessUnreadable, Refusal
 from dashboards.access.roles import Identity, may
-from dashboards.access.routes import API, RECORDED_BY_ACCESS, SAFE, SOCKET, Wanted, wanted
 from dashboards.access.secret import csrf_token, same
+from dashboards.api import caller
 from dashboards.api.problems import ProblemAnswer
+from dashboards.api.routes import API, RECORDED_BY_ACCESS, SAFE, SOCKET, Wanted, wanted
 
 log = logging.getLogger(__name__)
 
