@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
 from typing import Final
 
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
-from dashboards.console.catalogue import Language
 from dashboards.grafana.influxql import TYPE, Query
-from dashboards.grafana.words import texts
+from words import catalogue
+from words.catalogue import Language, contract
 
 DATASOURCE: Final = "zhixun-influx"
 """Identity of the data source in Grafana that the dashboards ask."""
 
 TIMEZONE: Final = "Asia/Shanghai"
 """Where days and months begin, unless something else is said."""
+
+
+@cache
+def entries() -> catalogue.Entries:
+    """The words of the contract and of the dashboards.
+
+    ``x`` is a title, ``x.why`` says which question it answers and how the figure is made,
+    ``x.none`` what stands where there is nothing to show.
+    """
+    return {**contract(), **catalogue.read(files("dashboards.grafana") / "words")}
 
 
 @dataclass(frozen=True)
@@ -42,7 +54,7 @@ class Edition:
 
     def __post_init__(self) -> None:
         if not self.words:
-            object.__setattr__(self, "words", texts(self.language))
+            object.__setattr__(self, "words", catalogue.texts(entries(), self.language))
 
     def say(self, key: str) -> str:
         """The text of a key of the catalogue."""

@@ -113,7 +113,10 @@ def parts(edition: Edition) -> statetimeline.Panel:
         alias="$tag_part",
     )
     words = named(
-        [("1", f"✓ {edition.say('part.ok')}", GOOD), ("0", f"! {edition.say('part.bad')}", BAD)]
+        [
+            ("1", f"✓ {edition.say('works.true')}", GOOD),
+            ("0", f"! {edition.say('works.false')}", BAD),
+        ]
     )
     return timeline(edition, "ingest.parts", query).interval("30s").mappings([words])
 

@@ -182,7 +182,7 @@ def test_a_month_says_what_was_missed_and_what_is_not_known(
     expect(unknown).to_have_class(re.compile("unknown"))
     expect(unknown.locator(".ratio")).to_have_count(0)
     unknown.hover()
-    expect(page.locator(".part-days .says")).to_have_text("2025-11-05: no record")
+    expect(page.locator(".part-days .says")).to_have_text("2025-11-05: unknown")
     good.hover()
     expect(page.locator(".part-days .says")).to_contain_text("without a visit on average")
     page.get_by_title("The month before").click()
@@ -192,7 +192,7 @@ def test_a_month_says_what_was_missed_and_what_is_not_known(
     expect(bad).to_be_visible()
     page.goto(f"{server.url}/zones/cy-04?lang=zh")
     expect(bad).to_have_attribute("aria-label", re.compile("未达标"))
-    expect(unknown).to_have_attribute("aria-label", "2025-11-05:无记录")
+    expect(unknown).to_have_attribute("aria-label", "2025-11-05：无法判定")
 
 
 def test_the_policy_in_both_languages(page: Page, server: ConsoleServer) -> None:
@@ -205,7 +205,7 @@ def test_the_policy_in_both_languages(page: Page, server: ConsoleServer) -> None
     expect(policy).to_contain_text("50% of its cells by the end of each shift.")
     expect(policy).to_contain_text("Look-back: patrolled again within 2 h")
     page.goto(f"{server.url}/zones/cy-04?lang=zh")
-    expect(policy).to_contain_text("每日 08:00–12:00、13:30–18:00,至少每30分巡查一次。")
+    expect(policy).to_contain_text("每日 08:00–12:00、13:30–18:00，至少每30分钟巡查一次。")
     expect(policy).to_contain_text("每班结束前覆盖 50% 的网格。")
 
 

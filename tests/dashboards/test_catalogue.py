@@ -20,7 +20,7 @@ from bikes.fleet import Liveness
 from dashboards.access.errors import Refusal
 from dashboards.access.roles import ROLES
 from dashboards.api import loopback
-from dashboards.console.catalogue import LANGUAGES, PARTS, texts
+from dashboards.console.catalogue import LANGUAGES, texts
 from dashboards.console.pages import PAGES
 from dashboards.console.scripts import STATIC, modules_of
 from geofence.quality import VERDICTS
@@ -34,12 +34,6 @@ def test_both_languages_say_the_same() -> None:
         assert en[key].strip(), key
         places = [sorted(re.findall(r"\{(\w+)\}", text)) for text in (zh[key], en[key])]
         assert places[0] == places[1], key
-
-
-def test_a_key_stands_in_one_place() -> None:
-    """What two parts of the catalogue say would be what the later one says."""
-    keys = [key for part in PARTS for key in part.ENTRIES]
-    assert sorted(keys) == sorted(set(keys))
 
 
 def test_every_page_has_a_name_and_a_script() -> None:

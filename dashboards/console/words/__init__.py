@@ -1,1 +1,0 @@
-"""The words of the console by where they stand: each key with its text in Chinese and English."""

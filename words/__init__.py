@@ -1,0 +1,1 @@
+"""The words of the contract in Chinese and English, kept as data."""
