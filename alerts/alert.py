@@ -1,17 +1,21 @@
 """An alert and its record: every transition is a row, and the alert is their sum.
 
-What was undone stays in the record and no longer counts: the alert is the sum of the rows that
-stand.
+An undone row stays in the record and no longer counts: the alert is the sum of the rows that stand.
 """
 
 from __future__ import annotations
 
 from functools import reduce
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from alerts.lifecycle import FINAL, Event, State
+from alerts.lifecycle import FINAL, UNDOABLE, Event, State, refused, state_before
+
+SYSTEM: Final = "system"
+"""The actor of what happens by itself."""
+UNDO_S: Final = 10.0
+"""How long it can be taken back, on the wall's clock [s]."""
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True):
@@ -220,6 +224,47 @@ def as_of(alert: Alert, seq: int) -> Notice:
         if row.seq == seq:
             return Notice(past, row)
     raise KeyError(seq)
+
+
+def undo_until_ms(row: Transition, within_ms: int) -> int | None:
+    """Until when a row can be taken back, as long as it is its alert's last; None: never."""
+    if row.actor == SYSTEM or row.event not in UNDOABLE:
+        return None
+    return row.at_ms + within_ms
+
+
+def undoing(alert: Alert, actor: str, now_ms: int, within_ms: int, *, raised_again: bool) -> State:
+    """The state to which `actor` takes an alert back by undoing the last that happened to it.
+
+    Parameters
+    ----------
+    alert : Alert
+        The alert, over or not.
+    actor : str
+        Who wants to.
+    now_ms : int
+        When.
+    within_ms : int
+        How long what was done can be taken back, on the clock of `now_ms` [ms].
+    raised_again : bool
+        Whether another alert of its key is open by now: there is never more than one.
+
+    Raises
+    ------
+    TransitionRefused
+        With the named reason.
+    """
+    last = alert.history[-1]
+    until_ms = undo_until_ms(last, within_ms)
+    if until_ms is None:
+        raise refused("nothing_to_undo")
+    if actor != last.actor:
+        raise refused("not_yours")
+    if now_ms > until_ms:
+        raise refused("too_late_to_undo")
+    if raised_again:
+        raise refused("raised_again")
+    return state_before(last.from_state, last.event, last.to_state)
 
 
 def _unraised(alert: Alert) -> Alert:

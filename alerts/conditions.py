@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alerts.alert import Alert
+from alerts.duty_hours import Window
 from alerts.findings import Finding
-from alerts.hours import Window
 from alerts.lifecycle import Event
 from alerts.plan import Judged
 from alerts.rules import MAKE_UP_WINDOWS, RECORD_SLACK_S, Zone, ZoneStatus

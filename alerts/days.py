@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from alerts.hours import Window
+from alerts.duty_hours import Window
 from alerts.plan import ZonePlan
 from alerts.rules import RECORD_SLACK_S, cells_needed
 

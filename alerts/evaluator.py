@@ -3,21 +3,25 @@
 One evaluation is a function of the record, the book and `now_ms`. Nothing it needs to go
 on is kept anywhere else, so after a restart it continues where the book ends: nothing is
 raised twice and nothing is missed. Evaluations may be any time apart.
+
+An alert that nobody has acknowledged in time is escalated to the next recipient. The time counts
+over duty only, so nobody is called at night about an alert that can wait until the morning, and a
+pause stops it. An escalation is a row of the alert's history; a recipient who was told hears of
+everything that happens to the alert afterwards.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from alerts.alert import Alert, Transition
-from alerts.escalation import Escalated, escalations
 from alerts.findings import Step
 from alerts.fleet import Fleet, FleetLimits
 from alerts.fleet_judge import FleetJudge
 from alerts.lifecycle import Event
 from alerts.patrols import CoverageMemo, Patrols
-from alerts.plan import Policies
+from alerts.plan import Duty, Policies
 from alerts.rulebook import RULES, Rule, RuleSettings
 from alerts.rules import MAX_BEHIND_MS, Zone, ZoneStatus, assess
 from alerts.store.book import AlertBook, Change
@@ -37,6 +41,21 @@ class Evaluation(NamedTuple):
 
     statuses: list[ZoneStatus]
     transitions: list[Transition]
+
+
+class Escalated(Protocol):
+    """A recipient who may be told only later."""
+
+    @property
+    def name(self) -> str:
+        """The name in the configuration."""
+
+    @property
+    def escalate_after_s(self) -> float | None:
+        """Duty time without an acknowledgement after which they are told; None: at once [s]."""
+
+    def concerns(self, alert: Alert) -> bool:
+        """Whether they want to hear of such alerts at all."""
 
 
 class Evaluator:
@@ -158,3 +177,40 @@ def _of_removed_zones(alerts: Iterable[Alert], statuses: Iterable[ZoneStatus]) -
         if alert.zone_id is not None and alert.zone_id not in known:
             event: Event = "drop" if alert.state == "pending" else "void"
             yield Change(alert.alert_id, (Step(event, "zone_removed", {}),))
+
+
+def escalations(
+    alert: Alert, recipients: Iterable[Escalated], duty: Duty, now_ms: int
+) -> list[Step]:
+    """The recipients who must be told of an alert now; each is told once.
+
+    Parameters
+    ----------
+    alert : Alert
+        Any; only an active one is escalated.
+    recipients : iterable of Escalated
+        Everybody who is told of alerts.
+    duty : Duty
+        Of the alert's zone.
+    now_ms : int
+        When. Nothing is escalated off duty or in a pause.
+    """
+    since_ms = alert.unacknowledged_since_ms
+    if since_ms is None:
+        return []
+    late = [
+        who
+        for who in recipients
+        if who.escalate_after_s is not None
+        and now_ms - since_ms >= who.escalate_after_s * 1000  # cheaper than duty time
+        and who.name not in alert.escalated_to
+        and who.concerns(alert)
+    ]
+    if not late or not duty.on_duty(now_ms):
+        return []
+    waited_s = duty.duty_s(since_ms, now_ms)
+    return [
+        Step("escalate", "unacknowledged", {"recipient": who.name, "waited_s": waited_s})
+        for who in sorted(late, key=lambda who: who.escalate_after_s or 0)
+        if waited_s >= (who.escalate_after_s or 0)
+    ]

@@ -2,7 +2,7 @@
 
 After ISA-18.2 / IEC 62682. There is one alert per rule, zone (or bike) and window. The
 table says what may happen; :mod:`alerts.findings` says which of it happens by itself, and
-:mod:`alerts.undo` who may go back along an arrow of it that they have just gone along.
+:mod:`alerts.alert` who may go back along an arrow of it that they have just gone along.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from typing import Final
 
 from alerts.alert import Alert
 from alerts.conditions import window_of, window_short
+from alerts.duty_hours import Window
 from alerts.findings import Finding, Step
-from alerts.hours import Window
 from alerts.plan import Judged
 from alerts.rules import RECORD_SLACK_S, Zone, ZoneStatus, forecast_of
 

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from alerts.closures import instant
+from alerts.calendar_exceptions import instant
 
 Kind = Literal["daily", "weekly", "monthly"]
 

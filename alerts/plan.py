@@ -2,22 +2,34 @@
 
 Duty time, windows and deadlines are asked of the plan, not of one policy, because the
 time since the last patrol may lie before a campaign and after it.
+
+Where campaigns overlap the later one wins: of the configuration the one that is written later, and
+orders (:mod:`alerts.orders`) come after all of it. A pause lies over whichever campaign is in
+force.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
+from alerts.duty_hours import Window
 from alerts.errors import PolicyError, Problem
-from alerts.hours import Window
-from alerts.layers import layered
-from alerts.policy import Campaign, Policy, parse_campaign, parse_policy
-from alerts.succession import Versions, succession
+from alerts.policy import Campaign, Policy, overridden, parse_campaign, parse_policy
 
 _FOREVER_MS = 1 << 62
+
+Segments = Sequence[tuple[int, Policy]]
+"""From when on each policy is in force [ms], ascending; the first holds before that as well."""
+
+Versions = Sequence[tuple[int, str | None]]
+"""From when on a zone has each policy [ms], ascending; None while there is no such zone."""
+
+GONE = "no such zone"
+"""Why nothing is asked of a zone that is not there."""
 
 
 class Judged(NamedTuple):
@@ -294,3 +306,90 @@ class Policies:
     def policy_for(self, zone_id: str, at_ms: int) -> Policy:
         """The policy in force for a zone at an instant; KeyError for an unknown zone."""
         return self._plans[zone_id].policy_at(at_ms)
+
+
+def layered(
+    policy: Policy,
+    base: Mapping[str, object],
+    campaigns: Sequence[Campaign],
+    tz: ZoneInfo,
+    calendars: Mapping[str, str] | None = None,
+) -> list[tuple[int, Policy]]:
+    """From when on each policy is in force [ms], ascending; the first holds before that as well.
+
+    Parameters
+    ----------
+    policy, base : Policy, mapping
+        What holds without a campaign, and its section.
+    campaigns : sequence of Campaign
+        Later ones over earlier ones. One that was ended before it began is never in force.
+    tz, calendars
+        As in :func:`alerts.policy.parse_policy`.
+
+    Raises
+    ------
+    PolicyError
+        With the keys of the first campaign that has wrong ones.
+    """
+    under = [
+        _paused(policy, campaign) or overridden(policy, base, campaign, tz, calendars)
+        for campaign in campaigns
+    ]
+    edges: dict[int, list[int]] = {}
+    for index, campaign in enumerate(campaigns):
+        if campaign.from_ms < campaign.to_ms:
+            edges.setdefault(campaign.from_ms, []).append(index)
+            edges.setdefault(campaign.to_ms, []).append(index)
+    segments = [(min(edges, default=0), policy)]
+    running: list[int] = []
+    pauses: list[int] = []
+    for edge in sorted(edges):
+        for index in edges[edge]:
+            on = pauses if campaigns[index].keys.get("paused") else running
+            if index in on:
+                on.remove(index)
+            else:
+                insort(on, index)
+        held = under[running[-1]] if running else policy
+        if pauses:
+            held = replace(held, paused=under[pauses[-1]].paused)
+        segments.append((edge, held))
+    return segments
+
+
+def _paused(policy: Policy, campaign: Campaign) -> Policy | None:
+    """The policy under what only pauses it: there are many of these, and nothing to be read."""
+    why = campaign.keys.get("paused")
+    if len(campaign.keys) == 1 and isinstance(why, str):
+        return replace(policy, paused=why)
+    return None
+
+
+def succession(parts: Sequence[tuple[int, Segments | None]]) -> list[tuple[int, Policy]]:
+    """The segments of a zone through all its versions.
+
+    Parameters
+    ----------
+    parts : sequence of (int, segments or None)
+        From when on [ms], ascending, what holds by each version with its campaigns; the first
+        holds before that as well. None while there is no such zone: then there is no duty.
+    """
+    there = [segments for _, segments in parts if segments is not None]
+    found: list[tuple[int, Policy]] = []
+    for index, (from_ms, own) in enumerate(parts):
+        if own is None:
+            last = found[-1][1] if found else there[0][0][1]
+            found.append((from_ms, replace(last, paused=GONE)))
+            continue
+        end_ms = parts[index + 1][0] if index + 1 < len(parts) else None
+        if not found:
+            found += [(at_ms, policy) for at_ms, policy in own if end_ms is None or at_ms < end_ms]
+            continue
+        begun = max(0, bisect_right([at_ms for at_ms, _ in own], from_ms) - 1)
+        found.append((from_ms, own[begun][1]))
+        found += [
+            (at_ms, policy)
+            for at_ms, policy in own[begun + 1 :]
+            if end_ms is None or at_ms < end_ms
+        ]
+    return found

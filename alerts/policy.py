@@ -18,10 +18,9 @@ from difflib import get_close_matches
 from typing import cast, get_args
 from zoneinfo import ZoneInfo
 
-from alerts.closures import instant
+from alerts.calendar_exceptions import instant
+from alerts.duty_hours import ALWAYS, Hours, WindowKind, span_text
 from alerts.errors import PolicyError, Problem
-from alerts.hours import Hours, WindowKind
-from alerts.spans import ALWAYS, span_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

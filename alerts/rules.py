@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from alerts.hours import Window
+from alerts.duty_hours import Window
 from alerts.patrols import CoverageMemo, Patrols, ZoneRef
 from alerts.plan import ZonePlan
 from alerts.policy import Policy

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from alerts.alert import Alert, Key
 from alerts.conditions import silent, still_short, unpatrolled, window_of, window_short
+from alerts.duty_hours import Window
 from alerts.findings import Finding, steps
-from alerts.hours import Window
 from alerts.outlook import at_risk, end_of_risk, look_back, look_back_window
 from alerts.plan import Judged, ZonePlan
 from alerts.policy import Policy

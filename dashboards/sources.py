@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
+from alerts.alert import UNDO_S
 from alerts.orders import Orders
 from alerts.plan import ZonePlan
 from alerts.policy import Policy
 from alerts.rules import ZoneStatus
 from alerts.store.book import AlertBook
-from alerts.undo import UNDO_S
 from bikes.fleet import FleetState
 from bikes.roster import BikeKey, Roster
 from geofence.atlas import Atlas, Era, Layout

@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from alerts.alert import Transition
+from alerts.alert import UNDO_S, Transition, undo_until_ms
 from alerts.errors import BookUnavailable
 from alerts.lifecycle import UNDOABLE, Event
 from alerts.store.book import AlertBook
-from alerts.undo import UNDO_S, undo_until_ms
 from geofence.presence import bikes_inside
 from ingest.errors import StoreUnavailable
 from ingest.influx.figures import HealthFigures

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from alerts.alert import Alert, Notice, Transition, apply, as_of
+from alerts.duty_hours import Window
 from alerts.errors import UnknownAlert
 from alerts.findings import Step
-from alerts.hours import Window
 from alerts.lifecycle import State, next_state
 
 _ALERTS = (

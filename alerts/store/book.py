@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import RLock
 from typing import NamedTuple
 
-from alerts.alert import Alert, Key, Notice, Transition, apply
+from alerts.alert import SYSTEM, Alert, Key, Notice, Transition, apply, undoing
 from alerts.errors import UnknownAlert
 from alerts.findings import Step
 from alerts.lifecycle import FINAL, STATES, TABLE, State, refused
@@ -21,7 +21,6 @@ from alerts.store import alert_rows as rows
 from alerts.store.alert_rows import Closing, Opening
 from alerts.store.book_file import BookFile
 from alerts.store.outbox import Channel, enqueue
-from alerts.undo import SYSTEM, undoing
 
 
 class Change(NamedTuple):
@@ -235,7 +234,7 @@ class AlertBook:
         Raises
         ------
         TransitionRefused
-            See :func:`alerts.undo.undoing`.
+            See :func:`alerts.alert.undoing`.
         """
         with self._lock:
             alert = self.get(alert_id)

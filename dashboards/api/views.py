@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import shapely
 
-from alerts.alert import Alert, Transition
+from alerts.alert import Alert, Transition, undo_until_ms
 from alerts.rules import ZoneStatus
-from alerts.undo import undo_until_ms
 from bikes.fleet import BikeState, Liveness, liveness
 from bikes.roster import BikeKey
 from dashboards.api import answers

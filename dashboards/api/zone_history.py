@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from starlette.responses import Response
 
 from alerts.days import reached
-from alerts.hours import Window
+from alerts.duty_hours import Window, span_text
 from alerts.periods import local_day, period_of
-from alerts.spans import span_text
 from dashboards.api import answers
 from dashboards.api.answers import Answer
 from dashboards.api.background import Background, Shared

@@ -32,9 +32,9 @@ from pydantic import (
     field_validator,
 )
 
-from alerts.closures import parse_calendar
+from alerts.calendar_exceptions import ExceptionCalendar
+from alerts.duty_hours import Hours
 from alerts.errors import PolicyError
-from alerts.hours import Hours
 from alerts.notify.apprise import AppriseNotifier
 from alerts.notify.wording import Wording
 from alerts.policy import duration_s
@@ -98,7 +98,7 @@ def _hours(lines: tuple[str, ...]) -> tuple[str, ...]:
 def _calendar_file(path: Path) -> Path:
     found = _file(path)
     try:
-        parse_calendar(found.read_text(encoding="utf-8-sig"), _ANY_ZONE)
+        ExceptionCalendar(found.read_text(encoding="utf-8-sig"), _ANY_ZONE)
     except UnicodeDecodeError as exc:
         raise ValueError(f"{path} is not UTF-8 text") from exc
     except PolicyError as exc:
@@ -297,7 +297,7 @@ Duration = Annotated[Hold, AfterValidator(_above_zero)]
 ClockTime = Annotated[str, AfterValidator(_clock_time)]
 """A time of the day, written "08:30"."""
 HourLines = Annotated[tuple[Text, ...], AfterValidator(_hours)]
-"""Patrol hours as they are written; see :mod:`alerts.spans`."""
+"""Patrol hours as they are written; see :mod:`alerts.duty_hours`."""
 File = Annotated[Path, AfterValidator(_file)]
 """A file that is there and can be read; absolute."""
 CalendarFile = Annotated[Path, AfterValidator(_calendar_file)]

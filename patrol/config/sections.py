@@ -17,12 +17,11 @@ from pydantic import (
     model_validator,
 )
 
+from alerts.duty_hours import ALWAYS, WindowKind
 from alerts.errors import PolicyError
-from alerts.hours import WindowKind
 from alerts.periods import KINDS, Kind
 from alerts.policy import parse_campaign
 from alerts.rulebook import Rule, Severity
-from alerts.spans import ALWAYS
 from patrol.config.fields import (
     CalendarFile,
     ClockTime,

@@ -12,9 +12,9 @@ import textwrap
 import pytest
 
 from alerts.alert import Key
+from alerts.duty_hours import Window
 from alerts.errors import BookUnavailable, BookUnreadable, TransitionRefused, UnknownAlert
 from alerts.findings import Step
-from alerts.hours import Window
 from alerts.notify import Filter
 from alerts.store.alert_rows import Opening
 from alerts.store.book import AlertBook, Change

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from alerts.days import reached
-from alerts.hours import Window
+from alerts.duty_hours import Window
 from alerts.plan import ZonePlan
 from alerts.policy import parse_policy
 

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from alerts.duty_hours import DAYS, Hours, Window, overlap, parse_span, span_text
 from alerts.errors import PolicyError
-from alerts.hours import Hours, Window
-from alerts.spans import DAYS, overlap, parse_span, span_text
 
 from .district import SHANGHAI, at
 
@@ -229,6 +228,30 @@ def test_there_is_no_duty_during_the_events_of_the_calendar() -> None:
     assert hours.closure_at(at("28 12:30")) is None
     assert hours.next_change(at("23 18:00")) == at("26 08:00")
     assert hours.shift_of(at("24 10:00")) == Window(at("24 08:00"), at("24 18:00"))
+
+
+def test_an_event_of_a_copied_uid_is_an_event_of_its_own() -> None:
+    """People copy events of a calendar file by hand, and forget that a UID must be unique."""
+    hours = Hours.parse(["Mon-Sun 08:00-18:00"], SHANGHAI, CALENDAR.replace("UID:1\n", "UID:2\n"))
+    assert hours.closure_at(at("24 10:00")).summary == "两天假"
+    assert hours.closure_at(at("27 12:30")).summary == "Lunch"
+
+
+def test_a_date_as_the_end_of_a_recurrence_includes_all_of_that_day() -> None:
+    """RFC 5545 wants a time there when the event starts at a time; many programs write a date."""
+    for zone in (";TZID=Asia/Shanghai", ""):
+        calendar = CALENDAR.replace("UNTIL=20261130T040000Z", "UNTIL=20261130")
+        calendar = calendar.replace(";TZID=Asia/Shanghai", zone)
+        hours = Hours.parse(["Mon-Sun 08:00-18:00"], SHANGHAI, calendar)
+        assert hours.closure_at(at("30 12:30")).summary == "Lunch"
+        assert hours.closure_at(at("2026-12-01T12:30")) is None
+
+
+def test_an_event_may_recur_on_dates_with_an_end_of_their_own() -> None:
+    """RDATE with a period: that occurrence lasts as long as the period says."""
+    more = "DURATION:PT1H\nRDATE;VALUE=PERIOD;TZID=Asia/Shanghai:20261205T090000/PT3H"
+    hours = Hours.parse(["Mon-Sun 08:00-18:00"], SHANGHAI, CALENDAR.replace("DURATION:PT1H", more))
+    assert hours.duty_s(at("2026-12-05T00:00"), at("2026-12-06T00:00")) == 7 * 3600
 
 
 @pytest.mark.parametrize(

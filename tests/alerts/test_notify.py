@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from alerts.duty_hours import Window
 from alerts.errors import NotificationFailed, PolicyError
 from alerts.findings import Step
-from alerts.hours import Window
 from alerts.lifecycle import EVENTS
 from alerts.notify import UNHEARD, Filter
 from alerts.notify.apprise import AppriseNotifier, webhook_url

@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.errors import BookUnavailable, OrderRefused, PolicyError, UnknownOrder
-from alerts.layers import layered
 from alerts.orders import Orders
-from alerts.plan import ZonePlan
+from alerts.plan import ZonePlan, layered
 from alerts.policy import Campaign, parse_policy
 from alerts.store.book import AlertBook
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from alerts.plan import Policies
-from alerts.succession import GONE
+from alerts.plan import GONE, Policies
 from tests.alerts.district import POLICY, SHANGHAI, at
 
 SECTIONS = {"core": POLICY, "edge": {**POLICY, "frequency": "4h", "target": 0.5}}

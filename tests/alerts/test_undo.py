@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.alert import undo_until_ms
+from alerts.duty_hours import Window
 from alerts.errors import TransitionRefused
-from alerts.escalation import escalations
+from alerts.evaluator import escalations
 from alerts.findings import Step, proof
-from alerts.hours import Window
 from alerts.notify import Filter
 from alerts.notify.apprise import AppriseNotifier
 from alerts.notify.wording import Wording
@@ -20,7 +21,6 @@ from alerts.periods import Period
 from alerts.store.alert_rows import Opening
 from alerts.store.book import AlertBook, Change
 from alerts.store.outbox import raised_in
-from alerts.undo import undo_until_ms
 
 from .district import SHANGHAI, District, at
 from .test_book import raised

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.hours import Hours
+from alerts.duty_hours import Hours
 from bikes.telemetry import TelemetryBatch
 from ingest.worker import READERS
 from patrol.assembly import District, district_of, on_shift_of, worker_of

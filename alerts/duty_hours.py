@@ -1,24 +1,35 @@
 """Patrol hours: when bikes are expected to patrol, and how much duty time lies between.
 
-Hours are spans of the week (:mod:`alerts.spans`) on the district's clock, less exceptions.
+Hours are lines of the week on the district's clock, less exceptions:
+
+Mon-Sun 08:00-18:00        every day
+Mon,Wed 22:00-02:00        over midnight; the days are those on which it begins
+Sat-Mon 00:00-24:00        days may wrap around the week
+
 Intervals are closed at the start and open at the end, in ms since the epoch.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from alerts.closures import Closure, Occasion, instant, parse_calendar
+from alerts.calendar_exceptions import CalendarException, ExceptionCalendar, instant
 from alerts.errors import PolicyError, Problem
-from alerts.spans import ALWAYS, DAY_MIN, Span, overlap, parse_span
 
 WindowKind = Literal["shift", "day", "week"]
 
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAY_MIN = 24 * 60
+ALWAYS = "Mon-Sun 00:00-24:00"
 
+_NAMES = [day.capitalize() for day in DAYS]
+_SPAN = re.compile(r"\s*([A-Za-z,\s-]+?)\s+(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})\s*")
 _DAY_MS = 86_400_000
 _CHUNK_MS = 32 * _DAY_MS
 _HORIZON_CHUNKS = 14  # over a year: a district without duty for that long has none
@@ -31,6 +42,79 @@ class Window(NamedTuple):
     to_ms: int
 
 
+class Span(NamedTuple):
+    """One line of patrol hours: minutes of the local day; `end_min` may pass midnight."""
+
+    weekdays: frozenset[int]
+    start_min: int
+    end_min: int
+
+
+def parse_span(text: str) -> Span:
+    """One line of patrol hours; ValueError says what is wrong with it."""
+    form = 'write it as "Mon-Fri 08:00-18:00" or "Mon,Wed 22:00-02:00"'
+    match = _SPAN.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not patrol hours; {form}")
+    days, *clock = match.groups()
+    start_h, start_m, end_h, end_m = map(int, clock)
+    start, end = start_h * 60 + start_m, end_h * 60 + end_m
+    if start >= DAY_MIN or end > DAY_MIN or start_m > 59 or end_m > 59:
+        raise ValueError(f"{text!r} has a time that no clock shows; 00:00 to 24:00")
+    if start == end:
+        raise ValueError(f"{text!r} is empty; for a whole day write 00:00-24:00")
+    weekdays: set[int] = set()
+    for part in days.lower().split(","):
+        ends = [name.strip()[:3] for name in part.split("-")]
+        if len(ends) > 2 or any(name not in DAYS for name in ends):
+            raise ValueError(f"{part.strip()!r} in {text!r} is not a day or a range; {form}")
+        first, last = DAYS.index(ends[0]), DAYS.index(ends[-1])
+        weekdays.update((first + i) % 7 for i in range((last - first) % 7 + 1))
+    return Span(frozenset(weekdays), start, end if end > start else end + DAY_MIN)
+
+
+def span_text(span: Span) -> str:
+    """A line of patrol hours that :func:`parse_span` reads as this span.
+
+    Three days or more in a row are a range; one does not wrap around the week.
+    """
+    parts: list[list[int]] = []
+    for day in sorted(span.weekdays):
+        if parts and parts[-1][-1] == day - 1:
+            parts[-1].append(day)
+        else:
+            parts.append([day])
+    days = [
+        name
+        for part in parts
+        for name in (
+            [f"{_NAMES[part[0]]}-{_NAMES[part[-1]]}"]
+            if len(part) > 2
+            else [_NAMES[d] for d in part]
+        )
+    ]
+    end_min = span.end_min if span.end_min <= DAY_MIN else span.end_min - DAY_MIN
+    clock = "-".join(f"{minute // 60:02}:{minute % 60:02}" for minute in (span.start_min, end_min))
+    return f"{','.join(days)} {clock}"
+
+
+def overlap(spans: Sequence[Span]) -> str | None:
+    """What overlaps, if any two lines do: a shift must be one shift."""
+    taken = sorted(
+        (day * DAY_MIN + span.start_min, day * DAY_MIN + span.end_min)
+        for span in spans
+        for day in span.weekdays
+    )
+    if taken:
+        taken.append((taken[0][0] + 7 * DAY_MIN, taken[0][1] + 7 * DAY_MIN))
+    for (_, end), (start, _) in pairwise(taken):
+        if start < end:
+            day, minute = divmod(start % (7 * DAY_MIN), DAY_MIN)
+            at = f"{DAYS[day].capitalize()} {minute // 60:02}:{minute % 60:02}"
+            return f"two patrol hours overlap from {at}; make them one, or end the first earlier"
+    return None
+
+
 class _Chunk(NamedTuple):
     """What is known about 32 days: computed once, then looked up by bisection."""
 
@@ -39,7 +123,7 @@ class _Chunk(NamedTuple):
     before: list[int]  # duty before each start, within the chunk
     total: int
     shifts: list[Window]  # those that start in the chunk
-    closures: list[Closure]
+    closures: list[CalendarException]
 
 
 class Hours:
@@ -51,16 +135,16 @@ class Hours:
         The weekly pattern; not overlapping.
     tz : ZoneInfo
         The district's time zone.
-    exceptions : sequence of Occasion
-        Events during which there is no duty.
+    exceptions : ExceptionCalendar, optional
+        When there is no duty all the same.
     """
 
     def __init__(
-        self, spans: Sequence[Span], tz: ZoneInfo, exceptions: Sequence[Occasion] = ()
+        self, spans: Sequence[Span], tz: ZoneInfo, exceptions: ExceptionCalendar | None = None
     ) -> None:
         self.spans = tuple(spans)
         self.tz = tz
-        self.exceptions = tuple(exceptions)
+        self._exceptions = exceptions
         self._chunks: dict[int, _Chunk] = {}
         self._windows: dict[WindowKind, Window] = {}
 
@@ -71,7 +155,7 @@ class Hours:
         Parameters
         ----------
         spans : sequence of str
-            As above; an empty sequence is always on duty.
+            Lines as above; an empty sequence is always on duty.
         tz : ZoneInfo
             The district's time zone.
         exceptions : str, optional
@@ -91,17 +175,17 @@ class Hours:
                 problems.append(Problem(f"hours[{number}]", str(exc)))
         if not problems and (clash := overlap(parsed)):
             problems.append(Problem("hours", clash))
-        occasions: tuple[Occasion, ...] = ()
+        calendar = None
         if exceptions is not None:
             try:
-                occasions = parse_calendar(exceptions, tz)
+                calendar = ExceptionCalendar(exceptions, tz)
             except PolicyError as exc:
                 problems += [
                     Problem(f"exceptions {p.where}".rstrip(), p.message) for p in exc.problems
                 ]
         if problems:
             raise PolicyError(problems)
-        return cls(parsed, tz, occasions)
+        return cls(parsed, tz, calendar)
 
     def contains(self, at_ms: int) -> bool:
         """Whether there is duty at an instant."""
@@ -109,16 +193,16 @@ class Hours:
         found = bisect_right(chunk.starts, at_ms) - 1
         return found >= 0 and at_ms < chunk.ends[found]
 
-    def closure_at(self, at_ms: int) -> Closure | None:
+    def closure_at(self, at_ms: int) -> CalendarException | None:
         """The exception in force at an instant, whether or not there would be duty."""
         for closure in self._chunk(at_ms // _CHUNK_MS).closures:
             if closure.from_ms <= at_ms < closure.to_ms:
                 return closure
         return None
 
-    def closures(self, from_ms: int, to_ms: int) -> list[Closure]:
+    def closures(self, from_ms: int, to_ms: int) -> list[CalendarException]:
         """The exceptions that overlap ``[from_ms, to_ms)``, the first to begin first."""
-        return sorted(c for e in self.exceptions for c in e.between(from_ms, to_ms))
+        return self._exceptions.between(from_ms, to_ms) if self._exceptions else []
 
     def duty(self, from_ms: int, to_ms: int) -> Iterator[Window]:
         """The stretches of duty within ``[from_ms, to_ms)``, in order."""
@@ -286,7 +370,7 @@ def _merged(windows: Sequence[Window]) -> list[Window]:
     return merged
 
 
-def _less(duty: Sequence[Window], closures: Sequence[Closure]) -> Iterator[Window]:
+def _less(duty: Sequence[Window], closures: Sequence[CalendarException]) -> Iterator[Window]:
     """`duty` without `closures`; both sorted."""
     for window in duty:
         start = window.from_ms

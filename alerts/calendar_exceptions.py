@@ -1,0 +1,108 @@
+"""Calendar exceptions: when there is no duty although the patrol hours say so.
+
+An exception (a public holiday, a street closed for a race) is an event of an iCalendar file
+(RFC 5545), with its recurrences, EXDATE, RDATE, and moved or cancelled occurrences. Dates and
+floating times are local to the district.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import NamedTuple
+
+from icalendar import Calendar, Event
+from recurring_ical_events import CalendarQuery
+
+from alerts.errors import PolicyError, Problem
+
+
+class CalendarException(NamedTuple):
+    """No duty in ``[from_ms, to_ms)``."""
+
+    from_ms: int
+    to_ms: int
+    summary: str
+
+
+class ExceptionCalendar:
+    """The events of an iCalendar text.
+
+    Parameters
+    ----------
+    text : str
+        The content of an .ics file.
+    tz : tzinfo
+        The district's time zone, for dates and floating times.
+
+    Raises
+    ------
+    PolicyError
+        The text is not a calendar, or some events cannot be understood; each is named.
+    """
+
+    def __init__(self, text: str, tz: tzinfo) -> None:
+        self._tz = tz
+        try:
+            calendar = Calendar.from_ical(text)
+            events = [event for event in calendar.walk("VEVENT") if isinstance(event, Event)]
+        except ValueError as exc:
+            raise PolicyError([Problem("", f"not an iCalendar file: {exc}")]) from exc
+        problems, taken = [], set()
+        for number, event in enumerate(events, start=1):
+            try:
+                self._check(event)
+            except (ValueError, TypeError, AttributeError) as exc:
+                name = event.get("SUMMARY") or event.get("UID") or "without a name"
+                problems.append(Problem(f"event {number} ({name})", str(exc)))
+            if event.get("RECURRENCE-ID") is None:
+                if event.get("UID") in taken:
+                    event["UID"] = f"{event['UID']} {number}"  # copied by hand: two events
+                taken.add(event.get("UID"))
+        if problems:
+            raise PolicyError(problems)
+        self._query = CalendarQuery(calendar)
+
+    def between(self, from_ms: int, to_ms: int) -> list[CalendarException]:
+        """The exceptions that overlap ``[from_ms, to_ms)``, the first to begin first."""
+        # A day on each side covers any offset of a zone and any change of it.
+        first = datetime.fromtimestamp(from_ms / 1000, UTC) - timedelta(days=1)
+        last = datetime.fromtimestamp(to_ms / 1000, UTC) + timedelta(days=1)
+        found = set()
+        for event in self._query.between(first, last):
+            if str(event.get("STATUS", "")).upper() != "CANCELLED":
+                begins, ends = self._instant(event.start), self._instant(event.end)
+                if begins < to_ms and ends > from_ms:
+                    summary = str(event.get("SUMMARY", "")) or "exception"
+                    found.add(CalendarException(begins, ends, summary))
+        return sorted(found)
+
+    def _check(self, event: Event) -> None:
+        if self._instant(event.end) <= self._instant(event.start):
+            raise ValueError("it must end after it starts")
+        for rule in event.rrules:
+            until = [_end_of_day(at, event.start) for at in rule.get("UNTIL", [])]
+            if until:
+                rule["UNTIL"] = until
+        CalendarQuery(event)  # reads its recurrence
+
+    def _instant(self, at: date | datetime) -> int:
+        if not isinstance(at, datetime):
+            at = datetime.combine(at, time())
+        return instant(at.replace(tzinfo=None), at.tzinfo or self._tz)
+
+
+def _end_of_day(until: date, start: date) -> date:
+    """A date as UNTIL of an event that starts at a time includes all of that day."""
+    if isinstance(until, datetime) or not isinstance(start, datetime):
+        return until
+    last = datetime.combine(until, time(23, 59, 59), start.tzinfo)
+    return last if start.tzinfo is None else last.astimezone(UTC)
+
+
+def instant(local: datetime, tz: tzinfo) -> int:
+    """The instant of a naive local time [ms since the epoch].
+
+    As RFC 5545 (3.3.5) has it: a time that occurs twice is the first of the two; one that
+    does not occur is read with the offset before the gap.
+    """
+    return round(local.replace(tzinfo=tz, fold=0).timestamp() * 1000)
