@@ -25,7 +25,7 @@ from typing import Any
 import psutil
 
 from benchmarks.whole_line import INTERVAL_MS, feed
-from tests.broker import free_port
+from tests.servers import free_port
 from tests.stations import TOKEN, Station, configuration
 
 PICTURE_EVERY_S = 4.0
@@ -97,13 +97,12 @@ def run(bikes: int, messages: int, consoles: int, seed: int) -> dict[str, Any]:
         try:
             # The broker answers nothing else before it is told to begin, so it is not ready yet.
             station.wait(lambda: station.get("/healthz") is not None)
-            assert station.process is not None
-            os.sched_setaffinity(station.process.pid, cores[:1])
+            os.sched_setaffinity(station.pid, cores[:1])
             mine, pages_end = multiprocessing.Pipe()
             pages = context.Process(target=watch, args=(port, consoles, pages_end), daemon=True)
             pages.start()
             mine.recv()
-            process = psutil.Process(station.process.pid)
+            process = psutil.Process(station.pid)
             cpu_before = sum(process.cpu_times()[:2])
             here.send("go")
             began, acked = here.recv()
@@ -113,7 +112,7 @@ def run(bikes: int, messages: int, consoles: int, seed: int) -> dict[str, Any]:
             here.send("bye")
             pages.join(10)
         finally:
-            station.end()
+            station.kill()
     feeder.join(10)
     wall_s = acked - began
     return {

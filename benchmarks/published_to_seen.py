@@ -40,7 +40,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from bikes import topics
 from tests.broker import Broker
-from tests.stations import REPOSITORY, Station, new_station
+from tests.servers import REPOSITORY
+from tests.stations import Station, new_station
 
 BIKES = 28
 INTERVAL_S = 5.0
@@ -131,7 +132,7 @@ def station(folder: Path, broker: Broker) -> Iterator[Station]:
         running.wait(running.ready)
         yield running
     finally:
-        running.end()
+        running.kill()
 
 
 def desk(browser: Browser, url: str, cookies: list[Any] | None = None) -> Page:
@@ -164,8 +165,7 @@ def first_paints(browser: Browser, url: str, cookies: list[Any]) -> list[float]:
 
 def cpu_share(running: Station) -> float:
     """Share of a core that the station takes for some seconds."""
-    assert running.process is not None
-    process = psutil.Process(running.process.pid)
+    process = psutil.Process(running.pid)
 
     def used_s() -> float:
         times = process.cpu_times()

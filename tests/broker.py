@@ -9,26 +9,17 @@ import subprocess
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import mqtt5
 
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
+from tests.servers import Server, free_port
 
 PROGRAM = "/usr/sbin/mosquitto"
 NEVER_S = 86_400
 
 
-def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class Broker:
+class Broker(Server):
     """A mosquitto of one's own.
 
     Parameters
@@ -48,8 +39,6 @@ class Broker:
         More lines of mosquitto.conf.
     """
 
-    host = "127.0.0.1"
-
     def __init__(
         self,
         folder: Path,
@@ -61,13 +50,12 @@ class Broker:
         extra: str = "",
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.port = port or free_port()
-        self._log = folder / "mosquitto.log"
+        port = port or free_port()
+        conf = folder / "mosquitto.conf"
+        super().__init__([PROGRAM, "-c", conf], folder / "mosquitto.log", port)
         self._saved = folder / "mosquitto.db"
-        self._conf = folder / "mosquitto.conf"
-        self._process: subprocess.Popen[bytes] | None = None
         lines = [
-            f"listener {self.port} {self.host}",
+            f"listener {port} {self.host}",
             f"allow_anonymous {'false' if users else 'true'}",
             f"max_inflight_messages {max_inflight}",
             "max_queued_messages 0",
@@ -86,50 +74,14 @@ class Broker:
             passwords.write_text("".join(f"{name}:{word}\n" for name, word in users.items()))
             subprocess.run(["mosquitto_passwd", "-U", str(passwords)], check=True)
             lines.append(f"password_file {passwords}")
-        self._conf.write_text("\n".join([*lines, extra, ""]))
+        conf.write_text("\n".join([*lines, extra, ""]))
 
     @property
     def url(self) -> str:
         return f"mqtt://{self.host}:{self.port}"
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.kill()
-
-    def start(self) -> None:
-        """Start and wait until it listens."""
-        assert self._process is None, "it runs already"
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen([PROGRAM, "-c", str(self._conf)], stderr=log)
-        give_up = time.monotonic() + PATIENCE_S
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex((self.host, self.port)) == 0:
-                    return
-            if self._process.poll() is not None or time.monotonic() > give_up:
-                self.kill()
-                raise RuntimeError(f"mosquitto does not start:\n{self.log_text()[-2000:]}")
-            time.sleep(0.01)
-
-    def stop(self) -> None:
-        """Stop orderly: sessions and queued messages are saved."""
-        self._end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """Stop at once, as a crash would; it may be stopped already."""
-        if self._process is not None:
-            self._end(signal.SIGKILL)
-
     def restart(self, *, crash: bool = False) -> None:
-        """Stop (or crash) and start on the same port."""
+        """Stop (or crash) and start on the same port; sessions and the queue survive a stop."""
         if crash:
             self.kill()
         else:
@@ -138,13 +90,9 @@ class Broker:
 
     def save(self) -> None:
         """Write what a crash should not lose to disk now."""
-        assert self._process is not None
         before = self._stamp()
-        self._process.send_signal(signal.SIGUSR1)
-        give_up = time.monotonic() + PATIENCE_S
-        while self._stamp() == before:
-            assert time.monotonic() < give_up, "mosquitto did not save"
-            time.sleep(0.01)
+        self.send(signal.SIGUSR1)
+        until(lambda: self._stamp() != before)
 
     def _stamp(self) -> tuple[int, int] | None:
         """Identity of the saved file, which mosquitto writes anew and renames."""
@@ -153,16 +101,6 @@ class Broker:
         except FileNotFoundError:
             return None
         return stat.st_ino, stat.st_mtime_ns
-
-    def _end(self, sign: signal.Signals) -> None:
-        assert self._process is not None, "it does not run"
-        self._process.send_signal(sign)
-        self._process.wait(PATIENCE_S)
-        self._process = None
-
-    def log_text(self) -> str:
-        """Return what mosquitto has logged so far."""
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def publish(
         self,

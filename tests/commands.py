@@ -11,8 +11,7 @@ from pathlib import Path
 import psutil
 
 from tests.patience import PATIENCE_S
-
-REPOSITORY = Path(__file__).parent.parent
+from tests.servers import REPOSITORY
 
 
 def start(*args: object, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:

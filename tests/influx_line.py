@@ -29,7 +29,7 @@ from ingest.pipeline import Pipeline
 from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.verdict_stream import VerdictStream
 from ingest.worker import READERS, Worker
-from tests.patience import PATIENCE_S
+from tests.patience import until_async as until
 from tests.rides import START_MS, judge
 
 Key = tuple[str, int]
@@ -187,14 +187,6 @@ def run_until(line: Line, condition: Callable[[], bool]) -> None:
 def caught_up(line: Line) -> bool:
     """Whether the store has all that was received."""
     return line.writer.backlog == 0 and line.writer.state.ok
-
-
-async def until(condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
-    """Wait until a condition holds."""
-    deadline = asyncio.get_running_loop().time() + timeout_s
-    while not condition():
-        assert asyncio.get_running_loop().time() < deadline, "it did not come true"
-        await asyncio.sleep(0.02)
 
 
 def main(folder: str, url: str, bikes: str) -> None:

@@ -3,96 +3,38 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
-from tests.broker import free_port
-from tests.patience import PATIENCE_S
+from tests.servers import Server, free_port
 
 T = TypeVar("T")
 
 
-class Server:
-    """A program of one's own that answers HTTP; ended by its process id.
+class HttpServer(Server):
+    """A database that answers HTTP; what is in its folder survives `stop`."""
 
-    Parameters
-    ----------
-    folder : Path
-        For its data and its log; made when missing. What is in it survives `stop`.
-    port : int, optional
-        A free one when not given.
-    """
-
-    host = "127.0.0.1"
     ready_path = "/"
 
-    def __init__(self, folder: Path, *, port: int | None = None) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
-        self.port = port or free_port()
-        self._log = folder / "server.log"
-        self._process: subprocess.Popen[bytes] | None = None
+    def __init__(self, folder: Path, command: Sequence[object], port: int) -> None:
+        super().__init__(command, folder / "server.log", port)
 
     @property
     def url(self) -> str:
         return f"http://{self.host}:{self.port}"
 
-    def command(self) -> list[str]:
-        """The program and its arguments."""
-        raise NotImplementedError
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.kill()
-
-    def start(self) -> None:
-        """Start and wait until it answers."""
-        assert self._process is None, "it runs already"
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self.command(), stdout=log, stderr=log)
-        give_up = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                self.get(self.ready_path)
-            except OSError:
-                if self._process.poll() is not None or time.monotonic() > give_up:
-                    self.kill()
-                    text = self._log.read_text(errors="replace")[-2000:]
-                    raise RuntimeError(f"{self.command()[0]} does not start:\n{text}") from None
-                time.sleep(0.02)
-            else:
-                return
-
-    def stop(self) -> None:
-        """Stop orderly: what it was given is on disk."""
-        self._end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """Stop at once, as a crash would; it may be stopped already."""
-        if self._process is not None:
-            self._end(signal.SIGKILL)
-
-    def _end(self, sign: signal.Signals) -> None:
-        assert self._process is not None, "it does not run"
-        self._process.send_signal(sign)
-        self._process.wait(PATIENCE_S)
-        self._process = None
+    def up(self) -> bool:
+        """Whether it answers a request."""
+        try:
+            self.get(self.ready_path)
+        except OSError:
+            return False
+        return True
 
     def get(self, path: str, **query: str) -> bytes:
         """The answer to a GET."""
@@ -110,7 +52,7 @@ class Server:
             return exc.code, exc.read()
 
 
-class VictoriaMetrics(Server):
+class VictoriaMetrics(HttpServer):
     """VictoriaMetrics, single node: takes InfluxDB's writes on ``/api/v2/write``.
 
     Parameters
@@ -122,19 +64,18 @@ class VictoriaMetrics(Server):
     ready_path = "/health"
 
     def __init__(self, folder: Path, *, port: int | None = None, dedup: bool = False) -> None:
-        super().__init__(folder, port=port)
-        self._dedup = dedup
-
-    def command(self) -> list[str]:
-        return [
+        folder.mkdir(parents=True, exist_ok=True)
+        port = port or free_port()
+        command = [
             "victoria-metrics",
-            f"-httpListenAddr={self.host}:{self.port}",
-            f"-storageDataPath={self.folder / 'data'}",
+            f"-httpListenAddr={self.host}:{port}",
+            f"-storageDataPath={folder / 'data'}",
             "-retentionPeriod=100y",
             "-search.maxExportDuration=1m",
             "-search.latencyOffset=0s",
-            *(["-dedup.minScrapeInterval=1ms"] if self._dedup else []),
+            *(["-dedup.minScrapeInterval=1ms"] if dedup else []),
         ]
+        super().__init__(folder, command, port)
 
     def export(self, metric: str, **labels: str) -> Iterator[tuple[dict[str, str], int, float]]:
         """Every sample of a metric: labels, timestamp [ms], value."""
@@ -162,7 +103,7 @@ def visible(look: Callable[[], T], wanted: Callable[[T], bool]) -> T:
         time.sleep(0.5)
 
 
-class Influx1(Server):
+class Influx1(HttpServer):
     """InfluxDB 1.x: what answers InfluxQL.
 
     Parameters
@@ -174,10 +115,11 @@ class Influx1(Server):
     ready_path = "/ping"
 
     def __init__(self, folder: Path, *, port: int | None = None, database: str = "patrol") -> None:
-        super().__init__(folder, port=port)
+        folder.mkdir(parents=True, exist_ok=True)
+        port, conf = port or free_port(), folder / "influxdb.conf"
+        super().__init__(folder, ["influxd", "run", "-config", conf], port)
         self.database = database
-        self._conf = folder / "influxdb.conf"
-        self._conf.write_text(
+        conf.write_text(
             f"""
 reporting-disabled = true
 bind-address = "{self.host}:{free_port()}"
@@ -188,15 +130,12 @@ dir = "{folder}/data"
 wal-dir = "{folder}/wal"
 index-version = "tsi1"
 [http]
-bind-address = "{self.host}:{self.port}"
+bind-address = "{self.host}:{port}"
 log-enabled = false
 [monitor]
 store-enabled = false
 """
         )
-
-    def command(self) -> list[str]:
-        return ["influxd", "run", "-config", str(self._conf)]
 
     def start(self) -> None:
         super().start()

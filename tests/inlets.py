@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Coroutine
 from typing import Any, Literal
 
 from ingest.log import Messages
 from ingest.mqtt.inlet import MqttInlet, MqttOptions, Sink, make_inlet
 from tests.broker import Broker
-from tests.patience import PATIENCE_S
+from tests.patience import until_async as until
 
 Protocol = Literal["5", "3.1.1"]
 
@@ -34,13 +34,6 @@ class Kept:
 
     async def have(self, count: int) -> None:
         await until(lambda: len(self.payloads) >= count)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something that happens elsewhere has happened."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110 - it happens in another process
-            await asyncio.sleep(0.005)
 
 
 async def until_phase(inlet: MqttInlet, phase: str) -> None:

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import signal
-import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.broker import free_port
 from tests.commands import kept_waiting_s
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
+from tests.servers import REPOSITORY, Program, free_port
 
-REPOSITORY = Path(__file__).parent.parent
 SAMPLE = REPOSITORY / "samples" / "chengyang"
 TOKEN = "of-the-tests"
 """An administrator's API token of every station that a test starts."""
+
+
+def tokens_file(folder: Path) -> Path:
+    """Write the file that lets `TOKEN` in, and return it."""
+    digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+    (folder / "tokens").write_text(f"tests admin {digest}\n", "utf-8")
+    return folder / "tokens"
 
 
 def configuration(folder: Path, *, broker_url: str, port: int, **replace: str) -> Path:
@@ -37,55 +41,52 @@ def configuration(folder: Path, *, broker_url: str, port: int, **replace: str) -
         assert old in text
         text = text.replace(old, new)
     text = text.replace("[http]\n", '[http]\ntokens_file = "tokens"\n')
-    digest = hashlib.sha256(TOKEN.encode()).hexdigest()
-    (folder / "tokens").write_text(f"tests admin {digest}\n", "utf-8")
+    tokens_file(folder)
     (folder / "patrol.toml").write_text(text, "utf-8")
     return folder / "patrol.toml"
 
 
-class Station:
-    """`patrol run` on a configuration; started, stopped and killed at will."""
+class Station(Program):
+    """`patrol run` on a configuration; a start does not wait until it is ready.
 
-    def __init__(self, config: Path, port: int) -> None:
-        self.config = config
-        self.port = port
-        self.process: subprocess.Popen[bytes] | None = None
-        self.output = config.parent / "station.log"
+    Parameters
+    ----------
+    config : Path
+        Its patrol.toml.
+    port : int
+        Where it serves HTTP.
+    log : Path, optional
+        The file that gets its output; beside the configuration when not given.
+    environment : mapping, optional
+        What to add to the environment of the tests.
+    """
 
-    def start(self) -> None:
-        """Start it; it is not ready yet."""
-        with self.output.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "patrol", "run", "--config", str(self.config)],
-                stdout=output,
-                stderr=output,
-                env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
-            )
+    def __init__(
+        self,
+        config: Path,
+        port: int,
+        log: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        command = [sys.executable, "-m", "patrol", "run", "--config", config]
+        log = log or config.parent / "station.log"
+        super().__init__(command, log, environment=environment)
+        self.config, self.port = config, port
 
-    def kill(self) -> None:
-        """SIGKILL."""
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self, timeout_s: float = PATIENCE_S) -> tuple[int, float]:
+    def timed_stop(self) -> tuple[int, float]:
         """SIGTERM; exit code, and how long it took less what other programs took from it [s]."""
-        assert self.process is not None
-        pid = self.process.pid
-        began, waited_s = time.monotonic(), kept_waiting_s(pid)
+        pid, began, waited_s = self.pid, time.monotonic(), kept_waiting_s(self.pid)
         lost_s = 0.0
-        self.process.send_signal(signal.SIGTERM)
-        while (code := self.process.poll()) is None:
-            lost_s = max(lost_s, kept_waiting_s(pid) - waited_s)
-            if time.monotonic() - began > timeout_s:
-                raise subprocess.TimeoutExpired(self.process.args, timeout_s)
-            time.sleep(0.01)
-        return code, time.monotonic() - began - lost_s
 
-    def end(self) -> None:
-        """Whatever state it is in."""
-        if self.process is not None and self.process.poll() is None:
-            self.kill()
+        def ended() -> bool:
+            nonlocal lost_s
+            lost_s = max(lost_s, kept_waiting_s(pid) - waited_s)
+            return not self.runs
+
+        self.send(signal.SIGTERM)
+        until(ended, explain=self.said)
+        took_s = time.monotonic() - began - lost_s
+        return self._ended(PATIENCE_S), took_s
 
     def request(self, path: str, **options: Any) -> urllib.request.Request:
         """A request to it, with the token."""
@@ -113,18 +114,6 @@ class Station:
         return next(
             (float(line.split()[-1]) for line in lines if line.startswith(f"{name} ")), -1.0
         )
-
-    def wait(self, condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
-        """Wait for a condition; fails with the station's output."""
-        deadline = time.monotonic() + timeout_s
-        while not condition():
-            assert self.process is not None
-            if time.monotonic() > deadline or self.process.poll() is not None:
-                raise AssertionError(
-                    f"{condition.__name__} did not come true; the station said:\n"
-                    + self.output.read_text("utf-8", "replace")[-4000:]
-                )
-            time.sleep(0.05)
 
     def ready(self) -> bool:
         """Whether /readyz says so."""

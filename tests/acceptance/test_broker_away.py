@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from bikes import topics
-from tests.broker import Broker, free_port
+from tests.broker import Broker
+from tests.servers import free_port
 from tests.stations import Station, new_station
 
 BEGAN_MS = time.time_ns() // 1_000_000 - 600_000
@@ -32,7 +33,7 @@ def station(tmp_path: Path, away: Broker) -> Iterator[Station]:
     try:
         yield made
     finally:
-        made.end()
+        made.kill()
         away.kill()
 
 
@@ -56,7 +57,7 @@ def part(station: Station, name: str) -> dict[str, object]:
 
 def said(station: Station, word: str) -> list[str]:
     """The lines of the log that hold a word."""
-    return [line for line in station.output.read_text("utf-8").splitlines() if word in line]
+    return [line for line in station.said().splitlines() if word in line]
 
 
 def received(station: Station) -> int:
@@ -86,9 +87,9 @@ def test_a_broker_that_comes_late(station: Station, away: Broker) -> None:
     assert [line for line in said(station, away.url) if "connected" in line]
     away.publish(fixes(10))
     station.wait(lambda: received(station) == 10)
-    code, _ = station.stop()
+    code = station.stop()
     assert code == 0
-    assert "Traceback" not in station.output.read_text("utf-8")
+    assert "Traceback" not in station.said()
 
 
 def test_what_is_sent_while_it_is_down_arrives(station: Station, away: Broker) -> None:
@@ -98,7 +99,7 @@ def test_what_is_sent_while_it_is_down_arrives(station: Station, away: Broker) -
     station.wait(station.ready)
     away.publish(fixes(10))
     station.wait(lambda: received(station) == 10)
-    code, _ = station.stop()
+    code = station.stop()
     assert code == 0
 
     away.publish(fixes(500, first=10))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -14,11 +13,10 @@ import pytest
 
 from ingest.influx.tracks import READER
 from tests.commands import kept_waiting_s
-from tests.fault_proxy import Answer, FaultProxy
+from tests.fault_proxy import FaultProxy
 from tests.influx_line import Key, Line, caught_up, ride, until
 from tests.influx_servers import VictoriaMetrics, visible
-from tests.patience import PATIENCE_S
-from tests.stations import REPOSITORY
+from tests.servers import Answer, Program
 
 BIKES = 50
 
@@ -270,18 +268,10 @@ def test_killed_while_it_drains(store: VictoriaMetrics, tmp_path: Path) -> None:
     keys = line.take(ride(1, bikes=BIKES, fixes=1_000))
     line.close()
     with FaultProxy(store.host, store.port, delay_s=0.1) as proxy:
-        command = [sys.executable, "-m", "tests.influx_line", str(folder), proxy.url, str(BIKES)]
+        command = [sys.executable, "-m", "tests.influx_line", folder, proxy.url, BIKES]
         for requests in (4, 8):
-            process = subprocess.Popen(
-                command, cwd=REPOSITORY, env=os.environ | {"PYTHONPATH": "."}
-            )
-            give_up = time.monotonic() + PATIENCE_S
-            while len(proxy.requests) < requests:
-                assert process.poll() is None
-                assert time.monotonic() < give_up
-                time.sleep(0.01)
-            process.kill()
-            process.wait()
+            with Program(command, tmp_path / "output") as killed:
+                killed.wait(lambda requests=requests: len(proxy.requests) >= requests)
             found = set(points(store))
             assert found < keys, "it was killed in the middle"
     _, more = under_load(folder, store.url, nothing, from_s=1_000)

@@ -12,10 +12,11 @@ import pytest
 from ingest.influx.tracks import READER
 from ingest.log import SqliteLog
 from ingest.worker import READERS
-from tests.broker import Broker, free_port
+from tests.broker import Broker
 from tests.fault_proxy import FaultProxy
 from tests.influx_line import Line, caught_up, ride, run_until
 from tests.influx_servers import VictoriaMetrics, visible
+from tests.servers import free_port
 from tests.stations import Station, new_station
 
 TELEMETRY = "patrol/v1/hello/{bike}/telemetry"
@@ -121,11 +122,11 @@ def test_influxdb_away_is_missed_by_nobody(
                 return len(proxy.requests) > requests
 
             station.wait(slow)
-            code, took_s = station.stop()
+            code, took_s = station.timed_stop()
             assert code == 0
             assert took_s < 3.0
         finally:
-            station.end()
+            station.kill()
 
 
 def test_a_copy_that_is_configured_later_or_removed(tmp_path: Path) -> None:
@@ -181,6 +182,6 @@ def test_a_wrong_address_is_said_and_harms_nothing(broker: Broker, tmp_path: Pat
             return "Connection refused" in parts["influx"]["reason"]
 
         station.wait(said)
-        assert station.stop()[0] == 0
+        assert station.stop() == 0
     finally:
-        station.end()
+        station.kill()

@@ -152,11 +152,11 @@ def test_three_sigkills_lose_nothing_and_change_nothing(tmp_path: Path) -> None:
                 assert [at for at, _ in found[bike]] == timestamps
                 assert found[bike] == track(calm, bike, first - 1000, last + 1000)
             for station in (calm, killed):
-                code, took_s = station.stop()
+                code, took_s = station.timed_stop()
                 assert code == 0
                 assert took_s < 5
         finally:
-            calm.end()
-            killed.end()
+            calm.kill()
+            killed.kill()
     assert ledger(killed) == ledger(calm)
     assert ledger(calm)

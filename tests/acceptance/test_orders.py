@@ -22,7 +22,7 @@ def station(tmp_path: Path, broker: Broker) -> Iterator[Station]:
         station.wait(station.ready)
         yield station
     finally:
-        station.end()
+        station.kill()
 
 
 def state_of(station: Station, zone_id: str) -> str | None:

@@ -61,7 +61,7 @@ def station(broker: Broker, tmp_path: Path) -> Iterator[Station]:
     station.start()
     station.wait(station.ready)
     yield station
-    station.end()
+    station.kill()
 
 
 class Watched:
@@ -153,7 +153,7 @@ def test_a_zone_is_redrawn_from_now_on(broker: Broker, station: Station) -> None
     assert total == changed["cells_total"]
     assert record() == remembered
 
-    code, _ = station.stop()
+    code = station.stop()
     assert code == 0
     told = commands.run("check", "--config", str(station.config))
     assert "drawn-zones.geojson" in told.stdout

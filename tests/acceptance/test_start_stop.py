@@ -79,8 +79,7 @@ def ready_s(station: Station) -> float:
     began = time.monotonic()
     station.start()
     station.wait(station.ready)
-    assert station.process is not None
-    return time.monotonic() - began - commands.kept_waiting_s(station.process.pid)
+    return time.monotonic() - began - commands.kept_waiting_s(station.pid)
 
 
 def received(station: Station) -> int:
@@ -106,9 +105,9 @@ def test_a_million_messages_after_a_crash(tmp_path: Path, broker: Broker, crashe
 
         with_s = ready_s(station)
         assert received(station) == MESSAGES
-        code, _ = station.stop()
+        code = station.stop()
     finally:
-        station.end()
+        station.kill()
     assert without_s < 10
     assert with_s < 10
     assert code == 0
@@ -132,7 +131,7 @@ def test_sigterm_while_the_log_is_read(tmp_path: Path, broker: Broker, crashed: 
     try:
         station.start()
         station.wait(reading)
-        code, took_s = station.stop()
+        code, took_s = station.timed_stop()
         assert code == 0
         assert took_s < 5
         log = reopened(station)
@@ -143,7 +142,7 @@ def test_sigterm_while_the_log_is_read(tmp_path: Path, broker: Broker, crashed: 
         station.wait(station.ready, 60)
         assert received(station) == MESSAGES
     finally:
-        station.end()
+        station.kill()
 
 
 @pytest.mark.alone
@@ -166,10 +165,10 @@ def test_sigterm_under_load(tmp_path: Path, broker: Broker) -> None:
         publishing.start()
         station.wait(lambda: received(station) > 20_000)
         assert publishing.is_alive()
-        code, took_s = station.stop()
+        code, took_s = station.timed_stop()
     finally:
         stopped.set()
-        station.end()
+        station.kill()
         if publishing.ident is not None:
             publishing.join()
     assert code == 0
@@ -182,10 +181,10 @@ def test_sigterm_under_load(tmp_path: Path, broker: Broker) -> None:
     assert log.read(0, 1) == []
     log.close()
 
-    station.output.write_text("")
+    station.log.write_text("")
     try:
         station.start()
-        station.wait(lambda: "up to date with the log" in station.output.read_text("utf-8"))
-        assert f"read={head}" in station.output.read_text("utf-8")
+        station.wait(lambda: "up to date with the log" in station.said())
+        assert f"read={head}" in station.said()
     finally:
-        station.end()
+        station.kill()

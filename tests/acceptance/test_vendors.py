@@ -13,7 +13,8 @@ import pytest
 
 from geofence.datum import to_wgs84
 from tests.broker import Broker
-from tests.stations import REPOSITORY, new_station
+from tests.servers import REPOSITORY
+from tests.stations import new_station
 
 BEGAN_S = int(time.time()) - 600
 CONFIGURATION = (REPOSITORY / "docs/configuration.md").read_text("utf-8")
@@ -58,7 +59,7 @@ def test_vendors_with_ways_of_their_own(tmp_path: Path, broker: Broker) -> None:
         ring = [station.get(f"/api/v1/bikes/R{n}")["vendor"] for n in (1, 2)]
         refused = rejects()
     finally:
-        station.end()
+        station.kill()
     assert found["properties"]["timestamps"] == [BEGAN_S * 1000, BEGAN_S * 1000 + 5000]
     lat, lng = to_wgs84(np.array([36.3068, 36.3070]), np.array([120.3891, 120.3893]), "gcj02")
     assert found["geometry"]["coordinates"] == pytest.approx(np.stack([lng, lat], 1), abs=1e-6)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import ExitStack
 from string import Formatter
 from zoneinfo import ZoneInfo
 
@@ -25,6 +24,7 @@ from alerts.rulebook import RULES
 from alerts.store.alert_rows import Opening
 from alerts.store.book import AlertBook, Change
 from alerts.store.outbox import LAST_RETRY_MS, retry_after_ms
+from tests.servers import Answer, Request, answering
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 T0 = 1_795_399_200_000  # 2026-11-23 10:00 in Shanghai
@@ -212,33 +212,21 @@ class Hook:
     """A webhook on a free port that answers with the given codes, then 200."""
 
     def __init__(self, *codes: int) -> None:
-        hook = self
         self.received = []
         self.codes = list(codes)
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                code = hook.codes.pop(0) if hook.codes else 200
-                hook.received.append((code, self.path, json.loads(body)))
-                self.send_response(code)
-                self.end_headers()
-
-            def log_message(self, *args):
-                pass
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"127.0.0.1:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
+        self.open = ExitStack()
 
     def __enter__(self):
-        self.thread.start()
+        self.address = self.open.enter_context(answering(self.answer)).removeprefix("http://")
         return self
 
     def __exit__(self, *_):
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
+        self.open.close()
+
+    def answer(self, asked: Request) -> Answer:
+        code = self.codes.pop(0) if self.codes else 200
+        self.received.append((code, asked.path, json.loads(asked.body)))
+        return Answer(code)
 
 
 def wording(language="zh"):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests.broker import free_port
+from tests.servers import free_port
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images"
 SPEED, PATIENCE_S = 60, 240.0

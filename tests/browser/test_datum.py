@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from dashboards.console.page import ConsoleOptions
 from geofence.datum import gcj02_to_wgs84, wgs84_to_gcj02
 from tests.browser.console import ConsoleServer
-from tests.browser.tiles import Dot, TileServer
+from tests.browser.tiles import Dot, serving_tiles
 from tests.dashboards.district import District
 
 CENTIMETRE_DEG = 0.01 / 111_320
@@ -92,8 +92,8 @@ def test_what_lies_over_the_base_map_lies_where_it_belongs(
         return float(lat), float(lng)
 
     dots = [Dot(*drawn(bike), RED), Dot(*drawn(cell), LIME)]
-    with TileServer(dots) as tiles:
-        options = ConsoleOptions(tile_url=tiles.url, tile_datum=datum)  # type: ignore[arg-type]
+    with serving_tiles(dots) as tile_url:
+        options = ConsoleOptions(tile_url=tile_url, tile_datum=datum)  # type: ignore[arg-type]
         with ConsoleServer(district, options) as server:
             page = chromium.new_page(viewport={"width": 1280, "height": 720})
             page.goto(f"{server.url}/?lang=en")

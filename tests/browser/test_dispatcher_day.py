@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from bikes import topics
 from tests.broker import Broker
 from tests.browser.conftest import watch
-from tests.stations import REPOSITORY, Station, new_station
+from tests.servers import REPOSITORY
+from tests.stations import Station, new_station
 
 PASSWORD = "a long walk in the rain"
 PEOPLE = {"ada": "admin", "li": "dispatcher", "vera": "viewer"}
@@ -107,7 +108,7 @@ def station(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterato
         station.wait(station.ready)
         yield station
     finally:
-        station.end()
+        station.kill()
 
 
 def sign_in(browser: Browser, station: Station, name: str) -> Page:

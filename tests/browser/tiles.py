@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import math
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from PIL import Image, ImageDraw
+
+from tests.servers import Answer, Request, answering
 
 TILE_PX = 256
 RADIUS_PX = 4
@@ -45,39 +46,15 @@ def draw_tile(zoom: int, column: int, row: int, dots: list[Dot]) -> bytes:
     return buffer.getvalue()
 
 
-class TileServer:
-    """Serves ``/{z}/{x}/{y}.png`` while the context lasts."""
+@contextmanager
+def serving_tiles(dots: list[Dot]) -> Iterator[str]:
+    """Serve ``/{z}/{x}/{y}.png``, and give the address with its place holders."""
 
-    def __init__(self, dots: list[Dot]) -> None:
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                asked = re.fullmatch(r"/(\d+)/(\d+)/(\d+)\.png", self.path)
-                assert asked
-                zoom, column, row = map(int, asked.groups())
-                png = draw_tile(zoom, column, row, dots)
-                self.send_response(200)
-                self.send_header("Content-Type", "image/png")
-                self.send_header("Content-Length", str(len(png)))
-                self.end_headers()
-                self.wfile.write(png)
+    def answer(asked: Request) -> Answer:
+        found = re.fullmatch(r"/(\d+)/(\d+)/(\d+)\.png", asked.path)
+        assert found
+        zoom, column, row = map(int, found.groups())
+        return Answer(200, draw_tile(zoom, column, row, dots), {"Content-Type": "image/png"})
 
-            def log_message(self, *args: object) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/{{z}}/{{x}}/{{y}}.png"
-
-    def __enter__(self) -> TileServer:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+    with answering(answer) as url:
+        yield f"{url}/{{z}}/{{x}}/{{y}}.png"

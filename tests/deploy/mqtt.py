@@ -11,17 +11,15 @@ import ssl
 import subprocess
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import mqtt5
 import psutil
 
-from tests.broker import PROGRAM, free_port
+from tests.broker import PROGRAM
 from tests.commands import listening
 from tests.patience import PATIENCE_S
+from tests.servers import REPOSITORY, Server, free_port
 
-REPOSITORY = Path(__file__).parents[2]
 RENAMED = {
     "mqtt_server_certificate": "mqtt_server.pem",  # as docker-compose.yml calls it
 }
@@ -52,7 +50,7 @@ def clone(folder: Path) -> Path:
     return folder
 
 
-class ShippedBroker:
+class ShippedBroker(Server):
     """mosquitto with the shipped configuration; only paths and ports are others.
 
     Parameters
@@ -61,11 +59,10 @@ class ShippedBroker:
         Where `make_secrets` has put its files; the rest is put there too.
     """
 
-    host = "127.0.0.1"
-
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port, self.tls_port = free_port(), free_port()
+        self.folder, conf = folder, folder / "mosquitto.conf"
+        port, self.tls_port = free_port(), free_port()
+        super().__init__([PROGRAM, "-c", conf], folder / "log", port, self.tls_port)
         (folder / "data").mkdir(exist_ok=True)
         acl = (REPOSITORY / "docker/mosquitto/acl.conf").read_text("utf-8")
         (folder / "acl.conf").write_text(acl, "utf-8")
@@ -75,68 +72,24 @@ class ShippedBroker:
             text = text.replace(f"/run/secrets/{name}\n", f"{here}\n")
         text = text.replace("/mosquitto/config/", f"{folder}/")
         text = text.replace("/mosquitto/data/", f"{folder}/data/")
-        text = text.replace("listener 1883\n", f"listener {self.port} {self.host}\n")
+        text = text.replace("listener 1883\n", f"listener {port} {self.host}\n")
         text = text.replace("listener 8883\n", f"listener {self.tls_port} {self.host}\n")
         if os.geteuid() == 0:
             text += "\nuser root\n"
-        self.conf = folder / "mosquitto.conf"
-        self.conf.write_text(text, "utf-8")
-        self._process: subprocess.Popen[bytes] | None = None
+        conf.write_text(text, "utf-8")
 
     def password(self, user: str) -> str:
         """What secrets.sh made for a user."""
         return (self.folder / "secrets" / f"mqtt_{user}").read_text()
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._process is not None:
-            self.stop()
-
-    def start(self) -> None:
-        """Start, and wait until both listeners answer."""
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [PROGRAM, "-c", str(self.conf)], stdout=log, stderr=log
-            )
-        deadline = time.monotonic() + PATIENCE_S
-        for port in (self.port, self.tls_port):
-            while True:
-                with socket.socket() as probe:
-                    if probe.connect_ex((self.host, port)) == 0:
-                        break
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"mosquitto does not start:\n{self.said()}")
-                time.sleep(0.01)
-
-    def stop(self) -> None:
-        """Stop in order."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
-        self._process.wait(PATIENCE_S)
-        self._process = None
-
     def reload(self) -> None:
         """Read passwords and ACL again, as `docker compose kill --signal HUP` does."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGHUP)
+        self.send(signal.SIGHUP)
 
     @property
     def listens(self) -> set[int]:
         """The ports that it has open."""
-        assert self._process is not None
-        return listening([psutil.Process(self._process.pid)])
-
-    def said(self) -> str:
-        """What it has logged."""
-        return (self.folder / "log").read_text(errors="replace")
+        return listening([psutil.Process(self.pid)])
 
     def connect(self, user: str | None, **options: object) -> Client:
         """A client of a user, with its right password."""

@@ -9,9 +9,10 @@ import subprocess
 
 import pytest
 
-from tests.deploy.mqtt import REPOSITORY, Client, Refused, ShippedBroker, make_secrets
+from tests.deploy.mqtt import Client, Refused, ShippedBroker, make_secrets
 from tests.deploy.test_compose import SERVICES
 from tests.patience import PATIENCE_S
+from tests.servers import REPOSITORY
 
 CONF = (REPOSITORY / "docker/mosquitto/mosquitto.conf").read_text("utf-8")
 BIKES, INTERVAL_S, DAY_S = 28, 3, 86_400

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.deploy.mqtt import REPOSITORY, clone, make_secrets
+from tests.deploy.mqtt import clone, make_secrets
 from tests.patience import PATIENCE_S
+from tests.servers import REPOSITORY
 
 STACK = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text("utf-8"))
 NOT_SECRET = {"mqtt_ca.pem"}

@@ -2,66 +2,46 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import shutil
-import signal
 import stat
 import subprocess
 import sys
-import threading
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.broker import free_port
-from tests.deploy.mqtt import REPOSITORY, ShippedBroker, clone
+from tests.deploy.mqtt import ShippedBroker, clone
 from tests.deploy.test_compose import SERVICES, client_id
 from tests.patience import PATIENCE_S
+from tests.servers import REPOSITORY, Answer, answering, free_port
+from tests.stations import SAMPLE, Station, tokens_file
 
-TOKEN = "of-the-tests"
 
-
-class Container:
+class Container(Station):
     """`patrol run` and the health check, as the compose file has them; paths and ports adapted."""
 
     def __init__(self, folder: Path, broker: ShippedBroker) -> None:
-        self.port = free_port()
-        self.folder = folder
+        port = free_port()
         (folder / "influxdb").mkdir()
         (folder / "influxdb/token").write_text("nobody-asks")
         given = {}
         for variable, value in SERVICES["patrol"]["environment"].items():
             value = re.sub(r"\$\{ZHIXUN_CLIENT_ID:\?[^}]*\}", client_id(folder), value)
-            value = value.replace("${ZHIXUN_CONSOLE_PORT:-8080}", str(self.port))
+            value = value.replace("${ZHIXUN_CONSOLE_PORT:-8080}", str(port))
             value = value.replace("${ZHIXUN_INFLUX_PORT:-8086}", str(free_port()))
             value = value.replace("${ZHIXUN_MQTT_BIND:-127.0.0.1}:1883", f"0.0.0.0:{broker.port}")
             value = value.replace("/run/secrets/", f"{folder}/secrets/")
             value = value.replace("/run/influxdb/", f"{folder}/influxdb/")
             given[variable] = value.replace("/var/lib/patrol", f"{folder}/patrol")
-        digest = hashlib.sha256(TOKEN.encode()).hexdigest()
-        (folder / "tokens").write_text(f"tests admin {digest}\n")
-        given["PATROL_HTTP__TOKENS_FILE"] = str(folder / "tokens")
-        self.environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), **given}
+        given["PATROL_HTTP__TOKENS_FILE"] = str(tokens_file(folder))
+        super().__init__(SAMPLE / "patrol.toml", port, folder / "station.log", given)
+        self.folder = folder
         self.start()
-
-    def start(self) -> None:
-        """Start it; it is not ready yet."""
-        config = REPOSITORY / "samples/chengyang/patrol.toml"
-        with (self.folder / "station.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "patrol", "run", "--config", str(config)],
-                stdout=log,
-                stderr=log,
-                env=self.environment,
-            )
 
     def check(self, **environment: str) -> subprocess.CompletedProcess[str]:
         """The health check."""
@@ -73,42 +53,17 @@ class Container:
             timeout=PATIENCE_S,
         )
 
-    def wait(self, code: int) -> str:
-        """Wait until the health check ends with a code; returns what it said."""
-        deadline = time.monotonic() + PATIENCE_S
-        while (done := self.check()).returncode != code:
-            assert time.monotonic() < deadline, done.stdout
-            assert self.process.poll() is None, (self.folder / "station.log").read_text()
-            time.sleep(0.1)
+    def checked(self, code: int) -> str:
+        """Wait until the health check ends with a code; return what it said."""
+        done = self.check()
+
+        def ends_so() -> bool:
+            nonlocal done
+            done = self.check()
+            return done.returncode == code
+
+        self.wait(ends_so)
         return done.stdout
-
-    def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for something to come true."""
-        deadline = time.monotonic() + PATIENCE_S
-        while not condition():
-            assert time.monotonic() < deadline, (self.folder / "station.log").read_text()
-            time.sleep(0.05)
-
-    def get(self, path: str) -> Any:
-        """A route's answer."""
-        return json.loads(self.text(path))
-
-    def text(self, path: str) -> str:
-        """A route's answer as it is sent."""
-        url = f"http://127.0.0.1:{self.port}{path}"
-        asked = urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}"})
-        with urllib.request.urlopen(asked, timeout=PATIENCE_S) as answer:
-            return str(answer.read().decode())
-
-    def metric(self, name: str) -> float:
-        """A Prometheus sample without labels."""
-        lines = self.text("/metrics").splitlines()
-        return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
-
-    def end(self) -> int:
-        """SIGTERM, as Docker stops it."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE_S)
 
 
 @pytest.fixture
@@ -116,14 +71,12 @@ def container(shipped: ShippedBroker) -> Iterator[Container]:
     """A started station."""
     running = Container(shipped.folder, shipped)
     yield running
-    if running.process.poll() is None:
-        running.process.kill()
-        running.process.wait()
+    running.kill()
 
 
 def test_from_a_bike_to_the_station_and_back(shipped: ShippedBroker, container: Container) -> None:
     """A fix is taken in, and a message that is no fix comes back to its vendor with the reason."""
-    container.wait(0)
+    container.checked(0)
     vendor = shipped.connect("hello")
     vendor.subscribe("patrol/v1/hello/+/rejected")
     telemetry = "patrol/v1/hello/HB001/telemetry"
@@ -136,34 +89,29 @@ def test_from_a_bike_to_the_station_and_back(shipped: ShippedBroker, container: 
     vendor.publish(telemetry, b"[" + b" " * 300_000 + b"]")
     [(_, why)] = vendor.until(rejected)
     assert json.loads(why)["reason"] == "too_large"
-    assert container.end() == 0
+    assert container.stop() == 0
     assert (container.folder / "patrol/log.sqlite").stat().st_size > 0
 
 
 def test_health_check_says_what_is_wrong(shipped: ShippedBroker, container: Container) -> None:
     """Without its broker the station stays up and is unhealthy, for a reason that is told."""
-    container.wait(0)
+    container.checked(0)
     shipped.stop()
-    assert "inlet: " in container.wait(1)
+    assert "inlet: " in container.checked(1)
     shipped.start()
-    container.wait(0)
-    container.end()
+    container.checked(0)
+    container.stop()
     assert "nobody answers at 127.0.0.1" in container.check().stdout
 
 
 def test_health_check_asks_the_station_itself(container: Container) -> None:
     """Not the proxy that Docker gives to containers; and another program is not the station."""
-    container.wait(0)
+    container.checked(0)
     nobody = f"http://127.0.0.1:{free_port()}"
     assert container.check(http_proxy=nobody, HTTP_PROXY=nobody).returncode == 0
-    container.end()
-    other = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
-    thread = threading.Thread(target=other.serve_forever)
-    thread.start()
-    done = container.check(PATROL_HTTP__LISTEN=f"127.0.0.1:{other.server_address[1]}")
-    other.shutdown()
-    thread.join()
-    other.server_close()
+    container.stop()
+    with answering(lambda _: Answer(404, "Not found")) as other:
+        done = container.check(PATROL_HTTP__LISTEN=other.removeprefix("http://"))
     assert (done.returncode, done.stderr) == (1, "")
     assert "is not the station" in done.stdout
 
@@ -172,8 +120,8 @@ def test_what_came_while_it_was_away_is_taken_in(
     shipped: ShippedBroker, container: Container
 ) -> None:
     """The broker keeps messages for the station's client id while it is being upgraded."""
-    container.wait(0)
-    assert container.end() == 0
+    container.checked(0)
+    assert container.stop() == 0
     vendor = shipped.connect("hello")
     vendor.subscribe("patrol/v1/hello/+/rejected")
     for count in range(1200):
@@ -181,7 +129,7 @@ def test_what_came_while_it_was_away_is_taken_in(
     container.start()
     got = [vendor.until("patrol/v1/hello/HB001/rejected")[0][1] for _ in range(1200)]
     assert [json.loads(why)["payload"] for why in got] == [str(n) for n in range(1200)]
-    assert container.end() == 0
+    assert container.stop() == 0
 
 
 def test_the_page_for_vendors_is_true(shipped: ShippedBroker, container: Container) -> None:
@@ -190,7 +138,7 @@ def test_the_page_for_vendors_is_true(shipped: ShippedBroker, container: Contain
     blocks = re.findall(r"(?m)(?:^ {4}.*\n)+", page)
     commands = [block for block in blocks if "mosquitto_pub" in block]
     assert len(commands) == 4
-    container.wait(0)
+    container.checked(0)
     vendor = shipped.connect("hello")
     vendor.subscribe("patrol/v1/hello/+/rejected", "patrol/v1/hello/+/status")
     ca = shipped.folder / "secrets/mqtt_ca.pem"
@@ -259,7 +207,7 @@ def test_a_backup_brings_everything_back(
             timeout=PATIENCE_S,
         )
 
-    container.wait(0)
+    container.checked(0)
     vendor = shipped.connect("hello")
     now_ms = time.time_ns() // 1_000_000
 
@@ -268,25 +216,25 @@ def test_a_backup_brings_everything_back(
             place = {"lat": 36.3068 + step * 1e-4, "lng": 120.3891}
             fix = {"timestamp": now_ms - 200_000 + step * 3_000, "location": place}
             vendor.publish("patrol/v1/hello/HB001/telemetry", json.dumps(fix).encode())
-        container.until(lambda: container.metric("zhixun_stored_total") == steps.stop)
+        container.wait(lambda: container.metric("zhixun_stored_total") == steps.stop)
 
     ride(range(50))
-    assert container.end() == 0
+    assert container.stop() == 0
     follow(back_up)
     made = {file.name: file.read_bytes() for file in (checkout / "secrets").glob("*_*")}
     assert stat.S_IMODE((checkout / "patrol-data.tar").stat().st_mode) == 0o600
     assert stat.S_IMODE((checkout / "secrets.tar.gz").stat().st_mode) == 0o600
     container.start()
-    container.wait(0)
+    container.checked(0)
     ride(range(50, 60))
     unwritten = (data / "log.sqlite-wal").read_bytes()
-    assert container.end() == 0
+    assert container.stop() == 0
     (data / "log.sqlite-wal").write_bytes(unwritten)  # as a crash leaves it
     shutil.rmtree(checkout / "secrets")
     follow(restore)
     assert {file.name: file.read_bytes() for file in (checkout / "secrets").glob("*_*")} == made
     container.start()
-    container.wait(0)
+    container.checked(0)
     assert container.metric("zhixun_stored_total") == 50
     assert container.get("/api/v1/bikes/HB001")["bike_id"] == "HB001"
-    assert container.end() == 0
+    assert container.stop() == 0

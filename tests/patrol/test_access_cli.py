@@ -17,8 +17,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from patrol.cli import app
-from tests.broker import free_port
-from tests.stations import REPOSITORY, Station, configuration
+from tests.servers import REPOSITORY, free_port
+from tests.stations import Station, configuration
 
 PASSWORD = "four random words here"
 
@@ -113,14 +113,14 @@ def station(config: Path) -> Iterator[Station]:
     port = int(re.findall(r'listen = "127.0.0.1:(\d+)"', config.read_text("utf-8"))[0])
     station = Station(config, port)
     yield station
-    station.end()
+    station.kill()
 
 
 def test_the_first_start_prints_a_link_that_makes_the_administrator(station: Station) -> None:
     """Once per start until it is used; then strangers are asked, and no link is printed."""
 
     def links() -> list[str]:
-        return re.findall(r"/setup#(\S+)", station.output.read_text("utf-8"))
+        return re.findall(r"/setup#(\S+)", station.said())
 
     def listening() -> bool:
         return station.get("/healthz") is not None

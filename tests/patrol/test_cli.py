@@ -21,7 +21,8 @@ from ingest.log import SqliteLog
 from ingest.worker import READERS
 from patrol.cli import app
 from tests import commands
-from tests.broker import Broker, free_port
+from tests.broker import Broker
+from tests.servers import free_port
 from tests.stations import SAMPLE, configuration, new_station
 
 WRONG_INPUT, USAGE, UNREACHABLE = 1, 2, 3
@@ -230,9 +231,9 @@ def test_a_second_run_on_the_same_folder(tmp_path: Path) -> None:
         assert done.returncode == UNREACHABLE
         (line,) = done.stderr.splitlines()
         assert line.endswith("log.sqlite is in use; is the program running already?")
-        assert first.stop()[0] == 0
+        assert first.stop() == 0
     finally:
-        first.end()
+        first.kill()
 
 
 def test_simulate_without_a_broker(config: Path) -> None:

@@ -20,6 +20,7 @@ from patrol.web import (
     wanted_port,
     why_not_free,
 )
+from tests.patience import until_async
 
 HOST = "127.0.0.1"
 
@@ -44,9 +45,8 @@ def test_signals_stay_with_whoever_runs_it() -> None:
         before = signal.getsignal(signal.SIGTERM)
         web = server(port := any_free_port())
         running = asyncio.create_task(web.run_until_told())
-        while not web.started:
-            assert not running.done()
-            await asyncio.sleep(0.01)
+        await until_async(lambda: web.started or running.done())
+        assert web.started
         assert why_not_free("127.0.0.1", port)
         assert signal.getsignal(signal.SIGTERM) is before
         web.should_exit = True

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
+
+from tests.servers import Answer, Request, answering
 
 TOKENS: dict[str, str] = {
     "Bearer admin-token": "Admin",
@@ -131,34 +131,15 @@ class FakeGrafana:
 def serving(grafana: FakeGrafana) -> Iterator[FakeGrafana]:
     """The fake on a free loopback port."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do(self) -> None:
-            size = int(self.headers.get("Content-Length", 0))
-            body = json.loads(self.rfile.read(size) or b"{}")
-            role = TOKENS.get(self.headers.get("Authorization", ""))
-            status, answer = grafana.answer(self.command, self.path, body, role)
-            text = json.dumps(answer).encode()
-            if grafana.mode == "shop":
-                status, text = 200, b"<html>Buy shoes</html>"
-            self.send_response(status)
-            kind = "text/html" if grafana.mode == "shop" else "application/json"
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+    def answer(asked: Request) -> Answer:
+        role = TOKENS.get(asked.headers.get("Authorization", ""))
+        status, said = grafana.answer(
+            asked.method, asked.path, json.loads(asked.body or b"{}"), role
+        )
+        if grafana.mode == "shop":
+            return Answer(200, "<html>Buy shoes</html>", {"Content-Type": "text/html"})
+        return Answer(status, json.dumps(said), {"Content-Type": "application/json"})
 
-        do_GET = do_POST = do_PUT = do  # noqa: N815
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    grafana.url = f"http://127.0.0.1:{server.server_address[1]}{grafana.prefix}"
-    try:
+    with answering(answer) as url:
+        grafana.url = f"{url}{grafana.prefix}"
         yield grafana
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

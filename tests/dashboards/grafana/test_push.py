@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from patrol.cli import app
-from tests.broker import free_port
 from tests.dashboards.grafana.fake import FakeGrafana, serving
+from tests.servers import free_port
 
 BOARDS = ["zhixun-fleet", "zhixun-coverage", "zhixun-alerts", "zhixun-ingest"]
 SAMPLE = Path(__file__).parents[3] / "samples" / "chengyang" / "patrol.toml"

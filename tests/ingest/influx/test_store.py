@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -28,8 +26,8 @@ from ingest.influx.store import (
     error_of,
     retry_after_s,
 )
-from tests.broker import free_port
 from tests.influx_servers import VictoriaMetrics
+from tests.servers import Answer, Request, answering, free_port
 
 LINES = b"m x=1i 5\nm x=2i 6\n"
 NOW_S = 1_763_856_000.0
@@ -128,29 +126,13 @@ def server(
     """A server that keeps what it is sent."""
     seen: list[object] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def answer(asked: Request) -> Answer:
+        seen.append((asked.path, dict(asked.headers), asked.body))
+        refused = token is not None and asked.headers["Authorization"] != f"Token {token}"
+        return Answer(401 if refused else status, headers={"Connection": "close"} if close else {})
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            seen.append((self.path, dict(self.headers), body))
-            refused = token is not None and self.headers["Authorization"] != f"Token {token}"
-            self.send_response(401 if refused else status)
-            self.send_header("Content-Length", "0")
-            if close:
-                self.send_header("Connection", "close")
-            self.end_headers()
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=listening.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{listening.server_port}", seen
-    finally:
-        listening.shutdown()
-        listening.server_close()
+    with answering(answer) as url:
+        yield url, seen
 
 
 def test_what_is_sent() -> None:

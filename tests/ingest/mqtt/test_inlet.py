@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from ingest.errors import StoreUnavailable
 from ingest.log import Messages
 from ingest.mqtt.inlet import MqttOptions, make_inlet
-from tests.broker import Broker, free_port
+from tests.broker import Broker
 from tests.inlets import (
     FILTERS,
     TOPIC,
@@ -32,6 +32,7 @@ from tests.inlets import (
     until_phase,
 )
 from tests.patience import PATIENCE_S
+from tests.servers import free_port
 
 
 def test_a_message_arrives_as_it_was_sent(broker: Broker, options: MqttOptions) -> None:

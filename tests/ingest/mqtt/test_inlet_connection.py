@@ -14,8 +14,9 @@ from structlog.testing import capture_logs
 
 from ingest.log import Messages
 from ingest.mqtt.inlet import MqttInlet, MqttOptions, make_inlet
-from tests.broker import Broker, free_port
+from tests.broker import Broker
 from tests.inlets import FILTERS, Kept, Protocol, publish, run, running, until, until_phase
+from tests.servers import free_port
 
 
 def test_it_goes_on_after_the_broker_was_restarted(broker: Broker, options: MqttOptions) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import paho.mqtt.client as paho
@@ -19,16 +19,9 @@ from structlog.testing import capture_logs
 from ingest.mqtt.connection import MqttOptions
 from ingest.mqtt.outgoing import Outgoing, OutgoingQueue
 from ingest.mqtt.publisher import Publisher
-from tests.broker import Broker, free_port
-from tests.patience import PATIENCE_S
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until something that happens in another thread has happened."""
-    give_up = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.005)
+from tests.broker import Broker
+from tests.patience import PATIENCE_S, until
+from tests.servers import free_port
 
 
 @contextlib.contextmanager
