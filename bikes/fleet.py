@@ -3,8 +3,8 @@
 | liveness | when |
 | --- | --- |
 | offline | the bike, or its last will, has said that it is disconnected, and no fix is newer |
-| live | the newest fix is at most `stale_after_s` old |
-| stale | it is older, but the bike has been heard within `silent_after_s` |
+| live | the newest fix is at most STALE_AFTER_S old |
+| stale | it is older, but the bike has been heard within SILENT_AFTER_S |
 | silent | nothing has been heard of the bike for longer, or ever |
 """
 
@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 from bikes.formats.mds import VehicleState
 from bikes.roster import Roster
 from bikes.telemetry import COLUMNS, Event, Status, TelemetryBatch
+
+STALE_AFTER_S, SILENT_AFTER_S = 300.0, 3600.0
+"""The limits of the table above [s], the same in the API, the console and Grafana."""
 
 Liveness = Literal["live", "stale", "silent", "offline"]
 """Whether a bike is alive; see the table above."""
@@ -89,7 +92,11 @@ class BikeState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def liveness(
-    state: BikeState, now_ms: int, *, stale_after_s: float = 300.0, silent_after_s: float = 3600.0
+    state: BikeState,
+    now_ms: int,
+    *,
+    stale_after_s: float = STALE_AFTER_S,
+    silent_after_s: float = SILENT_AFTER_S,
 ) -> Liveness:
     """Whether a bike is alive at `now_ms`; an age equal to a limit is still within it.
 
@@ -141,7 +148,7 @@ class FleetState:
         """The newest fix of every bike that has sent any, by index."""
         return self._fixes.take(self._fixes.timestamp_ms != NEVER)
 
-    def live(self, now_ms: int, *, stale_after_s: float = 300.0) -> TelemetryBatch:
+    def live(self, now_ms: int, *, stale_after_s: float = STALE_AFTER_S) -> TelemetryBatch:
         """The newest fixes of the bikes that :func:`liveness` calls live, by index."""
         fix_ms = self._fixes.timestamp_ms
         gone = (self._said["online"] == 0) & (fix_ms <= self._said["status_at_ms"])

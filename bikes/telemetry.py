@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Location(msgspec.Struct, gc=False, kw_only=True):
+class Location(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     """Where a bike says it is; field names and units are those of MDS 2.0.
 
     Attributes
@@ -42,7 +42,7 @@ class Location(msgspec.Struct, gc=False, kw_only=True):
     satellites: int | None = None
 
 
-class Telemetry(msgspec.Struct, gc=False, kw_only=True):
+class Telemetry(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     """One MDS Telemetry object.
 
     Attributes
@@ -187,20 +187,9 @@ class TelemetryBatch:
 
     def _tie_break(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.generic], ...]:
         """Sort keys of `rows`, least significant first; lexsort puts NaN last."""
-        return tuple(
-            getattr(self, name)[rows]
-            for name in (
-                "battery_percent",
-                "altitude_m",
-                "heading_deg",
-                "speed_mps",
-                "lng_deg",
-                "lat_deg",
-                "accuracy_m",
-                "timestamp_ms",
-                "bike",
-            )
-        )
+        # A column that comes again counts by its last, most significant place.
+        names = (*reversed(COLUMNS), "accuracy_m", "timestamp_ms", "bike")
+        return tuple(getattr(self, name)[rows] for name in names)
 
 
 _TIME_BITS = 42
@@ -209,13 +198,11 @@ _TIME_BITS = 42
 COLUMNS: dict[str, np.dtype[np.generic]] = {
     "bike": np.dtype(np.int32),
     "timestamp_ms": np.dtype(np.int64),
-    "lat_deg": np.dtype(np.float64),
-    "lng_deg": np.dtype(np.float64),
-    "accuracy_m": np.dtype(np.float32),
-    "speed_mps": np.dtype(np.float32),
-    "heading_deg": np.dtype(np.float32),
-    "altitude_m": np.dtype(np.float32),
-    "battery_percent": np.dtype(np.float32),
+    **dict.fromkeys(("lat_deg", "lng_deg"), np.dtype(np.float64)),
+    **dict.fromkeys(
+        ("accuracy_m", "speed_mps", "heading_deg", "altitude_m", "battery_percent"),
+        np.dtype(np.float32),
+    ),
 }
 """Name and dtype of each column, in the order of the constructor."""
 

@@ -181,8 +181,6 @@ class Sources:
         The one clock [ms]: the wall's, or in demo and replay the telemetry's.
     demo_speed : float, optional
         How many times faster than the wall that clock runs; None when it is the wall's.
-    stale_after_s : float
-        A bike whose newest fix is older is not live [s].
     """
 
     district: str
@@ -205,7 +203,6 @@ class Sources:
     health: Callable[[], Health]
     now_ms: Callable[[], int]
     demo_speed: float | None = None
-    stale_after_s: float = 300.0
 
     @property
     def zones(self) -> ZoneMap:

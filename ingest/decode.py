@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bikes.errors import DecodeError
-from bikes.formats import Format, mds, reading, status
-from bikes.formats.format import Item, read_each
+from bikes.formats import Format, mds, reading
+from bikes.formats.reading import Item, read_each
 from bikes.roster import Roster
 from bikes.telemetry import Event, Status, Telemetry, TelemetryBatch
 from bikes.topics import NAME
@@ -247,7 +247,7 @@ class _Reading:
             at.tolist(), self._routes.bike[routes].tolist(), self._payloads(at), strict=True
         ):
             try:
-                said = status.decode(payload)
+                said = mds.decode_status(payload)
             except DecodeError as exc:
                 self._reject(position, exc)
                 continue

@@ -23,9 +23,8 @@ import numpy as np
 
 from bikes.errors import DecodeError, UnknownBike, UnknownVendor
 from bikes.formats import owntracks
-from bikes.formats.format import Item, read_each
 from bikes.formats.gpx import GpxReader
-from bikes.formats.reading import Reader
+from bikes.formats.reading import Item, Reader, read_each
 from bikes.roster import Roster
 from bikes.telemetry import Telemetry, TelemetryBatch
 from bikes.topics import NAME

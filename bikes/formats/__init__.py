@@ -7,7 +7,7 @@ by a function of its module, and is the same kind of value.
 from __future__ import annotations
 
 from bikes.formats import mds, owntracks
-from bikes.formats.format import Format
+from bikes.formats.reading import Format
 
 __all__ = ["FORMATS", "Format"]
 

@@ -17,8 +17,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from bikes.errors import DecodeError, RejectReason
-from bikes.formats.format import Format, Item
-from bikes.formats.reading import Reader, is_array, split, too_many
+from bikes.formats.reading import Format, Item, Reader, is_array, split, too_many
 from bikes.telemetry import Location, Telemetry
 
 K = TypeVar("K", bound=Hashable)

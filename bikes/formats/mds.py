@@ -1,4 +1,4 @@
-"""Mobility Data Specification (MDS) 2.0: telemetry and events.
+"""Mobility Data Specification (MDS) 2.0: telemetry and events; and the connection status.
 
 Telemetry is what the system itself is made of, so decoding is msgspec's alone. Field names,
 units and states: https://github.com/openmobilityfoundation/mobility-data-specification
@@ -50,12 +50,31 @@ class MdsEvent(msgspec.Struct, gc=False, kw_only=True):
     device_id: str | None = None
 
 
+class StatusMessage(msgspec.Struct, gc=False, kw_only=True):
+    """What a status topic carries.
+
+    Attributes
+    ----------
+    online : bool
+        Whether the bike is connected.
+    timestamp : int, optional
+        When it was said; in a last will, when the connection began [ms since the epoch].
+    """
+
+    online: bool
+    timestamp: int | None = None
+
+
 _TIMESTAMP = {"timestamp": "a whole number of milliseconds since 1970 (UTC)"}
 _STATE = {"vehicle_state": f"one of {', '.join(get_args(VehicleState))}"}
 
 _telemetry: Reader[Telemetry] = Reader(Telemetry, _TIMESTAMP)
 _events: Reader[MdsEvent] = Reader(MdsEvent, _TIMESTAMP | _STATE)
-_encoder = msgspec.json.Encoder()
+_statuses: Reader[StatusMessage] = Reader(StatusMessage)
+_WORDS = {b"online": True, b"offline": False}
+
+encode = msgspec.json.Encoder().encode
+"""The payload of one Telemetry or a list, without the fields that are None."""
 
 quick = _telemetry.quick
 """Telemetry of a payload in which everything is fine; see `Format.quick`."""
@@ -71,23 +90,26 @@ def decode_events(payload: bytes, max_items: int = 500) -> MdsEvent | list[MdsEv
     return _events.decode(payload, max_items)
 
 
-def encode(telemetry: Telemetry | list[Telemetry]) -> bytes:
-    """The payload of telemetry, without the fields that are None."""
-    if isinstance(telemetry, Telemetry):
-        return _encoder.encode(_said(telemetry))
-    return _encoder.encode([_said(item) for item in telemetry])
+def decode_status(payload: bytes) -> StatusMessage | None:
+    """The status a payload says; None when it is empty.
 
+    An empty payload is how a retained message is deleted (MQTT 5, 3.3.1.3); it says nothing.
 
-def encode_event(event: MdsEvent) -> bytes:
-    """The payload of an event, without the fields that are None."""
-    return _encoder.encode(_present(event))
-
-
-def _said(telemetry: Telemetry) -> dict[str, object]:
-    return _present(telemetry) | {"location": _present(telemetry.location)}
-
-
-def _present(struct: msgspec.Struct) -> dict[str, object]:
-    return {
-        name: value for name, value in msgspec.structs.asdict(struct).items() if value is not None
-    }
+    Raises
+    ------
+    DecodeError
+        ``not_json`` or ``schema``.
+    """
+    if not payload:
+        return None
+    # A JSON string, "online" in quotes, is what a careful device makes of the word.
+    word = payload.strip().strip(b'"').lower()
+    if word in _WORDS:
+        return StatusMessage(online=_WORDS[word])
+    try:
+        return _statuses.one(payload)
+    except DecodeError as exc:
+        if exc.reason != "not_json":
+            raise
+        detail = f'{exc.detail}; send {{"online": true}} or the words online, offline'
+        raise DecodeError("not_json", detail) from exc

@@ -4,8 +4,7 @@ The same plan always gives the same messages, byte for byte. From the inside out
 
     town        where one can ride: a bent, jittered lattice of streets in each zone
     rider       when an inspector rides, stops, parks and swaps the battery (walk: which way)
-    receiver    what the GNSS receiver makes of the true position
-    radio       what is sent, when: live fixes, dropouts and late uploads, duplicates, bad messages
+    tracker     what its receiver makes of the true position, and what its radio sends, when
     simulation  the whole fleet, in order of time
 
 Nothing here does I/O or reads the clock; time is the plan's.

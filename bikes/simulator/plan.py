@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -78,43 +78,21 @@ class SimulationPlan:
     timezone : str
         IANA name of the time zone of `shifts`.
     neglected : str, optional
-        Zone that nobody goes to: no bike comes nearer to it than `keep_out_m`.
+        Zone that nobody goes to: no bike comes near it.
     delayed : str, optional
         Zone whose inspectors begin `delayed_by_s` after `start_ms`, until then parked in it.
-        The bikes of other zones keep `keep_out_m` away.
+        Bikes of other zones keep away.
     delayed_by_s : float
         [s].
     shifts : sequence of (time, time)
         Riding hours of every day, in order; between them bikes are parked.
-    interval_s, parked_interval_s : float
-        Time between two fixes on duty, and while parked [s].
-    street_spacing_m, setback_m, keep_out_m : float
-        Mean distance of parallel streets; of streets from the boundary of their zone, and from
-        the neglected and the delayed zone (more than the diagonal of a cell) [m].
-    min_speed_kmh, max_speed_kmh : float
-        Range of the riding speed, pulling off and stopping aside [km/h].
-    acceleration_mps2 : float
-        Of pulling off and stopping [m/s²].
-    ride_m : float
-        Mean distance between two stops [m].
-    inspection_s : (float, float)
-        Shortest and longest stop to inspect something [s].
-    long_stop : float
-        Share of stops that take `long_stop_s` because something must be dealt with.
-    long_stop_s : (float, float)
-        Shortest and longest of those [s].
+    interval_s : float
+        Time between two fixes on duty [s].
+    street_spacing_m : float
+        Mean distance of parallel streets [m].
     reassigned : float
         Probability that an inspector is sent to a neighbouring zone in a shift. The first bike
         of a zone always stays.
-    range_km : float
-        How far a full battery lasts [km].
-    swap_below_percent : (float, float)
-        Range of the charge below which the battery is swapped [%].
-    swap_s : (float, float)
-        Shortest and longest swap [s].
-    noise_m, noise_memory_s : float
-        Standard deviation per axis [m] and correlation time [s] of the position error. The
-        defaults give the 2.5 m per 3 s by which real traces at rest drift.
     inaccurate : float
         Share of fixes with a stated accuracy of 60 to 150 m, and an error to match.
     outlier : float
@@ -148,30 +126,10 @@ class SimulationPlan:
     delayed_by_s: float = 35 * 60.0
     shifts: Sequence[tuple[time, time]] = ((time(8), time(12)), (time(13, 30), time(18)))
     interval_s: float = 3.0
-    parked_interval_s: float = 60.0
-
     street_spacing_m: float = 135.0
-    setback_m: float = 15.0
-    keep_out_m: float = 160.0
-
-    min_speed_kmh: float = 8.0
-    max_speed_kmh: float = 20.0
-    acceleration_mps2: float = 0.6
-    ride_m: float = 600.0
-    inspection_s: tuple[float, float] = (20.0, 90.0)
-    long_stop: float = 0.04
-    long_stop_s: tuple[float, float] = (180.0, 420.0)
     reassigned: float = 0.25
-
-    range_km: float = 45.0
-    swap_below_percent: tuple[float, float] = (12.0, 22.0)
-    swap_s: tuple[float, float] = (150.0, 300.0)
-
-    noise_m: float = 3.5
-    noise_memory_s: float = 22.0
     inaccurate: float = 0.003
     outlier: float = 0.0002
-
     dropouts_per_hour: float = 0.3
     dropout_s: tuple[float, float] = (120.0, 600.0)
     upload_items: int = 500
@@ -232,29 +190,11 @@ class SimulationPlan:
             yield "vendor and bike_ids: names are 1 to 64 of A-Z a-z 0-9 _ -"
         if not self.shifts or any(begin >= end for begin, end in self.shifts):
             yield "shifts: each must end later than it begins, and there must be one"
-        if not 0 < self.min_speed_kmh < self.max_speed_kmh:
-            yield "min_speed_kmh must be positive and below max_speed_kmh"
-        for name in ("long_stop", "reassigned", "inaccurate", "outlier", "duplicate", "bad"):
+        for name in ("reassigned", "inaccurate", "outlier", "duplicate", "bad"):
             if not 0 <= getattr(self, name) <= 1:
                 yield f"{name}: a share lies between 0 and 1"
-        for name in POSITIVE:
+        for name in ("interval_s", "street_spacing_m", "upload_items"):
             if not getattr(self, name) > 0:
                 yield f"{name}: must be positive"
-        for field in fields(self):
-            if str(field.type) == "tuple[float, float]":
-                low, high = getattr(self, field.name)
-                if not 0 < low <= high:
-                    yield f"{field.name}: must be positive, the smaller first"
-
-
-POSITIVE = (
-    "interval_s",
-    "parked_interval_s",
-    "street_spacing_m",
-    "acceleration_mps2",
-    "ride_m",
-    "range_km",
-    "noise_memory_s",
-    "upload_items",
-)
-"""Fields of a plan that must be positive."""
+        if not 0 < self.dropout_s[0] <= self.dropout_s[1]:
+            yield "dropout_s: must be positive, the smaller first"

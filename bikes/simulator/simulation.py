@@ -9,11 +9,9 @@ from operator import attrgetter
 import numpy as np
 
 from bikes.simulator.plan import SimulatedMessage, SimulationPlan
-from bikes.simulator.radio import Radio
-from bikes.simulator.receiver import Receiver
 from bikes.simulator.rider import Rider
-from bikes.simulator.streets import Streets
-from bikes.simulator.town import lay_streets
+from bikes.simulator.town import Streets, lay_streets
+from bikes.simulator.tracker import Radio, Receiver
 
 BLOCK_MS = 300_000
 """A bike is simulated this far at a time [ms]: long enough for numpy to pay."""

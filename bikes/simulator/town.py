@@ -1,9 +1,11 @@
-"""A town plan: a bent, jittered lattice of streets, cut to the zones, with bridges."""
+"""A town plan: a bent, jittered lattice of streets, cut to the zones, with bridges; and routes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import shapely
@@ -11,9 +13,14 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from bikes.simulator.plan import SimulationPlan
-from bikes.simulator.streets import Plane, Streets
 
 Metres = NDArray[np.float64]
+
+SETBACK_M = 15.0
+"""Distance of streets from the boundary of their zone [m]."""
+
+KEEP_OUT_M = 160.0
+"""Distance of streets from the neglected and the delayed zone: over a cell's diagonal [m]."""
 
 MISSING = 0.07
 """Share of lattice edges that are not streets, because a block is longer there."""
@@ -21,11 +28,100 @@ MISSING = 0.07
 BRIDGE_M = 400.0
 """Longest bridge that joins two parts of a zone."""
 
+STREETS_KEY = 0x57AEE7
+"""Spawn key of the streets' random numbers; bikes have 0, 1, 2, ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """Metres east and north of an origin; one scale per axis, good for a district."""
+
+    lat_deg: float
+    lng_deg: float
+    per_lat: float
+    per_lng: float
+
+    @classmethod
+    def around(cls, lat_deg: float, lng_deg: float) -> Plane:
+        """The plane whose origin is at this place, WGS-84 [degrees]."""
+        per_lat = 111_320.0
+        return cls(lat_deg, lng_deg, per_lat, per_lat * math.cos(math.radians(lat_deg)))
+
+    def metres(self, geometry: BaseGeometry) -> BaseGeometry:
+        """A geometry in (lng, lat) degrees on the plane."""
+        origin = np.array([self.lng_deg, self.lat_deg])
+        scale = np.array([self.per_lng, self.per_lat])
+        return shapely.transform(geometry, lambda lng_lat: (lng_lat - origin) * scale)
+
+    def degrees(self, x_m: Metres, y_m: Metres) -> tuple[Metres, Metres]:
+        """Latitude and longitude of places on the plane [degrees]."""
+        return self.lat_deg + y_m / self.per_lat, self.lng_deg + x_m / self.per_lng
+
+
+@dataclass(frozen=True, slots=True)
+class Streets:
+    """Crossings and the streets between them.
+
+    Attributes
+    ----------
+    plane : Plane
+        What the coordinates mean.
+    x_m, y_m : list of float
+        Where the crossings are.
+    zone : list of int
+        Position of each crossing's zone in the plan.
+    ways : list of list of int
+        For each crossing those that a street leads to; some are in another zone.
+    parts : list of list of list of int
+        For each zone its parts, the largest first, as lists of crossings. The crossings of a
+        part can be reached from each other without leaving the zone.
+    """
+
+    plane: Plane
+    x_m: list[float]
+    y_m: list[float]
+    zone: list[int]
+    ways: list[list[int]]
+    parts: list[list[list[int]]]
+
+    def route(
+        self, start: int, zones: frozenset[int], goal: Callable[[int], bool]
+    ) -> list[int] | None:
+        """The fewest crossings to pass, inside `zones`, to come to one that is a goal.
+
+        None when there is no such way; empty when the start is a goal.
+        """
+        came = {start: start}
+        queue = deque([start])
+        while queue:
+            at = queue.popleft()
+            if goal(at):
+                route = []
+                while at != start:
+                    route.append(at)
+                    at = came[at]
+                return route[::-1]
+            for to in self.ways[at]:
+                if to not in came and self.zone[to] in zones:
+                    came[to] = at
+                    queue.append(to)
+        return None
+
+    def ways_within(self, at: int, zone: int) -> list[int]:
+        """Crossings of a zone that a street leads to from `at`."""
+        return [to for to in self.ways[at] if self.zone[to] == zone]
+
+    def neighbours(self, part: Sequence[int]) -> list[int]:
+        """Zones that a street leads to from this part of a zone."""
+        home = self.zone[part[0]]
+        zones = {self.zone[to] for crossing in part for to in self.ways[crossing]}
+        return sorted(zones - {home})
+
 
 def lay_streets(plan: SimulationPlan) -> Streets:
     """Lay the streets of a plan.
 
-    Streets keep `setback_m` inside their zone and `keep_out_m` away from the neglected and the
+    Streets keep SETBACK_M inside their zone and KEEP_OUT_M away from the neglected and the
     delayed zone, which no street enters from another zone. The neglected zone has none.
 
     Raises
@@ -57,19 +153,15 @@ def lay_streets(plan: SimulationPlan) -> Streets:
     return graph.finish(plane, len(zones))
 
 
-STREETS_KEY = 0x57AEE7
-"""Spawn key of the streets' random numbers; bikes have 0, 1, 2, ..."""
-
-
 def _rideable(plan: SimulationPlan, zones: Sequence[BaseGeometry]) -> list[BaseGeometry]:
     """Where streets may be, for each zone."""
     shunned = [n for n, z in enumerate(plan.zones) if z.zone_id in (plan.neglected, plan.delayed)]
     areas: list[BaseGeometry] = []
     for n, (sim_zone, geometry) in enumerate(zip(plan.zones, zones, strict=True)):
-        area: BaseGeometry = geometry.buffer(-plan.setback_m)
+        area: BaseGeometry = geometry.buffer(-SETBACK_M)
         for other in shunned:
             if other != n:
-                area = area.difference(zones[other].buffer(plan.keep_out_m))
+                area = area.difference(zones[other].buffer(KEEP_OUT_M))
         if sim_zone.zone_id == plan.neglected:
             area = shapely.Polygon()
         shapely.prepare(area)
@@ -82,7 +174,7 @@ def _foreign(plan: SimulationPlan, zones: Sequence[BaseGeometry], own: int) -> B
     shunned = {plan.neglected, plan.delayed}
     return shapely.union_all(
         [
-            area.buffer(plan.keep_out_m) if sim_zone.zone_id in shunned else area
+            area.buffer(KEEP_OUT_M) if sim_zone.zone_id in shunned else area
             for n, (sim_zone, area) in enumerate(zip(plan.zones, zones, strict=True))
             if n != own
         ]
@@ -141,7 +233,7 @@ def _is_street(
         # Both setbacks lie between two zones that touch; what is wider is not a boundary.
         lines = shapely.linestrings(ends[crossing])
         outside = shapely.difference(lines, shapely.union_all(list(rideable)))
-        keep[crossing] = shapely.length(outside) <= 4 * plan.setback_m
+        keep[crossing] = shapely.length(outside) <= 4 * SETBACK_M
     return keep
 
 

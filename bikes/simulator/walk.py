@@ -7,7 +7,7 @@ from collections.abc import Container, Sequence
 
 import numpy as np
 
-from bikes.simulator.streets import Streets
+from bikes.simulator.town import Streets
 
 STALE_S = 4 * 3600.0
 """A street not ridden for this long [s] is worth a detour."""

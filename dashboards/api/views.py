@@ -93,7 +93,7 @@ class Views:
         """All bikes of the roster, sorted by vendor and id."""
         keys = self._sources.roster.keys
         states = self._sources.fleet.states()
-        now_ms, stale_after_s = self._sources.now_ms(), self._sources.stale_after_s
+        now_ms = self._sources.now_ms()
         nan = math.nan
         lat = np.array([nan if s.lat_deg is None else s.lat_deg for s in states], np.float64)
         lng = np.array([nan if s.lng_deg is None else s.lng_deg for s in states], np.float64)
@@ -101,7 +101,7 @@ class Views:
         inside = zones.zone_of(lat, lng).tolist()
         bikes = []
         for key, state, zone in zip(keys, states, inside, strict=True):
-            alive = liveness(state, now_ms, stale_after_s=stale_after_s)
+            alive = liveness(state, now_ms)
             zone_id = zones.zones[zone].zone_id if zone >= 0 else None
             seen = (state, alive, zone_id)
             known = self._bikes.get(key)

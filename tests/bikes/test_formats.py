@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bikes.errors import REJECT_REASONS, DecodeError
-from bikes.formats import FORMATS, Format, mds, owntracks, status
-from bikes.formats.format import QUICK_ERRORS, read_each
+from bikes.formats import FORMATS, Format, mds, owntracks
 from bikes.formats.gpx import GpxReader
+from bikes.formats.reading import QUICK_ERRORS, read_each
 from bikes.telemetry import Location, Telemetry
 
 HERE = Path(__file__).parent / "formats_cases"
@@ -60,7 +60,7 @@ READERS: dict[str, Callable[[bytes], list[object]]] = {
     "mds": lambda payload: items(lambda p: mds.decode(p, MAX_ITEMS), payload),
     "owntracks": lambda payload: items(owntracks.decode, payload),
     "event": lambda payload: items(mds.decode_events, payload),
-    "status": lambda payload: items(status.decode, payload),
+    "status": lambda payload: items(mds.decode_status, payload),
     "rec": lambda payload: items(owntracks.decode_rec, payload),
     "gpx": gpx,
 }
@@ -145,7 +145,7 @@ def test_any_payload_is_read_or_refused(name: str, payload: bytes) -> None:
 @given(payload=st.binary(max_size=100) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_status_or_event_is_read_or_refused(payload: bytes) -> None:
     """Whatever the bytes of a status, an event or a line of .rec, only DecodeError is raised."""
-    for read in (status.decode, mds.decode_events, owntracks.decode_rec):
+    for read in (mds.decode_status, mds.decode_events, owntracks.decode_rec):
         items(read, payload)
 
 
@@ -174,9 +174,9 @@ def test_encoded_telemetry_reads_back() -> None:
 
 
 def test_encoded_event_reads_back() -> None:
-    """What `encode_event` writes is what `decode_events` reads."""
+    """A list of event types and a state are read as they were written."""
     event = mds.MdsEvent(vehicle_state="on_trip", timestamp=1, event_types=["trip_start"])
-    assert mds.decode_events(mds.encode_event(event)) == event
+    assert mds.decode_events(msgspec.json.encode(event)) == event
 
 
 @given(st.lists(st.booleans()))

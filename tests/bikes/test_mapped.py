@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from bikes.errors import REJECT_REASONS, DecodeError
 from bikes.formats import Format, mds
-from bikes.formats.format import QUICK_ERRORS
 from bikes.formats.mapped import UNITS, Quantity, Source, mapped
+from bikes.formats.reading import QUICK_ERRORS
 from bikes.telemetry import Location, Telemetry
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")

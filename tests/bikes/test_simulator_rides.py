@@ -10,12 +10,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bikes.simulator import SimulationPlan, SimZone
-from bikes.simulator.leg import States, ride
-from bikes.simulator.receiver import Fixes, Receiver
-from bikes.simulator.rider import Track
+from bikes.simulator.rider import ACCELERATION_MPS2, States, Track, ride
 from bikes.simulator.simulation import assemble
-from bikes.simulator.streets import Streets
-from bikes.simulator.town import lay_streets
+from bikes.simulator.town import Streets, lay_streets
+from bikes.simulator.tracker import Fixes, Receiver
 from tests.fleets import HOUR_MS, QUIET, START_MS, plan
 
 KMH = 1 / 3.6
@@ -49,7 +47,7 @@ def test_riding_speed_is_that_of_a_bike(seed: int) -> None:
         on_duty = ~track.parked
         speed = track.states.speed_mps[on_duty]
         assert speed.max() <= 20 * KMH + 1e-9
-        assert np.abs(np.diff(speed)).max() <= riding.acceleration_mps2 + 1e-6
+        assert np.abs(np.diff(speed)).max() <= ACCELERATION_MPS2 + 1e-6
         moving = speed > 0
         slow = moving & (speed < 8 * KMH - 1e-9)
         assert slow.sum() < 0.1 * moving.sum()

@@ -1,17 +1,31 @@
-"""What is sent and when: live fixes, dropouts and late uploads, duplicates, bad messages."""
+"""The tracker on a bike: what its receiver makes of the true position, and what its radio sends.
+
+The receiver drifts, has bad fixes, and makes claims about both. The radio sends live fixes,
+drops out and uploads late, sends duplicates and bad messages.
+"""
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from bikes import topics
 from bikes.simulator.plan import SimulatedMessage, SimulationPlan
-from bikes.simulator.receiver import Fixes
+from bikes.simulator.rider import Column, Track
+from bikes.simulator.town import Plane
+
+NOISE_M, NOISE_MEMORY_S = 3.5, 22.0
+"""Standard deviation per axis [m] and correlation time [s] of the position error: they give the
+2.5 m per 3 s by which real traces at rest drift."""
+
+AT_REST_MPS = 0.3
+"""Below this true speed [m/s] the receiver only sees its own drift."""
 
 LATENCY_MS = (60, 400)
 """From the fix to the broker, when the radio is there [ms]."""
@@ -21,6 +35,104 @@ WILL_AFTER_MS = 45_000
 
 
 AT_MS = attrgetter("at_ms")
+
+FAR_MS = 1 << 60
+"""Later than any simulation."""
+
+
+class Fixes(NamedTuple):
+    """Fixes as columns, rounded as a tracker would: what is sent, before it is encoded."""
+
+    at_ms: NDArray[np.int64]
+    lat_deg: Column
+    lng_deg: Column
+    speed_mps: Column
+    heading_deg: Column
+    accuracy_m: Column
+    altitude_m: Column
+    satellites: NDArray[np.int64]
+    battery_percent: NDArray[np.int64]
+
+
+class Receiver:
+    """The receiver of one bike; its position error has a memory.
+
+    Parameters
+    ----------
+    plan : SimulationPlan
+        How good it is.
+    plane : Plane
+        The plane of the tracks.
+    rng : numpy.random.Generator
+        Random numbers of this receiver alone.
+    """
+
+    def __init__(self, plan: SimulationPlan, plane: Plane, rng: np.random.Generator) -> None:
+        self._plan, self._plane, self._rng = plan, plane, rng
+        self._error = complex(*rng.normal(0, NOISE_M, 2))
+        self._last_ms = plan.start_ms
+        self._altitude_m = float(rng.uniform(18, 34))
+
+    def fix(self, track: Track) -> Fixes:
+        """The fixes of a track that follows the last one."""
+        rng, states = self._rng, track.states
+        n = track.at_ms.size
+        error, step = self._drift(track.at_ms)
+        x, y = states.x_m + error.real, states.y_m + error.imag
+        chance, direction, size = rng.random((3, n))
+        normal = rng.standard_normal((5, n))
+        accuracy = 4.0 * np.exp(0.3 * normal[0]) + 0.35 * np.abs(error)
+        satellites = np.clip(np.rint(12 - accuracy / 3 + 1.5 * normal[1]), 5, 20)
+
+        inaccurate = chance < self._plan.inaccurate
+        outlier = (chance >= self._plan.inaccurate) & (
+            chance < self._plan.inaccurate + self._plan.outlier
+        )
+        accuracy = np.where(inaccurate, 60 + 90 * size, accuracy)
+        off = np.where(inaccurate, 0.5 * accuracy, 0.0)
+        # The worst kind: far away and sure of itself.
+        off = np.where(outlier, 300 + 1700 * size**2, off)
+        accuracy = np.where(outlier, 2 + 2 * size, accuracy)
+        satellites = np.where(inaccurate, 4, satellites)
+        x += off * np.cos(2 * math.pi * direction)
+        y += off * np.sin(2 * math.pi * direction)
+
+        rides = states.speed_mps > AT_REST_MPS
+        speed: Column = np.where(rides, states.speed_mps + 0.12 * normal[2], np.abs(step))
+        heading: Column = np.where(
+            rides, states.heading_deg + 4 * normal[3], np.degrees(np.angle(step)) + 360
+        )
+        lat, lng = self._plane.degrees(x, y)
+        return Fixes(
+            at_ms=track.at_ms,
+            lat_deg=np.round(lat, 7),
+            lng_deg=np.round(lng, 7),
+            speed_mps=np.round(speed.clip(0.0), 2),
+            heading_deg=np.round(heading % 360, 1) % 360,
+            accuracy_m=np.round(accuracy, 1),
+            altitude_m=np.round(self._altitude_m + 2.5 * normal[4], 1),
+            satellites=satellites.astype(np.int64),
+            battery_percent=np.ceil(states.battery_percent).astype(np.int64),
+        )
+
+    def _drift(
+        self, at_ms: NDArray[np.int64]
+    ) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+        """Position error, east + north i [m], an AR(1) process; and its rate of change [m/s]."""
+        waited_s = np.diff(at_ms, prepend=self._last_ms) / 1000
+        keeps = np.exp(-waited_s / NOISE_MEMORY_S)
+        east, north = self._rng.normal(0, NOISE_M, (2, at_ms.size))
+        adds = (east + 1j * north) * np.sqrt(1 - keeps**2)
+        errors = []
+        error = self._error
+        for keep, add in zip(keeps.tolist(), adds.tolist(), strict=True):
+            error = keep * error + add
+            errors.append(error)
+        result = np.array(errors, dtype=np.complex128)
+        step = np.diff(result, prepend=self._error) / np.maximum(waited_s, 1.0)
+        if errors:
+            self._error, self._last_ms = error, int(at_ms[-1])
+        return result, step
 
 
 class _Place(msgspec.Struct, gc=False):
@@ -169,7 +281,3 @@ class Radio:
         else:
             report["device_id"] = "spare" + self._bike_id[-4:]
         return self._encode(report)
-
-
-FAR_MS = 1 << 60
-"""Later than any simulation."""
