@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
-from dashboards.console.catalogue import LANGUAGES, Language
+from words.catalogue import LANGUAGES, Language
 
 if TYPE_CHECKING:
     from dashboards.grafana_push import Done, Influx

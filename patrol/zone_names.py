@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from alerts.notify.wording import Language
 from geofence.atlas import Atlas
+from words.catalogue import Language
 
 
 @dataclass(frozen=True)

@@ -6,80 +6,19 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from alerts.bulletin import Bulletin, OpenAlert, Tally
-from alerts.notify.wording import Language, Text, Wording
-from alerts.periods import Kind
+from alerts.notify.wording import Text, Wording
 
 MAX_LINES: Final = 40
 """How many open alerts are written out; the rest is counted."""
 LATE_MS: Final = 3_600_000
 """A bulletin that is made so long after it was due says so [ms]."""
 
-_TITLES: Mapping[Language, Mapping[Kind, str]] = {
-    "zh": {
-        "daily": "【智巡】每日催办 {day}:{open} 项未销号",
-        "weekly": "【智巡】每周督办 {period}:{open} 项未销号",
-        "monthly": "【智巡】每月通报 {period}",
-    },
-    "en": {
-        "daily": "[Zhixun] Daily reminder {day}: {open} open",
-        "weekly": "[Zhixun] Weekly supervision {period}: {open} open",
-        "monthly": "[Zhixun] Monthly bulletin {period}",
-    },
-}
-_WORDS: Mapping[Language, Mapping[str, str]] = {
-    "zh": {
-        "open": "未销号:",
-        "none": "没有未销号的告警。",
-        "line": "· {alert_id} {subject} {rule},{opened} 起,{state}",
-        "acknowledged": "已由 {who} 确认",
-        "assigned": "已派 {who}",
-        "active": "无人确认",
-        "returned": "已恢复,待核实销号",
-        "more": "……另有 {count} 项。",
-        "paused": "暂停巡查,不催办:{count} 项({detail})。",
-        "off_duty": "当日无巡查任务,不催办:{count} 项。",
-        "shelved": "已搁置:{count} 项。",
-        "total": "{period} 告警 {raised} 项,已销号 {closed} 项,销号率 {rate}。",
-        "by_zone": "按片区:",
-        "by_rule": "按类别:",
-        "tally": "· {name}:告警 {raised},销号 {closed},销号率 {rate}",
-        "voided": "补传数据撤销 {voided} 项,不计入。",
-        "coverage": "覆盖:",
-        "covered": "· {name}:覆盖 {covered}/{total} 格({ratio}),"
-        "{windows} 个时段中 {reached} 个达标",
-        "missed": "此前有 {missed} 次未能按时发出,一并在此。",
-        "late": "本应于 {due} 发出。",
-    },
-    "en": {
-        "open": "Open:",
-        "none": "Nothing is open.",
-        "line": "- {alert_id} {subject} {rule}, since {opened}, {state}",
-        "acknowledged": "acknowledged by {who}",
-        "assigned": "{who} goes there",
-        "active": "acknowledged by nobody",
-        "returned": "over, to be verified and closed",
-        "more": "... and {count} more.",
-        "paused": "Not reminded of, patrols are paused: {count} ({detail}).",
-        "off_duty": "Not reminded of, no duty today: {count}.",
-        "shelved": "Shelved: {count}.",
-        "total": "{period}: {raised} raised, {closed} closed, closing rate {rate}.",
-        "by_zone": "By zone:",
-        "by_rule": "By rule:",
-        "tally": "- {name}: {raised} raised, {closed} closed, {rate}",
-        "voided": "Voided by late telemetry and not counted: {voided}.",
-        "coverage": "Coverage:",
-        "covered": "- {name}: {covered} of {total} cells ({ratio}), "
-        "{reached} of {windows} windows reached their target",
-        "missed": "{missed} before it could not be sent in time; this one stands for them.",
-        "late": "It was due at {due}.",
-    },
-}
-
 
 def bulletin_text(bulletin: Bulletin, wording: Wording) -> Text:
     """Title and body of a bulletin."""
-    words = _WORDS[wording.language]
-    title = _TITLES[wording.language][bulletin.kind].format(
+    head = "bulletin.line."
+    words = {key[len(head) :]: text for key, text in wording.say.items() if key.startswith(head)}
+    title = wording.say[f"bulletin.{bulletin.kind}"].format(
         day=wording.time(bulletin.made_at_ms)[:10],
         period=bulletin.period,
         open=len(bulletin.open),

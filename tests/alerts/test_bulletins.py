@@ -144,7 +144,7 @@ def test_off_duty_and_paused_suppress_and_say_so() -> None:
     assert [alert.zone_id for alert in reminder.open] == ["Z01"]
     assert [(held.reason, held.detail) for held in reminder.suppressed] == [("paused", "台风")]
     text = bulletin_text(reminder, Wording("zh", SHANGHAI))
-    assert "暂停巡查,不催办:1 项(台风)。" in text.body
+    assert "暂停巡查，不催办：1 项（台风）。" in text.body
     desk.issue("28 09:00")
     assert desk.issue("29 08:30") == ["daily 2026-11-28 suppressed"]  # a Sunday
     assert {held.reason for held in desk.made[0].suppressed} == {"off_duty"}
@@ -194,8 +194,8 @@ def test_the_closing_rate_is_closed_of_raised_by_zone_rule_and_period() -> None:
     }
     text = bulletin_text(month, Wording("zh", SHANGHAI, {"Z01": "老城"}))
     assert text.title == "【智巡】每月通报 2026-11"
-    assert text.body.startswith("2026-11 告警 3 项,已销号 2 项,销号率 66.7%。\n")
-    assert "· 老城:告警 2,销号 1,销号率 50.0%" in text.body
+    assert text.body.startswith("2026-11 告警 3 项，已销号 2 项，销号率 66.7%。\n")
+    assert "· 老城：告警 2，销号 1，销号率 50.0%" in text.body
     english = bulletin_text(month, Wording("en", SHANGHAI))
     assert "- Z02: 1 raised, 1 closed, 100.0%" in english.body
 

@@ -98,6 +98,6 @@ def test_the_words_of_an_escalation() -> None:
     district.run("23 08:00", "23 10:30")
     row = district.alert().history[-1]
     text = Wording("en", SHANGHAI, {"Z01": "Old Town"}).of(district.book.notice(row.seq))
-    assert text.title == "[Zhixun] Escalated: Old Town not patrolled in time"
+    assert text.title == "[Zhixun] Escalated: Old Town · Zone not patrolled"
     assert text.body.startswith("Nobody has acknowledged it for 15 min of patrol hours.")
     assert text.kind == "failure"

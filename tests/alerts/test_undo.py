@@ -257,9 +257,9 @@ def test_who_was_told_is_told_that_it_was_undone() -> None:
     row = undo(book, alert_id, 4500).history[-1]
     assert told(row.seq) == {"team", "closings"} == told(row.seq - 1)
     zh, en = (words[language].of(book.notice(row.seq)) for language in ("zh", "en"))
-    assert zh.title == "【智巡】“已销号”已撤回:东片区 超时未巡查"
-    assert en.title == "[Zhixun] “Closed” taken back: 东片区 not patrolled in time"
-    assert "操作人:li。" in zh.body
+    assert zh.title == "【智巡】“已销号”已撤回：东片区 · 片区超时未巡"
+    assert en.title == "[Zhixun] “Closed” taken back: 东片区 · Zone not patrolled"
+    assert "操作人：li。" in zh.body
     assert zh.kind == "info"
 
 
