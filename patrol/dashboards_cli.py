@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
+from patrol.errors import ConfigError, Problem, Unreachable
+from patrol.process import errors_told
 from words.catalogue import LANGUAGES, Language
 
 if TYPE_CHECKING:
-    from dashboards.grafana_push import Done, Influx
-
-WRONG_INPUT, UNREACHABLE = 1, 3
+    from dashboards.grafana_push import Influx
 
 app = typer.Typer(help="Grafana's dashboards: as files, or straight to it.", no_args_is_help=True)
 
@@ -60,15 +60,17 @@ def build(
     from dashboards.grafana.build import build as built
     from dashboards.grafana.edition import Edition
 
-    for language in (lang,) if lang else LANGUAGES:
-        place = folder / language
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-            for name, data in built(Edition(language, timezone, datasource)).items():
-                (place / name).write_bytes(data)
-                typer.echo(place / name)
-        except OSError as exc:
-            _fail(f"{place} cannot be written: {exc.strerror}", WRONG_INPUT)
+    with errors_told():
+        for language in (lang,) if lang else LANGUAGES:
+            place = folder / language
+            try:
+                place.mkdir(parents=True, exist_ok=True)
+                for name, data in built(Edition(language, timezone, datasource)).items():
+                    (place / name).write_bytes(data)
+                    typer.echo(place / name)
+            except OSError as exc:
+                problem = Problem(str(place), f"cannot be written: {exc.strerror}")
+                raise ConfigError([problem]) from exc
 
 
 @app.command()
@@ -106,41 +108,38 @@ def push(
     from dashboards.grafana_push import GrafanaRefuses, GrafanaUnreachable, connect
     from dashboards.grafana_push import push as bring
 
-    store, configured_zone = _configured(config)
-    store = _overridden(store, influx, bucket, influx_token_file)
-    zone = timezone or configured_zone or TIMEZONE
-    edition = Edition(lang, zone, datasource)
-    client = connect(grafana, _credential(grafana, token_file))
-    where = _without_password(grafana)
-    try:
-        bring(client, edition, influx=store, only_dashboards=only_dashboards, told=_tell)
-    except GrafanaRefuses as exc:
-        _fail(f"{where}: {exc}", WRONG_INPUT)
-    except GrafanaUnreachable as exc:
-        _fail(f"{where}: {exc}", UNREACHABLE)
+    with errors_told():
+        store, configured_zone = _configured(config)
+        store = _overridden(store, influx, bucket, influx_token_file)
+        edition = Edition(lang, timezone or configured_zone or TIMEZONE, datasource)
+        client = connect(grafana, _credential(grafana, token_file))
+        where = _without_password(grafana)
+        try:
+            bring(
+                client,
+                edition,
+                influx=store,
+                only_dashboards=only_dashboards,
+                told=lambda done: typer.echo(f"{done.what}: {done.outcome}"),
+            )
+        except GrafanaRefuses as exc:
+            raise ConfigError([Problem(where, str(exc))]) from exc
+        except GrafanaUnreachable as exc:
+            raise Unreachable(f"{where}: {exc}") from exc
     typer.echo(f"{where}/d/zhixun-fleet")
-
-
-def _tell(done: Done) -> None:
-    typer.echo(f"{done.what}: {done.outcome}")
 
 
 def _configured(config: Path | None) -> tuple[Influx | None, str | None]:
     """InfluxDB and the time zone of a patrol.toml."""
     from dashboards.grafana_push import Influx
     from patrol.config.settings import load
-    from patrol.errors import ConfigError
 
     if config is None:
         return None, None
-    try:
-        settings = load(config)
-    except ConfigError as exc:
-        _fail(str(exc), WRONG_INPUT)
-    store = None
-    if (section := settings.influx) is not None:
-        # Its token is the station's, and may only write: Grafana needs one of its own.
-        store = Influx(section.url, section.bucket)
+    settings = load(config)
+    # Its token is the station's, and may only write: Grafana needs one of its own.
+    section = settings.influx
+    store = None if section is None else Influx(section.url, section.bucket)
     return store, settings.district.timezone
 
 
@@ -172,17 +171,13 @@ def _secret(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as exc:
-        _fail(f"{path} cannot be read: {getattr(exc, 'strerror', None) or exc}", WRONG_INPUT)
+        message = f"cannot be read: {getattr(exc, 'strerror', None) or exc}"
+        raise ConfigError([Problem(str(path), message)]) from exc
     if not text:
-        _fail(f"{path} is empty; put the token into it", WRONG_INPUT)
+        raise ConfigError([Problem(str(path), "is empty; put the token into it")])
     return text
 
 
 def _without_password(url: str) -> str:
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(code)
