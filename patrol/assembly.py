@@ -16,6 +16,7 @@ from alerts.fleet import FleetLimits
 from alerts.notify import Filter
 from alerts.notify.apprise import AppriseNotifier
 from alerts.notify.wording import Wording
+from alerts.notify.zone_names import ZoneNames
 from alerts.plan import Policies
 from alerts.policy import Campaign, Policy, parse_policy
 from bikes.fleet import FleetState
@@ -36,7 +37,6 @@ from ingest.worker import Worker
 from patrol.config.fields import read_secret
 from patrol.config.sections import Mqtt
 from patrol.config.settings import Settings
-from patrol.zone_names import ZoneNames
 
 TOUCHED_M = 0.001
 """A path along a line, or through a corner, has less than this in the cells it only touches [m]."""

@@ -16,8 +16,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
 from alerts.notify import UNHEARD
+from alerts.notify.zone_names import ZoneNames
 from patrol import web
-from patrol.zone_names import ZoneNames
 
 if TYPE_CHECKING:
     from alerts.alert import Transition

@@ -12,12 +12,12 @@ from alerts.bulletin import Bulletin, Tally
 from alerts.desk import BulletinDesk
 from alerts.notify.bulletins import bulletin_text
 from alerts.notify.wording import Wording
+from alerts.notify.zone_names import ZoneNames
 from alerts.orders import Orders
 from alerts.periods import Kind, period_of
 from alerts.store.book import AlertBook
 from patrol.assembly import District
 from patrol.errors import ConfigError, Problem
-from patrol.zone_names import ZoneNames
 from words.catalogue import Language
 
 

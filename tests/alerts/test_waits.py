@@ -1,11 +1,11 @@
-"""What InfluxDB is told of the book of alerts."""
+"""Waits of alerts count once they are over and cannot be undone."""
 
 from __future__ import annotations
 
 from alerts.findings import Step
 from alerts.store.alert_rows import Opening
 from alerts.store.book import AlertBook, Change
-from patrol.influx import steps
+from alerts.waits import settled_transitions
 
 
 def raised(book: AlertBook) -> str:
@@ -24,7 +24,7 @@ def test_a_wait_that_was_undone_has_not_ended() -> None:
     book.acknowledge(alert_id, "li", 10_000)
     book.undo(alert_id, "li", 15_000, within_ms=10_000)
     book.acknowledge(alert_id, "li", 20_000)
-    found = [(step.to_state, step.after_s) for step in steps(book, 0, 100, 40_000)]
+    found = [(step.to_state, step.after_s) for step in settled_transitions(book, 0, 100, 40_000)]
     assert found == [
         ("pending", None),
         ("active", 1.0),
@@ -42,7 +42,7 @@ def test_what_may_still_be_undone_waits_and_so_does_what_follows() -> None:
     second = raised(book)
 
     def seen(now_ms: int) -> int:
-        return len(steps(book, 0, 100, now_ms))
+        return len(settled_transitions(book, 0, 100, now_ms))
 
     assert seen(20_000) == 2
     assert seen(20_001) == 5

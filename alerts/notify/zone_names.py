@@ -1,4 +1,4 @@
-"""What people call each zone; it may be renamed while the system runs."""
+"""The name of each zone; a zone may be renamed while the system runs."""
 
 from __future__ import annotations
 
