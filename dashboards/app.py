@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
+from starlette.responses import Response
 
 from dashboards.access import pages
 from dashboards.access.access import Access
@@ -32,6 +33,7 @@ from dashboards.api.feed import Feed
 from dashboards.api.gate import Gate
 from dashboards.api.loopback import LOOPBACK, Hosts, KnownHosts
 from dashboards.api.problems import PROBLEMS
+from dashboards.api.routes import API, needs
 from dashboards.api.times import Times
 from dashboards.api.views import Views
 from dashboards.sources import Sources
@@ -75,6 +77,8 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
         version="1",
         description=DESCRIPTION,
         default_response_class=Answer,
+        servers=[{"url": API}],
+        openapi_url=None,  # as a route, with a role as every other
         docs_url=None,  # these pages load scripts from another server
         redoc_url=None,
         responses={status: PROBLEMS[status] for status in (400, 404, 422)},
@@ -100,15 +104,20 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
         api.include_router(routes)
     if access is not None:
         api.include_router(people.router(access, times))
+
+    @api.get("/openapi.json", include_in_schema=False, dependencies=[needs("nobody")])
+    async def openapi() -> Response:
+        return Answer(api.openapi())
+
     problems.install(api)
 
     app = FastAPI(openapi_url=None)
     app.include_router(health.router(sources, views))
-    app.mount("/api/v1", api)
+    app.mount(API, api)
     problems.install(app)
     if access is not None:
         pages.mount(app, access)
-        app.add_middleware(Gate, access=access)
+        app.add_middleware(Gate, access=access, routes=app.routes)
     app.add_middleware(KnownHosts, hosts=hosts)  # the outermost: it is asked first
     app.state.feed = feed
     return app

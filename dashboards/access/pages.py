@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from dashboards.access.access import Access
 from dashboards.access.secret import csrf_token
 from dashboards.api import caller
+from dashboards.api.routes import needs
 from dashboards.console.catalogue import COOKIE, LANGUAGES, Language, texts
 
 Door = Literal["login", "setup", "password"]
@@ -53,19 +54,19 @@ def mount(app: FastAPI, access: Access) -> None:
             headers={"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"},
         )
 
-    @app.get("/login", include_in_schema=False)
+    @app.get("/login", include_in_schema=False, dependencies=[needs("nobody")])
     async def login(request: Request) -> Response:
         if not access.has_users():
             return RedirectResponse("/setup", 303)
         return answer(request, "login")
 
-    @app.get("/setup", include_in_schema=False)
+    @app.get("/setup", include_in_schema=False, dependencies=[needs("nobody")])
     async def setup(request: Request) -> Response:
         if access.has_users():
             return RedirectResponse("/login", 303)
         return answer(request, "setup")
 
-    @app.get("/password", include_in_schema=False)
+    @app.get("/password", include_in_schema=False, dependencies=[needs("viewer")])
     async def password(request: Request) -> Response:
         return answer(request, "password")
 

@@ -16,6 +16,7 @@ from dashboards.api import answers, caller, paging
 from dashboards.api.acts import Act, Name, Reason
 from dashboards.api.answers import Answer
 from dashboards.api.problems import PROBLEMS, ProblemError, unknown
+from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import Views
 from dashboards.sources import Sources
@@ -45,7 +46,7 @@ class Note(Act):
 
 def router(sources: Sources, times: Times, views: Views) -> APIRouter:
     """The routes under /alerts."""
-    routes = APIRouter(tags=["alerts"])
+    routes = APIRouter(tags=["alerts"], dependencies=[needs("viewer")])
     book = sources.book
 
     def found(alert_id: str) -> Alert:
@@ -115,6 +116,7 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
     def post(name: str) -> Callable[[Any], Any]:
         return routes.post(
             f"/alerts/{{alert_id}}/{name}",
+            dependencies=[needs("dispatcher")],
             response_class=Answer,
             response_model=answers.AlertRecord,
             responses={409: {**PROBLEMS[400], "description": "The lifecycle forbids it"}},

@@ -18,6 +18,7 @@ from dashboards.api.answers import Answer
 from dashboards.api.background import Background, Shared
 from dashboards.api.fleet import Vendor, bike_cursor, find_bike
 from dashboards.api.problems import ProblemError
+from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.sources import Sources
 from geofence.bike_days import contributions, rides
@@ -35,7 +36,7 @@ Day = Annotated[str | None, Query(alias="date", description="A local date; witho
 
 def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     """The routes /bikes/days and /bikes/{bike_id}/day."""
-    routes = APIRouter(tags=["bikes"])
+    routes = APIRouter(tags=["bikes"], dependencies=[needs("viewer")])
     pages = Shared[list[answers.BikeDay]](background, keep_s=KEEP_S, most=PAGES)
 
     async def found(keys: Sequence[BikeKey], day: date) -> list[answers.BikeDay]:

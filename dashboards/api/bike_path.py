@@ -18,6 +18,7 @@ from dashboards.api.answers import Answer
 from dashboards.api.background import Background, Shared
 from dashboards.api.bike_days import KEEP_S, PAGES, Day, remembered, wanted_day
 from dashboards.api.fleet import Vendor, find_bike
+from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.sources import Sources
 from geofence.bike_days import first_visits
@@ -31,7 +32,7 @@ MAX_MARKS = 2_000
 
 def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     """The route /bikes/{bike_id}/path."""
-    routes = APIRouter(tags=["bikes"])
+    routes = APIRouter(tags=["bikes"], dependencies=[needs("viewer")])
     known = Shared[answers.BikePath](background, keep_s=KEEP_S, most=PAGES)
 
     @routes.get("/bikes/{bike_id}/path", response_class=Answer, response_model=answers.BikePath)

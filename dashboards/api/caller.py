@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.types import Scope
 
 from dashboards.access.roles import Identity, may
@@ -62,8 +62,11 @@ def add_to_record(request: HTTPConnection, **detail: object) -> None:
     request.scope.setdefault(_DETAIL, {}).update(detail)
 
 
-def leave_out_of_record(request: HTTPConnection) -> None:
-    """Say that a request that could change something has changed nothing."""
+async def leave_out_of_record(request: Request) -> None:
+    """Say that the gate records nothing of a request that could change something.
+
+    It has changed nothing, or its change has a row of its own.
+    """
     request.scope[_DETAIL] = None
 
 

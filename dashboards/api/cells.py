@@ -20,6 +20,7 @@ from starlette.responses import Response
 
 from dashboards.api import answers, paging
 from dashboards.api.answers import Answer
+from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import Views
 from dashboards.api.zones import At, zone_index, zones_of
@@ -111,7 +112,7 @@ def _picture(zones: ZoneMap, classes: NDArray[np.uint8], zone: int | None) -> Pi
 
 def router(sources: Sources, times: Times, views: Views) -> APIRouter:
     """The routes /cells and /cells.png."""
-    routes = APIRouter(tags=["coverage"])
+    routes = APIRouter(tags=["coverage"], dependencies=[needs("viewer")])
     picture: tuple[float, ZoneMap, Picture] | None = None
 
     @routes.get("/cells", response_class=Answer, response_model=answers.Cells)

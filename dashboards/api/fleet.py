@@ -13,6 +13,7 @@ from bikes.roster import BikeKey
 from dashboards.api import answers, paging
 from dashboards.api.answers import Answer, GeoAnswer
 from dashboards.api.problems import ProblemError, unknown
+from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import Views, bike_key
 from dashboards.sources import Sources
@@ -27,7 +28,7 @@ Vendor = Annotated[
 
 def router(sources: Sources, times: Times, views: Views) -> APIRouter:
     """The routes under /bikes."""
-    routes = APIRouter(tags=["bikes"])
+    routes = APIRouter(tags=["bikes"], dependencies=[needs("viewer")])
 
     @routes.get("/bikes", response_class=Answer, response_model=answers.Bikes)
     async def bikes(

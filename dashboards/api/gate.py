@@ -4,7 +4,7 @@ In this order:
 
     1  who      a bearer token, else the session of the cookie        401 unless nobody is needed
     2  forged?  a cookie alone changes nothing: a CSRF token as well  403
-    3  may      the role that the table says                          403; 404 when not in it
+    3  may      the role that stands at the route                     403; 404 when none does
     4  done     a change that succeeded is a row in the audit record
 
 A stream or socket that is open when its session ends is closed within two seconds.
@@ -15,37 +15,29 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.access import cookie
 from dashboards.access.access import Access
 from dashboards.access.errors import AccessRefused, AccessUnavailable, AccessUnreadable, Refusal
-from dashboards.access.roles import Identity, may
+from dashboards.access.roles import Identity
 from dashboards.access.secret import csrf_token, same
 from dashboards.api import caller
-from dashboards.api.problems import ProblemAnswer
-from dashboards.api.routes import API, RECORDED_BY_ACCESS, SAFE, SOCKET, Wanted, wanted
+from dashboards.api.problems import ProblemAnswer, access_refused, access_unavailable
+from dashboards.api.routes import API, SAFE, Needs, Routes, Wanted
 
 log = logging.getLogger(__name__)
 
 CSRF_HEADER = b"x-csrf-token"
 RECHECK_S = 2.0
-
-UNAUTHENTICATED: frozenset[Refusal] = frozenset(
-    {
-        "not_signed_in",
-        "session_over",
-        "token_unknown",
-        "token_expired",
-        "token_revoked",
-        "user_disabled",
-    }
-)
-"""Refusals that signing in, or another token, would change: 401. The others are 403."""
+SOCKET = "/_nicegui_ws/"
+"""The page's web socket and its polling form; they cannot send a CSRF token, so the Origin
+check alone guards them. They carry no change: those go through the API."""
 
 
 def forged(identity: Identity, method: str, path: str, token: str | None) -> Refusal | None:
@@ -70,12 +62,21 @@ class Gate:
         All that is behind it.
     access : Access
         Who may.
+    routes : sequence of BaseRoute
+        The routes of the application, with their roles.
     recheck_s : float
         How often a stream or socket that is open is asked again [s].
     """
 
-    def __init__(self, app: ASGIApp, access: Access, recheck_s: float = RECHECK_S) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        access: Access,
+        routes: Sequence[BaseRoute],
+        recheck_s: float = RECHECK_S,
+    ) -> None:
         self.app = app
+        self._routes = Routes(routes)
         self._recheck_s = recheck_s
         self._access = access
 
@@ -84,7 +85,7 @@ class Gate:
             await self.app(scope, receive, send)
             return
         method = scope.get("method", "GET")
-        want = wanted(method, scope["path"])
+        want = self._routes.wanted(method, scope["path"])
         try:
             identity = self._admit(scope, method, want)
         except AccessRefused as exc:
@@ -92,8 +93,7 @@ class Gate:
             return
         except (AccessUnavailable, AccessUnreadable) as exc:
             log.error("who asks cannot be told: %s", exc)
-            detail = "the file of users cannot be read now; the log of the server says why"
-            await _answer(scope, receive, send, ProblemAnswer(503, "access_unavailable", detail))
+            await _answer(scope, receive, send, access_unavailable())
             return
         caller.remember(scope, identity)
         if identity is None:
@@ -105,7 +105,7 @@ class Gate:
 
     def _admit(self, scope: Scope, method: str, want: Wanted) -> Identity | None:
         """Who may pass; None on a route that needs nobody."""
-        if want.needs == "nobody":
+        if want.role == "nobody":
             return self._maybe(scope)
         identity = self._who(scope)
         headers = dict(scope["headers"])
@@ -119,11 +119,8 @@ class Gate:
                 "a change by cookie needs the header X-CSRF-Token with csrf_token of /api/v1/me; "
                 "load the page again",
             )
-        if want.kind != "unlisted" and not may(identity.role, want.needs):
-            raise AccessRefused(
-                "role_too_low", f"this needs the role {want.needs}; {identity.name} is "
-                f"{identity.role}"
-            )  # fmt: skip
+        if want.kind != "unlisted":
+            Needs(want.role).check(identity)
         return identity
 
     def _who(self, scope: Scope) -> Identity:
@@ -245,8 +242,6 @@ class Gate:
     ) -> None:
         if want.kind != "api" or method in SAFE or status >= 400:
             return
-        if f"/{want.route.split('/')[1]}" in RECORDED_BY_ACCESS:
-            return
         detail = caller.recorded(scope)
         if detail is None:
             return
@@ -261,11 +256,11 @@ class Gate:
     async def _refuse(
         self, scope: Scope, receive: Receive, send: Send, want: Wanted, exc: AccessRefused
     ) -> None:
-        status = 401 if exc.reason in UNAUTHENTICATED else 403
+        answer: Response = access_refused(exc)
         headers = dict(scope["headers"])
         navigates = b"text/html" in headers.get(b"accept", b"")
         if (
-            status == 401
+            answer.status_code == 401
             and scope["type"] == "http"
             and want.kind == "page"
             and scope.get("method") == "GET"
@@ -275,17 +270,12 @@ class Gate:
                 f"?{scope['query_string'].decode()}" if scope["query_string"] else ""
             )
             door = "/login" if self._access.has_users() else "/setup"
-            answer: Response = RedirectResponse(f"{door}?next={quote(way, safe='')}", 303)
+            answer = RedirectResponse(f"{door}?next={quote(way, safe='')}", 303)
             answer.headers["Cache-Control"] = "no-store"
-            await answer(scope, receive, send)
-            return
-        challenge = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-        await _answer(
-            scope, receive, send, ProblemAnswer(status, exc.reason, exc.detail, challenge)
-        )
+        await _answer(scope, receive, send, answer)
 
 
-async def _answer(scope: Scope, receive: Receive, send: Send, answer: ProblemAnswer) -> None:
+async def _answer(scope: Scope, receive: Receive, send: Send, answer: Response) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": "refused"})
     else:

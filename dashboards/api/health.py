@@ -16,6 +16,7 @@ from starlette.responses import Response
 from bikes.fleet import Liveness
 from dashboards.api import answers, caller
 from dashboards.api.answers import Answer
+from dashboards.api.routes import needs
 from dashboards.api.views import URGENCY, Views
 from dashboards.sources import Sources
 
@@ -26,13 +27,19 @@ def router(sources: Sources, views: Views) -> APIRouter:
     registry = CollectorRegistry()
     registry.register(Metrics(sources, views))
 
-    @routes.get("/healthz", response_class=Answer, response_model=dict[str, bool])
+    @routes.get(
+        "/healthz",
+        dependencies=[needs("nobody")],
+        response_class=Answer,
+        response_model=dict[str, bool],
+    )
     async def healthz() -> Response:
         """Whether the process answers at all."""
         return Answer({"alive": True})
 
     @routes.get(
         "/readyz",
+        dependencies=[needs("nobody")],
         response_class=Answer,
         response_model=answers.Readiness,
         responses={503: {"model": answers.Readiness, "description": "Some part is not ready"}},
@@ -58,7 +65,7 @@ def router(sources: Sources, views: Views) -> APIRouter:
             {"ready": health.ready, "parts": parts}, status_code=200 if health.ready else 503
         )
 
-    @routes.get("/metrics", response_class=Response)
+    @routes.get("/metrics", dependencies=[needs("viewer")], response_class=Response)
     async def metrics() -> Response:
         """Prometheus, text format."""
         return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

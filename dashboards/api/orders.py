@@ -16,6 +16,7 @@ from dashboards.api import answers, caller
 from dashboards.api.acts import Act, Reason
 from dashboards.api.answers import Answer
 from dashboards.api.problems import PROBLEMS, ProblemError, unknown
+from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.sources import Sources
 
@@ -60,7 +61,7 @@ class NewCampaign(Act):
 
 def router(sources: Sources, times: Times) -> APIRouter:
     """The routes /campaigns, and those that pause a zone."""
-    routes = APIRouter(tags=["orders"])
+    routes = APIRouter(tags=["orders"], dependencies=[needs("viewer")])
     orders = sources.orders
 
     def view(order: Order, now_ms: int) -> answers.Campaign:
@@ -132,7 +133,12 @@ def router(sources: Sources, times: Times) -> APIRouter:
         by_state["over"] = by_state["over"][:over]
         return views(order for found in by_state.values() for order in found)
 
-    @routes.post("/campaigns", response_class=Answer, response_model=answers.Campaign)
+    @routes.post(
+        "/campaigns",
+        dependencies=[needs("dispatcher")],
+        response_class=Answer,
+        response_model=answers.Campaign,
+    )
     async def start(request: Request, body: NewCampaign) -> Response:
         """Start a campaign, now or later. 422 lists everything that is wrong as `problems`."""
         now_ms = sources.now_ms()
@@ -146,6 +152,7 @@ def router(sources: Sources, times: Times) -> APIRouter:
 
     @routes.post(
         "/campaigns/{name}/end",
+        dependencies=[needs("dispatcher")],
         response_class=Answer,
         response_model=answers.Campaign,
         responses=refused,
@@ -168,7 +175,12 @@ def router(sources: Sources, times: Times) -> APIRouter:
         caller.add_to_record(request, campaign=order.name)
         return Answer(view(order, now_ms))
 
-    @routes.post("/zones/{zone_id}/pause", response_class=Answer, response_model=answers.Campaign)
+    @routes.post(
+        "/zones/{zone_id}/pause",
+        dependencies=[needs("dispatcher")],
+        response_class=Answer,
+        response_model=answers.Campaign,
+    )
     async def pause(request: Request, zone_id: str, body: Pause) -> Response:
         """Ask nothing of a zone until an instant: weather, a closure. 422 lists `problems`."""
         known(zone_id)
@@ -185,6 +197,7 @@ def router(sources: Sources, times: Times) -> APIRouter:
 
     @routes.post(
         "/zones/{zone_id}/resume",
+        dependencies=[needs("dispatcher")],
         response_class=Answer,
         response_model=answers.Campaigns,
         responses=refused,

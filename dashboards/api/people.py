@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, NotRequired, TypeVar
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 from typing_extensions import TypedDict
@@ -14,34 +14,17 @@ from typing_extensions import TypedDict
 from dashboards.access import cookie
 from dashboards.access.access import Access
 from dashboards.access.audit import By
-from dashboards.access.errors import AccessRefused, AccessUnavailable, AccessUnreadable
 from dashboards.access.roles import Identity, Role
 from dashboards.access.secret import csrf_token
 from dashboards.access.tokens import Token
 from dashboards.access.users import User
 from dashboards.api import caller, paging
 from dashboards.api.answers import Answer, Time
-from dashboards.api.problems import PROBLEMS, ProblemError
+from dashboards.api.problems import PROBLEMS
+from dashboards.api.routes import needs
 from dashboards.api.times import Times
 
 T = TypeVar("T")
-
-_STATUS = {
-    "wrong_credentials": 401,
-    "too_many_attempts_user": 429,
-    "too_many_attempts_address": 429,
-    "too_many_attempts": 429,
-    "invitation_wrong": 403,
-    "invitation_over": 403,
-    "already_set_up": 409,
-    "username_taken": 409,
-    "token_name_taken": 409,
-    "last_admin": 409,
-    "no_session": 409,
-    "unknown_user": 404,
-    "unknown_token": 404,
-}
-"""Of the reasons that are not 422."""
 
 Password = Annotated[str, Field(max_length=1024)]
 UserName = Annotated[str, Field(max_length=100)]
@@ -172,7 +155,13 @@ def router(access: Access, times: Times) -> APIRouter:
     times : Times
         Writes and reads instants.
     """
-    routes = APIRouter(tags=["access"], responses={s: PROBLEMS[s] for s in (401, 403, 409, 429)})
+    routes = APIRouter(
+        tags=["access"],
+        responses={status: PROBLEMS[status] for status in (401, 403, 409, 429)},
+        # Each of these changes has its row in the audit record, in the transaction of the change.
+        dependencies=[Depends(caller.leave_out_of_record)],
+    )
+    admins = APIRouter(dependencies=[needs("admin")])
     accounts = access.accounts
     # Hashing takes 64 MiB and a core: one at a time, so that the bikes keep the rest.
     hashing = asyncio.Semaphore(1)
@@ -180,22 +169,9 @@ def router(access: Access, times: Times) -> APIRouter:
     def by(request: Request) -> By:
         return access.by(caller.certain(request).name, caller.address(request.scope))
 
-    def now(change: Callable[[], T]) -> T:
-        try:
-            return change()
-        except AccessRefused as exc:
-            headers = {}
-            if exc.retry_after_s is not None:
-                headers["Retry-After"] = str(exc.retry_after_s)
-            status = _STATUS.get(exc.reason, 422)
-            raise ProblemError(status, exc.reason, exc.detail, headers=headers) from exc
-        except (AccessUnavailable, AccessUnreadable) as exc:
-            detail = "the file of users cannot be used now; nothing was changed"
-            raise ProblemError(503, "access_unavailable", detail) from exc
-
     async def slowly(change: Callable[[], T]) -> T:
         async with hashing:
-            return await asyncio.to_thread(now, change)
+            return await asyncio.to_thread(change)
 
     def me(identity: Identity) -> Me:
         token = csrf_token(identity.secret) if identity.kind == "session" else None
@@ -241,7 +217,13 @@ def router(access: Access, times: Times) -> APIRouter:
             "last_used": times.write_or_none(found.used_ms),
         }
 
-    @routes.post("/setup", status_code=201, response_class=Answer, response_model=Me)
+    @routes.post(
+        "/setup",
+        dependencies=[needs("nobody")],
+        status_code=201,
+        response_class=Answer,
+        response_model=Me,
+    )
     async def set_up(request: Request, body: SetUp) -> Response:
         """Make the first administrator with the one-time link, and sign in."""
         where = caller.address(request.scope)
@@ -250,38 +232,48 @@ def router(access: Access, times: Times) -> APIRouter:
         )
         return signed_in(request, identity, 201)
 
-    @routes.post("/session", status_code=201, response_class=Answer, response_model=Me)
+    @routes.post(
+        "/session",
+        dependencies=[needs("nobody")],
+        status_code=201,
+        response_class=Answer,
+        response_model=Me,
+    )
     async def sign_in(request: Request, body: Credentials) -> Response:
         """Sign in: the answer sets the session's cookie. 429 with Retry-After when tried often."""
         where = caller.address(request.scope)
         identity = await slowly(lambda: access.sign_in(body.username, body.password, where))
         return signed_in(request, identity, 201)
 
-    @routes.delete("/session", status_code=204, response_class=Response)
+    @routes.delete(
+        "/session", dependencies=[needs("viewer")], status_code=204, response_class=Response
+    )
     async def sign_out(request: Request) -> Response:
         """Sign out: this session is over, and its cookie is taken away."""
         identity = caller.certain(request)
-        now(lambda: access.sign_out(identity, caller.address(request.scope)))
+        access.sign_out(identity, caller.address(request.scope))
         return signed_out(request)
 
-    @routes.get("/me", response_class=Answer, response_model=Me)
+    @routes.get("/me", dependencies=[needs("viewer")], response_class=Answer, response_model=Me)
     async def who(request: Request) -> Response:
         """Who is asking, and the CSRF token of the session."""
         return Answer(me(caller.certain(request)), headers={"Cache-Control": "no-store"})
 
-    @routes.put("/me/password", status_code=204, response_class=Response)
+    @routes.put(
+        "/me/password", dependencies=[needs("viewer")], status_code=204, response_class=Response
+    )
     async def own_password(request: Request, body: OwnPassword) -> Response:
         """Change one's password: all sessions of the user end, this one too."""
         identity, where = caller.certain(request), caller.address(request.scope)
         await slowly(lambda: access.change_own_password(identity, body.current, body.new, where))
         return signed_out(request)
 
-    @routes.get("/users", response_class=Answer, response_model=Users)
+    @admins.get("/users", response_class=Answer, response_model=Users)
     async def users() -> Response:
         """All users, disabled ones too."""
-        return Answer({"users": [user(each) for each in now(accounts.users)]})
+        return Answer({"users": [user(each) for each in accounts.users()]})
 
-    @routes.post("/users", status_code=201, response_class=Answer, response_model=UserAnswer)
+    @admins.post("/users", status_code=201, response_class=Answer, response_model=UserAnswer)
     async def add_user(request: Request, body: NewUser) -> Response:
         """Add a user."""
         who = by(request)
@@ -290,7 +282,7 @@ def router(access: Access, times: Times) -> APIRouter:
         )
         return Answer(user(added), status_code=201)
 
-    @routes.patch("/users/{username}", response_class=Answer, response_model=UserAnswer)
+    @admins.patch("/users/{username}", response_class=Answer, response_model=UserAnswer)
     async def change_user(request: Request, username: str, body: UserChange) -> Response:
         """Set role, password, or whether the user may sign in.
 
@@ -304,38 +296,38 @@ def router(access: Access, times: Times) -> APIRouter:
                 who, username, role=body.role, disabled=body.disabled, password=body.password
             )
 
-        changed = now(change) if body.password is None else await slowly(change)
+        changed = change() if body.password is None else await slowly(change)
         return Answer(user(changed))
 
-    @routes.delete("/users/{username}", status_code=204, response_class=Response)
+    @admins.delete("/users/{username}", status_code=204, response_class=Response)
     async def disable_user(request: Request, username: str) -> Response:
         """Disable a user, who is signed out at once. The name stays in the records."""
         who = by(request)
-        now(lambda: accounts.change_user(who, username, disabled=True))
+        accounts.change_user(who, username, disabled=True)
         return Response(status_code=204)
 
-    @routes.get("/tokens", response_class=Answer, response_model=Tokens)
+    @admins.get("/tokens", response_class=Answer, response_model=Tokens)
     async def tokens() -> Response:
         """All tokens, those that are over too; never the tokens themselves."""
-        return Answer({"tokens": [token(each) for each in now(accounts.tokens)]})
+        return Answer({"tokens": [token(each) for each in accounts.tokens()]})
 
-    @routes.post("/tokens", status_code=201, response_class=Answer, response_model=NewToken)
+    @admins.post("/tokens", status_code=201, response_class=Answer, response_model=NewToken)
     async def add_token(request: Request, body: TokenWanted) -> Response:
         """Add a token for a program; the answer shows it this once."""
         expires_ms = times.read_or_none(body.expires, name="expires")
         who = by(request)
-        added, secret = now(lambda: accounts.add_token(who, body.name, body.role, expires_ms))
+        added, secret = accounts.add_token(who, body.name, body.role, expires_ms)
         answer: dict[str, Any] = {**token(added), "token": secret}
         return Answer(answer, status_code=201, headers={"Cache-Control": "no-store"})
 
-    @routes.delete("/tokens/{name}", status_code=204, response_class=Response)
+    @admins.delete("/tokens/{name}", status_code=204, response_class=Response)
     async def revoke_token(request: Request, name: str) -> Response:
         """Revoke a token for good."""
         who = by(request)
-        now(lambda: accounts.revoke_token(who, name))
+        accounts.revoke_token(who, name)
         return Response(status_code=204)
 
-    @routes.get("/audit", response_class=Answer, response_model=AuditPage)
+    @admins.get("/audit", response_class=Answer, response_model=AuditPage)
     async def audit(
         actor: str | None = None,
         action: str | None = None,
@@ -344,9 +336,7 @@ def router(access: Access, times: Times) -> APIRouter:
     ) -> Response:
         """Every change, the newest first: who, when, from where, what."""
         before = paging.number(cursor)
-        found = now(
-            lambda: access.entries(actor=actor, action=action, before=before, limit=limit + 1)
-        )
+        found = access.entries(actor=actor, action=action, before=before, limit=limit + 1)
         answer: dict[str, Any] = {
             "entries": [
                 {
@@ -365,4 +355,5 @@ def router(access: Access, times: Times) -> APIRouter:
             answer["next_cursor"] = str(found[limit - 1].seq)
         return Answer(answer)
 
+    routes.include_router(admins)
     return routes

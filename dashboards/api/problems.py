@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from typing_extensions import TypedDict
 
+from dashboards.access.errors import AccessRefused, AccessUnavailable, AccessUnreadable, Refusal
 from dashboards.api.answers import Answer
 from ingest.errors import ArchiveDamaged, StoreUnavailable
 
@@ -94,6 +95,50 @@ def unknown(kind: str, wanted: str, known: Collection[str]) -> ProblemError:
     return ProblemError(404, f"unknown_{kind}", f"no {kind} {wanted!r}{hint}", near=near)
 
 
+_REFUSALS: dict[Refusal, int] = {
+    "not_signed_in": 401,
+    "session_over": 401,
+    "token_unknown": 401,
+    "token_expired": 401,
+    "token_revoked": 401,
+    "user_disabled": 401,
+    "wrong_credentials": 401,
+    "role_too_low": 403,
+    "csrf_token_missing": 403,
+    "csrf_token_wrong": 403,
+    "invitation_wrong": 403,
+    "invitation_over": 403,
+    "unknown_user": 404,
+    "unknown_token": 404,
+    "already_set_up": 409,
+    "username_taken": 409,
+    "token_name_taken": 409,
+    "last_admin": 409,
+    "no_session": 409,
+    "too_many_attempts_user": 429,
+    "too_many_attempts_address": 429,
+    "too_many_attempts": 429,
+}
+"""HTTP status of the refusals that are not 422."""
+
+
+def access_refused(exc: AccessRefused) -> ProblemAnswer:
+    """The answer to a request that access control refuses."""
+    status = _REFUSALS.get(exc.reason, 422)
+    headers = {}
+    if status == 401 and exc.reason != "wrong_credentials":
+        headers["WWW-Authenticate"] = "Bearer"  # another token would change it
+    if exc.retry_after_s is not None:
+        headers["Retry-After"] = str(exc.retry_after_s)
+    return ProblemAnswer(status, exc.reason, exc.detail, headers)
+
+
+def access_unavailable() -> ProblemAnswer:
+    """The answer while the file of users cannot be read or written."""
+    detail = "the file of users cannot be used now, the log says why; nothing was changed"
+    return ProblemAnswer(503, "access_unavailable", detail)
+
+
 def install(app: FastAPI) -> None:
     """Make every error of `app` a problem document."""
 
@@ -131,7 +176,17 @@ def install(app: FastAPI) -> None:
             500, "internal_error", f"{request.method} {request.url.path} failed; see the log"
         )
 
+    async def refused(_: Request, exc: Exception) -> Answer:
+        assert isinstance(exc, AccessRefused)
+        return access_refused(exc)
+
+    async def no_users(_: Request, exc: Exception) -> Answer:
+        return access_unavailable()
+
     app.add_exception_handler(ProblemError, problem)
+    app.add_exception_handler(AccessRefused, refused)
+    app.add_exception_handler(AccessUnavailable, no_users)
+    app.add_exception_handler(AccessUnreadable, no_users)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(ArchiveDamaged, damaged)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from dashboards.api import answers, paging
 from dashboards.api.answers import Answer
+from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.sources import Sources
 from ingest.rejects import Reject
@@ -16,7 +17,7 @@ from ingest.rejects import Reject
 
 def router(sources: Sources, times: Times) -> APIRouter:
     """The route /rejects."""
-    routes = APIRouter(tags=["rejects"])
+    routes = APIRouter(tags=["rejects"], dependencies=[needs("viewer")])
 
     def answer(reject: Reject) -> answers.RejectedMessage:
         return {

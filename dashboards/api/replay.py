@@ -15,6 +15,7 @@ from dashboards.api import answers
 from dashboards.api.answers import Answer
 from dashboards.api.background import Background, Shared
 from dashboards.api.problems import ProblemError
+from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.sources import Sources
 from geofence.frames import Frames, frames
@@ -33,7 +34,7 @@ KEEP_S = 30.0
 
 def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     """The route /tracks."""
-    routes = APIRouter(tags=["bikes"])
+    routes = APIRouter(tags=["bikes"], dependencies=[needs("viewer")])
     known = Shared[answers.Tracks](background, keep_s=KEEP_S, most=4)
 
     @routes.get("/tracks", response_class=Answer, response_model=answers.Tracks)

@@ -1,124 +1,143 @@
-"""Which role each route needs: the one table of who may do what.
+"""Which role each route needs: it stands at the route, and the gate looks it up for a request.
 
-A route of /api/v1 that is not in it does not exist for anybody: forgetting one closes it, and
-a test that compares the table with the OpenAPI document says which one it is.
+    @routes.post("/campaigns", dependencies=[needs("dispatcher")])
+
+The dependency alone would refuse too late: FastAPI reads and parses the body first. So the gate
+asks before anything of a request is read, by the path; and the dependency asks once more, in the
+route that was reached. A route of /api/v1 without a role does not exist for anybody, and a test
+says which one it is.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Literal, NamedTuple
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
 
-from dashboards.access.roles import Role
+from fastapi import Depends, Request
+from fastapi.routing import iter_route_contexts
+from starlette.routing import BaseRoute, Mount, compile_path
+from starlette.staticfiles import StaticFiles
+
+from dashboards.access.errors import AccessRefused
+from dashboards.access.roles import Identity, Role, may
+from dashboards.api import caller
 
 API = "/api/v1"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
-Needs = Literal["nobody"] | Role
+RoleOrNobody = Literal["nobody"] | Role
 """A role, or that nobody needs to have signed in."""
 
-ROUTES: dict[tuple[str, str], Needs] = {
-    ("GET", "/healthz"): "nobody",
-    ("GET", "/readyz"): "nobody",
-    ("GET", "/openapi.json"): "nobody",
-    ("POST", "/setup"): "nobody",
-    ("POST", "/session"): "nobody",
-    ("DELETE", "/session"): "viewer",
-    ("GET", "/me"): "viewer",
-    ("PUT", "/me/password"): "viewer",
-    ("GET", "/metrics"): "viewer",
-    ("GET", "/zones"): "viewer",
-    ("GET", "/zones/{zone_id}/policy"): "viewer",
-    ("GET", "/zones/{zone_id}/versions"): "viewer",
-    ("PUT", "/zones/{zone_id}"): "admin",
-    ("DELETE", "/zones/{zone_id}"): "admin",
-    ("GET", "/policies"): "viewer",
-    ("GET", "/coverage"): "viewer",
-    ("GET", "/coverage/trend"): "viewer",
-    ("GET", "/coverage/{zone_id}"): "viewer",
-    ("GET", "/coverage/{zone_id}/days"): "viewer",
-    ("GET", "/cells"): "viewer",
-    ("GET", "/cells.png"): "viewer",
-    ("GET", "/bikes"): "viewer",
-    ("GET", "/bikes/days"): "viewer",
-    ("GET", "/bikes/{bike_id}"): "viewer",
-    ("GET", "/bikes/{bike_id}/day"): "viewer",
-    ("GET", "/bikes/{bike_id}/path"): "viewer",
-    ("GET", "/bikes/{bike_id}/track"): "viewer",
-    ("GET", "/tracks"): "viewer",
-    ("GET", "/alerts"): "viewer",
-    ("GET", "/alerts/{alert_id}"): "viewer",
-    ("GET", "/rejects"): "viewer",
-    ("GET", "/stream"): "viewer",
-    ("POST", "/alerts/{alert_id}/acknowledge"): "dispatcher",
-    ("POST", "/alerts/{alert_id}/assign"): "dispatcher",
-    ("POST", "/alerts/{alert_id}/shelve"): "dispatcher",
-    ("POST", "/alerts/{alert_id}/unshelve"): "dispatcher",
-    ("POST", "/alerts/{alert_id}/note"): "dispatcher",
-    ("POST", "/alerts/{alert_id}/close"): "dispatcher",
-    ("POST", "/alerts/{alert_id}/undo"): "dispatcher",
-    ("GET", "/campaigns"): "viewer",
-    ("POST", "/campaigns"): "dispatcher",
-    ("POST", "/campaigns/{name}/end"): "dispatcher",
-    ("POST", "/zones/{zone_id}/pause"): "dispatcher",
-    ("POST", "/zones/{zone_id}/resume"): "dispatcher",
-    ("GET", "/users"): "admin",
-    ("POST", "/users"): "admin",
-    ("PATCH", "/users/{username}"): "admin",
-    ("DELETE", "/users/{username}"): "admin",
-    ("GET", "/tokens"): "admin",
-    ("POST", "/tokens"): "admin",
-    ("DELETE", "/tokens/{name}"): "admin",
-    ("GET", "/audit"): "admin",
-}
 
-RECORDED_BY_ACCESS = frozenset({"/session", "/setup", "/me", "/users", "/tokens"})
-"""First parts of routes that write their own rows of the audit record, in the transaction of
-the change. Every other change is recorded by the gate."""
+class Needs:
+    """The dependency of a route: who calls it has at least a role."""
 
-OPEN_PAGES = frozenset({"/login", "/setup", "/healthz", "/readyz", "/favicon.ico"})
-OPEN_FOLDERS = ("/console/", "/access/")
-"""Outside the API: what needs no session, because it holds nothing but this program's text."""
+    def __init__(self, role: RoleOrNobody) -> None:
+        self.role = role
 
-SOCKET = "/_nicegui_ws/"
-"""The page's web socket and its polling form; they cannot send a CSRF token, so the Origin
-check alone guards them. They carry no change: those go through the API."""
+    async def __call__(self, request: Request) -> None:
+        """Raise AccessRefused with `role_too_low`; without access control everybody may."""
+        identity = caller.identity(request)
+        if identity is not None:
+            self.check(identity)
 
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+    def check(self, identity: Identity) -> None:
+        """As the call, for somebody."""
+        if self.role != "nobody" and not may(identity.role, self.role):
+            raise AccessRefused(
+                "role_too_low",
+                f"this needs the role {self.role}; {identity.name} is {identity.role}",
+            )
+
+
+def needs(role: RoleOrNobody) -> Any:
+    """What stands in `dependencies` of a route or router; of several, the highest role holds."""
+    return Depends(Needs(role))
+
+
+class Listed(NamedTuple):
+    """A route, its path with that of its mounts, and its role; None when nobody gave it one."""
+
+    method: str
+    path: str
+    role: RoleOrNobody | None
+
+
+def listed(routes: Sequence[BaseRoute], before: str = "") -> Iterator[Listed]:
+    """All routes of an application, those of mounted applications too.
+
+    A mounted folder of files needs nobody: it holds nothing but this program's text.
+    """
+    for context in iter_route_contexts(routes):
+        route, path = context.original_route, f"{before}{context.path}"
+        if isinstance(route, Mount):
+            if isinstance(route.app, StaticFiles):
+                yield Listed("GET", f"{path}/{{path:path}}", "nobody")
+            else:
+                yield from listed(route.routes, path)
+            continue
+        given = [
+            each.dependency.role
+            for each in getattr(context, "dependencies", ())
+            if isinstance(each.dependency, Needs)
+        ]
+        role = max(given, key=_ORDER.index) if given else None
+        for method in getattr(context, "methods", None) or ():
+            yield Listed(method, path, role)
+
+
+_ORDER: tuple[RoleOrNobody, ...] = ("nobody", "viewer", "dispatcher", "admin")
 
 
 class Wanted(NamedTuple):
     """What a request is for.
 
-    `kind` is ``api``, ``page`` (all outside the API), or ``unlisted``: an API route that is not
-    in the table. `route` is the template of an API route.
+    `kind` is ``api``, ``page`` (all outside the API), or ``unlisted``: an API route that there is
+    not, or that has no role. `route` is the template of an API route.
     """
 
     kind: Literal["api", "page", "unlisted"]
-    needs: Needs
+    role: RoleOrNobody
     route: str = ""
 
 
-def wanted(method: str, path: str) -> Wanted:
-    """What a request is for, and the role it needs.
+class Routes:
+    """The routes of an application, to be asked what a request wants.
 
-    A method that a listed path does not have asks for what its other methods need, so that the
-    answer is 405 to those who may know.
+    Parameters
+    ----------
+    routes : sequence of BaseRoute
+        The application's; read at the first request, when all are there.
     """
-    if path != API and not path.startswith(f"{API}/"):
-        is_open = path in OPEN_PAGES or path.startswith(OPEN_FOLDERS)
-        return Wanted("page", "nobody" if is_open else "viewer")
-    method = "GET" if method == "HEAD" else method
-    there = False
-    for pattern, known, route, needs in _PATTERNS:
-        if pattern.fullmatch(path.removeprefix(API)):
-            if known == method:
-                return Wanted("api", needs, route)
-            there = True
-    return Wanted("api", "viewer") if there else Wanted("unlisted", "admin")
 
+    def __init__(self, routes: Sequence[BaseRoute]) -> None:
+        self._routes = routes
 
-_PATTERNS = [
-    # A name in braces stands for one part of the path; nothing else in a template is special.
-    (re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(route))), method, route, needs)
-    for (method, route), needs in ROUTES.items()
-]
+    @cached_property
+    def _patterns(self) -> list[tuple[re.Pattern[str], Listed, RoleOrNobody]]:
+        return [
+            (compile_path(route.path)[0], route, route.role)
+            for route in listed(self._routes)
+            if route.role is not None
+        ]
+
+    def wanted(self, method: str, path: str) -> Wanted:
+        """What a request is for, and the role it needs.
+
+        A method that a path of the API does not have asks for a viewer, so that the answer is 405
+        to those who may know. Outside the API a path that is not there asks for a viewer too.
+        """
+        method = "GET" if method == "HEAD" else method
+        there = False
+        api = path == API or path.startswith(f"{API}/")
+        for pattern, route, role in self._patterns:
+            if pattern.fullmatch(path):
+                if route.method == method:
+                    kind: Literal["api", "page"] = "api" if api else "page"
+                    return Wanted(kind, role, route.path.removeprefix(API))
+                there = True
+        if not api:
+            return Wanted("page", "viewer")
+        return Wanted("api", "viewer") if there else Wanted("unlisted", "admin")

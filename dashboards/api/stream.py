@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
 
 from dashboards.api.feed import Feed, Thing
+from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import Views
 from dashboards.sources import Sources
@@ -86,7 +87,7 @@ class Watch:
 
 def router(feed: Feed) -> APIRouter:
     """The route /stream."""
-    routes = APIRouter(tags=["stream"])
+    routes = APIRouter(tags=["stream"], dependencies=[needs("viewer")])
 
     @routes.get(
         "/stream",

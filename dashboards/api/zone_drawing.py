@@ -18,6 +18,7 @@ from dashboards.api import answers, caller
 from dashboards.api.answers import Answer, GeoAnswer
 from dashboards.api.background import Background
 from dashboards.api.problems import PROBLEMS, ProblemError, unknown
+from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import feature
 from dashboards.sources import Proposal, Sources
@@ -63,7 +64,7 @@ class End(BaseModel):
 
 def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     """The routes /zones/{zone_id}, /zones/{zone_id}/versions and /policies."""
-    routes = APIRouter(tags=["zones"])
+    routes = APIRouter(tags=["zones"], dependencies=[needs("viewer")])
     drawing = sources.drawing
 
     def collection(found: Collection[Zone]) -> dict[str, Any]:
@@ -123,7 +124,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     ) -> Response:
         """Adopt what was proposed over a version, unless it is a dry run, and tell."""
         if dry_run:
-            caller.leave_out_of_record(request)
+            await caller.leave_out_of_record(request)
         else:
             if drawing.version != over:
                 raise changed()
@@ -162,6 +163,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
 
     @routes.put(
         "/zones/{zone_id}",
+        dependencies=[needs("admin")],
         response_class=Answer,
         response_model=answers.ZoneChange,
         responses=REFUSED,
@@ -199,6 +201,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
 
     @routes.delete(
         "/zones/{zone_id}",
+        dependencies=[needs("admin")],
         response_class=Answer,
         response_model=answers.ZoneChange,
         responses=REFUSED,

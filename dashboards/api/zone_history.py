@@ -19,6 +19,7 @@ from dashboards.api import answers
 from dashboards.api.answers import Answer
 from dashboards.api.background import Background, Shared
 from dashboards.api.problems import ProblemError, unknown
+from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.sources import Sources
 from geofence.coverage import SLOT_MS, Rows, union_between
@@ -38,7 +39,7 @@ YEAR_MS = 366 * DAY_MS
 
 def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     """The routes /coverage/trend, /coverage/{zone_id}/days and /zones/{zone_id}/policy."""
-    routes = APIRouter(tags=["coverage"])
+    routes = APIRouter(tags=["coverage"], dependencies=[needs("viewer")])
     trends = Shared[answers.Trend](background, keep_s=TREND_S, most=1)
 
     def known(zone_id: str, at_ms: int | None = None) -> str:

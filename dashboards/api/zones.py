@@ -13,6 +13,7 @@ from dashboards.api.answers import Answer, GeoAnswer
 from dashboards.api.background import Background
 from dashboards.api.presence import presence_at
 from dashboards.api.problems import ProblemError, unknown
+from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import Views, by_urgency, feature
 from dashboards.sources import Sources
@@ -37,7 +38,7 @@ def zone_index(zones: ZoneMap, zone_id: str) -> int:
 
 def router(sources: Sources, times: Times, views: Views, background: Background) -> APIRouter:
     """The routes /zones, /coverage and /coverage/{zone_id}."""
-    routes = APIRouter(tags=["coverage"])
+    routes = APIRouter(tags=["coverage"], dependencies=[needs("viewer")])
 
     @routes.get("/zones", response_class=GeoAnswer, response_model=dict[str, Any])
     async def geojson(at: At = None) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,15 @@ PASSWORD = "four random words here"
 STATIC = "static-secret"
 QUICK = Passwords(time_cost=1, memory_kib=64)
 """The same algorithm, without the waiting."""
+
+DOCUMENTED: list[tuple[str, str, Role]] = re.findall(
+    r"^\| ([A-Z]+) (/\S+) \| (\w+) \| [^|]+ \|$",
+    (Path(__file__).parents[3] / "docs/api.md").read_text("utf-8"),
+    re.MULTILINE,
+)
+"""Method and path of every route of the API, and the role it needs, as docs/api.md says."""
+
+ROUTES = {(method, path): role for method, path, role in DOCUMENTED}
 
 
 class Clock:

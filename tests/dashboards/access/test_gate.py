@@ -4,34 +4,86 @@ from __future__ import annotations
 
 import asyncio
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from dashboards.access.access import Access
 from dashboards.access.roles import ROLES, Role, may
+from dashboards.api import caller
 from dashboards.api.gate import Gate
 from dashboards.api.loopback import Hosts
-from dashboards.api.routes import ROUTES
+from dashboards.api.routes import API, Listed, Routes, listed
 from dashboards.app import create_app
 from dashboards.sources import Health, Part
-from tests.dashboards.access.people import NOW_MS, PASSWORD, STATIC, Clock, People, boss
+from tests.dashboards.access.people import (
+    DOCUMENTED,
+    NOW_MS,
+    PASSWORD,
+    ROUTES,
+    STATIC,
+    Clock,
+    People,
+    boss,
+)
 from tests.dashboards.conftest import ORIGIN, Api
 from tests.dashboards.district import District
 
 NAMES: dict[Role, str] = {"viewer": "vera", "dispatcher": "deng", "admin": "ada"}
 
 
-def operations(people: People) -> set[tuple[str, str]]:
-    """Method and path of every route in the OpenAPI document."""
+def test_every_route_has_a_role_and_is_documented(people: People) -> None:
+    """Who adds a route says there who may use it, and in docs/api.md; and nothing else is there."""
+    found = list(listed(people.app.routes))
+    assert [route for route in found if route.role is None] == []
+    roles = {
+        (route.method, route.path.removeprefix(API)): route.role
+        for route in found
+        if route.path.startswith(f"{API}/")
+    }
+    assert roles == ROUTES
+    assert len(DOCUMENTED) == len(ROUTES)
     paths = people.get("/api/v1/openapi.json").json()["paths"]
-    return {(method.upper(), path) for path, item in paths.items() for method in item}
+    operations = {(method.upper(), path) for path, item in paths.items() for method in item}
+    assert operations == set(ROUTES) - {("GET", "/openapi.json")}
 
 
-def test_every_route_has_a_role_and_every_role_a_route(people: People) -> None:
-    """Who adds a route says in `dashboards/api/routes.py` who may use it."""
-    assert operations(people) == set(ROUTES) - {("GET", "/openapi.json")}
+def test_what_changes_something_needs_more_than_a_viewer(people: People) -> None:
+    """Except for one's own session and password; a router of viewers may gain a route that does."""
+    own = {"/api/v1/setup", "/api/v1/session", "/api/v1/me/password"}
+    changes = [route for route in listed(people.app.routes) if route.method != "GET"]
+    assert {route.path for route in changes if route.role in ("nobody", "viewer")} == own
+
+
+def test_a_role_comes_before_the_body(people: People) -> None:
+    """Who may not is told so, whatever was sent; who may is told what is wrong with it."""
+    path = "/api/v1/campaigns"
+    for name, status in (("vera", 403), ("deng", 422)):
+        headers = {
+            "Cookie": people.cookies[name],
+            "X-CSRF-Token": people.csrf[name],
+            "Content-Type": "application/json",
+        }
+        answer = people.ask("POST", path, headers=headers, content=b'{"name": ')
+        assert answer.status_code == status, answer.text
+
+
+def test_a_route_asks_again_for_its_role(people: People) -> None:
+    """Should the gate ever take a path for another route's, the route itself still refuses."""
+    api = next(each.app for each in people.app.routes if getattr(each, "path", "") == API)
+    identity = people.access.session(people.cookies["vera"].partition("=")[2])
+
+    async def let_in(scope: Any, receive: Any, send: Any) -> None:
+        caller.remember(scope, identity)
+        await api(scope, receive, send)
+
+    behind = Api(let_in)  # type: ignore[arg-type]
+    answer = behind.get("/users")
+    assert (answer.status_code, answer.json()["reason"]) == (403, "role_too_low")
+    assert behind.get("/zones").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -40,7 +92,7 @@ def test_every_route_has_a_role_and_every_role_a_route(people: People) -> None:
 )
 def test_the_role_matrix(people: People, method: str, route: str) -> None:
     """Each route, for nobody and for each role: 401, 403, or whatever the route answers."""
-    needs = ROUTES[method, route]
+    needs: Any = ROUTES[method, route]
     path = "/api/v1" + re.sub(r"\{\w+\}", "x", route)
     nobody = people.ask(method, path, json={})
     if needs == "nobody":
@@ -58,7 +110,7 @@ def test_the_role_matrix(people: People, method: str, route: str) -> None:
 
 
 def test_an_unlisted_route_is_nobodys(district: District, access: Access) -> None:
-    """A route that somebody forgot to list is closed, even to administrators."""
+    """A route that somebody forgot to give a role is closed, even to administrators."""
     people = People(district, access)
     people.add("ada", "admin")
     people.sign_in("ada")
@@ -68,9 +120,39 @@ def test_an_unlisted_route_is_nobodys(district: District, access: Access) -> Non
     async def forgotten() -> str:
         raise AssertionError("reached")
 
+    assert Listed("GET", "/api/v1/forgotten", None) in listed(people.app.routes)
     assert people.get("/api/v1/forgotten").status_code == 401
     answer = people.by("ada", "GET", "/api/v1/forgotten")
     assert (answer.status_code, answer.json()["reason"]) == (404, "unknown_route")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind", "needs"),
+    [
+        ("GET", "/api/v1/zones", "api", "viewer"),
+        ("HEAD", "/api/v1/zones", "api", "viewer"),
+        ("POST", "/api/v1/zones", "api", "viewer"),  # goes on to 405
+        ("POST", "/api/v1/alerts/A1/close", "api", "dispatcher"),
+        ("POST", "/api/v1/alerts/A1/x/close", "unlisted", "admin"),
+        ("GET", "/api/v1/users/", "unlisted", "admin"),
+        ("GET", "/api/v1/../../audit", "unlisted", "admin"),
+        ("GET", "/api/v1/audit", "api", "admin"),
+        ("GET", "/api/v1", "unlisted", "admin"),
+        ("GET", "/api/v11", "page", "viewer"),
+        ("GET", "/", "page", "viewer"),
+        ("GET", "/login", "page", "nobody"),
+        ("GET", "/console/console.js", "page", "nobody"),
+        ("GET", "/_nicegui_ws/socket.io/", "page", "viewer"),
+        ("GET", "/metrics", "page", "viewer"),
+        ("GET", "/healthz", "page", "nobody"),
+    ],
+)
+def test_what_a_request_needs(
+    people: People, method: str, path: str, kind: str, needs: str
+) -> None:
+    """A route that is not there is nobody's."""
+    people.app.mount("/console", StaticFiles(directory=Path(__file__).parent))
+    assert Routes(people.app.routes).wanted(method, path)[:2] == (kind, needs)
 
 
 @pytest.mark.parametrize(
@@ -439,7 +521,8 @@ def test_a_web_socket_needs_a_session(people: People) -> None:
 
 def test_a_stream_ends_with_its_session(people: People, district: District) -> None:
     """Who is disabled sees no more, although the stream was open and nothing was to be said."""
-    app = Gate(create_app(district.sources()), people.access, recheck_s=0.05)
+    inner = create_app(district.sources())
+    app = Gate(inner, people.access, inner.routes, recheck_s=0.05)
 
     async def listen() -> list[dict[str, Any]]:
         headers = {"Cookie": people.cookies["vera"]}

@@ -1,4 +1,4 @@
-"""The pure parts: names, passwords, secrets, throttle, cookies, the table of routes."""
+"""The pure parts: names, passwords, secrets, throttle, cookies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from dashboards.access.roles import ROLES, may
 from dashboards.access.sessions import Lifetime, Session
 from dashboards.access.throttle import MAX_BUCKETS, Allowance, Allowances, Throttle, network
 from dashboards.access.tokens import Token, TokensFileError, parse_tokens_file
-from dashboards.api.routes import wanted
 from tests.dashboards.access.people import QUICK
 
 
@@ -254,29 +253,3 @@ def test_no_cookie_header_is_a_crash(header: str) -> None:
     """Whatever a client sends."""
     found = cookie.read(header, secure=False)
     assert found is None or found in header
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "kind", "needs"),
-    [
-        ("GET", "/api/v1/zones", "api", "viewer"),
-        ("HEAD", "/api/v1/zones", "api", "viewer"),
-        ("POST", "/api/v1/zones", "api", "viewer"),  # goes on to 405
-        ("POST", "/api/v1/alerts/A1/close", "api", "dispatcher"),
-        ("POST", "/api/v1/alerts/A1/x/close", "unlisted", "admin"),
-        ("GET", "/api/v1/users/", "unlisted", "admin"),
-        ("GET", "/api/v1/../../audit", "unlisted", "admin"),
-        ("GET", "/api/v1/audit", "api", "admin"),
-        ("GET", "/api/v1", "unlisted", "admin"),
-        ("GET", "/api/v11", "page", "viewer"),
-        ("GET", "/", "page", "viewer"),
-        ("GET", "/login", "page", "nobody"),
-        ("GET", "/console/console.js", "page", "nobody"),
-        ("GET", "/_nicegui_ws/socket.io/", "page", "viewer"),
-        ("GET", "/metrics", "page", "viewer"),
-        ("GET", "/healthz", "page", "nobody"),
-    ],
-)
-def test_what_a_request_needs(method: str, path: str, kind: str, needs: str) -> None:
-    """A route that is not in the table is nobody's."""
-    assert wanted(method, path)[:2] == (kind, needs)
