@@ -3,8 +3,6 @@
 
 BIN := .venv/bin
 ARGS ?=
-# In CI a test that fails is tried once more. The summary names it: it is a race to be mended.
-AGAIN := $(if $(CI),--reruns=1 -rR)
 PYTHON ?=
 export PYTHON
 
@@ -18,8 +16,8 @@ demo: .venv/.runtime ## the whole system with simulated bikes, in a browser
 
 test: setup ## all tests, side by side; then those that measure time
 ifeq ($(ARGS),)
-	@$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile -m "not alone" $(AGAIN)
-	@$(BIN)/pytest -m alone $(AGAIN)
+	@$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile -m "not alone"
+	@$(BIN)/pytest -m alone
 else
 	@$(BIN)/pytest $(ARGS)
 endif
