@@ -57,9 +57,9 @@ def test_ingest_shows_the_quality_of_fixes(store: Influx1) -> None:
     """Counts of all verdicts add up to all fixes."""
     told = series(look(store, "ingest"), "Quality of fixes")
     assert {verdict: sum(values.values()) for verdict, values in told.items()} == {
-        "good": 240 + 149 + 119,
+        "believed": 240 + 149 + 119,
         "parked": 240,
-        "teleport": 1,
+        "jump": 1,
         "inaccurate": 1,
     }
 
