@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 import numpy as np
@@ -135,6 +135,15 @@ class FleetState:
         # The newest fix with a battery level: many devices do not say it every time.
         self._charges = _blank(0)
         self._said = {name: np.empty(0, dtype) for name, (dtype, _) in _SAID.items()}
+        self._view: FleetState | None = None
+
+    def view(self) -> FleetState:
+        """A copy that never changes, for any thread; what comes later is not in it."""
+        if self._view is None:
+            self._view = FleetState(self._roster)
+            self._view._fixes, self._view._charges = _frozen(self._fixes), _frozen(self._charges)
+            self._view._said = {name: _copy(column) for name, column in self._said.items()}
+        return self._view
 
     def newest_ms(self) -> int | None:
         """Time of the newest fix of any bike [ms]."""
@@ -167,6 +176,7 @@ class FleetState:
         """
         if not len(batch):
             return
+        self._view = None
         self._grow(int(batch.bike.max()) + 1)
         _keep_newest(self._fixes, batch)
         _keep_newest(self._charges, batch.take(~np.isnan(batch.battery_percent)))
@@ -176,6 +186,7 @@ class FleetState:
     def update_status(self, statuses: Iterable[Status], *, heard_at_ms: int | None = None) -> None:
         """Take in connection statuses, in the order in which they were received."""
         for status in statuses:
+            self._view = None
             self._grow(status.bike + 1)
             self._said["online"][status.bike] = status.online
             self._said["status_at_ms"][status.bike] = status.timestamp_ms
@@ -186,6 +197,7 @@ class FleetState:
     def update_events(self, events: Iterable[Event], *, heard_at_ms: int | None = None) -> None:
         """Take in changes of state, in any order; the newest one counts."""
         for event in events:
+            self._view = None
             self._grow(event.bike + 1)
             since, states = self._said["vehicle_state_at_ms"], self._said["vehicle_state"]
             state = _STATE_NUMBERS[event.vehicle_state]
@@ -238,6 +250,7 @@ class FleetState:
         bikes : ndarray of int32
             At least as many as the snapshot has.
         """
+        self._view = None
         known = bikes[: state["online"].size]
         self._grow(int(known.max(initial=-1)) + 1)
         for name in COLUMNS.keys() - {"bike"}:
@@ -273,6 +286,16 @@ def _blank(size: int, first: int = 0) -> TelemetryBatch:
         timestamp_ms=np.full(size, NEVER),
         **unknown,
     )
+
+
+def _frozen(rows: TelemetryBatch) -> TelemetryBatch:
+    return TelemetryBatch(**{name: _copy(getattr(rows, name)) for name in COLUMNS})
+
+
+def _copy(column: NDArray[Any]) -> NDArray[Any]:
+    copy = column.copy()
+    copy.flags.writeable = False
+    return copy
 
 
 def _keep_newest(rows: TelemetryBatch, batch: TelemetryBatch) -> None:

@@ -1,8 +1,8 @@
 """What the HTTP API and the console read: one value, filled by the composition root.
 
-Nothing in `dashboards` reaches further than this. Everything here is read on the event loop
-that also changes it, so a read is never torn; only `judged` and `statuses_at` are
-called in a worker thread.
+Nothing in `dashboards` reaches further than this. What the worker's thread changes is read from
+views that never change; the rest is read on the event loop that also changes it, so no read is
+torn. Only `judged` and `statuses_at` are called in a thread for requests.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from geofence.steps import JudgedFixes
 from geofence.zonemap import ZoneMap
 from geofence.zones import Zones
 from ingest.rejects import RejectBook
+from ingest.worker import WorkerView
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +154,9 @@ class Sources:
         The policies there are, by name, without any campaign.
     roster : Roster
         All bikes.
-    fleet : FleetState
-        The newest of each bike.
-    ledger : callable
-        Visited cells, as of now; what it answers never changes.
+    view : callable
+        State of the worker after its last step: coverage, fleet and counters of one moment. It
+        never changes, so any thread may read it.
     book : AlertBook
         Alerts and their transitions.
     orders : Orders
@@ -190,8 +190,7 @@ class Sources:
     drawing: Drawing
     policies: Mapping[str, Policy]
     roster: Roster
-    fleet: FleetState
-    ledger: Callable[[], View]
+    view: Callable[[], WorkerView]
     book: AlertBook
     orders: Orders
     rejects: RejectBook
@@ -203,6 +202,14 @@ class Sources:
     health: Callable[[], Health]
     now_ms: Callable[[], int]
     demo_speed: float | None = None
+
+    def ledger(self) -> View:
+        """Visited cells, as of the last step."""
+        return self.view().ledger
+
+    def fleet(self) -> FleetState:
+        """The newest of each bike, as of the last step."""
+        return self.view().fleet
 
     @property
     def zones(self) -> ZoneMap:

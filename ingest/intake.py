@@ -1,12 +1,16 @@
 """The way in, running: inlet to log, log to worker, worker to disk.
 
-    inlet ──batch──▶ log ──fsync──▶ PUBACK
-                      │ wakes
-                      ▼
-                    worker.step ──▶ snapshot, archive ──▶ log.trim
+    event loop      inlet ──batch──▶ ┐            ┌──▶ PUBACK
+    thread log                       └─▶ fsync ───┘
+                                           │ wakes
+    thread worker                          ▼
+                                       worker.step ──▶ worker.view, for everybody else
+    thread save                            │
+                                           └─▶ snapshot, archive ──▶ log.trim
 
 The two halves share nothing but the log: the inlet never waits for the worker, and the worker
-reads what was there before a crash exactly as it reads what has just come.
+reads what was there before a crash exactly as it reads what has just come. The worker's state
+belongs to its thread: whatever changes or copies it is called there, one after the other.
 """
 
 from __future__ import annotations
@@ -14,10 +18,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import structlog
 
@@ -29,9 +35,11 @@ from ingest.worker import COVERAGE, Worker
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 READ_MESSAGES = 65_536
-"""Messages the worker takes at once when it is behind. More is faster, because each bike's context
-is judged once a step, and holds the event loop longer."""
+"""Messages the worker takes at once when it is behind: more is faster, because each bike's context
+is judged once a step."""
 
 GATHER_S = 0.1
 MAX_GATHER_S = 0.8
@@ -42,9 +50,9 @@ SAVE_EVERY_S = 30.0
 SAVE_EVERY_MESSAGES = 500_000
 """A snapshot is taken after so long [s] or so many messages: what a crash makes us read again."""
 
-BREATH_S = 0.002
-"""Between two steps everything else has a turn, and whatever follows from it, for so long [s]: a
-request, an acknowledgement or a stop takes several turns of the event loop."""
+SWITCH_S = 0.000_5
+"""How long the worker's thread may run Python while the event loop waits for its turn [s]. With
+the interpreter's 5 ms an acknowledgement, which takes several turns, waits for most of a step."""
 
 LAST_READ_S = 3.0
 """So long may the worker read on after a stop [s]; what it leaves, the next life reads."""
@@ -84,12 +92,14 @@ class Intake:
     read_until_ms: int = 0
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _ending: bool = False
+    _finished: bool = False
     _read_until_s: float = float("inf")
     _troubles: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # One thread each, so that a snapshot never holds up an acknowledgement.
+        # One thread each, so that neither a step nor a snapshot holds up an acknowledgement.
         self._appending = ThreadPoolExecutor(1, "log")
+        self._computing = ThreadPoolExecutor(1, "worker")
         self._saving = ThreadPoolExecutor(1, "save")
 
     @property
@@ -112,17 +122,27 @@ class Intake:
         LogCorrupt, StoreUnavailable
             The log cannot be read; nothing more is taken in.
         """
+        interval_s = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_S)
         try:
             await self._take_in()
         except ExceptionGroup as group:
             # The first to fail is the cause; the others were cancelled for it.
             raise group.exceptions[0] from None
+        finally:
+            sys.setswitchinterval(interval_s)
         await self._save()
         # The log holds the tail; a large city's day is not rewritten while somebody waits.
         if self.worker.archive.flushes_quickly:
             await self._flush()
-        self._appending.shutdown()
-        self._saving.shutdown()
+        self._finished = True
+        for executor in (self._appending, self._computing, self._saving):
+            executor.shutdown()
+
+    def redrawn(self, from_ms: int, fingerprint: str) -> None:
+        """The zones have changed from an instant on [ms]: judge again what lies after it, soon."""
+        if not self._finished:
+            self._computing.submit(self.worker.redrawn, from_ms, fingerprint)
 
     async def stop(self) -> None:
         """Take no more messages, and let :meth:`run` finish what it has."""
@@ -154,7 +174,7 @@ class Intake:
         took_s = 0.0
         while True:
             began_s = time.monotonic()
-            decoded = self.worker.step(READ_MESSAGES)
+            decoded = await self._compute(self.worker.step, READ_MESSAGES)
             took_s = time.monotonic() - began_s
             if decoded:
                 self.read_until_ms = decoded[-1].received_at_ms
@@ -190,7 +210,10 @@ class Intake:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
                     await self._wake.wait()
-        await asyncio.sleep(BREATH_S)
+
+    async def _compute(self, function: Callable[..., T], *args: object) -> T:
+        """Call something of the worker's in its thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._computing, function, *args)
 
     async def _save_now_and_then(self) -> None:
         archived_s = time.monotonic()
@@ -204,7 +227,7 @@ class Intake:
                 archived_s = time.monotonic()
 
     async def _save(self) -> None:
-        """Take a snapshot; state is copied here, written in a thread.
+        """Take a snapshot; state is copied in the worker's thread, written in another.
 
         One that cannot be written is tried again: until then a crash makes us read more.
         """
@@ -213,7 +236,7 @@ class Intake:
             self._tell("coverage", self.worker.trouble)
             return
         loop = asyncio.get_running_loop()
-        header, arrays = self.worker.begin_save()
+        header, arrays = await self._compute(self.worker.begin_save)
         try:
             await loop.run_in_executor(self._saving, self.worker.write_snapshot, header, arrays)
         except StoreUnavailable as exc:
@@ -228,11 +251,11 @@ class Intake:
         What cannot be written stays in the log, and is tried again.
         """
         loop = asyncio.get_running_loop()
-        flush = self.worker.archive.begin_flush()
+        flush = await self._compute(self.worker.archive.begin_flush)
         try:
             if flush is not None:
                 await loop.run_in_executor(self._saving, self.worker.write_archive, flush)
-                self.worker.archive.end_flush(flush)
+                await self._compute(self.worker.archive.end_flush, flush)
                 del flush
                 await loop.run_in_executor(self._saving, return_freed_memory)
             await loop.run_in_executor(self._saving, self.log.trim)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from bikes.fleet import FleetState
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import TelemetryBatch
+from geofence.coverage import View
 from geofence.spans import Spans
 from geofence.steps import JudgedFixes
 from ingest import snapshot
@@ -35,9 +36,49 @@ READERS = (COVERAGE, ARCHIVE)
 """The cursors that :class:`Worker` keeps in the log."""
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """State of a worker, all of one moment; it never changes, so any thread may read it.
+
+    Attributes
+    ----------
+    ledger : View
+        Visited cells.
+    fleet : FleetState
+        The newest of each bike.
+    seq : int
+        Number of the last message that was read.
+    received, rejected : int
+        Telemetry items that were read, and those of them that were rejected; cumulative.
+    duplicates : int
+        Accepted items that were there already; cumulative.
+    newest_ms : int
+        Time of the newest fix of any bike [ms]; 0 before the first.
+    since_ms : int
+        Start of the record: before it nothing is known of any zone [ms].
+    """
+
+    ledger: View
+    fleet: FleetState
+    seq: int = 0
+    received: int = 0
+    rejected: int = 0
+    duplicates: int = 0
+    newest_ms: int = 0
+    since_ms: int = 0
+
+    @property
+    def stored(self) -> int:
+        """Telemetry items that were accepted; they are in the log or the archive."""
+        return self.received - self.rejected
+
+
 @dataclass
 class Worker:
     """Reads the log and brings everything that follows from it up to date.
+
+    It belongs to one thread at a time. Other threads read :attr:`view`, which is replaced after
+    every change, and the archive.
 
     Parameters
     ----------
@@ -58,7 +99,9 @@ class Worker:
         Why coverage lacks some late fixes: a file of the archive is damaged. State that lacks
         them must not be saved; when the file is whole again, the next life judges them.
     since_ms : int
-        Start of the record: before it nothing is known of any zone [ms].
+        Start of the record [ms].
+    view : WorkerView
+        The state after the last change.
     """
 
     log: Log
@@ -75,7 +118,11 @@ class Worker:
     rejected: int = 0
     since_ms: int = 0
     trouble: str = ""
+    view: WorkerView = field(init=False)
     _saved_seq: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._publish()
 
     @property
     def stored(self) -> int:
@@ -103,6 +150,11 @@ class Worker:
             False when it was left off: the state is of no use then, and must not be saved.
         """
         self.since_ms = now_ms
+        restored = self._restore(halted)
+        self._publish()
+        return restored
+
+    def _restore(self, halted: Callable[[], bool]) -> bool:
         self.archive.take_over()
         archived = self.log.cursor(ARCHIVE)
         found = snapshot.load(self.snapshot_file, self.fingerprint)
@@ -155,6 +207,7 @@ class Worker:
             # Late fixes whose day cannot be read must not stop the others.
             self.trouble = str(exc)
         self.seq = entries[-1].seq
+        self._publish()
         return decoded
 
     def redrawn(self, from_ms: int, fingerprint: str) -> None:
@@ -164,6 +217,7 @@ class Worker:
             self.pipeline.redrawn(from_ms)
         except ArchiveDamaged as exc:
             self.trouble = str(exc)
+        self._publish()
 
     def judged(self, keys: Sequence[BikeKey], from_ms: int, to_ms: int) -> JudgedFixes:
         """The fixes of some bikes in [from_ms, to_ms), from the archive and its tail.
@@ -210,6 +264,18 @@ class Worker:
         """Put a part of the tail into its files, and only then move the cursor."""
         self.archive.write(flush)
         self.log.commit(ARCHIVE, flush.seq)
+
+    def _publish(self) -> None:
+        self.view = WorkerView(
+            ledger=self.pipeline.ledger.view(),
+            fleet=self.fleet.view(),
+            seq=self.seq,
+            received=self.received,
+            rejected=self.rejected,
+            duplicates=self.pipeline.counters.duplicates,
+            newest_ms=self.pipeline.newest_ms,
+            since_ms=self.since_ms,
+        )
 
     def _goes_on_from(self, seq: int) -> bool:
         """Whether the log holds everything after `seq`.

@@ -126,13 +126,13 @@ class Before(NamedTuple):
     @classmethod
     def of(cls, station: Station, start_ms: int) -> Before:
         """What it has done until now."""
-        return cls(start_ms, station.worker.received, station.worker.rejected)
+        return cls(start_ms, station.worker.view.received, station.worker.view.rejected)
 
 
 def summary_of(station: Station, before: Before, published: int) -> Summary:
     """The summary of a station that has been evaluated."""
-    received = station.worker.received - before.received
-    rejected = station.worker.rejected - before.rejected
+    received = station.worker.view.received - before.received
+    rejected = station.worker.view.rejected - before.rejected
     alerts = [
         alert
         for alert in station.book.find(limit=100_000)
@@ -269,7 +269,7 @@ async def _keep_pace(clock: FastClock, station: Station, before: int, fleet: Fle
     """
     ahead_ms = round(AHEAD_S * 1000 * clock.speed)
     while True:
-        since_ms = fleet.waiting_since(station.worker.received - before)
+        since_ms = fleet.waiting_since(station.worker.view.received - before)
         clock.hold_at(None if since_ms is None else since_ms + ahead_ms)
         await asyncio.sleep(AHEAD_S / 10)
 
@@ -278,7 +278,7 @@ async def _drain(station: Station, before: int, fleet: Fleet, running: asyncio.T
     """Wait until everything that the broker has taken is in the coverage."""
     deadline = asyncio.get_running_loop().time() + DRAIN_S
     while asyncio.get_running_loop().time() < deadline:
-        if station.worker.received >= before + fleet.published.items:
+        if station.worker.view.received >= before + fleet.published.items:
             return
         await asyncio.wait({running}, timeout=0.05)
         _still(running)

@@ -20,7 +20,6 @@ from geofence.errors import Problem, ZonesError
 from geofence.redrawing import feature_of
 from geofence.zonemap import grid_over
 from geofence.zones import Zones
-from ingest.worker import Worker
 from patrol.assembly import District, policies_of
 from patrol.config.drawn_zones import NAME, DrawnZones, digest_of
 
@@ -96,7 +95,11 @@ class Drawing:
 
 
 def drawing_of(
-    district: District, worker: Worker, orders: Orders, folder: Path, then: Callable[[], None]
+    district: District,
+    redrawn: Callable[[int, str], None],
+    orders: Orders,
+    folder: Path,
+    then: Callable[[], None],
 ) -> Drawing:
     """The way to redraw the zones of a station.
 
@@ -104,8 +107,9 @@ def drawing_of(
     ----------
     district : District
         Its atlas and policies follow.
-    worker : Worker
-        Judges again what a bike whose clock is ahead has sent.
+    redrawn : callable
+        Judges again, soon, what lies after an instant [ms], such as fixes of a bike whose clock is
+        ahead; the second argument is the new fingerprint.
     orders : Orders
         What people have ordered stays so.
     folder : Path
@@ -122,7 +126,7 @@ def drawing_of(
 
     def follow(from_ms: int) -> None:
         district.policies.follow(plans(district.atlas.layout.zones))
-        worker.redrawn(from_ms, district.fingerprint)
+        redrawn(from_ms, district.fingerprint)
         then()
 
     return Drawing(district.atlas, file.write, plans, follow)

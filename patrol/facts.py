@@ -33,8 +33,10 @@ class Facts:
         Cells and zones through time.
     ledger : callable
         Visited cells, as of now or as of `at_ms`.
-    fleet, roster : FleetState, Roster
-        Who was heard, and who they are.
+    fleet : callable
+        Who was heard, as of now.
+    roster : Roster
+        Who they are.
     since_ms : int
         Start of the record [ms].
     behind : callable
@@ -51,7 +53,7 @@ class Facts:
 
     atlas: Atlas
     ledger: Callable[[], View]
-    fleet: FleetState
+    fleet: Callable[[], FleetState]
     roster: Roster
     since_ms: int
     behind: Callable[[], int] = lambda: 0
@@ -131,7 +133,7 @@ class Facts:
 
     def last_heard_ms(self, zone_id: str) -> int | None:
         """Newest telemetry of any bike: as yet every bike may serve every zone."""
-        return self.fleet.newest_ms()
+        return self.fleet().newest_ms()
 
     def last_visit_by(self, zone_id: str, since_ms: int) -> VisitBy | None:
         """The newest visit in the zone at or after `since_ms`."""

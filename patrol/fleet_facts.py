@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,14 +29,16 @@ class FleetFacts:
     ----------
     atlas : Atlas
         The zones, outside all of which a bike is outside the district.
-    fleet, roster : FleetState, Roster
-        Who was heard, and who they are.
+    fleet : callable
+        Who was heard: the same view for as long as one evaluation takes.
+    roster : Roster
+        Who they are.
     keep_ms : int
         How far back messages are counted [ms].
     """
 
     atlas: Atlas
-    fleet: FleetState
+    fleet: Callable[[], FleetState]
     roster: Roster
     keep_ms: int
     _index: dict[str, int] = field(default_factory=dict)
@@ -96,7 +98,7 @@ class FleetFacts:
         if index is None:
             return None
         self._measure()
-        state = self.fleet.of(index)
+        state = self.fleet().of(index)
         times = [at_ms for at_ms in (state.last_ms, state.heard_at_ms) if at_ms is not None]
         known = state.last_ms is not None and index < self._outside_m.size
         return BikeFacts(
@@ -126,13 +128,13 @@ class FleetFacts:
         }
 
     def _heard_ms(self) -> NDArray[np.int64]:
-        state = self.fleet.state()
+        state = self.fleet().state()
         heard: NDArray[np.int64] = np.maximum(state["fix_timestamp_ms"], state["heard_at_ms"])
         return heard
 
     def _measure(self) -> None:
         """Bring up to date how far the newest fixes are outside."""
-        fix_ms = self.fleet.state()["fix_timestamp_ms"]
+        fix_ms = self.fleet().state()["fix_timestamp_ms"]
         missing = fix_ms.size - self._fix_ms.size
         self._fix_ms = np.append(self._fix_ms, np.full(missing, NEVER))
         self._outside_m = np.append(self._outside_m, np.zeros(missing))
@@ -150,7 +152,7 @@ class FleetFacts:
         self._fix_ms[new] = fix_ms[new]
 
     def _column(self, name: str) -> NDArray[np.float64]:
-        return self.fleet.state()[name].astype(np.float64, copy=False)
+        return self.fleet().state()[name].astype(np.float64, copy=False)
 
     def _to_plane(self, lng_lat: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.column_stack(self.atlas.grid.plane(lng_lat[:, 1], lng_lat[:, 0]))

@@ -84,7 +84,7 @@ def influx_writer_of(
         file,
         health,
         parts,
-        lambda: bikes_inside(district.atlas.at(now_ms()), worker.fleet.live(now_ms())),
+        lambda: bikes_inside(district.atlas.at(now_ms()), worker.view.fleet.live(now_ms())),
         now_ms,
         socket.gethostname(),
     )

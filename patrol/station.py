@@ -115,6 +115,7 @@ class Station:
         self.log = SqliteLog(self.folder / "log.sqlite", self.readers)
         self.era = self.district.atlas.layout.era_at(self.clock.now_ms())
         self.worker: Worker = worker_of(self.district, self.log, self.folder)
+        self.view = self.worker.view
         self.rejects = RejectBook()
         self.intake = Intake(
             make_inlet(self.inlet, self.clock.now_ms), self.log, self.worker, self._on_read
@@ -152,7 +153,7 @@ class Station:
             now_ms=self.clock.now_ms,
         )
         self.drawing = drawing_of(
-            self.district, self.worker, self.orders, self.folder, self._follow_zones
+            self.district, self.intake.redrawn, self.orders, self.folder, self._follow_zones
         )
         self._stopping = asyncio.Event()
         self.web = WebServer(self._web_config())
@@ -167,7 +168,8 @@ class Station:
         if not await asyncio.to_thread(restore, self.clock.now_ms(), halted):
             self._close()
             return
-        self.facts.since_ms = self.worker.since_ms
+        self.view = self.worker.view
+        self.facts.since_ms = self.view.since_ms
         self.sender.start()
         intake = asyncio.create_task(self.intake.run())
         self.supervisor.start("evaluation", self._evaluate_always)
@@ -196,8 +198,9 @@ class Station:
     def evaluate(self) -> None:
         """Judge all zones now, and publish what changed."""
         now_ms = self.clock.now_ms()
-        # The zones stay the same for as long as this takes.
+        # Zones, coverage and fleet stay the same for as long as this takes.
         self.facts.now_ms = now_ms
+        self.view = self.worker.view
         found = self.evaluator.evaluate(now_ms)
         if self.desk.issue(now_ms):
             self.outbox.wake()
@@ -214,7 +217,7 @@ class Station:
         behind_s = self.intake.behind_ms(now_ms) / 1000
         caught_up = self.intake.caught_up.is_set()
         reading = f"reading the log: {self.worker.seq} of {self.log.head} messages"
-        counters = self.worker.pipeline.counters
+        view = self.worker.view
         return Health(
             parts=[
                 Part("inlet", inlet.phase == "connected", inlet.reason or inlet.phase),
@@ -227,10 +230,10 @@ class Station:
                 ),
                 *self._influx_part(),
             ],
-            received=self.worker.received,
-            stored=self.worker.stored,
-            rejected=self.worker.rejected,
-            duplicates=counters.duplicates,
+            received=view.received,
+            stored=view.stored,
+            rejected=view.rejected,
+            duplicates=view.duplicates,
             published=self.published(),
             lag_s=behind_s,
             log_depth={name: self.log.depth(name) for name in self.readers},
@@ -273,7 +276,7 @@ class Station:
 
     def known_from_ms(self) -> int:
         """From when on the ledger knows what was visited; a day it has begun to forget is gone."""
-        kept_ms = self.worker.pipeline.newest_ms - self.worker.coverage_days * 86_400_000
+        kept_ms = self.worker.view.newest_ms - self.worker.coverage_days * 86_400_000
         if kept_ms <= self.worker.since_ms:
             return self.worker.since_ms
         return self.district.judge.midnights.ends(kept_ms)
@@ -296,8 +299,8 @@ class Station:
     def _facts(self, ledger: View | None = None, at_ms: int | None = None) -> Facts:
         return Facts(
             self.district.atlas,
-            self.worker.pipeline.ledger.view if ledger is None else lambda: ledger,
-            self.worker.fleet,
+            (lambda: self.view.ledger) if ledger is None else (lambda: ledger),
+            lambda: self.view.fleet,
             self.worker.roster,
             self.worker.since_ms,
             lambda: self.intake.behind_ms(self.clock.now_ms()),
@@ -307,7 +310,7 @@ class Station:
     def _fleet_facts(self) -> FleetFacts:
         return FleetFacts(
             self.district.atlas,
-            self.worker.fleet,
+            lambda: self.view.fleet,
             self.worker.roster,
             keep_ms=self.district.settings.rules.rejects_period_s * 1000,
         )
@@ -368,8 +371,7 @@ class Station:
             drawing=self.drawing,
             policies=policies_named(self.district),
             roster=self.worker.roster,
-            fleet=self.worker.fleet,
-            ledger=self.worker.pipeline.ledger.view,
+            view=lambda: self.worker.view,
             book=self.book,
             orders=self.orders,
             rejects=self.rejects,

@@ -56,7 +56,7 @@ class Presence:
             return self._now
         before = known[1] if known is not None and known[0] is zones else None
         found = visitors(sources.ledger(), zones, before)
-        live = sources.fleet.live(sources.now_ms())
+        live = sources.fleet().live(sources.now_ms())
         self._of, self._visitors = statuses, (zones, found)
         self._now = _by_zone(zones, sources.roster, found, bikes_inside(zones, live))
         return self._now

@@ -92,7 +92,7 @@ class Views:
     def bikes(self) -> list[answers.Bike]:
         """All bikes of the roster, sorted by vendor and id."""
         keys = self._sources.roster.keys
-        states = self._sources.fleet.states()
+        states = self._sources.fleet().states()
         now_ms = self._sources.now_ms()
         nan = math.nan
         lat = np.array([nan if s.lat_deg is None else s.lat_deg for s in states], np.float64)

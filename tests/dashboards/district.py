@@ -33,6 +33,7 @@ from geofence.steps import JudgedFixes
 from geofence.zonemap import ZoneMap, zone_map
 from geofence.zones import Zones, parse_zones
 from ingest.rejects import Reject, RejectBook
+from ingest.worker import WorkerView
 from patrol.drawing import Drawing
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "chengyang"
@@ -137,8 +138,7 @@ class District:
                 for name, keys in sections().items()
             },
             roster=self.roster,
-            fleet=self.fleet,
-            ledger=self.ledger.view,
+            view=lambda: WorkerView(self.ledger.view(), self.fleet.view()),
             book=self.book,
             orders=self.orders,
             rejects=self.rejects,

@@ -61,7 +61,7 @@ def facts(ledger: Ledger, *, at_ms: int | None = None) -> Facts:
     roster = Roster({"hello": BIKES})
     atlas = Atlas(two_drawn())
     view = ledger.view if at_ms is None else lambda: ledger.view().as_of(at_ms)
-    return Facts(atlas, view, FleetState(roster), roster, since_ms=T0, at_ms=at_ms)
+    return Facts(atlas, view, FleetState(roster).view, roster, since_ms=T0, at_ms=at_ms)
 
 
 def remembered(visits: list[Visit], at_ms: int | None = None) -> list[Visit]:
@@ -261,9 +261,11 @@ def test_a_frozen_answer_does_not_know_what_came_later() -> None:
 def test_telemetry_was_heard_when_its_newest_fix_was_taken() -> None:
     """None before the first; the newest of any bike after it."""
     asked = facts(filled([]))
+    fleet = FleetState(asked.roster)
+    asked.fleet = fleet.view
     assert asked.last_heard_ms("west") is None
-    asked.fleet.update(batch([7, 3], [0, 0], [0, 0]))
-    asked.fleet.update(batch([5], [0], [0], bike=1))
+    fleet.update(batch([7, 3], [0, 0], [0, 0]))
+    fleet.update(batch([5], [0], [0], bike=1))
     assert asked.last_heard_ms("west") == T0 + 7_000
 
 
@@ -297,7 +299,7 @@ def redrawn(visits: list[Visit], now_ms: int) -> Facts:
         )
     )
     ledger, roster = filled(visits), Roster({"hello": BIKES})
-    found = Facts(Atlas(moved), ledger.view, FleetState(roster), roster, since_ms=T0)
+    found = Facts(Atlas(moved), ledger.view, FleetState(roster).view, roster, since_ms=T0)
     assert found.atlas.grid == two_zones().grid
     found.now_ms = now_ms
     return found
