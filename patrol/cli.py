@@ -212,18 +212,18 @@ def simulate(
     from patrol import cli_output
     from patrol.config.settings import load_with_zones
     from patrol.errors import Unreachable
-    from patrol.simulate import SimulateOptions
+    from patrol.simulate import FleetOptions
     from patrol.simulate import simulate as run_fleet
 
     log_to_stderr("ERROR")
     with errors_told():
         settings, zones = load_with_zones(config)
-    options = SimulateOptions(bikes=bikes, speed=speed, for_s=for_s, seed=seed, neglected=neglect)
+    options = FleetOptions(bikes=bikes, speed=speed, for_s=for_s, seed=seed)
     console = cli_output.console()
 
     async def main(stop: asyncio.Event) -> None:
-        tell = partial(cli_output.tell_ride, console)
-        sent = await run_fleet(settings, zones, options, tell, stop)
+        tell = partial(cli_output.tell_ride, console, settings.mqtt.url)
+        sent = await run_fleet(settings, zones, options, neglect, tell, stop)
         console.print(f"published {sent.items} fixes in {sent.messages} messages")
         if sent.lost:
             raise Unreachable(f"{sent.lost} more messages got no answer from the broker")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ingest.recordings import Problem
     from patrol.demo import DemoOptions, Summary
     from patrol.replay import Replay
-    from patrol.simulate import Fleet, Ride
+    from patrol.simulate import Fleet
     from patrol.station import Station
 
 TELL_EVERY_S = 10.0
@@ -119,20 +119,22 @@ class DemoOutput:
         return datetime.fromtimestamp(at_ms / 1000, self._zone).strftime("%H:%M:%S")
 
 
-async def tell_ride(console: Console, ride: Ride) -> None:
+async def tell_ride(console: Console, url: str, fleet: Fleet) -> None:
     """Tell how a simulated fleet is doing until cancelled."""
+    plan, clock = fleet.plan, fleet.clock
+    zone = ZoneInfo(plan.timezone)
 
     def line() -> str:
-        at = datetime.fromtimestamp(ride.clock.now_ms() / 1000, ride.zone)
-        sent = ride.fleet.published
-        state = ride.sender.state
+        at = datetime.fromtimestamp(clock.now_ms() / 1000, zone)
+        state = fleet.publisher.state
         trouble = "" if state.connected else f"; waiting: {state.reason}"
-        return f"{at:%m-%d %H:%M:%S}  published {sent.items} fixes{trouble}"
+        return f"{at:%m-%d %H:%M:%S}  published {fleet.published.items} fixes{trouble}"
 
-    since = datetime.fromtimestamp(ride.start_ms / 1000, ride.zone)
-    pace = "" if ride.clock.speed == 1 else f", {ride.clock.speed:g} times as fast"
-    console.print(f"{ride.bikes} bikes of {ride.vendor} ride from {since:%Y-%m-%d %H:%M:%S}{pace}")
-    console.print(f"Publishing to {ride.url}")
+    since = datetime.fromtimestamp(plan.start_ms / 1000, zone)
+    pace = "" if clock.speed == 1 else f", {clock.speed:g} times as fast"
+    bikes = len(plan.bike_ids)
+    console.print(f"{bikes} bikes of {plan.vendor} ride from {since:%Y-%m-%d %H:%M:%S}{pace}")
+    console.print(f"Publishing to {url}")
     await progress(console, line)
 
 

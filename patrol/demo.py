@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Coroutine
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -20,8 +20,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from bikes.simulator import SimulationPlan
-from geofence.zones import Zones
 from ingest.mqtt.connection import MqttOptions
 from ingest.mqtt.publisher import Publisher
 from patrol import web
@@ -29,8 +27,7 @@ from patrol.assembly import district_of, filters_of
 from patrol.broker import embedded_broker
 from patrol.clock import FastClock
 from patrol.config.settings import Settings, load_with_zones
-from patrol.config.vendors import Vendor
-from patrol.simulate import Fleet, bike_ids, sim_zones
+from patrol.simulate import Fleet, FleetOptions, bike_ids, plan_of
 from patrol.station import Station
 from patrol.supervisor import background_task
 
@@ -47,31 +44,19 @@ AHEAD_S = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class DemoOptions:
-    """What can be asked of the demo.
+class DemoOptions(FleetOptions):
+    """Options of the demo.
 
     Attributes
     ----------
-    bikes : int
-        Size of the fleet.
-    speed : float
-        How fast the clock runs.
-    for_s : float, optional
-        Stop after so long [s of the wall]; None runs until it is stopped.
     port : int, optional
         Where the console listens; None takes the first free one from 8080 on.
     data : Path, optional
         Where to store; None for a temporary folder.
-    seed : int
-        Of the fleet.
     """
 
-    bikes: int = 28
-    speed: float = 60.0
-    for_s: float | None = None
     port: int | None = None
     data: Path | None = None
-    seed: int = 1
 
 
 class ZoneSummary(msgspec.Struct, frozen=True):
@@ -181,8 +166,12 @@ async def demo(
     ConfigError
         It would listen where other machines can come in.
     """
-    with _folder(options.data) as folder:
-        return await _demo(folder, options, tell, stop)
+    with (
+        nullcontext(options.data)
+        if options.data is not None
+        else tempfile.TemporaryDirectory(prefix="zhixun-demo-")
+    ) as folder:
+        return await _demo(Path(folder), options, tell, stop)
 
 
 async def _demo(
@@ -192,7 +181,8 @@ async def _demo(
     stop: asyncio.Event,
 ) -> Summary:
     settings, zones = load_with_zones(sample_folder() / "patrol.toml", storage=folder)
-    ids = bike_ids(_listed(settings.vendors[VENDOR]), options.bikes)
+    bikes = settings.vendors[VENDOR].bikes
+    ids = bike_ids(() if bikes == "any" else bikes, options.bikes)
     vendor = settings.vendors[VENDOR].model_copy(update={"bikes": tuple(ids)})
     settings = settings.model_copy(update={"vendors": {VENDOR: vendor}})
     # The environment may say otherwise; nobody signs in here.
@@ -206,45 +196,60 @@ async def _demo(
     with embedded_broker(broker):
         start_ms = _start_ms(settings, folder)
         clock = FastClock(start_ms, options.speed)
-        station = _station(settings, zones, folder, broker, port, clock)
-        sender = Publisher(_mqtt(broker, "fleet"))
+        station = Station(
+            district=district_of(settings, zones, start_ms),
+            folder=folder,
+            inlet=_mqtt(broker, "station", filters=filters_of(settings)),
+            publisher=_mqtt(broker, "station"),
+            host=host,
+            port=port,
+            clock=clock,
+        )
+        publisher = Publisher(_mqtt(broker, "fleet"))
         running = asyncio.create_task(station.run())
         try:
-            await _ready(station, running)
+            await _until(lambda: station.health().ready and station.web.started, running)
             # Starting took a moment; the day begins now.
             clock.restart()
-            sender.start()
-            there = replace(zones, zones=zones.at(start_ms))
-            plan = SimulationPlan(
+            publisher.start()
+            # Zones that were redrawn in an earlier demo may have other names.
+            there = {zone.zone_id for zone in zones.at(start_ms)}
+            plan = plan_of(
+                settings,
+                zones,
+                VENDOR,
+                ids,
                 seed=options.seed,
-                vendor=VENDOR,
-                bike_ids=ids,
-                zones=sim_zones(there),
                 start_ms=start_ms,
-                timezone=settings.district.timezone,
-                # What was redrawn in an earlier demo may have other zones.
-                neglected=_if_there(NEGLECTED, there),
-                delayed=_if_there(DELAYED, there),
+                neglected=NEGLECTED if NEGLECTED in there else None,
+                delayed=DELAYED if DELAYED in there else None,
             )
-            fleet = Fleet(plan, sender, clock)
+            fleet = Fleet(plan, publisher, clock)
             before = Before.of(station, start_ms)
             station.published = lambda: before.received + fleet.published.items
+
+            def arrived() -> bool:
+                return station.worker.view.received >= before.received + fleet.published.items
+
             async with (
                 background_task(tell(station, fleet)),
                 background_task(_keep_pace(clock, station, before.received, fleet)),
             ):
                 await _ride(fleet, options.for_s, stop, running)
-                await _drain(station, before.received, fleet, running)
+                # Everything that the broker has taken comes to be in the coverage.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(_until(arrived, running), DRAIN_S)
                 station.evaluate()
             return summary_of(station, before, fleet.published.items)
         finally:
-            await asyncio.to_thread(sender.close, 1.0)
+            await asyncio.to_thread(publisher.close, 1.0)
             station.stop()
             await running
 
 
-async def _ready(station: Station, running: asyncio.Task[None]) -> None:
-    while not (station.health().ready and station.web.started):
+async def _until(done: Callable[[], bool], running: asyncio.Task[None]) -> None:
+    """Wait until something is so; raise why the station has ended, when it has."""
+    while not done():
         await asyncio.wait({running}, timeout=0.05)
         _still(running)
 
@@ -274,16 +279,6 @@ async def _keep_pace(clock: FastClock, station: Station, before: int, fleet: Fle
         await asyncio.sleep(AHEAD_S / 10)
 
 
-async def _drain(station: Station, before: int, fleet: Fleet, running: asyncio.Task[None]) -> None:
-    """Wait until everything that the broker has taken is in the coverage."""
-    deadline = asyncio.get_running_loop().time() + DRAIN_S
-    while asyncio.get_running_loop().time() < deadline:
-        if station.worker.view.received >= before + fleet.published.items:
-            return
-        await asyncio.wait({running}, timeout=0.05)
-        _still(running)
-
-
 def _still(running: asyncio.Task[None]) -> None:
     """Raise why the station has ended, when it has."""
     if running.done():
@@ -291,37 +286,8 @@ def _still(running: asyncio.Task[None]) -> None:
         raise RuntimeError("the station has ended by itself")
 
 
-def _station(
-    settings: Settings, zones: Zones, folder: Path, broker: int, port: int, clock: FastClock
-) -> Station:
-    district = district_of(settings, zones, clock.now_ms())
-    inlet = _mqtt(broker, "station", filters=filters_of(settings))
-    return Station(
-        district=district,
-        folder=folder,
-        inlet=inlet,
-        publisher=_mqtt(broker, "station"),
-        host=settings.http.host,
-        port=port,
-        clock=clock,
-    )
-
-
-def _if_there(zone_id: str, zones: Zones) -> str | None:
-    return zone_id if zone_id in {zone.zone_id for zone in zones.zones} else None
-
-
 def _mqtt(port: int, client_id: str, *, filters: tuple[str, ...] = ()) -> MqttOptions:
     return MqttOptions("127.0.0.1", port, protocol="3.1.1", client_id=client_id, filters=filters)
-
-
-@contextmanager
-def _folder(data: Path | None) -> Iterator[Path]:
-    if data is not None:
-        yield data
-        return
-    with tempfile.TemporaryDirectory(prefix="zhixun-demo-") as folder:
-        yield Path(folder)
 
 
 def _start_ms(settings: Settings, folder: Path) -> int:
@@ -332,7 +298,3 @@ def _start_ms(settings: Settings, folder: Path) -> int:
     if stored:
         day = max(day, max(stored) + timedelta(days=1))
     return round(datetime.combine(day, BEGINS, zone).timestamp() * 1000)
-
-
-def _listed(vendor: Vendor) -> tuple[str, ...]:
-    return () if vendor.bikes == "any" else tuple(vendor.bikes)

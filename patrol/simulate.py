@@ -8,7 +8,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from zoneinfo import ZoneInfo
 
 import shapely
 
@@ -60,10 +59,56 @@ def sim_zones(zones: Zones) -> list[SimZone]:
     return [SimZone(zone.zone_id, zone.geometry.difference(barred)) for zone in zones.zones]
 
 
+def plan_of(
+    settings: Settings,
+    zones: Zones,
+    vendor: str,
+    ids: Sequence[str],
+    *,
+    seed: int,
+    start_ms: int,
+    neglected: str | None,
+    delayed: str | None = None,
+) -> SimulationPlan:
+    """The plan of a fleet that rides in the zones of `start_ms`, and begins then."""
+    return SimulationPlan(
+        seed=seed,
+        vendor=vendor,
+        bike_ids=ids,
+        zones=sim_zones(replace(zones, zones=zones.at(start_ms))),
+        start_ms=start_ms,
+        timezone=settings.district.timezone,
+        neglected=neglected,
+        delayed=delayed,
+    )
+
+
 def bike_ids(listed: Sequence[str], number: int) -> list[str]:
     """`number` ids: the listed ones first, then more in their style."""
     extra = (f"SIM{n:04d}" for n in range(1, number + 1))
     return [*listed[:number], *(bike for bike in extra if bike not in listed)][:number]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetOptions:
+    """Options of a simulated fleet, in `patrol simulate` and in the demo.
+
+    Attributes
+    ----------
+    bikes : int
+        Number of bikes.
+    speed : float
+        How many seconds of the fleet's clock pass in one of the wall's.
+    for_s : float, optional
+        Stop after so long [s of the wall]; None rides until it is stopped.
+    seed : int
+        The same seed rides the same way.
+    """
+
+    bikes: int = 28
+    speed: float = 1.0
+    for_s: float | None = None
+    seed: int = 1
 
 
 class Fleet:
@@ -80,17 +125,15 @@ class Fleet:
     """
 
     def __init__(self, plan: SimulationPlan, publisher: Publisher, clock: Clock) -> None:
+        self.plan, self.publisher, self.clock = plan, publisher, clock
+        self.published = Published()
         self._simulator = Simulator(plan)
-        self._start_ms = plan.start_ms
-        self._publisher = publisher
-        self._clock = clock
         self._under_way: deque[tuple[Future[bool], int]] = deque()
         self._sent: deque[tuple[int, int]] = deque()
         self._sent_items = 0
-        self.published = Published()
 
     def waiting_since(self, arrived: int) -> int | None:
-        """When what was sent first, of all but `arrived` items, was sent [ms]; None for nothing."""
+        """When the oldest item after the first `arrived` was sent [ms]; None when there is none."""
         while self._sent and self._sent[0][1] <= arrived:
             self._sent.popleft()
         return self._sent[0][0] if self._sent else None
@@ -102,32 +145,27 @@ class Fleet:
         """
         until_ms = None
         if for_s is not None:
-            until_ms = self._start_ms + round(for_s * 1000 * self._clock.speed)
-        sending = asyncio.create_task(self._send(until_ms))
-        stopping = asyncio.create_task(stop.wait())
-        try:
+            until_ms = self.plan.start_ms + round(for_s * 1000 * self.clock.speed)
+        async with (
+            background_task(self._send(until_ms)) as sending,
+            background_task(stop.wait()) as stopping,
+        ):
             await asyncio.wait({sending, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if sending.done():
-                await sending
-        finally:
-            for task in (sending, stopping):
-                task.cancel()
-            await asyncio.gather(sending, stopping, return_exceptions=True)
         with suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_S):
                 await self._settle(0)
         self.published.lost += sum(items > 0 for _, items in self._under_way)
 
     async def _send(self, until_ms: int | None) -> None:
-        sent_until_ms = self._start_ms
-        step_ms = max(1, round(LOOK_MS * self._clock.speed))
+        sent_until_ms = self.plan.start_ms
+        step_ms = max(1, round(LOOK_MS * self.clock.speed))
         while until_ms is None or sent_until_ms < until_ms:
             upto_ms = sent_until_ms + step_ms
             if until_ms is not None:
                 upto_ms = min(upto_ms, until_ms)
-            await self._clock.sleep_until(upto_ms)
+            await self.clock.sleep_until(upto_ms)
             for message in self._simulator.messages(sent_until_ms, upto_ms):
-                done = self._publisher.publish(message.topic, message.payload, message.retain)
+                done = self.publisher.publish(message.topic, message.payload, message.retain)
                 self._under_way.append((done, message.items))
                 self._sent_items += message.items
                 if len(self._under_way) > UNDER_WAY:
@@ -153,57 +191,23 @@ class Fleet:
                 self.published.lost += 1
 
 
-@dataclass(frozen=True, kw_only=True)
-class SimulateOptions:
-    """What can be asked of a simulated fleet.
-
-    Attributes
-    ----------
-    bikes : int
-        Its size.
-    speed : float
-        How fast it rides. Above 1 it begins in the past, because telemetry from the future is
-        rejected, and ends, or goes on at the pace of life, when it has caught up with now.
-    for_s : float, optional
-        Stop after so long [s of the wall]; None rides until it is stopped.
-    seed : int
-        The same seed rides the same way.
-    neglected : str, optional
-        A zone that nobody goes to.
-    """
-
-    bikes: int = 28
-    speed: float = 1.0
-    for_s: float | None = None
-    seed: int = 1
-    neglected: str | None = None
-
-
-@dataclass(frozen=True)
-class Ride:
-    """A fleet on its way, for whoever tells about it."""
-
-    vendor: str
-    bikes: int
-    url: str
-    start_ms: int
-    zone: ZoneInfo
-    clock: Clock
-    fleet: Fleet
-    sender: Publisher
-
-
 async def simulate(
     settings: Settings,
     zones: Zones,
-    options: SimulateOptions,
-    tell: Callable[[Ride], Coroutine[None, None, None]],
+    options: FleetOptions,
+    neglected: str | None,
+    tell: Callable[[Fleet], Coroutine[None, None, None]],
     stop: asyncio.Event,
 ) -> Published:
     """Let a fleet of the first vendor that speaks MDS ride until `for_s` is over or `stop` is set.
 
+    A fleet that is faster than life begins in the past, because telemetry from the future is
+    rejected, and ends, or goes on at the pace of life, when it has caught up with now.
+
     Parameters
     ----------
+    neglected : str, optional
+        A zone that nobody goes to.
     tell : callable
         Run beside the fleet, and cancelled when it ends.
 
@@ -217,35 +221,26 @@ async def simulate(
     vendor, ids = _bikes(settings, options)
     clock = _clock(options)
     start_ms = clock.now_ms()
-    zones = replace(zones, zones=zones.at(start_ms))
-    _known(options.neglected, zones)
-    plan = SimulationPlan(
-        seed=options.seed,
-        vendor=vendor,
-        bike_ids=ids,
-        zones=sim_zones(zones),
-        start_ms=start_ms,
-        timezone=settings.district.timezone,
-        neglected=options.neglected,
+    _check_neglected(neglected, [zone.zone_id for zone in zones.at(start_ms)])
+    plan = plan_of(
+        settings, zones, vendor, ids, seed=options.seed, start_ms=start_ms, neglected=neglected
     )
-    sender = Publisher(mqtt_options(settings.mqtt, suffix="-fleet"))
-    sender.start()
+    publisher = Publisher(mqtt_options(settings.mqtt, suffix="-fleet"))
+    publisher.start()
     try:
-        if not await _connected(sender, stop):
+        if not await _connected(publisher, stop):
             return Published()
-        fleet = Fleet(plan, sender, clock)
-        url, zone = settings.mqtt.url, ZoneInfo(settings.district.timezone)
-        ride = Ride(vendor, len(ids), url, start_ms, zone, clock, fleet, sender)
+        fleet = Fleet(plan, publisher, clock)
         if isinstance(clock, FastClock):
             clock.restart()  # connecting took a moment
-        async with background_task(tell(ride)):
+        async with background_task(tell(fleet)):
             await fleet.run(stop, options.for_s)
         return fleet.published
     finally:
-        await asyncio.to_thread(sender.close, CLOSE_S)
+        await asyncio.to_thread(publisher.close, CLOSE_S)
 
 
-def _bikes(settings: Settings, options: SimulateOptions) -> tuple[str, list[str]]:
+def _bikes(settings: Settings, options: FleetOptions) -> tuple[str, list[str]]:
     """The first vendor whose bikes speak MDS, and those of them that ride."""
     speaks = ((name, one) for name, one in settings.vendors.items() if one.format == "mds")
     vendor, section = next(speaks, (None, None))
@@ -261,18 +256,18 @@ def _bikes(settings: Settings, options: SimulateOptions) -> tuple[str, list[str]
     return vendor, bike_ids(listed, options.bikes)
 
 
-def _known(neglected: str | None, zones: Zones) -> None:
-    known = [zone.zone_id for zone in zones.zones]
-    if neglected is None or (neglected in known and len(known) > 1):
+def _check_neglected(zone_id: str | None, known: Sequence[str]) -> None:
+    """Raise ConfigError when a zone cannot be left out."""
+    if zone_id is None or (zone_id in known and len(known) > 1):
         return
-    if neglected in known:
-        message = f'"{neglected}" is the only zone: there is none left to ride in'
+    if zone_id in known:
+        message = f'"{zone_id}" is the only zone: there is none left to ride in'
     else:
-        message = f'there is no zone "{neglected}"{did_you_mean(neglected, known)}'
+        message = f'there is no zone "{zone_id}"{did_you_mean(zone_id, known)}'
     raise ConfigError([Problem("--neglect", message)])
 
 
-def _clock(options: SimulateOptions) -> Clock:
+def _clock(options: FleetOptions) -> Clock:
     now_ms = WallClock().now_ms()
     if options.speed == 1:
         return WallClock()
@@ -282,13 +277,13 @@ def _clock(options: SimulateOptions) -> Clock:
     return CatchUpClock(now_ms - back_ms, options.speed)
 
 
-async def _connected(sender: Publisher, stop: asyncio.Event) -> bool:
+async def _connected(publisher: Publisher, stop: asyncio.Event) -> bool:
     """Whether there is a connection; False when it was stopped before."""
     deadline = asyncio.get_running_loop().time() + CONNECT_S
-    while not sender.state.connected:
+    while not publisher.state.connected:
         if stop.is_set():
             return False
         if asyncio.get_running_loop().time() > deadline:
-            raise Unreachable(f"no connection to the broker: {sender.state.reason}")
+            raise Unreachable(f"no connection to the broker: {publisher.state.reason}")
         await asyncio.sleep(0.05)
     return True

@@ -7,9 +7,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -82,8 +84,8 @@ class Supervisor:
 
 @asynccontextmanager
 async def background_task(
-    coroutine: Coroutine[None, None, None],
-) -> AsyncIterator[asyncio.Task[None]]:
+    coroutine: Coroutine[Any, Any, T],
+) -> AsyncIterator[asyncio.Task[T]]:
     """Run a coroutine while the context lasts; its own error, if any, is raised at the end."""
     task = asyncio.create_task(coroutine)
     try:
