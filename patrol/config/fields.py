@@ -10,7 +10,7 @@ import difflib
 import ipaddress
 import re
 import zoneinfo
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from datetime import date, datetime
 from pathlib import Path
@@ -95,17 +95,6 @@ def _hours(lines: tuple[str, ...]) -> tuple[str, ...]:
     return lines
 
 
-def _calendar_file(path: Path) -> Path:
-    found = _file(path)
-    try:
-        ExceptionCalendar(found.read_text(encoding="utf-8-sig"), _ANY_ZONE)
-    except UnicodeDecodeError as exc:
-        raise ValueError(f"{path} is not UTF-8 text") from exc
-    except PolicyError as exc:
-        raise ValueError(f"{path}: {exc}") from exc
-    return found
-
-
 def _path(path: Path) -> Path:
     if path == Path():
         raise ValueError("the path is empty")
@@ -132,14 +121,31 @@ def _folder(path: Path) -> Path:
     return found
 
 
-def _secret_file(path: Path) -> Path:
-    found = _file(path)
-    try:
-        if not read_secret(found):
-            raise ValueError(f"{path} is empty; write the secret on its first line")
-    except UnicodeDecodeError as exc:
-        raise ValueError(f"{path} is not UTF-8 text") from exc
-    return found
+def _read_by(read: Callable[[Path], object]) -> Callable[[Path], Path]:
+    """A check that a file can be read by a function, whose error then says what is wrong."""
+
+    def check(path: Path) -> Path:
+        found = _file(path)
+        try:
+            read(found)
+        except UnicodeDecodeError as exc:
+            raise ValueError(f"{path} is not UTF-8 text") from exc
+        except (PolicyError, TokensFileError) as exc:
+            raise ValueError(f"{path}: {exc}") from exc
+        except ValueError as exc:
+            raise ValueError(f"{path} {exc}") from exc
+        return found
+
+    return check
+
+
+def _secret(path: Path) -> None:
+    if not read_secret(path):
+        raise ValueError("is empty; write the secret on its first line")
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8-sig")
 
 
 def read_secret(path: Path) -> str:
@@ -249,17 +255,6 @@ def _network(text: str) -> str:
     return text
 
 
-def _tokens_file(path: Path) -> Path:
-    found = _file(path)
-    try:
-        parse_tokens_file(found.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as exc:
-        raise ValueError(f"{path} is not UTF-8 text") from exc
-    except TokensFileError as exc:
-        raise ValueError(f"{path}: {exc}") from exc
-    return found
-
-
 def split_listen(text: str) -> tuple[str, int]:
     """Host and port of ``host:port``; an IPv6 host stands in brackets.
 
@@ -300,11 +295,13 @@ HourLines = Annotated[tuple[Text, ...], AfterValidator(_hours)]
 """Patrol hours as they are written; see :mod:`alerts.duty_hours`."""
 File = Annotated[Path, AfterValidator(_file)]
 """A file that is there and can be read; absolute."""
-CalendarFile = Annotated[Path, AfterValidator(_calendar_file)]
+CalendarFile = Annotated[
+    Path, AfterValidator(_read_by(lambda path: ExceptionCalendar(_text(path), _ANY_ZONE)))
+]
 """An iCalendar file of exceptions; absolute."""
 Folder = Annotated[Path, AfterValidator(_folder)]
 """A folder, or nothing yet; absolute."""
-SecretFile = Annotated[Path, AfterValidator(_secret_file)]
+SecretFile = Annotated[Path, AfterValidator(_read_by(_secret))]
 """A file with a secret on its first line; see :func:`read_secret`."""
 Day = Annotated[date | datetime, WrapValidator(_day)]
 Timezone = Annotated[str, AfterValidator(_timezone)]
@@ -318,7 +315,7 @@ PublicHost = Annotated[str, AfterValidator(_public_host)]
 """A name that people type to reach the console, in small letters."""
 Network = Annotated[str, AfterValidator(_network)]
 """An address, or a network such as 10.0.0.0/8."""
-TokensFile = Annotated[Path, AfterValidator(_tokens_file)]
+TokensFile = Annotated[Path, AfterValidator(_read_by(lambda path: parse_tokens_file(_text(path))))]
 """A file of API tokens; absolute. See :mod:`dashboards.access.tokens`."""
 
 

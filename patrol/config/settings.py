@@ -35,9 +35,9 @@ from patrol.config.sections import (
     Quality,
     Rules,
     Storage,
+    Vendors,
 )
 from patrol.config.toml_tables import Key, Tables, parse_tables
-from patrol.config.vendors import Vendors
 from patrol.errors import ConfigError, Problem
 
 
@@ -151,15 +151,6 @@ def load_with_zones(path: Path, *, storage: Path | None = None) -> tuple[Setting
     if settings is None or zones is None or draft.problems:
         raise ConfigError(draft.problems)
     return settings, zones
-
-
-def check(path: Path) -> list[Problem]:
-    """Every mistake of a patrol.toml and of the zones that it names; empty when all is well."""
-    try:
-        load_with_zones(path)
-    except ConfigError as exc:
-        return exc.problems
-    return []
 
 
 class _Draft:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from patrol.config.settings import check
+from patrol.config.settings import load_with_zones
+from patrol.errors import ConfigError, Problem
 
 SAMPLE = Path(__file__).parents[2] / "samples/chengyang/patrol.toml"
 
@@ -33,6 +34,15 @@ MAPPING = "timestamp = 't', lat = 'y', lng = 'x'"
 
 
 MAPPED = f'format = "mapped"\ndatum = "wgs84"\nmapping = {{{MAPPING}'
+
+
+def check(path: Path) -> list[Problem]:
+    """Every mistake of a patrol.toml and of the zones that it names."""
+    try:
+        load_with_zones(path)
+    except ConfigError as exc:
+        return exc.problems
+    return []
 
 
 def square(zone_id: str, *, lat: float = 36.30, policy: str = "core") -> dict[str, object]:

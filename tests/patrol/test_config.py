@@ -13,9 +13,9 @@ from alerts.policy import CAMPAIGN_KEYS, POLICY_KEYS
 from patrol.config.fields import is_loopback, split_listen
 from patrol.config.mistakes import NAMED_TABLES
 from patrol.config.sections import Http, Mqtt
-from patrol.config.settings import Settings, check, keys_of, load, load_with_zones
+from patrol.config.settings import Settings, keys_of, load, load_with_zones
 from patrol.errors import ConfigError
-from tests.patrol.configurations import GOOD, SAMPLE, with_line, written
+from tests.patrol.configurations import GOOD, SAMPLE, check, with_line, written
 
 
 def test_the_sample_district_is_right() -> None:

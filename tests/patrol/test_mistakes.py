@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patrol.config.settings import check
 from patrol.config.toml_tables import parse_tables
 from tests.patrol.configurations import (
     GOOD,
     MAPPED,
     MAPPING,
+    check,
     problems,
     square,
     with_line,

@@ -17,7 +17,8 @@ from bikes.telemetry import TelemetryBatch
 from geofence.runs import Visits
 from ingest.log import Messages
 from patrol.assembly import District, decoder_of, district_of
-from patrol.config.settings import check, load_with_zones
+from patrol.config.settings import load_with_zones
+from tests.patrol.configurations import check
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "chengyang" / "patrol.toml"
 START_MS = round(datetime(2026, 3, 4, 8, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp() * 1000)
