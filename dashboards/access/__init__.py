@@ -1,10 +1,9 @@
 """Who may see and do what: users, sessions, tokens, roles, and the record of every change.
 
-    names, roles, secret, passwords, throttle, routes     values in, values out
-    file, users, sessions, tokens, invitation, audit      rows of one SQLite file
-    access                                                 what people and programs may ask for
-    gate                                                   every request passes it
-    api, pages                                             the routes and the pages
+    roles, errors, credentials, throttle     values in, values out
+    file, users, sessions, tokens, audit     rows of one SQLite file
+    access, accounts                         what people and programs may ask for
+    pages                                    sign in, set up, change the password
 
-`docs/access.md` is the manual.
+The gate and the routes are of `dashboards/api`. `docs/access.md` is the manual.
 """

@@ -10,14 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dashboards.access import audit, invitation, names, passwords, sessions, tokens, users
+from dashboards.access import audit, credentials, sessions, tokens, users
 from dashboards.access.accounts import Accounts
 from dashboards.access.audit import By, Entry
+from dashboards.access.credentials import Passwords, digest, new_secret
 from dashboards.access.errors import AccessRefused, Refusal
 from dashboards.access.file import AccessFile
-from dashboards.access.passwords import Passwords
 from dashboards.access.roles import Identity
-from dashboards.access.secret import digest, new_secret
 from dashboards.access.sessions import Lifetime
 from dashboards.access.throttle import Throttle
 from dashboards.access.tokens import StaticToken
@@ -214,7 +213,7 @@ class Access:
             if users.everyone(db):
                 raise AccessRefused("already_set_up", "there are users; they add others")
             by = self.by("setup")
-            invitation.replace(db, digest(secret), by.at_ms)
+            users.invite(db, digest(secret), by.at_ms)
             audit.append(db, by, "invitation_made")
         return secret
 
@@ -229,13 +228,13 @@ class Access:
         """
         by = self.by("setup", address)
         self._attempt(by)
-        name = names.username(username)
-        passwords.check(password, name)
+        name = users.username(username)
+        credentials.check_password(password, name)
         encoded = self._passwords.hash(password)
         with self._file.transaction() as db:
             if users.everyone(db):
                 raise AccessRefused("already_set_up", "there is an administrator; sign in")
-            invitation.take(db, digest(secret), by.at_ms)
+            users.take_invitation(db, digest(secret), by.at_ms)
             users.add(db, name, "admin", encoded, by.at_ms)
             audit.append(db, by, "user_added", name, {"role": "admin", "by": "one-time link"})
             return self._start(db, users.known(db, name), by._replace(actor=name))

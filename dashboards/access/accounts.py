@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dashboards.access import audit, names, passwords, sessions, tokens, users
+from dashboards.access import audit, credentials, sessions, tokens, users
 from dashboards.access.audit import By
+from dashboards.access.credentials import TOKEN_PREFIX, Passwords, digest, new_secret
 from dashboards.access.errors import AccessRefused
 from dashboards.access.file import AccessFile
-from dashboards.access.passwords import Passwords
 from dashboards.access.roles import Role
-from dashboards.access.secret import TOKEN_PREFIX, digest, new_secret
 from dashboards.access.tokens import Token
 from dashboards.access.users import User
 
@@ -32,8 +31,8 @@ class Accounts:
 
     def add_user(self, by: By, username: str, role: Role, password: str) -> User:
         """Add a user; slow. AccessRefused: invalid_username, username_taken, weak_password."""
-        name = names.username(username)
-        passwords.check(password, name)
+        name = users.username(username)
+        credentials.check_password(password, name)
         encoded = self._passwords.hash(password)
         with self._file.transaction() as db:
             users.add(db, name, role, encoded, by.at_ms)
@@ -67,7 +66,7 @@ class Accounts:
         if password is not None:
             with self._file.reading() as db:
                 users.known(db, username)
-            passwords.check(password, username)
+            credentials.check_password(password, username)
             encoded = self._passwords.hash(password)
         with self._file.transaction() as db:
             before = users.known(db, username)
@@ -109,7 +108,7 @@ class Accounts:
         if expires_ms is not None and expires_ms <= by.at_ms:
             raise AccessRefused("expiry_in_past", "a token expires at an instant after now")
         secret = new_secret(TOKEN_PREFIX)
-        token = Token(names.token_name(name), role, by.at_ms, by.actor, expires_ms, None, None)
+        token = Token(tokens.token_name(name), role, by.at_ms, by.actor, expires_ms, None, None)
         with self._file.transaction() as db:
             tokens.add(db, token, digest(secret))
             detail = {"role": role, "expires_ms": expires_ms}

@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from dashboards.access.access import Access
-from dashboards.access.secret import csrf_token
+from dashboards.access.credentials import csrf_token
 from dashboards.api import caller
 from dashboards.api.routes import needs
 from dashboards.console.catalogue import COOKIE, LANGUAGES, Language, texts

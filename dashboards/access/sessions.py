@@ -70,22 +70,22 @@ def find(db: sqlite3.Connection, digest: bytes) -> Session | None:
 
 
 def seen(db: sqlite3.Connection, digest: bytes, now_ms: int) -> None:
-    """It is in use."""
+    """Remember when a session was used last [ms]."""
     db.execute("UPDATE session SET seen_ms = ? WHERE digest = ?", (now_ms, digest))
 
 
 def end(db: sqlite3.Connection, digest: bytes) -> None:
-    """Forget one."""
+    """Forget a session."""
     db.execute("DELETE FROM session WHERE digest = ?", (digest,))
 
 
 def end_all(db: sqlite3.Connection, user: str) -> int:
-    """Forget all of a user; how many there were."""
+    """Forget all sessions of a user; returns how many there were."""
     return db.execute("DELETE FROM session WHERE user = ?", (user,)).rowcount
 
 
 def sweep(db: sqlite3.Connection, lifetime: Lifetime, now_ms: int) -> None:
-    """Forget those that are over."""
+    """Forget the sessions that are over."""
     db.execute(
         "DELETE FROM session WHERE created_ms <= ? OR seen_ms <= ?",
         (now_ms - lifetime.max_ms, now_ms - lifetime.idle_ms),

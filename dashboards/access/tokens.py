@@ -39,7 +39,24 @@ class StaticToken(NamedTuple):
     digest: bytes
 
 
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SELECT = "SELECT name, role, created_ms, created_by, expires_ms, revoked_ms, used_ms FROM token"
+
+
+def token_name(text: str) -> str:
+    """A token's name as it is kept.
+
+    Raises
+    ------
+    AccessRefused
+        `invalid_token_name`.
+    """
+    name = text.strip()
+    if not _NAME.fullmatch(name):
+        raise AccessRefused(
+            "invalid_token_name", "a token's name is 1 to 64 of the characters A-Z a-z 0-9 _ -"
+        )
+    return name
 
 
 def verdict(token: Token | None, now_ms: int) -> Refusal | None:
@@ -106,7 +123,7 @@ def revoke(db: sqlite3.Connection, name: str, now_ms: int) -> None:
 
 
 def used(db: sqlite3.Connection, digest: bytes, now_ms: int) -> None:
-    """Remember when."""
+    """Remember when a token was used last [ms]."""
     db.execute("UPDATE token SET used_ms = ? WHERE digest = ?", (now_ms, digest))
 
 
@@ -148,7 +165,7 @@ def _static(words: list[str]) -> StaticToken | str:
     if len(words) != 3:
         return "write NAME ROLE SHA256, separated by spaces"
     name, role, digest = words
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+    if not _NAME.fullmatch(name):
         return "the name is not 1 to 64 of the characters A-Z a-z 0-9 _ -"
     if role not in ROLES:
         return f"the role is not one of {', '.join(ROLES)}"

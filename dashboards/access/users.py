@@ -1,12 +1,41 @@
-"""Rows of users. Every function runs in the caller's transaction."""
+"""Users and their names, and the one-time link of the first administrator.
+
+Every function that takes a connection runs in the caller's transaction.
+"""
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from typing import NamedTuple, cast
 
 from dashboards.access.errors import AccessRefused
 from dashboards.access.roles import Role
+
+_USER = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?")
+
+RESERVED = frozenset({"system", "console", "anonymous", "nobody", "cli", "token", "file", "setup"})
+"""What records call those who are not users."""
+
+
+def username(text: str) -> str:
+    """A user's name as it is kept: small letters, so that Li and li are one person.
+
+    Raises
+    ------
+    AccessRefused
+        `invalid_username`.
+    """
+    name = text.strip().lower()
+    if not _USER.fullmatch(name):
+        raise AccessRefused(
+            "invalid_username",
+            "a user name is 1 to 32 of the characters a-z 0-9 . _ - and begins and ends with a "
+            "letter or digit",
+        )
+    if name in RESERVED:
+        raise AccessRefused("invalid_username", f"{name!r} is reserved; choose another name")
+    return name
 
 
 class User(NamedTuple):
@@ -100,10 +129,42 @@ def _has_admin(db: sqlite3.Connection) -> bool:
 
 
 def signed_in(db: sqlite3.Connection, name: str, now_ms: int) -> None:
-    """Remember when."""
+    """Remember when a user has signed in last [ms]."""
     db.execute("UPDATE user SET signed_in_ms = ? WHERE name = ?", (now_ms, name))
 
 
 def _user(row: tuple[object, ...]) -> User:
     name, role, disabled, *times = row
     return User(cast(str, name), cast(Role, role), bool(disabled), *cast(list[int], times))
+
+
+INVITATION_MS = 24 * 3_600_000
+"""How long the one-time link lasts [ms]. Its secret stands behind the # of the link, which browsers
+do not send, so it is in no server's or proxy's log."""
+
+
+def invite(db: sqlite3.Connection, digest: bytes, now_ms: int) -> None:
+    """Make this the only one; a link that was printed before is worth nothing now."""
+    db.execute("DELETE FROM invitation")
+    db.execute("INSERT INTO invitation VALUES (?, ?)", (digest, now_ms + INVITATION_MS))
+
+
+def take_invitation(db: sqlite3.Connection, digest: bytes, now_ms: int) -> None:
+    """Use the one-time link up.
+
+    Raises
+    ------
+    AccessRefused
+        `invitation_wrong` or `invitation_over`.
+    """
+    row = db.execute("SELECT expires_ms FROM invitation WHERE digest = ?", (digest,)).fetchone()
+    if row is None:
+        raise AccessRefused(
+            "invitation_wrong",
+            "this link has been used or replaced; the newest one is in the output of patrol run",
+        )
+    if now_ms >= row[0]:
+        raise AccessRefused(
+            "invitation_over", "this link is too old; start patrol run again for a new one"
+        )
+    db.execute("DELETE FROM invitation")

@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import cast
 
 from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
 from starlette.types import Scope
 
 from dashboards.access.roles import Identity, may
 from dashboards.api.loopback import is_loopback
+
+COOKIE = "zhixun_session"
+SECURE_COOKIE = f"__Host-{COOKIE}"
+"""Over TLS: browsers take a cookie of this name only over TLS and from this very host, so no
+neighbour can plant one."""
 
 _KEY = "zhixun.identity"
 _DETAIL = "zhixun.audit"
@@ -84,3 +90,28 @@ def address(scope: Scope) -> str:
 def is_secure(scope: Scope) -> bool:
     """Whether it came over TLS, to this server or to a proxy that it trusts."""
     return scope.get("scheme") in ("https", "wss")
+
+
+def session_secret(request: HTTPConnection) -> str | None:
+    """The secret that the cookie of a session holds, or None."""
+    return request.cookies.get(_cookie(request)) or None
+
+
+def set_session(request: HTTPConnection, response: Response, secret: str, max_age_s: int) -> None:
+    """Set the session's cookie; an empty secret and age 0 [s] take it away.
+
+    Lax, not Strict: a link to an alert in a chat must not ask to sign in again. What changes
+    something needs a CSRF token besides.
+    """
+    response.set_cookie(
+        _cookie(request),
+        secret,
+        max_age=max_age_s,
+        secure=is_secure(request.scope),
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def _cookie(request: HTTPConnection) -> str:
+    return SECURE_COOKIE if is_secure(request.scope) else COOKIE

@@ -18,15 +18,15 @@ import time
 from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
+from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboards.access import cookie
 from dashboards.access.access import Access
+from dashboards.access.credentials import csrf_token, same
 from dashboards.access.errors import AccessRefused, AccessUnavailable, AccessUnreadable, Refusal
 from dashboards.access.roles import Identity
-from dashboards.access.secret import csrf_token, same
 from dashboards.api import caller
 from dashboards.api.problems import ProblemAnswer, access_refused, access_unavailable
 from dashboards.api.routes import API, SAFE, Needs, Routes, Wanted
@@ -134,11 +134,7 @@ class Gate:
                     "token_unknown", "write the header as Authorization: Bearer TOKEN"
                 )
             return self._access.token(token.strip())
-        # HTTP/2 and some proxies send several Cookie headers.
-        sent = "; ".join(
-            value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"
-        )
-        secret = cookie.read(sent, secure=caller.is_secure(scope))
+        secret = caller.session_secret(HTTPConnection(scope))
         if secret is None:
             raise AccessRefused("not_signed_in", "sign in, or send Authorization: Bearer TOKEN")
         return self._access.session(secret)

@@ -11,11 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from dashboards.access import cookie
 from dashboards.access.access import Access
 from dashboards.access.audit import By
+from dashboards.access.credentials import csrf_token
 from dashboards.access.roles import Identity, Role
-from dashboards.access.secret import csrf_token
 from dashboards.access.tokens import Token
 from dashboards.access.users import User
 from dashboards.api import caller, paging
@@ -182,19 +181,15 @@ def router(access: Access, times: Times) -> APIRouter:
             "csrf_token": token,
         }
 
-    def signed_in(request: Request, identity: Identity, status: int) -> Response:
-        answer = Answer(me(identity), status_code=status)
-        secure = caller.is_secure(request.scope)
-        answer.headers["Set-Cookie"] = cookie.written(
-            identity.secret, secure=secure, max_age_s=access.lifetime.max_ms // 1000
-        )
-        answer.headers["Cache-Control"] = "no-store"
+    def signed_in(request: Request, identity: Identity) -> Response:
+        answer = Answer(me(identity), status_code=201, headers={"Cache-Control": "no-store"})
+        caller.set_session(request, answer, identity.secret, access.lifetime.max_ms // 1000)
         return answer
 
     def signed_out(request: Request) -> Response:
-        secure = caller.is_secure(request.scope)
-        gone = cookie.written("", secure=secure, max_age_s=0)
-        return Response(status_code=204, headers={"Set-Cookie": gone})
+        answer = Response(status_code=204)
+        caller.set_session(request, answer, "", 0)
+        return answer
 
     def user(found: User) -> UserAnswer:
         return {
@@ -230,7 +225,7 @@ def router(access: Access, times: Times) -> APIRouter:
         identity = await slowly(
             lambda: access.set_up(body.token, body.username, body.password, where)
         )
-        return signed_in(request, identity, 201)
+        return signed_in(request, identity)
 
     @routes.post(
         "/session",
@@ -243,7 +238,7 @@ def router(access: Access, times: Times) -> APIRouter:
         """Sign in: the answer sets the session's cookie. 429 with Retry-After when tried often."""
         where = caller.address(request.scope)
         identity = await slowly(lambda: access.sign_in(body.username, body.password, where))
-        return signed_in(request, identity, 201)
+        return signed_in(request, identity)
 
     @routes.delete(
         "/session", dependencies=[needs("viewer")], status_code=204, response_class=Response

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from fastapi import Request
 from nicegui import ui
 
+from dashboards.access.credentials import csrf_token
 from dashboards.access.roles import may
-from dashboards.access.secret import csrf_token
 from dashboards.api import caller
 from dashboards.api.cells import AGE_CLASSES
 from dashboards.api.views import URGENCY

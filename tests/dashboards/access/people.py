@@ -11,7 +11,7 @@ import httpx
 
 from dashboards.access.access import Access, AccessOptions
 from dashboards.access.audit import By
-from dashboards.access.passwords import Passwords
+from dashboards.access.credentials import Passwords
 from dashboards.access.roles import Role
 from dashboards.access.tokens import parse_tokens_file
 from dashboards.api.loopback import Hosts

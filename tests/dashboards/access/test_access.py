@@ -10,8 +10,8 @@ from typing import get_args
 import pytest
 
 from dashboards.access.access import Access, AccessOptions
+from dashboards.access.credentials import Passwords
 from dashboards.access.errors import AccessRefused, AccessUnreadable, Refusal
-from dashboards.access.passwords import Passwords
 from dashboards.access.roles import Role
 from tests.dashboards.access.people import PASSWORD, QUICK, Clock, boss, new_access
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
 
-from dashboards.access import cookie, names, passwords, secret, sessions, tokens
+from dashboards.access import credentials, sessions, tokens, users
+from dashboards.access.credentials import Passwords
 from dashboards.access.errors import AccessRefused
-from dashboards.access.passwords import Passwords
 from dashboards.access.roles import ROLES, may
 from dashboards.access.sessions import Lifetime, Session
 from dashboards.access.throttle import MAX_BUCKETS, Allowance, Allowances, Throttle, network
 from dashboards.access.tokens import Token, TokensFileError, parse_tokens_file
+from dashboards.api import caller
 from tests.dashboards.access.people import QUICK
 
 
@@ -21,7 +24,7 @@ from tests.dashboards.access.people import QUICK
 )
 def test_user_names_are_kept_in_small_letters(text: str, name: str) -> None:
     """So that nobody can look like somebody else."""
-    assert names.username(text) == name
+    assert users.username(text) == name
 
 
 @pytest.mark.parametrize(
@@ -30,7 +33,7 @@ def test_user_names_are_kept_in_small_letters(text: str, name: str) -> None:
 def test_wrong_and_reserved_user_names_are_refused(text: str) -> None:
     """A name in a record must be what it seems: `system` is nobody, `token:x` is a token."""
     with pytest.raises(AccessRefused) as refused:
-        names.username(text)
+        users.username(text)
     assert refused.value.reason == "invalid_username"
 
 
@@ -40,7 +43,7 @@ def test_wrong_and_reserved_user_names_are_refused(text: str) -> None:
 def test_weak_passwords_are_refused(password: str) -> None:
     """Too short, too long, all alike, or with the name in it."""
     with pytest.raises(AccessRefused) as refused:
-        passwords.check(password, "li")
+        credentials.check_password(password, "li")
     assert refused.value.reason == "weak_password"
 
 
@@ -84,11 +87,11 @@ def test_an_unknown_user_costs_as_much_as_a_known_one() -> None:
 
 def test_secrets_are_long_and_derived_tokens_do_not_tell_them() -> None:
     """256 bits; the CSRF token differs by session and is not the session's hash."""
-    one, two = secret.new_secret(), secret.new_secret()
+    one, two = credentials.new_secret(), credentials.new_secret()
     assert one != two
     assert len(one) >= 43
-    assert secret.csrf_token(one) != secret.csrf_token(two)
-    assert secret.csrf_token(one) != secret.digest(one).hex()
+    assert credentials.csrf_token(one) != credentials.csrf_token(two)
+    assert credentials.csrf_token(one) != credentials.digest(one).hex()
 
 
 def test_roles_are_ordered() -> None:
@@ -235,21 +238,32 @@ def test_an_ipv6_house_is_one_address(address: str, whole: str) -> None:
     assert network(address) == whole
 
 
+def request(cookie: bytes, scheme: str = "http") -> HTTPConnection:
+    """A request that brings a Cookie header."""
+    return HTTPConnection({"type": "http", "scheme": scheme, "headers": [(b"cookie", cookie)]})
+
+
 def test_cookies_are_marked() -> None:
     """HttpOnly and Lax always; over TLS Secure, under a name that nobody else can plant."""
-    plain = cookie.written("s", secure=False, max_age_s=60)
-    assert plain == "zhixun_session=s; Path=/; Max-Age=60; HttpOnly; SameSite=Lax"
-    secure = cookie.written("s", secure=True, max_age_s=60)
-    assert secure.startswith("__Host-zhixun_session=s; ")
-    assert secure.endswith("; Secure")
-    assert cookie.read("a=b; zhixun_session=s", secure=False) == "s"
-    assert cookie.read("zhixun_session=s", secure=True) is None
-    assert cookie.read("__Host-zhixun_session=s", secure=True) == "s"
-    assert cookie.read("", secure=False) is None
+
+    def written(scheme: str) -> list[str]:
+        response = Response()
+        caller.set_session(request(b"", scheme), response, "s", 60)
+        return response.headers["set-cookie"].split("; ")
+
+    marks = {"Path=/", "Max-Age=60", "HttpOnly", "SameSite=lax"}
+    first, *rest = written("http")
+    assert (first, set(rest)) == ("zhixun_session=s", marks)
+    first, *rest = written("https")
+    assert (first, set(rest)) == ("__Host-zhixun_session=s", marks | {"Secure"})
+    assert caller.session_secret(request(b"a=b; zhixun_session=s")) == "s"
+    assert caller.session_secret(request(b"zhixun_session=s", "https")) is None
+    assert caller.session_secret(request(b"__Host-zhixun_session=s", "https")) == "s"
+    assert caller.session_secret(request(b"")) is None
 
 
-@given(st.text())
-def test_no_cookie_header_is_a_crash(header: str) -> None:
+@given(st.binary())
+def test_no_cookie_header_is_a_crash(header: bytes) -> None:
     """Whatever a client sends."""
-    found = cookie.read(header, secure=False)
-    assert found is None or found in header
+    found = caller.session_secret(request(header))
+    assert found is None or found in header.decode("latin-1")

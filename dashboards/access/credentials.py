@@ -1,11 +1,47 @@
-"""Passwords: which are good enough, and their argon2id hashes."""
+"""What proves who somebody is: random secrets, and passwords with their argon2id hashes.
+
+A secret made here has 256 random bits. Guessing it is hopeless however fast a guess can be
+tried, so a plain SHA-256 is enough to make a stolen file useless, and a request costs
+microseconds. Passwords are different: people choose them, so they need a slow hash.
+"""
 
 from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from dashboards.access.errors import AccessRefused
+
+TOKEN_PREFIX = "zx_"  # noqa: S105  # not a secret: says what a string found somewhere is
+BYTES = 32
+
+
+def new_secret(prefix: str = "") -> str:
+    """A secret that may stand in a cookie, a header or a link."""
+    return prefix + secrets.token_urlsafe(BYTES)
+
+
+def digest(secret: str) -> bytes:
+    """What is kept of a secret, and looked up by: its SHA-256."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def csrf_token(session_secret: str) -> str:
+    """The token that a page of this session sends beside its cookie.
+
+    It is derived, so nothing is kept for it, and it does not tell the session's secret.
+    """
+    return hmac.new(session_secret.encode(), b"csrf", hashlib.sha256).hexdigest()
+
+
+def same(given: str, expected: str) -> bool:
+    """Whether two secrets are equal, in a time that does not tell where they differ."""
+    return hmac.compare_digest(given.encode(), expected.encode())
+
 
 SHORTEST, LONGEST = 12, 256
 """Characters of a password; a limit above, because hashing a megabyte is an attack."""
@@ -16,7 +52,7 @@ TIME_COST, MEMORY_KIB, LANES = 3, 64 * 1024, 1
 DISTINCT = 5
 
 
-def check(password: str, username: str) -> None:
+def check_password(password: str, username: str) -> None:
     """Refuse a password that would be guessed first.
 
     Raises
