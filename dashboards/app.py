@@ -13,15 +13,12 @@ from dashboards.access.access import Access
 from dashboards.api import (
     alerts,
     bike_days,
-    bike_path,
+    bikes,
     cells,
-    fleet,
     health,
     orders,
     people,
     problems,
-    rejects,
-    replay,
     stream,
     zone_drawing,
     zone_history,
@@ -29,7 +26,6 @@ from dashboards.api import (
 )
 from dashboards.api.answers import Answer
 from dashboards.api.background import Background
-from dashboards.api.feed import Feed
 from dashboards.api.gate import Gate
 from dashboards.api.loopback import LOOPBACK, Hosts, KnownHosts
 from dashboards.api.problems import PROBLEMS
@@ -68,7 +64,7 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
     times = Times(ZoneInfo(sources.timezone))
     views = Views(sources, times)
     background = Background()
-    feed = Feed(stream.Watch(sources, times, views).look)
+    feed = stream.Feed(stream.Watch(sources, times, views).look)
 
     # An application of its own, so that a wrong path or method under /api is its problem
     # whatever else is mounted at the root.
@@ -89,15 +85,13 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
         # Before those whose paths hold a name: /coverage/trend is no zone, /bikes/days no bike.
         zone_history.router(sources, times, background),
         bike_days.router(sources, times, background),
-        bike_path.router(sources, times, background),
         zones.router(sources, times, views, background),
         cells.router(sources, times, views),
         zone_drawing.router(sources, times, background),
-        replay.router(sources, times, background),
-        fleet.router(sources, times, views),
+        bikes.router(sources, times, views, background),
         alerts.router(sources, times, views),
         orders.router(sources, times),
-        rejects.router(sources, times),
+        health.rejects_router(sources, times),
         stream.router(feed),
         health.router(sources, views),
     ):

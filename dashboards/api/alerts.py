@@ -6,14 +6,13 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from alerts.alert import Alert
 from alerts.errors import BookUnavailable, TransitionRefused, UnknownAlert
 from alerts.lifecycle import FINAL, STATES
 from dashboards.api import answers, caller, paging
-from dashboards.api.acts import Act, Name, Reason
 from dashboards.api.answers import Answer
 from dashboards.api.problems import PROBLEMS, ProblemError, unknown
 from dashboards.api.routes import needs
@@ -23,6 +22,19 @@ from dashboards.sources import Sources
 
 OPEN = "open"
 """Asks for alerts in any state that is not the last."""
+
+Text = Annotated[str, Field(max_length=2000)]
+Reason = Annotated[str, Field(min_length=1, max_length=2000)]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Act(BaseModel):
+    """Why; and who, where nobody has to sign in. Elsewhere the actor is who has signed in."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    actor: Name = "console"
+    reason: Text = ""
 
 
 class Assign(Act):

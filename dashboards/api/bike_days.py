@@ -1,4 +1,4 @@
-"""Routes about what bikes did on a day."""
+"""Routes about a bike's local day: what it did, what it added to coverage, and its path to draw."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Query
+from numpy.typing import NDArray
 from starlette.responses import Response
 
 from alerts.periods import Period, local_day, period_of
@@ -16,14 +17,15 @@ from bikes.roster import BikeKey
 from dashboards.api import answers, paging
 from dashboards.api.answers import Answer
 from dashboards.api.background import Background, Shared
-from dashboards.api.fleet import Vendor, bike_cursor, find_bike
+from dashboards.api.bikes import Vendor, bike_cursor, find_bike
 from dashboards.api.problems import ProblemError
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.sources import Sources
-from geofence.bike_days import contributions, rides
+from geofence.bike_days import contributions, first_visits, rides
 from geofence.coverage import Rows, union_between
-from geofence.quality import VERDICTS
+from geofence.quality import PARKED, VERDICTS
+from geofence.steps import JudgedFixes
 
 KEEP_S = 30.0
 """How long a page is shared between those who ask for it [s]."""
@@ -31,13 +33,17 @@ KEEP_S = 30.0
 PAGES = 16
 """How many pages are kept."""
 
+MAX_MARKS = 2_000
+"""Rejected fixes of an answer: more are not told apart on a map."""
+
 Day = Annotated[str | None, Query(alias="date", description="A local date; without it, today")]
 
 
 def router(sources: Sources, times: Times, background: Background) -> APIRouter:
-    """The routes /bikes/days and /bikes/{bike_id}/day."""
+    """The routes /bikes/days, /bikes/{bike_id}/day and /bikes/{bike_id}/path."""
     routes = APIRouter(tags=["bikes"], dependencies=[needs("viewer")])
     pages = Shared[list[answers.BikeDay]](background, keep_s=KEEP_S, most=PAGES)
+    paths = Shared[answers.BikePath](background, keep_s=KEEP_S, most=PAGES)
 
     async def found(keys: Sequence[BikeKey], day: date) -> list[answers.BikeDay]:
         work = partial(days_of, sources, keys, day, sources.ledger().parts)
@@ -66,6 +72,17 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         """What one bike did on a day."""
         key, day = find_bike(sources, bike_id, vendor), wanted_day(sources, times, date_)
         return Answer((await found([key], day))[0])
+
+    @routes.get("/bikes/{bike_id}/path", response_class=Answer, response_model=answers.BikePath)
+    async def path(bike_id: str, vendor: Vendor = None, date_: Day = None) -> Response:
+        """The believed path of a bike's day, where it parked, what was rejected, and its cells.
+
+        Of more than 2,000 rejected fixes as many are chosen evenly. Shared for half a minute
+        between all who ask.
+        """
+        key, day = find_bike(sources, bike_id, vendor), wanted_day(sources, times, date_)
+        work = partial(path_of, sources, times, key, day, sources.ledger().parts)
+        return Answer(await paths.get((key, day), work))
 
     return routes
 
@@ -143,3 +160,78 @@ def days_of(
 def remembered(period: Period, sources: Sources) -> bool:
     """Whether the ledger knows of the day; of a part of it, when the record began on it."""
     return period.to_ms > sources.known_from_ms()
+
+
+def path_of(
+    sources: Sources, times: Times, key: BikeKey, day: date, parts: Sequence[Rows]
+) -> answers.BikePath:
+    """The path of a bike's day; `parts` are the ledger's."""
+    period = period_of("daily", day, sources.tz)
+    grid = sources.atlas.grid
+    judged = sources.judged([key], period.from_ms, period.to_ms)
+    at = np.column_stack([judged.fixes.lat_deg, judged.fixes.lng_deg]).round(6)
+    rejected = np.flatnonzero(~judged.believed)
+    return {
+        "vendor": key.vendor,
+        "bike_id": key.bike_id,
+        "date": day.isoformat(),
+        "path": [at[rows].tolist() for rows in judged.steps.stretches()],
+        "stops": _stops(judged, times),
+        "rejected": _marks(judged, _evenly(rejected, MAX_MARKS)),
+        "rejected_total": int(rejected.size),
+        "cells": _cells(sources, key, period, parts),
+        "cell": [
+            (grid.north_deg - grid.south_deg) / grid.rows,
+            (grid.east_deg - grid.west_deg) / grid.cols,
+        ],
+    }
+
+
+def _stops(judged: JudgedFixes, times: Times) -> list[answers.BikeStop]:
+    """Parked fixes that follow each other, without a gap, are one stop, where the first was."""
+    fixes, verdict, steps = judged
+    rests = (verdict[steps.a] == PARKED) & (verdict[steps.b] == PARKED)
+    a, b = steps.a[rests], steps.b[rests]
+    begins = np.append(True, a[1:] != b[:-1])[: a.size]
+    ends = np.append(begins[1:], True)[: a.size]
+    return [
+        {
+            "from": times.write(int(fixes.timestamp_ms[first])),
+            "to": times.write(int(fixes.timestamp_ms[last])),
+            "lat": round(float(fixes.lat_deg[first]), 6),
+            "lng": round(float(fixes.lng_deg[first]), 6),
+        }
+        for first, last in zip(a[begins].tolist(), b[ends].tolist(), strict=True)
+    ]
+
+
+def _evenly(rows: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    if rows.size <= most:
+        return rows
+    return rows[np.linspace(0, rows.size - 1, most).round().astype(np.intp)]
+
+
+def _marks(judged: JudgedFixes, rows: NDArray[np.intp]) -> answers.BikeMarks:
+    fixes = judged.fixes
+    return {
+        "timestamps": fixes.timestamp_ms[rows].tolist(),
+        "lat": fixes.lat_deg[rows].round(6).tolist(),
+        "lng": fixes.lng_deg[rows].round(6).tolist(),
+        "verdicts": [VERDICTS[code] for code in judged.verdict[rows]],
+    }
+
+
+def _cells(
+    sources: Sources, key: BikeKey, period: Period, parts: Sequence[Rows]
+) -> answers.BikeCells | None:
+    if not remembered(period, sources):
+        return None
+    rows = union_between(parts, period.from_ms, period.to_ms)
+    visits = first_visits(rows, sources.atlas.layout)
+    own = visits.bike == sources.roster.restore([key])[0]
+    lat, lng = sources.atlas.grid.centre(visits.cell[own])
+    return {
+        "lat": lat.round(6).tolist(),
+        "lng": lng.round(6).tolist(),
+        "first": visits.first[own].tolist(),
+    }

@@ -1,12 +1,12 @@
-"""Liveness, readiness and metrics."""
+"""Routes about the system itself: liveness, readiness, metrics, and messages not accepted."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import get_args
+from typing import Annotated, Any, get_args
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -14,11 +14,13 @@ from prometheus_client.registry import Collector
 from starlette.responses import Response
 
 from bikes.fleet import Liveness
-from dashboards.api import answers, caller
+from dashboards.api import answers, caller, paging
 from dashboards.api.answers import Answer
 from dashboards.api.routes import needs
+from dashboards.api.times import Times
 from dashboards.api.views import URGENCY, Views
 from dashboards.sources import Sources
+from ingest.rejects import Reject
 
 
 def router(sources: Sources, views: Views) -> APIRouter:
@@ -141,3 +143,55 @@ class Metrics(Collector):
             for name in URGENCY:
                 state.add_metric([zone_id, name], int(status.state == name))
         yield from (covered, idle, state)
+
+
+def rejects_router(sources: Sources, times: Times) -> APIRouter:
+    """The route /rejects."""
+    routes = APIRouter(tags=["rejects"], dependencies=[needs("viewer")])
+
+    def answer(reject: Reject) -> answers.RejectedMessage:
+        return {
+            "reason": reject.reason,
+            "detail": reject.detail,
+            "received_at": times.write(reject.received_at_ms),
+            "topic": reject.topic,
+            "payload": reject.payload,
+            "index": reject.index,
+            "vendor": reject.vendor,
+            "bike_id": reject.bike_id,
+        }
+
+    @routes.get("/rejects", response_class=Answer, response_model=answers.Rejects)
+    async def rejects(
+        vendor: str | None = None,
+        bike_id: str | None = None,
+        reason: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+        cursor: str | None = None,
+    ) -> Response:
+        """The last rejected messages, newest first, and counts since the start."""
+        book = sources.rejects
+        # Numbered from the first reject ever, so that new ones do not shift a page.
+        rows = [
+            (book.total - n, reject)
+            for n, reject in enumerate(book.last(book.total))
+            if vendor in (None, reject.vendor)
+            and bike_id in (None, reject.bike_id)
+            and reason in (None, reject.reason)
+        ]
+        before = paging.number(cursor)
+        page, going_on = paging.page(
+            rows, lambda row: -row[0], limit=limit, after=None if before is None else -before
+        )
+        counts: dict[str, dict[str, int]] = {}
+        for (name, why), count in sorted(book.counts.items()):
+            counts.setdefault(name, {})[why] = count
+        found: dict[str, Any] = {
+            "counts": counts,
+            "rejects": [answer(reject) for _, reject in page],
+        }
+        if going_on is not None:
+            found["next_cursor"] = str(-going_on)
+        return Answer(found)
+
+    return routes

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from alerts.errors import BookUnavailable, OrderRefused, PolicyError, UnknownOrder
 from alerts.orders import Order, State
 from dashboards.api import answers, caller
-from dashboards.api.acts import Act, Reason
+from dashboards.api.alerts import Act, Reason
 from dashboards.api.answers import Answer
 from dashboards.api.problems import PROBLEMS, ProblemError, unknown
 from dashboards.api.routes import needs

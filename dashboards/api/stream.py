@@ -1,21 +1,166 @@
-"""The route /stream, and what it watches."""
+"""Server-sent events at /stream: what changed, to everybody who listens, at a bounded cost.
+
+The state is looked at once a period for all listeners together, and each change is encoded
+once. A listener has a mailbox that holds the newest frame per thing, so one that reads slowly
+misses intermediate states and never the last one, and its mailbox never holds more frames than
+there are things. A new listener first gets everything, so a reconnect needs no other request.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import NamedTuple
 
+import msgspec
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
 
-from dashboards.api.feed import Feed, Thing
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import Views
 from dashboards.sources import Sources
 
+log = logging.getLogger(__name__)
+
+PERIOD_S = 0.5
+"""Between two looks at the state [s]."""
+
+MAX_SHARE = 0.1
+"""A very large fleet is looked at less often, so that looking takes at most this share."""
+
+HEARTBEAT_S = 15.0
+"""A silent stream says that it is alive this often [s], so that proxies and people know."""
+
+
 RATE_OVER_S = 5.0
 """The rate of messages is the mean of this long [s]."""
+
+
+class Thing(NamedTuple):
+    """What an event is about: the event's name, and the key of its subject."""
+
+    event: str
+    key: str
+
+
+Look = Callable[[], Mapping[Thing, object]]
+"""The state now: for each thing its answer, equal when nothing about it has changed."""
+
+
+def frame(thing: Thing, answer: object) -> bytes:
+    """An event on the wire; JSON has no raw newline, so one data line holds it."""
+    return b"event: %b\ndata: %b\n\n" % (thing.event.encode(), msgspec.json.encode(answer))
+
+
+class Mailbox:
+    """Frames that a listener has yet to read, the newest of each thing."""
+
+    def __init__(self) -> None:
+        self._frames: dict[Thing, bytes] = {}
+        self.filled = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def put(self, frames: Mapping[Thing, bytes]) -> None:
+        """Add frames; an older one of the same thing is forgotten."""
+        if frames:
+            self._frames.update(frames)
+            self.filled.set()
+
+    def take(self) -> bytes:
+        """All frames, one after the other; the mailbox is empty afterwards."""
+        frames, self._frames = self._frames, {}
+        self.filled.clear()
+        return b"".join(frames.values())
+
+
+class Feed:
+    """Looks for changes while somebody listens.
+
+    Parameters
+    ----------
+    look : callable
+        Reads the state. Called on the event loop.
+    """
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._seen: dict[Thing, object] = {}
+        self._mailboxes: set[Mailbox] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @property
+    def listeners(self) -> int:
+        """Streams that are open."""
+        return len(self._mailboxes)
+
+    def poll(self) -> int:
+        """Look once, and put what changed into every mailbox; returns how many things did."""
+        state = self._look()
+        changed = {
+            thing: frame(thing, answer)
+            for thing, answer in state.items()
+            if self._seen.get(thing) != answer
+        }
+        self._seen = dict(state)
+        for mailbox in self._mailboxes:
+            mailbox.put(changed)
+        return len(changed)
+
+    def join(self) -> Mailbox:
+        """A mailbox with the whole state in it, to be filled until :meth:`leave`."""
+        self.poll()
+        mailbox = Mailbox()
+        mailbox.put({thing: frame(thing, answer) for thing, answer in self._seen.items()})
+        self._mailboxes.add(mailbox)
+        return mailbox
+
+    def leave(self, mailbox: Mailbox) -> None:
+        """Stop filling a mailbox."""
+        self._mailboxes.discard(mailbox)
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """The bytes of one listener's stream, until it goes or the feed is closed."""
+        mailbox = self.join()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="feed")
+        try:
+            yield b"retry: 1000\n\n"
+            while not self._closed:
+                try:
+                    async with asyncio.timeout(HEARTBEAT_S):
+                        await mailbox.filled.wait()
+                except TimeoutError:
+                    yield b": still here\n\n"
+                    continue
+                yield mailbox.take()
+        finally:
+            self.leave(mailbox)
+
+    def close(self) -> None:
+        """End all streams, so that a server which waits for its connections can stop."""
+        self._closed = True
+        for mailbox in self._mailboxes:
+            mailbox.filled.set()
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        took_s = 0.0
+        while self._mailboxes:
+            await asyncio.sleep(max(PERIOD_S, took_s / MAX_SHARE))
+            started_s = time.monotonic()
+            try:
+                self.poll()
+            except Exception:  # the outermost loop: without it listeners would go stale
+                log.exception("the live feed could not read the state; trying again")
+            took_s = time.monotonic() - started_s
 
 
 class Watch:

@@ -13,7 +13,7 @@ import uvicorn
 from playwright.sync_api import Page
 
 from dashboards.access.access import Access
-from dashboards.api.feed import Feed
+from dashboards.api.stream import Feed
 from dashboards.app import create_app
 from dashboards.console.page import ConsoleOptions, mount
 from tests.dashboards.access.people import PASSWORD

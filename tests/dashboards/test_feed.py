@@ -8,9 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboards.api import feed as feed_module
-from dashboards.api.feed import Feed, Mailbox, Thing
-from dashboards.api.stream import Watch
+from dashboards.api import stream as feed_module
+from dashboards.api.stream import Feed, Mailbox, Thing, Watch
 from dashboards.api.times import Times
 from dashboards.api.views import Views
 from tests.dashboards.district import District

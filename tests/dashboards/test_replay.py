@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboards.api.replay import MAX_POINTS, points, step_that_fits
+from dashboards.api.bikes import MAX_POINTS, points, step_that_fits
 from tests.dashboards.conftest import Api
 from tests.dashboards.district import NINE_MS, District
 
