@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from alerts.alert import UNDO_S
@@ -20,11 +19,11 @@ from alerts.rules import ZoneStatus
 from alerts.store.book import AlertBook
 from bikes.fleet import FleetState
 from bikes.roster import BikeKey, Roster
-from geofence.atlas import Atlas, Era, Layout
+from dashboards.drawing import Drawing
+from geofence.atlas import Atlas, Era
 from geofence.coverage import View
 from geofence.steps import JudgedFixes
 from geofence.zonemap import ZoneMap
-from geofence.zones import Zones
 from ingest.rejects import RejectBook
 from ingest.worker import WorkerView
 
@@ -91,47 +90,6 @@ class Health:
     def ready(self) -> bool:
         """Whether every part is that has to be."""
         return all(part.ok for part in self.parts if part.required)
-
-
-class Proposal(NamedTuple):
-    """What would come of redrawn zones.
-
-    Attributes
-    ----------
-    layout : Layout
-        How they would lie.
-    live : bool
-        Whether they can be followed at once; else from the next start on, because the grid of
-        this one does not reach so far.
-    """
-
-    layout: Layout
-    live: bool
-
-
-class Drawing(Protocol):
-    """Redraws zones. Everything but :meth:`propose` is called on the event loop."""
-
-    @property
-    def zones(self) -> Zones:
-        """Those of all times, as they are saved; some may take effect at the next start only."""
-        ...
-
-    @property
-    def version(self) -> str:
-        """A word that changes with them."""
-        ...
-
-    def propose(self, zones: Zones) -> Proposal:
-        """What would come of other zones; ZonesError when they cannot be.
-
-        Called in a worker thread, one at a time.
-        """
-        ...
-
-    def adopt(self, proposal: Proposal) -> None:
-        """Save what was proposed, and follow it; StoreUnavailable when it cannot be saved."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

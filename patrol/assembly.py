@@ -17,11 +17,13 @@ from alerts.notify import Filter
 from alerts.notify.apprise import AppriseNotifier
 from alerts.notify.wording import Wording
 from alerts.notify.zone_names import ZoneNames
+from alerts.orders import Orders
 from alerts.plan import Policies
 from alerts.policy import Campaign, Policy, parse_policy
 from bikes.fleet import FleetState
 from bikes.roster import Roster
 from bikes.topics import INBOUND_FILTERS, TopicPattern
+from dashboards.drawing import Drawing
 from geofence.atlas import ALWAYS_MS, Atlas
 from geofence.errors import Problem, ZonesError
 from geofence.quality import Limits
@@ -34,6 +36,7 @@ from ingest.mqtt.connection import MqttOptions
 from ingest.pipeline import Pipeline
 from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.worker import Worker
+from patrol.config.drawn_zones import NAME, DrawnZones, digest_of
 from patrol.config.fields import read_secret
 from patrol.config.sections import Mqtt
 from patrol.config.settings import Settings
@@ -147,6 +150,44 @@ def policies_of(
         calendars=calendars,
         orders=orders,
     )
+
+
+def drawing_of(
+    district: District,
+    redrawn: Callable[[int, str], None],
+    orders: Orders,
+    folder: Path,
+    then: Callable[[], None],
+) -> Drawing:
+    """The way to redraw the zones of a station.
+
+    Parameters
+    ----------
+    district : District
+        Its atlas and policies follow.
+    redrawn : callable
+        Judges again, soon, what lies after an instant [ms], such as fixes of a bike whose clock is
+        ahead; the second argument is the new fingerprint.
+    orders : Orders
+        What people have ordered stays so.
+    folder : Path
+        Where the file of drawn zones is kept.
+    then : callable
+        Called when all of these have followed.
+    """
+    settings = district.settings
+    configured = digest_of(settings.district.zones.read_bytes())
+    file = DrawnZones(folder / NAME, configured, ZoneInfo(settings.district.timezone))
+
+    def plans(zones: Zones) -> Policies:
+        return policies_of(settings, district.calendars, zones, orders.campaigns)
+
+    def follow(from_ms: int) -> None:
+        district.policies.follow(plans(district.atlas.layout.zones))
+        redrawn(from_ms, district.fingerprint)
+        then()
+
+    return Drawing(district.atlas, file.write, plans, follow)
 
 
 def versions_of(zones: Zones) -> dict[str, list[tuple[int, str | None]]]:

@@ -56,13 +56,13 @@ from ingest.rejects import RejectBook, payload_json
 from ingest.worker import Worker, rejects_of
 from patrol.assembly import (
     District,
+    drawing_of,
     limits_of,
     policies_named,
     recipients_of,
     worker_of,
 )
 from patrol.clock import Clock, WallClock
-from patrol.drawing import drawing_of
 from patrol.facts import Facts
 from patrol.fleet_facts import FleetFacts
 from patrol.influx import influx_writer_of, readers_of

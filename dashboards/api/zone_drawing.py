@@ -21,7 +21,8 @@ from dashboards.api.problems import PROBLEMS, ProblemError, unknown
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import feature
-from dashboards.sources import Proposal, Sources
+from dashboards.drawing import Proposal
+from dashboards.sources import Sources
 from geofence.errors import Problem, ZonesError
 from geofence.redrawing import ended, redrawn, versions
 from geofence.zones import Zone, Zones

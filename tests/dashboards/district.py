@@ -24,6 +24,7 @@ from alerts.store.book import AlertBook, Change
 from bikes.fleet import FleetState
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import COLUMNS, TelemetryBatch
+from dashboards.drawing import Drawing
 from dashboards.sources import Health, Part, Sources
 from geofence.atlas import Atlas
 from geofence.coverage import Ledger, View
@@ -34,7 +35,6 @@ from geofence.zonemap import ZoneMap, zone_map
 from geofence.zones import Zones, parse_zones
 from ingest.rejects import Reject, RejectBook
 from ingest.worker import WorkerView
-from patrol.drawing import Drawing
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "chengyang"
 NINE_MS = 1_763_859_600_000  # 2025-11-23T09:00:00+08:00

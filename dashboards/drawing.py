@@ -1,4 +1,4 @@
-"""Redrawing zones while the station runs: what is saved, and what follows it at once."""
+"""Redrawing zones while the system runs: what is proposed, saved, and followed at once."""
 
 from __future__ import annotations
 
@@ -7,26 +7,36 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
-from pathlib import Path
-from zoneinfo import ZoneInfo
+from typing import NamedTuple
 
 from alerts.errors import PolicyError
-from alerts.orders import Orders
-from alerts.plan import Policies
-from dashboards.sources import Proposal
-from geofence.atlas import Atlas
+from geofence.atlas import Atlas, Layout
 from geofence.coverage import MAX_CELLS
 from geofence.errors import Problem, ZonesError
 from geofence.redrawing import feature_of
 from geofence.zonemap import grid_over
 from geofence.zones import Zones
-from patrol.assembly import District, policies_of
-from patrol.config.drawn_zones import NAME, DrawnZones, digest_of
+
+
+class Proposal(NamedTuple):
+    """What would come of redrawn zones.
+
+    Attributes
+    ----------
+    layout : Layout
+        How they would lie.
+    live : bool
+        Whether they can be followed at once; else from the next start on, because the grid of
+        this one does not reach so far.
+    """
+
+    layout: Layout
+    live: bool
 
 
 @dataclass
 class Drawing:
-    """Implements :class:`dashboards.sources.Drawing`.
+    """Redraws zones. Everything but :meth:`propose` is called on the event loop.
 
     Parameters
     ----------
@@ -60,7 +70,7 @@ class Drawing:
         return self._version
 
     def propose(self, zones: Zones) -> Proposal:
-        """What would come of other zones; nothing changes yet.
+        """What would come of other zones; nothing changes yet. Called in a thread, one at a time.
 
         Raises
         ------
@@ -92,44 +102,6 @@ class Drawing:
         self._zones, self._version = zones, version_of(zones)
         if proposal.live and (from_ms := self.atlas.adopt(proposal.layout)) is not None:
             self.follow(from_ms)
-
-
-def drawing_of(
-    district: District,
-    redrawn: Callable[[int, str], None],
-    orders: Orders,
-    folder: Path,
-    then: Callable[[], None],
-) -> Drawing:
-    """The way to redraw the zones of a station.
-
-    Parameters
-    ----------
-    district : District
-        Its atlas and policies follow.
-    redrawn : callable
-        Judges again, soon, what lies after an instant [ms], such as fixes of a bike whose clock is
-        ahead; the second argument is the new fingerprint.
-    orders : Orders
-        What people have ordered stays so.
-    folder : Path
-        Where the file of drawn zones is kept.
-    then : callable
-        Called when all of these have followed.
-    """
-    settings = district.settings
-    configured = digest_of(settings.district.zones.read_bytes())
-    file = DrawnZones(folder / NAME, configured, ZoneInfo(settings.district.timezone))
-
-    def plans(zones: Zones) -> Policies:
-        return policies_of(settings, district.calendars, zones, orders.campaigns)
-
-    def follow(from_ms: int) -> None:
-        district.policies.follow(plans(district.atlas.layout.zones))
-        redrawn(from_ms, district.fingerprint)
-        then()
-
-    return Drawing(district.atlas, file.write, plans, follow)
 
 
 def version_of(zones: Zones) -> str:
