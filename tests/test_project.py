@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import subprocess
 import tomllib
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 from pydantic.fields import FieldInfo
 
@@ -15,6 +17,8 @@ from patrol.config.mistakes import NAMED_TABLES
 from patrol.config.settings import Settings, keys_of
 
 ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PACKAGES: list[str] = PROJECT["tool"]["importlinter"]["root_packages"]
 CONFIGURATION = (ROOT / "docs/configuration.md").read_text("utf-8")
 TABLES: list[tuple[str, ...]] = [
     (name, "NAME") if name in NAMED_TABLES else (name,) for name in Settings.model_fields
@@ -75,6 +79,14 @@ def test_no_file_depends_on_one_machine_or_registry(pattern: str) -> None:
         if file != Path(__file__):
             found += [f"{file.relative_to(ROOT)}: {hit[0]}" for hit in re.finditer(pattern, text)]
     assert found == []
+
+
+def test_no_import_leads_back_to_where_it_began() -> None:
+    """Not within a package either, and not for types alone."""
+    graph = grimp.build_graph(*PACKAGES)
+    assert len(graph.modules) > len(PACKAGES)
+    imports = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
+    TopologicalSorter(imports).prepare()  # its error names the circle
 
 
 def documented(table: tuple[str, ...]) -> dict[str, str]:
@@ -149,7 +161,7 @@ def test_pins_cover_what_is_asked_for() -> None:
     lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
     pins = {normal(line.partition("==")[0]) for line in lines if not line.startswith("#")}
     assert all(re.fullmatch(r"[\w.-]+==[\w.!+]+|#.*", line) for line in lines)
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    project = PROJECT["project"]
     asked = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
     assert {normal(re.match(r"[\w.-]+", text)[0]) for text in asked} <= pins  # type: ignore[index]
 
