@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -59,6 +60,26 @@ def kept_waiting_s(pid: int) -> float:
             continue  # it has ended
         lost_ns += int(waited_ns)
     return lost_ns / 1e9
+
+
+class Watch:
+    """Says how long a process has taken, less what other programs took from it.
+
+    Parameters
+    ----------
+    pid : int, optional
+        The process; that of the tests when not given.
+    """
+
+    def __init__(self, pid: int | None = None) -> None:
+        self._pid = pid or os.getpid()
+        self._before_s, self._lost_s = kept_waiting_s(self._pid), 0.0
+        self._began = time.monotonic()
+
+    def took_s(self) -> float:
+        """Seconds since the watch was made; of a process that has ended, look before it does."""
+        self._lost_s = max(self._lost_s, kept_waiting_s(self._pid) - self._before_s)
+        return time.monotonic() - self._began - self._lost_s
 
 
 def listening(processes: Sequence[psutil.Process]) -> set[int]:

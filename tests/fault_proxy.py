@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import http.client
-import time
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
@@ -33,9 +33,11 @@ class FaultProxy:
     fault : Fault
         May be replaced at any time.
     delay_s : float
-        How long every answer takes [s].
+        How long every answer takes [s]; none takes longer than the proxy is there.
     requests : list of int
         Lines of each write, in the order in which they came.
+    answered : int
+        Writes that got their answer.
     url : str
         Where it listens, once it does.
     """
@@ -43,6 +45,8 @@ class FaultProxy:
     def __init__(self, host: str, port: int, fault: Fault = none, delay_s: float = 0.0) -> None:
         self.fault, self.delay_s = fault, delay_s
         self.requests: list[int] = []
+        self.answered = 0
+        self._hurried = threading.Event()
         self._host, self._port = host, port
         self._open = ExitStack()
 
@@ -56,15 +60,21 @@ class FaultProxy:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.hurry()
         self._open.close()
+
+    def hurry(self) -> None:
+        """Give all answers at once, those too that are due later."""
+        self._hurried.set()
 
     def _answer(self, asked: Request) -> Answer:
         gzipped = "gzip" in asked.headers["Content-Encoding"]
         lines = gzip.decompress(asked.body) if gzipped else asked.body
         self.requests.append(lines.count(b"\n"))
-        if self.delay_s:
-            time.sleep(self.delay_s)  # a store that is slow, on purpose
-        return self.fault(len(self.requests), lines) or self._hand_on(asked)
+        self._hurried.wait(self.delay_s)
+        answer = self.fault(len(self.requests), lines) or self._hand_on(asked)
+        self.answered += 1
+        return answer
 
     def _hand_on(self, asked: Request) -> Answer:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=30)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.patience import until
 from tests.servers import Server, free_port
 
 T = TypeVar("T")
@@ -95,12 +96,16 @@ VISIBLE_S = 10.0
 
 def visible(look: Callable[[], T], wanted: Callable[[T], bool]) -> T:
     """What is seen once it is what is wanted, or after a while what is seen then."""
-    give_up = time.monotonic() + VISIBLE_S
-    while True:
+    found = look()
+
+    def seen() -> bool:
+        nonlocal found
         found = look()
-        if wanted(found) or time.monotonic() > give_up:
-            return found
-        time.sleep(0.5)
+        return wanted(found)
+
+    with contextlib.suppress(AssertionError):  # the test says better what is missing
+        until(seen, VISIBLE_S, every_s=0.1)
+    return found
 
 
 class Influx1(HttpServer):

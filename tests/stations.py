@@ -6,14 +6,13 @@ import hashlib
 import json
 import signal
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.commands import kept_waiting_s
+from tests.commands import Watch
 from tests.patience import PATIENCE_S, until
 from tests.servers import REPOSITORY, Program, free_port
 
@@ -75,17 +74,15 @@ class Station(Program):
 
     def timed_stop(self) -> tuple[int, float]:
         """SIGTERM; exit code, and how long it took less what other programs took from it [s]."""
-        pid, began, waited_s = self.pid, time.monotonic(), kept_waiting_s(self.pid)
-        lost_s = 0.0
+        watch, took_s = Watch(self.pid), 0.0
 
         def ended() -> bool:
-            nonlocal lost_s
-            lost_s = max(lost_s, kept_waiting_s(pid) - waited_s)
+            nonlocal took_s
+            took_s = watch.took_s()
             return not self.runs
 
         self.send(signal.SIGTERM)
         until(ended, explain=self.said)
-        took_s = time.monotonic() - began - lost_s
         return self._ended(PATIENCE_S), took_s
 
     def request(self, path: str, **options: Any) -> urllib.request.Request:

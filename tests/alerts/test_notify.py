@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
+import threading
 from contextlib import ExitStack
 from zoneinfo import ZoneInfo
 
@@ -15,13 +15,14 @@ from alerts.errors import NotificationFailed, PolicyError
 from alerts.findings import Step
 from alerts.lifecycle import EVENTS
 from alerts.notify import UNHEARD, Filter
-from alerts.notify.apprise import AppriseNotifier, webhook_url
+from alerts.notify.apprise import THREADS, AppriseNotifier, webhook_url
 from alerts.notify.mqtt import MqttNotifier
 from alerts.notify.outbox import Outbox
 from alerts.notify.wording import Wording, phrases
 from alerts.store.alert_rows import Opening
 from alerts.store.book import AlertBook, Change
 from alerts.store.outbox import LAST_RETRY_MS, retry_after_ms
+from tests.patience import PATIENCE_S, until_async
 from tests.servers import Answer, Request, answering
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -286,17 +287,25 @@ def test_a_service_that_never_answers_takes_no_thread_of_others() -> None:
     raised(book)
     notice = book.notice(2)  # it is active
 
+    asked, never = [], threading.Event()
+
+    def silent(request: Request) -> Answer:
+        asked.append(request)
+        never.wait(PATIENCE_S)
+        return Answer()
+
     async def scenario(address: str) -> None:
         people = AppriseNotifier("team", f"json://{address}/", wording())
         sending = [asyncio.create_task(people.send(notice)) for _ in range(60)]
-        await asyncio.sleep(0.1)
+        await until_async(lambda: len(asked) == THREADS)
         await asyncio.wait_for(asyncio.to_thread(int), 15)
         assert not any(task.done() for task in sending)
         for task in sending:
             task.cancel()
 
-    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
-        asyncio.run(scenario(f"127.0.0.1:{silent.getsockname()[1]}"))
+    with answering(silent) as url:
+        asyncio.run(scenario(url.removeprefix("http://")))
+        never.set()
 
 
 def test_a_channel_that_is_no_longer_configured_is_given_up(tmp_path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from datetime import datetime
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -108,7 +107,6 @@ def test_whatever_happens_every_record_is_a_walk_and_no_restart_shows(
     assert timeline(restarts=True) == found
 
 
-@pytest.mark.alone
 def test_thousands_of_zones_take_a_fraction_of_a_second() -> None:
     """2,000 zones, all of them overdue and short: the time of one evaluation is bounded."""
     names = [f"Z{i:04}" for i in range(2000)]
@@ -119,7 +117,7 @@ def test_thousands_of_zones_take_a_fraction_of_a_second() -> None:
         patrols.now_ms = at(when)
         evaluator.evaluate(at(when))
     assert len(evaluator.evaluate(at("24 10:06")).statuses) == 2000
-    begin = time.perf_counter()
+    begin_s = time.process_time()  # whatever else runs
     for second in range(3):
         evaluator.evaluate(at("24 10:07") + second * 1000)
-    assert (time.perf_counter() - begin) / 3 < 1.0
+    assert (time.process_time() - begin_s) / 3 < 1.0
