@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -84,7 +85,10 @@ def push(
     config: Annotated[
         Path | None,
         typer.Option(
-            "--config", "-c", help="Take InfluxDB and time zone from it.", metavar="PATROL.TOML"
+            "--config",
+            "-c",
+            help="Take InfluxDB, time zone and limits from it.",
+            metavar="PATROL.TOML",
         ),
     ] = None,
     influx: Annotated[
@@ -105,13 +109,23 @@ def push(
 ) -> None:
     """Bring folder, data source and dashboards to a Grafana; doing it again changes nothing."""
     from dashboards.grafana.edition import TIMEZONE, Edition
-    from dashboards.grafana_push import GrafanaRefuses, GrafanaUnreachable, connect
+    from dashboards.grafana_push import GrafanaRefuses, GrafanaUnreachable, Influx, connect
     from dashboards.grafana_push import push as bring
+    from patrol.config.settings import load
 
     with errors_told():
-        store, configured_zone = _configured(config)
+        settings = None if config is None else load(config)
+        # Its token is the station's, and may only write: Grafana needs one of its own.
+        section = None if settings is None else settings.influx
+        store = None if section is None else Influx(section.url, section.bucket)
         store = _overridden(store, influx, bucket, influx_token_file)
-        edition = Edition(lang, timezone or configured_zone or TIMEZONE, datasource)
+        edition = Edition(lang, timezone or TIMEZONE, datasource)
+        if settings is not None:
+            edition = replace(
+                edition,
+                timezone=timezone or settings.district.timezone,
+                battery_low_percent=settings.rules.battery_low_percent,
+            )
         client = connect(grafana, _credential(grafana, token_file))
         where = _without_password(grafana)
         try:
@@ -127,20 +141,6 @@ def push(
         except GrafanaUnreachable as exc:
             raise Unreachable(f"{where}: {exc}") from exc
     typer.echo(f"{where}/d/zhixun-fleet")
-
-
-def _configured(config: Path | None) -> tuple[Influx | None, str | None]:
-    """InfluxDB and the time zone of a patrol.toml."""
-    from dashboards.grafana_push import Influx
-    from patrol.config.settings import load
-
-    if config is None:
-        return None, None
-    settings = load(config)
-    # Its token is the station's, and may only write: Grafana needs one of its own.
-    section = settings.influx
-    store = None if section is None else Influx(section.url, section.bucket)
-    return store, settings.district.timezone
 
 
 def _overridden(

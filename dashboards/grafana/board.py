@@ -1,8 +1,9 @@
-"""What all dashboards have: where panels stand, variables, annotations, links to each other."""
+"""Boards: rows of panels, variables, annotations, and links from one dashboard to another."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from grafana_foundation_sdk.cog.builder import Builder
@@ -13,7 +14,7 @@ from dashboards.grafana.edition import Edition
 from dashboards.grafana.influxql import Events
 from dashboards.grafana.looks import BAD
 
-Board = Literal["fleet", "coverage", "alerts", "ingest"]
+Name = Literal["fleet", "coverage", "alerts", "ingest"]
 Variable = Literal["vendor", "zone", "bike"]
 
 TAG: Final = "zhixun"
@@ -29,98 +30,94 @@ _QUERIES: Final[dict[Variable, str]] = {
 }
 
 
-class Place(NamedTuple):
-    """A panel and its size on the grid; the whole width is 24."""
+class Row(NamedTuple):
+    """Panels side by side, of one height; equally wide when no widths are given.
 
-    panel: Builder[model.Panel]
-    width: int
+    ``heading`` is the key of a line of text above them, or empty.
+    """
+
     height: int
+    panels: tuple[Callable[[Edition], Builder[model.Panel]], ...]
+    widths: tuple[int, ...] = ()
+    heading: str = ""
 
 
-class Heading(NamedTuple):
-    """A line of text above panels; a key of the catalogue."""
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A dashboard before it is made in an edition.
 
-    key: str
+    Attributes
+    ----------
+    name : str
+        Its key in the catalogue, and part of its identity.
+    rows : tuple of Row
+        From top to bottom.
+    variables : tuple of str
+        What can be chosen at the top.
+    since, refresh : str
+        The time range at first, such as ``now-6h``, and how often it is asked again.
+    """
+
+    name: Name
+    rows: tuple[Row, ...]
+    variables: tuple[Variable, ...]
+    since: str
+    refresh: str
+
+    def dashboard(self, edition: Edition) -> model.Dashboard:
+        """The dashboard in an edition."""
+        return model.Dashboard(
+            uid=uid(self.name),
+            title=edition.say(self.name),
+            description=edition.say(f"{self.name}.why"),
+            tags=[TAG],
+            timezone=edition.timezone,
+            editable=False,
+            graph_tooltip=model.DashboardCursorSync.CROSSHAIR,
+            time=model.DashboardDashboardTime(from_val=self.since, to="now"),
+            timepicker=model.TimePickerConfig(),
+            week_start="monday",
+            refresh=self.refresh,
+            version=1,
+            panels=_laid_out(edition, self.rows),
+            templating=model.DashboardDashboardTemplating(
+                list_val=[_variable(edition, name) for name in self.variables]
+            ),
+            annotations=model.AnnotationContainer(list_val=[_alerts(edition, self.variables)]),
+            links=[_siblings(edition)],
+        )
 
 
-def uid(board: Board) -> str:
+def uid(board: Name) -> str:
     """Identity of a dashboard in Grafana; links and bookmarks hold it, so it never changes."""
     return f"zhixun-{board}"
 
 
-def link(edition: Edition, board: Board, variable: Variable, column: str) -> dict[str, object]:
+def link(edition: Edition, board: Name, variable: Variable, column: str) -> dict[str, object]:
     """Leads from a cell to a dashboard that shows only that cell's value, at the same time."""
     cell = f'${{__data.fields["{column}"]}}'
     url = f"/d/{uid(board)}?var-{variable}={cell}&${{__url_time_range}}"
     return {"title": edition.say(board), "url": url, "targetBlank": False}
 
 
-def dashboard(
-    edition: Edition,
-    board: Board,
-    content: Sequence[Heading | Place],
-    *,
-    variables: Sequence[Variable],
-    since: str,
-    refresh: str,
-) -> model.Dashboard:
-    """A dashboard.
-
-    Parameters
-    ----------
-    edition : Edition
-        Language, time zone, data source.
-    board : str
-        Which: its key in the catalogue, and part of its identity.
-    content : sequence of Heading and Place
-        From left to right, then down. What does not fit into a line begins the next.
-    variables : sequence of str
-        What can be chosen at the top.
-    since, refresh : str
-        What is shown at first, such as ``now-6h``, and how often it is asked again.
-    """
-    return model.Dashboard(
-        uid=uid(board),
-        title=edition.say(board),
-        description=edition.say(f"{board}.why"),
-        tags=[TAG],
-        timezone=edition.timezone,
-        editable=False,
-        graph_tooltip=model.DashboardCursorSync.CROSSHAIR,
-        time=model.DashboardDashboardTime(from_val=since, to="now"),
-        timepicker=model.TimePickerConfig(),
-        week_start="monday",
-        refresh=refresh,
-        version=1,
-        panels=_laid_out(edition, content),
-        templating=model.DashboardDashboardTemplating(
-            list_val=[_variable(edition, name) for name in variables]
-        ),
-        annotations=model.AnnotationContainer(list_val=[_alerts(edition, variables)]),
-        links=[_siblings(edition)],
-    )
-
-
-def _laid_out(
-    edition: Edition, content: Sequence[Heading | Place]
-) -> list[model.Panel | model.RowPanel]:
+def _laid_out(edition: Edition, rows: Sequence[Row]) -> list[model.Panel | model.RowPanel]:
     found: list[model.Panel | model.RowPanel] = []
-    x = y = line_height = 0
-    for number, item in enumerate(content, start=1):
-        if isinstance(item, Heading):
-            y, x, line_height = y + line_height, 0, 0
+    y = 0
+    for row in rows:
+        if row.heading:
             where = model.GridPos(h=1, w=COLUMNS, x=0, y=y)
-            title = edition.say(item.key)
-            found.append(model.RowPanel(title=title, id_val=number, grid_pos=where))
+            title = edition.say(row.heading)
+            found.append(model.RowPanel(title=title, id_val=len(found) + 1, grid_pos=where))
             y += 1
-            continue
-        if x + item.width > COLUMNS:
-            y, x, line_height = y + line_height, 0, 0
-        panel = item.panel.build()
-        panel.id_val = number
-        panel.grid_pos = model.GridPos(h=item.height, w=item.width, x=x, y=y)
-        found.append(panel)
-        x, line_height = x + item.width, max(line_height, item.height)
+        x = 0
+        widths = row.widths or (COLUMNS // len(row.panels),) * len(row.panels)
+        for make, width in zip(row.panels, widths, strict=True):
+            panel = make(edition).build()
+            panel.id_val = len(found) + 1
+            panel.grid_pos = model.GridPos(h=row.height, w=width, x=x, y=y)
+            found.append(panel)
+            x += width
+        y += row.height
     return found
 
 

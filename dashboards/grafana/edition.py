@@ -1,4 +1,4 @@
-"""An edition of the dashboards: in which language, for which time zone and data source."""
+"""An edition of the dashboards: their language, time zone, data source and limits."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Final
 
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
+from alerts.rules import MAX_BEHIND_MS
+from bikes.fleet import SILENT_AFTER_S, STALE_AFTER_S
 from dashboards.grafana.influxql import TYPE, Query
 from words import catalogue
 from words.catalogue import Language, contract
@@ -18,15 +20,21 @@ DATASOURCE: Final = "zhixun-influx"
 """Identity of the data source in Grafana that the dashboards ask."""
 
 TIMEZONE: Final = "Asia/Shanghai"
-"""Where days and months begin, unless something else is said."""
+"""The time zone in which days and months begin, unless another is given."""
+
+LIVE_MIN, SILENT_MIN = round(STALE_AFTER_S / 60), round(SILENT_AFTER_S / 60)
+"""A bike is live up to so long after its last fix, silent from so long after it on [min]."""
+
+BEHIND_S: Final = MAX_BEHIND_MS // 1000
+"""From this lag on zones are unmeasurable, because the station itself is behind [s]."""
 
 
 @cache
 def entries() -> catalogue.Entries:
     """The words of the contract and of the dashboards.
 
-    ``x`` is a title, ``x.why`` says which question it answers and how the figure is made,
-    ``x.none`` what stands where there is nothing to show.
+    ``x`` is the title of a panel, ``x.why`` the question that it answers and how the figure is
+    made, ``x.none`` its text for no data.
     """
     return {**contract(), **catalogue.read(files("dashboards.grafana") / "words")}
 
@@ -43,6 +51,8 @@ class Edition:
         IANA name; days begin there.
     datasource : str
         Identity (uid) of the data source.
+    battery_low_percent : float
+        A battery at or below is low, as the rule ``bike_battery_low`` has it [%].
     words : mapping of str to str
         The catalogue in that language.
     """
@@ -50,6 +60,7 @@ class Edition:
     language: Language
     timezone: str = TIMEZONE
     datasource: str = DATASOURCE
+    battery_low_percent: float = 20.0
     words: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -57,8 +68,14 @@ class Edition:
             object.__setattr__(self, "words", catalogue.texts(entries(), self.language))
 
     def say(self, key: str) -> str:
-        """The text of a key of the catalogue."""
-        return self.words[key]
+        """The text of a key of the catalogue, with the limits that it names."""
+        return self.words[key].format(
+            live_min=LIVE_MIN,
+            silent_min=SILENT_MIN,
+            behind_min=BEHIND_S // 60,
+            low=f"{self.battery_low_percent:g}",
+            twice_low=f"{2 * self.battery_low_percent:g}",
+        )
 
     @property
     def source(self) -> DataSourceRef:
@@ -70,6 +87,6 @@ class Edition:
         """The end of a query whose days begin in the time zone."""
         return f"tz('{self.timezone}')"
 
-    def query(self, text: str, *, alias: str = "", table: bool = False) -> Query:
-        """A query of the data source."""
-        return Query(text=text, datasource=self.datasource, alias=alias, table=table)
+    def query(self, text: str, *, alias: str = "", colour: str = "", table: bool = False) -> Query:
+        """A query of the data source; see :class:`~dashboards.grafana.influxql.Query`."""
+        return Query(text=text, datasource=self.datasource, alias=alias, colour=colour, table=table)

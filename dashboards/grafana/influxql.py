@@ -1,4 +1,4 @@
-"""What a dashboard asks InfluxDB: queries in InfluxQL, and the filters they share.
+"""Queries in InfluxQL that dashboards ask InfluxDB, and the filters that they share.
 
 InfluxQL because InfluxDB 1.x, 2.x (with a DBRP mapping) and 3.x all answer it. Only what all
 three know is used: no functions of mathematics, no `integral`, no joins. Grafana replaces
@@ -39,6 +39,8 @@ class Query(Builder[Dataquery], Dataquery):
         One frame with a column for each tag and field, instead of one frame a series.
     alias : str
         Name of a series; ``$tag_zone_id`` stands for a tag, ``$col`` for a field.
+    colour : str
+        Colour of the series of that name, or empty.
     ref_id : str
         Name of the query in its panel.
     """
@@ -47,14 +49,15 @@ class Query(Builder[Dataquery], Dataquery):
     datasource: str
     table: bool = False
     alias: str = ""
+    colour: str = ""
     ref_id: str = "A"
 
     def build(self) -> Dataquery:
-        """The query itself: it needs no building."""
+        """Return the query itself: it needs no building."""
         return self
 
     def to_json(self) -> dict[str, object]:
-        """Grafana's form of it."""
+        """Grafana's form of the query."""
         wire: dict[str, object] = {
             "datasource": {"type": TYPE, "uid": self.datasource},
             "query": self.text,
@@ -86,7 +89,7 @@ class Events:
     tag_columns: tuple[str, ...]
 
     def to_json(self) -> dict[str, object]:
-        """Grafana's form of it."""
+        """Grafana's form of the query."""
         return {
             "fromAnnotations": True,
             "query": self.text,

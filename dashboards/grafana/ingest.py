@@ -1,4 +1,4 @@
-"""The dashboard *Ingest health*: does everything arrive, how late, what is refused and why."""
+"""The dashboard *Ingest health*: intake, lag, the parts of the station, and what is rejected."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from typing import Final
 
 from grafana_foundation_sdk.builders import common, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig
-from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.common import GraphThresholdsStyleMode
 
-from alerts.rules import MAX_BEHIND_MS
-from dashboards.grafana.board import Heading, Place, dashboard
-from dashboards.grafana.edition import Edition
+from bikes.errors import REJECT_REASONS
+from dashboards.grafana.board import Board, Row
+from dashboards.grafana.edition import BEHIND_S, Edition
 from dashboards.grafana.influxql import BIKE, VENDOR
 from dashboards.grafana.looks import (
     BAD,
@@ -25,77 +24,36 @@ from dashboards.grafana.looks import (
     WARN,
     fixed,
     named,
-    reasons,
     steps,
-)
-from dashboards.grafana.panels import (
-    arranged,
-    bars,
-    coloured,
-    column,
-    figure,
-    lines,
-    rows,
-    sorted_by,
-    timeline,
-)
-
-BEHIND_S: Final = MAX_BEHIND_MS // 1000
-"""From here on zones are unmeasurable, because the station itself is behind [s]."""
+    words_for,
+)  # fmt: skip
+from dashboards.grafana.panels import bars, figure, lines, looking, rows, timeline
 
 COUNTERS: Final = {"received": BLUE, "stored": GREEN, "duplicates": ORANGE, "rejected": VERMILION}
 
 
-def ingest(edition: Edition) -> model.Dashboard:
-    """The dashboard."""
-    return dashboard(
-        edition,
-        "ingest",
-        [
-            Place(rate_now(edition), 6, 4),
-            Place(lag_now(edition), 6, 4),
-            Place(depth_now(edition), 6, 4),
-            Place(rejected_share(edition), 6, 4),
-            Place(parts(edition), 24, 8),
-            Place(rate(edition), 24, 8),
-            Place(lag(edition), 12, 8),
-            Place(depth(edition), 12, 8),
-            Heading("ingest.vendors"),
-            Place(rejects(edition), 14, 9),
-            Place(rejects_by_vendor(edition), 10, 9),
-            Place(verdicts(edition), 14, 9),
-            Place(sampling(edition), 10, 9),
-        ],
-        variables=["vendor", "bike"],
-        since="now-6h",
-        refresh="10s",
-    )
-
-
 def rate_now(edition: Edition) -> stat.Panel:
     """Fixes a second."""
-    panel = figure(edition, "ingest.rate_now", edition.query(_per_second("received")))
-    return (
-        panel.unit(edition.say("unit.per_second")).decimals(1).thresholds(steps(BAD, (0.01, GOOD)))
-    )
+    panel = figure(edition, "ingest.rate_now", _per_second("received")).decimals(1)
+    return panel.unit(edition.say("unit.per_second")).thresholds(steps(BAD, (0.01, GOOD)))
 
 
 def lag_now(edition: Edition) -> stat.Panel:
     """How far the station is behind."""
-    query = edition.query(f'SELECT max("lag_s") FROM ({_last_of_hosts("lag_s")})')
-    return figure(edition, "ingest.lag_now", query).unit("s").decimals(1).thresholds(_lateness())
+    panel = figure(edition, "ingest.lag_now", _of_hosts("max", "lag_s"))
+    return panel.unit("s").decimals(1).thresholds(_lateness())
 
 
 def depth_now(edition: Edition) -> stat.Panel:
     """How many messages wait in the log."""
-    query = edition.query(f'SELECT sum("log_depth") FROM ({_last_of_hosts("log_depth")})')
-    panel = figure(edition, "ingest.depth_now", query).unit("short").decimals(0)
-    return panel.thresholds(_fullness())
+    panel = figure(edition, "ingest.depth_now", _of_hosts("sum", "log_depth"))
+    panel.thresholds(steps(GOOD, (10_000, WARN), (100_000, BAD)))
+    return panel.unit("short").decimals(0)
 
 
 def rejected_share(edition: Edition) -> stat.Panel:
-    """Which share of what came in was refused."""
-    query = edition.query(
+    """The share of all messages that was rejected."""
+    query = (
         'SELECT sum("rejected") / sum("received") FROM ('
         'SELECT non_negative_difference(last("rejected")) AS "rejected", '
         'non_negative_difference(last("received")) AS "received" FROM "ingest_health" '
@@ -106,59 +64,41 @@ def rejected_share(edition: Edition) -> stat.Panel:
 
 
 def parts(edition: Edition) -> statetimeline.Panel:
-    """Which part of the station worked when: inlet, log, archive, the copy to InfluxDB."""
+    """When each part of the station worked: inlet, log, archive, the copy to InfluxDB."""
     query = edition.query(
         'SELECT min("ok") FROM "part_state" WHERE $timeFilter '
         'GROUP BY time($__interval), "host", "part" fill(null)',
         alias="$tag_part",
     )
-    words = named(
-        [
-            ("1", f"✓ {edition.say('works.true')}", GOOD),
-            ("0", f"! {edition.say('works.false')}", BAD),
-        ]
-    )
+    works, fails = edition.say("works.true"), edition.say("works.false")
+    words = named([("1", f"✓ {works}", GOOD), ("0", f"! {fails}", BAD)])
     return timeline(edition, "ingest.parts", query).interval("30s").mappings([words])
 
 
 def rate(edition: Edition) -> timeseries.Panel:
-    """What comes in, what is kept, what was there already, what is refused."""
-    names = {counter: edition.say(f"series.{counter}") for counter in COUNTERS}
-    queries = [edition.query(_per_second(counter), alias=name) for counter, name in names.items()]
+    """Messages received, stored, duplicate and rejected, a second."""
+    queries = [
+        edition.query(_per_second(counter), alias=edition.say(f"series.{counter}"), colour=colour)
+        for counter, colour in COUNTERS.items()
+    ]
     panel = lines(edition, "ingest.rate", *queries).interval("30s")
-    panel.unit(edition.say("unit.per_second"))
-    return coloured(panel, {names[counter]: colour for counter, colour in COUNTERS.items()})
+    return panel.unit(edition.say("unit.per_second"))
 
 
 def lag(edition: Edition) -> timeseries.Panel:
     """How far the station was behind."""
-    name = edition.say("series.lag")
-    query = edition.query(
-        'SELECT max("lag_s") FROM "ingest_health" WHERE $timeFilter '
-        "GROUP BY time($__interval) fill(null)",
-        alias=name,
-    )
-    panel = lines(edition, "ingest.lag", query).interval("30s").unit("s").thresholds(_lateness())
-    panel.thresholds_style(
-        common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED)
-    )
-    return coloured(panel, {name: BLUE})
+    panel = _worst(edition, "lag", "lag_s").unit("s").thresholds(_lateness())
+    dashed = common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED)
+    return panel.thresholds_style(dashed)
 
 
 def depth(edition: Edition) -> timeseries.Panel:
     """How many messages waited in the log."""
-    name = edition.say("series.depth")
-    query = edition.query(
-        'SELECT max("log_depth") FROM "ingest_health" WHERE $timeFilter '
-        "GROUP BY time($__interval) fill(null)",
-        alias=name,
-    )
-    panel = lines(edition, "ingest.depth", query).interval("30s").unit("short").decimals(0)
-    return coloured(panel.fill_opacity(20), {name: BLUE})
+    return _worst(edition, "depth", "log_depth").unit("short").decimals(0).fill_opacity(20)
 
 
 def rejects(edition: Edition) -> timeseries.Panel:
-    """How much was refused, by reason."""
+    """How many messages were rejected, by reason."""
     query = edition.query(
         f'SELECT sum("rejected") FROM "ingest_rejects" WHERE {VENDOR} AND $timeFilter '
         'GROUP BY time($__interval), "reason" fill(0)',
@@ -166,56 +106,89 @@ def rejects(edition: Edition) -> timeseries.Panel:
     )
     panel = bars(edition, "ingest.rejects", query, stacked=True).interval("1m").decimals(0)
     for reason, colour in REASON_COLOURS.items():
-        column(panel, reason, edition.say(f"reject.{reason}"), color=fixed(colour).build())
+        word = edition.say(f"reject.{reason}")
+        looking(panel, reason, displayName=word, color=fixed(colour).build())
     return panel
 
 
 def rejects_by_vendor(edition: Edition) -> table.Panel:
-    """Whose messages are refused, and why."""
-    query = edition.query(
+    """How many messages of each vendor were rejected, by reason."""
+    return rows(
+        edition,
+        "ingest.rejects_by_vendor",
         f'SELECT sum("rejected") AS "rejected" FROM "ingest_rejects" '
         f'WHERE {VENDOR} AND $timeFilter GROUP BY "vendor", "reason"',
-        table=True,
+        columns={
+            "vendor": {"title": "vendor"},
+            "reason": {
+                "title": "why",
+                "mappings": [words_for(edition.words, "reject", REJECT_REASONS)],
+            },
+            "rejected": {"title": "messages"},
+        },
+        sort="rejected",
+        descending=True,
     )
-    panel = rows(edition, "ingest.rejects_by_vendor", query)
-    panel.with_transformation(arranged("vendor", "reason", "rejected"))
-    sorted_by(panel, edition.say("column.messages"), descending=True)
-    column(panel, "vendor", edition.say("column.vendor"))
-    column(panel, "reason", edition.say("column.why"), mappings=[reasons(edition.words)])
-    return column(panel, "rejected", edition.say("column.messages"))
 
 
 def verdicts(edition: Edition) -> timeseries.Panel:
-    """Which fixes give coverage, and why the others do not."""
+    """How many fixes count for coverage, and how many do not, by verdict."""
     queries = [
         edition.query(
             f'SELECT count("lat") FROM "bike_telemetry" WHERE {BIKE} '
             f"AND \"verdict\" = '{verdict}' AND $timeFilter GROUP BY time($__interval) fill(0)",
             alias=edition.say(f"verdict.{verdict}"),
+            colour=colour,
         )
-        for verdict in VERDICT_COLOURS
+        for verdict, colour in VERDICT_COLOURS.items()
     ]
-    panel = bars(edition, "ingest.verdicts", *queries, stacked=True).interval("1m").decimals(0)
-    return coloured(
-        panel,
-        {edition.say(f"verdict.{name}"): colour for name, colour in VERDICT_COLOURS.items()},
-    )
+    return bars(edition, "ingest.verdicts", *queries, stacked=True).interval("1m").decimals(0)
 
 
 def sampling(edition: Edition) -> table.Panel:
     """How often each vendor's bikes report."""
-    query = edition.query(
+    seconds = {"unit": "s", "decimals": 0}
+    return rows(
+        edition,
+        "ingest.sampling",
         'SELECT median("gap") AS "median", percentile("gap", 95) AS "p95" FROM ('
         f'SELECT elapsed("lat", 1s) AS "gap" FROM "bike_telemetry" WHERE {BIKE} AND $timeFilter '
         'GROUP BY "vendor", "bike_id") GROUP BY "vendor"',
-        table=True,
+        columns={
+            "vendor": {"title": "vendor"},
+            "median": {"title": "median", **seconds},
+            "p95": {"title": "p95", **seconds},
+        },
+        sort="median",
+        descending=True,
     )
-    panel = rows(edition, "ingest.sampling", query)
-    panel.with_transformation(arranged("vendor", "median", "p95"))
-    sorted_by(panel, edition.say("column.median"), descending=True)
-    column(panel, "vendor", edition.say("column.vendor"))
-    column(panel, "median", edition.say("column.median"), unit="s", decimals=0)
-    return column(panel, "p95", edition.say("column.p95"), unit="s", decimals=0)
+
+
+INGEST: Final = Board(
+    name="ingest",
+    rows=(
+        Row(4, (rate_now, lag_now, depth_now, rejected_share)),
+        Row(8, (parts,)),
+        Row(8, (rate,)),
+        Row(8, (lag, depth)),
+        Row(9, (rejects, rejects_by_vendor), widths=(14, 10), heading="ingest.vendors"),
+        Row(9, (verdicts, sampling), widths=(14, 10)),
+    ),
+    variables=("vendor", "bike"),
+    since="now-6h",
+    refresh="10s",
+)
+
+
+def _worst(edition: Edition, name: str, field: str) -> timeseries.Panel:
+    """The largest value of a figure of the station in each interval."""
+    text = f'SELECT max("{field}") FROM "ingest_health" WHERE $timeFilter '
+    query = edition.query(
+        f"{text}GROUP BY time($__interval) fill(null)",
+        alias=edition.say(f"series.{name}"),
+        colour=BLUE,
+    )
+    return lines(edition, f"ingest.{name}", query).interval("30s")
 
 
 def _per_second(counter: str) -> str:
@@ -227,16 +200,11 @@ def _per_second(counter: str) -> str:
     )
 
 
-def _last_of_hosts(field: str) -> str:
-    return (
-        f'SELECT last("{field}") AS "{field}" FROM "ingest_health" '
-        'WHERE $timeFilter GROUP BY "host"'
-    )
+def _of_hosts(function: str, field: str) -> str:
+    """The last value of each host, reduced to one."""
+    last = f'SELECT last("{field}") AS "{field}" FROM "ingest_health" WHERE $timeFilter '
+    return f'SELECT {function}("{field}") FROM ({last}GROUP BY "host")'
 
 
 def _lateness() -> ThresholdsConfig:
     return steps(GOOD, (10, WARN), (BEHIND_S, BAD))
-
-
-def _fullness() -> ThresholdsConfig:
-    return steps(GOOD, (10_000, WARN), (100_000, BAD))

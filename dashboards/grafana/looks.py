@@ -55,12 +55,6 @@ VERDICT_COLOURS: Final[Mapping[str, str]] = dict(
 REASON_COLOURS: Final[Mapping[str, str]] = dict(
     zip(REJECT_REASONS, (*PALETTE, BROWN, WINE), strict=True)
 )
-RULE_NAMES: Final = (
-    "zone_unpatrolled", "coverage_short", "coverage_at_risk", "look_back_due", "telemetry_silent",
-    "bike_offline", "bike_battery_low", "bike_outside_district", "vendor_rejects",
-)  # fmt: skip
-"""All rules of the contract."""
-
 SEVERITY_COLOURS: Final[Mapping[str, str]] = {"critical": BAD, "warning": WARN, "info": BLUE}
 
 
@@ -126,29 +120,9 @@ def zone_states(texts: Mapping[str, str]) -> model.ValueMap:
     )
 
 
-def alert_states(texts: Mapping[str, str]) -> model.ValueMap:
-    """Words and colours for the states of alerts that somebody has heard of."""
-    return named((state, texts[f"alert.{state}"], ALERT_COLOURS[state]) for state in ALERT_COLOURS)
-
-
-def verdicts(texts: Mapping[str, str]) -> model.ValueMap:
-    """Words for quality verdicts."""
-    return named((verdict, texts[f"verdict.{verdict}"], None) for verdict in VERDICTS)
-
-
-def reasons(texts: Mapping[str, str]) -> model.ValueMap:
-    """Words for why messages are rejected."""
-    return named((reason, texts[f"reject.{reason}"], None) for reason in REJECT_REASONS)
-
-
-def rules(texts: Mapping[str, str]) -> model.ValueMap:
-    """Words for rules."""
-    return named((rule, texts[f"rule.{rule}"], None) for rule in RULE_NAMES)
-
-
-def severities(texts: Mapping[str, str]) -> model.ValueMap:
-    """Words and colours for how bad an alert is."""
-    return named(
-        (severity, texts[f"severity.{severity}"], colour)
-        for severity, colour in SEVERITY_COLOURS.items()
-    )
+def words_for(
+    texts: Mapping[str, str], kind: str, values: Iterable[str] | Mapping[str, str]
+) -> model.ValueMap:
+    """Words of the contract for its values of a kind, and their colours where they have any."""
+    colours = values if isinstance(values, Mapping) else {}
+    return named((value, texts[f"{kind}.{value}"], colours.get(value)) for value in values)

@@ -1,12 +1,13 @@
 """Panels of the kinds that the dashboards are made of, dressed alike.
 
 A panel has a key in the catalogue: ``key`` is its title, ``key.why`` the question it answers
-(Grafana shows it beside the title), ``key.none`` what it says when there is nothing to show.
+(Grafana shows it beside the title), ``key.none`` its text for no data. A query is given as text,
+or as :class:`~dashboards.grafana.influxql.Query` when its series has a name or a colour.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -36,137 +37,163 @@ P = TypeVar(
     timeseries.Panel,
 )
 
+Columns = Mapping[str, Mapping[str, object]]
+"""How each column looks: properties of Grafana's field configuration.
 
-def dressed(panel: P, edition: Edition, key: str, queries: Sequence[Query]) -> P:
+``title`` is a key of the catalogue below ``column.``; ``custom_width`` stands for ``custom.width``.
+"""
+
+PAINTED: Final = {"type": "color-background", "mode": "basic"}
+"""A cell that has the colour of its value."""
+
+BAR: Final = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
+"""A cell with a bar as long as its value."""
+
+
+def dressed(
+    panel: P, edition: Edition, key: str, queries: Iterable[Query | str], *, table: bool = False
+) -> P:
     """Title, description, data source and queries of a panel, and its text for no data."""
     panel.title(edition.say(key)).description(edition.say(f"{key}.why"))
     panel.datasource(edition.source)
-    panel.no_value(edition.words.get(f"{key}.none", edition.say("none")))
+    panel.no_value(edition.say(f"{key}.none" if f"{key}.none" in edition.words else "none"))
     for query, ref_id in zip(queries, "ABCDEFGHIJKLMN", strict=False):
+        if isinstance(query, str):
+            query = edition.query(query, table=table)
         panel.with_target(replace(query, ref_id=ref_id))
+        if query.colour:
+            looking(panel, query.alias, color=fixed(query.colour).build())
     return panel
 
 
 def figure(
-    edition: Edition, key: str, *queries: Query, calc: str = "lastNotNull", fields: str = ""
+    edition: Edition,
+    key: str,
+    *queries: Query | str,
+    calc: str = "lastNotNull",
+    fields: str = "",
+    table: bool = False,
 ) -> stat.Panel:
     """One number, or a few side by side, coloured by thresholds.
 
     `fields` is a pattern of the columns that are reduced by `calc`, all numbers when empty.
     """
     reduced = common.ReduceDataOptions().calcs([calc]).values(False).fields(fields)
-    return dressed(
-        stat.Panel()
-        .reduce_options(reduced)
-        .graph_mode(shapes.BigValueGraphMode.NONE)
-        .color_mode(shapes.BigValueColorMode.VALUE)
-        .justify_mode(shapes.BigValueJustifyMode.CENTER)
-        .color_scheme(by_value())
-        .thresholds(steps(NEUTRAL)),
-        edition,
-        key,
-        queries,
-    )
+    panel = stat.Panel().reduce_options(reduced).color_scheme(by_value()).thresholds(steps(NEUTRAL))
+    panel.graph_mode(shapes.BigValueGraphMode.NONE).color_mode(shapes.BigValueColorMode.VALUE)
+    panel.justify_mode(shapes.BigValueJustifyMode.CENTER)
+    return dressed(panel, edition, key, queries, table=table)
 
 
 def lines(edition: Edition, key: str, *queries: Query) -> timeseries.Panel:
     """Values over time, as lines that break where data is missing."""
-    return dressed(
-        timeseries.Panel()
-        .draw_style(shapes.GraphDrawStyle.LINE)
-        .line_width(2)
-        .fill_opacity(8)
-        .show_points(shapes.VisibilityMode.NEVER)
-        .span_nulls(False)
-        .axis_soft_min(0)
-        .legend(_legend())
-        .tooltip(_tooltip()),
-        edition,
-        key,
-        queries,
-    )
+    panel = _over_time().draw_style(shapes.GraphDrawStyle.LINE).line_width(2).fill_opacity(8)
+    panel.show_points(shapes.VisibilityMode.NEVER).span_nulls(False)
+    return dressed(panel, edition, key, queries)
 
 
 def bars(edition: Edition, key: str, *queries: Query, stacked: bool = False) -> timeseries.Panel:
     """Amounts over time, as bars, on top of each other when they add up."""
     mode = shapes.StackingMode.NORMAL if stacked else shapes.StackingMode.NONE
-    return dressed(
-        timeseries.Panel()
-        .draw_style(shapes.GraphDrawStyle.BARS)
-        .bar_alignment(shapes.BarAlignment.AFTER)
-        .line_width(0)
-        .fill_opacity(85)
-        .stacking(common.StackingConfig().mode(mode).group("A"))
-        .axis_soft_min(0)
-        .legend(_legend())
-        .tooltip(_tooltip()),
-        edition,
-        key,
-        queries,
-    )
-
-
-def rows(edition: Edition, key: str, *queries: Query) -> table.Panel:
-    """A table."""
-    panel = table.Panel().cell_height(shapes.TableCellHeight.SM).show_header(True)
-    # The text for no data is the panel's, not that of every empty cell.
-    panel.override_by_regexp("/.*/", [DynamicConfigValue(id_val="noValue", value="–")])
+    panel = _over_time().draw_style(shapes.GraphDrawStyle.BARS).line_width(0).fill_opacity(85)
+    panel.bar_alignment(shapes.BarAlignment.AFTER)
+    panel.stacking(common.StackingConfig().mode(mode).group("A"))
     return dressed(panel, edition, key, queries)
 
 
-def ranking(edition: Edition, key: str, *queries: Query) -> bargauge.Panel:
-    """A bar for each row of a table, in the order of the table."""
-    reduced = common.ReduceDataOptions().calcs(["lastNotNull"]).values(True).limit(40).fields("")
-    return dressed(
-        bargauge.Panel()
-        .orientation(shapes.VizOrientation.HORIZONTAL)
-        .display_mode(shapes.BarGaugeDisplayMode.BASIC)
-        .value_mode(shapes.BarGaugeValueMode.TEXT)
-        .name_placement(shapes.BarGaugeNamePlacement.LEFT)
-        .show_unfilled(True)
-        .reduce_options(reduced)
-        .color_scheme(by_value()),
-        edition,
-        key,
-        queries,
-    )
-
-
-def timeline(edition: Edition, key: str, *queries: Query) -> statetimeline.Panel:
-    """States over time, one row a series."""
-    return dressed(
-        statetimeline.Panel()
-        .show_value(shapes.VisibilityMode.NEVER)
-        .merge_values(True)
-        .row_height(0.85)
-        .line_width(0)
-        .fill_opacity(90)
-        .color_scheme(by_value())
-        .thresholds(steps(NEUTRAL))
-        .legend(_legend())
-        .tooltip(common.VizTooltipOptions().mode(shapes.TooltipDisplayMode.SINGLE)),
-        edition,
-        key,
-        queries,
-    )
-
-
-def column(panel: P, name: str, title: str | None = None, **properties: object) -> P:
-    """How a column or series looks.
+def rows(
+    edition: Edition,
+    key: str,
+    *queries: str,
+    before: Iterable[DataTransformerConfig] = (),
+    columns: Columns | None = None,
+    hidden: Sequence[str] = ("Time",),
+    sort: str = "",
+    descending: bool = False,
+) -> table.Panel:
+    """A table.
 
     Parameters
     ----------
-    panel : panel
-        It is changed and returned.
-    name : str
-        Of the column or series.
-    title : str, optional
-        What people read instead.
-    **properties
-        Of Grafana's field configuration; ``custom_width`` stands for ``custom.width``.
+    edition : Edition
+        Language and data source.
+    key : str
+        Of the catalogue.
+    *queries : str
+        In InfluxQL.
+    before : iterable of DataTransformerConfig
+        Steps that make the table of the queries' answers.
+    columns : mapping, optional
+        How each column looks, from left to right; without it they stand as they come.
+    hidden : sequence of str
+        Columns that are left out.
+    sort : str
+        The column by which rows stand until somebody clicks on another; no value is the least.
+    descending : bool
+        The largest first.
     """
-    if title is not None:
-        properties = {"displayName": title, **properties}
+    panel = table.Panel().cell_height(shapes.TableCellHeight.SM).show_header(True)
+    # The text for no data is the panel's, not that of every empty cell.
+    panel.override_by_regexp("/.*/", [DynamicConfigValue(id_val="noValue", value="–")])
+    dressed(panel, edition, key, queries, table=True)
+    for step in before:
+        panel.with_transformation(step)
+    if columns is not None:
+        panel.with_transformation(arranged(*columns, hidden=hidden))
+        described(panel, edition, columns)
+        if sort:
+            title = edition.say(f"column.{columns[sort]['title']}")
+            state = common.TableSortByFieldState().display_name(title).desc(descending)
+            panel.sort_by([state])
+    return panel
+
+
+def ranking(
+    edition: Edition,
+    key: str,
+    query: str,
+    *,
+    label: str,
+    by: str,
+    descending: bool = False,
+    hidden: Sequence[str] = ("Time",),
+) -> bargauge.Panel:
+    """A bar for each row of a table, named by one column and as long as another."""
+    reduced = common.ReduceDataOptions().calcs(["lastNotNull"]).values(True).limit(40).fields("")
+    panel = bargauge.Panel().reduce_options(reduced).color_scheme(by_value()).show_unfilled(True)
+    panel.orientation(shapes.VizOrientation.HORIZONTAL)
+    panel.display_mode(shapes.BarGaugeDisplayMode.BASIC)
+    panel.value_mode(shapes.BarGaugeValueMode.TEXT)
+    panel.name_placement(shapes.BarGaugeNamePlacement.LEFT)
+    panel.with_transformation(arranged(label, by, hidden=hidden))
+    # A table sorts by itself, bars do not.
+    order = {"fields": {}, "sort": [{"field": by, "desc": descending}]}
+    panel.with_transformation(DataTransformerConfig(id_val="sortBy", options=order))
+    return dressed(panel, edition, key, [query], table=True)
+
+
+def timeline(edition: Edition, key: str, query: Query) -> statetimeline.Panel:
+    """States over time, one row a series."""
+    panel = statetimeline.Panel().merge_values(True).row_height(0.85).line_width(0).fill_opacity(90)
+    panel.show_value(shapes.VisibilityMode.NEVER)
+    panel.color_scheme(by_value()).thresholds(steps(NEUTRAL)).legend(_legend())
+    panel.tooltip(common.VizTooltipOptions().mode(shapes.TooltipDisplayMode.SINGLE))
+    return dressed(panel, edition, key, [query])
+
+
+def described(panel: P, edition: Edition, columns: Columns) -> P:
+    """Gives each column its title and its looks."""
+    for name, properties in columns.items():
+        shown = dict(properties)
+        if "title" in shown:
+            shown = {"displayName": edition.say(f"column.{shown.pop('title')}"), **shown}
+        if shown:
+            looking(panel, name, **shown)
+    return panel
+
+
+def looking(panel: P, name: str, **properties: object) -> P:
+    """How a series or a column looks that is known by its name on the screen."""
     return panel.override_by_name(
         name,
         [
@@ -174,13 +201,6 @@ def column(panel: P, name: str, title: str | None = None, **properties: object) 
             for key, value in properties.items()
         ],
     )
-
-
-def coloured(panel: P, colours: Mapping[str, str]) -> P:
-    """Gives each series, by its name, its colour."""
-    for name, colour in colours.items():
-        column(panel, name, color=fixed(colour).build())
-    return panel
 
 
 def arranged(*names: str, hidden: Sequence[str] = ("Time",)) -> DataTransformerConfig:
@@ -206,38 +226,14 @@ def joined(by: str, names: Sequence[str]) -> list[DataTransformerConfig]:
     ]
 
 
-def ordered(name: str, *, descending: bool = False) -> DataTransformerConfig:
-    """Sorts rows by a column before they are drawn as bars; a table sorts by itself."""
-    return DataTransformerConfig(
-        id_val="sortBy", options={"fields": {}, "sort": [{"field": name, "desc": descending}]}
-    )
-
-
-def sorted_by(panel: table.Panel, title: str, *, descending: bool = False) -> table.Panel:
-    """Sorts a table by a column, until somebody clicks on another; no value is the least."""
-    return panel.sort_by([common.TableSortByFieldState().display_name(title).desc(descending)])
-
-
-PAINTED: Final = {"type": "color-background", "mode": "basic"}
-"""A cell that has the colour of its value."""
-
-BAR: Final = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
-"""A cell with a bar as long as its value."""
+def _over_time() -> timeseries.Panel:
+    tooltip = common.VizTooltipOptions().mode(shapes.TooltipDisplayMode.MULTI)
+    tooltip.sort(shapes.SortOrder.DESCENDING)
+    return timeseries.Panel().axis_soft_min(0).legend(_legend()).tooltip(tooltip)
 
 
 def _legend() -> common.VizLegendOptions:
-    return (
-        common.VizLegendOptions()
-        .show_legend(True)
-        .display_mode(shapes.LegendDisplayMode.LIST)
-        .placement(shapes.LegendPlacement.BOTTOM)
-        .calcs([])
-    )
-
-
-def _tooltip() -> common.VizTooltipOptions:
-    return (
-        common.VizTooltipOptions()
-        .mode(shapes.TooltipDisplayMode.MULTI)
-        .sort(shapes.SortOrder.DESCENDING)
+    legend = common.VizLegendOptions().show_legend(True).calcs([])
+    return legend.display_mode(shapes.LegendDisplayMode.LIST).placement(
+        shapes.LegendPlacement.BOTTOM
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from dashboards.grafana.board import Board
+from dashboards.grafana.board import Name
 from dashboards.grafana.build import BOARDS, build
 from dashboards.grafana.edition import Edition
 from tests.dashboards.grafana.day import UNTIL, ms
@@ -20,7 +20,7 @@ SHOWN = {
 }
 
 
-def look(store: Influx1, board: Board, **chosen: list[str]) -> Viewer:
+def look(store: Influx1, board: Name, **chosen: list[str]) -> Viewer:
     """Somebody who opens a dashboard at noon."""
     shown = SHOWN[board]
     since = at(shown["time"]["from"], UNTIL)
