@@ -12,20 +12,20 @@ everything that happens to the alert afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from alerts.alert import Alert, Transition
 from alerts.findings import Step
-from alerts.fleet import Fleet, FleetLimits
-from alerts.fleet_judge import FleetJudge
-from alerts.lifecycle import Event
+from alerts.fleet import Fleet, Limits
+from alerts.judge import Judge, removed
 from alerts.patrols import CoverageMemo, Patrols
 from alerts.plan import Duty, Policies
-from alerts.rulebook import RULES, Rule, RuleSettings
+from alerts.rulebook import RULES
+from alerts.rulebook.cases import OpenAlerts, Windows, ZoneCase
+from alerts.rulebook.registry import Registry
 from alerts.rules import MAX_BEHIND_MS, Zone, ZoneStatus, assess
 from alerts.store.book import AlertBook, Change
-from alerts.zone_judge import OpenAlerts, Windows, ZoneJudge
 
 
 class Evaluation(NamedTuple):
@@ -69,14 +69,14 @@ class Evaluator:
         The record.
     book : AlertBook
         Where alerts are kept.
-    rules : mapping, optional
-        Severity and delay of rules, where they differ from the defaults.
-    off : collection of Rule
+    rules : Registry, optional
+        The rules; all there are unless it says.
+    off : collection of str
         Rules that raise nothing; what they have raised before runs to its end.
     fleet : Fleet, optional
         How bikes and vendors are; without it nothing is said about them.
-    limits : FleetLimits, optional
-        From when on that matters.
+    limits : mapping, optional
+        Limits of rules, where they differ from the defaults.
     recipients : sequence of Escalated
         Who is told of what nobody acknowledges.
     max_behind_ms : int
@@ -89,23 +89,18 @@ class Evaluator:
         patrols: Patrols,
         book: AlertBook,
         *,
-        rules: Mapping[Rule, RuleSettings] | None = None,
-        off: Collection[Rule] = (),
+        rules: Registry = RULES,
+        off: Collection[str] = (),
         fleet: Fleet | None = None,
-        limits: FleetLimits | None = None,
+        limits: Limits | None = None,
         recipients: Sequence[Escalated] = (),
         max_behind_ms: int = MAX_BEHIND_MS,
     ) -> None:
         self._policies = policies
         self._patrols = patrols
         self._book = book
-        raising = {**RULES, **(rules or {})}
-        for rule in off:
-            del raising[rule]
-        self._zones = ZoneJudge(book, raising)
-        self._fleet: FleetJudge | None = None
-        if fleet is not None:
-            self._fleet = FleetJudge(fleet, policies, limits or FleetLimits(), raising)
+        self._judge = Judge(rules, off, {**rules.defaults, **(limits or {})})
+        self._fleet = fleet
         self._recipients = tuple(recipients)
         self._max_behind_ms = max_behind_ms
         self._memo = CoverageMemo(patrols)
@@ -141,11 +136,12 @@ class Evaluator:
             short = alerts.short(ref.zone_id)
             status = assess(zone, now_ms, short=short, max_behind_ms=self._max_behind_ms)
             statuses.append(status)
-            changes += self._zones.judge(zone, status, alerts, windows)
-        changes += _of_removed_zones(alerts.by_key.values(), statuses)
+            changes += self._judge.judge("zone", ZoneCase(zone, status, alerts, windows, book))
+        if statuses:
+            changes += removed(alerts, "zone", {status.zone_id for status in statuses})
         if self._fleet is not None:
             behind = behind_ms > self._max_behind_ms
-            changes += self._fleet.judge(alerts.by_key, now_ms, behind=behind)
+            changes += self._judge.fleet(self._fleet, self._policies, alerts, now_ms, behind=behind)
         changes += self._escalate(alerts.by_key.values(), changes, now_ms)
         persist = judged_ms is None or set_back or windows.any_ended
         transitions = book.record(changes, now_ms, judged_ms=until_ms if persist else None)
@@ -166,17 +162,6 @@ class Evaluator:
                 if todo:
                     found.append(Change(alert.alert_id, tuple(todo)))
         return found
-
-
-def _of_removed_zones(alerts: Iterable[Alert], statuses: Iterable[ZoneStatus]) -> Iterable[Change]:
-    """Alerts of zones that are no longer configured cannot end otherwise."""
-    known = {status.zone_id for status in statuses}
-    if not known:
-        return
-    for alert in alerts:
-        if alert.zone_id is not None and alert.zone_id not in known:
-            event: Event = "drop" if alert.state == "pending" else "void"
-            yield Change(alert.alert_id, (Step(event, "zone_removed", {}),))
 
 
 def escalations(

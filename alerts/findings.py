@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from alerts.alert import Alert
 from alerts.lifecycle import Event
@@ -18,6 +18,9 @@ class Finding(NamedTuple):
     verdict: Literal["hold", "clear", "never", "unknown"]
     reason: str
     evidence: dict[str, object]
+
+
+NOT_KNOWN: Final = Finding("unknown", "not_known", {})
 
 
 class Step(NamedTuple):

@@ -7,39 +7,13 @@ these questions.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
+Limits = Mapping[str, float]
+"""The limits of all rules, by the names of :class:`alerts.rulebook.registry.Setting`."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FleetLimits:
-    """From when on a bike, or a vendor's messages, are somebody's business.
-
-    Attributes
-    ----------
-    offline_after_s : float
-        Duty time without hearing of a bike [s].
-    forgotten_after_s : float
-        Time on the clock after which a bike that is not heard is no longer counted [s].
-    battery_low_percent : float
-        Battery at or below which it is low [%].
-    outside_m : float
-        Distance from the nearest zone over which a bike is outside the district [m].
-    rejects_share : float
-        Share of rejected messages over which a vendor's messages are wrong, 0 to 1.
-    rejects_period_s : float
-        Over how long the share is taken [s].
-    rejects_min : int
-        Messages in that time that it takes to judge.
-    """
-
-    offline_after_s: float = 1800
-    forgotten_after_s: float = 30 * 86_400
-    battery_low_percent: float = 20
-    outside_m: float = 300
-    rejects_share: float = 0.05
-    rejects_period_s: float = 900
-    rejects_min: int = 50
+FRESH_S: Final = 3600
+"""A battery level or a position older than this says nothing about now [s]."""
 
 
 class BikeFacts(NamedTuple):
@@ -77,11 +51,17 @@ class VendorFacts(NamedTuple):
 class Fleet(Protocol):
     """How bikes and vendors are. Called by one evaluation at a time, once a second."""
 
-    def suspects(self, limits: FleetLimits, now_ms: int) -> Collection[str]:
-        """Bikes beyond a limit: silent by the clock, battery low, or outside.
+    def bikes(self) -> Collection[str]:
+        """All bikes there are."""
 
-        One more than that costs time only; one less is never raised.
-        """
+    def heard_between(self, from_ms: int, to_ms: int) -> Collection[str]:
+        """Bikes that were heard last in ``[from_ms, to_ms)``."""
+
+    def charged_at_most(self, percent: float) -> Collection[str]:
+        """Bikes whose newest battery level is so low [%]."""
+
+    def outside_by(self, metres: float, now_ms: int) -> Collection[str]:
+        """Bikes whose newest fix is farther than this outside all zones of an instant [m]."""
 
     def bike(self, bike: str) -> BikeFacts | None:
         """What is known of a bike; None when there is no such bike."""

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.duty_hours import Hours
-from alerts.fleet import FleetLimits
 from alerts.notify import Filter
 from alerts.notify.apprise import AppriseNotifier
 from alerts.notify.wording import Wording
@@ -277,20 +276,6 @@ def filters_of(settings: Settings) -> tuple[str, ...]:
         for topic in vendor.topics
     ]
     return (*INBOUND_FILTERS, *own)
-
-
-def limits_of(settings: Settings) -> FleetLimits:
-    """From when on bikes and vendors are somebody's business."""
-    rules = settings.rules
-    return FleetLimits(
-        offline_after_s=rules.bike_offline_after_s,
-        forgotten_after_s=rules.bike_forgotten_after_s,
-        battery_low_percent=rules.battery_low_percent,
-        outside_m=rules.outside_m,
-        rejects_share=rules.rejects_share,
-        rejects_period_s=rules.rejects_period_s,
-        rejects_min=rules.rejects_min,
-    )
 
 
 def recipients_of(district: District, now_ms: Callable[[], int]) -> list[AppriseNotifier]:

@@ -124,7 +124,7 @@ def push(
             edition = replace(
                 edition,
                 timezone=timezone or settings.district.timezone,
-                battery_low_percent=settings.rules.battery_low_percent,
+                battery_low_percent=settings.rules.limits["battery_low_percent"],
             )
         client = connect(grafana, _credential(grafana, token_file))
         where = _without_password(grafana)

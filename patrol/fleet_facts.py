@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from alerts.fleet import BikeFacts, FleetLimits, VendorFacts
+from alerts.fleet import BikeFacts, VendorFacts
 from bikes.fleet import NEVER, FleetState
 from bikes.roster import Roster
 from geofence.atlas import Atlas
@@ -74,20 +74,29 @@ class FleetFacts:
             while self._counts[0][0] < minute - self.keep_ms // BUCKET_MS - 1:
                 self._counts.popleft()
 
-    def suspects(self, limits: FleetLimits, now_ms: int) -> Collection[str]:
-        """Bikes that are silent by the clock, low on battery, or outside."""
+    def bikes(self) -> list[str]:
+        """All bikes of the roster."""
+        return [str(self.roster.key(bike)) for bike in range(len(self.roster))]
+
+    def heard_between(self, from_ms: int, to_ms: int) -> list[str]:
+        """Bikes that were heard last in ``[from_ms, to_ms)``."""
+        heard_ms = self._heard_ms()
+        return self._named((heard_ms >= from_ms) & (heard_ms < to_ms))
+
+    def charged_at_most(self, percent: float) -> list[str]:
+        """Bikes whose newest battery level is so low [%]."""
+        return self._named(self._column("charge_battery_percent") <= percent)  # NaN is not
+
+    def outside_by(self, metres: float, now_ms: int) -> list[str]:
+        """Bikes whose newest fix is farther than this outside all zones of an instant [m]."""
         zones = self.atlas.at(now_ms)
         if zones is not self._zones:
             self._follow(zones)
         self._measure()
-        heard_ms = self._heard_ms()
-        gone_ms = now_ms - round(limits.forgotten_after_s * 1000)
-        silent = (heard_ms >= gone_ms) & (heard_ms < now_ms - round(limits.offline_after_s * 1000))
-        low = self._column("charge_battery_percent") <= limits.battery_low_percent  # NaN is not
-        outside = self._outside_m > limits.outside_m
-        return [
-            str(self.roster.key(bike)) for bike in np.flatnonzero(silent | low | outside).tolist()
-        ]
+        return self._named(self._outside_m > metres)
+
+    def _named(self, bikes: NDArray[np.bool_]) -> list[str]:
+        return [str(self.roster.key(bike)) for bike in np.flatnonzero(bikes).tolist()]
 
     def bike(self, bike: str) -> BikeFacts | None:
         """What is known of a bike."""

@@ -57,7 +57,6 @@ from ingest.worker import Worker, rejects_of
 from patrol.assembly import (
     District,
     drawing_of,
-    limits_of,
     policies_named,
     recipients_of,
     worker_of,
@@ -139,7 +138,7 @@ class Station:
             self.book,
             off=settings.rules.off,
             fleet=self.fleet_facts,
-            limits=limits_of(settings),
+            limits=settings.rules.limits,
             recipients=people,
         )
         self.desk = BulletinDesk(self.book, policies, self.facts, people, zone)
@@ -312,7 +311,7 @@ class Station:
             self.district.atlas,
             lambda: self.view.fleet,
             self.worker.roster,
-            keep_ms=self.district.settings.rules.rejects_period_s * 1000,
+            keep_ms=round(self.district.settings.rules.limits["rejects_period_s"] * 1000),
         )
 
     def _mqtt(self) -> MqttNotifier:
@@ -393,7 +392,7 @@ class Station:
             tile_url=console.tile_url,
             tile_datum=console.tile_datum or "wgs84",
             max_gap_s=settings.quality.max_gap_s,
-            battery_low_percent=settings.rules.battery_low_percent,
+            battery_low_percent=settings.rules.limits["battery_low_percent"],
         )
         mount(self.app, sources, options)
         return uvicorn.Config(

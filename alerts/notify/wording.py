@@ -10,7 +10,9 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from alerts.alert import Notice
-from words.catalogue import Entries, Language, read, texts, word
+from alerts.rulebook import RULES
+from alerts.rulebook.registry import Registry
+from words.catalogue import Entries, Language, read, texts
 
 
 @cache
@@ -38,14 +40,21 @@ class Wording:
         The zone in which times are written.
     names : mapping of str to str
         Names of zones by id, in that language.
+    rules : Registry
+        The rules, with their names and the sentences of their reasons.
     """
 
     def __init__(
-        self, language: Language, tz: ZoneInfo, names: Mapping[str, str] | None = None
+        self,
+        language: Language,
+        tz: ZoneInfo,
+        names: Mapping[str, str] | None = None,
+        rules: Registry = RULES,
     ) -> None:
         self.language: Language = language
         self._tz = tz
-        self.say: Mapping[str, str] = texts(phrases(), language)
+        self.say: Mapping[str, str] = texts({**phrases(), **rules.sentences()}, language)
+        self._rules = texts(rules.words(), language)
         self._names = names or {}
 
     def of(self, notice: Notice) -> Text:
@@ -73,7 +82,7 @@ class Wording:
 
     def rule(self, rule: str) -> str:
         """What a rule is called."""
-        return word("rule", rule, self.language)
+        return self._rules.get(f"rule.{rule}", rule)
 
     def time(self, at_ms: object) -> str:
         """A time on the district's clock."""

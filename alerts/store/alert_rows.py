@@ -45,7 +45,7 @@ class Opening(NamedTuple):
 
     rule: str
     severity: str
-    zone_id: str | None
+    zone_id: str | None = None
     window: Window | None = None
     bike: str | None = None
     vendor: str | None = None

@@ -9,9 +9,10 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
+from alerts.rulebook import RULES, contract
 from words import catalogue
 from words.catalogue import LANGUAGES as LANGUAGES
-from words.catalogue import Entries, contract
+from words.catalogue import Entries
 from words.catalogue import Language as Language
 
 COOKIE = "zhixun_language"
@@ -21,7 +22,7 @@ COOKIE = "zhixun_language"
 @cache
 def entries() -> Entries:
     """The words of the contract and of all pages."""
-    return {**contract(), **catalogue.read(files("dashboards.console") / "words")}
+    return {**contract(), **RULES.hints(), **catalogue.read(files("dashboards.console") / "words")}
 
 
 def texts(language: Language) -> dict[str, str]:

@@ -10,11 +10,12 @@ from typing import Final
 
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
+from alerts.rulebook import RULES, contract
 from alerts.rules import MAX_BEHIND_MS
 from bikes.fleet import SILENT_AFTER_S, STALE_AFTER_S
 from dashboards.grafana.influxql import TYPE, Query
 from words import catalogue
-from words.catalogue import Language, contract
+from words.catalogue import Language
 
 DATASOURCE: Final = "zhixun-influx"
 """Identity of the data source in Grafana that the dashboards ask."""
@@ -60,7 +61,7 @@ class Edition:
     language: Language
     timezone: str = TIMEZONE
     datasource: str = DATASOURCE
-    battery_low_percent: float = 20.0
+    battery_low_percent: float = RULES.defaults["battery_low_percent"]
     words: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:

@@ -8,17 +8,18 @@ Keys that hold a duration are named without a unit in the file ("2h") and with o
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, create_model, model_validator
 
 from alerts.duty_hours import ALWAYS, WindowKind
 from alerts.errors import PolicyError
 from alerts.periods import KINDS, Kind
 from alerts.policy import parse_campaign
-from alerts.rulebook import Rule, Severity
+from alerts.rulebook import RULES
+from alerts.rulebook.registry import Registry, Severity
 from bikes.formats import FORMATS, Format
 from bikes.formats.mapped import Quantity, Source, mapped
 from bikes.topics import TopicPattern
@@ -322,17 +323,39 @@ class Campaign(_PolicyKeys):
         return self
 
 
-class Rules(Section):
-    """From when on bikes and vendors are somebody's business."""
+class RuleSettings(Section):
+    """Rules that raise nothing, and the limits of the others: one key for each of theirs."""
 
-    off: tuple[Rule, ...] = ()
-    bike_offline_after_s: Duration = Field(default=1_800, alias="bike_offline_after")
-    bike_forgotten_after_s: Duration = Field(default=30 * 86_400, alias="bike_forgotten_after")
-    battery_low_percent: float = Field(default=20, ge=0, le=100)
-    outside_m: float = Field(default=300, gt=0)
-    rejects_share: float = Field(default=0.05, gt=0, lt=1)
-    rejects_period_s: Duration = Field(default=900, alias="rejects_period")
-    rejects_min: int = Field(default=50, ge=1)
+    off: tuple[str, ...] = ()
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The limits of all rules, by name."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name != "off"}
+
+
+def one_of(rules: Registry) -> Any:
+    """The type of a rule's name."""
+    return Literal[tuple(rules)]
+
+
+def rules_section(rules: Registry) -> type[RuleSettings]:
+    """The section ``[rules]`` of a registry."""
+    fields: dict[str, Any] = {"off": (tuple[one_of(rules), ...], ())}  # type: ignore[misc]
+    for limit in rules.settings:
+        kind = Duration if limit.is_duration else type(limit.default)
+        alias = limit.key if limit.is_duration else None
+        bounds: dict[str, Any] = dict(limit.bounds)
+        fields[limit.name] = (kind, Field(default=limit.default, alias=alias, **bounds))
+    return create_model("Rules", __base__=RuleSettings, **fields)
+
+
+if TYPE_CHECKING:
+    Rules = RuleSettings
+    RuleName = str
+else:
+    Rules = rules_section(RULES)
+    RuleName = one_of(RULES)
 
 
 class Notify(Section):
@@ -340,7 +363,7 @@ class Notify(Section):
 
     url: NotifyUrl
     severities: tuple[Severity, ...] = ()
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[RuleName, ...] = ()
     zones: Names = ()
     language: Language = "zh"
     escalate_after_s: Duration | None = Field(default=None, alias="escalate_after")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from alerts.evaluator import Evaluator
-from alerts.fleet import BikeFacts, FleetLimits, VendorFacts
+from alerts.fleet import BikeFacts, VendorFacts
 from alerts.patrols import CellAges, VisitBy, ZoneRef
 from alerts.plan import Policies
 from alerts.store.book import AlertBook
@@ -88,7 +89,7 @@ class FakeFleet:
     """Bikes and vendors as tests say they are."""
 
     def __init__(self) -> None:
-        self.bikes: dict[str, BikeFacts] = {}
+        self.known: dict[str, BikeFacts] = {}
         self.sent: dict[str, VendorFacts] = {}
 
     def put(self, bike: str = "hello/B01", *, heard: str | None = None, **facts: object) -> None:
@@ -98,16 +99,28 @@ class FakeFleet:
                 facts[f"{key}_ms"] = at(str(facts.pop(key)))
         if heard is not None:
             facts["heard_ms"] = at(heard)
-        self.bikes[bike] = self.bikes.get(bike, BikeFacts(bike))._replace(**facts)
+        self.known[bike] = self.known.get(bike, BikeFacts(bike))._replace(**facts)
 
-    def suspects(self, limits: FleetLimits, now_ms: int) -> list[str]:
-        return list(self.bikes)
+    def bikes(self) -> list[str]:
+        return list(self.known)
+
+    def heard_between(self, from_ms: int, to_ms: int) -> list[str]:
+        return self._where(lambda facts: from_ms <= (facts.heard_ms or 0) < to_ms)
+
+    def charged_at_most(self, percent: float) -> list[str]:
+        return self._where(lambda facts: (facts.battery_percent or 100) <= percent)
+
+    def outside_by(self, metres: float, now_ms: int) -> list[str]:
+        return self._where(lambda facts: (facts.outside_m or 0) > metres)
+
+    def _where(self, beyond: Callable[[BikeFacts], bool]) -> list[str]:
+        return [bike for bike, facts in self.known.items() if beyond(facts)]
 
     def bike(self, bike: str) -> BikeFacts | None:
-        return self.bikes.get(bike)
+        return self.known.get(bike)
 
     def heard(self, since_ms: int) -> int:
-        return sum((facts.heard_ms or 0) >= since_ms for facts in self.bikes.values())
+        return sum((facts.heard_ms or 0) >= since_ms for facts in self.known.values())
 
     def vendors(self, since_ms: int) -> dict[str, VendorFacts]:
         return self.sent

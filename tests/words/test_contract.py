@@ -19,7 +19,8 @@ from alerts import lifecycle, orders
 from alerts.lifecycle import EVENTS, STATES, TABLE
 from alerts.notify.wording import phrases
 from alerts.orders import Kind, State
-from alerts.rulebook import RULES, Severity
+from alerts.rulebook import RULES, contract
+from alerts.rulebook.registry import Severity
 from alerts.rules import StateReason, ZoneState
 from bikes.errors import REJECT_REASONS
 from bikes.fleet import Liveness
@@ -29,14 +30,14 @@ from dashboards.api import loopback
 from dashboards.console import catalogue
 from dashboards.grafana import edition
 from geofence.quality import VERDICTS
-from words.catalogue import contract, word
+from words.catalogue import word
 
 ROOT = Path(__file__).parents[2]
 CATALOGUES = {
     "contract": contract(),
     "console": catalogue.entries(),
     "grafana": edition.entries(),
-    "notices": phrases(),
+    "notices": {**phrases(), **RULES.sentences()},
 }
 CHINESE = "[一-鿿]"
 MARKS = ",;:!?()"

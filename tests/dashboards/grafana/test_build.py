@@ -13,7 +13,8 @@ import yaml
 
 import dashboards.grafana
 from alerts.lifecycle import STATES
-from alerts.rulebook import Severity
+from alerts.rulebook import contract
+from alerts.rulebook.registry import Severity
 from alerts.rules import STATE_CODES
 from bikes.errors import REJECT_REASONS
 from dashboards.grafana import looks
@@ -21,7 +22,7 @@ from dashboards.grafana.build import BOARDS, build
 from dashboards.grafana.edition import DATASOURCE, Edition
 from geofence.quality import VERDICTS
 from tests.dashboards.grafana.grafana import panels
-from words.catalogue import LANGUAGES, Language, contract
+from words.catalogue import LANGUAGES, Language
 
 ROOT = Path(__file__).parents[3]
 GENERATED = Path(dashboards.grafana.__file__).parent / "generated"

@@ -1,0 +1,88 @@
+"""From what the rules find about zones, bikes and vendors to what happens to their alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from alerts.findings import Finding, Step, steps
+from alerts.fleet import Fleet, Limits
+from alerts.plan import Policies
+from alerts.rulebook.cases import BikeCase, Case, OpenAlerts, VendorCase
+from alerts.rulebook.registry import Found, Registry, Rule, Subject
+from alerts.store.alert_rows import Opening
+from alerts.store.book import Change
+
+
+class Judge:
+    """Runs the rules over what they are about.
+
+    Parameters
+    ----------
+    rules : Registry
+        The rules.
+    off : collection of str
+        Rules that raise nothing; what they have raised before runs to its end.
+    limits : mapping
+        Their limits.
+    """
+
+    def __init__(self, rules: Registry, off: Collection[str], limits: Limits) -> None:
+        self._rules = rules
+        self._off = frozenset(off)
+        self._limits = limits
+
+    def fleet(
+        self, fleet: Fleet, policies: Policies, alerts: OpenAlerts, now_ms: int, *, behind: bool
+    ) -> Iterator[Change]:
+        """What follows for alerts about bikes and vendors; `behind` when the pipeline is."""
+        limits = self._limits
+        bikes = {alert.bike for alert in alerts.by_key.values() if alert.bike is not None}
+        for rule in self._rules.about("bike"):
+            if rule.name not in self._off:
+                asked = rule.suspects
+                bikes.update(asked(fleet, limits, now_ms) if asked else fleet.bikes())
+        for bike in sorted(bikes):
+            facts = fleet.bike(bike)
+            case = BikeCase(bike, facts, fleet, limits, policies, alerts, now_ms, behind)
+            yield from self.judge("bike", case)
+        vendors = fleet.vendors(now_ms)
+        for vendor in vendors:
+            yield from self.judge("vendor", VendorCase(vendor, fleet, limits, alerts, now_ms))
+        yield from removed(alerts, "vendor", vendors)
+
+    def judge(self, subject: Subject, case: Case) -> Iterator[Change]:
+        """What follows for the alerts of one zone, bike or vendor."""
+        for rule in self._rules.about(subject):
+            for found in rule.evaluate(case):
+                if found.alert is not None or rule.name not in self._off:
+                    yield from self._change(rule, case, found)
+
+    def _change(self, rule: Rule, case: Case, found: Found) -> Iterator[Change]:
+        alert, finding = found.alert, found.finding
+        if isinstance(finding, Finding):
+            told = alert is not None and alert.state != "pending"
+            inhibitions = (case.inhibition(by, told=told) for by in rule.inhibited_by)
+            if finding.verdict == "hold" and (why := next(filter(None, inhibitions), None)):
+                finding = Finding("unknown", why, finding.evidence)
+            auto_close = case.auto_close if found.auto_close is None else found.auto_close
+            todo = steps(
+                alert,
+                finding,
+                case.now_ms,
+                delay_s=rule.delay_s,
+                hold_s=case.hold_s,
+                auto_close=auto_close,
+            )
+        else:
+            todo = list(finding)
+        if todo:
+            opening = Opening(rule.name, rule.severity, window=found.window, **case.subject)
+            yield Change(alert.alert_id if alert else opening, tuple(todo))
+
+
+def removed(alerts: OpenAlerts, subject: Subject, known: Collection[str]) -> Iterator[Change]:
+    """Alerts about zones or vendors that are no longer configured cannot end otherwise."""
+    for alert in alerts.by_key.values():
+        if alert.subject == subject and alert.subject_id not in known:
+            step = Step("drop" if alert.state == "pending" else "void", f"{subject}_removed", {})
+            yield Change(alert.alert_id, (step,))

@@ -1,0 +1,42 @@
+"""The alert rules, one module each, and the one place in which they are listed."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+from alerts.rulebook import (
+    bike_battery_low,
+    bike_offline,
+    bike_outside_district,
+    coverage_at_risk,
+    coverage_short,
+    look_back_due,
+    telemetry_silent,
+    vendor_rejects,
+    zone_unpatrolled,
+)
+from alerts.rulebook.registry import Registry
+from words import catalogue
+from words.catalogue import Entries
+
+RULES: Final = Registry(
+    [
+        telemetry_silent.RULE,
+        zone_unpatrolled.RULE,
+        coverage_short.RULE,
+        coverage_at_risk.RULE,
+        look_back_due.RULE,
+        bike_offline.RULE,
+        bike_battery_low.RULE,
+        bike_outside_district.RULE,
+        vendor_rejects.RULE,
+    ]
+)
+"""All rules, in the order in which they are listed to people."""
+
+
+@cache
+def contract() -> Entries:
+    """The words of the contract, those of the rules among them."""
+    return {**catalogue.contract(), **RULES.words()}

@@ -1,0 +1,203 @@
+"""What a rule is asked about: a zone, a bike or a vendor at an instant, and its open alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from alerts.alert import Alert, Key
+from alerts.fleet import BikeFacts, Fleet, Limits, VendorFacts
+from alerts.plan import Judged, Policies, ZonePlan
+from alerts.policy import Policy
+from alerts.rules import Zone, ZoneStatus
+
+HOLD_S: Final = 300.0
+"""How long an alert about a bike or a vendor stays returned before it closes [s].
+
+No policy of a zone says so: nobody has to verify on site that a battery is charged.
+"""
+
+
+class OpenAlerts:
+    """Open alerts, to be asked for by key, or by rule and zone."""
+
+    def __init__(self, alerts: Iterable[Alert]) -> None:
+        self.by_key = {alert.key: alert for alert in alerts}
+        self._of_zones: dict[tuple[str, str | None], list[Alert]] = {}
+        for alert in self.by_key.values():
+            self._of_zones.setdefault((alert.rule, alert.zone_id), []).append(alert)
+
+    def of(self, rule: str, zone_id: str) -> list[Alert]:
+        """All of a zone and rule, whatever their windows."""
+        return self._of_zones.get((rule, zone_id), [])
+
+    def short(self, zone_id: str) -> bool:
+        """Whether a window of the zone ended below target and was not made up since."""
+        shorts = self.of("coverage_short", zone_id)
+        return any("returned" not in (alert.state, alert.shelved_from) for alert in shorts)
+
+
+class Windows:
+    """Windows per plan, worked out once an evaluation however many zones share a plan."""
+
+    def __init__(self, now_ms: int, after_ms: int, until_ms: int) -> None:
+        self.now_ms = now_ms
+        self.any_ended = False
+        self.until_ms = until_ms
+        self._after_ms = after_ms
+        self._ended: dict[int, list[Judged]] = {}
+        self._later: dict[tuple[int, int], list[Judged]] = {}
+
+    def ended(self, plan: ZonePlan) -> list[Judged]:
+        """Windows that ended since the last evaluation."""
+        found = self._ended.get(id(plan))
+        if found is None:
+            found = self._ended[id(plan)] = plan.windows_ended(self._after_ms, self.until_ms)
+            self.any_ended = self.any_ended or bool(found)
+        return found
+
+    def after(self, plan: ZonePlan, after_ms: int) -> list[Judged]:
+        """Windows that began at or after an instant, the current one last."""
+        key = (id(plan), after_ms)
+        found = self._later.get(key)
+        if found is None:
+            ended = plan.windows_ended(after_ms, self.now_ms)
+            found = [judged for judged in ended if judged.window.from_ms >= after_ms]
+            current = plan.window_at(self.now_ms)
+            # Between shifts the current window is the last one that ended.
+            if current is not None and current.from_ms >= after_ms and current.to_ms > self.now_ms:
+                found.append(Judged(current, plan.policy_at(self.now_ms)))
+            self._later[key] = found
+        return found
+
+
+class Past(Protocol):
+    """What rules ask of the alert book about alerts that are over."""
+
+    def has(self, key: Key) -> bool:
+        """Whether there is or ever was an alert of this rule, zone and window."""
+
+    def last_closing(self, rule: str, zone_id: str) -> tuple[str, int] | None:
+        """The id of the last alert of this rule in the zone that was closed, and when [ms]."""
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneCase:
+    """A zone, and how it stands now."""
+
+    zone: Zone
+    status: ZoneStatus
+    alerts: OpenAlerts
+    windows: Windows
+    past: Past
+
+    @property
+    def now_ms(self) -> int:
+        """The time of the evaluation."""
+        return self.windows.now_ms
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self.zone.plan.policy_at(self.now_ms)
+
+    @property
+    def subject(self) -> dict[str, str]:
+        """What an alert says it is about."""
+        return {"zone_id": self.zone.ref.zone_id}
+
+    @property
+    def hold_s(self) -> float:
+        """How long an alert stays returned before it closes [s]."""
+        return self.policy.close_hold_s
+
+    @property
+    def auto_close(self) -> bool:
+        """Whether a returned alert closes by itself."""
+        return self.policy.auto_close
+
+    def alert(self, rule: str, from_ms: int | None = None) -> Alert | None:
+        """The open alert of a rule, about the window that begins at `from_ms` if it has one."""
+        return self.alerts.by_key.get(Key(rule, self.zone.ref.zone_id, from_ms))
+
+    def inhibition(self, by: str, *, told: bool) -> str | None:
+        """Why nothing can be said, if the zone is in this state or has an alert of this rule.
+
+        An alert that people were `told` of goes on beside that of the other rule.
+        """
+        if by in (self.status.state, self.status.reason):
+            return self.status.reason
+        other = self.alert(by)
+        return by if other is not None and other.state != "returned" and not told else None
+
+
+@dataclass(frozen=True, slots=True)
+class BikeCase:
+    """A bike, and what is known of it."""
+
+    bike: str
+    facts: BikeFacts | None
+    fleet: Fleet
+    limits: Limits
+    policies: Policies
+    alerts: OpenAlerts
+    now_ms: int
+    behind: bool
+    hold_s: float = HOLD_S
+    auto_close: bool = True
+
+    @property
+    def subject(self) -> dict[str, str]:
+        """What an alert says it is about."""
+        return {"bike": self.bike}
+
+    def alert(self, rule: str) -> Alert | None:
+        """The open alert of a rule."""
+        return self.alerts.by_key.get(Key(rule, self.bike))
+
+    def inhibition(self, by: str, *, told: bool) -> str | None:
+        """`by`, if it holds now: ``pipeline_behind``, ``off_duty`` or ``telemetry_silent``."""
+        match by:
+            case "pipeline_behind":
+                holds = self.behind
+            case "off_duty":
+                holds = not self.policies.on_duty(self.now_ms)
+            case "telemetry_silent":
+                since_ms = self.now_ms - round(self.limits["bike_offline_after_s"] * 1000)
+                holds = not self.fleet.heard(since_ms)
+            case _:
+                holds = False
+        return by if holds else None
+
+
+@dataclass(frozen=True, slots=True)
+class VendorCase:
+    """A vendor, and what it has sent."""
+
+    vendor: str
+    fleet: Fleet
+    limits: Limits
+    alerts: OpenAlerts
+    now_ms: int
+    hold_s: float = HOLD_S
+    auto_close: bool = True
+
+    @property
+    def subject(self) -> dict[str, str]:
+        """What an alert says it is about."""
+        return {"vendor": self.vendor}
+
+    def sent(self, period_s: float) -> VendorFacts | None:
+        """What it has sent in the last `period_s`; None when nothing is known."""
+        return self.fleet.vendors(self.now_ms - round(period_s * 1000)).get(self.vendor)
+
+    def alert(self, rule: str) -> Alert | None:
+        """The open alert of a rule."""
+        return self.alerts.by_key.get(Key(rule, self.vendor))
+
+    def inhibition(self, by: str, *, told: bool) -> str | None:
+        """None: nothing inhibits an alert about a vendor."""
+
+
+Case = ZoneCase | BikeCase | VendorCase
