@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -10,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from alerts.alert import Alert
-from alerts.errors import BookUnavailable, TransitionRefused, UnknownAlert
+from alerts.errors import UnknownAlert
 from alerts.lifecycle import FINAL, STATES
 from dashboards.api import answers, caller, paging
 from dashboards.api.answers import Answer
-from dashboards.api.problems import PROBLEMS, ProblemError, unknown
+from dashboards.api.problems import PROBLEMS, unknown
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import Views
@@ -113,15 +114,10 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         return Answer(views.record(found(alert_id)))
 
     def act(
-        request: Request, alert_id: str, body: Act, transition: Callable[[str], Alert]
+        request: Request, alert_id: str, body: Act, transition: Callable[[str, str, int], Alert]
     ) -> Response:
         found(alert_id)
-        try:
-            changed = transition(caller.actor(request, body.actor))
-        except TransitionRefused as exc:
-            raise ProblemError(409, exc.reason, exc.detail, alert_id=alert_id) from exc
-        except BookUnavailable as exc:
-            raise ProblemError(503, "book_unavailable", f"{exc}; nothing was recorded") from exc
+        changed = transition(alert_id, caller.actor(request, body.actor), sources.now_ms())
         caller.add_to_record(request, alert=alert_id, transition=changed.history[-1].seq)
         return Answer(views.record(found(alert_id)))
 
@@ -137,67 +133,35 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
     @post("acknowledge")
     async def acknowledge(request: Request, alert_id: str, body: Act) -> Response:
         """Say that somebody has seen it."""
-        return act(
-            request,
-            alert_id,
-            body,
-            lambda actor: book.acknowledge(alert_id, actor, sources.now_ms(), body.reason),
-        )
+        return act(request, alert_id, body, partial(book.acknowledge, reason=body.reason))
 
     @post("assign")
     async def assign(request: Request, alert_id: str, body: Assign) -> Response:
         """Send somebody."""
-        return act(
-            request,
-            alert_id,
-            body,
-            lambda actor: book.assign(
-                alert_id, actor, sources.now_ms(), to=body.to, reason=body.reason
-            ),
-        )
+        return act(request, alert_id, body, partial(book.assign, to=body.to, reason=body.reason))
 
     @post("shelve")
     async def shelve(request: Request, alert_id: str, body: Shelve) -> Response:
         """Not now: it comes back at `until` as what its condition says then."""
         until_ms = times.read(body.until, name="until")
         return act(
-            request,
-            alert_id,
-            body,
-            lambda actor: book.shelve(
-                alert_id, actor, sources.now_ms(), until_ms=until_ms, reason=body.reason
-            ),
+            request, alert_id, body, partial(book.shelve, until_ms=until_ms, reason=body.reason)
         )
 
     @post("unshelve")
     async def unshelve(request: Request, alert_id: str, body: Act) -> Response:
         """Bring it back before its time."""
-        return act(
-            request,
-            alert_id,
-            body,
-            lambda actor: book.unshelve(alert_id, actor, sources.now_ms(), body.reason),
-        )
+        return act(request, alert_id, body, partial(book.unshelve, reason=body.reason))
 
     @post("note")
     async def note(request: Request, alert_id: str, body: Note) -> Response:
         """Add to the record; the state stays."""
-        return act(
-            request,
-            alert_id,
-            body,
-            lambda actor: book.note(alert_id, actor, sources.now_ms(), reason=body.text),
-        )
+        return act(request, alert_id, body, partial(book.note, reason=body.text))
 
     @post("close")
     async def close(request: Request, alert_id: str, body: Act) -> Response:
         """Verify a returned alert and close it on record (销号)."""
-        return act(
-            request,
-            alert_id,
-            body,
-            lambda actor: book.close(alert_id, actor, sources.now_ms(), body.reason),
-        )
+        return act(request, alert_id, body, partial(book.close, reason=body.reason))
 
     @post("undo")
     async def undo(request: Request, alert_id: str, body: Act) -> Response:
@@ -210,13 +174,7 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
             request,
             alert_id,
             body,
-            lambda actor: book.undo(
-                alert_id,
-                actor,
-                sources.now_ms(),
-                within_ms=sources.undo_within_ms,
-                reason=body.reason,
-            ),
+            partial(book.undo, within_ms=sources.undo_within_ms, reason=body.reason),
         )
 
     return routes

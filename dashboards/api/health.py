@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Query, Request
@@ -19,7 +19,7 @@ from dashboards.api.answers import Answer
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import URGENCY, Views
-from dashboards.sources import Sources
+from dashboards.sources import Health, Sources
 from ingest.rejects import Reject
 
 
@@ -52,17 +52,8 @@ def router(sources: Sources, views: Views) -> APIRouter:
         Why it does not is told to those who have signed in, or ask from this machine: it may
         name other machines.
         """
-        stranger = caller.is_stranger(request)
         health = sources.health()
-        parts = [
-            {
-                "name": p.name,
-                "ok": p.ok,
-                "reason": "" if stranger else p.reason,
-                "required": p.required,
-            }
-            for p in health.parts
-        ]
+        parts = parts_of(health, told=not caller.is_stranger(request))
         return Answer(
             {"ready": health.ready, "parts": parts}, status_code=200 if health.ready else 503
         )
@@ -73,6 +64,19 @@ def router(sources: Sources, views: Views) -> APIRouter:
         return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return routes
+
+
+def parts_of(health: Health, *, told: bool = True) -> list[answers.PartState]:
+    """The parts of the system; why one does not work only when it may be `told`."""
+    return [
+        {
+            "name": part.name,
+            "ok": part.ok,
+            "reason": part.reason if told else "",
+            "required": part.required,
+        }
+        for part in health.parts
+    ]
 
 
 class Metrics(Collector):
@@ -88,18 +92,15 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """All metrics as they are now."""
-        health = self._sources.health()
-        for name, value, text in (
-            ("received", health.received, "Items of telemetry that came in"),
-            ("stored", health.stored, "Items that were accepted and kept"),
-            ("duplicates", health.duplicates, "Accepted fixes that were there already"),
-        ):
-            yield CounterMetricFamily(f"zhixun_{name}", text, value=value)
+        health, counts = self._sources.health(), self._sources.rejects.counts
+        yield _counter("received", "Items of telemetry that came in", health.received)
+        yield _counter("stored", "Items that were accepted and kept", health.stored)
+        yield _counter("duplicates", "Accepted fixes that were there already", health.duplicates)
         rejected = CounterMetricFamily(
             "zhixun_rejected", "Items that were not accepted", labels=["vendor", "reason"]
         )
-        for (vendor, reason), count in sorted(self._sources.rejects.counts.items()):
-            rejected.add_metric([vendor, reason], count)
+        for labels, count in sorted(counts.items()):
+            rejected.add_metric(labels, count)
         yield rejected
         verdicts = CounterMetricFamily(
             "zhixun_fixes", "Accepted fixes by quality verdict", labels=["verdict"]
@@ -110,39 +111,42 @@ class Metrics(Collector):
         yield GaugeMetricFamily(
             "zhixun_lag_seconds", "How far coverage is behind the log", value=health.lag_s
         )
-        depth = GaugeMetricFamily(
-            "zhixun_log_depth", "Messages a reader has yet to read", labels=["reader"]
-        )
-        for reader, messages in sorted(health.log_depth.items()):
-            depth.add_metric([reader], messages)
-        yield depth
-        ready = GaugeMetricFamily("zhixun_part_ready", "1 when the part works", labels=["part"])
-        for part in health.parts:
-            ready.add_metric([part.name], int(part.ok))
-        yield ready
-        alive = GaugeMetricFamily("zhixun_bikes", "Bikes by liveness", labels=["liveness"])
-        counts = Counter(bike["liveness"] for bike in self._views.bikes())
-        for word in get_args(Liveness):
-            alive.add_metric([word], counts[word])
-        yield alive
+        unread = sorted(health.log_depth.items())
+        yield _gauge("log_depth", "Messages a reader has yet to read", "reader", unread)
+        ready = [(part.name, int(part.ok)) for part in health.parts]
+        yield _gauge("part_ready", "1 when the part works", "part", ready)
+        alive = Counter(bike["liveness"] for bike in self._views.bikes())
+        words = [(word, alive[word]) for word in get_args(Liveness)]
+        yield _gauge("bikes", "Bikes by liveness", "liveness", words)
         yield from self._zones()
 
     def _zones(self) -> Iterator[Metric]:
+        statuses = sorted(self._sources.statuses().items())
         covered = GaugeMetricFamily(
             "zhixun_zone_covered_ratio", "Of the current window", labels=["zone_id", "policy"]
-        )
-        idle = GaugeMetricFamily(
-            "zhixun_zone_idle_seconds", "Duty time since the last patrol", labels=["zone_id"]
         )
         state = GaugeMetricFamily(
             "zhixun_zone_state", "1 for the state the zone is in", labels=["zone_id", "state"]
         )
-        for zone_id, status in sorted(self._sources.statuses().items()):
+        for zone_id, status in statuses:
             covered.add_metric([zone_id, status.policy], status.covered_ratio)
-            idle.add_metric([zone_id], status.idle_s)
             for name in URGENCY:
                 state.add_metric([zone_id, name], int(status.state == name))
-        yield from (covered, idle, state)
+        idle = [(zone_id, status.idle_s) for zone_id, status in statuses]
+        yield covered
+        yield _gauge("zone_idle_seconds", "Duty time since the last patrol", "zone_id", idle)
+        yield state
+
+
+def _counter(name: str, text: str, value: int) -> Metric:
+    return CounterMetricFamily(f"zhixun_{name}", text, value=value)
+
+
+def _gauge(name: str, text: str, label: str, values: Iterable[tuple[str, float]]) -> Metric:
+    family = GaugeMetricFamily(f"zhixun_{name}", text, labels=[label])
+    for word, value in values:
+        family.add_metric([word], value)
+    return family
 
 
 def rejects_router(sources: Sources, times: Times) -> APIRouter:

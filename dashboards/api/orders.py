@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import PurePath
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from alerts.errors import BookUnavailable, OrderRefused, PolicyError, UnknownOrder
+from alerts.errors import PolicyError, UnknownOrder
 from alerts.orders import Order, State
 from dashboards.api import answers, caller
 from dashboards.api.alerts import Act, Reason
@@ -19,8 +19,6 @@ from dashboards.api.problems import PROBLEMS, ProblemError, unknown
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.sources import Sources
-
-T = TypeVar("T")
 
 
 def _key(kind: str, example: object, default: object = None, **options: Any) -> Any:
@@ -88,10 +86,10 @@ def router(sources: Sources, times: Times) -> APIRouter:
         listed = [view(order, now_ms) for order in found]
         return Answer({"at": times.write(now_ms), "campaigns": listed})
 
-    def act(request: Request, order: Callable[[str], T], actor: str, renamed: str = "") -> T:
-        """Give or end an order; what is refused is a problem."""
+    def given(order: Callable[[], Order], renamed: str = "") -> Order:
+        """An order that is given now; mistakes in it are problems, `to` by another name."""
         try:
-            return order(caller.actor(request, actor))
+            return order()
         except PolicyError as exc:
             problems = [
                 each._replace(where=renamed) if renamed and each.where == "to" else each
@@ -100,10 +98,6 @@ def router(sources: Sources, times: Times) -> APIRouter:
             detail = "; ".join(map(str, problems))
             listed = [each._asdict() for each in problems]
             raise ProblemError(422, "invalid_order", detail, problems=listed) from exc
-        except OrderRefused as exc:
-            raise ProblemError(409, exc.reason, exc.detail) from exc
-        except BookUnavailable as exc:
-            raise ProblemError(503, "book_unavailable", f"{exc}; nothing was ordered") from exc
 
     def known(zone_id: str) -> None:
         zones = [zone.zone_id for zone in sources.zones.zones]
@@ -141,12 +135,10 @@ def router(sources: Sources, times: Times) -> APIRouter:
     )
     async def start(request: Request, body: NewCampaign) -> Response:
         """Start a campaign, now or later. 422 lists everything that is wrong as `problems`."""
-        now_ms = sources.now_ms()
-
-        def given(actor: str) -> Order:
-            return orders.start(body.name, body.keys(), actor, now_ms, reason=body.reason)
-
-        order = act(request, given, body.actor)
+        now_ms, actor = sources.now_ms(), caller.actor(request, body.actor)
+        order = given(
+            lambda: orders.start(body.name, body.keys(), actor, now_ms, reason=body.reason)
+        )
         caller.add_to_record(request, campaign=order.name, zones=order.zones)
         return Answer(view(order, now_ms))
 
@@ -162,13 +154,9 @@ def router(sources: Sources, times: Times) -> APIRouter:
 
         409 `configured` when it stands in the configuration, `already_over` when it has ended.
         """
-        now_ms = sources.now_ms()
+        now_ms, actor = sources.now_ms(), caller.actor(request, body.actor)
         try:
-            order = act(
-                request,
-                lambda actor: orders.end(name, actor, now_ms, reason=body.reason),
-                body.actor,
-            )
+            order = orders.end(name, actor, now_ms, reason=body.reason)
         except UnknownOrder:
             names = [order.name for order in orders.all()]
             raise unknown("campaign", name, names) from None
@@ -184,14 +172,13 @@ def router(sources: Sources, times: Times) -> APIRouter:
     async def pause(request: Request, zone_id: str, body: Pause) -> Response:
         """Ask nothing of a zone until an instant: weather, a closure. 422 lists `problems`."""
         known(zone_id)
-        now_ms = sources.now_ms()
-
-        def given(actor: str) -> Order:
-            return orders.pause(
+        now_ms, actor = sources.now_ms(), caller.actor(request, body.actor)
+        order = given(
+            lambda: orders.pause(
                 zone_id, actor, now_ms, reason=body.reason, until=body.until, from_=body.from_
-            )
-
-        order = act(request, given, body.actor, "until")
+            ),
+            "until",
+        )
         caller.add_to_record(request, campaign=order.name)
         return Answer(view(order, now_ms))
 
@@ -208,12 +195,8 @@ def router(sources: Sources, times: Times) -> APIRouter:
         409 `not_paused`, or `configured` when the configuration pauses it.
         """
         known(zone_id)
-        now_ms = sources.now_ms()
-        ended = act(
-            request,
-            lambda actor: orders.resume(zone_id, actor, now_ms, reason=body.reason),
-            body.actor,
-        )
+        actor = caller.actor(request, body.actor)
+        ended = orders.resume(zone_id, actor, sources.now_ms(), reason=body.reason)
         caller.add_to_record(request, campaigns=[order.name for order in ended])
         return views(ended)
 

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from typing_extensions import TypedDict
 
+from alerts.errors import BookUnavailable, Refused
 from dashboards.access.errors import AccessRefused, AccessUnavailable, AccessUnreadable, Refusal
 from dashboards.api.answers import Answer
 from ingest.errors import ArchiveDamaged, StoreUnavailable
@@ -176,6 +177,13 @@ def install(app: FastAPI) -> None:
             500, "internal_error", f"{request.method} {request.url.path} failed; see the log"
         )
 
+    async def forbidden(request: Request, exc: Exception) -> Answer:
+        assert isinstance(exc, Refused)
+        return ProblemAnswer(409, exc.reason, exc.detail, **request.path_params)
+
+    async def no_book(_: Request, exc: Exception) -> Answer:
+        return ProblemAnswer(503, "book_unavailable", f"{exc}; nothing was recorded")
+
     async def refused(_: Request, exc: Exception) -> Answer:
         assert isinstance(exc, AccessRefused)
         return access_refused(exc)
@@ -184,6 +192,8 @@ def install(app: FastAPI) -> None:
         return access_unavailable()
 
     app.add_exception_handler(ProblemError, problem)
+    app.add_exception_handler(Refused, forbidden)
+    app.add_exception_handler(BookUnavailable, no_book)
     app.add_exception_handler(AccessRefused, refused)
     app.add_exception_handler(AccessUnavailable, no_users)
     app.add_exception_handler(AccessUnreadable, no_users)

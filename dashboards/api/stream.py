@@ -19,6 +19,7 @@ import msgspec
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
 
+from dashboards.api.health import parts_of
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import Views
@@ -203,15 +204,7 @@ class Watch:
             "at": self._times.write(now_ms),
             "now_ms": now_ms,
             "ready": health.ready,
-            "parts": [
-                {
-                    "name": part.name,
-                    "ok": part.ok,
-                    "reason": part.reason,
-                    "required": part.required,
-                }
-                for part in health.parts
-            ],
+            "parts": parts_of(health),
             "bikes": bikes,
             "bikes_live": live,
             "rate_per_s": self._rate(health.received),
