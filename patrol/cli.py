@@ -132,14 +132,14 @@ def run(config: Config) -> None:
     """Receive, store, judge, alert and show: the real thing."""
     from patrol import cli_output, web
     from patrol.assembly import district_of, filters_of, mqtt_options
-    from patrol.clock import WallClock
+    from patrol.clock import Clock
     from patrol.config.settings import load_with_zones
     from patrol.station import Station
 
     log_to_stderr("INFO")
     with errors_told():
         settings, zones = load_with_zones(config)
-        clock = WallClock()
+        clock = Clock()
         host, port = settings.http.host, web.wanted_port(settings.http.host, settings.http.port)
 
     async def main(stop: asyncio.Event) -> None:
@@ -170,13 +170,13 @@ def run(config: Config) -> None:
 def check(config: Config) -> None:
     """Tell every mistake in the configuration and its zones."""
     from patrol.assembly import district_of
-    from patrol.clock import WallClock
+    from patrol.clock import Clock
     from patrol.config.drawn_zones import zones_file
     from patrol.config.settings import load_with_zones
 
     with errors_told():
         settings, zones = load_with_zones(config)
-        now_ms = WallClock().now_ms()
+        now_ms = Clock().now_ms()
         now = district_of(settings, zones, now_ms).atlas.at(now_ms)
     cells = int(now.cells_total.sum())
     typer.echo(
@@ -282,14 +282,14 @@ def report(
 
     from alerts.periods import last_whole
     from patrol.assembly import district_of
-    from patrol.clock import WallClock
+    from patrol.clock import Clock
     from patrol.config.settings import load_with_zones
     from patrol.report import report as report_of
     from patrol.report import report_json, report_text
 
     with errors_told():
         settings, zones = load_with_zones(config)
-        now_ms = WallClock().now_ms()
+        now_ms = Clock().now_ms()
         district = district_of(settings, zones, now_ms)
         zone = ZoneInfo(settings.district.timezone)
         which = day.date() if day is not None else last_whole(kind, now_ms, zone)

@@ -5,33 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import Protocol
 
 HELD_S = 0.01
-"""How often one who waits for a clock that stands still looks again [s]."""
+"""Interval between two looks at a clock that stands still [s]."""
 
 
-class Clock(Protocol):
-    """Tells the time, and waits for one."""
-
-    @property
-    def speed(self) -> float:
-        """How many of its seconds pass in one second of the wall's."""
-        ...
-
-    def now_ms(self) -> int:
-        """The time [ms since the epoch]."""
-        ...
-
-    async def sleep_until(self, at_ms: int) -> None:
-        """Return at `at_ms`, or at once when that has passed."""
-        ...
-
-
-class WallClock:
-    """The time of day."""
+class Clock:
+    """The time of day; its subclasses tell a time of their own."""
 
     speed = 1.0
+    """How many of its seconds pass in one second of the wall's."""
 
     def now_ms(self) -> int:
         """The time [ms since the epoch]."""
@@ -43,7 +26,7 @@ class WallClock:
 
 
 @dataclass
-class FastClock:
+class FastClock(Clock):
     """A clock that starts at an instant of its own and runs faster than the wall's.
 
     Parameters
@@ -75,7 +58,6 @@ class FastClock:
         self._limit_ms = None if at_ms is None else max(at_ms, now_ms)
 
     def now_ms(self) -> int:
-        """The time [ms since the epoch]."""
         passed_ns = time.monotonic_ns() - self._began_ns
         now_ms = self.start_ms + int(passed_ns * self.speed) // 1_000_000 - self._held_ms
         if self._limit_ms is not None and now_ms > self._limit_ms:
@@ -84,7 +66,6 @@ class FastClock:
         return now_ms
 
     async def sleep_until(self, at_ms: int) -> None:
-        """Return at `at_ms`, or at once when that has passed."""
         await asyncio.sleep(max(0.0, (at_ms - self.now_ms()) / 1000 / self.speed))
         while (left_ms := at_ms - self.now_ms()) > 0:
             # It was held meanwhile; nobody tells when it goes on.
@@ -104,12 +85,10 @@ class CatchUpClock(FastClock):
     """
 
     def now_ms(self) -> int:
-        """The time [ms since the epoch]."""
-        return min(super().now_ms(), WallClock().now_ms())
+        return min(super().now_ms(), Clock().now_ms())
 
     async def sleep_until(self, at_ms: int) -> None:
-        """Return at `at_ms`, or at once when that has passed."""
         await asyncio.sleep(0)
         while (left_ms := at_ms - self.now_ms()) > 0:
-            caught_up = super().now_ms() >= WallClock().now_ms()
+            caught_up = super().now_ms() >= Clock().now_ms()
             await asyncio.sleep(left_ms / 1000 / (1 if caught_up else self.speed))

@@ -15,7 +15,7 @@ from bikes.simulator import SimulationPlan, Simulator, SimZone
 from geofence.zones import Zones
 from ingest.mqtt.publisher import Publisher
 from patrol.assembly import mqtt_options
-from patrol.clock import CatchUpClock, Clock, FastClock, WallClock
+from patrol.clock import CatchUpClock, Clock, FastClock
 from patrol.config.fields import did_you_mean
 from patrol.config.settings import Settings
 from patrol.errors import ConfigError, Problem, Unreachable
@@ -268,9 +268,9 @@ def _check_neglected(zone_id: str | None, known: Sequence[str]) -> None:
 
 
 def _clock(options: FleetOptions) -> Clock:
-    now_ms = WallClock().now_ms()
+    now_ms = Clock().now_ms()
     if options.speed == 1:
-        return WallClock()
+        return Clock()
     if options.speed < 1:
         return FastClock(now_ms, options.speed)
     back_ms = BACK_MS if options.for_s is None else round(options.for_s * 1000 * options.speed)

@@ -61,7 +61,7 @@ from patrol.assembly import (
     recipients_of,
     worker_of,
 )
-from patrol.clock import Clock, WallClock
+from patrol.clock import Clock
 from patrol.facts import Facts
 from patrol.fleet_facts import FleetFacts
 from patrol.influx import influx_writer_of, readers_of
@@ -100,7 +100,7 @@ class Station:
     publisher: MqttOptions
     host: str = "127.0.0.1"
     port: int = 8080
-    clock: Clock = field(default_factory=WallClock)
+    clock: Clock = field(default_factory=Clock)
     access: Access | None = None
     published: Callable[[], int | None] = lambda: None
     statuses: dict[str, ZoneStatus] = field(default_factory=dict)
@@ -125,7 +125,7 @@ class Station:
         people = recipients_of(self.district, self.clock.now_ms)
         notifiers: list[Notifier] = [self._mqtt(), *people]
         self.book = AlertBook(self.folder / "alerts.sqlite", notifiers)
-        self.outbox = Outbox(self.book.file, notifiers, WallClock().now_ms)
+        self.outbox = Outbox(self.book.file, notifiers, Clock().now_ms)
         self.book.listen(self.outbox.wake)
         self.facts = self._facts()
         self.fleet_facts = self._fleet_facts()

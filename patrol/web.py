@@ -13,7 +13,7 @@ from dashboards.access.access import FILE_NAME, Access, AccessOptions
 from dashboards.access.sessions import Lifetime
 from dashboards.access.tokens import parse_tokens_file
 from dashboards.api.loopback import Hosts
-from patrol.clock import WallClock
+from patrol.clock import Clock
 from patrol.config.fields import is_loopback
 from patrol.config.sections import Http
 from patrol.config.settings import Settings
@@ -118,7 +118,7 @@ def opened_access(settings: Settings) -> Iterator[Access]:
         lifetime=Lifetime(http.session_idle_s * 1000, http.session_max_s * 1000),
         static_tokens=tokens,
     )
-    access = Access(settings.storage.path / FILE_NAME, WallClock().now_ms, options)
+    access = Access(settings.storage.path / FILE_NAME, Clock().now_ms, options)
     try:
         yield access
     finally:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from patrol.clock import CatchUpClock, FastClock, WallClock
+from patrol.clock import CatchUpClock, Clock, FastClock
 
 START_MS = 1_763_856_000_000
 
@@ -51,7 +51,7 @@ def test_who_waits_for_a_clock_that_is_held_waits_longer() -> None:
 @pytest.mark.parametrize("behind_ms", [2_000, 0])
 def test_a_clock_that_catches_up_becomes_the_time_of_day(behind_ms: int) -> None:
     """It starts in the past, runs fast, and is never ahead of the wall."""
-    wall = WallClock()
+    wall = Clock()
     clock = CatchUpClock(wall.now_ms() - behind_ms, 50.0)
 
     async def main() -> None:
