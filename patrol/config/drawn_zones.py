@@ -14,7 +14,7 @@ from datetime import tzinfo
 from pathlib import Path
 
 from files.atomic_write import atomic_write
-from geofence.errors import Problem
+from geofence.errors import Problem, ZonesError
 from geofence.redrawing import feature_of
 from geofence.zones import Zones
 from ingest.errors import StoreUnavailable
@@ -69,9 +69,7 @@ def zones_file(storage: Path, configured: Path) -> Path:
     return drawn if drawn.exists() else configured
 
 
-def read_drawn(
-    folder: Path, configured: bytes, name: str, problems: list[Problem]
-) -> tuple[Path, bytes] | None:
+def read_drawn(folder: Path, configured: bytes, name: str) -> tuple[Path, bytes] | None:
     """The drawn zones that are in force, if any were drawn.
 
     Parameters
@@ -80,8 +78,11 @@ def read_drawn(
         Where everything is stored.
     configured, name : bytes, str
         The configured file, and what it is called.
-    problems : list of Problem
-        Appended to when there are drawn zones of which it cannot be said whether they are meant.
+
+    Raises
+    ------
+    ZonesError
+        There are drawn zones, and nobody but a person can say whether they are meant.
     """
     file = folder / NAME
     try:
@@ -89,21 +90,17 @@ def read_drawn(
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as exc:
-        problems.append(Problem(str(file), f"cannot be read: {exc.strerror}"))
-        return None
+        raise ZonesError([Problem(str(file), f"cannot be read: {exc.strerror}")]) from exc
     try:
         document = json.loads(geojson)
         over = document.get(OVER) if isinstance(document, dict) else None
     except ValueError:
         return file, geojson  # whoever reads the zones says what is wrong
-    if over != digest_of(configured):
-        problems.append(
-            Problem(
-                str(file),
-                f"was drawn on the map over another {name} than there is now, which was edited "
-                f"since. To use {name}, move the drawn file away; to go on with what was drawn, "
-                f'write "{OVER}": "{digest_of(configured)}" into it, or put {name} back as it was',
-            )
-        )
-        return None
-    return file, geojson
+    if over == digest_of(configured):
+        return file, geojson
+    message = (
+        f"was drawn on the map over another {name} than there is now, which was edited since. "
+        f"To use {name}, move the drawn file away; to go on with what was drawn, write "
+        f'"{OVER}": "{digest_of(configured)}" into it, or put {name} back as it was'
+    )
+    raise ZonesError([Problem(str(file), message)])

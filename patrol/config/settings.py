@@ -196,9 +196,11 @@ class _Draft:
         geojson = self._bytes(source)
         if self._tables is None or geojson is None:
             return None  # already reported, with the name of the file
-        drawn = self._drawn(storage, geojson, str(source))
-        if drawn is not None:
-            source, geojson = drawn
+        try:
+            drawn = read_drawn(storage or self._storage(), geojson, str(source))
+            source, geojson = drawn or (source, geojson)
+        except ZonesError as exc:
+            self._zone_problems += exc.problems
         features = list(read_features(geojson, "", "zone_id", []))
         self._find_zones(_named(features, "zone_id"), str(source))
         exclusions = district.get("exclusions")
@@ -216,16 +218,12 @@ class _Draft:
             self._zone_problems += exc.problems
             return None
 
-    def _drawn(
-        self, storage: Path | None, configured: bytes, name: str
-    ) -> tuple[Path, bytes] | None:
-        """The zones that were drawn over the configured ones, if any were."""
-        if storage is None:
-            path = self._table("storage").get("path", Storage.model_fields["path"].default)
-            if not isinstance(path, str | Path):
-                return None  # reported as a setting
-            storage = (self._path.parent / Path(path).expanduser()).resolve()
-        return read_drawn(storage, configured, name, self._zone_problems)
+    def _storage(self) -> Path:
+        """The folder of the storage; the default's when the setting is no path."""
+        default = Storage.model_fields["path"].default
+        path = self._table("storage").get("path", default)
+        path = path if isinstance(path, str | Path) else default
+        return (self._path.parent / Path(path).expanduser()).resolve()
 
     def _report(self, key: Key, message: str) -> None:
         self._found.append((self._places.line(key) or 0, Problem(self._places.where(key), message)))
