@@ -115,14 +115,14 @@ def demo(
 
     log_to_stderr("ERROR")
     options = DemoOptions(bikes=bikes, speed=speed, for_s=for_s, port=port, data=data)
-    output = cli_output.DemoOutput(cli_output.console(stderr=as_json), options)
+    console = cli_output.console(stderr=as_json)
 
     async def main(stop: asyncio.Event) -> None:
-        summary = await run_demo(options, output.tell, stop)
+        summary = await run_demo(options, partial(cli_output.tell_demo, console, options), stop)
         if as_json:
             _print_json(summary)
         else:
-            output.sum_up(summary)
+            cli_output.show_summary(console, summary)
 
     run_until_signalled(main)
 

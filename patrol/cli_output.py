@@ -49,74 +49,53 @@ async def progress(console: Console, line: Callable[[], str]) -> None:
         console.print(line())
 
 
-class DemoOutput:
-    """Tells what happens in a demo.
+async def tell_demo(console: Console, options: DemoOptions, station: Station, fleet: Fleet) -> None:
+    """Tell what happens in a demo until cancelled."""
+    district, now_ms = station.district, station.clock.now_ms
+    timezone = ZoneInfo(district.settings.district.timezone)
+    names = ZoneNames(district.atlas, "zh", now_ms)
 
-    Parameters
-    ----------
-    console : Console
-        Where to.
-    options : DemoOptions
-        What was asked for.
-    """
+    def time(at_ms: int) -> str:
+        return datetime.fromtimestamp(at_ms / 1000, timezone).strftime("%H:%M:%S")
 
-    def __init__(self, console: Console, options: DemoOptions) -> None:
-        self._console = console
-        self._options = options
-
-    async def tell(self, station: Station, fleet: Fleet) -> None:
-        """Tell until cancelled."""
-        district, options, print_ = station.district, self._options, self._console.print
-        self._zone = ZoneInfo(district.settings.district.timezone)
-        url = web.url(station.host, station.port)
-        print_(f"智巡 Zhixun: {district.settings.district.name}, {options.bikes} bikes")
-        print_(f"Console   {url}")
-        print_(f"API       {url}api/v1/openapi.json")
-        print_(f"Clock     {self._time(station.clock.now_ms())}, {options.speed:g} times as fast")
-        if options.data is not None:
-            print_(f"Data      {options.data}")
-        if options.for_s is None:
-            print_("Stop      Ctrl-C")
-        station.book.listen(lambda rows: self._tell_alerts(station, rows))
-        await progress(self._console, lambda: self._line(station, fleet))
-
-    def sum_up(self, summary: Summary) -> None:
-        """The result, for people."""
-        table = Table("zone", "covered", "state", box=None)
-        for zone in summary.zones:
-            table.add_row(zone.zone_id, f"{zone.covered_ratio:.0%}", zone.state)
-        self._console.print(table)
-        alerts = summary.alerts
-        self._console.print(
-            f"published {summary.published} = stored {summary.stored} + rejected "
-            f"{summary.rejected}; alerts: {alerts.raised} raised, {alerts.closed} closed, "
-            f"{alerts.open} open"
-        )
-
-    def _tell_alerts(self, station: Station, rows: list[Transition]) -> None:
-        names = ZoneNames(station.district.atlas, "zh", station.clock.now_ms)
+    def tell_alerts(rows: list[Transition]) -> None:
         for row in rows:
-            if row.event in UNHEARD:
-                continue
-            name = (
-                f" {names[row.zone_id]}" if row.zone_id is not None and row.zone_id in names else ""
-            )
-            why = f" ({row.reason})" if row.reason else ""
-            self._console.print(
-                f"{self._time(row.at_ms)}  {row.zone_id or row.bike}{name}: {row.rule} "
-                f"{row.from_state} → {row.to_state}{why}"
-            )
+            if row.event not in UNHEARD:
+                about = f"{row.zone_id or row.bike} {names.get(row.zone_id or '', '')}".rstrip()
+                why = f" ({row.reason})" if row.reason else ""
+                console.print(
+                    f"{time(row.at_ms)}  {about}: {row.rule} {row.from_state} → {row.to_state}{why}"
+                )
 
-    def _line(self, station: Station, fleet: Fleet) -> str:
+    def line() -> str:
         states = [status.state for status in station.statuses.values()]
         words = ", ".join(f"{states.count(word)} {word}" for word in dict.fromkeys(states))
-        return (
-            f"{self._time(station.clock.now_ms())}  {fleet.published.items} fixes published; "
-            f"zones: {words}"
-        )
+        return f"{time(now_ms())}  {fleet.published.items} fixes published; zones: {words}"
 
-    def _time(self, at_ms: int) -> str:
-        return datetime.fromtimestamp(at_ms / 1000, self._zone).strftime("%H:%M:%S")
+    url = web.url(station.host, station.port)
+    console.print(f"智巡 Zhixun: {district.settings.district.name}, {options.bikes} bikes")
+    console.print(f"Console   {url}")
+    console.print(f"API       {url}api/v1/openapi.json")
+    console.print(f"Clock     {time(now_ms())}, {options.speed:g} times as fast")
+    if options.data is not None:
+        console.print(f"Data      {options.data}")
+    if options.for_s is None:
+        console.print("Stop      Ctrl-C")
+    station.book.listen(tell_alerts)
+    await progress(console, line)
+
+
+def show_summary(console: Console, summary: Summary) -> None:
+    """The result of a demo, for people."""
+    table = Table("zone", "covered", "state", box=None)
+    for zone in summary.zones:
+        table.add_row(zone.zone_id, f"{zone.covered_ratio:.0%}", zone.state)
+    console.print(table)
+    alerts = summary.alerts
+    console.print(
+        f"published {summary.published} = stored {summary.stored} + rejected {summary.rejected}; "
+        f"alerts: {alerts.raised} raised, {alerts.closed} closed, {alerts.open} open"
+    )
 
 
 async def tell_ride(console: Console, url: str, fleet: Fleet) -> None:
