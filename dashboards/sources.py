@@ -69,7 +69,7 @@ class Health:
     published : int, optional
         Items that the simulator of the demo sent.
     verdicts : mapping
-        Stored fixes by quality verdict.
+        Stored fixes by quality verdict, once it is settled.
     lag_s : float
         Age of the oldest message that is in the log but not yet in the coverage [s].
     log_depth : mapping

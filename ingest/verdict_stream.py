@@ -1,19 +1,10 @@
 """Fixes with their verdicts as they come in, and again when a verdict changes.
 
-The verdict of a fix depends on the fixes from ``limits.before_ms`` before to ``limits.after_ms``
-after it, so the newest ones of a run are provisional. State per bike:
-
-- ``newest``: time of its newest fix.
-- ``settled``: verdicts of fixes up to here change only by a late fix. It trails ``newest`` by
-  ``limits.after_ms + reorder_ms``.
-- its *context*: the fixes after ``settled - limits.before_ms``, each with the verdict that was
-  *told* last, if any was.
-
-A fix that is not late is judged together with its bike's context; what comes out other than it
-was told is told again. A *late* fix could change something settled: what it could change is
+A fix that is not late is judged together with its bike's context (:mod:`ingest.contexts`); a
+verdict other than the one that was *told* last is told again. What a *late* fix could change is
 judged again from history and told, whether it changed or not.
 
-So what was told last of every fix is what one pass over all fixes would say
+So the last told verdict of every fix is the one that a pass over all fixes would give
 (docs/decisions/0002). That holds over a restart as well: contexts are read from history then,
 and told again.
 """
@@ -22,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,41 +21,12 @@ from bikes.telemetry import COLUMNS, TelemetryBatch
 from geofence import quality
 from geofence.runs import Judge
 from geofence.spans import Spans, keys
-
-NEVER = np.iinfo(np.int64).min // 2
+from ingest.contexts import Contexts, History, Judged
 
 UNTOLD = np.uint8(255)
 """Stands in a column of verdicts where none was told."""
 
 VALUES = [name for name in COLUMNS if name not in ("bike", "timestamp_ms")]
-
-
-class History(Protocol):
-    """All fixes that were taken in, up to those being stepped at least; later ones do no harm."""
-
-    def within(self, spans: Spans) -> TelemetryBatch:
-        """Distinct fixes in some spans, sorted by bike, then time."""
-        ...
-
-
-class Judged(NamedTuple):
-    """Fixes, and the verdict of each: positions in :data:`geofence.quality.VERDICTS`."""
-
-    fixes: TelemetryBatch
-    verdicts: NDArray[np.uint8]
-
-    @classmethod
-    def empty(cls) -> Judged:
-        """Nothing."""
-        return cls(TelemetryBatch.empty(), np.empty(0, np.uint8))
-
-    @classmethod
-    def concat(cls, parts: list[Judged]) -> Judged:
-        """One after the other."""
-        if len(parts) == 1:
-            return parts[0]
-        fixes = TelemetryBatch.concat([part.fixes for part in parts])
-        return cls(fixes, np.concatenate([np.empty(0, np.uint8), *(p.verdicts for p in parts)]))
 
 
 @dataclass
@@ -85,15 +46,15 @@ class VerdictStream:
     judge: Judge
     history: History
     reorder_s: float = 30.0
-    _context: TelemetryBatch = field(default_factory=TelemetryBatch.empty)
-    _told: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))
-    _newest: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     _cold: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+
+    def __post_init__(self) -> None:
+        self._contexts = Contexts(self.judge.limits, self.reorder_s)
 
     @property
     def context_rows(self) -> int:
         """How many fixes are held: what a step costs beside those it is given."""
-        return len(self._context)
+        return len(self._contexts.held.fixes)
 
     def restore(self, newest_ms: Mapping[int, int]) -> None:
         """Go on from where an earlier life was.
@@ -105,11 +66,11 @@ class VerdictStream:
         """
         self._grow(max(newest_ms, default=-1) + 1)
         for bike, at_ms in newest_ms.items():
-            self._newest[bike], self._cold[bike] = at_ms, True
+            self._contexts.newest_ms[bike], self._cold[bike] = at_ms, True
 
     def newest_ms(self, bikes: NDArray[np.int32]) -> NDArray[np.int64]:
         """Time of the newest fix of each of some bikes that had any [ms]."""
-        return self._newest[bikes]
+        return self._contexts.newest_ms[bikes]
 
     def step(self, batch: TelemetryBatch) -> Judged:
         """Take in fixes, in any order, duplicates and late ones included.
@@ -133,7 +94,7 @@ class VerdictStream:
         self._grow(int(new.bike[-1]) + 1)
         self._warm(np.unique(new.bike))
         limits = self.judge.limits
-        late = new.timestamp_ms - limits.after_ms <= self._settled(new.bike)
+        late = self._contexts.late(new)
         if not late.any():
             return self._extend(new)
         at_last = new.take(late)
@@ -150,28 +111,28 @@ class VerdictStream:
 
     def _extend(self, new: TelemetryBatch) -> Judged:
         """Judge the contexts of some bikes together with new fixes that change nothing settled."""
-        touched = np.zeros(self._newest.size, dtype=bool)
-        touched[new.bike] = True
-        mine = touched[self._context.bike]
-        known = Judged(self._context.take(mine), self._told[mine])
+        contexts = self._contexts
+        mine = contexts.of(new)
+        known = contexts.held.where(mine)
         fixes = TelemetryBatch.concat([known.fixes, new]).distinct()
         told, replaced = self._told_of(fixes, known, len(new))
-        changeable = fixes.timestamp_ms > self._settled(fixes.bike)
-        np.maximum.at(self._newest, new.bike, new.timestamp_ms)
+        changeable = fixes.timestamp_ms > contexts.settled_ms()[fixes.bike]
+        contexts.advance(new)
         found = self._tell(fixes, told, changeable)
-        self._remember(~mine, fixes, told)
+        contexts.replace(mine, Judged(fixes, told))
         return Judged.concat([replaced, found])
 
     def _restate(self, past: TelemetryBatch, touched: Spans, needed: Spans) -> Judged:
         """Judge again what late fixes touch; `past` is all there is in the needed spans."""
-        mine = needed.contain(self._context.bike, self._context.timestamp_ms)
-        known = Judged(self._context.take(mine), self._told[mine])
+        contexts = self._contexts
+        mine = needed.contain(contexts.held.fixes.bike, contexts.held.fixes.timestamp_ms)
+        known = contexts.held.where(mine)
         fixes = TelemetryBatch.concat([past, known.fixes]).distinct()
         told, replaced = self._told_of(fixes, known, len(past))
         found = self._tell(fixes, told, touched.contain(fixes.bike, fixes.timestamp_ms))
         # History may be ahead of what was read; a context ends with what was.
-        read = fixes.timestamp_ms <= self._newest[fixes.bike]
-        self._remember(~mine, fixes.take(read), told[read])
+        read = fixes.timestamp_ms <= contexts.newest_ms[fixes.bike]
+        contexts.replace(mine, Judged(fixes, told).where(read))
         return Judged.concat([replaced, found])
 
     def _tell(
@@ -213,31 +174,20 @@ class VerdictStream:
         layout = self.judge.atlas.layout
         return layout.zone_of(fixes.lat_deg, fixes.lng_deg, fixes.timestamp_ms)
 
-    def _remember(
-        self, others: NDArray[np.bool_], fixes: TelemetryBatch, told: NDArray[np.uint8]
-    ) -> None:
-        """Keep of `fixes` what judging their bikes' next fixes will need, beside the `others`."""
-        needed = fixes.timestamp_ms > self._settled(fixes.bike) - self.judge.limits.before_ms
-        self._context = TelemetryBatch.concat([self._context.take(others), fixes.take(needed)])
-        self._told = np.concatenate([self._told[others], told[needed]])
-
     def _warm(self, bikes: NDArray[np.int32]) -> None:
         """Read the contexts of bikes that are known from an earlier life only."""
         cold = bikes[self._cold[bikes]]
         if not cold.size:
             return
-        oldest_ms = self._settled(cold) - self.judge.limits.before_ms
-        found = self.history.within(Spans(cold, oldest_ms + 1, self._newest[cold] + 1))
+        contexts = self._contexts
+        newest_ms = contexts.newest_ms[cold]
+        oldest_ms = contexts.settled_ms()[cold] - self.judge.limits.before_ms
+        found = self.history.within(Spans(cold, oldest_ms + 1, newest_ms + 1))
         self._cold[cold] = False
-        self._context = TelemetryBatch.concat([self._context, found])
-        self._told = np.concatenate([self._told, np.full(len(found), UNTOLD)])
-
-    def _settled(self, bikes: NDArray[np.int32]) -> NDArray[np.int64]:
-        trail = self.judge.limits.after_ms + round(self.reorder_s * 1000)
-        return self._newest[bikes] - trail
+        untold = Judged(found, np.full(len(found), UNTOLD))
+        contexts.held = Judged.concat([contexts.held, untold])
 
     def _grow(self, size: int) -> None:
-        missing = size - self._newest.size
-        if missing > 0:
-            self._newest = np.append(self._newest, np.full(missing, NEVER))
-            self._cold = np.append(self._cold, np.zeros(missing, dtype=bool))
+        self._contexts.grow(size)
+        missing = self._contexts.newest_ms.size - self._cold.size
+        self._cold = np.append(self._cold, np.zeros(missing, dtype=bool))

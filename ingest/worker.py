@@ -10,7 +10,7 @@ Both cursors are the log's. The one of ``coverage`` moves when a snapshot is on 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from bikes.fleet import FleetState
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import TelemetryBatch
 from geofence.coverage import View
+from geofence.quality import DUPLICATE, VERDICTS
 from geofence.spans import Spans
 from geofence.steps import JudgedFixes
 from ingest import snapshot
@@ -50,8 +51,9 @@ class WorkerView:
         Number of the last message that was read.
     received, rejected : int
         Telemetry items that were read, and those of them that were rejected; cumulative.
-    duplicates : int
-        Accepted items that were there already; cumulative.
+    verdicts : mapping of str to int
+        Accepted items by quality verdict, once it is settled; cumulative. A late fix corrects
+        the verdicts of others.
     newest_ms : int
         Time of the newest fix of any bike [ms]; 0 before the first.
     since_ms : int
@@ -63,7 +65,7 @@ class WorkerView:
     seq: int = 0
     received: int = 0
     rejected: int = 0
-    duplicates: int = 0
+    verdicts: Mapping[str, int] = field(default_factory=dict)
     newest_ms: int = 0
     since_ms: int = 0
 
@@ -71,6 +73,11 @@ class WorkerView:
     def stored(self) -> int:
         """Telemetry items that were accepted; they are in the log or the archive."""
         return self.received - self.rejected
+
+    @property
+    def duplicates(self) -> int:
+        """Accepted items that were there already."""
+        return self.verdicts.get(VERDICTS[DUPLICATE], 0)
 
 
 @dataclass
@@ -272,7 +279,7 @@ class Worker:
             seq=self.seq,
             received=self.received,
             rejected=self.rejected,
-            duplicates=self.pipeline.counters.duplicates,
+            verdicts=self.pipeline.counters.by_verdict(),
             newest_ms=self.pipeline.newest_ms,
             since_ms=self.since_ms,
         )

@@ -233,6 +233,7 @@ class Station:
             stored=view.stored,
             rejected=view.rejected,
             duplicates=view.duplicates,
+            verdicts=view.verdicts,
             published=self.published(),
             lag_s=behind_s,
             log_depth={name: self.log.depth(name) for name in self.readers},

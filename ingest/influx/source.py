@@ -11,11 +11,12 @@ import numpy as np
 
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import TelemetryBatch
+from ingest.contexts import Judged
 from ingest.daemon_executor import Stopping
 from ingest.decode import Decoded, Decoder
 from ingest.influx.line_protocol import reject_lines, status_lines, telemetry_lines
 from ingest.log import Log, LogEntry
-from ingest.verdict_stream import Judged, VerdictStream
+from ingest.verdict_stream import VerdictStream
 
 LINES = 10_000
 """Lines of a request at most. A line of telemetry has under 300 bytes, so it is under 5 MB."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bikes.telemetry import TelemetryBatch
 from geofence.coverage import SLOT_MS, Rows
+from geofence.quality import VERDICTS
 from geofence.spans import Spans
 from ingest.pipeline import Pipeline
 from tests.rides import batch, judge, messy
@@ -67,6 +68,23 @@ def test_any_order_and_split_gives_the_same_ledger(
     pipeline = Pipeline(judge(), Everything())
     feed(pipeline, [fixes.take(part) for part in np.split(order, edges)])
     assert same(pipeline.ledger.view().rows(), one_pass(fixes))
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 2**32 - 1), disorder_s=st.sampled_from([0, 40, 3_000, 90_000]))
+def test_settled_fixes_are_counted_by_their_verdict(seed: int, disorder_s: int) -> None:
+    """Late fixes correct what was counted: the counts are those of one pass, in any order."""
+    rng = np.random.default_rng(seed)
+    fixes = messy(seed).distinct()
+    sent = fixes.timestamp_ms + rng.integers(0, disorder_s * 1000 + 1, len(fixes))
+    pipeline = Pipeline(judge(), Everything())
+    feed(pipeline, [fixes.take(part) for part in np.array_split(np.argsort(sent), 12)])
+    verdicts, _ = judge().assess(fixes)
+    newest_ms = np.array([fixes.timestamp_ms[fixes.bike == bike].max() for bike in range(2)])
+    trail_ms = pipeline.judge.limits.after_ms + round(pipeline.reorder_s * 1000)
+    settled = fixes.timestamp_ms <= newest_ms[fixes.bike] - trail_ms
+    counts = np.bincount(verdicts[settled], minlength=len(VERDICTS))
+    assert pipeline.counters.verdicts == counts.tolist()
 
 
 @settings(max_examples=25)

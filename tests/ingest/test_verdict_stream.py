@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from bikes.telemetry import TelemetryBatch
 from geofence import quality
 from geofence.spans import Spans
-from ingest.verdict_stream import Judged, VerdictStream
+from ingest.contexts import Judged
+from ingest.verdict_stream import VerdictStream
 from tests.rides import batch, judge, messy
 
 Told = dict[tuple[int, int], int]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -140,6 +141,22 @@ def test_days_of_bikes_agree_with_tracks_and_ledger(api: Api, station: Station) 
         assert day["redundant_share"] == pytest.approx(share, abs=1e-4)
     visited = (station.worker.pipeline.ledger.view().last_visit_ms() > 0).sum()
     assert visited <= sum(day["cells_first"] for day in days) <= visited + BIKES
+
+
+def test_fixes_are_counted_by_the_verdict_of_the_tracks(api: Api) -> None:
+    """/metrics counts each fix once, when its verdict is settled: all but the newest minutes."""
+    told = dict(
+        line.split(" ")
+        for line in api.get("/metrics").text.splitlines()
+        if line.startswith("zhixun_fixes_total{")
+    )
+    counted = {name.split('"')[1]: int(float(count)) for name, count in told.items()}
+    of_tracks: Counter[str] = Counter()
+    for day in get(api, "bikes/days")["days"]:
+        of_tracks.update(day["verdicts"])
+    assert counted["ok"] > 0.9 * of_tracks["ok"] > 0
+    assert counted["parked"] > 0
+    assert all(counted[verdict] <= count for verdict, count in of_tracks.items())
 
 
 def test_a_replay_is_a_part_of_the_tracks(api: Api) -> None:
