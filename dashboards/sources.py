@@ -15,6 +15,8 @@ from alerts.alert import UNDO_S
 from alerts.orders import Orders
 from alerts.plan import ZonePlan
 from alerts.policy import Policy
+from alerts.rulebook import RULES
+from alerts.rulebook.registry import Registry
 from alerts.rules import ZoneStatus
 from alerts.store.book import AlertBook
 from bikes.fleet import FleetState
@@ -137,6 +139,8 @@ class Sources:
         State of the parts and counters.
     now_ms : callable
         The one clock [ms]: the wall's, or in demo and replay the telemetry's.
+    rules : Registry
+        The alert rules.
     demo_speed : float, optional
         How many times faster than the wall that clock runs; None when it is the wall's.
     """
@@ -159,6 +163,7 @@ class Sources:
     judged: Callable[[Sequence[BikeKey], int, int], JudgedFixes]
     health: Callable[[], Health]
     now_ms: Callable[[], int]
+    rules: Registry = field(default_factory=lambda: RULES)
     demo_speed: float | None = None
 
     def ledger(self) -> View:

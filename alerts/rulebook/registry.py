@@ -168,7 +168,7 @@ class Registry(Mapping[str, Rule]):
     def hints(self) -> Entries:
         """When each rule is raised, without the marks of the documentation."""
         return {
-            f"rule.{rule.name}.hint": (rule.raised[0], rule.raised[1].replace("`", ""))
+            f"rule_hint.{rule.name}": (rule.raised[0], rule.raised[1].replace("`", ""))
             for rule in self.values()
         }
 

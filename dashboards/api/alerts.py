@@ -61,6 +61,7 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
     """The routes under /alerts."""
     routes = APIRouter(tags=["alerts"], dependencies=[needs("viewer")])
     book = sources.book
+    of_rule = Query(None, description=f"One of {', '.join(sources.rules)}")
 
     def found(alert_id: str) -> Alert:
         try:
@@ -75,13 +76,15 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
             str | None, Query(description="A state of the lifecycle; or open: not over yet")
         ] = None,
         zone_id: str | None = None,
-        rule: str | None = None,
+        rule: str | None = of_rule,
         limit: Annotated[int, Query(ge=1, le=5_000)] = 200,
         cursor: str | None = None,
     ) -> Response:
         """Alerts, the newest first; those dropped before anybody was told only when asked for."""
         if state is not None and state not in (*STATES[1:], OPEN):
             raise unknown("state", state, (*STATES[1:], OPEN))
+        if rule is not None and rule not in sources.rules:
+            raise unknown("rule", rule, sources.rules)
         if cursor is not None:
             try:
                 book.get(cursor)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dashboards.app import create_app
+from tests.alerts.test_rules import WITH_SLOW
 from tests.dashboards.conftest import Api
 from tests.dashboards.district import District
 
@@ -31,6 +34,9 @@ def test_alerts_are_listed_newest_first_and_filtered(api: Api, district: Distric
     wrong = api.get("/api/v1/alerts?state=aktive")
     assert (wrong.status_code, wrong.json()["reason"]) == (404, "unknown_state")
     assert "active" in wrong.json()["near"]
+    wrong = api.get("/api/v1/alerts?rule=coverage_shirt")
+    assert (wrong.status_code, wrong.json()["reason"]) == (404, "unknown_rule")
+    assert wrong.json()["near"][0] == "coverage_short"
 
 
 @pytest.mark.parametrize("state", ["", "&state=open"])
@@ -220,3 +226,15 @@ def test_a_hostile_note_stays_text(api: Api, district: District) -> None:
     answer = api.post(f"/api/v1/alerts/{alert_id}/note", {"text": text})
     assert answer.headers["content-type"] == "application/json"
     assert answer.json()["history"][-1]["reason"] == text
+
+
+def test_a_new_rule_can_be_asked_for(district: District) -> None:
+    """The filter and its description take the rules from the registry."""
+    sources = replace(district.sources(), rules=WITH_SLOW)
+    api = Api(create_app(sources))
+    alert_id = district.raise_alert("cy-08", "bike_slow")
+    found = api.get("/api/v1/alerts?rule=bike_slow").json()["alerts"]
+    assert [alert["alert_id"] for alert in found] == [alert_id]
+    route = api.get("/api/v1/openapi.json").json()["paths"]["/alerts"]["get"]
+    (asked,) = [each for each in route["parameters"] if each["name"] == "rule"]
+    assert "bike_slow" in asked["description"]
