@@ -18,18 +18,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from bikes.formats import FORMATS
 from bikes.roster import Roster
 from bikes.telemetry import TelemetryBatch
-from geofence.atlas import Atlas
-from geofence.quality import Limits
-from geofence.runs import Judge, Midnights
 from geofence.spans import Spans
-from geofence.zones import parse_zones
 from ingest.decode import Decoder
 from ingest.influx.figures import HealthFigures
 from ingest.influx.file import InfluxFile
@@ -42,6 +37,7 @@ from ingest.log import Messages, SqliteLog
 from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.verdict_stream import VerdictStream
 from tests.influx_servers import VictoriaMetrics, visible
+from tests.workers import sample_judge
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "chengyang"
 START_MS = 1_763_856_000_000
@@ -81,14 +77,6 @@ def second(rng: np.random.Generator, east: np.ndarray, number: int) -> Iterator[
 
 def writer_of(folder: Path, log: SqliteLog, bikes: int, url: str) -> InfluxWriter:
     """The product's writer over the sample district."""
-    parsed = parse_zones(
-        (SAMPLE / "zones.geojson").read_bytes(),
-        (SAMPLE / "exclusions.geojson").read_bytes(),
-        {"core", "arterial", "residential", "industrial", "waterfront"},
-        timezone=ZoneInfo("Asia/Shanghai"),
-    )
-    least_m = {zone.policy: 20.0 for zone in parsed.zones}
-    judge = Judge(Atlas(parsed), Limits(), Midnights("Asia/Shanghai"), least_m)
     roster = Roster({"hello": [f"HB{bike:05d}" for bike in range(bikes)]})
     decoder = Decoder(
         roster,
@@ -107,7 +95,9 @@ def writer_of(folder: Path, log: SqliteLog, bikes: int, url: str) -> InfluxWrite
     return InfluxWriter(
         lambda: InfluxStore(InfluxOptions(url, "", "patrol")),
         file,
-        Source(log, decoder, roster, VerdictStream(judge, Nothing()), upto=lambda: log.head),
+        Source(
+            log, decoder, roster, VerdictStream(sample_judge(), Nothing()), upto=lambda: log.head
+        ),
         log,
         reporter,
         lambda after, limit: [],

@@ -13,18 +13,14 @@ import json
 import tempfile
 import time
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from bikes.roster import Roster
 from bikes.telemetry import TelemetryBatch
-from geofence.atlas import Atlas
-from geofence.quality import Limits
-from geofence.runs import Judge, Midnights
-from geofence.zones import parse_zones
 from ingest.archive import Archive
 from ingest.pipeline import Pipeline
+from tests.workers import sample_judge
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "chengyang"
 POLICIES = {"core", "arterial", "residential", "industrial", "waterfront"}
@@ -62,18 +58,10 @@ def rides(bikes: int, seed: int) -> list[TelemetryBatch]:
 
 def measure(bikes: int, seed: int) -> dict[str, object]:
     """Time the flood, and single late fixes after it."""
-    parsed = parse_zones(
-        (SAMPLE / "zones.geojson").read_bytes(),
-        (SAMPLE / "exclusions.geojson").read_bytes(),
-        POLICIES,
-        timezone=ZoneInfo("Asia/Shanghai"),
-    )
-    least_m = {zone.policy: 20.0 for zone in parsed.zones}
-    judge = Judge(Atlas(parsed), Limits(), Midnights("Asia/Shanghai"), least_m)
     roster = Roster({"hello": [f"HB{bike:05d}" for bike in range(bikes)]})
     with tempfile.TemporaryDirectory() as folder:
         archive = Archive(Path(folder) / "archive", roster, "Asia/Shanghai")
-        pipeline = Pipeline(judge, archive)
+        pipeline = Pipeline(sample_judge(), archive)
         seq = 0
 
         def step(fixes: TelemetryBatch) -> None:

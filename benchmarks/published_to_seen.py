@@ -127,12 +127,9 @@ def station(folder: Path, broker: Broker) -> Iterator[Station]:
         cwd=REPOSITORY,
         stdout=subprocess.DEVNULL,
     )
-    running.start()
-    try:
+    with running:
         running.wait(running.ready)
         yield running
-    finally:
-        running.kill()
 
 
 def desk(browser: Browser, url: str, cookies: list[Any] | None = None) -> Page:

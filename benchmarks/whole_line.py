@@ -23,29 +23,20 @@ import tempfile
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import mqtt5
 import msgspec
 import numpy as np
 
-from bikes.fleet import FleetState
-from bikes.formats import FORMATS
 from bikes.roster import Roster
 from bikes.topics import INBOUND_FILTERS, telemetry
-from geofence.atlas import Atlas
-from geofence.quality import Limits
-from geofence.runs import Judge, Midnights
-from geofence.zones import parse_zones
-from ingest.archive import Archive
-from ingest.decode import Decoder
 from ingest.intake import Intake
 from ingest.log import SqliteLog
 from ingest.mqtt.connection import MqttOptions
 from ingest.mqtt.inlet import make_inlet
-from ingest.pipeline import Pipeline
-from ingest.vendors import DecodeLimits, VendorFormat
+from ingest.vendors import DecodeLimits
 from ingest.worker import READERS, Worker
+from tests.workers import new_worker, sample_judge
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "chengyang"
 START_MS = 1_763_859_600_000  # 2025-11-23 09:00 in Shanghai
@@ -139,27 +130,9 @@ def feed(bikes: int, messages: int, seed: int, pipe: Connection, start_ms: int =
 
 def worker(folder: Path, log: SqliteLog, bikes: int) -> Worker:
     """The product's reader of the log over the sample district."""
-    parsed = parse_zones(
-        (SAMPLE / "zones.geojson").read_bytes(),
-        (SAMPLE / "exclusions.geojson").read_bytes(),
-        {"core", "arterial", "residential", "industrial", "waterfront"},
-        timezone=ZoneInfo("Asia/Shanghai"),
-    )
-    least_m = {zone.policy: 20.0 for zone in parsed.zones}
-    judge = Judge(Atlas(parsed), Limits(), Midnights("Asia/Shanghai"), least_m)
     roster = Roster({"hello": [f"HB{bike:05d}" for bike in range(bikes)]})
-    archive = Archive(folder / "archive", roster, "Asia/Shanghai")
-    vendors = {"hello": VendorFormat("hello", FORMATS["mds"])}
-    return Worker(
-        log=log,
-        decoder=Decoder(roster, vendors, DecodeLimits(max_age_s=1e9)),
-        roster=roster,
-        pipeline=Pipeline(judge, archive),
-        archive=archive,
-        fleet=FleetState(roster),
-        snapshot_file=folder / "coverage.npz",
-        fingerprint="benchmark",
-    )
+    limits = DecodeLimits(max_age_s=1e9)
+    return new_worker(folder, log, judged_by=sample_judge(), roster=roster, limits=limits)
 
 
 async def measure(port: int, messages: int, bikes: int, pipe: Connection) -> dict[str, object]:

@@ -120,7 +120,7 @@ class Broker(Server):
         )
         with socket.create_connection((self.host, self.port), timeout=PATIENCE_S) as sock:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            packets = _Packets(sock)
+            packets = Packets(sock)
             sock.sendall(hello.write())
             answer = packets.next()
             assert isinstance(answer, mqtt5.ConnAckPacket), answer
@@ -152,7 +152,7 @@ class Broker(Server):
             sock.sendall(mqtt5.DisconnectPacket().write())
 
 
-class _Packets:
+class Packets:
     """The packets that arrive on a socket."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -165,7 +165,8 @@ class _Packets:
                 packet, size = mqtt5.read(memoryview(self._data))
             except IndexError:
                 more = self._sock.recv(65_536)
-                assert more, "the broker closed the connection"
+                if not more:
+                    raise ConnectionError("the broker closed the connection") from None
                 self._data += more
             else:
                 self._data = self._data[size:]

@@ -7,7 +7,6 @@ import http.client
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Self
 
 from tests.servers import Answer, Request, answering
@@ -54,12 +53,7 @@ class FaultProxy:
         self.url = self._open.enter_context(answering(self._answer))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.hurry()
         self._open.close()
 

@@ -11,11 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bikes.fleet import FleetState
 from bikes.formats import FORMATS
 from bikes.roster import Roster
 from geofence.runs import Judge
-from ingest.archive import Archive
 from ingest.decode import Decoder
 from ingest.influx.figures import AlertStep, HealthFigures
 from ingest.influx.file import InfluxFile
@@ -25,12 +23,12 @@ from ingest.influx.store import InfluxOptions, InfluxStore, Store
 from ingest.influx.tracks import READER
 from ingest.influx.writer import InfluxWriter
 from ingest.log import Messages, SqliteLog
-from ingest.pipeline import Pipeline
 from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.verdict_stream import VerdictStream
-from ingest.worker import READERS, Worker
+from ingest.worker import READERS
 from tests.patience import until_async as until
 from tests.rides import START_MS, judge
+from tests.workers import new_worker
 
 Key = tuple[str, int]
 """A bike's id and a timestamp [ms]."""
@@ -102,16 +100,8 @@ class Line:
         roster = Roster({"hello": [f"HB{bike:04d}" for bike in range(bikes)]})
         vendors = {"hello": VendorFormat("hello", FORMATS["mds"])}
         limits = DecodeLimits(max_age_s=1e9)
-        archive = Archive(folder / "archive", roster, "Asia/Shanghai")
-        self.worker = Worker(
-            log=self.log,
-            decoder=Decoder(roster, vendors, limits),
-            roster=roster,
-            pipeline=Pipeline(judged_by, archive),
-            archive=archive,
-            fleet=FleetState(roster),
-            snapshot_file=folder / "coverage.npz",
-            fingerprint="test",
+        self.worker = new_worker(
+            folder, self.log, judged_by=judged_by, roster=roster, limits=limits
         )
         self.worker.restore(START_MS)
         self.file = file(folder / "influx.sqlite")
@@ -119,7 +109,7 @@ class Line:
             self.log,
             Decoder(roster, vendors, limits),
             roster,
-            VerdictStream(judged_by, archive),
+            VerdictStream(judged_by, self.worker.archive),
             upto=lambda: self.worker.seq,
         )
         self.now_ms = START_MS

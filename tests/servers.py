@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tests.patience import PATIENCE_S, until
@@ -79,12 +78,7 @@ class Program:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.kill()
 
     @property
@@ -164,14 +158,8 @@ class Server(Program):
 
     host = HOST
 
-    def __init__(
-        self,
-        command: Sequence[object],
-        log: Path,
-        *ports: int,
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(command, log, environment=environment)
+    def __init__(self, command: Sequence[object], log: Path, *ports: int) -> None:
+        super().__init__(command, log)
         self.port = ports[0]
         self._ports = ports
 

@@ -13,13 +13,16 @@ from bikes.formats import FORMATS, mds
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import Location, Telemetry, TelemetryBatch
 from bikes.topics import telemetry
-from geofence.runs import Judge
+from geofence.atlas import Atlas
+from geofence.quality import Limits
+from geofence.runs import Judge, Midnights
 from ingest.archive import Archive
 from ingest.decode import Decoder
 from ingest.log import Messages, SqliteLog
 from ingest.pipeline import Pipeline
 from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.worker import READERS, Worker
+from tests.dashboards.district import POLICIES, sample_drawn
 from tests.rides import START_MS, judge
 
 BIKES = ["HB0", "HB1", "HB2"]
@@ -53,16 +56,28 @@ def new_log(folder: Path) -> SqliteLog:
     return SqliteLog(folder / "log.sqlite", READERS)
 
 
+def sample_judge() -> Judge:
+    """A judge over the sample district."""
+    least_m = dict.fromkeys(POLICIES, 20.0)
+    return Judge(Atlas(sample_drawn()), Limits(), Midnights("Asia/Shanghai"), least_m)
+
+
 def new_worker(
-    folder: Path, log: SqliteLog, *, judged_by: Judge | None = None, **changes: Any
+    folder: Path,
+    log: SqliteLog,
+    *,
+    judged_by: Judge | None = None,
+    roster: Roster | None = None,
+    limits: DecodeLimits | None = None,
+    **changes: Any,
 ) -> Worker:
     """A worker with its files in a folder; not restored."""
-    roster = Roster({"hello": BIKES, "other": "any"})
+    roster = roster or Roster({"hello": BIKES, "other": "any"})
     archive = Archive(folder / "archive", roster, "Asia/Shanghai")
     formats = {name: VendorFormat(name, FORMATS["mds"]) for name in roster.vendors}
     parts: dict[str, Any] = {
         "log": log,
-        "decoder": Decoder(roster, formats, DecodeLimits()),
+        "decoder": Decoder(roster, formats, limits or DecodeLimits()),
         "roster": roster,
         "pipeline": Pipeline(judged_by or judge(), archive),
         "archive": archive,

@@ -16,13 +16,9 @@ from tests.stations import Station, new_station
 @pytest.fixture
 def station(tmp_path: Path, broker: Broker) -> Iterator[Station]:
     """A running station."""
-    station = new_station(tmp_path / "station", broker.url)
-    station.start()
-    try:
+    with new_station(tmp_path / "station", broker.url) as station:
         station.wait(station.ready)
         yield station
-    finally:
-        station.kill()
 
 
 def state_of(station: Station, zone_id: str) -> str | None:

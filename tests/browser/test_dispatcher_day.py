@@ -103,12 +103,9 @@ def station(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterato
             check=True,
             cwd=REPOSITORY,
         )
-    station.start()
-    try:
+    with station:
         station.wait(station.ready)
         yield station
-    finally:
-        station.kill()
 
 
 def sign_in(browser: Browser, station: Station, name: str) -> Page:

@@ -15,7 +15,7 @@ from pathlib import Path
 import mqtt5
 import psutil
 
-from tests.broker import PROGRAM
+from tests.broker import PROGRAM, Packets
 from tests.commands import listening
 from tests.patience import PATIENCE_S
 from tests.servers import REPOSITORY, Server, free_port
@@ -123,7 +123,7 @@ class Client:
         port = broker.port if tls is None else broker.tls_port
         raw = socket.create_connection((broker.host, port), timeout=PATIENCE_S)
         self._socket = raw if tls is None else tls.wrap_socket(raw, server_hostname=host)
-        self._data = b""
+        self._packets = Packets(self._socket)
         self._held: list[mqtt5.PublishPacket] = []
         hello = mqtt5.ConnectPacket(
             name or f"test-{time.monotonic_ns()}",
@@ -180,14 +180,7 @@ class Client:
         return answer
 
     def _next(self) -> mqtt5.Packet:
-        while True:
-            try:
-                packet, size = mqtt5.read(memoryview(self._data))
-            except IndexError:
-                more = self._socket.recv(65_536)
-                if not more:
-                    raise Refused("connection closed") from None
-                self._data += more
-            else:
-                self._data = self._data[size:]
-                return packet
+        try:
+            return self._packets.next()
+        except ConnectionError as exc:
+            raise Refused("connection closed") from exc
