@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from patrol.config.settings import load_with_zones
 from patrol.errors import ConfigError, Problem
 
@@ -43,6 +45,14 @@ def check(path: Path) -> list[Problem]:
     except ConfigError as exc:
         return exc.problems
     return []
+
+
+def in_environment(monkeypatch: pytest.MonkeyPatch, settings: str) -> None:
+    """Set variables of the environment, one on each line, each after PATROL_."""
+    for line in settings.split("\n"):
+        name, _, value = line.strip().partition("=")
+        if name:
+            monkeypatch.setenv(f"PATROL_{name}", value)
 
 
 def square(zone_id: str, *, lat: float = 36.30, policy: str = "core") -> dict[str, object]:

@@ -15,7 +15,7 @@ from patrol.config.mistakes import NAMED_TABLES
 from patrol.config.sections import Http, Mqtt
 from patrol.config.settings import Settings, keys_of, load, load_with_zones
 from patrol.errors import ConfigError
-from tests.patrol.configurations import GOOD, SAMPLE, check, with_line, written
+from tests.patrol.configurations import GOOD, SAMPLE, check, in_environment, with_line, written
 
 
 def test_the_sample_district_is_right() -> None:
@@ -94,16 +94,21 @@ def test_what_is_not_host_and_port_is_refused(listen: str) -> None:
 def test_the_environment_overrides_any_key(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sections, named tables whatever their spelling, lists as JSON, keys that were not there."""
     text = GOOD.replace("hello", "Hello-Bike")
-    monkeypatch.setenv("PATROL_MQTT__URL", "mqtts://other.example")
-    monkeypatch.setenv("PATROL_VENDORS__HELLO_BIKE__BIKES", '["b7"]')
-    monkeypatch.setenv("PATROL_POLICIES__CORE__FREQUENCY", "45m")
-    monkeypatch.setenv("PATROL_POLICIES__CORE__TARGET", "0.5")
-    monkeypatch.setenv("PATROL_POLICIES__CORE__AUTO_CLOSE", "false")
-    monkeypatch.setenv("PATROL_QUALITY__DUTY_HOURS", '["Mon-Fri 08:00-18:00"]')
-    monkeypatch.setenv("PATROL_INFLUX", '{"url": "http://h:8086", "bucket": "b"}')
-    monkeypatch.setenv("PATROL_CAMPAIGNS__MAY__FROM", "2026-05-01")
-    monkeypatch.setenv("PATROL_CAMPAIGNS__MAY__TO", "2026-05-03")
-    monkeypatch.setenv("PATROL_CAMPAIGNS__MAY__ZONES", '["z1"]')
+    in_environment(
+        monkeypatch,
+        """
+        MQTT__URL=mqtts://other.example
+        VENDORS__HELLO_BIKE__BIKES=["b7"]
+        POLICIES__CORE__FREQUENCY=45m
+        POLICIES__CORE__TARGET=0.5
+        POLICIES__CORE__AUTO_CLOSE=false
+        QUALITY__DUTY_HOURS=["Mon-Fri 08:00-18:00"]
+        INFLUX={"url": "http://h:8086", "bucket": "b"}
+        CAMPAIGNS__MAY__FROM=2026-05-01
+        CAMPAIGNS__MAY__TO=2026-05-03
+        CAMPAIGNS__MAY__ZONES=["z1"]
+        """,
+    )
     settings = load(written(folder, text))
     assert settings.mqtt.port == 8883
     assert list(settings.vendors) == ["Hello-Bike"]

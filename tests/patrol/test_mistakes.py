@@ -14,6 +14,7 @@ from tests.patrol.configurations import (
     MAPPED,
     MAPPING,
     check,
+    in_environment,
     problems,
     square,
     with_line,
@@ -218,12 +219,17 @@ def test_a_mistake_in_the_environment_names_the_variable(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever reads the message looks in the right place."""
-    monkeypatch.setenv("PATROL_MQTT__PROTOCOL", "4")
-    monkeypatch.setenv("PATROL_VENDORS__HELLO__BIKES", "b1,b2")
-    monkeypatch.setenv("PATROL_QUALITTY__MAX_GAP_S", "60")
-    monkeypatch.setenv("PATROL_MQTT__URI", "mqtt://h")
-    monkeypatch.setenv("PATROL_MQTT__CLIENT_ID__X", "1")
-    monkeypatch.setenv("PATROL_DEMO", "not a setting, and left alone")
+    in_environment(
+        monkeypatch,
+        """
+        MQTT__PROTOCOL=4
+        VENDORS__HELLO__BIKES=b1,b2
+        QUALITTY__MAX_GAP_S=60
+        MQTT__URI=mqtt://h
+        MQTT__CLIENT_ID__X=1
+        DEMO=not a setting, and left alone
+        """,
+    )
     found = {line.split(": ")[0]: line for line in problems(folder, GOOD)}
     assert set(found) == {
         "environment variable PATROL_MQTT__PROTOCOL",
