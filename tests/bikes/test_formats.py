@@ -20,6 +20,7 @@ from bikes.formats import FORMATS, Format, mds, owntracks
 from bikes.formats.gpx import GpxReader
 from bikes.formats.reading import QUICK_ERRORS, read_each
 from bikes.telemetry import Location, Telemetry
+from tests.json_values import json_values
 
 HERE = Path(__file__).parent / "formats_cases"
 CASES = sorted(path.parent for path in HERE.glob("*/*/input"))
@@ -107,31 +108,8 @@ def _refused(format_: Format, payload: bytes) -> None:
         assert error.index == index
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(
-                [
-                    "timestamp",
-                    "location",
-                    "lat",
-                    "lng",
-                    "device_id",
-                    "_type",
-                    "lon",
-                    "tst",
-                    "acc",
-                    "x",
-                ]
-            )
-            | st.text(max_size=3),
-            inner,
-            max_size=6,
-        )
-    ),
-    max_leaves=20,
+JSON = json_values(
+    ["timestamp", "location", "lat", "lng", "device_id", "_type", "lon", "tst", "acc", "x"]
 )
 
 

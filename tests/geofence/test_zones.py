@@ -15,6 +15,7 @@ from shapely.geometry import MultiPolygon
 
 from geofence.errors import Problem, ZonesError
 from geofence.zones import Zones, parse_zones
+from tests.json_values import json_values
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "chengyang"
 POLICIES = {"core", "arterial", "residential", "industrial", "waterfront"}
@@ -339,23 +340,13 @@ def test_altitudes_are_dropped_and_order_does_not_matter():
     assert not zones[1].geometry.has_z
 
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(
-                ["type", "features", "properties", "geometry", "coordinates", "zone_id"]
-            ),
-            inner | st.sampled_from(["Feature", "FeatureCollection", "Polygon", "MultiPolygon"]),
-            max_size=5,
-        )
-    ),
-    max_leaves=20,
+ZONES_JSON = json_values(
+    ["type", "features", "properties", "geometry", "coordinates", "zone_id"],
+    ["Feature", "FeatureCollection", "Polygon", "MultiPolygon"],
 )
 
 
-@given(value=json_values)
+@given(value=ZONES_JSON)
 def test_any_json_is_zones_or_problems_never_another_error(value):
     """What is wrong in whatever way is reported as problems."""
     for document in (value, {"type": "FeatureCollection", "features": [value]}):
@@ -363,7 +354,7 @@ def test_any_json_is_zones_or_problems_never_another_error(value):
             parse_zones(json.dumps(document).encode("utf-8", "surrogatepass"), None, POLICIES)
 
 
-@given(coordinates=json_values, kind=st.sampled_from(["Polygon", "MultiPolygon"]))
+@given(coordinates=ZONES_JSON, kind=st.sampled_from(["Polygon", "MultiPolygon"]))
 def test_any_coordinates_are_a_polygon_or_problems(coordinates, kind):
     """Nesting of any depth and values of any type are reported."""
     bad = feature(1)
