@@ -17,7 +17,9 @@ from rich.table import Table
 
 from alerts.notify import UNHEARD
 from alerts.notify.zone_names import ZoneNames
+from alerts.rulebook import contract
 from patrol import web
+from words.catalogue import word
 
 if TYPE_CHECKING:
     from alerts.alert import Transition
@@ -62,14 +64,16 @@ async def tell_demo(console: Console, options: DemoOptions, station: Station, fl
         for row in rows:
             if row.event not in UNHEARD:
                 about = f"{row.zone_id or row.bike} {names.get(row.zone_id or '', '')}".rstrip()
-                why = f" ({row.reason})" if row.reason else ""
-                console.print(
-                    f"{time(row.at_ms)}  {about}: {row.rule} {row.from_state} → {row.to_state}{why}"
-                )
+                why = f" ({_word('reason', row.reason)})" if row.reason else ""
+                rule = _word("rule", row.rule)
+                before, after = _word("alert", row.from_state), _word("alert", row.to_state)
+                console.print(f"{time(row.at_ms)}  {about}: {rule}: {before} → {after}{why}")
 
     def line() -> str:
         states = [status.state for status in station.statuses.values()]
-        words = ", ".join(f"{states.count(word)} {word}" for word in dict.fromkeys(states))
+        words = ", ".join(
+            f"{states.count(each)} {_word('state', each)}" for each in dict.fromkeys(states)
+        )
         return f"{time(now_ms())}  {fleet.published.items} fixes published; zones: {words}"
 
     url = web.url(station.host, station.port)
@@ -89,7 +93,7 @@ def show_summary(console: Console, summary: Summary) -> None:
     """The result of a demo, for people."""
     table = Table("zone", "covered", "state", box=None)
     for zone in summary.zones:
-        table.add_row(zone.zone_id, f"{zone.covered_ratio:.0%}", zone.state)
+        table.add_row(zone.zone_id, f"{zone.covered_ratio:.0%}", _word("state", zone.state))
     console.print(table)
     alerts = summary.alerts
     console.print(
@@ -175,6 +179,11 @@ def show_replay(console: Console, found: Replay) -> None:
         )
     console.print(table)
     console.print("as configured → what if; idle times are patrol hours only")
+
+
+def _word(kind: str, value: str) -> str:
+    """A word of the contract for people, in English as all that commands say."""
+    return word(contract(), kind, value, "en")
 
 
 def _minutes(seconds: float) -> str:

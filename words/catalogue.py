@@ -66,7 +66,7 @@ def texts(entries: Entries, language: Language) -> dict[str, str]:
     return {key: entry[place] for key, entry in entries.items()}
 
 
-def word(kind: str, value: str, language: Language) -> str:
+def word(entries: Entries, kind: str, value: str, language: Language) -> str:
     """A word of the contract in one language; one that is not known is shown as it is."""
-    entry = contract().get(f"{kind}.{value}")
+    entry = entries.get(f"{kind}.{value}")
     return value if entry is None else entry[LANGUAGES.index(language)]

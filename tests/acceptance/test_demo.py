@@ -135,8 +135,11 @@ def test_tells_the_story_of_the_sample(hour: Finished) -> None:
     assert alerts["open"] >= 1
     assert alerts["closed"] >= 1
     for zone_id in (NEGLECTED, DELAYED):
-        assert re.search(rf"{zone_id} .*zone_unpatrolled pending → active", hour.err)
-    assert re.search(rf"{DELAYED} .*zone_unpatrolled returned → closed \(patrolled\)", hour.err)
+        assert re.search(rf"{zone_id} .*Zone not patrolled: pending → active", hour.err)
+    assert re.search(
+        rf"{DELAYED} .*Zone not patrolled: returned, to be closed → closed \(it was patrolled\)",
+        hour.err,
+    )
 
 
 def test_tells_where_the_console_is(hour: Finished) -> None:

@@ -117,9 +117,9 @@ def test_every_word_of_the_contract_has_an_entry(kind: str) -> None:
 
 def test_a_word_that_nobody_knows_is_shown_as_it_is() -> None:
     """A newer server may say a word that an older catalogue lacks."""
-    assert word("state", "overdue", "en") == "overdue"
-    assert word("state", "overdue", "zh") == "超时未巡"
-    assert word("state", "flooded", "zh") == "flooded"
+    assert word(contract(), "state", "overdue", "en") == "overdue"
+    assert word(contract(), "state", "overdue", "zh") == "超时未巡"
+    assert word(contract(), "state", "flooded", "zh") == "flooded"
 
 
 @pytest.mark.parametrize("name", CATALOGUES)

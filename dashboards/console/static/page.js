@@ -103,7 +103,7 @@ export class Words {
     if (hours < 1) return this.say("unit.min", { n: minutes });
     if (days < 1) {
       const m = minutes % 60;
-      return m ? this.say("unit.h_min", { n: hours, m: String(m).padStart(2, "0") }) : this.say("unit.h", { n: hours });
+      return m ? this.say("unit.h_min", { n: hours, m }) : this.say("unit.h", { n: hours });
     }
     return hours % 24 ? this.say("unit.d_h", { n: days, m: hours % 24 }) : this.say("unit.d", { n: days });
   }
