@@ -70,7 +70,7 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
             known = [alert.alert_id for alert in book.current()]
             raise unknown("alert", alert_id, known) from None
 
-    @routes.get("/alerts", response_class=Answer, response_model=answers.Alerts)
+    @routes.get("/alerts", response_model=answers.Alerts)
     async def alerts(
         state: Annotated[
             str | None, Query(description="A state of the lifecycle; or open: not over yet")
@@ -103,15 +103,11 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         ]
         if len(wanted) > 1:
             found.sort(key=lambda alert: alert.history[0].seq, reverse=True)
-        answer: dict[str, Any] = {
-            "at": times.write(sources.now_ms()),
-            "alerts": [views.alert(alert) for alert in found[:limit]],
-        }
-        if len(found) > limit:
-            answer["next_cursor"] = found[limit - 1].alert_id
-        return Answer(answer)
+        listed = [views.alert(alert) for alert in found[:limit]]
+        going_on = found[limit - 1].alert_id if len(found) > limit else None
+        return paging.answer({"at": times.write(sources.now_ms()), "alerts": listed}, going_on)
 
-    @routes.get("/alerts/{alert_id}", response_class=Answer, response_model=answers.AlertRecord)
+    @routes.get("/alerts/{alert_id}", response_model=answers.AlertRecord)
     async def alert(alert_id: str) -> Response:
         """One alert with its history: who, when, why, and what proves it."""
         return Answer(views.record(found(alert_id)))
@@ -128,7 +124,6 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         return routes.post(
             f"/alerts/{{alert_id}}/{name}",
             dependencies=[needs("dispatcher")],
-            response_class=Answer,
             response_model=answers.AlertRecord,
             responses={409: {**PROBLEMS[400], "description": "The lifecycle forbids it"}},
         )

@@ -49,7 +49,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         work = partial(days_of, sources, keys, day, sources.ledger().parts)
         return await pages.get((tuple(keys), day), work)
 
-    @routes.get("/bikes/days", response_class=Answer, response_model=answers.BikeDays)
+    @routes.get("/bikes/days", response_model=answers.BikeDays)
     async def days(
         date_: Day = None,
         limit: Annotated[int, Query(ge=1, le=100)] = 50,
@@ -63,17 +63,15 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         keys = sorted(sources.roster.keys)
         page, going_on = paging.page(keys, tuple, limit=limit, after=bike_cursor(cursor))
         answer: answers.BikeDays = {"date": day.isoformat(), "days": await found(page, day)}
-        if going_on is not None:
-            answer["next_cursor"] = "/".join(going_on)
-        return Answer(answer)
+        return paging.answer(answer, going_on and "/".join(going_on))
 
-    @routes.get("/bikes/{bike_id}/day", response_class=Answer, response_model=answers.BikeDay)
+    @routes.get("/bikes/{bike_id}/day", response_model=answers.BikeDay)
     async def one(bike_id: str, vendor: Vendor = None, date_: Day = None) -> Response:
         """What one bike did on a day."""
         key, day = find_bike(sources, bike_id, vendor), wanted_day(sources, times, date_)
         return Answer((await found([key], day))[0])
 
-    @routes.get("/bikes/{bike_id}/path", response_class=Answer, response_model=answers.BikePath)
+    @routes.get("/bikes/{bike_id}/path", response_model=answers.BikePath)
     async def path(bike_id: str, vendor: Vendor = None, date_: Day = None) -> Response:
         """The believed path of a bike's day, where it parked, what was rejected, and its cells.
 

@@ -43,19 +43,17 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
     routes = APIRouter(tags=["bikes"], dependencies=[needs("viewer")])
     known = Shared[answers.Tracks](background, keep_s=KEEP_S, most=4)
 
-    @routes.get("/bikes", response_class=Answer, response_model=answers.Bikes)
+    @routes.get("/bikes", response_model=answers.Bikes)
     async def bikes(
         limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000, cursor: str | None = None
     ) -> Response:
         """The fleet: the newest that is known of every bike, by vendor and id."""
         after = bike_cursor(cursor)
         page, going_on = paging.page(views.bikes(), bike_key, limit=limit, after=after)
-        answer: dict[str, Any] = {"at": times.write(sources.now_ms()), "bikes": page}
-        if going_on is not None:
-            answer["next_cursor"] = "/".join(going_on)
-        return Answer(answer)
+        found = {"at": times.write(sources.now_ms()), "bikes": page}
+        return paging.answer(found, going_on and "/".join(going_on))
 
-    @routes.get("/bikes/{bike_id}", response_class=Answer, response_model=answers.Bike)
+    @routes.get("/bikes/{bike_id}", response_model=answers.Bike)
     async def bike(bike_id: str, vendor: Vendor = None) -> Response:
         """One bike."""
         key = find_bike(sources, bike_id, vendor)
@@ -109,7 +107,7 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
             feature["next_cursor"] = str(timestamps[-1])
         return GeoAnswer(feature)
 
-    @routes.get("/tracks", response_class=Answer, response_model=answers.Tracks)
+    @routes.get("/tracks", response_model=answers.Tracks)
     async def tracks(
         from_: Annotated[str, Query(alias="from")],
         to: Annotated[str | None, Query(description="Not included; without it, now.")] = None,

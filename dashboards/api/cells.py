@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import time
 import zlib
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from fastapi import APIRouter, Header, Query
@@ -19,7 +19,6 @@ from PIL import Image
 from starlette.responses import Response
 
 from dashboards.api import answers, paging
-from dashboards.api.answers import Answer
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import Views
@@ -115,7 +114,7 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
     routes = APIRouter(tags=["coverage"], dependencies=[needs("viewer")])
     picture: tuple[float, ZoneMap, Picture] | None = None
 
-    @routes.get("/cells", response_class=Answer, response_model=answers.Cells)
+    @routes.get("/cells", response_model=answers.Cells)
     async def cells(
         zone_id: str | None = None,
         at: At = None,
@@ -131,14 +130,12 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         known_ms = sources.now_ms() if at_ms is None else at_ms
         found = np.flatnonzero(wanted).tolist()
         page, going_on = paging.page(found, int, limit=limit, after=after)
-        answer: dict[str, Any] = {
+        answer: answers.Cells = {
             "at": times.write(known_ms),
             "grid": views.grid(),
             "cells": _cells(zones, np.array(page, np.intp), known_ms),
         }
-        if going_on is not None:
-            answer["next_cursor"] = str(going_on)
-        return Answer(answer)
+        return paging.answer(answer, going_on)
 
     def _cells(zones: ZoneMap, page: NDArray[np.intp], at_ms: int) -> list[answers.Cell]:
         last_ms, observed = _last_visits(sources.ledger().as_of(at_ms))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, get_args
+from typing import Annotated, get_args
 
 from fastapi import APIRouter, Query, Request
 from prometheus_client import CollectorRegistry, generate_latest
@@ -29,12 +29,7 @@ def router(sources: Sources, views: Views) -> APIRouter:
     registry = CollectorRegistry()
     registry.register(Metrics(sources, views))
 
-    @routes.get(
-        "/healthz",
-        dependencies=[needs("nobody")],
-        response_class=Answer,
-        response_model=dict[str, bool],
-    )
+    @routes.get("/healthz", dependencies=[needs("nobody")], response_model=dict[str, bool])
     async def healthz() -> Response:
         """Whether the process answers at all."""
         return Answer({"alive": True})
@@ -42,7 +37,6 @@ def router(sources: Sources, views: Views) -> APIRouter:
     @routes.get(
         "/readyz",
         dependencies=[needs("nobody")],
-        response_class=Answer,
         response_model=answers.Readiness,
         responses={503: {"model": answers.Readiness, "description": "Some part is not ready"}},
     )
@@ -165,7 +159,7 @@ def rejects_router(sources: Sources, times: Times) -> APIRouter:
             "bike_id": reject.bike_id,
         }
 
-    @routes.get("/rejects", response_class=Answer, response_model=answers.Rejects)
+    @routes.get("/rejects", response_model=answers.Rejects)
     async def rejects(
         vendor: str | None = None,
         bike_id: str | None = None,
@@ -190,12 +184,7 @@ def rejects_router(sources: Sources, times: Times) -> APIRouter:
         counts: dict[str, dict[str, int]] = {}
         for (name, why), count in sorted(book.counts.items()):
             counts.setdefault(name, {})[why] = count
-        found: dict[str, Any] = {
-            "counts": counts,
-            "rejects": [answer(reject) for _, reject in page],
-        }
-        if going_on is not None:
-            found["next_cursor"] = str(-going_on)
-        return Answer(found)
+        found = {"counts": counts, "rejects": [answer(reject) for _, reject in page]}
+        return paging.answer(found, None if going_on is None else -going_on)
 
     return routes

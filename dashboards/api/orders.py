@@ -108,7 +108,7 @@ def router(sources: Sources, times: Times) -> APIRouter:
         409: {**PROBLEMS[400], "description": "It cannot be ended"}
     }
 
-    @routes.get("/campaigns", response_class=Answer, response_model=answers.Campaigns)
+    @routes.get("/campaigns", response_model=answers.Campaigns)
     async def campaigns(
         over: Annotated[
             int, Query(ge=0, le=5_000, description="How many of those that are over, at most")
@@ -127,12 +127,7 @@ def router(sources: Sources, times: Times) -> APIRouter:
         by_state["over"] = by_state["over"][:over]
         return views(order for found in by_state.values() for order in found)
 
-    @routes.post(
-        "/campaigns",
-        dependencies=[needs("dispatcher")],
-        response_class=Answer,
-        response_model=answers.Campaign,
-    )
+    @routes.post("/campaigns", dependencies=[needs("dispatcher")], response_model=answers.Campaign)
     async def start(request: Request, body: NewCampaign) -> Response:
         """Start a campaign, now or later. 422 lists everything that is wrong as `problems`."""
         now_ms, actor = sources.now_ms(), caller.actor(request, body.actor)
@@ -145,7 +140,6 @@ def router(sources: Sources, times: Times) -> APIRouter:
     @routes.post(
         "/campaigns/{name}/end",
         dependencies=[needs("dispatcher")],
-        response_class=Answer,
         response_model=answers.Campaign,
         responses=refused,
     )
@@ -166,7 +160,6 @@ def router(sources: Sources, times: Times) -> APIRouter:
     @routes.post(
         "/zones/{zone_id}/pause",
         dependencies=[needs("dispatcher")],
-        response_class=Answer,
         response_model=answers.Campaign,
     )
     async def pause(request: Request, zone_id: str, body: Pause) -> Response:
@@ -185,7 +178,6 @@ def router(sources: Sources, times: Times) -> APIRouter:
     @routes.post(
         "/zones/{zone_id}/resume",
         dependencies=[needs("dispatcher")],
-        response_class=Answer,
         response_model=answers.Campaigns,
         responses=refused,
     )

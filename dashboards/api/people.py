@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from typing import Annotated, Any, Literal, NotRequired, TypeVar
+from functools import partial
+from typing import Annotated, Any, Literal, NotRequired
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,11 +18,10 @@ from dashboards.access.tokens import Token
 from dashboards.access.users import User
 from dashboards.api import caller, paging
 from dashboards.api.answers import Answer, Time
+from dashboards.api.background import Background
 from dashboards.api.problems import PROBLEMS
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
-
-T = TypeVar("T")
 
 Password = Annotated[str, Field(max_length=1024)]
 UserName = Annotated[str, Field(max_length=100)]
@@ -162,15 +160,10 @@ def router(access: Access, times: Times) -> APIRouter:
     )
     admins = APIRouter(dependencies=[needs("admin")])
     accounts = access.accounts
-    # Hashing takes 64 MiB and a core: one at a time, so that the bikes keep the rest.
-    hashing = asyncio.Semaphore(1)
+    hashing = Background()  # it takes 64 MiB and a core, and waits for no other work
 
     def by(request: Request) -> By:
         return access.by(caller.certain(request).name, caller.address(request.scope))
-
-    async def slowly(change: Callable[[], T]) -> T:
-        async with hashing:
-            return await asyncio.to_thread(change)
 
     def me(identity: Identity) -> Me:
         token = csrf_token(identity.secret) if identity.kind == "session" else None
@@ -212,33 +205,19 @@ def router(access: Access, times: Times) -> APIRouter:
             "last_used": times.write_or_none(found.used_ms),
         }
 
-    @routes.post(
-        "/setup",
-        dependencies=[needs("nobody")],
-        status_code=201,
-        response_class=Answer,
-        response_model=Me,
-    )
+    @routes.post("/setup", dependencies=[needs("nobody")], status_code=201, response_model=Me)
     async def set_up(request: Request, body: SetUp) -> Response:
         """Make the first administrator with the one-time link, and sign in."""
         where = caller.address(request.scope)
-        identity = await slowly(
-            lambda: access.set_up(body.token, body.username, body.password, where)
-        )
-        return signed_in(request, identity)
+        work = partial(access.set_up, body.token, body.username, body.password, where)
+        return signed_in(request, await hashing.run(work))
 
-    @routes.post(
-        "/session",
-        dependencies=[needs("nobody")],
-        status_code=201,
-        response_class=Answer,
-        response_model=Me,
-    )
+    @routes.post("/session", dependencies=[needs("nobody")], status_code=201, response_model=Me)
     async def sign_in(request: Request, body: Credentials) -> Response:
         """Sign in: the answer sets the session's cookie. 429 with Retry-After when tried often."""
         where = caller.address(request.scope)
-        identity = await slowly(lambda: access.sign_in(body.username, body.password, where))
-        return signed_in(request, identity)
+        work = partial(access.sign_in, body.username, body.password, where)
+        return signed_in(request, await hashing.run(work))
 
     @routes.delete(
         "/session", dependencies=[needs("viewer")], status_code=204, response_class=Response
@@ -249,7 +228,7 @@ def router(access: Access, times: Times) -> APIRouter:
         access.sign_out(identity, caller.address(request.scope))
         return signed_out(request)
 
-    @routes.get("/me", dependencies=[needs("viewer")], response_class=Answer, response_model=Me)
+    @routes.get("/me", dependencies=[needs("viewer")], response_model=Me)
     async def who(request: Request) -> Response:
         """Who is asking, and the CSRF token of the session."""
         return Answer(me(caller.certain(request)), headers={"Cache-Control": "no-store"})
@@ -260,69 +239,57 @@ def router(access: Access, times: Times) -> APIRouter:
     async def own_password(request: Request, body: OwnPassword) -> Response:
         """Change one's password: all sessions of the user end, this one too."""
         identity, where = caller.certain(request), caller.address(request.scope)
-        await slowly(lambda: access.change_own_password(identity, body.current, body.new, where))
+        work = partial(access.change_own_password, identity, body.current, body.new, where)
+        await hashing.run(work)
         return signed_out(request)
 
-    @admins.get("/users", response_class=Answer, response_model=Users)
+    @admins.get("/users", response_model=Users)
     async def users() -> Response:
         """All users, disabled ones too."""
         return Answer({"users": [user(each) for each in accounts.users()]})
 
-    @admins.post("/users", status_code=201, response_class=Answer, response_model=UserAnswer)
+    @admins.post("/users", status_code=201, response_model=UserAnswer)
     async def add_user(request: Request, body: NewUser) -> Response:
         """Add a user."""
-        who = by(request)
-        added = await slowly(
-            lambda: accounts.add_user(who, body.username, body.role, body.password)
-        )
-        return Answer(user(added), status_code=201)
+        work = partial(accounts.add_user, by(request), body.username, body.role, body.password)
+        return Answer(user(await hashing.run(work)), status_code=201)
 
-    @admins.patch("/users/{username}", response_class=Answer, response_model=UserAnswer)
+    @admins.patch("/users/{username}", response_model=UserAnswer)
     async def change_user(request: Request, username: str, body: UserChange) -> Response:
         """Set role, password, or whether the user may sign in.
 
         A new password ends all sessions of the user; so does disabling. 409 `last_admin` when
         nobody would be left to undo it.
         """
-        who = by(request)
-
-        def change() -> User:
-            return accounts.change_user(
-                who, username, role=body.role, disabled=body.disabled, password=body.password
-            )
-
-        changed = change() if body.password is None else await slowly(change)
-        return Answer(user(changed))
+        change = partial(accounts.change_user, by(request), username, **body.model_dump())
+        return Answer(user(change() if body.password is None else await hashing.run(change)))
 
     @admins.delete("/users/{username}", status_code=204, response_class=Response)
     async def disable_user(request: Request, username: str) -> Response:
         """Disable a user, who is signed out at once. The name stays in the records."""
-        who = by(request)
-        accounts.change_user(who, username, disabled=True)
+        accounts.change_user(by(request), username, disabled=True)
         return Response(status_code=204)
 
-    @admins.get("/tokens", response_class=Answer, response_model=Tokens)
+    @admins.get("/tokens", response_model=Tokens)
     async def tokens() -> Response:
         """All tokens, those that are over too; never the tokens themselves."""
         return Answer({"tokens": [token(each) for each in accounts.tokens()]})
 
-    @admins.post("/tokens", status_code=201, response_class=Answer, response_model=NewToken)
+    @admins.post("/tokens", status_code=201, response_model=NewToken)
     async def add_token(request: Request, body: TokenWanted) -> Response:
         """Add a token for a program; the answer shows it this once."""
         expires_ms = times.read_or_none(body.expires, name="expires")
-        who = by(request)
-        added, secret = accounts.add_token(who, body.name, body.role, expires_ms)
+        added, secret = accounts.add_token(by(request), body.name, body.role, expires_ms)
         answer: dict[str, Any] = {**token(added), "token": secret}
         return Answer(answer, status_code=201, headers={"Cache-Control": "no-store"})
 
     @admins.delete("/tokens/{name}", status_code=204, response_class=Response)
     async def revoke_token(request: Request, name: str) -> Response:
         """Revoke a token for good."""
-        who = by(request)
-        accounts.revoke_token(who, name)
+        accounts.revoke_token(by(request), name)
         return Response(status_code=204)
 
-    @admins.get("/audit", response_class=Answer, response_model=AuditPage)
+    @admins.get("/audit", response_model=AuditPage)
     async def audit(
         actor: str | None = None,
         action: str | None = None,
@@ -332,23 +299,20 @@ def router(access: Access, times: Times) -> APIRouter:
         """Every change, the newest first: who, when, from where, what."""
         before = paging.number(cursor)
         found = access.entries(actor=actor, action=action, before=before, limit=limit + 1)
-        answer: dict[str, Any] = {
-            "entries": [
-                {
-                    "seq": entry.seq,
-                    "at": times.write(entry.at_ms),
-                    "actor": entry.actor,
-                    "address": entry.address,
-                    "action": entry.action,
-                    "subject": entry.subject,
-                    "detail": entry.detail,
-                }
-                for entry in found[:limit]
-            ]
-        }
-        if len(found) > limit:
-            answer["next_cursor"] = str(found[limit - 1].seq)
-        return Answer(answer)
+        entries = [
+            {
+                "seq": entry.seq,
+                "at": times.write(entry.at_ms),
+                "actor": entry.actor,
+                "address": entry.address,
+                "action": entry.action,
+                "subject": entry.subject,
+                "detail": entry.detail,
+            }
+            for entry in found[:limit]
+        ]
+        going_on = found[limit - 1].seq if len(found) > limit else None
+        return paging.answer({"entries": entries}, going_on)
 
     routes.include_router(admins)
     return routes

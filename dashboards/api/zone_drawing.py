@@ -165,7 +165,6 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     @routes.put(
         "/zones/{zone_id}",
         dependencies=[needs("admin")],
-        response_class=Answer,
         response_model=answers.ZoneChange,
         responses=REFUSED,
     )
@@ -203,7 +202,6 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     @routes.delete(
         "/zones/{zone_id}",
         dependencies=[needs("admin")],
-        response_class=Answer,
         response_model=answers.ZoneChange,
         responses=REFUSED,
     )
@@ -228,7 +226,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         proposal = await proposed(change, problems)
         return await done(request, zone_id, to_ms, proposal, over, dry_run=False)
 
-    @routes.get("/policies", response_class=Answer, response_model=answers.Policies)
+    @routes.get("/policies", response_model=answers.Policies)
     async def policies() -> Response:
         """The policies that a zone can have, as they are without a campaign."""
         answer: answers.Policies = {
