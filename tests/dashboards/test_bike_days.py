@@ -83,22 +83,3 @@ def test_a_page_is_remembered_for_a_while(api: Api, district: District) -> None:
     assert api.get("/api/v1/bikes/days").json() == before
     yesterday = api.get("/api/v1/bikes/days?date=2025-11-22").json()
     assert yesterday["date"] == "2025-11-22"
-
-
-@pytest.mark.parametrize(
-    ("path", "status", "reason"),
-    [
-        ("bikes/days?date=today", 400, "invalid_date"),
-        ("bikes/days?date=2025-11-24", 400, "day_to_come"),
-        ("bikes/days?cursor=nonsense", 400, "invalid_cursor"),
-        ("bikes/days?limit=101", 422, "invalid_request"),
-        ("bikes/bike-3/day", 404, "unknown_bike"),
-        ("bikes/bike-03/day?vendor=helo", 404, "unknown_vendor"),
-    ],
-)
-def test_what_cannot_be_answered_is_a_named_problem(
-    api: Api, path: str, status: int, reason: str
-) -> None:
-    """Problem+json that names the reason."""
-    answer = api.get(f"/api/v1/{path}")
-    assert (answer.status_code, answer.json()["reason"]) == (status, reason)

@@ -182,22 +182,6 @@ def test_days_of_which_nothing_is_known_are_left_out(api: Api, district: Distric
     assert len(days_of(api, "cy-04")) == 31
 
 
-@pytest.mark.parametrize(
-    ("query", "reason"),
-    [
-        ("from=yesterday", "invalid_date"),
-        ("to=2025-11-31", "invalid_date"),
-        ("from=2025-11-24T08:00", "invalid_date"),
-        ("from=2025-11-24", "empty_window"),
-        ("from=2024-11-22", "too_many_days"),
-    ],
-)
-def test_wrong_days_are_a_named_problem(api: Api, query: str, reason: str) -> None:
-    """400 problem+json that names the reason."""
-    answer = api.get(f"/api/v1/coverage/cy-01/days?{query}")
-    assert (answer.status_code, answer.json()["reason"]) == (400, reason)
-
-
 def test_the_policy_of_a_zone_is_told(api: Api) -> None:
     """As configured, with hours in the words of the configuration."""
     assert api.get("/api/v1/zones/cy-08/policy").json() == {

@@ -57,24 +57,6 @@ def test_too_many_points_are_refused_with_the_step_that_fits(api: Api) -> None:
     assert api.get(f"/api/v1/tracks?{day}").json()["step_s"] == 15
 
 
-@pytest.mark.parametrize(
-    ("query", "status", "reason"),
-    [
-        ("to=2025-11-23T09:00", 422, "invalid_request"),
-        ("from=2025-11-23T09:00", 400, "empty_window"),
-        ("from=2025-11-22T08:59:59&to=2025-11-23T09:00", 400, "span_too_long"),
-        ("from=then", 400, "invalid_time"),
-        ("from=2025-11-23T08:00&step_s=0", 422, "invalid_request"),
-    ],
-)
-def test_a_wrong_question_is_a_named_problem(
-    api: Api, query: str, status: int, reason: str
-) -> None:
-    """Problem+json that names the reason."""
-    answer = api.get(f"/api/v1/tracks?{query}")
-    assert (answer.status_code, answer.json()["reason"]) == (status, reason)
-
-
 @pytest.mark.parametrize("bikes", [0, 1, 28, 2_000, 50_000])
 @pytest.mark.parametrize("span_ms", [1, 3_600_000, 86_400_000])
 def test_the_step_that_fits_does(bikes: int, span_ms: int) -> None:

@@ -89,27 +89,6 @@ def test_a_window_counts_the_cells_visited_in_it(api: Api, district: District) -
     assert earlier["covered_ratio"] == pytest.approx(2 / total)
 
 
-@pytest.mark.parametrize(
-    ("query", "reason"),
-    [
-        ("at=yesterday", "invalid_time"),
-        ("at=2025-13-01", "invalid_time"),
-        ("from=2025-11-23T09:00&to=2025-11-23T08:00", "empty_window"),
-        ("to=2025-11-23T08:00", "missing_from"),
-        ("from=2025-11-23T08:00&at=2025-11-23T08:00", "at_with_window"),
-    ],
-)
-def test_a_wrong_time_is_a_named_problem(api: Api, query: str, reason: str) -> None:
-    """400 problem+json that names the reason and the parameter."""
-    answer = api.get(f"/api/v1/coverage/cy-01?{query}")
-    assert answer.status_code == 400
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem = answer.json()
-    assert problem["reason"] == reason
-    assert problem["type"].endswith(reason)
-    assert problem["where"] in ("at", "from", "to")
-
-
 def test_an_unknown_zone_is_answered_with_those_like_it(api: Api) -> None:
     """404 says which zones there are nearby."""
     answer = api.get("/api/v1/coverage/cy-1")
