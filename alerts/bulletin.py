@@ -8,6 +8,7 @@ show a better one.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
@@ -15,10 +16,10 @@ import msgspec
 
 from alerts.alert import Alert
 from alerts.lifecycle import State
-from alerts.patrols import Patrols
 from alerts.periods import Kind, Period
 from alerts.plan import Policies
-from alerts.rules import RECORD_SLACK_S, Zone
+from geofence.record import Record
+from geofence.windows import RECORD_SLACK_S, Zone, judge_windows
 
 Verdict = Literal["sent", "nothing_open", "suppressed"]
 """What became of a bulletin: a daily reminder of nothing is not sent."""
@@ -83,6 +84,11 @@ class ZoneCoverage(msgspec.Struct, frozen=True, kw_only=True):
         Distinct cells visited in the period.
     windows, reached : int
         Windows of the policy that ended in it and had duty, and those that reached the target.
+    short : int, optional
+        Windows that missed it; None in a bulletin of an older version, which did not tell them
+        from windows of which nothing is known.
+    unknown : mapping of str to int
+        The other windows, by the reason why nobody can tell, see :mod:`geofence.windows`.
     """
 
     zone_id: str
@@ -90,6 +96,8 @@ class ZoneCoverage(msgspec.Struct, frozen=True, kw_only=True):
     cells_total: int
     windows: int
     reached: int
+    short: int | None = None
+    unknown: dict[str, int] = {}
 
 
 class Bulletin(msgspec.Struct, frozen=True, kw_only=True):
@@ -213,30 +221,25 @@ def suppression(
     return None if duty.duty_s(*day) > 0 else ("off_duty", "")
 
 
-def zone_coverage(period: Period, policies: Policies, patrols: Patrols) -> list[ZoneCoverage]:
+def zone_coverage(period: Period, policies: Policies, record: Record) -> list[ZoneCoverage]:
     """What was covered of each zone in a period; empty unless the record has all of it."""
     found = []
-    for ref in patrols.zones():
-        zone = Zone(ref, policies.plan(ref.zone_id), patrols)
-        known_ms = zone.idle_from_ms(None)
-        if zone.plan.duty_s(period.from_ms, min(known_ms, period.to_ms)) > RECORD_SLACK_S:
+    for ref in record.zones():
+        zone = Zone(ref, policies.plan(ref.zone_id), record)
+        known_ms = min(zone.known_from_ms, period.to_ms)
+        if zone.plan.duty_s(period.from_ms, known_ms) > RECORD_SLACK_S:
             continue
-        windows = [
-            judged
-            for judged in zone.plan.windows_ended(period.from_ms, period.to_ms)
-            if zone.plan.duty_s(*judged.window) > 0 and judged.window.from_ms >= period.from_ms
-        ]
-        reached = sum(
-            zone.covered(judged.window) >= zone.cells_needed(judged.policy, judged.window)
-            for judged in windows
-        )
+        windows = judge_windows(zone, period.from_ms, period.to_ms)
+        verdicts = Counter(judged.verdict for judged in windows)
         found.append(
             ZoneCoverage(
                 zone_id=ref.zone_id,
-                cells_covered=patrols.covered(ref.zone_id, period.from_ms, period.to_ms),
-                cells_total=patrols.cells_total(ref.zone_id, period.to_ms),
+                cells_covered=record.covered(ref.zone_id, period.from_ms, period.to_ms),
+                cells_total=record.cells_total(ref.zone_id, period.to_ms),
                 windows=len(windows),
-                reached=reached,
+                reached=verdicts["reached"],
+                short=verdicts["short"],
+                unknown=Counter(w.reason for w in windows if w.verdict == "unknown"),
             )
         )
     return found

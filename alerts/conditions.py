@@ -1,24 +1,26 @@
 """Whether each rule's condition holds for a zone, and what proves it.
 
-Pure, like :mod:`alerts.rules`. A condition may be asked about for an alert that is open:
+Pure, like :mod:`geofence.zone_state`. A condition may be asked about for an alert that is open:
 then "false" must say whether a visit ended it or late telemetry shows it never held.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from alerts.alert import Alert
-from alerts.duty_hours import Window
 from alerts.findings import Finding
 from alerts.lifecycle import Event
-from alerts.plan import Judged
-from alerts.rules import MAKE_UP_WINDOWS, RECORD_SLACK_S, Zone, ZoneStatus
+from alerts.plan import Judged, ZonePlan
+from geofence.record import PATROL_MS
+from geofence.windows import MAKE_UP_WINDOWS, Window, WindowVerdict, Zone, judge_window
+from geofence.zone_state import ZoneStatus
 
-_PATROL_MS = 1_800_000  # the 30 min within which a patrol's cells are visited
 
-
-def unpatrolled(zone: Zone, status: ZoneStatus, alert: Alert | None, now_ms: int) -> Finding:
+def unpatrolled(
+    zone: Zone[ZonePlan], status: ZoneStatus, alert: Alert | None, now_ms: int
+) -> Finding:
     """``zone_unpatrolled``: idle for longer than the frequency, counted over duty time."""
     evidence: dict[str, object] = {
         "idle_s": status.idle_s,
@@ -39,7 +41,7 @@ def unpatrolled(zone: Zone, status: ZoneStatus, alert: Alert | None, now_ms: int
     if status.last_patrolled_ms in (None, _known_patrol_ms(alert, "raise", "reopen")):
         # A campaign has begun or ended, and less is asked than then. Nobody has been there.
         return Finding("unknown", "not_patrolled_since", evidence)
-    visit = zone.patrols.last_visit_by(zone.ref.zone_id, alert.opened_at_ms)
+    visit = zone.record.last_visit_by(zone.zone_id, alert.opened_at_ms)
     if visit is not None:
         evidence |= {"bike": visit.bike, "at_ms": visit.at_ms}
     return Finding("clear", "patrolled", evidence)
@@ -53,7 +55,7 @@ def _known_patrol_ms(alert: Alert, *events: Event) -> object:
     return "not on record"
 
 
-def _never_idle(zone: Zone, opened_ms: int, now_ms: int) -> dict[str, object] | None:
+def _never_idle(zone: Zone[ZonePlan], opened_ms: int, now_ms: int) -> dict[str, object] | None:
     """Evidence that the zone was never idle for too long since an alert opened, or None.
 
     From an instant at which it was not, the next at which it can be is when the frequency
@@ -74,8 +76,8 @@ def _never_idle(zone: Zone, opened_ms: int, now_ms: int) -> dict[str, object] | 
                 "idle_s_at_opening": idle_s,
                 "frequency_s": frequency_s,
             }
-            since_ms = (last_ms or start_ms) - _PATROL_MS
-            visit = zone.patrols.last_visit_by(zone.ref.zone_id, since_ms)
+            since_ms = (last_ms or start_ms) - PATROL_MS
+            visit = zone.record.last_visit_by(zone.zone_id, since_ms)
             if visit is not None and visit.at_ms <= opened_ms:
                 evidence |= {"bike": visit.bike, "at_ms": visit.at_ms}
         following_ms = zone.plan.advance(start_ms, frequency_s + 0.001)
@@ -86,11 +88,11 @@ def _never_idle(zone: Zone, opened_ms: int, now_ms: int) -> dict[str, object] | 
     return evidence
 
 
-def silent(zone: Zone, status: ZoneStatus, alert: Alert | None, now_ms: int) -> Finding:
+def silent(zone: Zone[ZonePlan], status: ZoneStatus, alert: Alert | None, now_ms: int) -> Finding:
     """``telemetry_silent``: no telemetry that could have told, for longer than the frequency."""
     if status.reason in ("pipeline_behind", "no_cells"):
         return Finding("unknown", status.reason, {})
-    heard_ms = zone.patrols.last_heard_ms(zone.ref.zone_id)
+    heard_ms = zone.record.heard_ms(zone.zone_id)
     silence_s = zone.silence_s(now_ms)
     evidence: dict[str, object] = {
         "silence_s": silence_s,
@@ -108,29 +110,17 @@ def silent(zone: Zone, status: ZoneStatus, alert: Alert | None, now_ms: int) -> 
     return Finding("clear", "heard_again", evidence)
 
 
-def window_short(zone: Zone, judged: Judged) -> Finding:
-    """``coverage_short`` for a window that has just ended.
-
-    ``unknown`` when it cannot be judged: no duty in it, the record begins later, or nobody
-    would have told.
-    """
-    window, policy = judged
-    duty_s = zone.plan.duty_s(window.from_ms, window.to_ms)
-    if duty_s <= 0:
-        return Finding("unknown", "no_duty", {})
-    if zone.cells_total(window) == 0:
-        return Finding("unknown", "no_cells", {})
-    if zone.plan.duty_s(window.from_ms, zone.idle_from_ms(None)) > RECORD_SLACK_S:
-        return Finding("unknown", "before_record", {})
-    if zone.silence_s(window.to_ms) > policy.frequency_s:
-        return Finding("unknown", "telemetry_silent", {})
-    evidence = _coverage(zone, judged)
-    if _reached(zone, judged):
-        return Finding("clear", "target_reached", evidence)
-    return Finding("hold", "window_short", evidence)
+def window_short(found: WindowVerdict) -> Finding:
+    """``coverage_short`` for a window that has just ended; ``unknown`` when nobody can tell."""
+    verdict: Literal["hold", "clear", "unknown"] = "unknown"
+    if found.verdict != "unknown":
+        verdict = "hold" if found.verdict == "short" else "clear"
+    return Finding(verdict, found.reason, found.evidence)
 
 
-def still_short(zone: Zone, alert: Alert, judged: Judged, later: Sequence[Judged]) -> Finding:
+def still_short(
+    zone: Zone[ZonePlan], alert: Alert, judged: Judged, later: Sequence[Judged]
+) -> Finding:
     """``coverage_short`` for an open alert.
 
     Parameters
@@ -145,33 +135,19 @@ def still_short(zone: Zone, alert: Alert, judged: Judged, later: Sequence[Judged
         Windows after it, in order, the current one last: one that reaches its target
         makes up for the short one.
     """
-    if _reached(zone, judged):
-        return Finding("never", "late_telemetry", _coverage(zone, judged))
+    found = judge_window(zone, *judged)
+    if found.verdict == "reached":
+        return Finding("never", "late_telemetry", found.evidence)
     if alert.state != "pending":
         for following in reversed(later[-MAKE_UP_WINDOWS:]):
-            if _reached(zone, following):
-                evidence = _coverage(zone, following)
-                visit = zone.patrols.last_visit_by(zone.ref.zone_id, following.window.from_ms)
+            made_up = judge_window(zone, *following)
+            if made_up.verdict == "reached":
+                evidence = made_up.evidence
+                visit = zone.record.last_visit_by(zone.zone_id, following.window.from_ms)
                 if visit is not None:
                     evidence |= {"bike": visit.bike, "at_ms": visit.at_ms}
                 return Finding("clear", "made_up", evidence)
-    return Finding("hold", "window_short", _coverage(zone, judged))
-
-
-def _reached(zone: Zone, judged: Judged) -> bool:
-    return zone.covered(judged.window) >= zone.cells_needed(judged.policy, judged.window)
-
-
-def _coverage(zone: Zone, judged: Judged) -> dict[str, object]:
-    window, policy = judged
-    return {
-        "cells_covered": zone.covered(window),
-        "cells_needed": zone.cells_needed(policy, window),
-        "cells_total": zone.cells_total(window),
-        "target": policy.target,
-        "window_from_ms": window.from_ms,
-        "window_to_ms": window.to_ms,
-    }
+    return Finding("hold", "window_short", found.evidence)
 
 
 def window_of(alert: Alert) -> Window:

@@ -8,7 +8,7 @@ says how many it stands for; weekly and monthly ones are made each.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
@@ -16,11 +16,11 @@ import structlog
 
 from alerts.alert import Alert
 from alerts.bulletin import Bulletin, Case, compiled, suppression, zone_coverage
-from alerts.patrols import Patrols
 from alerts.periods import Kind, Period, due_between, local_day, next_due_ms, period_of
 from alerts.plan import Policies
 from alerts.store import outbox
 from alerts.store.book import AlertBook
+from geofence.record import Record
 
 CATCH_UP: Final[Mapping[Kind, int]] = {"daily": 1, "weekly": 5, "monthly": 12}
 """How many missed bulletins of a kind are made; those before are contained in the first."""
@@ -56,8 +56,8 @@ class BulletinDesk:
         What was raised and closed, and which bulletins were made.
     policies : Policies
         Where there is duty.
-    patrols : Patrols, optional
-        What was covered; without it bulletins do not tell.
+    record_at : callable, optional
+        What was covered, as of now [ms]; without it bulletins do not tell.
     subscribers : sequence of Subscriber
         For whom.
     tz : ZoneInfo
@@ -68,13 +68,13 @@ class BulletinDesk:
         self,
         book: AlertBook,
         policies: Policies,
-        patrols: Patrols | None,
+        record_at: Callable[[int], Record] | None,
         subscribers: Sequence[Subscriber],
         tz: ZoneInfo,
     ) -> None:
         self._book = book
         self._policies = policies
-        self._patrols = patrols
+        self._record_at = record_at
         self._subscribers = tuple(subscribers)
         self._tz = tz
         self._next: dict[tuple[str, Kind], int] = {}
@@ -112,8 +112,8 @@ class BulletinDesk:
         day = today.from_ms, today.to_ms
         concerns = who.concerns if who is not None else _everything
         coverage = []
-        if period.kind == "monthly" and self._patrols is not None:
-            coverage = zone_coverage(period, self._policies, self._patrols)
+        if period.kind == "monthly" and self._record_at is not None:
+            coverage = zone_coverage(period, self._policies, self._record_at(now_ms))
         return compiled(
             period,
             filter(concerns, outbox.raised_in(self._book.file, period)),

@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 from alerts.calendar_exceptions import CalendarException, ExceptionCalendar, instant
 from alerts.errors import PolicyError, Problem
+from geofence.windows import Window
 
 WindowKind = Literal["shift", "day", "week"]
 
@@ -33,13 +34,6 @@ _SPAN = re.compile(r"\s*([A-Za-z,\s-]+?)\s+(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d
 _DAY_MS = 86_400_000
 _CHUNK_MS = 32 * _DAY_MS
 _HORIZON_CHUNKS = 14  # over a year: a district without duty for that long has none
-
-
-class Window(NamedTuple):
-    """``[from_ms, to_ms)``."""
-
-    from_ms: int
-    to_ms: int
 
 
 class Span(NamedTuple):

@@ -12,20 +12,21 @@ everything that happens to the alert afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from alerts.alert import Alert, Transition
 from alerts.findings import Step
 from alerts.fleet import Fleet, Limits
 from alerts.judge import Judge, removed
-from alerts.patrols import CoverageMemo, Patrols
 from alerts.plan import Duty, Policies
 from alerts.rulebook import RULES
 from alerts.rulebook.cases import OpenAlerts, Windows, ZoneCase
 from alerts.rulebook.registry import Registry
-from alerts.rules import MAX_BEHIND_MS, Zone, ZoneStatus, assess
 from alerts.store.book import AlertBook, Change
+from geofence.record import Record
+from geofence.windows import Zone
+from geofence.zone_state import MAX_BEHIND_MS, ZoneStatus, state_of
 
 
 class Evaluation(NamedTuple):
@@ -65,8 +66,8 @@ class Evaluator:
     ----------
     policies : Policies
         The plan of every zone.
-    patrols : Patrols
-        The record.
+    record_at : callable
+        The record as of now [ms].
     book : AlertBook
         Where alerts are kept.
     rules : Registry, optional
@@ -86,7 +87,7 @@ class Evaluator:
     def __init__(
         self,
         policies: Policies,
-        patrols: Patrols,
+        record_at: Callable[[int], Record],
         book: AlertBook,
         *,
         rules: Registry = RULES,
@@ -97,13 +98,12 @@ class Evaluator:
         max_behind_ms: int = MAX_BEHIND_MS,
     ) -> None:
         self._policies = policies
-        self._patrols = patrols
+        self._record_at = record_at
         self._book = book
         self._judge = Judge(rules, off, {**rules.defaults, **(limits or {})})
         self._fleet = fleet
         self._recipients = tuple(recipients)
         self._max_behind_ms = max_behind_ms
-        self._memo = CoverageMemo(patrols)
 
     def evaluate(self, now_ms: int) -> Evaluation:
         """Judge all zones now and record what follows.
@@ -115,7 +115,7 @@ class Evaluator:
         KeyError
             A zone of the record has no policy.
         """
-        book, patrols = self._book, self._patrols
+        book, record = self._book, self._record_at(now_ms)
         judged_ms = book.judged_ms
         set_back = judged_ms is not None and judged_ms > now_ms
         if set_back:
@@ -123,7 +123,7 @@ class Evaluator:
             # then is not raised again.
             judged_ms = now_ms
         # A window is judged when the record has come to its end; until then it waits.
-        behind_ms = max(0, patrols.behind_ms)
+        behind_ms = max(0, record.behind_ms)
         until_ms = now_ms - behind_ms
         if judged_ms is not None:
             until_ms = max(judged_ms, until_ms if behind_ms <= self._max_behind_ms else 0)
@@ -131,10 +131,9 @@ class Evaluator:
         alerts = OpenAlerts(book.current())
         statuses: list[ZoneStatus] = []
         changes: list[Change] = []
-        for ref in patrols.zones():
-            zone = Zone(ref, self._policies.plan(ref.zone_id), patrols, self._memo)
-            short = alerts.short(ref.zone_id)
-            status = assess(zone, now_ms, short=short, max_behind_ms=self._max_behind_ms)
+        for ref in record.zones():
+            zone = Zone(ref, self._policies.plan(ref.zone_id), record)
+            status = state_of(zone, now_ms, max_behind_ms=self._max_behind_ms)
             statuses.append(status)
             changes += self._judge.judge("zone", ZoneCase(zone, status, alerts, windows, book))
         if statuses:

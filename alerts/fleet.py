@@ -1,6 +1,6 @@
 """The port through which alerts learn how the bikes are, and how their vendors' messages are.
 
-As with :mod:`alerts.patrols`, what implements it belongs to others; this package asks only
+What implements it belongs to others; this package asks only
 these questions.
 """
 

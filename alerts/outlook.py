@@ -9,10 +9,10 @@ from typing import Final
 
 from alerts.alert import Alert
 from alerts.conditions import window_of, window_short
-from alerts.duty_hours import Window
 from alerts.findings import Finding, Step
-from alerts.plan import Judged
-from alerts.rules import RECORD_SLACK_S, Zone, ZoneStatus, forecast_of
+from alerts.plan import ZonePlan
+from geofence.windows import RECORD_SLACK_S, Window, Zone, judge_window
+from geofence.zone_state import ZoneStatus, forecast_of
 
 AT_EASE: Final = 0.9
 """A risk is over when this share of the cells that will come would do: no flapping."""
@@ -22,23 +22,16 @@ SETTLE_S: Final = 1800
 _BLIND: Final = frozenset({"paused", "off_duty", "unmeasurable"})
 
 
-def at_risk(zone: Zone, status: ZoneStatus, alert: Alert | None, now_ms: int) -> Finding:
+def at_risk(zone: Zone[ZonePlan], status: ZoneStatus, alert: Alert | None, now_ms: int) -> Finding:
     """``coverage_at_risk`` for the window that is on: at this rate it will end below target."""
     if status.state in _BLIND:
         return Finding("unknown", status.reason, {"detail": status.detail})
     policy, window = zone.plan.policy_at(now_ms), zone.plan.window_at(now_ms)
     if window is None or now_ms >= window.to_ms:
         return Finding("unknown", "no_window", {})
-    covered, needed = status.cells_covered, zone.cells_needed(policy, window)
-    evidence: dict[str, object] = {
-        "cells_covered": covered,
-        "cells_needed": needed,
-        "cells_total": status.cells_total,
-        "target": policy.target,
-        "window_from_ms": window.from_ms,
-        "window_to_ms": window.to_ms,
-    }
-    if covered >= needed:
+    found = judge_window(zone, window, policy)
+    covered, evidence = found.cells_covered, found.evidence
+    if found.verdict == "reached":
         return Finding("clear", "target_reached", evidence)
     forecast = forecast_of(zone, policy, window, covered, now_ms)
     if forecast is None:
@@ -52,7 +45,7 @@ def at_risk(zone: Zone, status: ZoneStatus, alert: Alert | None, now_ms: int) ->
     return Finding("clear", "forecast_fine", evidence)
 
 
-def end_of_risk(zone: Zone, alert: Alert, *, auto_close: bool) -> tuple[Step, ...]:
+def end_of_risk(zone: Zone[ZonePlan], alert: Alert, *, auto_close: bool) -> tuple[Step, ...]:
     """What happens to a risk whose window has ended and was judged.
 
     The target was reached, or ``coverage_short`` takes its place. It closes by itself where
@@ -60,8 +53,7 @@ def end_of_risk(zone: Zone, alert: Alert, *, auto_close: bool) -> tuple[Step, ..
     more, closes in any case.
     """
     window = window_of(alert)
-    judged = Judged(window, zone.plan.policy_at(window.to_ms - 1))
-    finding = window_short(zone, judged)
+    finding = window_short(judge_window(zone, window, zone.plan.policy_at(window.to_ms - 1)))
     reason = {"clear": "target_reached", "hold": "superseded"}.get(finding.verdict, "not_judged")
     evidence = finding.evidence | ({"rule": "coverage_short"} if reason == "superseded" else {})
     close = [Step("close", reason, evidence)] if auto_close or reason != "target_reached" else []
@@ -76,7 +68,7 @@ def end_of_risk(zone: Zone, alert: Alert, *, auto_close: bool) -> tuple[Step, ..
             return tuple(close)
 
 
-def look_back_window(zone: Zone, closed_ms: int) -> Window | None:
+def look_back_window(zone: Zone[ZonePlan], closed_ms: int) -> Window | None:
     """From a closing to the time by which the zone must have been looked back at.
 
     None when the policy asks for none, or the record does not reach back to the closing.
@@ -84,14 +76,14 @@ def look_back_window(zone: Zone, closed_ms: int) -> Window | None:
     look_back_s = zone.plan.policy_at(closed_ms).look_back_s
     if look_back_s is None:
         return None
-    if zone.plan.duty_s(closed_ms, zone.idle_from_ms(None)) > RECORD_SLACK_S:
+    if zone.plan.duty_s(closed_ms, zone.known_from_ms) > RECORD_SLACK_S:
         return None
     deadline_ms = zone.plan.advance(closed_ms, look_back_s)
     return None if deadline_ms is None else Window(closed_ms, deadline_ms)
 
 
 def look_back(
-    zone: Zone,
+    zone: Zone[ZonePlan],
     status: ZoneStatus,
     alert: Alert | None,
     window: Window,
@@ -127,7 +119,7 @@ def look_back(
             then_ms = zone.last_patrolled_ms(window.to_ms)
             if then_ms is not None and then_ms >= window.from_ms + settle_ms:
                 return Finding("never", "late_telemetry", evidence | {"last_patrolled_ms": then_ms})
-        visit = zone.patrols.last_visit_by(zone.ref.zone_id, window.from_ms)
+        visit = zone.record.last_visit_by(zone.zone_id, window.from_ms)
         if visit is not None:
             evidence |= {"bike": visit.bike, "at_ms": visit.at_ms}
         return Finding("clear", "looked_back", evidence)

@@ -16,9 +16,9 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
-from alerts.duty_hours import Window
 from alerts.errors import PolicyError, Problem
 from alerts.policy import Campaign, Policy, overridden, parse_campaign, parse_policy
+from geofence.windows import Window
 
 _FOREVER_MS = 1 << 62
 
@@ -72,6 +72,11 @@ class ZonePlan:
         """Whether there is duty at an instant: in patrol hours, no exception, no pause."""
         policy = self.policy_at(at_ms)
         return not policy.paused and policy.hours.contains(at_ms)
+
+    def exception_at(self, at_ms: int) -> str | None:
+        """The words of the exception from patrol hours in force at an instant, if one is."""
+        closure = self.policy_at(at_ms).hours.closure_at(at_ms)
+        return None if closure is None else closure.summary
 
     def duty_s(self, from_ms: int, to_ms: int) -> float:
         """Duty time in ``[from_ms, to_ms)`` [s]."""

@@ -2,7 +2,7 @@
 
 Nothing in `dashboards` reaches further than this. What the worker's thread changes is read from
 views that never change; the rest is read on the event loop that also changes it, so no read is
-torn. Only `judged` and `statuses_at` are called in a thread for requests.
+torn. Only `judged` and `record` are called in a thread for requests.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from alerts.plan import ZonePlan
 from alerts.policy import Policy
 from alerts.rulebook import RULES
 from alerts.rulebook.registry import Registry
-from alerts.rules import ZoneStatus
 from alerts.store.book import AlertBook
 from bikes.fleet import FleetState
 from bikes.roster import BikeKey, Roster
 from dashboards.drawing import Drawing
 from geofence.atlas import Atlas, Era
 from geofence.coverage import View
+from geofence.record import Record
 from geofence.steps import JudgedFixes
+from geofence.zone_state import ZoneStatus
 from geofence.zonemap import ZoneMap
 from ingest.rejects import RejectBook
 from ingest.worker import WorkerView
@@ -125,9 +126,9 @@ class Sources:
         Messages that were not accepted.
     statuses : callable
         The last assessment of every zone, by zone id.
-    statuses_at : callable
-        The assessment of every zone there was at an instant [ms], from a ledger that knows
-        nothing later. Called in a worker thread.
+    record : callable
+        What was patrolled as of an instant [ms], by a view of the ledger as of it. Called in a
+        worker thread.
     plan : callable
         What is asked of a zone (id) through time.
     known_from_ms : callable
@@ -157,7 +158,7 @@ class Sources:
     orders: Orders
     rejects: RejectBook
     statuses: Callable[[], Mapping[str, ZoneStatus]]
-    statuses_at: Callable[[View, int], Sequence[ZoneStatus]]
+    record: Callable[[View, int], Record]
     plan: Callable[[str], ZonePlan]
     known_from_ms: Callable[[], int]
     judged: Callable[[Sequence[BikeKey], int, int], JudgedFixes]

@@ -58,8 +58,8 @@ class Visits(NamedTuple):
             return cls.empty()
         return cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
-    def where(self, mask: NDArray[np.bool_]) -> Visits:
-        """The visits that `mask` selects."""
+    def where(self, mask: NDArray[np.bool_] | NDArray[np.intp]) -> Visits:
+        """The visits that `mask` selects, or those at some positions."""
         return Visits(
             self.bike[mask],
             self.cell[mask],

@@ -179,8 +179,8 @@ def _judged(
         # The other policies may also say differently what a visit is.
         _, under_other = another.judge.assess(distinct)
         what_if = WhatIf(
-            configured=judged_by(district, visits, from_ms, to_ms),
-            zones=judged_by(another, under_other, from_ms, to_ms),
+            configured=judged_by(district, distinct, visits, from_ms, to_ms),
+            zones=judged_by(another, distinct, under_other, from_ms, to_ms),
         )
     return Replay(
         zones=_zones(district.atlas, visits, from_ms, to_ms),

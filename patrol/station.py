@@ -31,8 +31,6 @@ from alerts.notify.mqtt import MqttNotifier
 from alerts.notify.outbox import Outbox
 from alerts.notify.zone_status_topic import ZoneStatusTopic
 from alerts.orders import Orders
-from alerts.patrols import CoverageMemo
-from alerts.rules import Zone, ZoneStatus, assess
 from alerts.store.book import AlertBook
 from bikes import topics
 from bikes.roster import BikeKey
@@ -43,7 +41,9 @@ from dashboards.console.page import ConsoleOptions, mount
 from dashboards.sources import Health, Part, Sources
 from geofence.atlas import Era
 from geofence.coverage import View
+from geofence.record import Record
 from geofence.steps import JudgedFixes
+from geofence.zone_state import ZoneStatus
 from ingest.decode import Decoded
 from ingest.errors import StoreUnavailable
 from ingest.influx.figures import HealthFigures
@@ -62,7 +62,6 @@ from patrol.assembly import (
     worker_of,
 )
 from patrol.clock import Clock
-from patrol.facts import Facts
 from patrol.fleet_facts import FleetFacts
 from patrol.influx import influx_writer_of, readers_of
 from patrol.supervisor import Supervisor
@@ -127,21 +126,21 @@ class Station:
         self.book = AlertBook(self.folder / "alerts.sqlite", notifiers)
         self.outbox = Outbox(self.book.file, notifiers, Clock().now_ms)
         self.book.listen(self.outbox.wake)
-        self.facts = self._facts()
+        self._record: Record | None = None
         self.fleet_facts = self._fleet_facts()
         policies, settings = self.district.policies, self.district.settings
         zone = ZoneInfo(settings.district.timezone)
         self.orders = Orders(self.book.file, policies, zone)
         self.evaluator = Evaluator(
             policies,
-            self.facts,
+            self.record_at,
             self.book,
             off=settings.rules.off,
             fleet=self.fleet_facts,
             limits=settings.rules.limits,
             recipients=people,
         )
-        self.desk = BulletinDesk(self.book, policies, self.facts, people, zone)
+        self.desk = BulletinDesk(self.book, policies, self.record_at, people, zone)
         self.influx = influx_writer_of(
             self.district,
             self.worker,
@@ -168,7 +167,6 @@ class Station:
             self._close()
             return
         self.view = self.worker.view
-        self.facts.since_ms = self.view.since_ms
         self.sender.start()
         intake = asyncio.create_task(self.intake.run())
         self.supervisor.start("evaluation", self._evaluate_always)
@@ -198,7 +196,6 @@ class Station:
         """Judge all zones now, and publish what changed."""
         now_ms = self.clock.now_ms()
         # Zones, coverage and fleet stay the same for as long as this takes.
-        self.facts.now_ms = now_ms
         self.view = self.worker.view
         found = self.evaluator.evaluate(now_ms)
         if self.desk.issue(now_ms):
@@ -265,14 +262,27 @@ class Station:
             raise StoreUnavailable("the station is stopping; ask again in a minute")
         return self.worker.judged(keys, from_ms, to_ms)
 
-    def statuses_at(self, ledger: View, at_ms: int) -> list[ZoneStatus]:
-        """How all zones stood at an instant, by a ledger as of it."""
-        facts = self._facts(ledger, at_ms)
-        memo, plan = CoverageMemo(facts), self.district.policies.plan
-        return [
-            assess(Zone(ref, plan(ref.zone_id), facts, memo), at_ms, max_behind_ms=1 << 62)
-            for ref in facts.zones()
-        ]
+    def record_at(self, now_ms: int) -> Record:
+        """What was patrolled, as of now."""
+        behind_ms = self.intake.behind_ms(self.clock.now_ms())
+        self._record = self.record(
+            self.view.ledger, now_ms, behind_ms=behind_ms, before=self._record
+        )
+        return self._record
+
+    def record(
+        self, ledger: View, at_ms: int, *, behind_ms: int = 0, before: Record | None = None
+    ) -> Record:
+        """What was patrolled as of an instant, by a view of the ledger as of it."""
+        return Record(
+            self.district.atlas.layout,
+            ledger,
+            self.worker.roster,
+            since_ms=self.known_from_ms(),
+            now_ms=at_ms,
+            behind_ms=behind_ms,
+            before=before,
+        )
 
     def known_from_ms(self) -> int:
         """From when on the ledger knows what was visited; a day it has begun to forget is gone."""
@@ -295,17 +305,6 @@ class Station:
                 self.evaluate()
             except BookUnavailable as exc:
                 log.warning("zones were redrawn and not yet judged", trouble=str(exc))
-
-    def _facts(self, ledger: View | None = None, at_ms: int | None = None) -> Facts:
-        return Facts(
-            self.district.atlas,
-            (lambda: self.view.ledger) if ledger is None else (lambda: ledger),
-            lambda: self.view.fleet,
-            self.worker.roster,
-            self.worker.since_ms,
-            lambda: self.intake.behind_ms(self.clock.now_ms()),
-            at_ms,
-        )
 
     def _fleet_facts(self) -> FleetFacts:
         return FleetFacts(
@@ -376,7 +375,7 @@ class Station:
             orders=self.orders,
             rejects=self.rejects,
             statuses=lambda: self.statuses,
-            statuses_at=self.statuses_at,
+            record=self.record,
             plan=self.district.policies.plan,
             known_from_ms=self.known_from_ms,
             judged=self.judged,

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from alerts.rules import ZoneStatus
 from bikes import topics
+from geofence.zone_state import ZoneStatus
 
 EVERY_MS = 60_000
 

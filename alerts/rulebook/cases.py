@@ -10,7 +10,8 @@ from alerts.alert import Alert, Key
 from alerts.fleet import BikeFacts, Fleet, Limits, VendorFacts
 from alerts.plan import Judged, Policies, ZonePlan
 from alerts.policy import Policy
-from alerts.rules import Zone, ZoneStatus
+from geofence.windows import Zone
+from geofence.zone_state import ZoneStatus
 
 HOLD_S: Final = 300.0
 """How long an alert about a bike or a vendor stays returned before it closes [s].
@@ -31,11 +32,6 @@ class OpenAlerts:
     def of(self, rule: str, zone_id: str) -> list[Alert]:
         """All of a zone and rule, whatever their windows."""
         return self._of_zones.get((rule, zone_id), [])
-
-    def short(self, zone_id: str) -> bool:
-        """Whether a window of the zone ended below target and was not made up since."""
-        shorts = self.of("coverage_short", zone_id)
-        return any("returned" not in (alert.state, alert.shelved_from) for alert in shorts)
 
 
 class Windows:
@@ -86,7 +82,7 @@ class Past(Protocol):
 class ZoneCase:
     """A zone, and how it stands now."""
 
-    zone: Zone
+    zone: Zone[ZonePlan]
     status: ZoneStatus
     alerts: OpenAlerts
     windows: Windows

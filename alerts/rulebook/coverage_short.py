@@ -10,6 +10,7 @@ from alerts.conditions import still_short, window_of, window_short
 from alerts.plan import Judged
 from alerts.rulebook.cases import ZoneCase
 from alerts.rulebook.registry import Found, Reason, Rule
+from geofence.windows import judge_window
 
 
 def evaluate(case: ZoneCase) -> Iterator[Found]:
@@ -20,7 +21,7 @@ def evaluate(case: ZoneCase) -> Iterator[Found]:
         judged = Judged(window, plan.policy_at(window.to_ms - 1))
         yield Found(still_short(zone, alert, judged, windows.after(plan, window.to_ms)), alert)
     for judged in windows.ended(plan):
-        finding = window_short(zone, judged)
+        finding = window_short(judge_window(zone, *judged))
         key = Key(RULE.name, zone.ref.zone_id, judged.window.from_ms)
         # A window is judged once; only a book older than its cursor could ask again.
         if finding.verdict == "hold" and not case.past.has(key):

@@ -7,10 +7,10 @@ from typing import Final
 
 from alerts.alert import Alert
 from alerts.conditions import window_of
-from alerts.duty_hours import Window
 from alerts.outlook import look_back, look_back_window
 from alerts.rulebook.cases import ZoneCase
 from alerts.rulebook.registry import Found, Reason, Rule
+from geofence.windows import Window
 
 NEGLECT: Final = "zone_unpatrolled"
 """The rule whose closed alerts are looked back at; while one is open it says the same and more."""

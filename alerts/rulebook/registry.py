@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from alerts.alert import Alert
-from alerts.duty_hours import Window
 from alerts.findings import Finding, Step
 from alerts.fleet import Fleet, Limits
+from geofence.windows import Window
 from words.catalogue import Entries
 
 Severity = Literal["info", "warning", "critical"]

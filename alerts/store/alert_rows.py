@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from alerts.alert import Alert, Notice, Transition, apply, as_of
-from alerts.duty_hours import Window
 from alerts.errors import UnknownAlert
 from alerts.findings import Step
 from alerts.lifecycle import State, next_state
+from geofence.windows import Window
 
 _ALERTS = (
     "SELECT number, rule, severity, zone_id, bike, vendor, window_from_ms, window_to_ms FROM alert"

@@ -199,8 +199,9 @@ class Trend(TypedDict):
 class ZoneDay(TypedDict):
     """A local day of a zone.
 
-    `reached` is whether each shift or day that ends on it reached its target: null for weeks,
-    without duty, and while it cannot be said. `duty_s` is the duty so far. `mean_idle_s` is how
+    `verdict` says whether each shift or day that ends on it reached its target, and `reason` why:
+    "unknown" for weeks, without duty, and while nobody can tell. `reached` says the same, as true,
+    false and null. `duty_s` is the duty so far. `mean_idle_s` is how
     long a cell had been unvisited, in duty time, averaged over the day and the cells; null without
     duty.
     """
@@ -211,6 +212,8 @@ class ZoneDay(TypedDict):
     cells_total: int
     target: float
     reached: bool | None
+    verdict: Literal["reached", "short", "unknown"]
+    reason: str
     duty_s: float
     mean_idle_s: float | None
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from alerts.patrols import VisitBy
-from alerts.rules import ZoneStatus
 from bikes.roster import Roster
 from dashboards.sources import Sources
 from geofence.coverage import View
 from geofence.presence import Visitors, bikes_inside, visitors
+from geofence.record import VisitBy
+from geofence.zone_state import ZoneStatus
 from geofence.zonemap import ZoneMap
 
 

@@ -11,7 +11,6 @@ import numpy as np
 import shapely
 
 from alerts.alert import Alert, Transition, undo_until_ms
-from alerts.rules import ZoneStatus
 from bikes.fleet import BikeState, Liveness, liveness
 from bikes.roster import BikeKey
 from dashboards.api import answers
@@ -19,10 +18,11 @@ from dashboards.api.presence import Presence, Present
 from dashboards.api.times import Times
 from dashboards.sources import Sources
 from geofence.outlines import Outline
+from geofence.zone_state import ZoneStatus
 from geofence.zonemap import ZoneMap
 from geofence.zones import Zone
 
-URGENCY = ("overdue", "due", "unmeasurable", "compliant", "paused", "off_duty")
+URGENCY = ("overdue", "short", "due", "unmeasurable", "compliant", "paused", "off_duty")
 """Zone states, the most urgent first."""
 
 

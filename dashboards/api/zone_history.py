@@ -12,8 +12,7 @@ from fastapi import APIRouter, Query
 from numpy.typing import NDArray
 from starlette.responses import Response
 
-from alerts.days import reached
-from alerts.duty_hours import Window, span_text
+from alerts.duty_hours import span_text
 from alerts.periods import local_day, period_of
 from dashboards.api import answers
 from dashboards.api.answers import Answer
@@ -22,8 +21,10 @@ from dashboards.api.problems import ProblemError, unknown
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.sources import Sources
-from geofence.coverage import SLOT_MS, Rows, union_between
+from geofence.coverage import SLOT_MS, Rows, View, union_between
 from geofence.progress import covered_by_slot
+from geofence.record import ZoneRef
+from geofence.windows import Window, Zone, judge_day
 from geofence.zone_days import zone_day
 from geofence.zonemap import ZoneMap
 
@@ -94,7 +95,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
                 f"{len(dates)} days are asked for; at most {MAX_DAYS} at once",
                 where="from",
             )
-        work = partial(days_of, sources, zone_id, dates, sources.ledger().parts, now_ms)
+        work = partial(days_of, sources, zone_id, dates, sources.ledger(), now_ms)
         return Answer({"zone_id": zone_id, "days": await background.run(work)})
 
     @routes.get("/zones/{zone_id}/policy", response_class=Answer, response_model=answers.ZonePolicy)
@@ -196,7 +197,7 @@ def local_days(first: date | None, last: date, most: int) -> list[date]:
 
 
 def days_of(
-    sources: Sources, zone_id: str, dates: Sequence[date], parts: Sequence[Rows], now_ms: int
+    sources: Sources, zone_id: str, dates: Sequence[date], ledger: View, now_ms: int
 ) -> list[answers.ZoneDay]:
     """Those of some days of which something is known.
 
@@ -205,12 +206,13 @@ def days_of(
 
     Parameters
     ----------
-    parts : sequence of Rows
-        Of the ledger.
+    ledger : View
+        Visits, and who was heard.
     now_ms : int
         When [ms].
     """
     known_from_ms = sources.known_from_ms()
+    record, plan = sources.record(ledger, now_ms), sources.plan(zone_id)
     days = [
         (day, Window(period.from_ms, period.to_ms))
         for day in dates
@@ -220,8 +222,7 @@ def days_of(
     if not days:
         return []
     # A shift that ends on the first day may have begun on the one before.
-    rows = union_between(parts, days[0][1].from_ms - DAY_MS, days[-1][1].to_ms)
-    plan = sources.plan(zone_id)
+    rows = ledger.between(days[0][1].from_ms - DAY_MS, days[-1][1].to_ms)
     visits: tuple[ZoneMap, _Visits] | None = None
     found: list[answers.ZoneDay] = []
     for day, window in days:
@@ -233,29 +234,26 @@ def days_of(
             visits = zones, _Visits(own_rows, zones, zone_id)
         own = visits[1]
         until_ms = min(window.to_ms, now_ms)
-        record = zone_day(
+        measured = zone_day(
             *own.within(window),
             own.cells,
             list(plan.duty(max(window.from_ms, known_from_ms), until_ms)),
         )
         total = int(own.cells.size)
+        ref = ZoneRef(zone_id, "", None, "", total, record.layout.since_ms(zone_id, now_ms))
+        verdict, reason = judge_day(Zone(ref, plan, record), window)
         found.append(
             {
                 "date": day.isoformat(),
-                "covered_ratio": record.cells_covered / total,
-                "cells_covered": record.cells_covered,
+                "covered_ratio": measured.cells_covered / total,
+                "cells_covered": measured.cells_covered,
                 "cells_total": total,
                 "target": plan.policy_at(until_ms - 1).target,
-                "reached": reached(
-                    plan,
-                    window,
-                    own.covered,
-                    cells_total=total,
-                    known_from_ms=known_from_ms,
-                    now_ms=now_ms,
-                ),
+                "reached": {"reached": True, "short": False, "unknown": None}[verdict],
+                "verdict": verdict,
+                "reason": reason,
                 "duty_s": plan.duty_s(window.from_ms, until_ms),
-                "mean_idle_s": record.mean_idle_s,
+                "mean_idle_s": measured.mean_idle_s,
             }
         )
     return found
@@ -274,7 +272,3 @@ class _Visits:
         """Cells and times in a window."""
         low, high = np.searchsorted(self._at_ms, window)
         return self._cell[low:high], self._at_ms[low:high]
-
-    def covered(self, window: Window) -> int:
-        """Distinct cells in a window."""
-        return int(np.unique(self.within(window)[0]).size)

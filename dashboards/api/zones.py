@@ -19,6 +19,7 @@ from dashboards.api.views import Views, by_urgency, feature
 from dashboards.sources import Sources
 from geofence.counted import covered
 from geofence.coverage import SLOT_MS
+from geofence.zone_state import states_of
 from geofence.zonemap import ZoneMap
 
 At = Annotated[str | None, Query(description="An instant; without it, now.")]
@@ -147,7 +148,7 @@ async def coverage_at(
 
     def look() -> list[answers.ZoneCoverage]:
         ledger = known.as_of(at_ms)
-        statuses = sources.statuses_at(ledger, at_ms)
+        statuses = states_of(sources.record(ledger, at_ms), sources.plan)
         presence = presence_at(ledger, zones, sources.roster)
         return [
             views.coverage_of(status, zones, presence)

@@ -14,7 +14,6 @@ from grafana_foundation_sdk.models.common import (
 )  # fmt: skip
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig
 
-from alerts.rules import STATE_CODES, ZoneState
 from dashboards.grafana.board import Board, Row, link
 from dashboards.grafana.edition import Edition
 from dashboards.grafana.influxql import ZONE
@@ -42,9 +41,10 @@ from dashboards.grafana.panels import (
     rows,
     timeline,
 )  # fmt: skip
+from geofence.zone_state import STATE_CODES, ZoneState
 
 SHOWN: Final[tuple[ZoneState, ...]] = (
-    "overdue", "due", "unmeasurable", "compliant", "off_duty", "paused",
+    "overdue", "short", "due", "unmeasurable", "compliant", "off_duty", "paused",
 )  # fmt: skip
 """States in the order of their urgency."""
 
@@ -56,15 +56,17 @@ _FIGURES: Final = (
 )  # fmt: skip
 
 # Indicators as arithmetic, because InfluxQL knows no CASE: of the codes 0 (compliant), 1 (due),
-# 2 (overdue) and 3 (unmeasurable) the first is 1 for 2 only, when 3 is left out; the second is
-# 1 for 3 only.
-LATE: Final = '"state_code" * ("state_code" - 1) / 2.0'
-UNKNOWN: Final = '"state_code" * ("state_code" - 1) * ("state_code" - 2) / 6.0'
-assert [STATE_CODES[state] for state in ("compliant", "due", "overdue", "unmeasurable")] == [
-    0, 1, 2, 3
-]  # fmt: skip
-_JUDGED: Final = '"state_code" <= 2'
-_ON_DUTY: Final = '"state_code" <= 3'
+# 2 (overdue), 3 (unmeasurable) and 6 (short) the first is 1 for 2 only, when 3 is left out; the
+# second is 1 for 3 only.
+LATE: Final = '"state_code" * ("state_code" - 1) * (6 - "state_code") / 8.0'
+UNKNOWN: Final = (
+    '"state_code" * ("state_code" - 1) * ("state_code" - 2) * (6 - "state_code") / 18.0'
+)
+assert [
+    STATE_CODES[state] for state in ("compliant", "due", "overdue", "unmeasurable", "short")
+] == [0, 1, 2, 3, 6]
+_JUDGED: Final = '("state_code" <= 2 OR "state_code" = 6)'
+_ON_DUTY: Final = '("state_code" <= 3 OR "state_code" = 6)'
 
 SECONDS: Final = {"unit": "s", "decimals": 0}
 _ON_TIME: Final = ((0.8, WARN), (0.95, GOOD))

@@ -14,14 +14,15 @@ from typing import Final
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
 
-from alerts.rules import STATE_CODES, ZoneState
 from bikes.errors import REJECT_REASONS
 from geofence.quality import VERDICTS
+from geofence.zone_state import STATE_CODES, ZoneState
 
 STATE_COLOURS: Final[Mapping[ZoneState, str]] = {
     "compliant": "#00836f",
     "due": "#ad5700",
     "overdue": "#cc3311",
+    "short": "#746400",
     "unmeasurable": "#8e3b8e",
     "off_duty": "#667482",
     "paused": "#667482",
@@ -30,6 +31,7 @@ STATE_SIGNS: Final[Mapping[ZoneState, str]] = {
     "compliant": "✓",
     "due": "◔",
     "overdue": "!",
+    "short": "↓",
     "unmeasurable": "?",
     "off_duty": "–",
     "paused": "Ⅱ",

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from alerts.evaluator import Evaluator
 from alerts.fleet import BikeFacts, VendorFacts
-from alerts.patrols import CellAges, VisitBy, ZoneRef
 from alerts.plan import Policies
 from alerts.store.book import AlertBook
+from geofence.record import CellAges, VisitBy, ZoneRef
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 HALF_HOUR_MS = 1_800_000
@@ -32,7 +32,7 @@ def at(text: str, tz: ZoneInfo = SHANGHAI) -> int:
 
 
 class FakePatrols:
-    """Patrols from a list of visits; slow and obvious."""
+    """A record from a list of visits; slow and obvious."""
 
     def __init__(
         self, *zone_ids: str, since: str = "23 00:00", cells: int = 10, policy: str = "core"
@@ -46,13 +46,12 @@ class FakePatrols:
         self.always_heard = True
         self.now_ms = 0
         self.calls = 0
-        self._revision = 0
+        self.settled: dict[object, object] = {}
 
     def patrol(self, zone_id: str, when: str, *, cells: int = 6, bike: str = "hello/B01") -> None:
         """Visit `cells` cells, one a minute, the last of them at `when`."""
         end = at(when)
         self.visits[zone_id] += [(end - 60_000 * i, i, bike) for i in range(cells)]
-        self._revision += 1
 
     def zones(self) -> list[ZoneRef]:
         return self.refs
@@ -60,8 +59,12 @@ class FakePatrols:
     def cells_total(self, zone_id: str, to_ms: int) -> int:
         return self.cells.get(zone_id, 0)
 
-    def revision(self, zone_id: str) -> int:
-        return self._revision
+    def remember(self, key: object, until_ms: int, find: object) -> object:
+        if until_ms >= 0:
+            return find()
+        if key not in self.settled:
+            self.settled[key] = find()
+        return self.settled[key]
 
     def last_patrolled_ms(self, zone_id: str, *, min_cells: int, now_ms: int) -> int | None:
         visits = [v for v in self.visits[zone_id] if v[0] <= now_ms]
@@ -74,11 +77,15 @@ class FakePatrols:
         self.calls += 1
         return len({c for t, c, _ in self.visits[zone_id] if from_ms <= t < to_ms})
 
-    def idle_cells(self, zone_id: str, now_ms: int) -> CellAges:
+    def cell_ages(self, zone_id: str) -> CellAges:
         return CellAges(None, None)
 
-    def last_heard_ms(self, zone_id: str) -> int | None:
+    def heard_ms(self, zone_id: str) -> int | None:
         return self.now_ms if self.always_heard else self.heard[zone_id]
+
+    def silences(self, zone_id: str, from_ms: int, to_ms: int) -> list[tuple[int, int]]:
+        begins_ms = max(from_ms, self.heard_ms(zone_id) or 0)
+        return [(begins_ms, to_ms)] if begins_ms < to_ms else []
 
     def last_visit_by(self, zone_id: str, since_ms: int) -> VisitBy | None:
         found = [v for v in self.visits[zone_id] if v[0] >= since_ms]
@@ -153,13 +160,17 @@ class District:
             calendars=calendars,
         )
         self.evaluator = Evaluator(
-            self.policies, self.patrols, self.book, off=off, fleet=fleet, recipients=recipients
+            self.policies, self.record, self.book, off=off, fleet=fleet, recipients=recipients
         )
+
+    def record(self, now_ms: int) -> FakePatrols:
+        """The record as of now."""
+        self.patrols.now_ms = now_ms
+        return self.patrols
 
     def evaluate(self, when: str | int):
         """One evaluation; events as ``zone/rule event``."""
         now_ms = at(when) if isinstance(when, str) else when
-        self.patrols.now_ms = now_ms
         self.last = self.evaluator.evaluate(now_ms)
         return [
             f"{t.zone_id or t.bike or t.vendor}/{t.rule} {t.event}" for t in self.last.transitions

@@ -52,7 +52,7 @@ class Desk(District):
         self.made = []
 
     def reopen(self) -> None:
-        self.desk = BulletinDesk(self.book, self.policies, self.patrols, self.readers, SHANGHAI)
+        self.desk = BulletinDesk(self.book, self.policies, self.record, self.readers, SHANGHAI)
 
     def issue(self, when: str):
         """Bulletins made at an instant, as ``kind period verdict``."""
@@ -298,7 +298,7 @@ CLERK = textwrap.dedent(
     book = AlertBook(sys.argv[1], [team])
     keys = {"frequency": "2h", "target": 0.5, "window": "day"}
     policies = Policies.parse({"Z01": "core"}, {"core": keys}, tz)
-    desk = BulletinDesk(book, policies, Nothing(), [team], tz)
+    desk = BulletinDesk(book, policies, lambda now_ms: Nothing(), [team], tz)
     now_ms = int(sys.argv[2])
     print("ready", flush=True)
     while True:

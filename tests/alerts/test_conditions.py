@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from alerts.alert import Alert
 from alerts.conditions import unpatrolled
-from alerts.patrols import CellAges, VisitBy
 from alerts.plan import Policies
-from alerts.rules import Zone, assess
+from geofence.record import CellAges, VisitBy
+from geofence.windows import Zone
+from geofence.zone_state import state_of
 
 from .district import POLICY, SHANGHAI, FakePatrols, at
 
@@ -32,7 +33,7 @@ class PatrolledAt(FakePatrols):
     def last_visit_by(self, zone_id, since_ms):
         return None if not self.instants else VisitBy("hello/B01", max(self.instants))
 
-    def idle_cells(self, zone_id, now_ms):
+    def cell_ages(self, zone_id):
         return CellAges(None, None)
 
 
@@ -65,5 +66,5 @@ def test_void_only_what_never_held_and_return_the_rest(minutes, opened, later) -
         state="active",
         opened_at_ms=opened_ms,
     )
-    finding = unpatrolled(zone, assess(zone, now_ms), alert, now_ms)
+    finding = unpatrolled(zone, state_of(zone, now_ms), alert, now_ms)
     assert finding.verdict == ("clear" if held else "never")

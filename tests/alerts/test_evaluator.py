@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from alerts.rules import STATE_CODES, Zone, ZoneStatus, assess
+from geofence.windows import Zone
+from geofence.zone_state import STATE_CODES, ZoneStatus, state_of
 
 from .district import District, at
 
@@ -345,6 +346,7 @@ def test_state_codes_are_stable() -> None:
         "unmeasurable": 3,
         "off_duty": 4,
         "paused": 5,
+        "short": 6,
     }
     district = District()
     district.evaluate("23 19:00")
@@ -356,4 +358,4 @@ def test_a_status_can_be_had_without_an_evaluator() -> None:
     district = District()
     zone = Zone(district.patrols.refs[0], district.policies.plan("Z01"), district.patrols)
     district.patrols.now_ms = at("23 09:00")
-    assert assess(zone, at("23 09:00")).state == "compliant"
+    assert state_of(zone, at("23 09:00")).state == "compliant"

@@ -270,6 +270,6 @@ def test_restarts_at_any_time_change_nothing(tmp_path_factory, patrols, restarts
         if step in restarts or step == 0:
             broken.book.close_file()
             broken.book = AlertBook(path)
-            broken.evaluator = Evaluator(broken.policies, broken.patrols, broken.book)
+            broken.evaluator = Evaluator(broken.policies, broken.record, broken.book)
         assert broken.evaluate(now_ms) == steady.evaluate(now_ms)
     broken.book.close_file()

@@ -112,7 +112,7 @@ def test_a_new_rule_is_evaluated_and_told_in_both_languages() -> None:
     fleet.put("hello/B01", heard="23 07:50")
     evaluator = Evaluator(
         district.policies,
-        district.patrols,
+        district.record,
         book,
         rules=WITH_SLOW,
         off=tuple(RULES),

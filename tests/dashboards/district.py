@@ -18,7 +18,6 @@ from alerts.findings import Step
 from alerts.orders import Orders
 from alerts.plan import Policies
 from alerts.policy import parse_policy
-from alerts.rules import ZoneState, ZoneStatus
 from alerts.store.alert_rows import Opening
 from alerts.store.book import AlertBook, Change
 from bikes.fleet import FleetState
@@ -29,8 +28,10 @@ from dashboards.sources import Health, Part, Sources
 from geofence.atlas import Atlas
 from geofence.coverage import Ledger, View
 from geofence.quality import Limits
+from geofence.record import Record
 from geofence.runs import Judge, Midnights, Visits
 from geofence.steps import JudgedFixes
+from geofence.zone_state import ZoneState, ZoneStatus
 from geofence.zonemap import ZoneMap, zone_map
 from geofence.zones import Zones, parse_zones
 from ingest.rejects import Reject, RejectBook
@@ -143,7 +144,7 @@ class District:
             orders=self.orders,
             rejects=self.rejects,
             statuses=lambda: dict(self.statuses),
-            statuses_at=self.statuses_at,
+            record=self.record,
             plan=self.policies.plan,
             known_from_ms=lambda: self.known_from_ms,
             judged=self.judged,
@@ -173,6 +174,7 @@ class District:
         batch = TelemetryBatch(**{n: np.array([values[n]], t) for n, t in COLUMNS.items()})
         self.fleet.update(batch, heard_at_ms=at)
         self.fixes.setdefault(self.roster.key(bike), []).append(batch)
+        self.ledger.hear(batch.bike, batch.timestamp_ms)
         cell = self.zones.grid.cell_of(batch.lat_deg, batch.lng_deg)
         if self.zones.cell_zone[cell[0]] >= 0:
             times = batch.timestamp_ms
@@ -236,24 +238,13 @@ class District:
         )
         self.fleet.update(ride, heard_at_ms=at_ms)
         self.fixes.setdefault(self.roster.key(bike), []).append(ride)
+        self.ledger.hear(ride.bike, ride.timestamp_ms)
         self.ledger.add(self.judge.assess(ride)[1])
 
-    def statuses_at(self, ledger: View, at_ms: int) -> list[ZoneStatus]:
-        """The statuses as they are, but patrolled last at `at_ms`, and covered up to then."""
-        last_ms, zones = ledger.last_visit_ms(), self.atlas.at(at_ms)
-        return [
-            msgspec.structs.replace(
-                status,
-                last_patrolled_ms=at_ms,
-                cells_covered=covered,
-                covered_ratio=covered / status.cells_total,
-            )
-            for zone_id, status in self.statuses.items()
-            if zones.has(zone_id)
-            for covered in [
-                int((last_ms[zones.cells(zone_id)] >= (status.window_from_ms or 0)).sum())
-            ]
-        ]
+    def record(self, ledger: View, at_ms: int) -> Record:
+        """What was patrolled as of an instant."""
+        layout, since_ms = self.atlas.layout, self.known_from_ms
+        return Record(layout, ledger, self.roster, since_ms=since_ms, now_ms=at_ms)
 
     def judged(self, keys: Sequence[BikeKey], from_ms: int, to_ms: int) -> JudgedFixes:
         """The fixes of some bikes in [from_ms, to_ms)."""

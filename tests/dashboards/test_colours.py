@@ -21,7 +21,8 @@ ON = {
     "accent": ("on-accent",),
     "hot": ("on-hot",),
     **dict.fromkeys(
-        ("compliant", "due", "overdue", "unmeasurable", "off_duty", "paused"), ("on-badge",)
+        ("compliant", "due", "overdue", "short", "unmeasurable", "off_duty", "paused"),
+        ("on-badge",),
     ),
 }
 """Which colours stand on which."""

@@ -148,6 +148,8 @@ def test_a_day_says_what_was_covered_and_what_was_asked(api: Api, district: Dist
             "cells_total": total,
             "target": 0.4,
             "reached": True,
+            "verdict": "reached",
+            "reason": "target_reached",
             "duty_s": 8.5 * 3600,
             "mean_idle_s": idle_s,
         }
@@ -160,9 +162,19 @@ def test_the_day_that_is_on_is_judged_by_what_is_over(api: Api, district: Distri
     """Its duty so far; nothing is said yet of a target that may still be reached."""
     (today,) = days_of(api, "cy-07", "?from=2025-11-23")
     assert (today["reached"], today["duty_s"], today["mean_idle_s"]) == (None, 3600, 1800)
+    assert (today["verdict"], today["reason"]) == ("unknown", "not_over")
     district.now_ms = NINE_MS + 4 * HOUR_MS
     (core,) = days_of(api, "cy-04", "?from=2025-11-23")
-    assert core["reached"] is False  # its morning shift has ended short
+    assert (core["reached"], core["verdict"], core["reason"]) == (
+        None,
+        "unknown",
+        "telemetry_silent",
+    )
+    heard_ms = np.arange(NINE_MS - HOUR_MS, district.now_ms, HOUR_MS // 2)
+    district.ledger.hear(np.zeros(heard_ms.size, np.int32), heard_ms)
+    (core,) = days_of(api, "cy-04", "?from=2025-11-23")
+    # Its morning shift has ended short.
+    assert (core["reached"], core["verdict"], core["reason"]) == (False, "short", "window_short")
 
 
 def test_a_target_for_the_week_is_not_reached_on_a_day(api: Api) -> None:

@@ -38,7 +38,6 @@ def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
     """A station that has read two hours of six bikes; part of them is in the archive."""
     made = new_station(tmp_path_factory.mktemp("station"))
     made.worker.restore(START_MS)
-    made.facts.since_ms = made.worker.since_ms
     some = fleet(BIKES, 2.0)
     for first in range(0, len(some), 500):
         part = some[first : first + 500]

@@ -17,9 +17,8 @@ from typer.testing import CliRunner
 from alerts.orders import Orders
 from alerts.plan import Policies
 from alerts.store.book_file import BookFile
+from geofence.record import PATROL_MS, patrolled_ms
 from patrol.cli import app
-from patrol.facts import PATROL_MS
-from patrol.what_if import patrolled_ms
 from tests.recorded import START_MS, Fix, write_ndjson
 
 MINUTE_S = 60
@@ -83,20 +82,23 @@ def ride(at_min: int, west: float, length: float = 0.009) -> list[Fix]:
     ]
 
 
-def parked(at_min: int) -> Fix:
-    """A sign of life from outside the zones: it ends the record."""
-    return {
-        "device_id": "b2",
-        "timestamp": START_MS + at_min * MINUTE_S * 1000,
-        "location": {"lat": 36.295, "lng": 120.37},
-    }
+def parked() -> list[Fix]:
+    """A sign of life every ten minutes from outside the zones; the last ends the record."""
+    return [
+        {
+            "device_id": "b2",
+            "timestamp": START_MS + at_min * MINUTE_S * 1000,
+            "location": {"lat": 36.295, "lng": 120.37},
+        }
+        for at_min in range(0, 601, 10)
+    ]
 
 
 @pytest.fixture
 def record(tmp_path: Path) -> Path:
     """A day, 08:00 to 18:00: `busy` at 08:00, 08:30, 10:00, 11:50, 13:40; `calm` at 12:30."""
     fixes = [fix for at_min in (0, 30, 120, 230, 340) for fix in ride(at_min, 120.3805)]
-    fixes += [*ride(270, 120.4205), parked(600)]
+    fixes += [*ride(270, 120.4205), *parked()]
     return write_ndjson(tmp_path / "day.ndjson", fixes)
 
 
@@ -138,7 +140,8 @@ def test_frequency_and_windows_count_duty_time(record: Path, config: Path) -> No
 def test_a_visit_before_a_shift_is_not_of_it(tmp_path: Path, config: Path) -> None:
     """As for the running system: the shift begins at 08:10, and the ride was at 08:05."""
     early = write_ndjson(
-        tmp_path / "early.ndjson", [*ride(5, 120.38), *ride(245, 120.42), *ride(600, 120.42)]
+        tmp_path / "early.ndjson",
+        [*ride(5, 120.38), *ride(245, 120.42), *ride(600, 120.42), *parked()],
     )
     some = 'target = 0.01\nwindow = "shift"\nhours = ["Mon-Sun {}-12:00"]\nfrequency = "4h"\n'
     for begins, short in (("08:00", 0), ("08:10", 1)):

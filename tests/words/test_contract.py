@@ -21,7 +21,6 @@ from alerts.notify.wording import phrases
 from alerts.orders import Kind, State
 from alerts.rulebook import RULES, contract
 from alerts.rulebook.registry import Severity
-from alerts.rules import StateReason, ZoneState
 from bikes.errors import REJECT_REASONS
 from bikes.fleet import Liveness
 from dashboards.access.errors import Refusal
@@ -30,6 +29,7 @@ from dashboards.api import loopback
 from dashboards.console import catalogue
 from dashboards.grafana import edition
 from geofence.quality import VERDICTS
+from geofence.zone_state import StateReason, ZoneState
 from words.catalogue import word
 
 ROOT = Path(__file__).parents[2]

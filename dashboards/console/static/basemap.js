@@ -36,7 +36,7 @@ export function styleOf(state) {
   return {
     color: colorOf(state), weight: state === "overdue" ? 4 : 2.5,
     dashArray: { due: "9 5", unmeasurable: "2 7", off_duty: "1 5", paused: "1 5" }[state] ?? null,
-    fillOpacity: { overdue: 0.24, due: 0.16, compliant: 0.06 }[state] ?? 0.1,
+    fillOpacity: { overdue: 0.24, short: 0.2, due: 0.16, compliant: 0.06 }[state] ?? 0.1,
   };
 }
 

@@ -41,7 +41,7 @@ export function zoneLink(zoneId, text) {
 }
 
 // A state's mark: its colour and, for eyes that cannot tell colours, a shape and a sign.
-const SIGNS = { overdue: "!", due: "◔", unmeasurable: "?", compliant: "✓", off_duty: "–", paused: "Ⅱ" };
+const SIGNS = { overdue: "!", short: "↓", due: "◔", unmeasurable: "?", compliant: "✓", off_duty: "–", paused: "Ⅱ" };
 
 export function badge(state) {
   return el("span", `badge badge-${state in SIGNS ? state : "off_duty"}`, SIGNS[state] ?? "·");

@@ -15,12 +15,12 @@ import dashboards.grafana
 from alerts.lifecycle import STATES
 from alerts.rulebook import contract
 from alerts.rulebook.registry import Severity
-from alerts.rules import STATE_CODES
 from bikes.errors import REJECT_REASONS
 from dashboards.grafana import looks
 from dashboards.grafana.build import BOARDS, build
 from dashboards.grafana.edition import DATASOURCE, Edition
 from geofence.quality import VERDICTS
+from geofence.zone_state import STATE_CODES
 from tests.dashboards.grafana.grafana import panels
 from words.catalogue import LANGUAGES, Language
 

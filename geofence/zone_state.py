@@ -1,23 +1,32 @@
-"""The rules: in which state a zone is, and whether a rule's condition holds.
+"""How a zone stands at an instant, now or long past: its state, the reason, and the figures.
 
-Pure: everything is computed from the plan of a zone, what the record says, and `now_ms`.
-Time that counts against a zone is duty time only.
+The first that applies is its state; time that counts against a zone is duty time only.
+
+| state | reason | when |
+| --- | --- | --- |
+| paused | pause | a pause is in force |
+| off_duty | exception, outside_hours | no patrol is expected |
+| unmeasurable | no_cells | the zone has no patrollable cell |
+| unmeasurable | pipeline_behind | what was received is not computed yet |
+| unmeasurable | telemetry_silent | for longer than the frequency no bike for it was heard |
+| overdue | idle_over_frequency | it was not patrolled for longer than the frequency |
+| short | window_short | a window missed its target, and no later one has reached it |
+| due | idle_over_80_percent | it was not patrolled for 80 % of the frequency |
+| due | forecast_short | the window will end below target at this rate |
+| compliant | patrolled | otherwise |
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from alerts.duty_hours import Window
-from alerts.patrols import CoverageMemo, Patrols, ZoneRef
-from alerts.plan import ZonePlan
-from alerts.policy import Policy
+from geofence.record import Record
+from geofence.windows import Asked, Plan, Window, Zone, cells_needed, missed_window
 
-ZoneState = Literal["compliant", "due", "overdue", "unmeasurable", "off_duty", "paused"]
+ZoneState = Literal["compliant", "due", "overdue", "unmeasurable", "off_duty", "paused", "short"]
 
 STATE_CODES: Final[Mapping[ZoneState, int]] = {
     "compliant": 0,
@@ -26,21 +35,22 @@ STATE_CODES: Final[Mapping[ZoneState, int]] = {
     "unmeasurable": 3,
     "off_duty": 4,
     "paused": 5,
+    "short": 6,
 }
 """The number of each state in InfluxDB and on maps. Stable: never renumbered or reused."""
 
 StateReason = Literal[
-    "patrolled",  # compliant
-    "idle_over_80_percent",  # due
-    "forecast_short",  # due: the window will end below target at this rate
-    "idle_over_frequency",  # overdue
-    "window_short",  # overdue: a window ended below target and was not made up since
-    "telemetry_silent",  # unmeasurable: nobody could have told
-    "pipeline_behind",  # unmeasurable: what was received is not computed yet
-    "no_cells",  # unmeasurable: the zone has no patrollable cell
-    "outside_hours",  # off_duty
-    "exception",  # off_duty: an event of the calendar of exceptions
-    "pause",  # paused
+    "patrolled",
+    "idle_over_80_percent",
+    "forecast_short",
+    "idle_over_frequency",
+    "window_short",
+    "telemetry_silent",
+    "pipeline_behind",
+    "no_cells",
+    "outside_hours",
+    "exception",
+    "pause",
 ]
 
 DUE_SHARE: Final = 0.8
@@ -49,10 +59,6 @@ FORECAST_AFTER: Final = 0.25
 """Share of a window's duty time that must have passed before a forecast is made of it."""
 RECENT_S: Final = 3600
 SLOT_MS: Final = 900_000
-RECORD_SLACK_S: Final = 600
-"""Duty time a window may have had before the record starts and still be judged [s]."""
-MAKE_UP_WINDOWS: Final = 15
-"""How many of the latest windows may make up for a short one."""
 
 
 class ZoneStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,114 +126,49 @@ class ZoneStatus(msgspec.Struct, frozen=True, kw_only=True):
         return STATE_CODES[self.state]
 
 
-class Zone:
-    """A zone with its plan and its record: what the rules ask about.
-
-    Parameters
-    ----------
-    ref : ZoneRef
-        The zone.
-    plan : ZonePlan
-        Its policies through time.
-    patrols : Patrols
-        The record.
-    memo : CoverageMemo, optional
-        Shared between evaluations.
-    """
-
-    __slots__ = ("memo", "patrols", "plan", "ref")
-
-    def __init__(
-        self, ref: ZoneRef, plan: ZonePlan, patrols: Patrols, memo: CoverageMemo | None = None
-    ) -> None:
-        self.ref = ref
-        self.plan = plan
-        self.patrols = patrols
-        self.memo = memo or CoverageMemo(patrols)
-
-    def last_patrolled_ms(self, at_ms: int) -> int | None:
-        """When the zone was last patrolled, seen from an instant; never after it."""
-        return self.patrols.last_patrolled_ms(
-            self.ref.zone_id, min_cells=self.min_cells(self.plan.policy_at(at_ms)), now_ms=at_ms
-        )
-
-    def min_cells(self, policy: Policy) -> int:
-        """Cells that make a patrol: all, in a zone that has fewer than the policy says."""
-        return max(1, min(policy.min_cells, self.ref.cells_total))
-
-    def idle_from_ms(self, last_patrolled_ms: int | None) -> int:
-        """From when idle time counts: the last patrol, or where knowledge begins."""
-        known_ms = max(self.patrols.since_ms, self.ref.valid_from_ms or 0)
-        return known_ms if last_patrolled_ms is None else max(last_patrolled_ms, known_ms)
-
-    def covered(self, window: Window) -> int:
-        """Cells visited in a window."""
-        return self.memo.covered(self.ref.zone_id, window.from_ms, window.to_ms)
-
-    def cells_total(self, window: Window) -> int:
-        """Patrollable cells that a window is measured by: the zone may have others now."""
-        return self.patrols.cells_total(self.ref.zone_id, window.to_ms)
-
-    def cells_needed(self, policy: Policy, window: Window) -> int:
-        """Cells that reach the target of a window."""
-        return cells_needed(policy, self.cells_total(window))
-
-    def silence_s(self, at_ms: int) -> float:
-        """Duty time without telemetry of any bike that may serve the zone [s]."""
-        heard_ms = self.patrols.last_heard_ms(self.ref.zone_id)
-        return self.plan.duty_s(self.idle_from_ms(heard_ms), at_ms)
-
-
-def cells_needed(policy: Policy, cells_total: int) -> int:
-    """Cells of so many that reach the target."""
-    return math.ceil(policy.target * cells_total - 1e-9)
-
-
-def assess(
-    zone: Zone, now_ms: int, *, short: bool = False, max_behind_ms: int = MAX_BEHIND_MS
-) -> ZoneStatus:
+def state_of(zone: Zone, at_ms: int, *, max_behind_ms: int = MAX_BEHIND_MS) -> ZoneStatus:
     """How a zone stands.
 
     Parameters
     ----------
     zone : Zone
-        The zone.
-    now_ms : int
-        When.
-    short : bool
-        Whether a window ended below target and has not been made up since: the book knows.
+        The zone, with its record as of the instant.
+    at_ms : int
+        The instant [ms].
     max_behind_ms : int
-        How far the pipeline may be behind before nothing can be said.
+        How far the pipeline may be behind before nothing can be said [ms].
     """
-    policy, ref = zone.plan.policy_at(now_ms), zone.ref
-    last_ms = zone.last_patrolled_ms(now_ms)
-    idle_s = zone.plan.duty_s(zone.idle_from_ms(last_ms), now_ms)
-    window = zone.plan.window_at(now_ms)
+    plan, record, ref = zone.plan, zone.record, zone.ref
+    policy = plan.policy_at(at_ms)
+    last_ms = zone.last_patrolled_ms(at_ms)
+    idle_s = plan.duty_s(zone.idle_from_ms(last_ms), at_ms)
+    window = plan.window_at(at_ms)
     covered = zone.covered(window) if window is not None else 0
     # Between shifts it is the last one's; a zone that was not there then has the cells of now.
     total = (zone.cells_total(window) if window is not None else 0) or ref.cells_total
-    ages = zone.patrols.idle_cells(ref.zone_id, now_ms)
-    forecast = None if window is None else forecast_of(zone, policy, window, covered, now_ms)
+    ages = record.cell_ages(ref.zone_id)
+    forecast = None if window is None else forecast_of(zone, policy, window, covered, at_ms)
     falls_short = forecast is not None and forecast.short
     state: ZoneState
     reason: StateReason
     detail = ""
     if policy.paused:
         state, reason, detail = "paused", "pause", policy.paused
-    elif not policy.hours.contains(now_ms):
-        closure = policy.hours.closure_at(now_ms)
-        state, reason = "off_duty", "exception" if closure else "outside_hours"
-        detail = closure.summary if closure else ""
+    elif not plan.on_duty(at_ms):
+        exception = plan.exception_at(at_ms)
+        state, reason = "off_duty", "outside_hours" if exception is None else "exception"
+        detail = exception or ""
     elif ref.cells_total == 0:
         state, reason = "unmeasurable", "no_cells"
-    elif zone.patrols.behind_ms > max_behind_ms:
+    elif record.behind_ms > max_behind_ms:
         state, reason = "unmeasurable", "pipeline_behind"
-    elif zone.silence_s(now_ms) > policy.frequency_s:
+    elif zone.silence_s(at_ms) > policy.frequency_s:
         state, reason = "unmeasurable", "telemetry_silent"
     elif idle_s > policy.frequency_s:
         state, reason = "overdue", "idle_over_frequency"
-    elif short:
-        state, reason = "overdue", "window_short"
+    elif (missed := missed_window(zone, at_ms)) is not None:
+        state, reason = "short", "window_short"
+        detail = missed.detail
     elif idle_s > DUE_SHARE * policy.frequency_s:
         state, reason = "due", "idle_over_80_percent"
     elif falls_short:
@@ -236,7 +177,7 @@ def assess(
         state, reason = "compliant", "patrolled"
     due_in_s = None
     if state != "unmeasurable":
-        due_in_s = _due_in_s(zone, policy, idle_s, window if falls_short else None, now_ms)
+        due_in_s = _due_in_s(zone, policy, idle_s, window if falls_short else None, at_ms)
     expected = None
     if forecast is not None and state not in ("paused", "unmeasurable"):
         expected = forecast.cells(covered, total)
@@ -259,9 +200,16 @@ def assess(
         mean_cell_age_s=ages.mean_cell_age_s,
         last_patrolled_ms=last_ms,
         campaign=policy.campaign,
-        paused_until_ms=zone.plan.paused_until_ms(now_ms),
+        paused_until_ms=plan.paused_until_ms(at_ms),
         cells_expected=expected,
     )
+
+
+def states_of(record: Record, plan_of: Callable[[str], Plan]) -> list[ZoneStatus]:
+    """How all zones stood at the instant of a record, whose pipeline has caught up since."""
+    return [
+        state_of(Zone(ref, plan_of(ref.zone_id), record), record.now_ms) for ref in record.zones()
+    ]
 
 
 class Forecast(NamedTuple):
@@ -289,7 +237,7 @@ class Forecast(NamedTuple):
 
 
 def forecast_of(
-    zone: Zone, policy: Policy, window: Window, covered: int, now_ms: int
+    zone: Zone, policy: Asked, window: Window, covered: int, now_ms: int
 ) -> Forecast | None:
     """What the window will come to; None when nothing can be said.
 
@@ -310,11 +258,11 @@ def forecast_of(
     if recent_ms > window.from_ms and recent_s > 0:
         before = zone.covered(Window(window.from_ms, recent_ms))
         rate = max(rate, (covered - before) / recent_s)
-    return Forecast(zone.cells_needed(policy, window) - covered, rate * left_s)
+    return Forecast(cells_needed(policy, zone.cells_total(window)) - covered, rate * left_s)
 
 
 def _due_in_s(
-    zone: Zone, policy: Policy, idle_s: float, short: Window | None, now_ms: int
+    zone: Zone, policy: Asked, idle_s: float, short: Window | None, now_ms: int
 ) -> float | None:
     left_s = policy.frequency_s - idle_s
     if left_s <= 0:

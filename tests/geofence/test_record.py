@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -11,21 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import box
 
-from alerts.patrols import VisitBy
-from bikes.fleet import FleetState
 from bikes.roster import Roster
 from geofence.atlas import Atlas
 from geofence.coverage import SLOT_MS, Ledger
+from geofence.record import Record, VisitBy
 from geofence.runs import Visits
 from geofence.zones import Zones
-from patrol.facts import Facts
-from tests.rides import START_MS, batch, two_drawn, two_zones
+from tests.rides import START_MS, two_drawn, two_zones
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 T0 = START_MS
 BIKES = ["HB0", "HB1"]
+LAYOUT = Atlas(two_drawn()).layout
+ROSTER = Roster({"hello": BIKES})
 ZONES = {name: two_zones().cells(name)[:6].tolist() for name in ("west", "east")}
 
 
@@ -56,12 +56,14 @@ def filled(visits: list[Visit], *, provisional: bool = False) -> Ledger:
     return ledger
 
 
-def facts(ledger: Ledger, *, at_ms: int | None = None) -> Facts:
-    """Facts of a ledger, of a record that begins at `T0`."""
-    roster = Roster({"hello": BIKES})
-    atlas = Atlas(two_drawn())
-    view = ledger.view if at_ms is None else lambda: ledger.view().as_of(at_ms)
-    return Facts(atlas, view, FleetState(roster).view, roster, since_ms=T0, at_ms=at_ms)
+def record(
+    ledger: Ledger, *, at_ms: int | None = None, now_ms: int = T0 + 60 * DAY_MS, **more: Any
+) -> Record:
+    """A record of a ledger, that begins at `T0`; as of an instant, or as of now."""
+    view = ledger.view() if at_ms is None else ledger.view().as_of(at_ms)
+    now_ms = now_ms if at_ms is None else at_ms
+    layout = more.pop("layout", LAYOUT)
+    return Record(layout, view, ROSTER, since_ms=T0, now_ms=now_ms, **more)
 
 
 def remembered(visits: list[Visit], at_ms: int | None = None) -> list[Visit]:
@@ -101,7 +103,7 @@ def test_covered_counts_the_cells_of_a_window(
     visits: list[Visit], first_ms: int, end_ms: int, at_ms: int | None
 ) -> None:
     """Distinct cells with a visit in the window: open or closed, on slots or not, frozen or not."""
-    asked = facts(filled(visits), at_ms=at_ms)
+    asked = record(filled(visits), at_ms=at_ms)
     known = remembered(visits, at_ms)
     for zone in ZONES:
         cells = {v.cell for v in known if v.zone == zone and first_ms <= v.at_ms < end_ms}
@@ -114,27 +116,29 @@ def test_last_patrolled_is_the_last_visit_that_made_enough_cells(
     visits: list[Visit], nows: list[int], least: int, at_ms: int | None
 ) -> None:
     """Now and in the past, today and days back, asked once or again."""
-    asked = facts(filled(visits), at_ms=at_ms)
-    known = remembered(visits, at_ms)
-    for now_ms in nows:
+    ledger, known = filled(visits), remembered(visits, at_ms)
+    before = None
+    for now_ms in sorted(nows):
+        asked = before = record(ledger, at_ms=at_ms, now_ms=now_ms, before=before)
+        now_ms = min(now_ms, asked.now_ms)
         for zone in ZONES:
             expected = slow_last_patrolled(known, zone, least, now_ms)
             assert asked.last_patrolled_ms(zone, min_cells=least, now_ms=now_ms) == expected
 
 
 @settings(max_examples=100)
-@given(visits_, instants, st.none() | instants)
-def test_ages_of_cells(visits: list[Visit], now_ms: int, at_ms: int | None) -> None:
+@given(visits_, instants)
+def test_ages_of_cells(visits: list[Visit], now_ms: int) -> None:
     """Each cell's age since its last visit, or since the record began; the oldest and the mean."""
-    asked = facts(filled(visits), at_ms=at_ms)
-    known = remembered(visits, at_ms)
+    asked = record(filled(visits), at_ms=now_ms)
+    known = remembered(visits, now_ms)
     for zone in ZONES:
         last = dict.fromkeys(two_zones().cells(zone).tolist(), T0)
         for v in known:
             if v.zone == zone:
                 last[ZONES[zone][v.cell]] = max(last[ZONES[zone][v.cell]], v.at_ms)
         ages_s = [max(now_ms - at, 0) / 1000 for at in last.values()]
-        found = asked.idle_cells(zone, now_ms)
+        found = asked.cell_ages(zone)
         if not any(v.zone == zone for v in known):
             assert found == (None, None)
         else:
@@ -148,7 +152,7 @@ def test_the_evidence_is_the_newest_visit(
     visits: list[Visit], since_ms: int, at_ms: int | None
 ) -> None:
     """Who visited last, and when; nobody when the last visit is older."""
-    asked = facts(filled(visits), at_ms=at_ms)
+    asked = record(filled(visits), at_ms=at_ms)
     for zone in ZONES:
         mine = [v for v in remembered(visits, at_ms) if v.zone == zone and v.at_ms >= since_ms]
         found = asked.last_visit_by(zone, since_ms)
@@ -171,7 +175,7 @@ def tour(
 def test_clipping_a_corner_is_not_a_patrol() -> None:
     """The last patrol counts, not the last visit: four cells are not five."""
     patrol, corner = tour("west", T0 + HOUR_MS, 5), tour("west", T0 + 3 * HOUR_MS, 4)
-    asked = facts(filled(patrol + corner))
+    asked = record(filled(patrol + corner))
     now_ms = T0 + 4 * HOUR_MS
     assert asked.last_patrolled_ms("west", min_cells=5, now_ms=now_ms) == T0 + HOUR_MS
     assert asked.last_patrolled_ms("west", min_cells=4, now_ms=now_ms) == T0 + 3 * HOUR_MS
@@ -183,10 +187,10 @@ def test_a_window_that_ends_within_a_quarter_keeps_what_is_visited_again() -> No
     ends = T0 + 70 * MINUTE_MS
     before = [Visit(0, "west", n, ends - 2 * MINUTE_MS) for n in range(4)]
     again = [Visit(0, "west", n, ends + 2 * MINUTE_MS) for n in range(4)]
-    assert facts(filled(before)).covered("west", T0, ends) == 4
-    assert facts(filled(before + again)).covered("west", T0, ends) == 4
+    assert record(filled(before)).covered("west", T0, ends) == 4
+    assert record(filled(before + again)).covered("west", T0, ends) == 4
     aligned = T0 + 75 * MINUTE_MS
-    assert facts(filled(before + again)).covered("west", T0, aligned) == 4
+    assert record(filled(before + again)).covered("west", T0, aligned) == 4
 
 
 def test_half_an_hour_is_from_after_to_at() -> None:
@@ -194,7 +198,7 @@ def test_half_an_hour_is_from_after_to_at() -> None:
     half_hour = 30 * MINUTE_MS
     for first, counts in ((0, False), (1, True)):
         visits = [Visit(0, "west", 0, T0 + first), Visit(0, "west", 1, T0 + half_hour)]
-        found = facts(filled(visits)).last_patrolled_ms("west", min_cells=2, now_ms=T0 + HOUR_MS)
+        found = record(filled(visits)).last_patrolled_ms("west", min_cells=2, now_ms=T0 + HOUR_MS)
         assert found == (T0 + half_hour if counts else None)
 
 
@@ -203,7 +207,7 @@ def test_two_bikes_patrol_together() -> None:
     together = tour("west", T0 + HOUR_MS, 3) + [
         Visit(1, "west", cell, T0 + HOUR_MS - cell) for cell in (2, 3, 4)
     ]
-    asked = facts(filled(together))
+    asked = record(filled(together))
     assert asked.last_patrolled_ms("west", min_cells=5, now_ms=T0 + DAY_MS) == T0 + HOUR_MS
     assert asked.last_patrolled_ms("west", min_cells=6, now_ms=T0 + DAY_MS) is None
 
@@ -220,14 +224,14 @@ def test_a_small_zone_is_patrolled_when_all_of_it_was_visited() -> None:
     )
     ledger = Ledger(two_zones().grid.size)
     ledger.add(visits)
-    asked = facts(ledger)
+    asked = record(ledger)
     least = cells.size + 50
     assert asked.last_patrolled_ms("west", min_cells=least, now_ms=T0 + DAY_MS) == T0 + HOUR_MS
 
 
 def test_what_is_provisional_counts() -> None:
     """The newest fixes of a bike are seen before they have settled."""
-    asked = facts(filled(tour("west", T0 + HOUR_MS, 5), provisional=True))
+    asked = record(filled(tour("west", T0 + HOUR_MS, 5), provisional=True))
     assert asked.covered("west", T0, T0 + DAY_MS) == 5
     now_ms = T0 + HOUR_MS
     assert asked.last_patrolled_ms("west", min_cells=5, now_ms=now_ms) == now_ms
@@ -235,43 +239,76 @@ def test_what_is_provisional_counts() -> None:
 
 
 def test_answers_follow_the_ledger() -> None:
-    """Nothing is remembered of a ledger that has changed since."""
+    """What an earlier record has found out is asked again exactly where something has changed."""
     ledger = filled(tour("west", T0 + HOUR_MS, 2))
-    asked = facts(ledger)
-    assert asked.covered("west", T0, T0 + DAY_MS) == 2
-    before = asked.revision("west")
+    now_ms = T0 + 3 * HOUR_MS
+    early = record(ledger, now_ms=now_ms)
+    assert early.covered("west", T0, T0 + DAY_MS) == 2
+    assert early.covered("west", T0, T0 + SLOT_MS) == 0
     more = filled(tour("west", T0 + 2 * HOUR_MS, 4)).view().rows()
     ledger.add(Visits(more.bike, more.cell, more.last_ms, more.observed, more.last_ms))
-    assert asked.revision("west") != before
-    assert asked.covered("west", T0, T0 + DAY_MS) == 4
-    now_ms = T0 + 3 * HOUR_MS
-    assert asked.last_patrolled_ms("west", min_cells=4, now_ms=now_ms) == T0 + 2 * HOUR_MS
+    late = record(ledger, now_ms=now_ms, before=early)
+    assert late.covered("west", T0, T0 + DAY_MS) == 4
+    assert late.last_patrolled_ms("west", min_cells=4, now_ms=now_ms) == T0 + 2 * HOUR_MS
+    again: list[int] = []
+    late.remember("asked", T0 + HOUR_MS, lambda: again.append(1))
+    ledger.provisional(np.arange(1, dtype=np.int32), Visits(*(c[:1] for c in (
+        more.bike, more.cell, more.last_ms, more.observed, more.last_ms))))  # fmt: skip
+    later = record(ledger, now_ms=now_ms, before=late)
+    later.remember("asked", T0 + HOUR_MS, lambda: again.append(2))
+    assert again == [1]  # a visit at about two o'clock changes nothing of one o'clock
+    later.remember("asked", T0 + 2 * HOUR_MS, lambda: again.append(3))
+    assert again == [1, 3]
 
 
 def test_a_frozen_answer_does_not_know_what_came_later() -> None:
     """As of an instant: later visits change nothing, however the question reaches ahead."""
     early, late = tour("west", T0 + HOUR_MS, 3), tour("west", T0 + 3 * HOUR_MS, 6)
-    asked = facts(filled(early + late), at_ms=T0 + 2 * HOUR_MS)
+    asked = record(filled(early + late), at_ms=T0 + 2 * HOUR_MS)
     assert asked.covered("west", T0, T0 + DAY_MS) == 3
     later_ms = T0 + 3 * DAY_MS
     assert asked.last_patrolled_ms("west", min_cells=5, now_ms=later_ms) is None
     assert asked.last_patrolled_ms("west", min_cells=3, now_ms=later_ms) == T0 + HOUR_MS
 
 
-def test_telemetry_was_heard_when_its_newest_fix_was_taken() -> None:
-    """None before the first; the newest of any bike after it."""
-    asked = facts(filled([]))
-    fleet = FleetState(asked.roster)
-    asked.fleet = fleet.view
-    assert asked.last_heard_ms("west") is None
-    fleet.update(batch([7, 3], [0, 0], [0, 0]))
-    fleet.update(batch([5], [0], [0], bike=1))
-    assert asked.last_heard_ms("west") == T0 + 7_000
+@settings(max_examples=100)
+@given(st.lists(st.tuples(st.integers(0, 1), instants), max_size=12), instants, instants, instants)
+def test_silences_lie_between_what_was_heard(
+    fixes: list[tuple[int, int]], now_ms: int, first_ms: int, end_ms: int
+) -> None:
+    """Of all bikes together: in a quarter of an hour from the first fix of each to its last."""
+    ledger = filled([])
+    for bike, at_ms in fixes:
+        ledger.hear(np.array([bike], np.int32), np.array([at_ms]))
+    asked = record(ledger, at_ms=now_ms)
+    assert asked.heard_ms("west") == max(
+        (t for _, t in ends_of(fixes) if t <= now_ms), default=None
+    )
+    asked = record(ledger)
+    spans = [
+        (min(of), max(of))
+        for bike, slot in {(b, t // SLOT_MS) for b, t in fixes}
+        for of in [[t for b, t in fixes if (b, t // SLOT_MS) == (bike, slot)]]
+    ]
+    silences = asked.silences("west", first_ms, end_ms)
+    assert all(first_ms <= begin < end <= end_ms for begin, end in silences)
+    for instant in range(first_ms, end_ms, 90_000):
+        heard = any(begin <= instant <= end for begin, end in spans)
+        silent = any(begin <= instant < end for begin, end in silences)
+        assert silent != heard or instant in {t for _, t in fixes}
+
+
+def ends_of(fixes: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """First and last fix of each bike and quarter of an hour."""
+    kept: dict[tuple[int, int], list[int]] = {}
+    for bike, at_ms in fixes:
+        kept.setdefault((bike, at_ms // SLOT_MS), []).append(at_ms)
+    return [(bike, at_ms) for (bike, _), of in kept.items() for at_ms in (min(of), max(of))]
 
 
 def test_zones_are_told_as_they_are_configured() -> None:
     """Names, policy and cells, in one order."""
-    asked = facts(filled([]))
+    asked = record(filled([]))
     told = [(zone.zone_id, zone.policy, zone.cells_total) for zone in asked.zones()]
     assert sorted(told) == [
         (name, "core", two_zones().cells(name).size) for name in ("east", "west")
@@ -283,8 +320,8 @@ MOVE_MS = T0 + 2 * HOUR_MS
 its own but two."""
 
 
-def redrawn(visits: list[Visit], now_ms: int) -> Facts:
-    """Facts of a record in which the zones were redrawn."""
+def redrawn(visits: list[Visit], now_ms: int) -> Record:
+    """A record in which the zones were redrawn."""
     before = two_drawn()
     (east, west) = before.zones
     outlines = (box(120.41, 36.28, 120.45, 36.32), box(120.37, 36.28, 120.41, 36.32))
@@ -298,11 +335,9 @@ def redrawn(visits: list[Visit], now_ms: int) -> Facts:
             )
         )
     )
-    ledger, roster = filled(visits), Roster({"hello": BIKES})
-    found = Facts(Atlas(moved), ledger.view, FleetState(roster).view, roster, since_ms=T0)
-    assert found.atlas.grid == two_zones().grid
-    found.now_ms = now_ms
-    return found
+    atlas = Atlas(moved)
+    assert atlas.grid == two_zones().grid
+    return record(filled(visits), now_ms=now_ms, layout=atlas.layout)
 
 
 def test_a_window_that_ended_is_of_the_zones_of_its_end() -> None:
@@ -340,12 +375,3 @@ def test_redrawing_neither_makes_nor_takes_back_a_patrol() -> None:
 def test_a_zone_that_is_redrawn_is_not_new() -> None:
     """Nobody gains time by redrawing a zone."""
     assert {ref.valid_from_ms for ref in redrawn([], MOVE_MS).zones()} == {None}
-
-
-def test_another_zone_map_is_another_revision() -> None:
-    """What is remembered of a window is forgotten when the zones change."""
-    found = redrawn([], MOVE_MS - 1)
-    before = found.revision("west")
-    assert found.revision("west") == before
-    found.now_ms = MOVE_MS
-    assert found.revision("west") != before

@@ -1,0 +1,347 @@
+"""The record: what was patrolled when and by whom, and when that could have been heard.
+
+It answers every question about patrols from one view of the ledger and one layout of the zones,
+as of one instant. Two records of one instant agree, whether it was now or is long past: live
+evaluation, replay, calendar, bulletins and what-if ask the same functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from functools import cached_property
+from typing import NamedTuple, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bikes.roster import BikeKey
+from geofence.atlas import ALWAYS_MS, Layout
+from geofence.counted import covered, covered_since
+from geofence.coverage import SLOT_MS, Rows, View
+from geofence.zonemap import ZoneMap
+
+PATROL_MS = 30 * 60 * 1000
+"""A zone is patrolled when enough of its cells were visited within this time [ms]."""
+
+DAY_MS = 24 * 3_600_000
+MEMORIES = 50_000
+"""Answers that are remembered between records before all are forgotten."""
+
+T = TypeVar("T")
+
+
+class ZoneRef(NamedTuple):
+    """A zone of a record.
+
+    Attributes
+    ----------
+    zone_id, name, name_zh, policy : str
+        As drawn.
+    cells_total : int
+        Its patrollable cells.
+    valid_from_ms : int, optional
+        Since when it has been there, in whatever outline [ms]; None when it always was.
+    """
+
+    zone_id: str
+    name: str
+    name_zh: str | None
+    policy: str
+    cells_total: int
+    valid_from_ms: int | None = None
+
+
+class CellAges(NamedTuple):
+    """Ages of a zone's cells [s]; None when no cell was ever visited."""
+
+    oldest_cell_age_s: float | None
+    mean_cell_age_s: float | None
+
+
+class VisitBy(NamedTuple):
+    """Evidence: which bike (``vendor/bike_id``) visited, and when."""
+
+    bike: str
+    at_ms: int
+
+
+class Names(Protocol):
+    """Who bikes are."""
+
+    def key(self, bike: int) -> BikeKey:
+        """Vendor and id of a bike, by its number in the ledger."""
+
+
+def patrolled_ms(
+    cell: NDArray[np.int32], at_ms: NDArray[np.int64], needed: int
+) -> NDArray[np.int64]:
+    """When a zone was patrolled: at every visit that, with those of 30 min before, made enough.
+
+    Parameters
+    ----------
+    cell, at_ms : ndarray of shape (n,)
+        Visits in the zone, by time [ms].
+    needed : int
+        Distinct cells that make a patrol.
+
+    Returns
+    -------
+    ndarray of int64
+        Ascending [ms].
+    """
+    # A visit counts its cell until the next one of that cell does, or half an hour has passed.
+    order = np.lexsort((at_ms, cell))
+    until_ms = at_ms + PATROL_MS
+    same = cell[order][1:] == cell[order][:-1]
+    following = at_ms[order][1:][same]
+    before = order[:-1][same]
+    until_ms[before] = np.minimum(until_ms[before], following)
+    counting = np.arange(1, at_ms.size + 1) - np.searchsorted(np.sort(until_ms), at_ms, "right")
+    # Visits of one instant all count at it.
+    last = np.searchsorted(at_ms, at_ms, "right") - 1
+    return at_ms[counting[last] >= needed]
+
+
+def may_serve(zone_id: str) -> None:
+    """The bikes whose telemetry could have told of a zone: as yet every bike may serve it."""
+
+
+class _Patrols(NamedTuple):
+    """First and last visits of some slots, sorted by zone, then time."""
+
+    zone: NDArray[np.int32]
+    at_ms: NDArray[np.int64]
+    cell: NDArray[np.int32]
+
+
+class Record:
+    """What was patrolled, as of an instant.
+
+    Parameters
+    ----------
+    layout : Layout
+        The zones through time.
+    ledger : View
+        Visits, and who was heard; of an instant of the past, :meth:`View.as_of` it.
+    names : Names
+        Who bikes are.
+    since_ms : int
+        Where knowledge begins [ms].
+    now_ms : int
+        The instant [ms].
+    behind_ms : int
+        How far the ledger is behind what had been received [ms].
+    before : Record, optional
+        An earlier one of the same ledger: what it found out and still holds is not asked again.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        ledger: View,
+        names: Names,
+        *,
+        since_ms: int,
+        now_ms: int,
+        behind_ms: int = 0,
+        before: Record | None = None,
+    ) -> None:
+        self.layout, self.ledger = layout, ledger
+        self.since_ms, self.now_ms, self.behind_ms = since_ms, now_ms, behind_ms
+        self._names = names
+        self._memory: dict[Hashable, tuple[int, object]] = {}
+        if before is not None and before._foretells(self):
+            self._memory = before._memory
+        if len(self._memory) > MEMORIES:
+            self._memory.clear()
+
+    def _foretells(self, later: Record) -> bool:
+        """Whether what this has found out may hold later; not when the clock was set back."""
+        same = self.layout is later.layout and self.since_ms == later.since_ms
+        return same and self.now_ms <= later.now_ms
+
+    def remember(self, key: Hashable, until_ms: int, find: Callable[[], T]) -> T:
+        """What `find` answers, asked again only when something before an instant has changed.
+
+        Parameters
+        ----------
+        key : hashable
+            What is asked.
+        until_ms : int
+            The answer depends on nothing at or after this [ms].
+        find : callable
+            Finds the answer.
+        """
+        version, answer = self._memory.get(key, (-1, None))
+        if version < 0 or self.ledger.changed_since(version) < until_ms:
+            answer = find()
+            self._memory[key] = self.ledger.version, answer
+        return answer  # type: ignore[return-value]
+
+    def zones(self) -> list[ZoneRef]:
+        """All zones in force at the instant."""
+        zones = self._zones()
+        return [
+            ZoneRef(
+                zone.zone_id,
+                zone.name,
+                zone.name_zh,
+                zone.policy,
+                total,
+                self.layout.since_ms(zone.zone_id, self.now_ms),
+            )
+            for zone, total in zip(zones.zones, zones.cells_total.tolist(), strict=True)
+        ]
+
+    def cells_total(self, zone_id: str, to_ms: int) -> int:
+        """Patrollable cells of a zone when a window ended, or now while it is on; 0 without it."""
+        zones = self._zones(to_ms)
+        return int(zones.cells_total[zones.index(zone_id)]) if zones.has(zone_id) else 0
+
+    def covered(self, zone_id: str, from_ms: int, to_ms: int) -> int:
+        """Distinct patrollable cells of the zone visited in [from_ms, to_ms).
+
+        Of the cells that :meth:`cells_total` counts, those that were visited when they were the
+        zone's.
+        """
+        zones = self._zones(to_ms)
+        if not zones.has(zone_id):
+            return 0
+
+        def count() -> NDArray[np.int64]:
+            last_ms = self.ledger.last_visit_ms()
+            if to_ms > int(last_ms.max(initial=0)):
+                found = covered_since(self.ledger, self.layout, zones, from_ms, last_ms)
+            else:
+                found = covered(self.ledger, self.layout, zones, from_ms, to_ms)
+            return np.bincount(zones.cell_zone[found], minlength=len(zones.zones))
+
+        counts = self.remember(("covered", from_ms, to_ms, zones), to_ms, count)
+        return int(counts[zones.index(zone_id)])
+
+    def cell_ages(self, zone_id: str) -> CellAges:
+        """Ages of the zone's cells; one that was never visited is as old as the record.
+
+        A visit by a bike whose clock is ahead has no age yet.
+        """
+        last = self.ledger.last_visit_ms()[self._cells_of(zone_id)]
+        if not last.any():
+            return CellAges(None, None)
+        age_s = np.maximum(self.now_ms - np.maximum(last, self.since_ms), 0) / 1000
+        return CellAges(float(age_s.max()), float(age_s.mean()))
+
+    def heard_ms(self, zone_id: str) -> int | None:
+        """Time of the newest fix, not ahead of the instant, of any bike that may serve a zone."""
+        return self._heard_ms
+
+    @cached_property
+    def _heard_ms(self) -> int | None:
+        for since_ms in (self.now_ms - SLOT_MS, self.now_ms - DAY_MS, 0):
+            parts = [part.between(since_ms, self.now_ms + SLOT_MS) for part in self.ledger.heard]
+            rows = Rows.union(parts).as_of(self.now_ms)
+            if rows.key.size:
+                return int(rows.last_ms.max())
+        return None
+
+    def silences(self, zone_id: str, from_ms: int, to_ms: int) -> list[tuple[int, int]]:
+        """The stretches of [from_ms, to_ms) in which no bike that may serve a zone was heard.
+
+        A bike is taken to have been heard from its first fix in a slot to its last: a silence of
+        less than a slot may be missing.
+        """
+
+        def find() -> list[tuple[int, int]]:
+            rows = Rows.union(
+                [part.between(from_ms, to_ms + SLOT_MS) for part in self.ledger.heard]
+            )
+            rows = rows.where((rows.first_ms < to_ms) & (rows.last_ms >= from_ms))
+            order = np.argsort(rows.first_ms, kind="stable")
+            begins = np.append(rows.first_ms[order], to_ms)
+            ends = np.maximum.accumulate(np.append(from_ms, rows.last_ms[order]))
+            silent = begins > ends
+            return list(zip(ends[silent].tolist(), begins[silent].tolist(), strict=True))
+
+        return self.remember(("silences", from_ms, to_ms), to_ms, find)
+
+    def last_visit_by(self, zone_id: str, since_ms: int) -> VisitBy | None:
+        """The newest visit in the zone at or after `since_ms`, as evidence."""
+        rows = self.ledger.between(since_ms, 1 << 41)
+        rows = rows.where(rows.last_ms >= since_ms)
+        owner = self.layout.owner(rows.cell, rows.last_ms)
+        rows = rows.where(owner == self.layout.zone_ids.index(zone_id))
+        if not rows.key.size:
+            return None
+        newest = int(np.argmax(rows.last_ms))
+        return VisitBy(str(self._names.key(int(rows.bike[newest]))), int(rows.last_ms[newest]))
+
+    def last_patrolled_ms(self, zone_id: str, *, min_cells: int, now_ms: int) -> int | None:
+        """The last visit up to an instant that, with those of 30 min before, made a patrol.
+
+        Parameters
+        ----------
+        zone_id : str
+            The zone.
+        min_cells : int
+            Distinct cells that make a patrol; all, in a zone that has fewer.
+        now_ms : int
+            The instant [ms], not after that of the record.
+        """
+        cells = self._cells_of(zone_id)
+        needed = min(min_cells, cells.size)
+        last = self.ledger.last_visit_ms()[cells]
+        newest = int(last.max(initial=0))
+        drawn_ms = self.layout.era_at(self.now_ms).from_ms
+        if newest == 0 and drawn_ms == ALWAYS_MS:
+            return None
+        # Nearly always the newest visit is part of a patrol, and last visits alone tell; not
+        # where the cells were another zone's in that half hour.
+        whole = drawn_ms <= newest - PATROL_MS and newest <= now_ms
+        if whole and (last > newest - PATROL_MS).sum() >= needed:
+            return newest
+        number, day_ms = self._number(zone_id), self.now_ms - DAY_MS
+        found = _last_of(self._day, number, needed, now_ms)
+        if found is not None and found >= day_ms:
+            return found
+
+        def search() -> int | None:
+            return _last_of(self._patrols(0, number), number, needed, now_ms)
+
+        if now_ms < self.now_ms:
+            return self.remember(("patrolled at", zone_id, needed, now_ms), now_ms + 1, search)
+        # Once a day at least: a bike whose clock is ahead has been where nobody was yet.
+        key = "patrolled", zone_id, needed, self.now_ms // DAY_MS
+        return self.remember(key, day_ms, search)
+
+    @cached_property
+    def _day(self) -> _Patrols:
+        """Visits of the last day, and of the half hour before it that counts for its patrols."""
+        return self._patrols(self.now_ms - DAY_MS - PATROL_MS)
+
+    def _patrols(self, since_ms: int, number: int | None = None) -> _Patrols:
+        rows = self.ledger.between(since_ms, 1 << 41)
+        at_ms = np.concatenate([np.minimum(rows.first_ms, rows.last_ms), rows.last_ms])
+        cell = np.tile(rows.cell, 2)
+        zone = self.layout.owner(cell, at_ms)
+        wanted = np.flatnonzero(zone >= 0 if number is None else zone == number)
+        order = wanted[np.lexsort((at_ms[wanted], zone[wanted]))]
+        return _Patrols(zone[order], at_ms[order], cell[order])
+
+    def _number(self, zone_id: str) -> int:
+        return self.layout.zone_ids.index(zone_id)
+
+    def _zones(self, to_ms: int | None = None) -> ZoneMap:
+        """The zones there are, or were when a window ended."""
+        at_ms = self.now_ms if to_ms is None else min(to_ms - 1, self.now_ms)
+        return self.layout.era_at(at_ms).zones
+
+    def _cells_of(self, zone_id: str) -> NDArray[np.int32]:
+        zones = self._zones()
+        return self.remember(("cells", zones, zone_id), -1, lambda: zones.cells(zone_id))
+
+
+def _last_of(patrols: _Patrols, zone: int, needed: int, now_ms: int) -> int | None:
+    """The last instant up to `now_ms` at which a zone, by its number, was patrolled [ms]."""
+    low, high = np.searchsorted(patrols.zone, (zone, zone + 1))
+    high = low + np.searchsorted(patrols.at_ms[low:high], now_ms, side="right")
+    found = patrolled_ms(patrols.cell[low:high], patrols.at_ms[low:high], needed)
+    return int(found[-1]) if found.size else None
