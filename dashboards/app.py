@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 
 from dashboards.access import pages
@@ -112,6 +113,8 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
     if access is not None:
         pages.mount(app, access)
         app.add_middleware(Gate, access=access, routes=app.routes)
+    # Level 5 takes a third of the time of 9, for 2 % more bytes; event streams and pictures pass.
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(KnownHosts, hosts=hosts)  # the outermost: it is asked first
     app.state.feed = feed
     return app

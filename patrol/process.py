@@ -89,7 +89,7 @@ def log_to_stderr(level: str) -> None:
     number = logging.getLevelNamesMapping()[level]
     # Libraries speak when something is wrong; what matters of it we say ourselves.
     logging.basicConfig(stream=sys.stderr, level=max(number, logging.WARNING))
-    for noisy in ("uvicorn.error", "asyncio", "nicegui"):
+    for noisy in ("uvicorn.error", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     structlog.configure(
         processors=[

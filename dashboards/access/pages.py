@@ -6,24 +6,21 @@ Their policy allows no script but this server's own, and nothing may frame them.
 
 from __future__ import annotations
 
-import json
-from html import escape
-from pathlib import Path
 from typing import Literal
 
 from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.staticfiles import StaticFiles
 
 from dashboards.access.access import Access
 from dashboards.access.credentials import csrf_token
 from dashboards.api import caller
 from dashboards.api.routes import needs
+from dashboards.console import files
 from dashboards.console.catalogue import COOKIE, LANGUAGES, Language, texts
+from dashboards.console.html import render
 
 Door = Literal["login", "setup", "password"]
 
-_STATIC = Path(__file__).parent / "static"
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -45,8 +42,8 @@ _FIELDS: dict[Door, tuple[tuple[str, str, str], ...]] = {
 
 
 def mount(app: FastAPI, access: Access) -> None:
-    """Put the pages at /login, /setup and /password, and their files at /access."""
-    app.mount("/access", StaticFiles(directory=_STATIC), name="access")
+    """Put the pages at /login, /setup and /password."""
+    files.mount(app)
 
     def answer(request: Request, door: Door) -> Response:
         return HTMLResponse(
@@ -73,43 +70,11 @@ def mount(app: FastAPI, access: Access) -> None:
 
 def page(door: Door, language: Language, csrf: str | None = None) -> str:
     """The whole HTML of a page."""
-    words = texts(language)
-    other = next(known for known in LANGUAGES if known != language)
-    fields = "".join(
-        f"<label>{escape(words[f'door.{name}'])}"
-        f'<input name="{name}" type="{kind}" autocomplete="{complete}" required'
-        f"{' autocapitalize=none spellcheck=false autofocus' if kind == 'text' else ''}></label>"
-        for name, kind, complete in _FIELDS[door]
-    )
-    said = {key: text for key, text in words.items() if key.startswith(("door.", "refusal."))}
-    config = json.dumps({"door": door, "csrf": csrf, "texts": said}, ensure_ascii=False)
-    config = config.replace("<", "\\u003c").replace("&", "\\u0026")
-    hint = words.get(f"door.{door}.hint", "")
-    return f"""<!doctype html>
-<html lang="{language}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{escape(words["title"])}</title>
-<script src="/console/theme.js"></script>
-<link rel="stylesheet" href="/access/door.css">
-</head>
-<body>
-<main>
-<header><b>{escape(words["title"])}</b> <span>{escape(words["subtitle"])}</span>
-<a id="language" hreflang="{other}" href="?lang={other}">{escape(words["other_language"])}</a>
-</header>
-<h1>{escape(words[f"door.{door}.title"])}</h1>
-<p>{escape(hint)}</p>
-<form id="door">{fields}<p id="problem" role="alert" hidden></p>
-<button>{escape(words[f"door.{door}.button"])}</button></form>
-</main>
-<script type="application/json" id="door-config">{config}</script>
-<script type="module" src="/access/door.js"></script>
-</body>
-</html>
-"""
+    said = {
+        key: text for key, text in texts(language).items() if key.startswith(("door.", "refusal."))
+    }
+    config = {"door": door, "csrf": csrf, "texts": said}
+    return render("door.html", language, door=door, fields=_FIELDS[door], config=config)
 
 
 def _language(request: Request) -> Language:

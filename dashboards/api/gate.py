@@ -35,18 +35,15 @@ log = logging.getLogger(__name__)
 
 CSRF_HEADER = b"x-csrf-token"
 RECHECK_S = 2.0
-SOCKET = "/_nicegui_ws/"
-"""The page's web socket and its polling form; they cannot send a CSRF token, so the Origin
-check alone guards them. They carry no change: those go through the API."""
 
 
-def forged(identity: Identity, method: str, path: str, token: str | None) -> Refusal | None:
+def forged(identity: Identity, method: str, token: str | None) -> Refusal | None:
     """Why a request may not be what its user meant, or None.
 
     Only a browser sends a credential by itself, so only sessions are asked. Another site's page
     can neither read the token nor set the header.
     """
-    if identity.kind != "session" or method in SAFE or path.startswith(SOCKET):
+    if identity.kind != "session" or method in SAFE:
         return None
     if token is None:
         return "csrf_token_missing"
@@ -110,9 +107,7 @@ class Gate:
         identity = self._who(scope)
         headers = dict(scope["headers"])
         token = headers.get(CSRF_HEADER)
-        reason = forged(
-            identity, method, scope["path"], None if token is None else token.decode("latin-1")
-        )
+        reason = forged(identity, method, None if token is None else token.decode("latin-1"))
         if reason is not None and scope["type"] == "http":
             raise AccessRefused(
                 reason,

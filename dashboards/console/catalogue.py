@@ -16,7 +16,7 @@ from words.catalogue import Entries
 from words.catalogue import Language as Language
 
 COOKIE = "zhixun_language"
-"""Keeps the language that somebody has chosen; the console's script sets it."""
+"""Keeps the language that somebody has chosen; the page sets it."""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Puts the console on the API's server: NiceGUI gives the pages, our own scripts the contents.
+"""Puts the console on the API's server: one template, filled by scripts from the API.
 
 The scripts read the public API and its event stream, so a console costs the server one stream
 and nothing per bike. Everything they load comes from this server.
@@ -6,62 +6,138 @@ and nothing per bike. Everything they load comes from this server.
 
 from __future__ import annotations
 
-from fastapi import FastAPI, Request
-from nicegui import app as nicegui_app
-from nicegui import ui
-from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from dashboards.console.frame import ConsoleOptions, build
+from fastapi import FastAPI, Request
+from starlette.responses import HTMLResponse, Response
+
+from dashboards.access.credentials import csrf_token
+from dashboards.access.roles import may
+from dashboards.api import caller
+from dashboards.api.cells import AGE_CLASSES
+from dashboards.api.views import URGENCY
+from dashboards.console import files
+from dashboards.console.catalogue import COOKIE, LANGUAGES, Language, texts
+from dashboards.console.html import render
 from dashboards.console.pages import PAGES, Page
-from dashboards.console.scripts import STATIC
 from dashboards.sources import Sources
 
-__all__ = ["ConsoleOptions", "mount"]
+_YEAR_S = 365 * 24 * 3600
 
 
-class _Fresh(StaticFiles):
-    """Files that the browser asks about each time, so that an upgrade is never half seen."""
+@dataclass(frozen=True, slots=True)
+class ConsoleOptions:
+    """Settings of the console.
 
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
-        response.headers["Cache-Control"] = "no-cache"
-        return response
+    Attributes
+    ----------
+    language : {"zh", "en"}
+        What is shown to who has not chosen with ``?lang=``.
+    tile_url : str, optional
+        Base map, such as ``https://tiles.example/{z}/{x}/{y}.png``. None: no base map, and no
+        request leaves this server.
+    tile_datum : {"wgs84", "gcj02"}
+        Datum of the base map; what is drawn over it is moved accordingly.
+    attribution : str
+        Whom the base map must name.
+    max_gap_s : float
+        No path is drawn over a longer silence of a bike [s].
+    battery_low_percent : float
+        A battery at or below is marked, as its alert's rule does [%].
+    """
+
+    language: Language = "zh"
+    tile_url: str | None = None
+    tile_datum: Literal["wgs84", "gcj02"] = "wgs84"
+    attribution: str = ""
+    max_gap_s: float = 120.0
+    battery_low_percent: float = 20.0
 
 
 def mount(app: FastAPI, sources: Sources, options: ConsoleOptions | None = None) -> None:
-    """Put the console at ``/`` of an application made by `create_app`; once per application.
-
-    A process has one NiceGUI, so of two applications that run at once only the one mounted
-    last has a console.
-    """
+    """Put the console at ``/`` of an application made by `create_app`; once per application."""
     chosen = options or ConsoleOptions()
-    app.mount("/console", _Fresh(directory=STATIC), name="console")
+    files.mount(app)
     for page in PAGES:
-        _add(sources, chosen, page)
-    # NiceGUI's application outlives ours; a second mount in one process must not find it built.
-    nicegui_app.middleware_stack = None
-    nicegui_app.user_middleware.clear()
-    ui.run_with(
-        app,
-        title="智巡 Zhixun",
-        dark=None,
-        binding_refresh_interval=None,
-        gzip_middleware_factory=None,
-        show_welcome_message=False,
-        tailwind=False,
-    )
+        _add(app, sources, chosen, page)
 
 
-def _add(sources: Sources, options: ConsoleOptions, page: Page) -> None:
-    @ui.page(page.path, title="智巡 Zhixun", favicon=_FAVICON)
-    def console(request: Request) -> None:
-        build(sources, options, page, request)
+def _add(app: FastAPI, sources: Sources, options: ConsoleOptions, page: Page) -> None:
+    async def show(request: Request) -> Response:
+        asked = request.query_params.get("lang")
+        wanted = asked or request.cookies.get(COOKIE)
+        language = next((known for known in LANGUAGES if known == wanted), options.language)
+        html = render("page.html", language, **_values(sources, options, page, request, language))
+        answer = HTMLResponse(html, headers={"Cache-Control": "no-store"})
+        if asked is not None:
+            answer.set_cookie(COOKIE, language, max_age=_YEAR_S)
+        return answer
+
+    app.add_route(page.path, show, methods=["GET"], name=page.name)
 
 
-_FAVICON = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
-    '<rect width="32" height="32" rx="7" fill="#0b4f6c"/>'
-    '<path d="M16 5 25 26 16 21 7 26Z" fill="#fff"/></svg>'
-)
+def _values(
+    sources: Sources, options: ConsoleOptions, page: Page, request: Request, language: Language
+) -> dict[str, Any]:
+    style = page.script.removesuffix("js") + "css"
+    return {
+        "page": page,
+        "pages": [each for each in PAGES if each.key and _is_for(request, each)],
+        "me": caller.identity(request),
+        "district": sources.district,
+        "demo_speed": sources.demo_speed,
+        "styles": [style] if (files.STATIC / style).is_file() else [],
+        "modules": files.modules_of(page.script),
+        "config": _config(sources, options, language)
+        | _me(request)
+        | {
+            "page": {
+                "name": page.name,
+                "params": request.path_params,
+                "allowed": _is_for(request, page),
+            }
+        },
+    }
+
+
+def _is_for(request: Request, page: Page) -> bool:
+    """Whether whoever asks may do what the page is for; without access control, everybody."""
+    me = caller.identity(request)
+    return me is None or may(me.role, page.needs)
+
+
+def _config(sources: Sources, options: ConsoleOptions, language: Language) -> dict[str, Any]:
+    return {
+        "lang": language,
+        "texts": texts(language),
+        "timezone": sources.timezone,
+        "demo_speed": sources.demo_speed,
+        "tile_url": options.tile_url,
+        "tile_datum": options.tile_datum,
+        "attribution": options.attribution,
+        "max_gap_s": options.max_gap_s,
+        "battery_low_percent": options.battery_low_percent,
+        "states": URGENCY,
+        "ages": [
+            {
+                "up_to_s": each.up_to_s,
+                "color": "rgb({} {} {} / {:.0%})".format(*each.rgba[:3], each.rgba[3] / 255),
+            }
+            for each in AGE_CLASSES
+        ],
+        "pages": [
+            {"name": each.name, "key": each.key, "path": each.path} for each in PAGES if each.key
+        ],
+    }
+
+
+def _me(request: Request) -> dict[str, Any]:
+    """Who looks at the page, and what of it may be pressed."""
+    me = caller.identity(request)
+    return {
+        "me": None if me is None else me.name,
+        "may_act": caller.may_act(request),
+        "may_manage": me is None or may(me.role, "admin"),
+        "csrf": None if me is None else csrf_token(me.secret),
+    }

@@ -1,9 +1,8 @@
 """The pages of the console, in one table: where each is, which key leads there, and for whom.
 
-A page is the frame of :mod:`dashboards.console.frame` and a script, ``static/NAME.js``, that
-fills it from the API; where it needs a style of its own, that is ``static/NAME.css``. The API
-decides who may do what; a page that is not for everybody is left out of the bar for the others,
-and says so to who types its address.
+A page is the template ``page.html`` and a script that fills it from the API; where it needs a
+style of its own, that stands beside the script. The API decides who may do what; a page that is
+not for everybody is left out of the bar for the others, and says so to who types its address.
 """
 
 from __future__ import annotations
@@ -19,9 +18,11 @@ class Page(NamedTuple):
     Attributes
     ----------
     name : str
-        Of its script, and of its texts: ``page.NAME``.
+        Of its texts: ``page.NAME``.
     path : str
         Where it is; parameters in braces reach the script.
+    script : str
+        Its module, below the folder of the console's files.
     key : str
         The key that leads to it; empty for a page that is not in the bar.
     needs : Role
@@ -30,18 +31,19 @@ class Page(NamedTuple):
 
     name: str
     path: str
+    script: str
     key: str = ""
     needs: Role = "viewer"
 
 
 PAGES: Final = (
-    Page("desk", "/", "1"),
-    Page("alerts", "/alerts", "2"),
-    Page("alert", "/alerts/{alert_id}"),
-    Page("zones", "/zones", "3"),
-    Page("zone", "/zones/{zone_id}"),
-    Page("bikes", "/bikes", "4"),
-    Page("bike", "/bikes/{vendor}/{bike_id}"),
-    Page("draw", "/draw", "5", "admin"),
-    Page("people", "/people", "6", "admin"),
+    Page("desk", "/", "map/desk.js", "1"),
+    Page("alerts", "/alerts", "alerts/alerts.js", "2"),
+    Page("alert", "/alerts/{alert_id}", "alerts/alert.js"),
+    Page("zones", "/zones", "zones/zones.js", "3"),
+    Page("zone", "/zones/{zone_id}", "zones/zone.js"),
+    Page("bikes", "/bikes", "bikes/bikes.js", "4"),
+    Page("bike", "/bikes/{vendor}/{bike_id}", "bikes/bike.js"),
+    Page("draw", "/draw", "draw/draw.js", "5", "admin"),
+    Page("people", "/people", "people/people.js", "6", "admin"),
 )

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from dashboards.access.access import Access
-from dashboards.console.scripts import STATIC
+from dashboards.console.files import STATIC
 from tests.browser.console import ConsoleServer
 from tests.dashboards.access.people import Clock, new_access
 from tests.dashboards.district import District, new_district
@@ -125,11 +125,11 @@ def watch(page: Page, url: str) -> tuple[list[str], list[str]]:
 
 @pytest.fixture(scope="module")
 def scripts(chromium: Browser) -> Iterator[Page]:
-    """A page with `o`, the outlines, `s`, the snapping, and `w`, the words of refusals."""
+    """A page with `o`, the outlines and the snapping, and `w`, the words of refusals."""
     page = chromium.new_page()
 
     def answer(route: Route) -> None:
-        name = route.request.url.rpartition("/")[2]
+        name = route.request.url.removeprefix("http://scripts.test/")
         if name.endswith(".js"):
             route.fulfill(path=STATIC / name, content_type="text/javascript")
         else:
@@ -139,8 +139,7 @@ def scripts(chromium: Browser) -> Iterator[Page]:
     page.goto("http://scripts.test/")
     page.evaluate(
         """async () => Object.assign(window, {
-          o: await import("/outline.js"), s: await import("/snapping.js"),
-          w: await import("/wrong.js") })"""
+          o: await import("/draw/outline.js"), w: await import("/page/words.js") })"""
     )
     yield page
     page.close()

@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import uvicorn
 from playwright.sync_api import Page
@@ -15,6 +15,7 @@ from playwright.sync_api import Page
 from dashboards.access.access import Access
 from dashboards.api.stream import Feed
 from dashboards.app import create_app
+from dashboards.console import files
 from dashboards.console.page import ConsoleOptions, mount
 from tests.dashboards.access.people import PASSWORD
 from tests.dashboards.district import District
@@ -80,6 +81,13 @@ class ConsoleServer:
     def _serve(self) -> None:
         with self._runner:
             self._runner.run(self._server.serve(sockets=[self._socket]))
+
+
+def in_module(page: Page, name: str, script: str, given: object = None) -> Any:
+    """What a function says that gets a module of the page, and what is given."""
+    return page.evaluate(
+        f"async (given) => ({script})(await import('{files.url(name)}'), given)", given
+    )
 
 
 def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:

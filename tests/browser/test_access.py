@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from dashboards.access.access import Access
-from tests.browser.console import ConsoleServer, sign_in
+from tests.browser.console import ConsoleServer, in_module, sign_in
 from tests.dashboards.access.people import PASSWORD, boss
 from tests.dashboards.district import District, new_district
 
@@ -87,9 +87,10 @@ def test_a_viewer_cannot_act(
     row = page.locator(f'[data-alert="{alert_id}"]')
     expect(row).to_contain_text("Zone not patrolled")
     expect(row.get_by_role("button")).to_have_count(0)
-    reason = page.evaluate(
-        """async (id) => {
-          const { ask } = await import("/console/session.js");
+    reason = in_module(
+        page,
+        "page/session.js",
+        """async ({ ask }, id) => {
           const answer = await ask(`/api/v1/alerts/${id}/acknowledge`, { body: {} });
           return [answer.status, (await answer.json()).reason];
         }""",

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from dashboards.console.page import ConsoleOptions
 from geofence.datum import gcj02_to_wgs84, wgs84_to_gcj02
-from tests.browser.console import ConsoleServer
+from tests.browser.console import ConsoleServer, in_module
 from tests.browser.tiles import Dot, serving_tiles
 from tests.dashboards.district import District
 
@@ -24,9 +24,10 @@ Positions = NDArray[np.float64]
 
 def in_page(page: Page, function: str, positions: Positions) -> Positions:
     """Positions [lat, lng] through a function of datum.js."""
-    found = page.evaluate(
-        """async ([name, positions]) =>
-          positions.map((await import("/console/datum.js"))[name])""",
+    found = in_module(
+        page,
+        "map/base.js",
+        "(datum, [name, positions]) => positions.map(datum[name])",
         [function, positions.tolist()],
     )
     return np.array(found)

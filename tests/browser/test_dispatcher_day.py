@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from bikes import topics
 from tests.broker import Broker
 from tests.browser.conftest import watch
+from tests.browser.console import in_module
 from tests.servers import REPOSITORY
 from tests.stations import Station, new_station
 
@@ -181,9 +182,10 @@ def test_a_viewer_only_looks(chromium: Browser, station: Station, broker: Broker
         page.keyboard.press("j")
         page.keyboard.press("a")
         alert_id = row.get_attribute("data-alert")
-        status = page.evaluate(
-            """async (id) => {
-              const { ask } = await import("/console/session.js");
+        status = in_module(
+            page,
+            "page/session.js",
+            """async ({ ask }, id) => {
               return (await ask(`/api/v1/alerts/${id}/acknowledge`, { body: {} })).status;
             }""",
             alert_id,

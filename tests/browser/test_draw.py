@@ -15,7 +15,7 @@ from dashboards.access.roles import Role
 from dashboards.console.page import ConsoleOptions
 from geofence.datum import gcj02_to_wgs84
 from tests.browser.conftest import PAYLOADS, watch
-from tests.browser.console import ConsoleServer, sign_in
+from tests.browser.console import ConsoleServer, in_module, sign_in
 from tests.dashboards.access.people import PASSWORD, boss
 from tests.dashboards.district import District
 
@@ -306,9 +306,10 @@ def test_only_administrators_draw(
     expect(page.locator("#main")).to_have_text("This page is for administrators")
     expect(page.locator("#nav")).not_to_contain_text("Draw")
     for method in ("PUT", "DELETE"):
-        status = page.evaluate(
-            """async (method) => {
-              const { ask } = await import("/console/session.js");
+        status = in_module(
+            page,
+            "page/session.js",
+            """async ({ ask }, method) => {
               const path = "/api/v1/zones/cy-04";
               return (await ask(path, { method, body: { valid_to: "2030-01-01" } })).status;
             }""",

@@ -121,9 +121,9 @@ def test_what_is_near_is_snapped_to(
     scripts: Page, at: tuple[float, float], found: dict[str, float] | None
 ) -> None:
     """Within two pixels here."""
-    body = "const p = ([x, y]) => ({ x, y }); return s.nearest(p(v[0]), [v[1].map(p)], 2)"
+    body = "const p = ([x, y]) => ({ x, y }); return o.nearest(p(v[0]), [v[1].map(p)], 2)"
     assert run(scripts, body, at, SQUARE) == found
-    assert run(scripts, "return s.nearest({ x: 0, y: 0 }, [], 9)") is None
+    assert run(scripts, "return o.nearest({ x: 0, y: 0 }, [], 9)") is None
 
 
 def test_snapping_finds_the_nearest_edge(scripts: Page) -> None:
@@ -134,7 +134,7 @@ def test_snapping_finds_the_nearest_edge(scripts: Page) -> None:
     pointers = random.uniform(-450, 450, (200, 2))
     body = """
       const p = ([x, y]) => ({ x, y }), ring = v[0].map(p);
-      return v[1].map((at) => s.nearest(p(at), [ring], 30));
+      return v[1].map((at) => o.nearest(p(at), [ring], 30));
     """
     found = run(scripts, body, ring.tolist(), pointers.tolist())
     boundary = shapely.LinearRing(ring)
@@ -174,7 +174,7 @@ def test_the_pen_follows_a_boundary_the_shorter_way(
     """The vertices strictly between two places of a ring."""
     body = """
       const at = ([index, share]) => ({ index, share });
-      return s.between(v[0], at(v[1]), at(v[2]));
+      return o.between(v[0], at(v[1]), at(v[2]));
     """
     assert run(scripts, body, SQUARE, start, to) == way
 

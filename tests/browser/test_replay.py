@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import LAT, LNG, ride_five
-from tests.browser.console import ConsoleServer
+from tests.browser.console import ConsoleServer, in_module
 from tests.dashboards.district import NINE_MS, District, new_district
 
 MINUTE_MS = 60_000
@@ -196,9 +196,10 @@ def test_where_a_bike_was_between_two_fixes(page: Page, server: ConsoleServer) -
         "vendor": "hello", "bike_id": "b", "timestamps": [1000, 2000, 9000], "lat": [0, 1, 5],
         "lng": [10, 12, 20], "heading": [90, None, 0], "gap_ms": 3000,
     }  # fmt: skip
-    found = page.evaluate(
-        """async ([track, times]) => {
-          const { bikeAt } = await import("/console/past.js");
+    found = in_module(
+        page,
+        "replay/replay.js",
+        """async ({ bikeAt }, [track, times]) => {
           return times.map((at) => bikeAt(track, at));
         }""",
         [track, [999, 1000, 1250, 2000, 5000, 5001, 8999, 9000, 12_000, 12_001]],
@@ -217,10 +218,7 @@ def test_where_a_bike_was_between_two_fixes(page: Page, server: ConsoleServer) -
         None,
     ]
     assert (
-        page.evaluate(
-            """async () => (await import("/console/past.js")).bikeAt({ timestamps: [] }, 5)"""
-        )
-        is None
+        in_module(page, "replay/replay.js", "({ bikeAt }) => bikeAt({ timestamps: [] }, 5)") is None
     )
 
 
@@ -233,9 +231,10 @@ def test_the_districts_clock(page: Page, server: ConsoleServer) -> None:
         minutes = [random.randrange(1_600_000_000, 1_800_000_000) // 60 for _ in range(200)]
         at_ms = [minute * 60_000 for minute in minutes]
         texts = [f"{datetime.fromtimestamp(at / 1000, zone):%Y-%m-%dT%H:%M}" for at in at_ms]
-        written, read = page.evaluate(
-            """async ([times, texts, zone]) => {
-              const { fromLocal, toLocal } = await import("/console/localtime.js");
+        written, read = in_module(
+            page,
+            "page/words.js",
+            """async ({ fromLocal, toLocal }, [times, texts, zone]) => {
               const read = texts.map((text) => fromLocal(text, zone));
               return [times.map((at) => toLocal(at, zone)), read];
             }""",

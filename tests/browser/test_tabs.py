@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
+from dashboards.console import files
 from tests.browser.console import ConsoleServer
 from tests.dashboards.district import District
 
@@ -80,21 +81,19 @@ def test_an_upgraded_server_has_new_scripts(
     """A page follows when it connects again, but not while something is written on it."""
     page.goto(f"{server.url}/zones/cy-08?lang=en")
     expect(page.locator("#health")).to_have_attribute("data-level", "ok")
-    page.wait_for_function("performance.getEntriesByName(`${location.origin}/console/frame.js`)[1]")
     page.evaluate("window.before = true")
+    frame = files.url("page/frame.js")
 
     def upgraded(route: Route) -> None:
-        if route.request.method == "HEAD":
-            route.fulfill(headers={"etag": '"another"'})
-        else:
-            route.continue_()
+        old = route.request.url.replace(files.edition(), "0123456789ab")
+        route.continue_(url=old)
 
-    page.route("**/console/frame.js", upgraded)
-    connect = 'import("/console/frame.js").then(({ live }) => { live.connect() })'
+    page.route(f"**{frame}", upgraded)
+    connect = f'import("{frame}").then(({{ live }}) => {{ live.connect() }})'
     page.keyboard.press("p")
     form = page.get_by_role("dialog")
     form.get_by_label("Reason").fill("closed for a parade")
-    with page.expect_response("**/console/frame.js"):
+    with page.expect_response(lambda answer: answer.url.endswith(frame) and answer.ok):
         page.evaluate(connect)
     form.get_by_label("Reason").press("End")
     assert page.evaluate("window.before")

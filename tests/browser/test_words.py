@@ -102,7 +102,7 @@ def test_problems_are_told_in_chinese(scripts: Page, messages: list[str]) -> Non
     """None of those that a form can meet is left to the API's English."""
     told = scripts.evaluate(
         """([messages, texts]) => messages.map((message) => w.inWords(message, {
-          zones: new Map(),
+          zone: (zoneId) => zoneId,
           say: (key, values) => key === "refusal.other" ? null
             : texts[key].replace(/\\{(\\w+)\\}/g, (_, name) => values[name]) }))""",
         [messages, texts("zh")],

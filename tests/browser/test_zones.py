@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from dashboards.access.access import Access
 from geofence.runs import Visits
 from tests.browser.conftest import watch
-from tests.browser.console import ConsoleServer, sign_in
+from tests.browser.console import ConsoleServer, in_module, sign_in
 from tests.dashboards.access.people import PASSWORD, Clock, boss, new_access
 from tests.dashboards.district import NINE_MS, District
 
@@ -127,9 +127,10 @@ def test_two_hundred_zones_cost_what_has_changed(page: Page, server: ConsoleServ
     page.route("**/api/v1/zones", lambda route: route.fulfill(json=zones))
     page.goto(f"{server.url}/zones?lang=en")
     expect(page.locator(".rows > .zone-line")).to_have_count(9)
-    drawn = page.evaluate(
-        """async () => {
-          const { live, words } = await import("/console/frame.js");
+    drawn = in_module(
+        page,
+        "page/frame.js",
+        """async ({ live, words }) => {
           const body = document.querySelector(".rows");
           const like = { ...words.zones.get("cy-01"), last_visit_by: null }; // its age would change
           const ours = ({ target }) => target.closest('[data-zone^="z-"]');
@@ -147,7 +148,7 @@ def test_two_hundred_zones_cost_what_has_changed(page: Page, server: ConsoleServ
           };
           await tell(60);
           return [body.children.length, await tell(60), await tell(9000)];
-        }"""
+        }""",
     )
     page.unroute_all(behavior="ignoreErrors")
     shown, same, changed = drawn
@@ -364,13 +365,14 @@ def test_a_viewer_has_no_button(visitor: Page, guarded: ConsoleServer, district:
         expect(visitor.locator("#main .buttons button")).to_have_count(0)
         visitor.keyboard.press("p")
         expect(visitor.locator("dialog")).to_have_count(0)
-    refused = visitor.evaluate(
-        """async () => {
-          const { ask } = await import("/console/session.js");
+    refused = in_module(
+        visitor,
+        "page/session.js",
+        """async ({ ask }) => {
           const body = { reason: "x", until: "2025-11-23T12:00" };
           const answer = await ask("/api/v1/zones/cy-04/pause", { body });
           return [answer.status, (await answer.json()).reason];
-        }"""
+        }""",
     )
     assert refused == [403, "role_too_low"]
     assert guarded.do(district.orders.all) == []

@@ -8,8 +8,8 @@ from typing import get_args
 from bikes.fleet import Liveness
 from dashboards.access.roles import ROLES
 from dashboards.console.catalogue import texts
+from dashboards.console.files import STATIC, modules_of
 from dashboards.console.pages import PAGES
-from dashboards.console.scripts import STATIC, modules_of
 from geofence.quality import VERDICTS
 
 
@@ -18,7 +18,7 @@ def test_every_page_has_a_name_and_a_script() -> None:
     words = texts("zh")
     for page in PAGES:
         assert f"page.{page.name}" in words
-        assert (STATIC / f"{page.name}.js").is_file()
+        assert (STATIC / page.script).is_file()
     keys = [page.key for page in PAGES if page.key]
     assert len(keys) == len(set(keys))
 
@@ -37,7 +37,7 @@ def test_every_verdict_role_and_liveness_is_explained() -> None:
 def test_the_script_only_asks_for_words_there_are() -> None:
     """Each `say("…")` of the script is a key."""
     words = texts("en")
-    for script in STATIC.glob("*.js"):
+    for script in STATIC.rglob("*.js"):
         for key in re.findall(
             r"(?:say|bind)\((?:\"[^\"]\", )?\"([a-z]+[.\w]*)\"", script.read_text()
         ):
@@ -46,7 +46,7 @@ def test_the_script_only_asks_for_words_there_are() -> None:
 
 def test_the_script_never_writes_html() -> None:
     """Text from outside enters the page as text nodes only."""
-    for script in STATIC.glob("*.js"):
+    for script in STATIC.rglob("*.js"):
         assert not re.search(
             r"innerHTML|outerHTML|insertAdjacent|document\.write", script.read_text()
         )
@@ -54,8 +54,8 @@ def test_the_script_never_writes_html() -> None:
 
 def test_a_page_is_told_all_its_modules() -> None:
     """Its own first, then whatever is imported at whatever depth, each once."""
-    modules = modules_of("desk")
-    assert modules[0] == "desk.js"
-    assert {"map.js", "bikemark.js", "localtime.js"} <= set(modules)
+    modules = modules_of("map/desk.js")
+    assert modules[0] == "map/desk.js"
+    assert {"map/map.js", "page/words.js", "leaflet/leaflet-src.esm.js"} <= set(modules)
     assert len(set(modules)) == len(modules)
-    assert "theme.js" not in modules
+    assert "page/theme.js" not in modules

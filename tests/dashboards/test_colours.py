@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dashboards import access
-from dashboards.console.scripts import STATIC
+from dashboards.console.files import STATIC
 
-STYLES = (STATIC / "console.css", Path(str(access.__file__)).parent / "static" / "door.css")
+STYLES = (STATIC / "page" / "page.css", STATIC / "door" / "door.css")
 LEAST = 4.5
 """Contrast of text up to 24 px (success criterion 1.4.3)."""
 

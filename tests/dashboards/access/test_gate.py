@@ -18,6 +18,7 @@ from dashboards.api.gate import Gate
 from dashboards.api.loopback import Hosts
 from dashboards.api.routes import API, Listed, Routes, listed
 from dashboards.app import create_app
+from dashboards.console import files
 from dashboards.sources import Health, Part
 from tests.dashboards.access.people import (
     DOCUMENTED,
@@ -139,7 +140,6 @@ REQUESTS = [
     ("GET", "/", "page", "viewer"),
     ("GET", "/login", "page", "nobody"),
     ("GET", "/console/console.js", "page", "nobody"),
-    ("GET", "/_nicegui_ws/socket.io/", "page", "viewer"),
     ("GET", "/metrics", "page", "viewer"),
     ("GET", "/healthz", "page", "nobody"),
 ]
@@ -375,11 +375,11 @@ def test_pages_lead_to_the_door(people: People) -> None:
     led = people.get("/?lang=en", headers=html)
     assert (led.status_code, led.headers["location"]) == (303, "/login?next=%2F%3Flang%3Den")
     assert people.get("/").status_code == 401
-    assert people.get("/_nicegui/x.js", headers=html | {"Accept": "*/*"}).status_code == 401
+    assert people.get("/x.js", headers=html | {"Accept": "*/*"}).status_code == 401
     page = people.get("/login")
     assert page.status_code == 200
     assert "script-src 'self'" in page.headers["content-security-policy"]
-    assert people.get("/access/door.js").status_code == 200
+    assert people.get(files.url("door/door.js")).status_code == 200
     assert people.get("/setup").headers["location"] == "/login"
 
 
@@ -507,13 +507,11 @@ def test_a_stream_needs_a_session(people: People) -> None:
 def test_a_web_socket_needs_a_session(people: People) -> None:
     """It is closed before it is accepted; a token does not open it, and another origin neither."""
     for headers in ({}, {"Authorization": f"Bearer {STATIC}"}, {"Cookie": "zhixun_session=x"}):
-        conversation, sent, _ = listening(
-            people.app, "/_nicegui_ws/socket.io/", "websocket", headers
-        )
+        conversation, sent, _ = listening(people.app, "/socket", "websocket", headers)
         asyncio.run(asyncio.wait_for(conversation, 5))
         assert [message["type"] for message in sent] == ["websocket.close"]
     cross = {"Cookie": people.cookies["ada"], "Origin": "http://evil.example"}
-    conversation, sent, _ = listening(people.app, "/_nicegui_ws/socket.io/", "websocket", cross)
+    conversation, sent, _ = listening(people.app, "/socket", "websocket", cross)
     asyncio.run(asyncio.wait_for(conversation, 5))
     assert [message["type"] for message in sent] == ["websocket.close"]
 

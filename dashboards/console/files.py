@@ -1,0 +1,97 @@
+"""The files of the console: scripts, styles and Leaflet, below a path that names their edition.
+
+The path changes with any byte of any file, so a browser keeps each file for good, and never mixes
+the modules of two versions: a module imports its neighbours by relative paths.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import js_lib_leaflet
+from fastapi import FastAPI, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from dashboards.api.routes import needs
+
+STATIC = Path(__file__).parent / "static"
+"""Scripts and styles, in a folder for each idea."""
+
+LEAFLET = Path(js_lib_leaflet.__file__).parent / "static" / "js_lib_leaflet"
+"""Of the wheel, which is an application of Django; none of it runs here."""
+
+_FOREVER = "public, max-age=31536000, immutable"
+_IMPORT = re.compile(r'^(?:import|export|\}).*? ?"(\.{1,2}/[\w./-]+\.js)";', re.MULTILINE)
+
+
+@cache
+def edition() -> str:
+    """A word that is another one whenever any file is."""
+    digest = hashlib.sha256()
+    for folder in (STATIC, LEAFLET):
+        for file in sorted(each for each in folder.rglob("*") if each.is_file()):
+            digest.update(file.relative_to(folder).as_posix().encode() + b"\0")
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def url(name: str = "") -> str:
+    """Path of a file on the server, such as ``map/desk.js``; without a name, of the folder."""
+    return f"/console/{edition()}/{name}"
+
+
+@cache
+def modules_of(script: str) -> tuple[str, ...]:
+    """Names of the modules that a script needs at any depth, its own first.
+
+    A browser learns what a module imports only once it has the module. A page five imports deep
+    would wait for the network five times before it begins, so the page names them all.
+    """
+    found = [script]
+    for name in found:  # grows meanwhile
+        if name.startswith("leaflet/"):
+            continue
+        text = (STATIC / name).read_text("utf-8")
+        found += _fresh(_IMPORT.findall(text), posixpath.dirname(name), found)
+    return tuple(found)
+
+
+def _fresh(imported: list[str], folder: str, known: list[str]) -> Iterator[str]:
+    paths = (posixpath.normpath(posixpath.join(folder, each)) for each in imported)
+    return (path for path in dict.fromkeys(paths) if path not in known)
+
+
+def mount(app: FastAPI) -> None:
+    """Serve the files; once per application, however many parts of it need them."""
+    if any(getattr(route, "name", None) == "console" for route in app.routes):
+        return
+    app.mount(url("leaflet"), _Kept(directory=LEAFLET), name="leaflet")
+    app.mount(url().rstrip("/"), _Kept(directory=STATIC), name="console")
+    app.add_api_route(
+        "/console/{edition}/{name:path}",
+        _of_another_edition,
+        include_in_schema=False,
+        dependencies=[needs("nobody")],
+    )
+
+
+class _Kept(StaticFiles):
+    """Files that a browser need never ask for again."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = _FOREVER
+        return response
+
+
+async def _of_another_edition(request: Request) -> Response:
+    """Lead a page that was made before an upgrade to the files there are."""
+    name = request.path_params["name"]
+    return RedirectResponse(url(name), 307, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,15 @@
+// @ts-check
+// One alert: what is asked, what was done, and what proves it.
+import { el } from "../page/dom.js";
+import { config, keys, start } from "../page/frame.js";
+import { bindActs } from "./acts.js";
+import { AlertDetail } from "./detail.js";
+
+start(async (main) => {
+  const box = el("section", "panel detail");
+  main.replaceChildren(box);
+  const detail = new AlertDetail(box, { large: true });
+  bindActs(() => detail.alert);
+  keys.bind("Escape", "keys.back", () => history.back());
+  await detail.show(config.page.params.alert_id);
+});

@@ -1,0 +1,101 @@
+// @ts-check
+// How a bike's figures are shown, in the list of the fleet and on a bike's own page.
+import { badge, el } from "../page/dom.js";
+import { config, words } from "../page/frame.js";
+
+export const LIVENESS = ["offline", "silent", "stale", "live"]; // who needs somebody first
+
+// A bike that is heard looks like a zone that is well, one that is not like one nobody can judge.
+const LIKE = { live: "compliant", stale: "due", silent: "unmeasurable", offline: "off_duty" };
+
+export function liveBadge(liveness) {
+  return badge(LIKE[liveness] ?? liveness);
+}
+
+export function keyOf(bike) {
+  return `${bike.vendor}/${bike.bike_id}`;
+}
+
+export function pageOf(bike) {
+  return `/bikes/${encodeURIComponent(bike.vendor)}/${encodeURIComponent(bike.bike_id)}`;
+}
+
+// A bike's name, which leads to its page.
+export function bikeLink(bike) {
+  return Object.assign(el("a", "bike-link", bike.bike_id), { href: pageOf(bike), title: keyOf(bike) });
+}
+
+// The same of a visit, which names a bike by its key.
+export function visitorLink({ bike: key }) {
+  const slash = key.indexOf("/");
+  return bikeLink({ vendor: key.slice(0, slash), bike_id: key.slice(slash + 1) });
+}
+
+export function isLow(bike) {
+  return bike.battery_percent != null && bike.battery_percent <= config.battery_low_percent;
+}
+
+export function zoneText(bike) {
+  if (bike.lat == null) return "–";
+  if (bike.zone_id == null) return words.say("bikes.outside");
+  const zone = words.zones.get(bike.zone_id);
+  return zone ? words.zoneName(zone) : bike.zone_id;
+}
+
+// The speed of a bike that is not live was some time ago.
+export function speedText(bike) {
+  if (bike.liveness !== "live" || bike.speed_mps == null) return "–";
+  const kmh = bike.speed_mps * 3.6;
+  return kmh < 1 ? words.say("bikes.standing") : words.say("unit.kmh", { n: kmh.toFixed(0) });
+}
+
+export function ageText(bike) {
+  return bike.at ? words.say("bikes.ago", { age: words.since(bike.at) }) : words.say("bikes.never");
+}
+
+export function distanceText(metres) {
+  if (metres == null) return "–";
+  return metres < 1000 ? words.say("unit.m", { n: Math.round(metres) })
+    : words.say("unit.km", { n: (metres / 1000).toFixed(metres < 100_000 ? 1 : 0) });
+}
+
+export function percentText(percent) {
+  return percent == null ? "–" : `${Math.round(percent)}%`;
+}
+
+// A battery is a bar with its number; one that is low is marked with a sign too.
+export class Battery {
+  constructor() {
+    this.figure = el("span", "percent");
+    this.fill = el("i", "fill");
+    this.node = el("span", "battery", el("span", "bar", this.fill), this.figure);
+  }
+
+  show(bike) {
+    const low = isLow(bike);
+    const text = (low ? "! " : "") + percentText(bike.battery_percent);
+    if (this.figure.textContent === text) return;
+    this.figure.textContent = text;
+    this.fill.style.width = `${Math.min(100, Math.max(0, bike.battery_percent ?? 0))}%`;
+    this.node.classList.toggle("low", low);
+    this.node.title = low ? words.say("bikes.low") : "";
+  }
+}
+
+// How a verdict looks: a colour, and a sign for eyes that cannot tell colours.
+
+const LOOKS = {
+  ok: ["accent", "✓"], parked: ["off_duty", "P"], inaccurate: ["due", "≈"], teleport: ["overdue", "↯"], too_fast: ["unmeasurable", "»"],
+  outside_district: ["hot", "⊘"], off_shift: ["dim", "–"], duplicate: ["dim", "="],
+};
+
+// The variable of the style that holds its colour.
+export function colorNameOf(verdict) {
+  return (LOOKS[verdict] ?? ["dim"])[0];
+}
+
+export function verdictMark(verdict) {
+  const node = el("span", "verdict-mark", (LOOKS[verdict] ?? ["", "·"])[1]);
+  node.style.background = `var(--${colorNameOf(verdict)})`;
+  return node;
+}

@@ -1,0 +1,136 @@
+// @ts-check
+// The columns of the fleet, and a row of it. A row is filled many times and makes no nodes then.
+import { el } from "../page/dom.js";
+import { read, words } from "../page/frame.js";
+import {
+  ageText, Battery, distanceText, keyOf, liveBadge, LIVENESS, pageOf, percentText, speedText,
+  zoneText,
+} from "./facts.js";
+
+const texts = new Intl.Collator(undefined, { numeric: true });
+
+// `of` is what a column is sorted by; a bike without a value stands at the end either way.
+export const COLUMNS = {
+  id: { of: (bike) => bike.bike_id },
+  state: { of: (bike) => LIVENESS.indexOf(bike.liveness) },
+  zone: { of: (bike) => (bike.zone_id == null ? null : zoneText(bike)) },
+  speed: { of: (bike) => (bike.liveness === "live" ? bike.speed_mps : null), right: true, large: true },
+  battery: { of: (bike) => bike.battery_percent },
+  age: { of: (bike) => (bike.at ? -Date.parse(bike.at) : null), right: true, large: true },
+  distance: { of: (_, day) => day?.distance_m, day: true, right: true, large: true },
+  cells: { of: (_, day) => day?.cells, day: true, right: true, large: true },
+  redundant: { of: (_, day) => day?.redundant_share, day: true, right: true, large: true },
+};
+
+export function order({ column, down }, dayOf) {
+  const { of } = COLUMNS[column];
+  const sign = down ? -1 : 1;
+  return (a, b) => {
+    const [x, y] = [of(a, dayOf(a)), of(b, dayOf(b))];
+    const found = x == null || y == null ? (x == null) - (y == null)
+      : sign * (typeof x === "string" ? texts.compare(x, y) : x - y);
+    return found || texts.compare(a.bike_id, b.bike_id) || texts.compare(a.vendor, b.vendor);
+  };
+}
+
+export class BikeRow {
+  constructor() {
+    this.link = el("a", "bike-link");
+    this.vendor = el("small");
+    this.battery = new Battery();
+    this.mark = el("span", "mark");
+    this.state = el("span", "word");
+    this.texts = {};
+    const cell = (name, ...children) => {
+      const node = el("span", `cell cell-${name}`, ...children);
+      node.setAttribute("role", "gridcell");
+      return node;
+    };
+    const text = (name) => (this.texts[name] = cell(name));
+    this.node = el("div", "bike-row",
+      cell("id", el("span", "two", this.link, this.vendor)),
+      cell("state", this.mark, this.state), text("zone"), text("speed"), cell("battery", this.battery.node), text("age"),
+      text("distance"), text("cells"), text("redundant"));
+    this.node.setAttribute("role", "row");
+  }
+
+  fill(bike, day, selected) {
+    const { node } = this;
+    if (this.shown !== bike) this.fillLive(bike);
+    this.write("zone", zoneText(bike));
+    this.write("age", ageText(bike));
+    this.write("distance", distanceText(day?.distance_m));
+    this.write("cells", day?.cells == null ? "–" : String(day.cells));
+    this.write("redundant", words.percent(day?.redundant_share));
+    if (node.ariaSelected !== String(selected)) node.ariaSelected = String(selected);
+  }
+
+  fillLive(bike) {
+    this.shown = bike;
+    const { node } = this;
+    node.dataset.bike = `${bike.vendor}/${bike.bike_id}`;
+    if (this.link.textContent !== bike.bike_id) this.link.textContent = bike.bike_id;
+    this.link.href = pageOf(bike);
+    if (this.vendor.textContent !== bike.vendor) this.vendor.textContent = bike.vendor;
+    if (node.dataset.live !== bike.liveness) {
+      node.dataset.live = bike.liveness;
+      this.mark.replaceChildren(liveBadge(bike.liveness));
+      this.state.textContent = words.say(`live.${bike.liveness}`);
+      this.state.parentNode.title = words.say(`live.${bike.liveness}.hint`);
+    }
+    this.battery.show(bike);
+    this.write("speed", speedText(bike));
+  }
+
+  write(name, text) {
+    const node = this.texts[name];
+    if (node.textContent !== text) node.textContent = text;
+  }
+}
+
+// What bikes did today: the pages of GET /bikes/days that are looked at, read again every half minute.
+
+const EVERY_MS = 30_000, PAGE = 100;
+
+export class DayPages {
+  // `onChange` is called after each page, with whether it could be read.
+  constructor(onChange) {
+    Object.assign(this, { onChange, days: new Map(), begun: new Map(), wanted: [], busy: false });
+    setInterval(() => this.work(), 1000);
+  }
+
+  get(key) {
+    return this.days.get(key);
+  }
+
+  // `keys` are those in sight, `all` those of the fleet as the API sorts them: all who look at a
+  // fleet ask for the same pages, and the server works each out once.
+  want(all, keys) {
+    const at = new Map(all.map((key, i) => [key, Math.floor(i / PAGE)]));
+    const pages = new Set(keys.map((key) => at.get(key)));
+    this.wanted = [...pages].sort((a, b) => a - b).map((page) => (page ? all[page * PAGE - 1] : ""));
+    this.work();
+  }
+
+  async work() {
+    if (this.busy || document.hidden) return;
+    this.busy = true;
+    for (const cursor of this.wanted) {
+      if (performance.now() - (this.begun.get(cursor) ?? -EVERY_MS) < EVERY_MS) continue;
+      this.begun.set(cursor, performance.now());
+      await this.load(cursor);
+    }
+    this.busy = false;
+  }
+
+  async load(cursor) {
+    const asked = new URLSearchParams({ limit: PAGE, ...(cursor && { cursor }) });
+    try {
+      const { days } = await read(`/bikes/days?${asked}`);
+      for (const day of days) this.days.set(keyOf(day), day);
+      this.onChange(true);
+    } catch {
+      this.onChange(false);
+    }
+  }
+}

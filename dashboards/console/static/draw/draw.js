@@ -1,0 +1,134 @@
+// @ts-check
+// Zones are drawn and redrawn here, by an administrator. What is saved is a new version of a zone
+// from a moment on; what lies before that moment stays as it was.
+import { askFor } from "../page/dialog.js";
+import { button, el, place } from "../page/dom.js";
+import { keys, live, read, start, words } from "../page/frame.js";
+import { keepWhile } from "../page/session.js";
+import { Drawing, effectOf } from "./drawing.js";
+import { DrawMap } from "./map.js";
+import { areaOf } from "./outline.js";
+import { ZoneCard, zonesAt } from "./versions.js";
+
+const FAR = "2200-01-01"; // what is planned by now is over by then
+
+start(async (main) => {
+  const rows = el("div", "rows"), panel = el("aside", "draw-panel"), frame = el("div", "draw-map");
+  main.replaceChildren(
+    el("p", "draw-small", words.say("draw.desktop")),
+    el("section", "panel draw-list",
+      el("div", "panel-head", el("h1", "", words.say("draw.zones")), el("span", "space"), button("button main", words.say("draw.new"), () => draw(null), "n")),
+      rows),
+    frame, panel,
+  );
+  const map = new DrawMap(frame, (zoneId) => drawing || pick(zoneId));
+  const { policies } = await read("/policies").catch((error) => {
+    panel.replaceChildren(el("div", "empty", error.message));
+    throw error;
+  });
+  let collection = { features: [] }, planned = [], drawing = null, card = null;
+
+  // Those of now and those that are still to come.
+  function list() {
+    const known = new Set(collection.features.map((feature) => feature.id));
+    const all = [...collection.features, ...planned.filter((feature) => !known.has(feature.id))];
+    place(rows, all.sort((a, b) => a.id.localeCompare(b.id)).map(rowOf));
+  }
+
+  function rowOf({ id, geometry, properties }) {
+    const area = words.say("draw.area", { n: (areaOf(geometry) / 1e6).toFixed(2) });
+    const row = button("draw-row", "", () => pick(id));
+    row.append(el("span", "two", el("b", "", words.zoneName(properties)), el("small", "", `${id} · ${properties.policy} · ${area}`)));
+    const plan = planOf(collection.features.find((each) => each.id === id), planned.find((each) => each.id === id));
+    if (plan) row.append(el("span", "plan", words.say(`draw.plan.${plan}`)));
+    row.dataset.zone = id;
+    row.setAttribute("aria-current", id === card?.zoneId);
+    return row;
+  }
+
+  async function load() {
+    const [now, then] = await Promise.all([zonesAt(), zonesAt(FAR)]);
+    [collection, planned] = [now, then.features];
+    list();
+    if (drawing) return drawing.showNeighbours();
+    map.showZones(collection.features);
+    if (card) pick(card.zoneId, { stay: true, said: card.said, before: card });
+  }
+
+  // Whether nothing is being drawn any more: what is unsaved is only given up knowingly.
+  async function left() {
+    if (drawing?.unsaved && !(await askFor(words, { title: words.say("draw.leave"), note: words.say("draw.leave.note"), go: words.say("draw.leave.go"), danger: true }))) return false;
+    if (!drawing) return true;
+    drawing.end();
+    drawing = null;
+    map.showZones(collection.features);
+    return true;
+  }
+
+  async function pick(zoneId, { stay = false, said = "", before = null } = {}) {
+    if (!(await left())) return;
+    const mine = (card = new ZoneCard({ map, panel, zoneId, policies, said, onEdit: draw, onChanged: load }));
+    list();
+    await mine.load();
+    if (before) mine.choose(before.chosen); // it could be pressed until now
+    if (card === mine && !drawing) mine.draw({ stay });
+  }
+
+  function idle() {
+    card = null;
+    map.outline("chosen", null);
+    map.outline("older", null);
+    panel.replaceChildren(el("div", "empty", words.say("draw.pick")));
+    list();
+  }
+
+  // Begins with the outline that is shown, or with nothing.
+  async function draw(zone, { over = collection.version, planned = false } = {}) {
+    if (!(await left())) return;
+    if (!zone) idle();
+    drawing = new Drawing({
+      map, panel, zone, over, planned, policies, grid: collection.grid,
+      onCancel: cancel,
+      onSaved: async (zoneId, body) => {
+        drawing = card = null;
+        await load();
+        await pick(zoneId, { said: savedText(body, !zone) });
+      },
+    });
+  }
+
+  async function cancel() {
+    const zoneId = card?.zoneId;
+    if (!drawing || drawing.leaveRing() || !(await left())) return;
+    if (zoneId) pick(zoneId, { stay: true });
+    else idle();
+  }
+
+  keys.bind("n", "draw.new", () => draw(null));
+  keys.bind("e", "draw.edit", () => !drawing && card?.edit());
+  keys.bind("h", "draw.ring", () => drawing?.addRing());
+  keys.bind("Escape", "draw.cancel", cancel, { writing: true });
+  keys.bind("Enter", "draw.close", () => drawing?.finish());
+  keys.bind("Ctrl+z", "draw.undo", () => drawing?.undo());
+  keys.bind("Ctrl+s", "draw.save", () => drawing?.save(), { writing: true });
+  addEventListener("beforeunload", (event) => drawing?.unsaved && event.preventDefault());
+  keepWhile(() => drawing?.unsaved);
+  // Told at each connection too. Where it fails, the stream does, and comes again.
+  live.on("zones", () => load().catch(() => {}));
+  idle();
+  const asked = new URLSearchParams(location.search).get("zone");
+  if (asked) pick(asked);
+});
+
+// What is planned for a zone: that it comes, that it ends, or that it is another one then.
+function planOf(now, then) {
+  if (!now) return "new";
+  if (!then) return "end";
+  const drawn = ({ geometry, properties: { name, name_zh, policy, code } }) => JSON.stringify([geometry, name, name_zh, policy, code]);
+  return drawn(now) === drawn(then) ? "" : "change";
+}
+
+function savedText({ at, live: takesEffect }, isNew) {
+  const effect = takesEffect ? [] : [words.say("draw.next_start")];
+  return words.prose(words.say("draw.saved"), effectOf(words.time(at), isNew), ...effect);
+}

@@ -1,0 +1,199 @@
+// @ts-check
+// The outline of a zone while it is drawn: rings of [lng, lat], each change can be taken back.
+// Places that were not moved keep every digit. There is no map in here.
+
+const METRES_PER_DEGREE = 111_320; // as geofence/grid.py has it
+const DIGITS = 1e7; // of a degree: a centimetre
+
+export class Outline {
+  // Of a GeoJSON Polygon or MultiPolygon; its holes and parts are rings like the others.
+  constructor(geometry) {
+    this.type = geometry.type;
+    const parts = this.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates;
+    this.rings = parts.flatMap((rings, part) => rings.map((ring) => ({ part, places: ring.slice(0, -1) })));
+    this.past = [];
+  }
+
+  get changed() {
+    return this.past.length > 0;
+  }
+
+  // What follows is one change, until the next mark.
+  mark() {
+    this.past.push(this.rings);
+  }
+
+  undo() {
+    if (!this.changed) return false;
+    this.rings = this.past.pop();
+    return true;
+  }
+
+  move(ring, at, place) {
+    this.put(ring, (places) => (places[at] = place));
+  }
+
+  insert(ring, at, place) {
+    this.put(ring, (places) => places.splice(at, 0, place));
+  }
+
+  // A ring of three places has none to spare: without one of them there is no hole, or no part with
+  // its holes. The last part stays.
+  remove(ring, at) {
+    const { part, places } = this.rings[ring];
+    const isShell = this.rings.findIndex((each) => each.part === part) === ring;
+    if (places.length > 3) {
+      this.mark();
+      this.put(ring, (left) => left.splice(at, 1));
+      return true;
+    }
+    const left = this.rings.filter((each, i) => (isShell ? each.part !== part : i !== ring));
+    if (!left.length) return false;
+    this.mark();
+    this.rings = left;
+    return true;
+  }
+
+  // A further ring: within a part it is a hole of it, anywhere else a further part.
+  add(places) {
+    this.mark();
+    const around = this.rings.filter((ring) => isAround(ring.places, places[0]));
+    const parts = this.rings.map(({ part }) => part);
+    const part = around.length % 2 ? innermost(around).part : Math.max(...parts) + 1;
+    this.rings = [...this.rings, { part, places }];
+  }
+
+  put(ring, change) {
+    const places = [...this.rings[ring].places];
+    change(places);
+    this.rings = this.rings.map((each, i) => (i === ring ? { ...each, places } : each));
+  }
+
+  geometry() {
+    const parts = new Map();
+    for (const { part, places } of this.rings) parts.set(part, [...(parts.get(part) ?? []), [...places, places[0]]]);
+    const coordinates = [...parts.values()];
+    return this.type === "Polygon" && coordinates.length === 1
+      ? { type: "Polygon", coordinates: coordinates[0] }
+      : { type: "MultiPolygon", coordinates };
+  }
+}
+
+// Whether a ring goes around a place: how often a line from there to the east crosses it.
+function isAround(places, [lng, lat]) {
+  return places.filter((a, i) => {
+    const b = places[(i + 1) % places.length];
+    return a[1] > lat !== b[1] > lat && lng < a[0] + ((b[0] - a[0]) * (lat - a[1])) / (b[1] - a[1]);
+  }).length % 2 === 1;
+}
+
+// Of rings around one place, the one with the least area.
+function innermost(rings) {
+  return rings.toSorted((a, b) => swept([...a.places, a.places[0]]) - swept([...b.places, b.places[0]]))[0];
+}
+
+// What Leaflet wants, which has the latitude first.
+export function latLngOf([lng, lat]) {
+  return [lat, lng];
+}
+
+export function rounded([lng, lat]) {
+  return [Math.round(lng * DIGITS) / DIGITS, Math.round(lat * DIGITS) / DIGITS];
+}
+
+// All rings of a geometry, without the repeated place at the end.
+export function ringsOf(geometry) {
+  return new Outline(geometry).rings.map(({ places }) => places);
+}
+
+// Area of a geometry [m²], holes left out, each part on the plane of its latitude.
+export function areaOf({ type, coordinates }) {
+  return (type === "Polygon" ? [coordinates] : coordinates).reduce((sum, [shell, ...holes]) => {
+    const lats = shell.map(([, lat]) => lat);
+    const middle = ((Math.min(...lats) + Math.max(...lats)) / 2) * (Math.PI / 180);
+    const degrees = holes.reduce((left, hole) => left - swept(hole), swept(shell));
+    return sum + degrees * METRES_PER_DEGREE ** 2 * Math.cos(middle);
+  }, 0);
+}
+
+function swept(ring) {
+  const [lng0, lat0] = ring[0]; // near the ring, so that no digits are lost
+  const twice = ring.reduce((sum, [lng, lat], i) => {
+    const [nextLng, nextLat] = ring[(i + 1) % ring.length];
+    return sum + (lng - lng0) * (nextLat - lat0) - (nextLng - lng0) * (lat - lat0);
+  }, 0);
+  return Math.abs(twice) / 2;
+}
+
+// How many cells of a grid have their middle in a geometry: what cannot be patrolled is not known
+// here, so it is about as many as the zone will have.
+export function cellsIn(geometry, { south, west, north, east, rows, cols }) {
+  const height = (north - south) / rows, width = (east - west) / cols;
+  const rings = ringsOf(geometry);
+  let cells = 0;
+  for (let row = 0; row < rows; row++) {
+    const lat = south + (row + 0.5) * height;
+    // Where the row's middle line crosses the rings: in between it is inside.
+    const crossings = rings.flatMap((places) => places.flatMap((a, i) => {
+      const b = places[(i + 1) % places.length];
+      return a[1] > lat !== b[1] > lat ? [a[0] + ((b[0] - a[0]) * (lat - a[1])) / (b[1] - a[1])] : [];
+    })).sort((a, b) => a - b);
+    for (let i = 0; i + 1 < crossings.length; i += 2) {
+      const first = Math.max(0, Math.ceil((crossings[i] - west) / width - 0.5));
+      const after = Math.min(cols, Math.ceil((crossings[i + 1] - west) / width - 0.5));
+      cells += Math.max(0, after - first);
+    }
+  }
+  return cells;
+}
+
+// Zones must not overlap and should leave no gap, so a boundary that two of them share is drawn
+// with the very places of the first. Distances are in pixels, places are [lng, lat].
+
+// The place on `rings` that a pointer at `at` means: a vertex within reach goes before an edge.
+// Rings are lists of {x, y}; the answer is {ring, index, share}, the share of the edge that begins
+// at the index, or null.
+export function nearest(at, rings, reach) {
+  let vertex = null, edge = null;
+  for (const [ring, points] of rings.entries()) {
+    for (const [index, a] of points.entries()) {
+      const away = Math.hypot(a.x - at.x, a.y - at.y);
+      if (away <= reach && !(away >= vertex?.away)) vertex = { ring, index, share: 0, away };
+      const b = points[(index + 1) % points.length];
+      const [dx, dy] = [b.x - a.x, b.y - a.y], square = dx * dx + dy * dy;
+      if (!square) continue;
+      const share = Math.min(1, Math.max(0, ((at.x - a.x) * dx + (at.y - a.y) * dy) / square));
+      const off = Math.hypot(a.x + share * dx - at.x, a.y + share * dy - at.y);
+      if (off <= reach && share < 1 && !(off >= edge?.away)) edge = { ring, index, share, away: off };
+    }
+  }
+  const found = vertex ?? edge;
+  return found && { ring: found.ring, index: found.index, share: found.share };
+}
+
+// The place itself: a vertex with all its digits, or a place on the edge.
+export function placeAt(places, { index, share }) {
+  const a = places[index], b = places[(index + 1) % places.length];
+  return share ? rounded([a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share]) : a;
+}
+
+// The vertices of a ring between two places on it, by the shorter way round.
+export function between(places, from, to) {
+  const ways = [forward(places, from, to), forward(places, to, from).reverse()];
+  const lengths = ways.map((way) => length([placeAt(places, from), ...way, placeAt(places, to)]));
+  return lengths[1] < lengths[0] ? ways[1] : ways[0];
+}
+
+function forward(places, from, to) {
+  const begin = from.index + from.share, end = to.index + to.share, n = places.length;
+  const found = [];
+  for (let at = Math.floor(begin) + 1; at < (end < begin ? end + n : end); at++) found.push(places[at % n]);
+  return found;
+}
+
+function length(way) {
+  return way.slice(1).reduce((sum, [lng, lat], i) => {
+    const [lng0, lat0] = way[i];
+    return sum + Math.hypot((lng - lng0) * Math.cos((lat * Math.PI) / 180), lat - lat0);
+  }, 0);
+}

@@ -1,0 +1,262 @@
+// @ts-check
+// The bikes on the map: where they are now or, while somebody looks at the past, where they were.
+// Whatever comes and however often, a bike is drawn once a picture, by changing what is there.
+import * as L from "../leaflet/leaflet-src.esm.js";
+import { isLow, keyOf, pageOf, percentText, zoneText } from "../bikes/facts.js";
+import { button, el, svg } from "../page/dom.js";
+import { words } from "../page/frame.js";
+import { later } from "../page/live.js";
+
+const NEAR_ZOOM = 14, TICK_MS = 1000;
+const BIKE_PX2 = 24 * 24, CROWDED = 0.12; // share of the map that bikes of full size would hide
+
+export class BikeLayer {
+  // `onPick` gets the key of a bike that was pressed; `onDraw` is told after each picture.
+  constructor(map, { onPick, onDraw }) {
+    Object.assign(this, { map, onPick, onDraw, now: new Map(), then: null, drawn: new Map(), waiting: new Set() });
+    map.createPane("bikes").style.zIndex = 660;
+    map.createPane("bike-tips").style.zIndex = 670;
+    map.on("moveend zoomend", () => this.scale());
+    map.whenReady(() => {
+      this.ready = true;
+      this.scale();
+      this.draw();
+    });
+    setInterval(() => !document.hidden && this.tick(), TICK_MS);
+  }
+
+  // The newest of a bike; drawn unless the map shows the past.
+  tell(bike) {
+    if (bike.lat == null) return;
+    const key = keyOf(bike);
+    this.now.set(key, bike);
+    if (this.then) return;
+    this.waiting.add(key);
+    later("bikes-on-map", () => this.draw());
+  }
+
+  // What is shown of a bike; undefined when it is not on the map.
+  of(key) {
+    return (this.then ?? this.now).get(key);
+  }
+
+  // Bikes of an instant of the past, by key; null is back to now.
+  hold(then) {
+    this.then = then;
+    this.waiting.clear();
+    for (const [key, { place }] of this.drawn) place.classList.toggle("away", !this.of(key));
+    for (const key of (then ?? this.now).keys()) this.waiting.add(key);
+    this.draw();
+  }
+
+  draw() {
+    if (!this.ready) return;
+    for (const key of this.waiting) this.put(key, this.of(key));
+    this.waiting.clear();
+    this.onDraw();
+  }
+
+  put(key, bike) {
+    const known = this.drawn.get(key) ?? this.add(key, bike);
+    const at = known.marker.getLatLng();
+    if (at.lat !== bike.lat || at.lng !== bike.lng) known.marker.setLatLng([bike.lat, bike.lng]);
+    known.mark.show(bike, known.place);
+    if (known.marker.isTooltipOpen()) fillTip(known.tip, bike);
+  }
+
+  add(key, bike) {
+    const mark = new BikeMark(key, bike);
+    const icon = L.divIcon({ html: mark.node, className: "bike", iconSize: [24, 24] });
+    const marker = L.marker([bike.lat, bike.lng], { icon, keyboard: false, riseOnHover: true, pane: "bikes" }).addTo(this.map);
+    const tip = el("div", "bike-tip");
+    marker.bindTooltip(tip, { direction: "top", offset: [0, -10], pane: "bike-tips", className: "bike-tooltip" });
+    marker.on("tooltipopen", () => fillTip(tip, this.of(key)));
+    marker.on("click", () => this.onPick(key));
+    const known = { marker, mark, tip, place: marker.getElement() };
+    this.drawn.set(key, known);
+    return known;
+  }
+
+  // Marks one bike among the others; null marks none.
+  mark(key) {
+    this.drawn.get(this.marked)?.place.classList.remove("picked");
+    this.marked = key;
+    this.drawn.get(key)?.place.classList.add("picked");
+  }
+
+  tick() {
+    if (!this.ready) return; // a map that shows no place yet has no bounds
+    this.scale();
+    if (!this.then) for (const { mark } of this.drawn.values()) mark.tick();
+    this.onDraw();
+  }
+
+  // In a crowd bikes are small and say nothing, so that zones and cells are still seen.
+  scale() {
+    const { x, y } = this.map.getSize(), bounds = this.map.getBounds(), { dataset } = this.map.getContainer();
+    let seen = 0;
+    for (const bike of (this.then ?? this.now).values()) if (bounds.contains([bike.lat, bike.lng])) seen++;
+    const scale = seen * BIKE_PX2 > CROWDED * x * y ? "crowd" : this.map.getZoom() < NEAR_ZOOM ? "far" : "near";
+    if (dataset.bikes !== scale) dataset.bikes = scale;
+  }
+}
+
+function fillTip(node, bike) {
+  const age = words.duration(ageOf(bike));
+  const facts = [
+    bike.liveness === "live" ? speedOf(bike) : words.say(`bike.${bike.liveness}`, { age }),
+    bike.battery_percent != null && words.say(isLow(bike) ? "bike.battery_low" : "bike.battery", { percent: percentText(bike.battery_percent) }),
+    bike.liveness === "live" && words.say("bike.age", { age }),
+  ];
+  node.replaceChildren(el("b", "", bike.bike_id), el("div", "", facts.filter(Boolean).join(" · ")), el("div", "dim", bike.vendor));
+}
+
+// How a bike looks and what stands beside it. Its shape says what it does, so that no eye needs
+// the colour:
+//   live     a solid arrow, or a disc while it says no heading
+//   stale    a hollow arrow or disc with broken outline, and how old the fix is
+//   silent   a ring with a question mark, and how old the fix is
+//   offline  a ring with a cross, and how old the fix is
+// and a battery with an exclamation mark whose charge is low.
+
+const SHAPES = {
+  arrow: "M12 2 L19.5 21 L12 16.5 L4.5 21 Z",
+  disc: "M12 5 a7 7 0 1 0 .01 0 Z",
+  silent: "M12 3 a9 9 0 1 0 .01 0 Z M9.4 9.6 a2.6 2.6 0 1 1 3.9 2.3 q-1.3 .8 -1.3 2.1 M12 16.9 v.3",
+  offline: "M12 3 a9 9 0 1 0 .01 0 Z M8.8 8.8 L15.2 15.2 M15.2 8.8 L8.8 15.2",
+};
+
+function shapeOf(bike) {
+  if (bike.liveness in SHAPES) return bike.liveness;
+  return bike.heading_deg == null ? "disc" : "arrow";
+}
+
+export function pictureOf(bike) {
+  return svg("0 0 24 24", SHAPES[shapeOf(bike)], "bike-arrow");
+}
+
+// Age of the fix [s]. A bike of the past brings its own.
+export function ageOf(bike) {
+  return bike.age_s ?? Math.max(0, (words.now() - Date.parse(bike.at)) / 1000);
+}
+
+export function speedOf(bike) {
+  return bike.speed_mps == null ? "" : words.say("bike.speed", { speed: (bike.speed_mps * 3.6).toFixed(0) });
+}
+
+// A piece of the page that is made once per bike; `show` changes it and makes nothing new.
+export class BikeMark {
+  constructor(key, bike) {
+    this.picture = pictureOf(bike);
+    this.path = this.picture.firstChild;
+    this.facts = new Text();
+    this.age = new Text();
+    this.node = el("div", "bike-mark", this.picture, el("i", "bike-low"),
+      el("span", "bike-label", el("b", "", bike.bike_id), el("span", "bike-facts", this.facts), el("span", "bike-age", this.age)));
+    this.key = key;
+  }
+
+  // `place` is the element that the map moves about.
+  show(bike, place) {
+    this.bike = bike;
+    const shape = shapeOf(bike);
+    if (this.shape !== shape) this.path.setAttribute("d", SHAPES[(this.shape = shape)]);
+    const turn = shape === "arrow" ? `rotate(${Math.round(bike.heading_deg)}deg)` : "none";
+    if (this.turn !== turn) this.picture.style.transform = this.turn = turn;
+    const { dataset, classList } = place;
+    if (dataset.bike !== this.key) dataset.bike = this.key;
+    if (dataset.liveness !== bike.liveness) {
+      dataset.liveness = bike.liveness;
+      classList.toggle("stale", bike.liveness !== "live");
+    }
+    classList.toggle("low", isLow(bike));
+    say(this.facts, [speedOf(bike), bike.battery_percent != null && percentText(bike.battery_percent)].filter(Boolean).join(" · "));
+    this.tick();
+  }
+
+  // Time goes by.
+  tick() {
+    say(this.age, words.duration(ageOf(this.bike)));
+  }
+}
+
+export function say(text, what) {
+  if (text.data !== what) text.data = what;
+}
+
+// What is known of one bike, pinned to the map until it is closed.
+
+const TODAY_S = 12 * 3600; // an older time needs its day
+const ROWS = ["state", "fix", "speed", "heading", "battery", "zone"];
+
+export class BikeCard {
+  // `find` gives what is known of a bike by its key; `onTrack` is told whose track to show.
+  constructor(node, { find, onTrack, onClose }) {
+    Object.assign(this, { node, find, onTrack, onClose, key: null, track: false });
+    this.title = el("b");
+    this.link = el("a", "button", words.say("card.page"));
+    this.button = button("button", words.say("card.track"), () => this.showTrack(!this.track));
+    this.texts = Object.fromEntries(ROWS.map((name) => [name, new Text()]));
+    this.rows = Object.fromEntries(ROWS.map((name) => [name, el("div", "card-row", el("span", "dim", words.say(`card.${name}`)), el("span", "", this.texts[name]))]));
+    const close = button("plain", "×", () => this.close());
+    close.title = close.ariaLabel = words.say("dialog.done");
+    node.append(el("div", "card-head", this.title, close), ...Object.values(this.rows), el("div", "buttons", this.button, this.link));
+    node.hidden = true;
+  }
+
+  open(key) {
+    const [vendor, bikeId] = key.split("/");
+    if (this.track) this.showTrack(false);
+    this.key = key;
+    this.title.textContent = bikeId;
+    this.title.title = vendor;
+    this.link.href = pageOf({ vendor, bike_id: bikeId });
+    this.node.hidden = false;
+    this.refresh();
+  }
+
+  close() {
+    if (this.track) this.showTrack(false);
+    this.key = null;
+    this.node.hidden = true;
+    this.onClose();
+  }
+
+  showTrack(on) {
+    this.track = on;
+    this.button.setAttribute("aria-pressed", on);
+    this.onTrack(on ? this.key : null);
+  }
+
+  // Changes texts and makes nothing, so that it may be called for every picture.
+  refresh() {
+    if (!this.key) return;
+    const bike = this.find(this.key);
+    const facts = bike ? factsOf(bike) : { state: words.say("card.not_there") };
+    for (const name of ROWS) {
+      this.rows[name].hidden = !facts[name];
+      say(this.texts[name], facts[name] ?? "");
+    }
+    this.rows.battery.classList.toggle("bad", Boolean(bike && isLow(bike)));
+    this.rows.state.classList.toggle("bad", bike?.liveness !== "live");
+  }
+}
+
+function factsOf(bike) {
+  const charge = bike.battery_percent == null ? "" : percentText(bike.battery_percent);
+  const age_s = ageOf(bike);
+  return {
+    // Of the past it is known where a bike was, not whether it was connected.
+    state: bike.age_s == null ? words.say(`live.${bike.liveness}`) : "",
+    fix: words.say("card.fix_at", { age: words.duration(age_s), time: words.exact(bike.at, { day: age_s > TODAY_S }) }),
+    speed: speedOf(bike),
+    heading: bike.heading_deg == null ? "" : compass(bike.heading_deg),
+    battery: isLow(bike) ? words.say("bike.battery_low", { percent: charge }) : charge,
+    zone: bike.age_s == null ? zoneText(bike) : "",
+  };
+}
+
+function compass(heading_deg) {
+  const names = words.say("compass").split(" ");
+  return `${names[Math.round(heading_deg / 45) % 8]} ${Math.round(heading_deg)}°`;
+}

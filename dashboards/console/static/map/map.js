@@ -1,0 +1,178 @@
+// @ts-check
+// The map of the desk: its layers, what switches them, and the card of the bike that was picked.
+// Text from outside enters the page as text nodes only.
+import * as L from "../leaflet/leaflet-src.esm.js";
+import { badge, button, el } from "../page/dom.js";
+import { config, words } from "../page/frame.js";
+import { baseMap } from "./base.js";
+import { BikeCard, BikeLayer, pictureOf } from "./bikes.js";
+import { LastHour } from "./tracks.js";
+import { CellOverlay, ZoneLayer } from "./zones.js";
+
+const ROOM = { padding: [14, 14] };
+
+export class PatrolMap {
+  constructor(element) {
+    this.map = baseMap(element, { trackResize: false });
+    new ResizeObserver(() => this.resized()).observe(element);
+    this.zones = new ZoneLayer(this.map);
+    this.cells = new CellOverlay(this.map);
+    this.lastHour = new LastHour(this.map);
+    this.card = new BikeCard(over(element, "bike-card"), {
+      find: (key) => this.bikes.of(key),
+      onTrack: (key) => this.lastHour.showOne(key),
+      onClose: () => this.bikes.mark(null),
+    });
+    this.bikes = new BikeLayer(this.map, { onPick: (key) => this.pick(key), onDraw: () => this.card.refresh() });
+    this.tools = over(element, "map-tools");
+    const press = this.tool("layers", "L", () => this.switches.toggle());
+    this.switches = new LayerSwitches(over(element, "layer-switches"), press, this.layers());
+  }
+
+  // A button on the map.
+  tool(name, key, act) {
+    const press = button("button", words.say(name), act, key);
+    press.id = `tool-${name}`;
+    this.tools.append(press);
+    return press;
+  }
+
+  layers() {
+    const pane = (name) => ({ on: true, show: (on) => (this.map.getPane(name).style.display = on ? "" : "none") });
+    const cells = pane("cells");
+    const { tiles } = this.map;
+    return {
+      zones: pane("zones"),
+      names: pane("names"),
+      cells: { on: true, show: (on) => (cells.show(on), (this.cells.visible = on)) },
+      bikes: pane("bikes"),
+      tracks: { on: false, show: (on) => this.lastHour.showAll(on) },
+      ...(tiles && { tiles: { on: true, show: (on) => (on ? tiles.addTo(this.map) : tiles.remove()) } }),
+    };
+  }
+
+  // Draws the zones of GET /zones; the first time it goes there.
+  drawZones(collection) {
+    this.zones.draw(collection);
+    this.cells.place(collection.grid);
+    if (!this.placed && collection.features.length) {
+      this.placed = true;
+      this.map.fitBounds(this.zones.bounds, ROOM);
+    }
+  }
+
+  // After its element has grown or shrunk. Who saw the whole district still does.
+  resized() {
+    const whole = this.placed && this.map.getBounds().contains(this.zones.bounds);
+    this.map.invalidateSize({ animate: false });
+    if (whole) this.map.fitBounds(this.zones.bounds, { ...ROOM, animate: false });
+  }
+
+  // Goes to a zone; asked for the same zone again, back to the whole district, unless it is to stay.
+  showZone(zoneId, { stay = false } = {}) {
+    const bounds = this.zones.boundsOf(zoneId);
+    if (!bounds || (stay && this.shown === zoneId)) return;
+    this.shown = this.shown === zoneId ? null : zoneId;
+    this.map.flyToBounds(this.shown ? bounds : this.zones.bounds, { ...ROOM, duration: 0.4 });
+  }
+
+  pick(key) {
+    this.bikes.mark(key);
+    this.card.open(key);
+  }
+
+  // The next bike in the order of their names, so that no pointer is needed.
+  pickNext() {
+    const keys = [...(this.bikes.then ?? this.bikes.now).keys()].sort();
+    if (!keys.length) return;
+    const key = keys[(keys.indexOf(this.card.key) + 1) % keys.length];
+    this.pick(key);
+    this.map.panInside(this.bikes.of(key), { padding: [60, 60] });
+  }
+}
+
+// Something that lies over the map and keeps its clicks to itself.
+function over(element, className) {
+  const node = el("div", className);
+  L.DomEvent.disableClickPropagation(node);
+  L.DomEvent.disableScrollPropagation(node);
+  element.append(node);
+  return node;
+}
+
+// What the map shows: a switch for each layer, remembered on this device.
+
+const STORED = "zhixun-layers";
+
+export class LayerSwitches {
+  // `layers` by name: {on, show}; `show` is called with whether the layer is on, now and later.
+  constructor(node, button, layers) {
+    Object.assign(this, { node, button, layers });
+    const kept = stored();
+    node.setAttribute("role", "group");
+    node.setAttribute("aria-label", words.say("layers"));
+    node.hidden = true;
+    button.setAttribute("aria-expanded", "false");
+    for (const [name, layer] of Object.entries(layers)) {
+      const box = el("input");
+      Object.assign(box, { type: "checkbox", name, checked: kept[name] ?? layer.on });
+      box.addEventListener("change", () => this.switch(name, box.checked));
+      node.append(el("label", "", box, words.say(`layers.${name}`)));
+      layer.on = box.checked;
+      layer.show(box.checked);
+    }
+    // Keys of the page stay still while one is in a field.
+    node.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" || event.key.toLowerCase() === "l") this.toggle(), event.preventDefault();
+    });
+  }
+
+  toggle() {
+    this.node.hidden = !this.node.hidden;
+    this.button.setAttribute("aria-expanded", !this.node.hidden);
+    if (this.node.hidden) this.button.focus();
+    else this.node.querySelector("input").focus();
+  }
+
+  switch(name, on) {
+    this.layers[name].on = on;
+    this.layers[name].show(on);
+    const all = Object.entries(this.layers).map(([each, layer]) => [each, layer.on]);
+    try {
+      localStorage.setItem(STORED, JSON.stringify(Object.fromEntries(all)));
+    } catch { /* a browser that keeps nothing shows what it is told until the next visit */ }
+  }
+}
+
+function stored() {
+  try {
+    return JSON.parse(localStorage.getItem(STORED)) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+// What the colours and signs of the map mean.
+
+export function drawLegend(node) {
+  const cells = config.ages.map(({ up_to_s, color }) => {
+    const swatch = el("i", "swatch");
+    swatch.style.background = color;
+    const text = up_to_s == null ? words.say("legend.older") : words.say("legend.within", { age: words.duration(up_to_s) });
+    return el("span", "item", swatch, text);
+  });
+  const bike = (kind, state) => {
+    const node = el("span", "bike", pictureOf(state));
+    node.dataset.liveness = state.liveness;
+    return el("span", "item", node, words.say(`legend.bike_${kind}`));
+  };
+  const riding = { liveness: "live", heading_deg: 0 };
+  node.replaceChildren(
+    el("div", "line", ...config.states.map((state) => el("span", "item", badge(state), words.say(`state.${state}`)))),
+    el("div", "line", el("b", "", words.say("legend.cells")), ...cells),
+    el("div", "line", el("b", "", words.say("legend.bikes")),
+      bike("live", riding), bike("standing", { liveness: "live" }), bike("stale", { ...riding, liveness: "stale" }),
+      bike("silent", { liveness: "silent" }), bike("offline", { liveness: "offline" }),
+      el("span", "item", el("i", "bike-low"), words.say("legend.bike_low"))),
+  );
+}

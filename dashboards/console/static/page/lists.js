@@ -1,0 +1,127 @@
+// @ts-check
+// A list of very many rows of one height: only those in sight are nodes, and nodes are used again.
+import { el } from "./dom.js";
+import { keys } from "./frame.js";
+import { later } from "./live.js";
+
+const SPARE = 6;
+
+export class LongList {
+  // `make` gives a row without contents, `fill` puts those of a key into it; each row is as high
+  // as the style's --row says.
+  constructor(body, { make, fill }) {
+    Object.assign(this, { body, make, fill, keys: [], nodes: new Map(), of: new WeakMap() });
+    this.sheet = el("div", "sheet");
+    body.replaceChildren(this.sheet);
+    body.addEventListener("scroll", () => this.drawLater(), { passive: true });
+    new ResizeObserver(() => this.show(this.keys)).observe(body);
+  }
+
+  show(keys) {
+    this.keys = keys;
+    this.row_px = parseFloat(getComputedStyle(this.body).getPropertyValue("--row"));
+    this.sheet.style.height = `${keys.length * this.row_px}px`;
+    this.draw();
+  }
+
+  drawLater() {
+    later(this, () => this.draw());
+  }
+
+  draw() {
+    const { scrollTop, clientHeight } = this.body;
+    const first = Math.max(0, Math.floor(scrollTop / this.row_px) - SPARE);
+    const inSight = this.keys.slice(first, Math.ceil((scrollTop + clientHeight) / this.row_px) + SPARE);
+    const wanted = new Set(inSight), free = [];
+    for (const [key, node] of this.nodes) {
+      if (wanted.has(key)) continue;
+      free.push(node);
+      this.nodes.delete(key);
+    }
+    inSight.forEach((key, i) => {
+      let node = this.nodes.get(key);
+      if (!node) {
+        node = free.pop() ?? this.make();
+        this.nodes.set(key, node);
+        this.of.set(node, key);
+        if (!node.isConnected) this.sheet.append(node);
+      }
+      const top = `${(first + i) * this.row_px}px`;
+      if (node.style.top !== top) node.style.top = top;
+      node.ariaRowIndex = first + i + 2; // the head is the first
+      this.fill(node, key);
+    });
+    for (const node of free) node.remove();
+  }
+
+  // The keys that have a node now.
+  inSight() {
+    return [...this.nodes.keys()];
+  }
+
+  keyAt(target) {
+    return this.of.get(target.closest("[role=row]"));
+  }
+
+  reveal(key) {
+    const at = this.keys.indexOf(key), top = at * this.row_px;
+    if (at < 0) return;
+    if (top < this.body.scrollTop) this.body.scrollTop = top;
+    const bottom = top + this.row_px - this.body.clientHeight;
+    if (bottom > this.body.scrollTop) this.body.scrollTop = bottom;
+    this.draw();
+  }
+}
+
+// Rows of which one is selected, by the pointer or by keys, and opens a page of its own.
+
+export class RowList {
+  // `path` makes the address of a row's page of its id; `onPick` is called with the row selected.
+  // A press on a row opens its page at once where `opens` says so.
+  constructor(body, { role, path, onPick, opens = () => false }) {
+    Object.assign(this, { body, role, path, onPick, opens, rows: new Map(), selected: null });
+    body.tabIndex = 0;
+    for (const [key, by] of [["j", 1], ["k", -1], ["ArrowDown", 1], ["ArrowUp", -1]]) {
+      keys.bind(key, by > 0 ? "keys.next" : "keys.previous", () => this.move(by));
+    }
+    keys.bind("Enter", "keys.open", () => this.selected && this.go(this.selected));
+  }
+
+  // A new row; whoever makes it puts it into `rows`, in the order shown.
+  row(id, className) {
+    const node = el("div", className);
+    node.setAttribute("role", this.role);
+    node.addEventListener("click", () => (this.opens() ? this.go(id) : this.select(id)));
+    node.addEventListener("dblclick", () => this.go(id));
+    return { node };
+  }
+
+  go(id) {
+    location.assign(this.path(id));
+  }
+
+  select(id) {
+    this.selected = id;
+    this.left = null;
+    for (const [each, { node }] of this.rows) node.setAttribute("aria-selected", each === id);
+    const row = this.rows.get(id);
+    row?.node.scrollIntoView({ block: "nearest" });
+    if (row) this.onPick(row);
+  }
+
+  // The selected row is about to go elsewhere by what was done to it: one goes on from where it was.
+  leaves(order) {
+    if (this.left) return;
+    const at = order.indexOf(this.selected);
+    this.left = { before: order.slice(0, at).reverse(), after: order.slice(at + 1) };
+  }
+
+  move(by) {
+    const ids = [...this.rows.keys()];
+    if (!ids.length) return;
+    const beside = this.left?.[by > 0 ? "after" : "before"].find((id) => this.rows.has(id));
+    if (beside) return this.select(beside);
+    const at = ids.indexOf(this.selected);
+    this.select(ids[at < 0 ? (by > 0 ? 0 : ids.length - 1) : Math.min(Math.max(at + by, 0), ids.length - 1)]);
+  }
+}

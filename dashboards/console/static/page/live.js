@@ -1,0 +1,151 @@
+// @ts-check
+// The event stream: the newest of everything, again after each reconnect, and whether it flows.
+//
+// A browser opens six connections to a server and lets all others wait, those for pages too. So a
+// page that nobody sees keeps none: it looks now and then, for what its title says, and closes the
+// stream once that has told all there is.
+
+const SILENT_MS = 5000; // the stream says something every second
+const STUCK_MS = 15000;
+const RETRY_MS = 2000;
+const UNSEEN_MS = 10_000, LOOK_EVERY_MS = 30_000;
+
+export class Live {
+  constructor({ onRefused }) {
+    Object.assign(this, { onRefused, handlers: new Map(), heard: performance.now(), said: null, speed: 1 });
+    this.state = "connecting";
+    // Before anybody else's, so that whoever hears of health can ask what time it is.
+    this.on("health", (health) => (this.said = { ...health, heard: performance.now() }));
+    Object.assign(this, { rests: false, unseen: document.hidden ? -UNSEEN_MS : null });
+  }
+
+  // Calls `handle` with the data of each event of a name; "state" and "open" are its own.
+  on(name, handle) {
+    if (!this.handlers.has(name)) this.handlers.set(name, new Set());
+    this.handlers.get(name).add(handle);
+    if (this.stream && !OWN.has(name)) this.follow(name);
+    return this;
+  }
+
+  emit(name, data) {
+    for (const handle of this.handlers.get(name) ?? []) handle(data);
+  }
+
+  // The system's clock: what the last health event said, and how long ago that was. It stands
+  // still when nothing is heard, because then nobody knows.
+  now() {
+    if (!this.said) return Date.now();
+    return this.said.now_ms + Math.min(performance.now() - this.said.heard, SILENT_MS) * this.speed;
+  }
+
+  start() {
+    setInterval(() => this.watch(), 500);
+    document.addEventListener("visibilitychange", () => {
+      this.unseen = document.hidden ? performance.now() : null;
+      if (!document.hidden && this.rests) this.connect();
+    });
+    this.connect();
+    return this;
+  }
+
+  connect() {
+    this.stream?.close();
+    Object.assign(this, { rests: false, complete: false, heard: performance.now() });
+    this.stream = new EventSource("/api/v1/stream");
+    this.stream.onopen = () => {
+      this.heard = performance.now();
+      this.emit("open"); // the stream begins with everything that is
+    };
+    this.stream.onerror = () => {
+      this.tell("lost");
+      this.onRefused();
+      if (this.stream.readyState === EventSource.CLOSED) setTimeout(() => this.connect(), RETRY_MS);
+    };
+    this.followed = new Set();
+    for (const name of this.handlers.keys()) if (!OWN.has(name)) this.follow(name);
+  }
+
+  follow(name) {
+    if (this.followed.has(name)) return;
+    this.followed.add(name);
+    this.stream.addEventListener(name, (event) => {
+      this.heard = performance.now();
+      this.tell("live");
+      this.emit(name, JSON.parse(event.data));
+      if (name === "health") this.complete = true; // the last of what the stream begins with
+    });
+  }
+
+  watch() {
+    const now = performance.now(), silent = now - this.heard;
+    if (this.rests) return silent > LOOK_EVERY_MS && this.connect();
+    if (this.complete && this.unseen != null && now - this.unseen >= UNSEEN_MS) {
+      this.rests = true;
+      return this.stream.close();
+    }
+    if (silent > SILENT_MS) this.tell("lost");
+    if (silent > STUCK_MS && !document.hidden) this.connect();
+  }
+
+  tell(state) {
+    if (state === this.state) return;
+    this.state = state;
+    this.emit("state", state);
+  }
+}
+
+const OWN = new Set(["state", "open"]);
+
+// Many events come at once; what they need done is done once, before the next picture. A page that
+// nobody sees draws no pictures, and must not gather work for ever.
+const planned = new Map();
+export function later(key, work) {
+  if (!planned.size) soon();
+  planned.set(key, work);
+}
+
+function soon() {
+  if (document.hidden) setTimeout(doPlanned, 1000);
+  else requestAnimationFrame(doPlanned);
+}
+
+function doPlanned() {
+  const works = [...planned.values()];
+  planned.clear();
+  for (const each of works) each();
+}
+
+// The picture that was waited for does not come any more.
+document.addEventListener("visibilitychange", () => document.hidden && planned.size && soon());
+
+// Work for the newest that is wanted: one at a time, and no more often than every so many
+// milliseconds. Between two works there is a rest as long as a work, so that a slow server is
+// asked less; what was wanted in between and is no more is never asked for.
+export class Newest {
+  constructor(work, every_ms) {
+    Object.assign(this, { work, every_ms, waits: false, busy: false });
+  }
+
+  want(what) {
+    this.wanted = what;
+    this.waits = true;
+    if (!this.busy) this.go();
+  }
+
+  // What is under way goes on; what waits is forgotten.
+  forget() {
+    this.waits = false;
+  }
+
+  async go() {
+    this.busy = true;
+    while (this.waits) {
+      this.waits = false;
+      const began = performance.now();
+      await this.work(this.wanted);
+      const took_ms = performance.now() - began;
+      await new Promise((rested) => setTimeout(rested, Math.max(this.every_ms - took_ms, took_ms)));
+    }
+    this.busy = false;
+  }
+}

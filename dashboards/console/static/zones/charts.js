@@ -1,0 +1,120 @@
+// @ts-check
+// Charts as small SVG. Each says in words what it shows; what is coloured is marked as well.
+
+const NS = "http://www.w3.org/2000/svg";
+
+function draw(tag, attributes = {}, ...children) {
+  const node = document.createElementNS(NS, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+function picture(className, width, height, label, ...children) {
+  return draw("svg", { class: `chart ${className}`, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label }, ...children);
+}
+
+function line(className, x1, y1, x2, y2) {
+  return draw("line", { class: className, x1, y1, x2, y2 });
+}
+
+function text(className, x, y, said, anchor = "middle") {
+  return draw("text", { class: className, x, y, "text-anchor": anchor }, said);
+}
+
+// A path through the points that are known; a gap where one is not.
+function path(className, points) {
+  let pen = "M";
+  const d = points.map(([x, y]) => {
+    if (y == null) return void (pen = "M");
+    const step = `${pen}${x.toFixed(1)} ${y.toFixed(1)}`;
+    pen = "L";
+    return step;
+  });
+  return draw("path", { class: className, d: d.filter(Boolean).join("") });
+}
+
+// The ratio over a window so far, with the target as a line; the width is the whole window.
+// `points`: [{at, ratio}], `at` from 0 to 1.
+export function sparkline({ points, target, label }) {
+  const width = 120, height = 30, y = (ratio) => height - 3 - ratio * (height - 6);
+  const known = points.filter(({ ratio }) => ratio != null);
+  const place = ({ at, ratio }) => [2 + at * (width - 6), ratio == null ? null : y(ratio)];
+  const parts = [line("axis", 0, height - 2, width, height - 2), line("target", 0, y(target), width, y(target)), path("curve", points.map(place))];
+  if (known.length) {
+    const [cx, cy] = place(known.at(-1));
+    parts.push(draw("circle", { class: "now", cx, cy, r: 2.6 }));
+  }
+  return picture("sparkline", width, height, label, ...parts);
+}
+
+// A window's progress: the ratio so far, the forecast to its end, the target, and its deadline.
+// `points` and `forecast`: [{at_ms, ratio}]; `ticks`: [{at_ms, text}]; `says`: texts for target,
+// deadline, now and forecast.
+export function progress({ width, height, from_ms, to_ms, now_ms, points, forecast, target, ticks, percent, says, label }) {
+  const left = 42, right = 16, top = 26, bottom = 26;
+  const x = (at_ms) => left + ((at_ms - from_ms) / (to_ms - from_ms)) * (width - left - right);
+  const y = (ratio) => height - bottom - ratio * (height - top - bottom);
+  const place = ({ at_ms, ratio }) => [x(at_ms), ratio == null ? null : y(ratio)];
+  const parts = [];
+  for (const ratio of [0, 0.25, 0.5, 0.75, 1]) {
+    parts.push(line("grid", left, y(ratio), width - right, y(ratio)), text("tick", left - 6, y(ratio) + 4, percent(ratio), "end"));
+  }
+  for (const { at_ms, text: said } of ticks) {
+    parts.push(line("grid", x(at_ms), height - bottom, x(at_ms), height - bottom + 4), text("tick", x(at_ms), height - 8, said));
+  }
+  parts.push(line("axis", left, y(0), width - right, y(0)));
+  parts.push(line("deadline", x(to_ms), top - 8, x(to_ms), y(0)), text("deadline-text", x(to_ms) + 8, top - 12, says.deadline, "end"));
+  // The target's text is on the side of its line where the forecast does not end.
+  const then = forecast.at(-1)?.ratio, above = then == null || then < target;
+  parts.push(line("target", left, y(target), width - right, y(target)), text("target-text", width - right - 7, y(target) + (above && target < 0.9 ? -6 : 15), says.target, "end"));
+  const known = points.filter(({ ratio }) => ratio != null);
+  if (known.length > 1) {
+    const [first, last] = [place(known[0]), place(known.at(-1))];
+    parts.push(draw("path", { class: "area", d: `M${first[0]} ${y(0)}${known.map((point) => `L${place(point).join(" ")}`).join("")}L${last[0]} ${y(0)}Z` }));
+  }
+  parts.push(path("curve", points.map(place)), path("forecast", forecast.map(place)));
+  if (now_ms > from_ms && now_ms < to_ms) parts.push(line("now-line", x(now_ms), top, x(now_ms), y(0)));
+  if (known.length) {
+    const [cx, cy] = place(known.at(-1));
+    parts.push(draw("circle", { class: "now", cx, cy, r: 4 }), text("now-text", Math.min(Math.max(cx, left + 18), width - right - 18), cy - 9, says.now));
+  }
+  if (forecast.length) {
+    const [cx, cy] = place(forecast.at(-1));
+    parts.push(draw("circle", { class: "then", cx, cy, r: 3.5 }), text("forecast-text", cx - 7, above || cy < top + 14 ? Math.min(cy + 16, y(0) - 4) : cy - 8, says.forecast, "end"));
+  }
+  return picture("progress", width, height, label, ...parts);
+}
+
+const CELL = { width: 54, height: 35, head: 20 };
+
+// A month as weeks of days. `days`: [{date, number, weekday, ratio, level, mark, kind, says}] where
+// `kind` is "known", "unknown" (hatched) or "ahead", `level` 0 to 4, `mark` "missed", "reached" or
+// "". `onDay` hears which day somebody looks at.
+export function calendar({ days, weekdays, percent, label, onDay }) {
+  const weeks = Math.ceil((days[0].weekday + days.length) / 7);
+  const width = CELL.width * 7, height = CELL.head + CELL.height * weeks;
+  const hatch = draw("pattern", { id: "hatch", width: 7, height: 7, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+    draw("rect", { class: "hatch-ground", width: 7, height: 7 }), line("hatch-line", 0, 0, 0, 7));
+  const parts = [draw("defs", {}, hatch), ...weekdays.map((name, i) => text("tick", CELL.width * (i + 0.5), 13, name))];
+  for (const [i, day] of days.entries()) {
+    const place = days[0].weekday + i;
+    const left = (place % 7) * CELL.width, top = CELL.head + Math.floor(place / 7) * CELL.height;
+    const square = draw("rect", { x: 1.5, y: 1.5, width: CELL.width - 3, height: CELL.height - 3, rx: 4 });
+    if (day.kind === "unknown") square.style.fill = "url(#hatch)";
+    const cell = draw("g", { class: `day ${day.kind} ${day.mark}`, transform: `translate(${left} ${top})`, role: "img", tabindex: day.kind === "ahead" ? -1 : 0, "aria-label": day.says, "data-date": day.date },
+      square, text("date", 6, 13, day.number, "start"));
+    if (day.kind === "known") {
+      cell.dataset.level = day.level;
+      cell.append(text("ratio", CELL.width / 2, 28, percent(day.ratio)));
+    }
+    if (day.mark === "missed") cell.append(draw("path", { class: "mark", d: `M${CELL.width - 17} 5h10l-5 8.5z` }));
+    if (day.mark === "reached") cell.append(draw("path", { class: "mark", d: `M${CELL.width - 16} 9l3 3.5 6 -7` }));
+    cell.append(draw("title", {}, day.says));
+    for (const event of ["mouseenter", "focus", "click"]) cell.addEventListener(event, () => onDay(day));
+    parts.push(cell);
+  }
+  const node = picture("calendar", width, height, label, ...parts);
+  node.setAttribute("role", "group"); // its days speak for themselves
+  return node;
+}

@@ -1,0 +1,95 @@
+"""The console's pages and files, without a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from dashboards.app import create_app
+from dashboards.console import files
+from dashboards.console.page import ConsoleOptions, mount
+from dashboards.console.pages import PAGES
+from tests.dashboards.conftest import Api
+from tests.dashboards.district import District
+
+OLD = "/console/0123456789ab"
+"""The folder of the files of another version."""
+
+
+def console(district: District, options: ConsoleOptions | None = None) -> Api:
+    """A client of the API with its console."""
+    sources = district.sources()
+    app = create_app(sources)
+    mount(app, sources, options)
+    return Api(app)
+
+
+def test_two_consoles_in_one_process(district: District) -> None:
+    """Each serves its own pages, to whoever asks and in whichever order."""
+    chinese = console(district, ConsoleOptions("zh"))
+    english = console(district, ConsoleOptions("en", attribution="somebody"))
+    for _ in range(2):
+        assert '<html lang="zh">' in chinese.get("/").text
+        assert '<html lang="en">' in english.get("/").text
+    assert "somebody" in english.get("/zones/cy-01").text
+    assert "somebody" not in chinese.get("/zones/cy-01").text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_names_files_that_there_are(district: District, page: str) -> None:
+    """Scripts, styles and the icon; a browser may keep each for good."""
+    path = next(each.path for each in PAGES if each == page)
+    api = console(district)
+    answer = api.get(re.sub(r"\{\w+\}", "x", path))
+    assert answer.headers["cache-control"] == "no-store"
+    names = set(re.findall(r'(?:src|href)="(/console/[^"]+)"', answer.text))
+    assert {files.url("page/theme.js"), files.url("leaflet/leaflet.css")} < names
+    for name in names:
+        file = api.get(name)
+        assert file.status_code == 200, name
+        assert "immutable" in file.headers["cache-control"]
+
+
+def test_text_of_the_address_is_data(district: District) -> None:
+    """A path that is markup ends neither the data block nor an attribute of the page."""
+    text = console(district).get("/bikes/x/%3C!--%3Cscript%3E%3Cimg%20src=x%3E").text
+    assert "<img" not in text
+    assert "<!--" not in text
+    config = re.search(r'id="console-config">(.*?)</script>', text)
+    assert config is not None
+    assert json.loads(config[1])["page"]["params"]["bike_id"] == "<!--<script><img src=x>"
+
+
+def test_a_page_of_before_an_upgrade_is_led_to_the_files_there_are(district: District) -> None:
+    """By a way that nobody keeps, so that a page whole of one version comes up."""
+    api = console(district)
+    led = api.get(f"{OLD}/map/desk.js")
+    assert (led.status_code, led.headers["cache-control"]) == (307, "no-store")
+    assert led.headers["location"] == files.url("map/desk.js")
+    assert api.get(files.url("map/no-such.js")).status_code == 404
+
+
+def test_answers_are_compressed_but_the_stream_is_not(district: District) -> None:
+    """What is worth it, for whoever can read it."""
+    api = console(district)
+    for path in ("/", files.url("leaflet/leaflet-src.esm.js"), "/api/v1/zones"):
+        plain = api.get(path, headers={"Accept-Encoding": "identity"})
+        small = api.get(path, headers={"Accept-Encoding": "gzip"})
+        assert "content-encoding" not in plain.headers
+        assert small.headers["content-encoding"] == "gzip"
+        assert small.content == plain.content
+        assert small.num_bytes_downloaded < len(plain.content) / 2
+    picture = api.get("/api/v1/cells.png", headers={"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in picture.headers
+
+
+def test_a_language_that_is_asked_for_is_remembered(district: District) -> None:
+    """In a cookie; without one, and for a language that nobody knows, the setting counts."""
+    api = console(district)
+    assert api.get("/?lang=en").cookies["zhixun_language"] == "en"
+    assert '<html lang="en">' in api.get("/", headers={"Cookie": "zhixun_language=en"}).text
+    strange = api.get("/?lang=xx", headers={"Cookie": "zhixun_language=en"})
+    assert '<html lang="zh">' in strange.text
+    assert not api.get("/").cookies
