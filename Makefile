@@ -14,10 +14,9 @@ help: ## this list
 demo: .venv/.runtime ## the whole system with simulated bikes, in a browser
 	@$(BIN)/patrol demo $(ARGS)
 
-test: setup ## all tests, side by side; then those that measure time
+test: setup ## all tests, side by side
 ifeq ($(ARGS),)
-	@$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile -m "not alone"
-	@$(BIN)/pytest -m alone
+	@$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
 else
 	@$(BIN)/pytest $(ARGS)
 endif

@@ -19,7 +19,7 @@ import pytest
 
 from patrol.web import why_not_free
 from tests import commands
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 MEGABYTE = 1e6
 NEGLECTED, DELAYED = "cy-07", "cy-08"
@@ -195,8 +195,7 @@ def test_ctrl_c_and_the_next_day(tmp_path: Path) -> None:
             port = lines.until(r"Console +http://127\.0\.0\.1:(\d+)/")[1]
             lines.until("Stop +Ctrl-C")
             assert int(port) > 8080
-            while received(port) < 2_000:
-                assert first.poll() is None
+            until(lambda: received(port) >= 2_000, every_s=0.1, explain=lambda: lines.seen)
             first.send_signal(signal.SIGINT)
             out, err = first.communicate(timeout=PATIENCE_S)
         finally:
