@@ -5,9 +5,10 @@
 | ``.ndjson .jsonl .json`` | ``device_id`` of the line | ``vendor`` of the line, else the default |
 | ``.gpx`` | the file's name | the default |
 | ``.rec`` | the folder (``rec/user/bike/2026-05.rec``), else the file's name | the default |
+| ``.parquet`` | ``bike_id`` of the row | the folder, as in the archive |
 
 NDJSON and .rec hold what the vendor sent, so their positions are in the vendor's datum; those
-of GPX are WGS-84 by definition.
+of GPX and of the archive are WGS-84.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import SEEK_END
 from pathlib import Path
 from typing import IO, NamedTuple, TypeVar, cast
 
@@ -29,7 +31,9 @@ from bikes.roster import Roster
 from bikes.telemetry import Telemetry, TelemetryBatch
 from bikes.topics import NAME
 from geofence.datum import Datum
+from ingest.archive import Archive
 from ingest.checks import PLAUSIBLE, to_columns
+from ingest.errors import ArchiveDamaged
 from ingest.rejects import shortened
 from ingest.vendors import VendorFormat, in_wgs84
 
@@ -131,13 +135,13 @@ class RecordingReader:
         read = _READERS.get(path.suffix.lower())
         if read is None:
             detail = f"not a kind of recording; these are: {' '.join(SUFFIXES)}"
-            yield _unreadable(path, detail)
+            yield _unusable(path, "unreadable", detail)
             return
         try:
             with path.open("rb") as stream:
                 yield from read(self, path, stream)
         except OSError as exc:
-            yield _unreadable(path, exc.strerror or str(exc))
+            yield _unusable(path, "unreadable", exc.strerror or str(exc))
 
     def _ndjson(self, path: Path, stream: IO[bytes]) -> Iterator[Recorded]:
         for block in whole_lines(stream, self._block_bytes, MAX_LINE_BYTES):
@@ -182,6 +186,20 @@ class RecordingReader:
                     items.append(item)
                     lines.append(line)
             yield self._recorded(piece, items, lines, [bike] * len(items), datum="wgs84")
+
+    def _parquet(self, path: Path, stream: IO[bytes]) -> Iterator[Recorded]:
+        """A file of the archive, in one piece."""
+        file = path.absolute()
+        if file.parent.name not in self._vendors:
+            detail = f"its folder is named {file.parent.name!r}, and no vendor is"
+            yield _unusable(path, "unknown_vendor", detail)
+            return
+        try:
+            fixes = Archive(file.parent.parent, self._roster, "UTC").read_file(file)
+        except ArchiveDamaged as exc:
+            yield _unusable(path, "unreadable", str(exc))
+            return
+        yield Recorded(path, fixes, [], stream.seek(0, SEEK_END))
 
     def _recorded(
         self,
@@ -305,6 +323,7 @@ _READERS: dict[str, Callable[[RecordingReader, Path, IO[bytes]], Iterator[Record
     ".json": RecordingReader._ndjson,
     ".gpx": RecordingReader._gpx,
     ".rec": RecordingReader._rec,
+    ".parquet": RecordingReader._parquet,
 }
 
 SUFFIXES: tuple[str, ...] = tuple(_READERS)
@@ -323,8 +342,8 @@ def files(paths: Iterable[Path], suffixes: Collection[str] = SUFFIXES) -> list[P
     return found
 
 
-def _unreadable(path: Path, detail: str) -> Recorded:
-    return Recorded(path, TelemetryBatch.empty(), [Problem(path, 0, "unreadable", detail)], 0)
+def _unusable(path: Path, reason: str, detail: str) -> Recorded:
+    return Recorded(path, TelemetryBatch.empty(), [Problem(path, 0, reason, detail)], 0)
 
 
 class Lines(NamedTuple):

@@ -6,7 +6,7 @@ is what the running system would have found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -21,17 +21,14 @@ from geofence.idleness import cell_idleness, zone_idleness
 from geofence.quality import VERDICTS
 from geofence.runs import Visits
 from geofence.zones import Zones
-from ingest.errors import ArchiveDamaged
-from ingest.recordings import SUFFIXES, Problem, Recorded, RecordingReader
-from ingest.recordings import files as recordings_in
+from ingest.recordings import SUFFIXES, Problem, RecordingReader
+from ingest.recordings import files as files_in
 from patrol.assembly import district_of, vendors_of
 from patrol.config.sections import Policy
 from patrol.config.settings import Settings
 from patrol.errors import ConfigError
 from patrol.errors import Problem as ConfigProblem
 from patrol.what_if import WhatIf, follow_orders, judged_by
-
-PARQUET = ".parquet"
 
 
 class ZoneReplay(msgspec.Struct, frozen=True):
@@ -97,7 +94,7 @@ def replay(
     reader = RecordingReader(roster, vendors_of(settings))
     parts = []
     for file in files:
-        for piece in _read(file, reader, roster, settings):
+        for piece in reader.read(file):
             parts.append(piece.telemetry)
             on_read(piece.read_bytes)
             for problem in piece.problems:
@@ -117,49 +114,22 @@ def recordings(paths: Sequence[Path]) -> list[Path]:
     ConfigError
         A path does not exist, or is of no known kind.
     """
-    kinds = " ".join(sorted({*SUFFIXES, PARQUET}))
+    kinds = " ".join(sorted(SUFFIXES))
     found: dict[Path, Path] = {}
     problems = []
     for path in paths:
-        if path.is_dir():
-            inside = recordings_in([path], {*SUFFIXES, PARQUET})
-            if not inside:
-                problems.append(ConfigProblem(str(path), f"holds no {kinds}"))
-            found |= {file.resolve(): file for file in inside}
-        elif not path.exists():
+        inside = files_in([path])
+        if not path.exists():
             problems.append(ConfigProblem(str(path), "there is no such file or folder"))
-        elif path.suffix.lower() not in {*SUFFIXES, PARQUET}:
-            problems.append(
-                ConfigProblem(str(path), f"not a kind of recording; these are: {kinds}")
-            )
-        else:
-            found[path.resolve()] = path
+        elif not inside:
+            problems.append(ConfigProblem(str(path), f"holds no {kinds}"))
+        elif path.is_file() and path.suffix.lower() not in SUFFIXES:
+            message = f"not a kind of recording; these are: {kinds}"
+            problems.append(ConfigProblem(str(path), message))
+        found |= {file.resolve(): file for file in inside}
     if problems:
         raise ConfigError(problems)
     return list(found.values())
-
-
-def _read(
-    file: Path, reader: RecordingReader, roster: Roster, settings: Settings
-) -> Iterator[Recorded]:
-    if file.suffix.lower() != PARQUET:
-        yield from reader.read(file)
-        return
-    from ingest.archive import Archive
-
-    problems: list[Problem] = []
-    fixes = TelemetryBatch.empty()
-    vendor = file.absolute().parent.name
-    if vendor not in settings.vendors:
-        detail = f"its folder is named {vendor!r}, and no vendor is"
-        problems.append(Problem(file, 0, "unknown_vendor", detail))
-    else:
-        archive = Archive(file.absolute().parent.parent, roster, settings.district.timezone)
-        try:
-            fixes = archive.read_file(file.absolute())
-        except ArchiveDamaged as exc:
-            problems.append(Problem(file, 0, "unreadable", str(exc)))
-    yield Recorded(file, fixes, problems, file.stat().st_size)
 
 
 def _judged(
