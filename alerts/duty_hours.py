@@ -19,6 +19,9 @@ from itertools import pairwise
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
+import numpy as np
+from numpy.typing import NDArray
+
 from alerts.calendar_exceptions import CalendarException, ExceptionCalendar, instant
 from alerts.errors import PolicyError, Problem
 from geofence.windows import Window
@@ -186,6 +189,19 @@ class Hours:
         chunk = self._chunk(at_ms // _CHUNK_MS)
         found = bisect_right(chunk.starts, at_ms) - 1
         return found >= 0 and at_ms < chunk.ends[found]
+
+    def contain(self, at_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether there is duty at each of some instants [ms], in any order, shape (n,)."""
+        if not at_ms.size:
+            return np.empty(0, np.bool_)
+        first, last = int(at_ms.min()), int(at_ms.max())
+        changes = [first]
+        while (change := self.next_change(changes[-1])) is not None and change <= last:
+            changes.append(change)
+        period = np.searchsorted(changes, at_ms, side="right") - 1
+        # Duty begins and ends in turn, from what held at the first time.
+        on: NDArray[np.bool_] = (period % 2 == 0) == self.contains(first)
+        return on
 
     def closure_at(self, at_ms: int) -> CalendarException | None:
         """The exception in force at an instant, whether or not there would be duty."""

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from zoneinfo import ZoneInfo
-
-import numpy as np
-from numpy.typing import NDArray
 
 from alerts.duty_hours import Hours
 from alerts.notify import Filter
@@ -26,7 +23,7 @@ from dashboards.drawing import Drawing
 from geofence.atlas import ALWAYS_MS, Atlas
 from geofence.errors import Problem, ZonesError
 from geofence.quality import Limits
-from geofence.runs import Judge, Midnights, OnShift, OtherPath
+from geofence.runs import Judge, Midnights, OtherPath
 from geofence.zones import Zones
 from ingest.archive import Archive
 from ingest.decode import Decoder
@@ -104,18 +101,12 @@ def district_of(settings: Settings, zones: Zones, now_ms: int) -> District:
         raise ZonesError([Problem("zones", "none is valid now; see valid_from and valid_to")])
     atlas = Atlas(zones, cell_m=settings.district.cell_m)
     quality = settings.quality
-    limits = Limits(
-        max_accuracy_m=quality.max_accuracy_m,
-        max_speed_mps=quality.max_speed_mps,
-        max_gap_s=quality.max_gap_s,
-        max_gap_m=quality.max_gap_m,
-        parked_radius_m=quality.parked_radius_m,
-        parked_after_s=quality.parked_after_s,
-    )
+    limits = Limits(**quality.model_dump(include={field.name for field in fields(Limits)}))
     min_cell_m = {
         name: max(policy.min_cell_m, TOUCHED_M) for name, policy in settings.policies.items()
     }
-    on_shift = on_shift_of(quality.duty_hours, timezone) if quality.duty_hours else None
+    tz = ZoneInfo(timezone)
+    on_shift = Hours.parse(quality.duty_hours, tz).contain if quality.duty_hours else None
     calendars = _calendars(settings)
     policies = policies_of(settings, calendars, zones)
     other_path = [
@@ -302,25 +293,6 @@ def recipients_of(district: District, now_ms: Callable[[], int]) -> list[Apprise
             )
         )
     return people
-
-
-def on_shift_of(lines: Sequence[str], timezone: str) -> OnShift:
-    """Duty hours as a question that is asked of many times at once."""
-    hours = Hours.parse(list(lines), ZoneInfo(timezone))
-
-    def on_shift(at_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
-        if not at_ms.size:
-            return np.empty(0, np.bool_)
-        first, last = int(at_ms.min()), int(at_ms.max())
-        changes = [first]
-        while (change := hours.next_change(changes[-1])) is not None and change <= last:
-            changes.append(change)
-        period = np.searchsorted(changes, at_ms, side="right") - 1
-        # Duty begins and ends in turn, from what held at the first time.
-        on: NDArray[np.bool_] = (period % 2 == 0) == hours.contains(first)
-        return on
-
-    return on_shift
 
 
 def _calendars(settings: Settings) -> dict[str, str]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from alerts.duty_hours import Hours
 from bikes.telemetry import TelemetryBatch
 from ingest.worker import READERS
-from patrol.assembly import District, district_of, on_shift_of, worker_of
+from patrol.assembly import District, district_of, worker_of
 from patrol.config.settings import load_with_zones
 from tests.workers import new_log
 
@@ -109,7 +109,7 @@ def test_duty_of_many_times_is_the_duty_of_each(
 ) -> None:
     """Asked together, in any order, each time has the answer that it has alone."""
     hours = Hours.parse(lines, ZoneInfo(timezone))
-    found = on_shift_of(lines, timezone)(np.array(times, np.int64))
+    found = hours.contain(np.array(times, np.int64))
     assert found.dtype == np.bool_
     assert found.tolist() == [hours.contains(at_ms) for at_ms in times]
 
