@@ -143,12 +143,37 @@ def access_unavailable() -> ProblemAnswer:
 def install(app: FastAPI) -> None:
     """Make every error of `app` a problem document."""
 
-    async def problem(_: Request, exc: Exception) -> Answer:
-        assert isinstance(exc, ProblemError)
+    @app.exception_handler(ProblemError)
+    async def problem(_: Request, exc: ProblemError) -> Answer:
         return ProblemAnswer(exc.status, exc.reason, exc.detail, exc.headers, **exc.extra)
 
-    async def invalid(_: Request, exc: Exception) -> Answer:
-        assert isinstance(exc, RequestValidationError)
+    @app.exception_handler(AccessRefused)
+    async def refused(_: Request, exc: AccessRefused) -> Answer:
+        return access_refused(exc)
+
+    @app.exception_handler(AccessUnavailable)
+    @app.exception_handler(AccessUnreadable)
+    async def no_users(_: Request, exc: Exception) -> Answer:
+        return access_unavailable()
+
+    @app.exception_handler(Refused)
+    async def forbidden(request: Request, exc: Refused) -> Answer:
+        return ProblemAnswer(409, exc.reason, exc.detail, **request.path_params)
+
+    @app.exception_handler(BookUnavailable)
+    async def no_book(_: Request, exc: BookUnavailable) -> Answer:
+        return ProblemAnswer(503, "book_unavailable", f"{exc}; nothing was recorded")
+
+    @app.exception_handler(ArchiveDamaged)
+    async def damaged(_: Request, exc: ArchiveDamaged) -> Answer:
+        return ProblemAnswer(503, "archive_damaged", str(exc))
+
+    @app.exception_handler(StoreUnavailable)
+    async def unavailable(_: Request, exc: StoreUnavailable) -> Answer:
+        return ProblemAnswer(503, "storage_unavailable", str(exc))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, exc: RequestValidationError) -> Answer:
         errors: list[dict[str, Any]] = [
             {"where": ".".join(str(part) for part in error["loc"]), "message": error["msg"]}
             for error in exc.errors()
@@ -156,8 +181,8 @@ def install(app: FastAPI) -> None:
         detail = "; ".join(f"{error['where']}: {error['message']}" for error in errors)
         return ProblemAnswer(422, "invalid_request", detail, errors=errors)
 
-    async def http(request: Request, exc: Exception) -> Answer:
-        assert isinstance(exc, HTTPException)
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, exc: HTTPException) -> Answer:
         reason = HTTPStatus(exc.status_code).phrase.lower().replace(" ", "_")
         detail = f"{request.method} {request.url.path}: {exc.detail}"
         if exc.status_code == 404:
@@ -165,43 +190,12 @@ def install(app: FastAPI) -> None:
             detail = f"no route {request.url.path}; /api/v1/openapi.json lists them"
         return ProblemAnswer(exc.status_code, reason, detail, dict(exc.headers or {}))
 
-    async def damaged(_: Request, exc: Exception) -> Answer:
-        return ProblemAnswer(503, "archive_damaged", str(exc))
-
-    async def unavailable(_: Request, exc: Exception) -> Answer:
-        return ProblemAnswer(503, "storage_unavailable", str(exc))
-
+    @app.exception_handler(Exception)
     async def crash(request: Request, exc: Exception) -> Answer:
         # The server logs the traceback; a stranger gets no internals.
         return ProblemAnswer(
             500, "internal_error", f"{request.method} {request.url.path} failed; see the log"
         )
-
-    async def forbidden(request: Request, exc: Exception) -> Answer:
-        assert isinstance(exc, Refused)
-        return ProblemAnswer(409, exc.reason, exc.detail, **request.path_params)
-
-    async def no_book(_: Request, exc: Exception) -> Answer:
-        return ProblemAnswer(503, "book_unavailable", f"{exc}; nothing was recorded")
-
-    async def refused(_: Request, exc: Exception) -> Answer:
-        assert isinstance(exc, AccessRefused)
-        return access_refused(exc)
-
-    async def no_users(_: Request, exc: Exception) -> Answer:
-        return access_unavailable()
-
-    app.add_exception_handler(ProblemError, problem)
-    app.add_exception_handler(Refused, forbidden)
-    app.add_exception_handler(BookUnavailable, no_book)
-    app.add_exception_handler(AccessRefused, refused)
-    app.add_exception_handler(AccessUnavailable, no_users)
-    app.add_exception_handler(AccessUnreadable, no_users)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(ArchiveDamaged, damaged)
-    app.add_exception_handler(StoreUnavailable, unavailable)
-    app.add_exception_handler(Exception, crash)
 
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
