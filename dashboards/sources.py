@@ -18,7 +18,6 @@ from alerts.policy import Policy
 from alerts.rulebook import RULES
 from alerts.rulebook.registry import Registry
 from alerts.store.book import AlertBook
-from bikes.fleet import FleetState
 from bikes.roster import BikeKey, Roster
 from dashboards.drawing import Drawing
 from geofence.atlas import Atlas, Era
@@ -166,14 +165,6 @@ class Sources:
     now_ms: Callable[[], int]
     rules: Registry = field(default_factory=lambda: RULES)
     demo_speed: float | None = None
-
-    def ledger(self) -> View:
-        """Visited cells, as of the last step."""
-        return self.view().ledger
-
-    def fleet(self) -> FleetState:
-        """The newest of each bike, as of the last step."""
-        return self.view().fleet
 
     @property
     def zones(self) -> ZoneMap:

@@ -55,7 +55,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
             raise unknown("zone", zone_id, zone_ids)
         return zone_id
 
-    @routes.get("/coverage/trend", response_class=Answer, response_model=answers.Trend)
+    @routes.get("/coverage/trend", response_model=answers.Trend)
     async def trend() -> Response:
         """How the current window of each zone came to its covered ratio.
 
@@ -63,10 +63,10 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         Values are rounded to 4 digits, and shared for some seconds between all who ask.
         """
         now_ms = sources.now_ms()
-        work = partial(trend_of, sources, times, sources.ledger().parts, now_ms)
+        work = partial(trend_of, sources, times, sources.view().ledger.parts, now_ms)
         return Answer(await trends.get(now_ms // SLOT_MS, work))
 
-    @routes.get("/coverage/{zone_id}/days", response_class=Answer, response_model=answers.ZoneDays)
+    @routes.get("/coverage/{zone_id}/days", response_model=answers.ZoneDays)
     async def days(
         zone_id: str,
         from_: Annotated[
@@ -95,10 +95,10 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
                 f"{len(dates)} days are asked for; at most {MAX_DAYS} at once",
                 where="from",
             )
-        work = partial(days_of, sources, zone_id, dates, sources.ledger(), now_ms)
+        work = partial(days_of, sources, zone_id, dates, sources.view().ledger, now_ms)
         return Answer({"zone_id": zone_id, "days": await background.run(work)})
 
-    @routes.get("/zones/{zone_id}/policy", response_class=Answer, response_model=answers.ZonePolicy)
+    @routes.get("/zones/{zone_id}/policy", response_model=answers.ZonePolicy)
     async def policy(
         zone_id: str,
         at: Annotated[str | None, Query(description="An instant; without it, now.")] = None,

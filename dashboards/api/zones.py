@@ -11,11 +11,10 @@ from starlette.responses import Response
 from dashboards.api import answers
 from dashboards.api.answers import Answer, GeoAnswer
 from dashboards.api.background import Background
-from dashboards.api.presence import presence_at
 from dashboards.api.problems import ProblemError, unknown
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
-from dashboards.api.views import Views, by_urgency, feature
+from dashboards.api.views import Views, by_urgency, feature, presence_at
 from dashboards.sources import Sources
 from geofence.counted import covered
 from geofence.coverage import SLOT_MS
@@ -65,7 +64,7 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
             }
         )
 
-    @routes.get("/coverage", response_class=Answer, response_model=answers.Coverage)
+    @routes.get("/coverage", response_model=answers.Coverage)
     async def table(at: At = None) -> Response:
         """All zones, now or `at` an instant, the most urgent first."""
         at_ms = times.read_or_none(at, name="at")
@@ -77,11 +76,7 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
         stated = times.write(sources.now_ms() if at_ms is None else at_ms)
         return Answer({"at": stated, "zones": found})
 
-    @routes.get(
-        "/coverage/{zone_id}",
-        response_class=Answer,
-        response_model=answers.ZoneAt | answers.WindowCoverage,
-    )
+    @routes.get("/coverage/{zone_id}", response_model=answers.ZoneAt | answers.WindowCoverage)
     async def one(
         zone_id: str,
         at: At = None,
@@ -118,7 +113,7 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
         from_ms, to_ms = from_ms // SLOT_MS * SLOT_MS, -(-to_ms // SLOT_MS) * SLOT_MS
         zones = zones_of(sources, to_ms - 1 if to_ms <= now_ms else None)
         zone = zone_index(zones, zone_id)
-        visited = covered(sources.ledger(), sources.atlas.layout, zones, from_ms, to_ms)
+        visited = covered(sources.view().ledger, sources.atlas.layout, zones, from_ms, to_ms)
         count = int(np.count_nonzero(visited & (zones.cell_zone == zone)))
         total = int(zones.cells_total[zone])
         return Answer(
@@ -144,7 +139,7 @@ async def coverage_at(
 
     One pass over the ledger, in a thread.
     """
-    zones, known = sources.zones_at(at_ms), sources.ledger()
+    zones, known = sources.zones_at(at_ms), sources.view().ledger
 
     def look() -> list[answers.ZoneCoverage]:
         ledger = known.as_of(at_ms)

@@ -13,7 +13,7 @@ from alerts.plan import Policies, ZonePlan
 from alerts.policy import parse_policy
 from dashboards.api.answers import ZoneCoverage
 from dashboards.api.cells import AGE_CLASSES, MISSING
-from dashboards.api.presence import Presence
+from dashboards.api.views import Presence
 from dashboards.app import create_app
 from geofence.coverage import SLOT_MS
 from tests.dashboards.conftest import Api
