@@ -12,7 +12,7 @@ everything that happens to the alert afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from alerts.alert import Alert, Transition
@@ -25,7 +25,7 @@ from alerts.rulebook.cases import OpenAlerts, Windows, ZoneCase
 from alerts.rulebook.registry import Registry
 from alerts.store.book import AlertBook, Change
 from geofence.record import Record
-from geofence.windows import Zone
+from geofence.windows import WindowVerdict, Zone, judge_windows
 from geofence.zone_state import MAX_BEHIND_MS, ZoneStatus, state_of
 
 
@@ -145,6 +145,24 @@ class Evaluator:
         persist = judged_ms is None or set_back or windows.any_ended
         transitions = book.record(changes, now_ms, judged_ms=until_ms if persist else None)
         return Evaluation(statuses, transitions)
+
+    def windows(self, after_ms: int, now_ms: int) -> Iterator[tuple[str, WindowVerdict]]:
+        """Judge the windows of all zones that have ended since an instant.
+
+        A window waits until the record has come to its end; one that ended before the record
+        began is left out.
+
+        Yields
+        ------
+        str, WindowVerdict
+            The zone's id, and the window with its verdict.
+        """
+        record = self._record_at(now_ms)
+        for ref in record.zones():
+            zone = Zone(ref, self._policies.plan(ref.zone_id), record)
+            known_ms = max(after_ms, zone.known_from_ms)
+            for found in judge_windows(zone, known_ms, now_ms - max(0, record.behind_ms)):
+                yield ref.zone_id, found
 
     def _escalate(
         self, alerts: Iterable[Alert], changes: Iterable[Change], now_ms: int

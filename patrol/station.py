@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -205,6 +206,8 @@ class Station:
         self.zone_statuses.publish(found.statuses, now_ms)
         if self.influx is not None:
             self.influx.reporter.coverage(found.statuses, now_ms)
+            windows = partial(self.evaluator.windows, now_ms=now_ms)
+            self.influx.reporter.windows(windows, now_ms)
 
     def health(self) -> Health:
         """State of the parts, and counters."""

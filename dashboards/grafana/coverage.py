@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, get_args
 
 from grafana_foundation_sdk.builders import bargauge, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig
@@ -41,6 +41,7 @@ from dashboards.grafana.panels import (
     rows,
     timeline,
 )  # fmt: skip
+from geofence.windows import Verdict
 from geofence.zone_state import STATE_CODES, ZoneState
 
 SHOWN: Final[tuple[ZoneState, ...]] = (
@@ -193,6 +194,8 @@ def month(edition: Edition) -> table.Panel:
             'GROUP BY "zone_id") WHERE $timeFilter GROUP BY "zone_id"'
         )
 
+    verdicts = get_args(Verdict)
+    counts = ", ".join(f'sum("{verdict}") AS "{verdict}"' for verdict in verdicts)
     ratio = {"unit": "percentunit", "decimals": 1}
     columns: dict[str, dict[str, object]] = {
         "zone_id": _zone(edition),
@@ -204,6 +207,7 @@ def month(edition: Edition) -> table.Panel:
         },
         "measured": {"title": "measured", **ratio},
         "idle_s": {"title": "worst_idle", **SECONDS},
+        **{verdict: {"title": f"windows_{verdict}"} for verdict in verdicts},
     }
     panel = rows(
         edition,
@@ -211,6 +215,7 @@ def month(edition: Edition) -> table.Panel:
         share("on_time", LATE, _JUDGED),
         share("measured", UNKNOWN, _ON_DUTY),
         f'SELECT max("idle_s") AS "idle_s" {_BY_ZONE}',
+        f'SELECT {counts} FROM "zone_window" WHERE {ZONE} AND $timeFilter GROUP BY "zone_id"',
         before=joined("zone_id", tuple(columns)),
         columns=columns,
         hidden=(),

@@ -25,12 +25,14 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bikes.roster import BikeKey
 from bikes.telemetry import Event, Status, TelemetryBatch
+from geofence import windows
 from geofence.quality import VERDICTS
 from ingest.influx.column_texts import as_array, field_texts, position_texts, time_texts
 from ingest.influx.figures import AlertStep, ZoneFigures
@@ -144,6 +146,30 @@ def coverage_lines(
             at_ms,
         )
         for zone in zones
+    )
+
+
+def window_lines(judged: Iterable[tuple[str, windows.WindowVerdict]]) -> bytes:
+    """Points of ``zone_window``: a window of a zone, at its end, with its verdict.
+
+    A field for each verdict, 1 or 0, because InfluxQL adds up fields and counts no texts.
+    """
+    return b"".join(
+        line(
+            "zone_window",
+            {"zone_id": zone_id},
+            {
+                **{verdict: int(found.verdict == verdict) for verdict in get_args(windows.Verdict)},
+                "reason": found.reason,
+                "cells_covered": found.cells_covered,
+                "cells_needed": found.cells_needed,
+                "cells_total": found.cells_total,
+                "target": round(found.target, RATIO_DIGITS),
+                "from_ms": found.window.from_ms,
+            },
+            found.window.to_ms,
+        )
+        for zone_id, found in judged
     )
 
 

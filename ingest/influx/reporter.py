@@ -10,15 +10,22 @@ from threading import Lock
 
 import structlog
 
+from geofence.windows import WindowVerdict
 from ingest.errors import StoreUnavailable
 from ingest.influx.figures import HealthFigures, ZoneFigures
 from ingest.influx.file import InfluxFile, Kind
-from ingest.influx.line_protocol import coverage_lines, health_line, part_lines
+from ingest.influx.line_protocol import coverage_lines, health_line, part_lines, window_lines
 
 log = structlog.get_logger(__name__)
 
 COVERAGE_EVERY_MS = 60_000
 HEALTH_EVERY_S = 10.0
+
+WINDOWS_EVERY_MS = 300_000
+"""How often windows are looked at [ms]."""
+
+RESTATED_MS = 8 * 86_400_000
+"""So far back late data may give a window another verdict that is written again [ms]."""
 
 UNKEPT = 10_000
 """Pieces that are held in memory while the disk is full."""
@@ -60,6 +67,8 @@ class Reporter:
     health_every_s: float = HEALTH_EVERY_S
     given_up: int = 0
     _told: dict[str, tuple[int, str]] = field(default_factory=dict)
+    _windows: dict[tuple[str, int], WindowVerdict] = field(default_factory=dict)
+    _windows_ms: int = 0
     _notes: deque[tuple[Kind, bytes]] = field(default_factory=deque)
     _noted: asyncio.Event = field(default_factory=asyncio.Event)
     _keeping: Lock = field(default_factory=Lock)
@@ -83,6 +92,30 @@ class Reporter:
                 due.append(zone)
         if due:
             self._note("coverage", coverage_lines(due, at_ms, bikes_inside=self.bikes_inside()))
+
+    def windows(
+        self, ended_since: Callable[[int], Iterable[tuple[str, WindowVerdict]]], at_ms: int
+    ) -> None:
+        """Note which windows reached their targets: every five minutes, those that are news.
+
+        Parameters
+        ----------
+        ended_since : callable
+            The windows that ended after an instant [ms], with their zones, judged.
+        at_ms : int
+            Now [ms].
+        """
+        if 0 <= at_ms - self._windows_ms < WINDOWS_EVERY_MS:
+            return
+        self._windows_ms = at_ms
+        known = self._windows
+        self._windows = {
+            (zone_id, found.window.to_ms): found
+            for zone_id, found in ended_since(at_ms - RESTATED_MS)
+        }
+        news = [(key[0], found) for key, found in self._windows.items() if known.get(key) != found]
+        if news:
+            self._note("coverage", window_lines(news))
 
     async def run(self) -> None:
         """Note the health of intake and parts every so often, until cancelled."""

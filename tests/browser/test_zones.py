@@ -180,7 +180,9 @@ def test_a_month_says_what_was_missed_and_what_is_not_known(
     expect(good).to_have_class(re.compile("known reached"))
     expect(bad).to_have_class(re.compile("known missed"))
     expect(bad.locator(".mark")).to_have_count(1)
-    expect(bad).to_have_attribute("aria-label", re.compile(r"2025-11-21: \d+% covered .*short of target"))
+    expect(bad).to_have_attribute(
+        "aria-label", re.compile(r"2025-11-21: \d+% covered .*short of target")
+    )
     unknown = page.locator('[data-date="2025-11-05"]')
     expect(unknown).to_have_class(re.compile("unknown"))
     expect(unknown.locator(".ratio")).to_have_count(0)

@@ -27,6 +27,7 @@ import numpy as np
 from bikes.roster import BikeKey
 from bikes.telemetry import Status, TelemetryBatch
 from geofence.quality import VERDICTS
+from geofence.windows import Window, WindowVerdict
 from ingest.influx import line_protocol as lines
 from tests.dashboards.grafana.grafana import ZONE
 
@@ -48,7 +49,7 @@ def ms(text: str, day: int = 9) -> int:
 
 def known_day() -> bytes:
     """Everything, as line protocol."""
-    return b"".join([_telemetry(), _connections(), *_coverage(), _alerts(), *_health()])
+    return b"".join([_telemetry(), _connections(), *_coverage(), _windows(), _alerts(), *_health()])
 
 
 def _telemetry() -> bytes:
@@ -135,6 +136,21 @@ def _coverage() -> Iterator[bytes]:
     for minute in range(60):
         calm = zone(1, minute, "compliant", covered_ratio=0.5, target=0.7, idle_s=300.0)
         yield lines.coverage_lines([calm], ms("09:00", day=8) + minute * 60_000, bikes_inside={})
+
+
+def _windows() -> bytes:
+    """Yesterday's windows: cy-01 missed one of two, of one of cy-02 nobody can tell."""
+    judged = (
+        ("cy-01", "short", "window_short"),
+        ("cy-01", "reached", "target_reached"),
+        ("cy-02", "unknown", "telemetry_silent"),
+    )
+    start = ms("08:00", day=8)
+    found = []
+    for number, (zone_id, verdict, reason) in enumerate(judged, start=1):
+        window = Window(start, start + number * 3_600_000)
+        found.append((zone_id, WindowVerdict(verdict, reason, window, 0.8)))
+    return lines.window_lines(found)
 
 
 def _alerts() -> bytes:

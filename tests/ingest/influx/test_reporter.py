@@ -8,9 +8,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geofence.windows import Window, WindowVerdict
 from ingest.influx.figures import HealthFigures
 from ingest.influx.file import InfluxFile
-from ingest.influx.reporter import Reporter
+from ingest.influx.reporter import RESTATED_MS, Reporter
 from tests.influx_line import until
 from tests.ingest.influx.test_line_protocol import AT_MS, Zone, points
 
@@ -46,6 +47,33 @@ def test_a_zone_is_told_once_a_minute_and_when_its_state_changes(
             last = at_ms, state
     of.keep()
     assert [(point.at_ms, point.fields["state"]) for point in points(kept(of))] == expected
+    of.file.close()
+
+
+def test_windows_are_told_when_they_are_news() -> None:
+    """Once each, and again when late data gives one another verdict; looked at now and then."""
+    of = reporter(":memory:")
+    hour_ms, verdicts = 3_600_000, {1: "short", 2: "unknown"}
+
+    def ended_since(after_ms: int) -> list[tuple[str, WindowVerdict]]:
+        assert after_ms == at_ms - RESTATED_MS
+        return [
+            (
+                "cy-01",
+                WindowVerdict(verdict, "window_short", Window(AT_MS, AT_MS + n * hour_ms), 0.8),
+            )
+            for n, verdict in verdicts.items()
+        ]
+
+    for at_ms, late in ((AT_MS, "short"), (AT_MS + 1000, "reached"), (AT_MS + 300_000, "reached")):
+        verdicts[1] = late
+        of.windows(ended_since, at_ms)
+    of.keep()
+    told = [
+        (point.at_ms - AT_MS, *(point.fields[name] for name in ("reached", "short", "unknown")))
+        for point in points(kept(of))
+    ]
+    assert told == [(hour_ms, 0, 1, 0), (2 * hour_ms, 0, 0, 1), (hour_ms, 1, 0, 0)]
     of.file.close()
 
 
