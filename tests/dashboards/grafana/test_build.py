@@ -180,13 +180,13 @@ class Recorded(dict[str, str]):
 
 def test_states_look_as_in_the_console() -> None:
     """The colours of its light page, and its signs."""
-    css = (CONSOLE / "console.css").read_text()
+    css = (CONSOLE / "page" / "page.css").read_text()
     light = css[css.index(":root {") : css.index("@media")]
     assert dict(looks.STATE_COLOURS) == {
         state: re.search(rf"--{state}: (#\w+);", light)[1]  # type: ignore[index]
         for state in STATE_CODES
     }
-    script = (CONSOLE / "page.js").read_text()
+    script = (CONSOLE / "page" / "dom.js").read_text()
     signs = dict(re.findall(r'(\w+): "(.)"', script[script.index("const SIGNS") :].split("}")[0]))
     assert dict(looks.STATE_SIGNS) == signs
 
