@@ -1,4 +1,4 @@
-"""What a bike is and what it says: telemetry, topics, formats, roster, fleet state.
+"""Bikes and their messages: telemetry, topics, formats, roster, fleet state.
 
 Nothing in this package does I/O or reads a clock.
 """

@@ -1,4 +1,4 @@
-"""What can be wrong with what a bike sent."""
+"""Errors of messages from bikes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The newest that is known of every bike, and whether it is alive.
+"""The newest fix, status and state of every bike, and its liveness.
 
 | liveness | when |
 | --- | --- |
@@ -118,7 +118,7 @@ def liveness(
 class FleetState:
     """The newest of every bike, as columns by the roster's index; grows with it.
 
-    What a fix says is a function of the set of fixes: an older one that comes late never
+    The newest fix is a function of the set of fixes: an older one that comes late never
     replaces a newer one (OwnTracks #313), and of two with one timestamp the one stays that
     `TelemetryBatch.distinct` prefers. Statuses count in the order of their arrival, because a
     last will carries the time at which its connection began.
@@ -233,7 +233,7 @@ class FleetState:
         )
 
     def state(self) -> dict[str, NDArray[np.generic]]:
-        """What a snapshot must hold to go on from here; bikes by their index of today."""
+        """The columns of a snapshot, by name; bikes by their index of today."""
         return {
             **{f"fix_{name}": getattr(self._fixes, name) for name in COLUMNS},
             **{f"charge_{name}": getattr(self._charges, name) for name in COLUMNS},

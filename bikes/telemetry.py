@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 
 class Location(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
-    """Where a bike says it is; field names and units are those of MDS 2.0.
+    """A position as a bike reports it; field names and units are those of MDS 2.0.
 
     Attributes
     ----------

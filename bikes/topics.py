@@ -14,10 +14,10 @@ from typing import Literal, NamedTuple, get_args
 PREFIX = "patrol/v1"
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""What a vendor, bike, zone or rule may be called; use it with ``fullmatch``."""
+"""Names of vendors, bikes, zones and rules; use it with ``fullmatch``."""
 
 Kind = Literal["telemetry", "event", "status"]
-"""What a vendor's topic carries."""
+"""The kinds of topics that vendors publish to."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 

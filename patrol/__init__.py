@@ -1,3 +1,3 @@
-"""How it is put together: settings, station, command line, demo."""
+"""How Zhixun is put together: settings, station, command line, demo."""
 
 __version__ = "0.1.0"

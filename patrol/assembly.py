@@ -43,7 +43,7 @@ TOUCHED_M = 0.001
 
 @dataclass(frozen=True)
 class District:
-    """What the parts share; zones and policies change in place while the system runs.
+    """The values that the parts share; zones and policies change in place while the system runs.
 
     Attributes
     ----------
@@ -125,7 +125,7 @@ def policies_of(
     zones: Zones,
     orders: Sequence[Campaign] = (),
 ) -> Policies:
-    """What is asked of each zone that there ever is, by the configuration and by orders.
+    """The plans of all zones of all times, by the configuration and by orders.
 
     Raises
     ------
@@ -225,7 +225,7 @@ def worker_of(district: District, log: Log, folder: Path) -> Worker:
 
 
 def vendors_of(settings: Settings) -> dict[str, VendorFormat]:
-    """How each vendor writes."""
+    """The format, datum and topics of each vendor."""
     return {
         name: VendorFormat(
             name,
@@ -238,13 +238,13 @@ def vendors_of(settings: Settings) -> dict[str, VendorFormat]:
 
 
 def decoder_of(settings: Settings, roster: Roster) -> Decoder:
-    """What reads the vendors' messages."""
+    """The decoder of the vendors' messages."""
     limits = DecodeLimits(settings.quality.max_future_s, settings.quality.max_age_s)
     return Decoder(roster, vendors_of(settings), limits)
 
 
 def mqtt_options(mqtt: Mqtt, *, suffix: str = "", filters: Sequence[str] = ()) -> MqttOptions:
-    """How to connect; `suffix` tells several clients of one configuration apart."""
+    """Options of a connection to the broker; `suffix` tells the clients of a configuration apart."""
     password = None if mqtt.password_file is None else read_secret(mqtt.password_file)
     return MqttOptions(
         host=mqtt.host,
@@ -260,7 +260,7 @@ def mqtt_options(mqtt: Mqtt, *, suffix: str = "", filters: Sequence[str] = ()) -
 
 
 def filters_of(settings: Settings) -> tuple[str, ...]:
-    """What the inlet subscribes to: the contract's topics, and those that vendors insist on."""
+    """Filters that the inlet subscribes to: the topics of the contract, and of vendors."""
     own = [
         TopicPattern(topic).filter
         for vendor in settings.vendors.values()

@@ -78,7 +78,7 @@ def patrol(
         typer.Option("--version", callback=_version, is_eager=True, help="Print it and exit."),
     ] = False,
 ) -> None:
-    """What all commands have in common."""
+    """The options that all commands have."""
 
 
 @app.command()
@@ -277,7 +277,7 @@ def report(
     language: Annotated[Language | None, typer.Option(help="Else that of the console.")] = None,
     as_json: Json = False,
 ) -> None:
-    """What was raised and closed in a day, week or month, and what is open."""
+    """Count the alerts raised and closed in a day, week or month, and list those that are open."""
     from zoneinfo import ZoneInfo
 
     from alerts.periods import last_whole

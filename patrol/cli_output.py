@@ -1,4 +1,4 @@
-"""What the commands tell people: progress on a terminal, plain lines elsewhere."""
+"""The output of the commands for people: progress on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MAX_PROBLEMS = 20
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Where to print: text as it is, and lines as long as they are."""
+    """A console that prints text as it is, and lines as long as they are."""
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 

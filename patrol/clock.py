@@ -14,7 +14,7 @@ class Clock:
     """The time of day; its subclasses tell a time of their own."""
 
     speed = 1.0
-    """How many of its seconds pass in one second of the wall's."""
+    """Seconds of this clock in one second of the wall's."""
 
     def now_ms(self) -> int:
         """The time [ms since the epoch]."""

@@ -37,10 +37,10 @@ NEGLECTED, DELAYED = "cy-07", "cy-08"
 VENDOR = "hello"
 BEGINS = time(8)
 DRAIN_S = 20.0
-"""How long the last messages may take from the fleet to the coverage [s]."""
+"""Longest way of the last messages from the fleet to the coverage [s]."""
 
 AHEAD_S = 0.5
-"""How far the clock may run ahead of telemetry that has not arrived [s of the wall]."""
+"""Longest lead of the clock over telemetry that has not arrived [s of the wall]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 class Before(NamedTuple):
-    """What a station had done before: a run is judged by what it adds.
+    """Counters of a station before a run, which is judged by what it adds.
 
     Attributes
     ----------
@@ -110,7 +110,7 @@ class Before(NamedTuple):
 
     @classmethod
     def of(cls, station: Station, start_ms: int) -> Before:
-        """What it has done until now."""
+        """The counters as they are now."""
         return cls(start_ms, station.worker.view.received, station.worker.view.rejected)
 
 

@@ -1,4 +1,4 @@
-"""What can be wrong before anything starts."""
+"""Errors before anything starts."""
 
 from __future__ import annotations
 
@@ -24,4 +24,4 @@ class ConfigError(Exception):
 
 
 class Unreachable(Exception):
-    """Something that is needed from outside cannot be had: a port, a server. Exit code 3."""
+    """A port or a server that is needed cannot be had. Exit code 3."""

@@ -26,7 +26,7 @@ from patrol.config.settings import Settings
 
 
 def readers_of(settings: Settings) -> tuple[str, ...]:
-    """Who reads the log. InfluxDB's cursor holds it back only while [influx] is there."""
+    """The readers of the log. InfluxDB's cursor holds it back only while [influx] is there."""
     return READERS if settings.influx is None else (*READERS, READER)
 
 
@@ -66,11 +66,11 @@ def influx_writer_of(
     file = InfluxFile(folder / "influx.sqlite")
     source = Source(
         worker.log,
-        # Of its own, because a decoder is for one thread.
+        # Another decoder than the worker's, because a decoder is for one thread.
         decoder_of(district.settings, worker.roster),
         worker.roster,
         VerdictStream(district.judge, worker.archive, worker.pipeline.reorder_s),
-        # What the worker has read is in the archive, or in its tail.
+        # Messages that the worker has read are in the archive, or in its tail.
         upto=lambda: worker.seq,
     )
 

@@ -1,4 +1,4 @@
-"""What the commands share: options, exit codes, signals, the log.
+"""Shared by all commands: options, exit codes, signals, the log.
 
 Exit codes: 0 done, 1 the input is wrong, 2 usage, 3 something it needs cannot be reached.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 WRONG_INPUT, UNREACHABLE = 1, 3
 
 Main = Callable[["asyncio.Event"], Awaitable[None]]
-"""What runs until it is done, or the event that it is given is set."""
+"""A coroutine that runs until it is done, or the event that it is given is set."""
 
 
 def say(text: str) -> None:

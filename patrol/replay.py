@@ -32,7 +32,7 @@ from patrol.what_if import WhatIf, follow_orders, judged_by
 
 
 class ZoneReplay(msgspec.Struct, frozen=True):
-    """What was covered of one zone over the record; idle times are of its cells [s]."""
+    """The coverage of one zone over the record; idle times are of its cells [s]."""
 
     zone_id: str
     covered_ratio: float
@@ -43,7 +43,7 @@ class ZoneReplay(msgspec.Struct, frozen=True):
 
 
 class Replay(msgspec.Struct, frozen=True, omit_defaults=True, rename={"from_": "from"}):
-    """What a record came to.
+    """The result of a record.
 
     Attributes
     ----------

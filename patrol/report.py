@@ -24,7 +24,7 @@ from words.catalogue import Language
 def report(district: District, kind: Kind, day: date, now_ms: int) -> Bulletin:
     """The bulletin about the day, week or month in which `day` lies; everybody's alerts.
 
-    What was covered is not in it: that is told by the bulletin that the station sends.
+    It holds no coverage: only the bulletin that the station sends does.
 
     Raises
     ------

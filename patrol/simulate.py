@@ -24,10 +24,10 @@ from patrol.supervisor import background_task
 CONNECT_S = 6.0
 CLOSE_S = 2.0
 BACK_MS = 24 * 3_600_000
-"""How far back a fleet begins that rides faster than life and has no end."""
+"""Age of the start of a fleet that rides faster than life and has no end [ms]."""
 
 SETTLE_S = 10.0
-"""How long the last messages may take to be acknowledged [s]."""
+"""Longest wait for the acknowledgement of the last messages [s]."""
 
 UNDER_WAY = 2_000
 """Messages that may be unacknowledged; a broker that is slower slows the fleet down."""
@@ -38,7 +38,7 @@ LOOK_MS = 50
 
 @dataclass
 class Published:
-    """What a fleet has sent.
+    """Counters of a fleet.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Published:
 
 
 def sim_zones(zones: Zones) -> list[SimZone]:
-    """Where a fleet can ride: the zones, less what cannot be patrolled."""
+    """The zones of a fleet, less the areas that cannot be patrolled."""
     barred = shapely.union_all([exclusion.geometry for exclusion in zones.exclusions])
     return [SimZone(zone.zone_id, zone.geometry.difference(barred)) for zone in zones.zones]
 
@@ -133,7 +133,7 @@ class Fleet:
         self._sent_items = 0
 
     def waiting_since(self, arrived: int) -> int | None:
-        """When the oldest item after the first `arrived` was sent [ms]; None when there is none."""
+        """Time at which the oldest item after the first `arrived` was sent [ms]; None for none."""
         while self._sent and self._sent[0][1] <= arrived:
             self._sent.popleft()
         return self._sent[0][0] if self._sent else None
@@ -181,7 +181,7 @@ class Fleet:
             if not done.done():
                 if len(self._under_way) <= at_most:
                     return
-                # Who stops waiting for a promise must not break it.
+                # A cancelled wait must not cancel the message.
                 await asyncio.shield(asyncio.wrap_future(done))
             self._under_way.popleft()
             if done.result():

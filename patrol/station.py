@@ -318,7 +318,7 @@ class Station:
         )
 
     def _mqtt(self) -> MqttNotifier:
-        """What tells programs about alerts."""
+        """The notifier that tells programs about alerts."""
 
         async def publish(topic: str, payload: bytes, retain: bool) -> bool:
             return await asyncio.wrap_future(self.sender.publish(topic, payload, retain))

@@ -39,7 +39,7 @@ class WebServer(uvicorn.Server):
         Unreachable
             It cannot listen: the port was free a moment ago, and is not any more.
         """
-        # It ends the process when it cannot listen, and says why before.
+        # uvicorn ends the process when it cannot listen, and says why before.
         with suppress(SystemExit):
             await self.serve()
         if not self.started:

@@ -30,7 +30,7 @@ class GpxPoint(NamedTuple):
 class GpxReader:
     """Takes a GPX file block by block and gives its track points.
 
-    Of a point are read: ``lat``, ``lon``, ``time`` (required; UTC when it names no offset),
+    A point has ``lat``, ``lon``, ``time`` (required; UTC when it names no offset),
     ``ele`` [m] and, also as extensions, ``speed`` [m/s] and ``course`` [degrees].
     """
 

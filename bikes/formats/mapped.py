@@ -35,7 +35,7 @@ Quantity = Literal[
     "tipped_over",
     "device_id",
 ]
-"""What telemetry consists of, by the names of MDS."""
+"""The quantities of telemetry, by the names of MDS."""
 
 REQUIRED: tuple[Quantity, ...] = ("timestamp", "lat", "lng")
 
@@ -65,7 +65,7 @@ and the default."""
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a quantity is in an item.
+    """The place of a quantity in an item.
 
     Attributes
     ----------
@@ -255,14 +255,14 @@ def _struct(
 
 
 def _type(quantity: Quantity, source: Source) -> Any:
-    """What a value is in the payload."""
+    """The type of a value in the payload."""
     if quantity == "device_id" or source.unit == TIME_TEXT:
         return str | int
     return {"tipped_over": bool, "satellites": int}.get(quantity, float)
 
 
 def _value(quantity: Quantity, source: Source, place: tuple[str, ...]) -> Callable[[Any], Any]:
-    """What reads a quantity from an item, in the unit of MDS; None when it is not known."""
+    """A function from an item to a quantity in the unit of MDS, or to None when it is unknown."""
     say = _meaning(quantity, source)
 
     def value(item: Any) -> Any:
@@ -276,7 +276,7 @@ def _value(quantity: Quantity, source: Source, place: tuple[str, ...]) -> Callab
 
 
 def _meaning(quantity: Quantity, source: Source) -> Callable[[Any], Any]:
-    """What turns a value of the payload into one of telemetry."""
+    """A function from a value of the payload to one of telemetry."""
     if quantity == "device_id":
         return str
     if quantity not in UNITS:

@@ -26,7 +26,7 @@ VehicleState = Literal[
     "missing",
     "elsewhere",
 ]
-"""What a bike is there for, as MDS names it."""
+"""The state of a bike, as MDS names it."""
 
 
 class MdsEvent(msgspec.Struct, gc=False, kw_only=True):
@@ -51,7 +51,7 @@ class MdsEvent(msgspec.Struct, gc=False, kw_only=True):
 
 
 class StatusMessage(msgspec.Struct, gc=False, kw_only=True):
-    """What a status topic carries.
+    """The payload of a status topic.
 
     Attributes
     ----------

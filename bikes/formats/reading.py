@@ -18,7 +18,7 @@ from bikes.telemetry import Telemetry
 T = TypeVar("T")
 
 QUICK_ERRORS = (ValueError, RecursionError)
-"""What `Format.quick` raises; msgspec's and Unicode's errors are ValueErrors."""
+"""Errors of `Format.quick`; msgspec's and Unicode's errors are ValueErrors."""
 
 Item = Telemetry | DecodeError
 """One item of a payload: accepted, or why not."""
@@ -75,7 +75,7 @@ def read_each(
     rest = iter(payloads)
     while len(found) < len(payloads):
         try:
-            # What was read before an error stays in `found`, and `rest` is past the bad one.
+            # Items before an error stay in `found`, and `rest` is past the bad one.
             found.extend(map(quick, rest))
         except QUICK_ERRORS:
             failed.append(len(found))
@@ -166,7 +166,7 @@ def too_many(items: int, max_items: int) -> DecodeError:
 
 
 def explain(exc: Exception, payload: bytes, index: int | None = None) -> DecodeError:
-    """What a decoder's error says, in the words of the payload."""
+    """A decoder's error in the words of the payload."""
     if isinstance(exc, RecursionError):
         return DecodeError("schema", "nested too deeply", index)
     if isinstance(exc, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""What to simulate: the plan of a fleet, its zones and its mishaps."""
+"""The plan of a simulated fleet: its zones, its hours and its mishaps."""
 
 from __future__ import annotations
 

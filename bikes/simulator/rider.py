@@ -1,4 +1,4 @@
-"""Where an inspector really is: shifts of rides and stops, breaks and battery swaps.
+"""The true positions of an inspector: shifts of rides and stops, breaks and battery swaps.
 
 An itinerary is a sequence of legs, each beginning where and when the one before ended. It is
 made leg by leg as time goes on, so a rider costs no memory for the days to come.
@@ -45,7 +45,7 @@ SWAP_BELOW_PERCENT, SWAP_S = (12.0, 22.0), (150.0, 300.0)
 """Range of the charge below which the battery is swapped [%]; shortest and longest swap [s]."""
 
 IDLE_PERCENT_PER_S = 1 / 14_400
-"""What the tracker draws at rest: a percent in four hours."""
+"""Charge that the tracker draws at rest: a percent in four hours."""
 
 PARKED_INTERVAL_S = 60.0
 """Time between two fixes while parked [s]."""

@@ -37,7 +37,7 @@ class SimulatedBike:
     until_ms: int
 
     def send(self, to_ms: int) -> list[SimulatedMessage]:
-        """What it sends from where the last call ended up to, not including, `to_ms`."""
+        """The messages since the last call and before `to_ms`."""
         while self.until_ms < to_ms:
             self.until_ms += BLOCK_MS
             fixes = self.receiver.fix(self.rider.until(self.until_ms))

@@ -154,7 +154,7 @@ def lay_streets(plan: SimulationPlan) -> Streets:
 
 
 def _rideable(plan: SimulationPlan, zones: Sequence[BaseGeometry]) -> list[BaseGeometry]:
-    """Where streets may be, for each zone."""
+    """The area of each zone in which streets may lie."""
     shunned = [n for n, z in enumerate(plan.zones) if z.zone_id in (plan.neglected, plan.delayed)]
     areas: list[BaseGeometry] = []
     for n, (sim_zone, geometry) in enumerate(zip(plan.zones, zones, strict=True)):
@@ -170,7 +170,7 @@ def _rideable(plan: SimulationPlan, zones: Sequence[BaseGeometry]) -> list[BaseG
 
 
 def _foreign(plan: SimulationPlan, zones: Sequence[BaseGeometry], own: int) -> BaseGeometry:
-    """Where a bridge of a zone must not be: in other zones, and near the shunned ones."""
+    """The area that bridges of a zone avoid: other zones, and what is near the shunned ones."""
     shunned = {plan.neglected, plan.delayed}
     return shapely.union_all(
         [

@@ -201,7 +201,7 @@ class Radio:
         self._waiting.sort(key=AT_MS)
 
     def sent(self, to_ms: int) -> list[SimulatedMessage]:
-        """What is sent since the last call and before `to_ms`, in order of time."""
+        """The messages since the last call and before `to_ms`, in order of time."""
         count = bisect_left(self._waiting, to_ms, key=AT_MS)
         sent = self._waiting[:count]
         del self._waiting[:count]

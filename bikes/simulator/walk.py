@@ -42,7 +42,7 @@ class Walk:
         self.ahead = self.behind = home[int(rng.integers(len(home)))]
 
     def place(self, crossing: int) -> tuple[float, float]:
-        """Where a crossing is on the plane [m]."""
+        """The position of a crossing on the plane [m]."""
         return self._streets.x_m[crossing], self._streets.y_m[crossing]
 
     def take(self, route: Sequence[int], now_s: float) -> None:

@@ -59,7 +59,7 @@ class DrawnZones:
 
 
 def digest_of(configured: bytes) -> str:
-    """How the file remembers a configured one."""
+    """The digest of a configured file, as the file of drawn zones keeps it."""
     return hashlib.sha256(configured).hexdigest()
 
 

@@ -42,7 +42,7 @@ from bikes.topics import TopicPattern
 from dashboards.access.tokens import TokensFileError, parse_tokens_file
 
 FOLDER: ContextVar[Path] = ContextVar("FOLDER")
-"""What relative paths start from; the working directory when it is not set."""
+"""The folder that relative paths start from; the working directory when it is not set."""
 
 CLOCK_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
 """A time of day, 00:00 to 23:59."""

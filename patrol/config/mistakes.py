@@ -107,7 +107,7 @@ def key_of(error: ErrorDetails) -> Key:
 
 
 def complaint(error: ErrorDetails, siblings: Iterable[str]) -> str:
-    """What is wrong and what to write instead.
+    """A mistake in words, and what to write instead.
 
     Parameters
     ----------

@@ -55,7 +55,7 @@ Language = Literal["zh", "en"]
 
 
 class District(Section):
-    """What is patrolled."""
+    """The district that is patrolled."""
 
     name: Text
     timezone: Timezone = "Asia/Shanghai"
@@ -99,7 +99,7 @@ class Mqtt(Section):
 
 
 class Storage(Section):
-    """Where the log, the alert book, snapshots and the archive are kept."""
+    """The folder of the log, the alert book, snapshots and the archive."""
 
     path: Folder = Field(default=Path("data"), validate_default=True)
     coverage_days: int = Field(default=35, ge=1, le=400)
@@ -115,7 +115,7 @@ class Influx(Section):
 
 
 class Http(Section):
-    """Where the console and the API listen, and for whom."""
+    """The address of the console and the API, and who may come in."""
 
     listen: Listen = "127.0.0.1:8080"
     public_hosts: tuple[PublicHost, ...] = ()
@@ -159,7 +159,7 @@ class Console(Section):
 
 
 class Place(Section):
-    """Where a quantity is in a vendor's own JSON; see :class:`bikes.formats.mapped.Source`."""
+    """The place of a quantity in a vendor's own JSON; see :class:`bikes.formats.mapped.Source`."""
 
     path: Text
     unit: Text | None = None
@@ -179,7 +179,7 @@ Where = Annotated[
 
 
 class VendorMapping(Section):
-    """Where everything is in a vendor's own JSON; see :func:`bikes.formats.mapped.mapped`."""
+    """The places of all quantities in a vendor's JSON; see :func:`bikes.formats.mapped.mapped`."""
 
     items: Text | None = None
     timestamp: Where
@@ -200,7 +200,7 @@ class VendorMapping(Section):
         return self
 
     def format(self) -> Format:
-        """What reads such payloads."""
+        """The format of such payloads."""
         places = {name: getattr(self, name) for name in get_args(Quantity)}
         return mapped(
             {name: place.source() for name, place in places.items() if place is not None},
@@ -209,7 +209,7 @@ class VendorMapping(Section):
 
 
 class Vendor(Section):
-    """How one vendor's bikes speak."""
+    """The messages of one vendor's bikes."""
 
     format: Literal["mds", "owntracks", "mapped"]
     datum: Literal["wgs84", "gcj02", "bd09"]
@@ -233,7 +233,7 @@ class Vendor(Section):
         return self
 
     def reader(self) -> Format:
-        """What reads this vendor's telemetry."""
+        """The format of this vendor's telemetry."""
         return FORMATS[self.format] if self.mapping is None else self.mapping.format()
 
 
@@ -283,7 +283,7 @@ class _PolicyKeys(Section):
 
 
 class Policy(_PolicyKeys):
-    """What is asked of a zone."""
+    """The policy of a zone."""
 
     frequency_s: Duration = Field(alias="frequency")
     target: float = Field(gt=0, le=1)
@@ -359,7 +359,7 @@ else:
 
 
 class Notify(Section):
-    """Who is told about alerts; an empty list means all, but for bulletins."""
+    """A recipient of alerts; an empty list means all, but for bulletins."""
 
     url: NotifyUrl
     severities: tuple[Severity, ...] = ()

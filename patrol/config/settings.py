@@ -169,7 +169,7 @@ class _Draft:
 
     @property
     def problems(self) -> list[Problem]:
-        """What was found so far: by line of patrol.toml, then by zone."""
+        """The mistakes found so far: by line of patrol.toml, then by zone."""
         by_line = sorted(self._found, key=lambda found: found[0])
         return [problem for _, problem in by_line] + self._zone_problems
 
@@ -244,7 +244,7 @@ class _Draft:
     def _parse(self, text: str) -> Tables | None:
         tables, mistakes = parse_tables(text)
         for line, message in mistakes:
-            # When reading ended, the line is where that was noticed, not what is wrong.
+            # The line at which reading ended only noticed a mistake that lies elsewhere.
             key = () if tables is None else self._places.key(line)
             self._broken.add(key)
             place = f"{self._path}:{line}"

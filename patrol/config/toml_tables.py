@@ -71,7 +71,7 @@ def _located(error: str, last: int) -> tuple[int, str]:
 
 
 def _alone(line: str) -> str | None:
-    """What is wrong with a ``key = value`` line by itself; None when it is no such line."""
+    """The mistake in a ``key = value`` line by itself; None when it is no such line."""
     setting = _ONE_LINE.match(line)
     if setting is None:
         return None
