@@ -244,7 +244,7 @@ def decoder_of(settings: Settings, roster: Roster) -> Decoder:
 
 
 def mqtt_options(mqtt: Mqtt, *, suffix: str = "", filters: Sequence[str] = ()) -> MqttOptions:
-    """Options of a connection to the broker; `suffix` tells the clients of a configuration apart."""
+    """Options of a connection to the broker; `suffix` tells clients of one configuration apart."""
     password = None if mqtt.password_file is None else read_secret(mqtt.password_file)
     return MqttOptions(
         host=mqtt.host,
