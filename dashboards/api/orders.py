@@ -15,7 +15,7 @@ from alerts.orders import Order, State
 from dashboards.api import answers, caller
 from dashboards.api.alerts import Act, Reason
 from dashboards.api.answers import Answer
-from dashboards.api.problems import PROBLEMS, ProblemError, unknown
+from dashboards.api.problems import PROBLEMS, invalid, unknown
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.sources import Sources
@@ -95,9 +95,7 @@ def router(sources: Sources, times: Times) -> APIRouter:
                 each._replace(where=renamed) if renamed and each.where == "to" else each
                 for each in exc.problems
             ]
-            detail = "; ".join(map(str, problems))
-            listed = [each._asdict() for each in problems]
-            raise ProblemError(422, "invalid_order", detail, problems=listed) from exc
+            raise invalid("invalid_order", problems) from exc
 
     def known(zone_id: str) -> None:
         zones = [zone.zone_id for zone in sources.zones.zones]

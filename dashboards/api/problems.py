@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -13,8 +13,10 @@ from starlette.exceptions import HTTPException
 from typing_extensions import TypedDict
 
 from alerts.errors import BookUnavailable, Refused
+from alerts.errors import Problem as PolicyProblem
 from dashboards.access.errors import AccessRefused, AccessUnavailable, AccessUnreadable, Refusal
 from dashboards.api.answers import Answer
+from geofence.errors import Problem
 from ingest.errors import ArchiveDamaged, StoreUnavailable
 
 
@@ -140,6 +142,12 @@ def access_unavailable() -> ProblemAnswer:
     return ProblemAnswer(503, "access_unavailable", detail)
 
 
+def invalid(reason: str, problems: Sequence[Problem | PolicyProblem]) -> ProblemError:
+    """A 422 that lists everything that is wrong as `problems`."""
+    listed = [each._asdict() for each in problems]
+    return ProblemError(422, reason, "; ".join(map(str, problems)), problems=listed)
+
+
 def install(app: FastAPI) -> None:
     """Make every error of `app` a problem document."""
 
@@ -173,7 +181,7 @@ def install(app: FastAPI) -> None:
         return ProblemAnswer(503, "storage_unavailable", str(exc))
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, exc: RequestValidationError) -> Answer:
+    async def malformed(_: Request, exc: RequestValidationError) -> Answer:
         errors: list[dict[str, Any]] = [
             {"where": ".".join(str(part) for part in error["loc"]), "message": error["msg"]}
             for error in exc.errors()

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from dashboards.api import answers, caller
 from dashboards.api.answers import Answer, GeoAnswer
 from dashboards.api.background import Background
-from dashboards.api.problems import PROBLEMS, ProblemError, unknown
+from dashboards.api.problems import PROBLEMS, ProblemError, invalid, unknown
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import feature
@@ -78,6 +78,12 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         ]
         return {"type": "FeatureCollection", "version": drawing.version, "features": features}
 
+    def known(zone_id: str) -> list[Zone]:
+        found = versions(drawing.zones, zone_id)
+        if not found:
+            raise unknown("zone", zone_id, {zone.zone_id for zone in drawing.zones.zones})
+        return found
+
     def same_zones(if_match: str | None) -> None:
         if if_match is None:
             detail = "send the version of /zones as If-Match, so that nobody's work is undone"
@@ -107,17 +113,12 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         return at_ms
 
     async def proposed(change: Callable[[], Zones], problems: list[Problem]) -> Proposal:
-        def propose() -> Proposal:
-            return drawing.propose(change())
-
         try:
-            proposal = await background.run(propose)
+            proposal = await background.run(lambda: drawing.propose(change()))
         except ZonesError as exc:
             problems += exc.problems
         if problems:
-            listed = [each._asdict() for each in problems]
-            detail = "; ".join(map(str, problems))
-            raise ProblemError(422, "invalid_zones", detail, problems=listed)
+            raise invalid("invalid_zones", problems)
         return proposal
 
     async def done(
@@ -157,9 +158,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
 
         The oldest is first. `valid_from` and `valid_to` are null where there is no bound.
         """
-        found = versions(drawing.zones, zone_id)
-        if not found:
-            raise unknown("zone", zone_id, {zone.zone_id for zone in drawing.zones.zones})
+        found = known(zone_id)
         return GeoAnswer(collection(found), headers={"ETag": f'"{drawing.version}"'})
 
     @routes.put(
@@ -212,9 +211,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
 
         409 `zone_ended` when it does not exist then, and is not to come later.
         """
-        found = versions(drawing.zones, zone_id)
-        if not found:
-            raise unknown("zone", zone_id, {zone.zone_id for zone in drawing.zones.zones})
+        found = known(zone_id)
         same_zones(if_match)
         problems: list[Problem] = []
         to_ms = when(None if body is None else body.valid_to, "valid_to", problems)
