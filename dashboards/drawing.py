@@ -61,12 +61,12 @@ class Drawing:
 
     @property
     def zones(self) -> Zones:
-        """As they are saved: some may take effect at the next start only."""
+        """The zones as they are saved; some may take effect at the next start only."""
         return self._zones
 
     @property
     def version(self) -> str:
-        """Changes with them."""
+        """A word that changes with the zones."""
         return self._version
 
     def propose(self, zones: Zones) -> Proposal:

@@ -90,7 +90,7 @@ class Health:
 
     @property
     def ready(self) -> bool:
-        """Whether every part is that has to be."""
+        """Whether every required part works."""
         return all(part.ok for part in self.parts if part.required)
 
 

@@ -1,6 +1,6 @@
 """Access control as a whole: what may be asked of it, each with its row in the audit record.
 
-Whatever hashes a password takes a tenth of a second and is called in a worker thread.
+Methods that hash a password take a tenth of a second: call them in a thread.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class AccessOptions:
     Attributes
     ----------
     lifetime : Lifetime
-        Of sessions.
+        Lifetime of sessions.
     static_tokens : tuple of StaticToken
-        Those of the tokens file.
+        Tokens of the tokens file.
     passwords : Passwords
         How passwords are hashed.
     """
@@ -67,7 +67,7 @@ class Access:
     accounts : Accounts
         Users and tokens, for administrators.
     lifetime : Lifetime
-        Of sessions.
+        Lifetime of sessions.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Access:
         self._file.close()
 
     def by(self, actor: str, address: str = "") -> By:
-        """Somebody, now."""
+        """An actor at an address, now."""
         return By(actor, address, self.now_ms())
 
     # -- who is asking ---------------------------------------------------------------
@@ -165,7 +165,7 @@ class Access:
             audit.append(db, self.by(identity.name, address), "logout")
 
     def change_own_password(self, identity: Identity, current: str, new: str, address: str) -> None:
-        """Change a password by who knows the old one; ends all sessions of the user. Slow."""
+        """Change one's own password, given the current one; ends all sessions of the user. Slow."""
         if identity.kind != "session":
             raise AccessRefused("no_session", "a token has no password")
         by = self.by(identity.name, address)
@@ -202,12 +202,12 @@ class Access:
     # -- the first administrator -----------------------------------------------------
 
     def has_users(self) -> bool:
-        """Whether there is anybody who can sign in."""
+        """Whether anybody can sign in."""
         with self._file.reading() as db:
             return any(not user.disabled for user in users.everyone(db))
 
     def invite(self) -> str:
-        """The secret of a new one-time link; the one before is worth nothing."""
+        """Make a new one-time link and return its secret; an older link becomes invalid."""
         secret = new_secret()
         with self._file.transaction() as db:
             if users.everyone(db):
@@ -242,7 +242,7 @@ class Access:
     # -- the record ------------------------------------------------------------------
 
     def record(self, by: By, action: str, subject: str, detail: Mapping[str, object]) -> None:
-        """Append what was changed elsewhere."""
+        """Append a row for a change made elsewhere."""
         with self._file.transaction() as db:
             audit.append(db, by, action, subject, detail)
 

@@ -1,4 +1,4 @@
-"""What administrators do: users and tokens, each change with its row in the audit record."""
+"""Manage users and tokens, each change with its row in the audit record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What proves who somebody is: random secrets, and passwords with their argon2id hashes.
+"""Credentials: random secrets, and passwords with their argon2id hashes.
 
 A secret made here has 256 random bits. Guessing it is hopeless however fast a guess can be
 tried, so a plain SHA-256 is enough to make a stolen file useless, and a request costs
@@ -26,7 +26,7 @@ def new_secret(prefix: str = "") -> str:
 
 
 def digest(secret: str) -> bytes:
-    """What is kept of a secret, and looked up by: its SHA-256."""
+    """SHA-256 of a secret: it is stored and looked up instead of the secret."""
     return hashlib.sha256(secret.encode()).digest()
 
 

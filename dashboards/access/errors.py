@@ -1,4 +1,4 @@
-"""What access control can answer instead of doing what was asked."""
+"""Errors of access control."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Refusal = Literal[
     "expiry_in_past",
     "no_session",
 ]
-"""The word that answer, log and record use for the same thing."""
+"""Reasons; answers, log and audit record use the same word."""
 
 
 class AccessRefused(Exception):

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 Role = Literal["viewer", "dispatcher", "admin"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
-"""From the least to the most; each may do all that those before it may."""
+"""Roles from the least to the most; each includes those before it."""
 
 
 def may(role: Role, needed: Role) -> bool:

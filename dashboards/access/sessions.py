@@ -10,7 +10,7 @@ from dashboards.access.errors import Refusal
 from dashboards.access.roles import Role
 
 SEEN_EVERY_MS = 60_000
-"""That a session is in use is written at most this often: each time is a write to disk."""
+"""Use of a session is written at most this often [ms]: each time is a write to disk."""
 
 
 @dataclass(frozen=True, slots=True)

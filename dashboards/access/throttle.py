@@ -28,7 +28,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Allowances:
-    """Of each kind of bucket."""
+    """Allowances of each kind of bucket."""
 
     user: Allowance = Allowance(10, 30.0)
     address: Allowance = Allowance(20, 6.0)  # an office shares one
@@ -127,7 +127,7 @@ class Throttle:
 
 
 def network(address: str) -> str:
-    """Whom an address belongs to: one house has 2^64 IPv6 addresses."""
+    """The network that shares a bucket: an IPv4 address, or a /64 of IPv6, which is one house."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

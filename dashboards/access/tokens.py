@@ -16,7 +16,7 @@ from dashboards.access.errors import AccessRefused, Refusal
 from dashboards.access.roles import ROLES, Role
 
 USED_EVERY_MS = 60_000
-"""When a token was used is written at most this often: each time is a write to disk."""
+"""Use of a token is written at most this often [ms]: each time is a write to disk."""
 
 
 class Token(NamedTuple):
@@ -32,7 +32,7 @@ class Token(NamedTuple):
 
 
 class StaticToken(NamedTuple):
-    """A line of the file."""
+    """A token of the tokens file."""
 
     name: str
     role: Role
@@ -116,7 +116,7 @@ def add(db: sqlite3.Connection, token: Token, digest: bytes) -> None:
 
 
 def revoke(db: sqlite3.Connection, name: str, now_ms: int) -> None:
-    """End a token for good."""
+    """Revoke a token for good."""
     db.execute(
         "UPDATE token SET revoked_ms = ? WHERE name = ? AND revoked_ms IS NULL", (now_ms, name)
     )
@@ -128,7 +128,7 @@ def used(db: sqlite3.Connection, digest: bytes, now_ms: int) -> None:
 
 
 class TokensFileError(Exception):
-    """Every line that is wrong, with its number."""
+    """The tokens file has wrong lines; `problems` names each with its number."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))

@@ -15,7 +15,7 @@ from dashboards.access.roles import Role
 _USER = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?")
 
 RESERVED = frozenset({"system", "console", "anonymous", "nobody", "cli", "token", "file", "setup"})
-"""What records call those who are not users."""
+"""Names that records use for actors who are not users."""
 
 
 def username(text: str) -> str:
@@ -144,7 +144,7 @@ do not send, so it is in no server's or proxy's log."""
 
 
 def invite(db: sqlite3.Connection, digest: bytes, now_ms: int) -> None:
-    """Make this the only one; a link that was printed before is worth nothing now."""
+    """Store the digest of a new one-time link; a link printed before becomes invalid."""
     db.execute("DELETE FROM invitation")
     db.execute("INSERT INTO invitation VALUES (?, ?)", (digest, now_ms + INVITATION_MS))
 

@@ -1,4 +1,4 @@
-"""Work that is too long for the event loop: in a thread, one at a time, shared by all who ask."""
+"""Run long work in a thread beside the event loop, one piece at a time, shared by all who ask."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Background:
         self._limiter = anyio.CapacityLimiter(1)
 
     async def run(self, work: Callable[[], T]) -> T:
-        """What `work` returns, called in the thread when it is its turn."""
+        """Call `work` in the thread when its turn comes, and return its result."""
         return await anyio.to_thread.run_sync(work, limiter=self._limiter)
 
 
@@ -47,7 +47,7 @@ class Shared(Generic[T]):
         self._known: dict[Hashable, asyncio.Task[tuple[float, T]]] = {}
 
     async def get(self, key: Hashable, work: Callable[[], T]) -> T:
-        """The answer to a question that `key` stands for."""
+        """Return the answer to the question `key`; run `work` for a new one when it is too old."""
         task = self._known.get(key)
         if task is None or self._over(task):
             self._known.pop(key, None)

@@ -21,25 +21,25 @@ _DETAIL = "zhixun.audit"
 
 
 def remember(scope: Scope, identity: Identity | None) -> None:
-    """For the rest of this request. The gate does this, and nobody else."""
+    """Keep who sent the request for its routes. Only the gate calls this."""
     scope[_KEY] = identity
     scope[_DETAIL] = {}
 
 
 def identity(request: HTTPConnection) -> Identity | None:
-    """Who it is; None when access control is off, or the route needs nobody."""
+    """Who sent the request; None without access control, or on a route that needs nobody."""
     return cast(Identity | None, request.scope.get(_KEY))
 
 
 def certain(request: HTTPConnection) -> Identity:
-    """Who it is, on a route that the gate lets nobody else reach."""
+    """Who sent the request, on a route that needs a role."""
     found = identity(request)
     assert found is not None
     return found
 
 
 def actor(request: HTTPConnection, said: str) -> str:
-    """Whom the alert book names: who is signed in, or, with access control off, who they said."""
+    """The actor for the alert book: who has signed in, or without access control who they said."""
     found = identity(request)
     return said if found is None else found.name
 
@@ -77,18 +77,18 @@ async def leave_out_of_record(request: Request) -> None:
 
 
 def recorded(scope: Scope) -> dict[str, object] | None:
-    """What :func:`add_to_record` was told; None when there is nothing to record."""
+    """Details for the audit record from :func:`add_to_record`; None to record nothing."""
     return cast(dict[str, object] | None, scope.get(_DETAIL, {}))
 
 
 def address(scope: Scope) -> str:
-    """Where it comes from. Behind a trusted proxy the server has put the client's address here."""
+    """Address of the client; behind a trusted proxy, the one that the proxy has passed on."""
     client = scope.get("client")
     return str(client[0]) if client else ""
 
 
 def is_secure(scope: Scope) -> bool:
-    """Whether it came over TLS, to this server or to a proxy that it trusts."""
+    """Whether the request came over TLS, to this server or to a proxy that it trusts."""
     return scope.get("scheme") in ("https", "wss")
 
 

@@ -22,7 +22,7 @@ from dashboards.sources import Sources
 
 
 def _key(kind: str, example: object, default: object = None, **options: Any) -> Any:
-    """A key of a campaign: read, and complained about, as one of the configuration is."""
+    """Declare a key of a campaign; it is read and checked as in the configuration."""
     return Field(default, json_schema_extra={"type": kind}, examples=[example], **options)
 
 
@@ -52,7 +52,7 @@ class NewCampaign(Act):
     hours: Any = _key("array", ["Mon-Sun 06:00-22:00"])
 
     def keys(self) -> dict[str, object]:
-        """As in a section of the configuration."""
+        """The keys as in a section of the configuration."""
         said = self.model_dump(by_alias=True, exclude={"actor", "reason", "name"})
         return {key: value for key, value in said.items() if value is not None}
 
@@ -87,7 +87,7 @@ def router(sources: Sources, times: Times) -> APIRouter:
         return Answer({"at": times.write(now_ms), "campaigns": listed})
 
     def given(order: Callable[[], Order], renamed: str = "") -> Order:
-        """An order that is given now; mistakes in it are problems, `to` by another name."""
+        """Give an order; a mistake is a 422, where `to` may go by another name."""
         try:
             return order()
         except PolicyError as exc:

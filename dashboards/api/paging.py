@@ -43,7 +43,7 @@ def page(
 
 
 def answer(content: Mapping[str, object], going_on: object | None) -> Answer:
-    """A page, with the cursor to go on from as `next_cursor`; without one at the end."""
+    """Answer with a page, and the cursor of the next as `next_cursor`, if there is one."""
     return Answer(content if going_on is None else {**content, "next_cursor": str(going_on)})
 
 
@@ -63,7 +63,7 @@ def number(cursor: str | None) -> int | None:
 
 
 def invalid(cursor: str) -> ProblemError:
-    """The problem of a cursor that this server did not write."""
+    """Make the problem for a cursor that this server did not write."""
     return ProblemError(
         400,
         "invalid_cursor",

@@ -89,7 +89,7 @@ class ProblemAnswer(Answer):
 
 
 def unknown(kind: str, wanted: str, known: Collection[str]) -> ProblemError:
-    """A 404 that says which names there are: those most like the wanted one first."""
+    """Make a 404 that lists the names there are, the ones most like `wanted` first."""
     near = difflib.get_close_matches(wanted, known, n=5, cutoff=0.3) or sorted(known)[:5]
     hint = f"; there is {', '.join(near)}" if near else "; there are none yet"
     more = len(known) - len(near)
@@ -143,7 +143,7 @@ def access_unavailable() -> ProblemAnswer:
 
 
 def invalid(reason: str, problems: Sequence[Problem | PolicyProblem]) -> ProblemError:
-    """A 422 that lists everything that is wrong as `problems`."""
+    """Make a 422 that lists every mistake as `problems`."""
     listed = [each._asdict() for each in problems]
     return ProblemError(422, reason, "; ".join(map(str, problems)), problems=listed)
 

@@ -44,7 +44,7 @@ class Needs:
             self.check(identity)
 
     def check(self, identity: Identity) -> None:
-        """As the call, for somebody."""
+        """Raise AccessRefused with `role_too_low` when the role of `identity` is too low."""
         if self.role != "nobody" and not may(identity.role, self.role):
             raise AccessRefused(
                 "role_too_low",
@@ -53,7 +53,7 @@ class Needs:
 
 
 def needs(role: RoleOrNobody) -> Any:
-    """What stands in `dependencies` of a route or router; of several, the highest role holds."""
+    """Make an entry for `dependencies` of a route or router; of several the highest holds."""
     return Depends(Needs(role))
 
 

@@ -175,7 +175,7 @@ class Watch:
         self._received: deque[tuple[float, int]] = deque()
 
     def look(self) -> dict[Thing, object]:
-        """Everything, by thing; an alert is there once more after it is over."""
+        """Read the whole state, by thing; an alert is in it once more after it is over."""
         bikes = self._views.bikes()
         state: dict[Thing, object] = {
             Thing("bike", f"{bike['vendor']}/{bike['bike_id']}"): bike for bike in bikes

@@ -1,4 +1,4 @@
-"""From what the system holds to what it answers."""
+"""Write answers from the state of the system: zones, bikes, alerts."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def _seconds(value: float | None) -> float | None:
 
 
 def bike_key(bike: answers.Bike) -> tuple[str, str]:
-    """What bikes are sorted and paged by."""
+    """Sort and page key of a bike: vendor and id."""
     return bike["vendor"], bike["bike_id"]
 
 
 class Present(NamedTuple):
-    """Of one zone.
+    """Presence in one zone.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Presence:
         self._visitors: tuple[ZoneMap, Visitors] | None = None
 
     def now(self) -> Mapping[str, Present]:
-        """Of every zone, by its id."""
+        """Presence in every zone, by its id."""
         sources = self._sources
         statuses, zones = sources.statuses(), sources.zones
         known = self._visitors
@@ -93,7 +93,7 @@ class Presence:
 
 
 def presence_at(ledger: View, zones: ZoneMap, roster: Roster) -> Mapping[str, Present]:
-    """Of every zone, by its id, by a ledger as of an instant."""
+    """Presence in every zone, by its id, from a ledger as of an instant."""
     return _by_zone(zones, roster, visitors(ledger, zones), None)
 
 
@@ -127,7 +127,7 @@ class Views:
     def coverage_of(
         self, status: ZoneStatus, zones: ZoneMap, presence: Mapping[str, Present]
     ) -> answers.ZoneCoverage:
-        """How one of some zones stood, and who was there."""
+        """State of one of `zones`, and presence in it."""
         zone = zones.zones[zones.index(status.zone_id)]
         present = presence[status.zone_id]
         visit = present.last_visit_by

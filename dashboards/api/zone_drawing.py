@@ -97,7 +97,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         return ProblemError(412, "zones_changed", detail, version=drawing.version)
 
     def when(given: object, name: str, problems: list[Problem]) -> int:
-        """An instant that does not lie in the past; else a problem, and now."""
+        """Read an instant that is not in the past; otherwise add a problem and return now."""
         now_ms = sources.now_ms()
         if given is None:
             return now_ms
@@ -124,7 +124,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     async def done(
         request: Request, zone_id: str, at_ms: int, proposal: Proposal, over: str, dry_run: bool
     ) -> Response:
-        """Adopt what was proposed over a version, unless it is a dry run, and tell."""
+        """Adopt a proposal made over a version, unless it is a dry run, and answer."""
         if dry_run:
             await caller.leave_out_of_record(request)
         else:

@@ -199,7 +199,7 @@ def local_days(first: date | None, last: date, most: int) -> list[date]:
 def days_of(
     sources: Sources, zone_id: str, dates: Sequence[date], ledger: View, now_ms: int
 ) -> list[answers.ZoneDay]:
-    """Those of some days of which something is known.
+    """The days of `dates` of which something is known.
 
     Each day is measured by the zones there were at its end, or are now; of the visits, those
     that were made in the zone.
