@@ -171,7 +171,7 @@ class Intake:
         self._wake.set()
 
     async def _read(self) -> None:
-        took_s = 0.0
+        took_s, head_at_start = 0.0, self.log.head
         while True:
             began_s = time.monotonic()
             decoded = await self._compute(self.worker.step, READ_MESSAGES)
@@ -181,6 +181,8 @@ class Intake:
                 self.on_read(decoded)
                 if self.worker.unsaved > SAVE_EVERY_MESSAGES and not self.trouble:
                     await self._save()
+            if self.worker.seq >= head_at_start:
+                self.caught_up.set()
             if self._ending and self._read_enough():
                 return
             await self._gather(min(MAX_GATHER_S, max(GATHER_S, 3 * took_s)))
@@ -196,7 +198,6 @@ class Intake:
     async def _gather(self, for_s: float) -> None:
         """Wait for messages, and then for more, unless there are enough already."""
         if self.worker.seq == self.log.head:
-            self.caught_up.set()
             self._wake.clear()
             await self._wake.wait()
         elif not self.caught_up.is_set():

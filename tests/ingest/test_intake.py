@@ -15,69 +15,13 @@ from ingest.decode import Decoded
 from ingest.errors import LogCorrupt, StoreUnavailable
 from ingest.intake import READ_MESSAGES, Intake
 from ingest.log import Messages, SqliteLog
-from ingest.mqtt.inlet import InletState, Sink
 from ingest.worker import ARCHIVE, COVERAGE, READERS, Worker
+from tests.inlets import MemoryInlet
 from tests.patience import PATIENCE_S
 from tests.rides import batch
 from tests.workers import RECEIVED_MS, ledger, messages, new_log, new_worker
 
 HOUR_MS = 3_600_000
-
-
-class MemoryInlet:
-    """An :class:`ingest.mqtt.inlet.Inlet` whose broker is a queue."""
-
-    def __init__(self, on_acknowledge: Callable[[Messages], None] = lambda batch: None) -> None:
-        self.state = InletState("connected")
-        self.received = 0
-        self.acknowledged: list[Messages] = []
-        self.store_again = asyncio.Event()
-        self._on_acknowledge = on_acknowledge
-        self._queue: asyncio.Queue[Messages | None] = asyncio.Queue()
-        self._stopped = asyncio.Event()
-        self._changed = asyncio.Event()
-
-    def send(self, *batches: Messages) -> None:
-        """Let the broker deliver."""
-        for part in batches:
-            self._queue.put_nowait(part)
-
-    async def run(self, sink: Sink) -> None:
-        """One batch at a time, acknowledged after it was kept, tried again when it was not."""
-        try:
-            while (part := await self._queue.get()) is not None:
-                while True:
-                    try:
-                        await sink(part)
-                    except StoreUnavailable as exc:
-                        self.state = InletState("holding", str(exc))
-                        self._changed.set()
-                        await self.store_again.wait()
-                    else:
-                        break
-                self.state = InletState("connected")
-                self.received += len(part.topics)
-                self._on_acknowledge(part)
-                self.acknowledged.append(part)
-                self._changed.set()
-        finally:
-            self.state = InletState("stopped")
-            self._stopped.set()
-
-    async def stop(self) -> None:
-        """Hand over what is there and make `run` return."""
-        self._queue.put_nowait(None)
-        await self._stopped.wait()
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        """Wait until something about it holds."""
-        while not holds():
-            self._changed.clear()
-            await self._changed.wait()
-
-    async def all_acknowledged(self, count: int) -> None:
-        """Wait until so many batches are."""
-        await self.until(lambda: len(self.acknowledged) >= count)
 
 
 class SmallDisk(SqliteLog):
@@ -201,7 +145,6 @@ def test_a_full_log_is_waited_for(tmp_path: Path) -> None:
         assert "disk is full" in inlet.state.reason
         assert len(inlet.acknowledged) == 1
         log.full = False
-        inlet.store_again.set()
         await inlet.all_acknowledged(8)
 
     during(intake, inlet, test)

@@ -9,31 +9,15 @@ from hypothesis import strategies as st
 from bikes.telemetry import TelemetryBatch
 from geofence.coverage import SLOT_MS, Rows
 from geofence.quality import VERDICTS
-from geofence.spans import Spans
 from ingest.pipeline import Pipeline
+from tests.histories import Everything
 from tests.rides import batch, judge, messy
-
-
-class Everything:
-    """A history that is simply all that was taken in."""
-
-    def __init__(self) -> None:
-        self.fixes = TelemetryBatch.empty()
-
-    def within(self, spans: Spans) -> TelemetryBatch:
-        at_ms = self.fixes.timestamp_ms
-        parts = []
-        for bike, from_ms, to_ms in zip(*spans, strict=True):
-            mine = (self.fixes.bike == bike) & (at_ms >= from_ms) & (at_ms < to_ms)
-            parts.append(self.fixes.take(mine))
-        return TelemetryBatch.concat(parts).distinct()
 
 
 def feed(pipeline: Pipeline, parts: list[TelemetryBatch]) -> None:
     for part in parts:
-        history = pipeline.history
-        assert isinstance(history, Everything)
-        history.fixes = TelemetryBatch.concat([history.fixes, part])
+        assert isinstance(pipeline.history, Everything)
+        pipeline.history.take(part)
         pipeline.step(part)
 
 
@@ -130,25 +114,16 @@ def test_a_fix_that_is_late_by_little_asks_no_history() -> None:
 def test_stored_fixes_of_many_bikes_ask_history_once() -> None:
     """Bikes that were out of reach hand in hundreds at once: one question, of their hour only."""
 
-    class Asked(Everything):
-        def __init__(self) -> None:
-            super().__init__()
-            self.spans: list[Spans] = []
-
-        def within(self, spans: Spans) -> TelemetryBatch:
-            self.spans.append(spans)
-            return super().within(spans)
-
     at_s = [10.0 * i for i in range(2_000)]
     east = [abs(3 * s % 2_000 - 1_000) for s in at_s]
     rides = [batch(at_s, east, [0.0] * 2_000, bike=bike) for bike in range(4)]
     stored = np.arange(700, 1_000)
-    history = Asked()
+    history = Everything()
     pipeline = Pipeline(judge(), history)
     feed(pipeline, [ride.take(np.delete(np.arange(2_000), stored)) for ride in rides])
-    assert history.spans == []
+    assert history.asked == []
     feed(pipeline, [TelemetryBatch.concat([ride.take(stored) for ride in rides[:3]])])
-    (asked,) = history.spans
+    (asked,) = history.asked
     assert asked.bike.tolist() == [0, 1, 2]
     assert pipeline.counters.restated == 3
     stored_ms = 300 * 10_000

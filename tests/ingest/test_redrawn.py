@@ -16,9 +16,9 @@ from geofence.atlas import Atlas
 from geofence.quality import Limits
 from geofence.redrawing import ended
 from geofence.runs import Judge, Midnights
-from geofence.spans import Spans, keys
 from geofence.zones import CHINA_STANDARD_TIME, Zone, Zones
 from ingest.pipeline import Pipeline
+from tests.histories import Everything
 from tests.rides import START_MS, messy
 
 RIDE = messy(3, bikes=2, fixes=200)
@@ -46,16 +46,6 @@ def after(at_ms: int) -> Zones:
     )
 
 
-class Memory:
-    """History in memory."""
-
-    def __init__(self) -> None:
-        self.fixes = TelemetryBatch.empty()
-
-    def within(self, spans: Spans) -> TelemetryBatch:
-        return self.fixes.take(spans.rows_among(keys(self.fixes.bike, self.fixes.timestamp_ms)))
-
-
 class Line:
     """A pipeline over an atlas of its own."""
 
@@ -63,11 +53,11 @@ class Line:
         self.atlas = Atlas(zones)
         least_m = {"core": 20.0, "strict": 60.0}
         judge = Judge(self.atlas, Limits(), Midnights("Asia/Shanghai"), least_m)
-        self.history = Memory()
+        self.history = Everything()
         self.pipeline = Pipeline(judge, self.history)
 
     def take(self, fixes: TelemetryBatch) -> None:
-        self.history.fixes = TelemetryBatch.concat([self.history.fixes, fixes]).distinct()
+        self.history.take(fixes)
         self.pipeline.step(fixes)
 
     def redraw(self, zones: Zones) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -27,6 +28,9 @@ from ingest.influx.store import (
     retry_after_s,
 )
 from tests.influx_servers import VictoriaMetrics
+from tests.ingest.influx.test_delivery import Picky
+from tests.ingest.influx.test_line_protocol import Point
+from tests.ingest.influx.test_writer import Memory
 from tests.servers import Answer, Request, answering, free_port
 
 LINES = b"m x=1i 5\nm x=2i 6\n"
@@ -214,3 +218,53 @@ def test_a_server_that_keeps_no_connection_shows_nothing() -> None:
         for _ in range(3):
             store.write(LINES)
             assert not store.renewed
+
+
+class Given(NamedTuple):
+    """A store that fails once with an error, and the lines that it has."""
+
+    write: Callable[[bytes], None]
+    has: Callable[[], set[bytes]]
+
+
+@pytest.fixture(params=["memory", "picky", "influx"])
+def throttled(request: pytest.FixtureRequest) -> Iterator[Given]:
+    """A store that asks for a pause at the first request; those of tests, and the real one."""
+    errors: list[Exception | None] = [StoreThrottled("asks for a pause", 1.0)]
+    if request.param == "memory":
+        memory = Memory(errors=errors)
+        yield Given(memory.write, lambda: set(map(_line, memory.has.values())))
+        return
+    if request.param == "picky":
+        picky = Picky(set(), lambda _: errors.pop() if errors else None)
+        yield Given(picky.write, lambda: picky.has)
+        return
+    kept: set[bytes] = set()
+
+    def answer(asked: Request) -> Answer:
+        if errors:
+            errors.pop()
+            return Answer(429, headers={"Retry-After": "1"})
+        kept.update(gzip.decompress(asked.body).splitlines(keepends=True))
+        return Answer(204)
+
+    with answering(answer) as url:
+        store = InfluxStore(InfluxOptions(url, "o", "b"))
+        yield Given(store.write, lambda: kept)
+        store.close()
+
+
+def _line(point: Point) -> bytes:
+    """A point of :data:`LINES` as its line."""
+    return f"{point.measurement} x={point.fields['x']}i {point.at_ms}\n".encode()
+
+
+def test_a_store_keeps_what_it_has_taken_and_nothing_else(throttled: Given) -> None:
+    """When `write` raises, the lines may be given again; when it returns, the store has them."""
+    with pytest.raises(StoreThrottled) as caught:
+        throttled.write(LINES)
+    assert caught.value.retry_after_s == 1.0
+    assert throttled.has() == set()
+    throttled.write(LINES)
+    throttled.write(LINES)
+    assert throttled.has() == set(LINES.splitlines(keepends=True))
