@@ -18,11 +18,11 @@ from typing import NamedTuple, Protocol
 from alerts.alert import Alert, Transition
 from alerts.findings import Step
 from alerts.fleet import Fleet, Limits
-from alerts.judge import Judge, removed
 from alerts.plan import Duty, Policies
-from alerts.rulebook import RULES
-from alerts.rulebook.cases import OpenAlerts, Windows, ZoneCase
-from alerts.rulebook.registry import Registry
+from alerts.rules import RULES
+from alerts.rules.cases import OpenAlerts, Windows, ZoneCase
+from alerts.rules.judge import Judge, removed
+from alerts.rules.registry import Registry
 from alerts.store.book import AlertBook, Change
 from geofence.record import Record
 from geofence.windows import WindowVerdict, Zone, judge_windows

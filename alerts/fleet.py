@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple, Protocol
 
 Limits = Mapping[str, float]
-"""The limits of all rules, by the names of :class:`alerts.rulebook.registry.Setting`."""
+"""The limits of all rules, by the names of :class:`alerts.rules.registry.Setting`."""
 
 FRESH_S: Final = 3600
 """A battery level or a position older than this says nothing about now [s]."""

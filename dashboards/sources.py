@@ -15,8 +15,8 @@ from alerts.alert import UNDO_S
 from alerts.orders import Orders
 from alerts.plan import ZonePlan
 from alerts.policy import Policy
-from alerts.rulebook import RULES
-from alerts.rulebook.registry import Registry
+from alerts.rules import RULES
+from alerts.rules.registry import Registry
 from alerts.store.book import AlertBook
 from bikes.roster import BikeKey, Roster
 from dashboards.drawing import Drawing

@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from alerts.alert import Notice
-from alerts.rulebook import RULES
-from alerts.rulebook.registry import Registry
+from alerts.rules import RULES
+from alerts.rules.registry import Registry
 from words.catalogue import Entries, Language, read, texts
 
 
@@ -94,7 +94,7 @@ class Wording:
     def _reason(self, reason: str, evidence: Mapping[str, object], actor: str) -> str:
         if actor != "system":
             return self.say["by"].format(actor=actor, reason=reason)
-        template = self.say.get(f"reason.{reason}")
+        template = self.say.get(f"sentence.{reason}")
         if template is None:
             return reason
         values = {

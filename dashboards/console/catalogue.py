@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from alerts.rulebook import RULES, contract
+from alerts.rules import RULES, contract
 from words import catalogue
 from words.catalogue import LANGUAGES as LANGUAGES
 from words.catalogue import Entries

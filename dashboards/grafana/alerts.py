@@ -9,7 +9,7 @@ from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig
 from grafana_foundation_sdk.models.common import VisibilityMode
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig
 
-from alerts.rulebook import RULES
+from alerts.rules import RULES
 from dashboards.grafana.board import Board, Row, link
 from dashboards.grafana.edition import Edition
 from dashboards.grafana.influxql import WHOLE, ZONE

@@ -10,7 +10,7 @@ from typing import Final
 
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
-from alerts.rulebook import RULES, contract
+from alerts.rules import RULES, contract
 from bikes.fleet import SILENT_AFTER_S, STALE_AFTER_S
 from dashboards.grafana.influxql import TYPE, Query
 from geofence.zone_state import MAX_BEHIND_MS

@@ -18,8 +18,8 @@ from alerts.duty_hours import ALWAYS, WindowKind
 from alerts.errors import PolicyError
 from alerts.periods import KINDS, Kind
 from alerts.policy import parse_campaign
-from alerts.rulebook import RULES
-from alerts.rulebook.registry import Registry, Severity
+from alerts.rules import RULES
+from alerts.rules.registry import Registry, Severity
 from bikes.formats import FORMATS, Format
 from bikes.formats.mapped import Quantity, Source, mapped
 from bikes.topics import TopicPattern

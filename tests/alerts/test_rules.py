@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,9 +13,9 @@ from alerts.evaluator import Evaluator
 from alerts.findings import Finding
 from alerts.notify.wording import Wording
 from alerts.periods import KINDS
-from alerts.rulebook import RULES
-from alerts.rulebook.cases import BikeCase
-from alerts.rulebook.registry import Found, Reason, Registry, Rule, Setting
+from alerts.rules import RULES
+from alerts.rules.cases import FleetCase
+from alerts.rules.registry import Registry, Rule, Setting
 from alerts.store.book import AlertBook
 from patrol.config.sections import rules_section
 
@@ -33,8 +32,8 @@ def rules_table(rules: Registry) -> str:
         "| --- | --- | --- | --- | --- | --- |\n"
     )
     return head + "\n".join(
-        f"| `{rule.name}` | {rule.severity} | {rule.delay_s} s | {rule.raised[1]} | "
-        f"{rule.over[1]} | {', '.join(f'`{by}`' for by in rule.inhibited_by) or '–'} |"
+        f"| `{rule.name}` | {rule.severity} | {rule.delay_s} s | {rule.words['raised'][1]} | "
+        f"{rule.words['over'][1]} | {', '.join(f'`{by}`' for by in rule.inhibited_by) or '–'} |"
         for rule in rules.values()
     )
 
@@ -61,14 +60,11 @@ def test_every_bulletin_is_documented() -> None:
     assert re.findall(r"^\| `(\w+)` \(", PAGE, re.MULTILINE) == list(KINDS)
 
 
-def _slow(case: BikeCase) -> Iterator[Found]:
+def _slow(case: FleetCase) -> Finding:
     heard_ms = case.facts.heard_ms if case.facts is not None else None
     age_s = (case.now_ms - (heard_ms or case.now_ms)) / 1000
-    holds = age_s > case.limits["bike_slow_after_s"]
-    finding = Finding(
-        "hold" if holds else "clear", "slow" if holds else "patrolled", {"age_s": age_s}
-    )
-    yield Found(finding, case.alert("bike_slow"))
+    verdict = "hold" if age_s > case.limits["bike_slow_after_s"] else "clear"
+    return Finding(verdict, "slow", {"age_s": age_s})
 
 
 SLOW = Rule(
@@ -76,12 +72,15 @@ SLOW = Rule(
     subject="bike",
     severity="info",
     delay_s=0,
-    title=("车辆迟缓", "bike slow"),
-    raised=("车辆数据来得慢", "its data come later than `bike_slow_after`"),
-    over=("数据及时", "they come in time"),
+    words={
+        "title": ("车辆迟缓", "Bike slow"),
+        "raised": ("车辆数据来得慢", "its data come later than `bike_slow_after`"),
+        "over": ("数据及时", "they come in time"),
+        "reason.slow": ("数据迟到", "its data are late"),
+        "sentence.slow": ("迟到{age_s}。", "{age_s} late."),
+    },
     inhibited_by=("off_duty",),
     settings=(Setting(name="bike_slow_after_s", default=60, meaning="How late data may be."),),
-    reasons={"slow": Reason(("数据迟到", "its data are late"), ("迟到{age_s}。", "{age_s} late."))},
     evaluate=_slow,
 )
 WITH_SLOW = Registry([*RULES.values(), SLOW])
@@ -131,6 +130,6 @@ def test_a_new_rule_is_evaluated_and_told_in_both_languages() -> None:
         for language in ("zh", "en")
     }
     assert "车辆迟缓" in texts["zh"].title
-    assert "bike slow" in texts["en"].title
+    assert "Bike slow" in texts["en"].title
     assert texts["zh"].body.startswith("迟到10分钟。")
     assert texts["en"].body.startswith("10 min late.")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from alerts.fleet import VendorFacts
-from alerts.rulebook import RULES
+from alerts.rules import RULES
 from bikes.fleet import FleetState
 from bikes.formats import FORMATS
 from bikes.roster import Roster

@@ -19,8 +19,8 @@ from alerts import lifecycle, orders
 from alerts.lifecycle import EVENTS, STATES, TABLE
 from alerts.notify.wording import phrases
 from alerts.orders import Kind, State
-from alerts.rulebook import RULES, contract
-from alerts.rulebook.registry import Severity
+from alerts.rules import RULES, contract
+from alerts.rules.registry import Severity
 from bikes.errors import REJECT_REASONS
 from bikes.fleet import Liveness
 from dashboards.access.errors import Refusal

@@ -13,8 +13,8 @@ import yaml
 
 import dashboards.grafana
 from alerts.lifecycle import STATES
-from alerts.rulebook import contract
-from alerts.rulebook.registry import Severity
+from alerts.rules import contract
+from alerts.rules.registry import Severity
 from bikes.errors import REJECT_REASONS
 from dashboards.grafana import looks
 from dashboards.grafana.build import BOARDS, build

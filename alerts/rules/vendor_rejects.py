@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from alerts.findings import NOT_KNOWN, Finding
-from alerts.rulebook.cases import VendorCase
-from alerts.rulebook.registry import Found, Reason, Rule, Setting
+from alerts.rules.cases import FleetCase
+from alerts.rules.registry import Rule, Setting, words_of
 
 
-def evaluate(case: VendorCase) -> Iterator[Found]:
+def evaluate(case: FleetCase) -> Finding:
     """Find the share of rejected messages in the last period."""
-    yield Found(_finding(case), case.alert(RULE.name))
-
-
-def _finding(case: VendorCase) -> Finding:
     limits = case.limits
     facts = case.sent(limits["rejects_period_s"])
     if facts is None or facts.received < max(1, limits["rejects_min"]):
@@ -43,12 +38,7 @@ RULE: Final = Rule(
     subject="vendor",
     severity="warning",
     delay_s=60,
-    title=("厂商报文异常", "Vendor messages rejected"),
-    raised=(
-        "统计时段内厂商报文的拒收率超过限值",
-        "more than `rejects_share` of a vendor's messages were rejected in `rejects_period`",
-    ),
-    over=("拒收率降到限值的一半以下", "less than half of that share are"),
+    words=words_of("vendor_rejects"),
     settings=(
         Setting(
             name="rejects_share",
@@ -68,24 +58,5 @@ RULE: Final = Rule(
             bounds={"ge": 1},
         ),
     ),
-    reasons={
-        "rejects": Reason(
-            ("拒收率过高", "too large a share is rejected"),
-            (
-                "最近{period_s}收到 {received} 条，拒收 {rejected} 条（{share_percent:g}%），"
-                "限值 {limit_percent:g}%。",
-                "{rejected} of {received} messages of the last {period_s} were rejected "
-                "({share_percent:g} %); the limit is {limit_percent:g} %.",
-            ),
-        ),
-        "fewer_rejects": Reason(("拒收率有所下降", "fewer are rejected")),
-        "few_rejects": Reason(
-            ("拒收率已恢复正常", "few are rejected"),
-            (
-                "最近{period_s}拒收率已降至 {share_percent:g}%。",
-                "Of the last {period_s} only {share_percent:g} % were rejected.",
-            ),
-        ),
-    },
     evaluate=evaluate,
 )

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Final
 
 from alerts.findings import NOT_KNOWN, Finding
 from alerts.fleet import FRESH_S, Fleet, Limits
-from alerts.rulebook.cases import BikeCase
-from alerts.rulebook.registry import Found, Reason, Rule, Setting
+from alerts.rules.cases import FleetCase
+from alerts.rules.registry import Rule, Setting, words_of
 
 
-def evaluate(case: BikeCase) -> Iterator[Found]:
+def evaluate(case: FleetCase) -> Finding:
     """Find how far outside the newest fix is; also off duty, when it is odder still."""
-    yield Found(_finding(case), case.alert(RULE.name))
-
-
-def _finding(case: BikeCase) -> Finding:
     facts, limit_m = case.facts, case.limits["outside_m"]
     if facts is None or facts.outside_m is None or facts.fix_ms is None:
         return NOT_KNOWN
@@ -44,13 +40,7 @@ RULE: Final = Rule(
     subject="bike",
     severity="warning",
     delay_s=120,
-    title=("车辆驶出辖区", "Bike outside the district"),
-    raised=(
-        "一小时内的最新定位扣除误差后，距所有片区均超过限值",
-        "its newest fix, of the last hour, is more than `outside_m` from every zone, less the "
-        "fix's accuracy",
-    ),
-    over=("距片区不超过限值的一半", "it is within half of that"),
+    words=words_of("bike_outside_district"),
     settings=(
         Setting(
             name="outside_m",
@@ -59,21 +49,6 @@ RULE: Final = Rule(
             bounds={"gt": 0},
         ),
     ),
-    reasons={
-        "outside": Reason(
-            ("位于所有片区之外", "outside all zones"),
-            (
-                "{fix_ms} 位于所有片区之外约 {outside_m} 米，限值 {limit_m:g} 米。",
-                "At {fix_ms} it was about {outside_m} m outside all zones; the limit is "
-                "{limit_m:g} m.",
-            ),
-        ),
-        "near_the_edge": Reason(("在辖区边缘", "near the edge")),
-        "back_inside": Reason(
-            ("已回到辖区", "back in the district"),
-            ("已回到辖区。", "It is back in the district."),
-        ),
-    },
     evaluate=evaluate,
     suspects=suspects,
 )

@@ -1,32 +1,24 @@
 """One entry for each alert rule, and the registry that everything about rules is taken from.
 
 Settings, the API, docs/alerts.md, notices, the console and Grafana take names, limits and words
-from here, so that a new rule is one module and its test.
+from here, so that a new rule is one module with its words, and its test.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.resources import files
 from typing import Any, Literal, NamedTuple
 
 from alerts.alert import Alert
 from alerts.findings import Finding, Step
 from alerts.fleet import Fleet, Limits
 from geofence.windows import Window
-from words.catalogue import Entries
+from words.catalogue import Entries, read
 
 Severity = Literal["info", "warning", "critical"]
 Subject = Literal["zone", "bike", "vendor"]
-Words = tuple[str, str]
-"""A text in Chinese and in English."""
-
-
-class Reason(NamedTuple):
-    """The words of a named reason, and the sentence with its figures that a notice says."""
-
-    words: Words
-    sentence: Words | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,47 +83,45 @@ class Rule:
     name : str
         In alerts, settings, topics and the API; never changes.
     subject : {"zone", "bike", "vendor"}
-        What there is at most one open alert for.
-    per : str
-        What of the subject an alert is about, such as a window; empty: all of it.
+        What there is at most one open alert for; where `evaluate` finds about windows, for each.
     severity : {"info", "warning", "critical"}
         How bad a breach is.
     delay_s : float
         How long the condition must hold before anybody is told [s].
-    title : Words
-        What the rule is called.
-    raised, over : Words
-        When an alert is raised, and when it is over.
+    words : Entries
+        ``title``; ``raised`` and ``over``: when an alert is; ``reason.x`` and ``sentence.x``: the
+        words of a reason that only this rule names, and what a notice says of it with its figures.
+        Other reasons stand in the package ``words``.
     inhibited_by : tuple of str
         States and reasons of the subject during which a condition that holds is unknown; rules
         whose open alert keeps one from being raised.
     settings : tuple of Setting
         Its limits.
-    reasons : mapping of str to Reason
-        Words of the reasons that only this rule names; others stand in the package ``words``.
     evaluate : callable
-        From the case of a subject (:mod:`alerts.rulebook.cases`) to findings. Pure.
+        From a case (:mod:`alerts.rules.cases`) to a finding about all of the subject, or to what
+        it found about each window. Pure.
     suspects : callable, optional
         ``(fleet, limits, now_ms)`` to the bikes that may be beyond a limit; None: all.
     """
 
     name: str
     subject: Subject
-    per: str = ""
     severity: Severity
     delay_s: float
-    title: Words
-    raised: Words
-    over: Words
+    words: Entries
     inhibited_by: tuple[str, ...] = ()
     settings: tuple[Setting, ...] = ()
-    reasons: Mapping[str, Reason] = field(default_factory=dict)
-    evaluate: Callable[[Any], Iterable[Found]]
+    evaluate: Callable[[Any], Finding | Iterable[Found]]
     suspects: Callable[[Fleet, Limits, int], Collection[str]] | None = None
 
 
+def words_of(name: str) -> Entries:
+    """The words of a rule, from the file beside its module."""
+    return read(files("alerts.rules") / f"{name}.toml")
+
+
 class Registry(Mapping[str, Rule]):
-    """Rules by name, in the order in which they are listed to people."""
+    """Rules by name, in the order in which they are evaluated and listed to people."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._rules = {rule.name: rule for rule in rules}
@@ -161,22 +151,20 @@ class Registry(Mapping[str, Rule]):
 
     def words(self) -> Entries:
         """Names and reasons, with the keys of the contract's catalogue."""
-        found = {f"rule.{rule.name}": rule.title for rule in self.values()}
-        reasons = [item for rule in self.values() for item in rule.reasons.items()]
-        return found | {f"reason.{name}": reason.words for name, reason in reasons}
+        found = self._texts("reason.")
+        for rule in self.values():
+            found[f"rule.{rule.name}"] = rule.words["title"]
+        return found
 
     def hints(self) -> Entries:
-        """When each rule is raised, without the marks of the documentation."""
-        return {
-            f"rule_hint.{rule.name}": (rule.raised[0], rule.raised[1].replace("`", ""))
-            for rule in self.values()
-        }
+        """When each rule is raised, by ``rule_hint.`` and rule."""
+        raised = {rule.name: rule.words["raised"] for rule in self.values()}
+        return {f"rule_hint.{name}": (zh, en.replace("`", "")) for name, (zh, en) in raised.items()}
 
     def sentences(self) -> Entries:
-        """The sentences of notices, by reason."""
-        return {
-            f"reason.{name}": reason.sentence
-            for rule in self.values()
-            for name, reason in rule.reasons.items()
-            if reason.sentence is not None
-        }
+        """The sentences of notices, by ``sentence.`` and reason."""
+        return self._texts("sentence.")
+
+    def _texts(self, kind: str) -> dict[str, tuple[str, str]]:
+        found = (item for rule in self.values() for item in rule.words.items())
+        return {key: text for key, text in found if key.startswith(kind)}

@@ -10,7 +10,7 @@ from alerts.alert import Alert, Key
 from alerts.fleet import BikeFacts, Fleet, Limits, VendorFacts
 from alerts.plan import Judged, Policies, ZonePlan
 from alerts.policy import Policy
-from geofence.windows import Zone
+from geofence.windows import Window, Zone
 from geofence.zone_state import ZoneStatus
 
 HOLD_S: Final = 300.0
@@ -101,7 +101,7 @@ class ZoneCase:
     @property
     def subject(self) -> dict[str, str]:
         """What an alert says it is about."""
-        return {"zone_id": self.zone.ref.zone_id}
+        return {"zone_id": self.zone.zone_id}
 
     @property
     def hold_s(self) -> float:
@@ -115,7 +115,19 @@ class ZoneCase:
 
     def alert(self, rule: str, from_ms: int | None = None) -> Alert | None:
         """The open alert of a rule, about the window that begins at `from_ms` if it has one."""
-        return self.alerts.by_key.get(Key(rule, self.zone.ref.zone_id, from_ms))
+        return self.alerts.by_key.get(Key(rule, self.zone.zone_id, from_ms))
+
+    def alerts_of(self, rule: str) -> list[tuple[Alert, Window]]:
+        """All open alerts of a rule about windows, each with its window."""
+        return [
+            (alert, Window(alert.window_from_ms or 0, alert.window_to_ms or 0))
+            for alert in self.alerts.of(rule, self.zone.zone_id)
+        ]
+
+    def visit_since(self, at_ms: int) -> dict[str, object]:
+        """The evidence of the newest visit since an instant: which bike, when."""
+        visit = self.zone.record.last_visit_by(self.zone.zone_id, at_ms)
+        return {} if visit is None else {"bike": visit.bike, "at_ms": visit.at_ms}
 
     def inhibition(self, by: str, *, told: bool) -> str | None:
         """Why nothing can be said, if the zone is in this state or has an alert of this rule.
@@ -128,12 +140,12 @@ class ZoneCase:
         return by if other is not None and other.state != "returned" and not told else None
 
 
-@dataclass(frozen=True, slots=True)
-class BikeCase:
-    """A bike, and what is known of it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetCase:
+    """A bike or a vendor, named by `subject`; of a bike, what is known of it."""
 
-    bike: str
-    facts: BikeFacts | None
+    subject: dict[str, str]
+    facts: BikeFacts | None = None
     fleet: Fleet
     limits: Limits
     policies: Policies
@@ -144,13 +156,16 @@ class BikeCase:
     auto_close: bool = True
 
     @property
-    def subject(self) -> dict[str, str]:
-        """What an alert says it is about."""
-        return {"bike": self.bike}
+    def _name(self) -> str:
+        return next(iter(self.subject.values()))
+
+    def sent(self, period_s: float) -> VendorFacts | None:
+        """What a vendor has sent in the last `period_s`; None when nothing is known."""
+        return self.fleet.vendors(self.now_ms - round(period_s * 1000)).get(self._name)
 
     def alert(self, rule: str) -> Alert | None:
         """The open alert of a rule."""
-        return self.alerts.by_key.get(Key(rule, self.bike))
+        return self.alerts.by_key.get(Key(rule, self._name))
 
     def inhibition(self, by: str, *, told: bool) -> str | None:
         """`by`, if it holds now: ``pipeline_behind``, ``off_duty`` or ``telemetry_silent``."""
@@ -167,33 +182,6 @@ class BikeCase:
         return by if holds else None
 
 
-@dataclass(frozen=True, slots=True)
-class VendorCase:
-    """A vendor, and what it has sent."""
-
-    vendor: str
-    fleet: Fleet
-    limits: Limits
-    alerts: OpenAlerts
-    now_ms: int
-    hold_s: float = HOLD_S
-    auto_close: bool = True
-
-    @property
-    def subject(self) -> dict[str, str]:
-        """What an alert says it is about."""
-        return {"vendor": self.vendor}
-
-    def sent(self, period_s: float) -> VendorFacts | None:
-        """What it has sent in the last `period_s`; None when nothing is known."""
-        return self.fleet.vendors(self.now_ms - round(period_s * 1000)).get(self.vendor)
-
-    def alert(self, rule: str) -> Alert | None:
-        """The open alert of a rule."""
-        return self.alerts.by_key.get(Key(rule, self.vendor))
-
-    def inhibition(self, by: str, *, told: bool) -> str | None:
-        """None: nothing inhibits an alert about a vendor."""
-
-
-Case = ZoneCase | BikeCase | VendorCase
+def told(alert: Alert | None) -> bool:
+    """Whether people have heard of an alert."""
+    return alert is not None and alert.state != "pending"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
-from alerts.rulebook import (
+from alerts.rules import (
     bike_battery_low,
     bike_offline,
     bike_outside_district,
@@ -16,7 +16,7 @@ from alerts.rulebook import (
     vendor_rejects,
     zone_unpatrolled,
 )
-from alerts.rulebook.registry import Registry
+from alerts.rules.registry import Registry
 from words import catalogue
 from words.catalogue import Entries
 

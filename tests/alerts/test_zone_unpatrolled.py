@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.alert import Alert
-from alerts.conditions import unpatrolled
 from alerts.plan import Policies
+from alerts.rules.cases import OpenAlerts, Windows, ZoneCase
+from alerts.rules.zone_unpatrolled import evaluate
+from alerts.store.book import AlertBook
 from geofence.record import CellAges, VisitBy
 from geofence.windows import Zone
 from geofence.zone_state import state_of
@@ -66,5 +68,7 @@ def test_void_only_what_never_held_and_return_the_rest(minutes, opened, later) -
         state="active",
         opened_at_ms=opened_ms,
     )
-    finding = unpatrolled(zone, state_of(zone, now_ms), alert, now_ms)
+    windows, book = Windows(now_ms, now_ms, now_ms), AlertBook(":memory:")
+    case = ZoneCase(zone, state_of(zone, now_ms), OpenAlerts([alert]), windows, book)
+    finding = evaluate(case)
     assert finding.verdict == ("clear" if held else "never")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from alerts.findings import Finding, Step, steps
 from alerts.fleet import Fleet, Limits
 from alerts.plan import Policies
-from alerts.rulebook.cases import BikeCase, Case, OpenAlerts, VendorCase
-from alerts.rulebook.registry import Found, Registry, Rule, Subject
+from alerts.rules.cases import FleetCase, OpenAlerts, ZoneCase, told
+from alerts.rules.registry import Found, Registry, Rule, Subject
 from alerts.store.alert_rows import Opening
 from alerts.store.book import Change
 
@@ -41,27 +41,38 @@ class Judge:
             if rule.name not in self._off:
                 asked = rule.suspects
                 bikes.update(asked(fleet, limits, now_ms) if asked else fleet.bikes())
-        for bike in sorted(bikes):
-            facts = fleet.bike(bike)
-            case = BikeCase(bike, facts, fleet, limits, policies, alerts, now_ms, behind)
-            yield from self.judge("bike", case)
         vendors = fleet.vendors(now_ms)
-        for vendor in vendors:
-            yield from self.judge("vendor", VendorCase(vendor, fleet, limits, alerts, now_ms))
+        named: dict[Subject, Iterable[str]] = {"bike": sorted(bikes), "vendor": vendors}
+        for subject, names in named.items():
+            for name in names:
+                case = FleetCase(
+                    subject={subject: name},
+                    facts=fleet.bike(name) if subject == "bike" else None,
+                    fleet=fleet,
+                    limits=limits,
+                    policies=policies,
+                    alerts=alerts,
+                    now_ms=now_ms,
+                    behind=behind,
+                )
+                yield from self.judge(subject, case)
         yield from removed(alerts, "vendor", vendors)
 
-    def judge(self, subject: Subject, case: Case) -> Iterator[Change]:
+    def judge(self, subject: Subject, case: ZoneCase | FleetCase) -> Iterator[Change]:
         """What follows for the alerts of one zone, bike or vendor."""
         for rule in self._rules.about(subject):
-            for found in rule.evaluate(case):
+            answer = rule.evaluate(case)
+            if isinstance(answer, Finding):
+                answer = (Found(answer, case.alert(rule.name)),)
+            for found in answer:
                 if found.alert is not None or rule.name not in self._off:
                     yield from self._change(rule, case, found)
 
-    def _change(self, rule: Rule, case: Case, found: Found) -> Iterator[Change]:
+    def _change(self, rule: Rule, case: ZoneCase | FleetCase, found: Found) -> Iterator[Change]:
         alert, finding = found.alert, found.finding
         if isinstance(finding, Finding):
-            told = alert is not None and alert.state != "pending"
-            inhibitions = (case.inhibition(by, told=told) for by in rule.inhibited_by)
+            heard = told(alert)
+            inhibitions = (case.inhibition(by, told=heard) for by in rule.inhibited_by)
             if finding.verdict == "hold" and (why := next(filter(None, inhibitions), None)):
                 finding = Finding("unknown", why, finding.evidence)
             auto_close = case.auto_close if found.auto_close is None else found.auto_close

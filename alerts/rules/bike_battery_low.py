@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Final
 
 from alerts.findings import NOT_KNOWN, Finding
 from alerts.fleet import FRESH_S, Fleet, Limits
-from alerts.rulebook.cases import BikeCase
-from alerts.rulebook.registry import Found, Reason, Rule, Setting
+from alerts.rules.cases import FleetCase
+from alerts.rules.registry import Rule, Setting, words_of
 
 CHARGED_BY: Final = 5
 """How far above the limit a battery is no longer low [percentage points]."""
 
 
-def evaluate(case: BikeCase) -> Iterator[Found]:
+def evaluate(case: FleetCase) -> Finding:
     """Find whether the newest battery level is at or below the limit."""
-    yield Found(_finding(case), case.alert(RULE.name))
-
-
-def _finding(case: BikeCase) -> Finding:
     facts, limit = case.facts, case.limits["battery_low_percent"]
     if facts is None or facts.battery_percent is None or facts.battery_ms is None:
         return NOT_KNOWN
@@ -47,12 +43,7 @@ RULE: Final = Rule(
     subject="bike",
     severity="info",
     delay_s=60,
-    title=("车辆电量低", "Bike battery low"),
-    raised=(
-        "一小时内上报的电量不高于限值",
-        "its battery is at or below `battery_low_percent`, and said so within the hour",
-    ),
-    over=("电量高出限值 5 个百分点", "it is 5 points above"),
+    words=words_of("bike_battery_low"),
     inhibited_by=("off_duty",),
     settings=(
         Setting(
@@ -63,23 +54,6 @@ RULE: Final = Rule(
             bounds={"ge": 0, "le": 100},
         ),
     ),
-    reasons={
-        "battery_low": Reason(
-            ("电量低", "its battery is low"),
-            (
-                "电量 {battery_percent:g}%，不高于 {limit_percent:g}%。",
-                "Its battery is at {battery_percent:g} %, the limit is {limit_percent:g} %.",
-            ),
-        ),
-        "hardly_charged": Reason(("电量略高于限值", "hardly above the limit")),
-        "charged": Reason(
-            ("电量已恢复", "charged again"),
-            (
-                "电量已恢复到 {battery_percent:g}%。",
-                "Its battery is at {battery_percent:g} % again.",
-            ),
-        ),
-    },
     evaluate=evaluate,
     suspects=suspects,
 )

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Final
 
 from alerts.findings import NOT_KNOWN, Finding
 from alerts.fleet import Fleet, Limits
-from alerts.rulebook.cases import BikeCase
-from alerts.rulebook.registry import Found, Reason, Rule, Setting
+from alerts.rules.cases import FleetCase
+from alerts.rules.registry import Rule, Setting, words_of
 
 
-def evaluate(case: BikeCase) -> Iterator[Found]:
+def evaluate(case: FleetCase) -> Finding:
     """Find for how long nothing was heard, counted over duty time."""
-    yield Found(_finding(case), case.alert(RULE.name))
-
-
-def _finding(case: BikeCase) -> Finding:
     facts, limits = case.facts, case.limits
     if facts is None or facts.heard_ms is None:
         return NOT_KNOWN
@@ -40,12 +36,7 @@ RULE: Final = Rule(
     subject="bike",
     severity="warning",
     delay_s=60,
-    title=("车辆离线", "Bike offline"),
-    raised=(
-        "巡查时间内长时间未收到车辆数据",
-        "nothing was heard of a bike for `bike_offline_after`",
-    ),
-    over=("重新收到数据，或长期无数据不再计入", "it is heard, or forgotten"),
+    words=words_of("bike_offline"),
     inhibited_by=("pipeline_behind", "off_duty", "telemetry_silent"),
     settings=(
         Setting(
@@ -60,22 +51,6 @@ RULE: Final = Rule(
             meaning="A bike that was not heard for so long is no longer counted.",
         ),
     ),
-    reasons={
-        "bike_silent": Reason(
-            ("长时间未收到该车数据", "nothing was heard of it for long"),
-            (
-                "已{silence_s}未收到该车任何数据（仅计巡查时段），最后一次为 {last_heard_ms}。",
-                "Nothing was heard of it for {silence_s} of patrol hours, since {last_heard_ms}.",
-            ),
-        ),
-        "forgotten": Reason(
-            ("长期无数据，不再计入", "not heard for so long that it no longer counts"),
-            (
-                "长期未收到该车数据，不再计入。",
-                "It was not heard for so long that it is no longer counted.",
-            ),
-        ),
-    },
     evaluate=evaluate,
     suspects=suspects,
 )
