@@ -17,7 +17,7 @@ from rich.table import Table
 
 from alerts.notify import UNHEARD
 from alerts.notify.zone_names import ZoneNames
-from alerts.rulebook import contract
+from alerts.rules import contract
 from patrol import web
 from words.catalogue import word
 

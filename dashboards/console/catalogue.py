@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from alerts.rules import RULES, contract
+from alerts.rules import contract
 from words import catalogue
 from words.catalogue import LANGUAGES as LANGUAGES
 from words.catalogue import Entries
@@ -22,7 +22,7 @@ COOKIE = "zhixun_language"
 @cache
 def entries() -> Entries:
     """The words of the contract and of all pages."""
-    return {**contract(), **RULES.hints(), **catalogue.read(files("dashboards.console") / "words")}
+    return {**contract(), **catalogue.read(files("dashboards.console") / "words")}
 
 
 def texts(language: Language) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse, Response
 
+from alerts.rules import RULES
 from dashboards.access.credentials import csrf_token
 from dashboards.access.roles import may
 from dashboards.api import caller
@@ -22,6 +23,7 @@ from dashboards.console.catalogue import COOKIE, LANGUAGES, Language, texts
 from dashboards.console.html import render
 from dashboards.console.pages import PAGES, Page
 from dashboards.sources import Sources
+from words import catalogue
 
 _YEAR_S = 365 * 24 * 3600
 
@@ -52,7 +54,7 @@ class ConsoleOptions:
     tile_datum: Literal["wgs84", "gcj02"] = "wgs84"
     attribution: str = ""
     max_gap_s: float = 120.0
-    battery_low_percent: float = 20.0
+    battery_low_percent: float = RULES.defaults["battery_low_percent"]
 
 
 def mount(app: FastAPI, sources: Sources, options: ConsoleOptions | None = None) -> None:
@@ -108,9 +110,12 @@ def _is_for(request: Request, page: Page) -> bool:
 
 
 def _config(sources: Sources, options: ConsoleOptions, language: Language) -> dict[str, Any]:
+    rules = sources.rules
+    of_rules = catalogue.texts({**rules.words(), **rules.hints()}, language)
     return {
         "lang": language,
-        "texts": texts(language),
+        "texts": texts(language) | of_rules,
+        "rules": list(rules),
         "timezone": sources.timezone,
         "demo_speed": sources.demo_speed,
         "tile_url": options.tile_url,

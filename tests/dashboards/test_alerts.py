@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 
 import pytest
 
+from alerts.rules import RULES
 from dashboards.app import create_app
+from dashboards.console.page import mount
 from tests.alerts.test_rules import WITH_SLOW
 from tests.dashboards.conftest import Api
 from tests.dashboards.district import District
@@ -238,3 +242,21 @@ def test_a_new_rule_can_be_asked_for(district: District) -> None:
     route = api.get("/api/v1/openapi.json").json()["paths"]["/alerts"]["get"]
     (asked,) = [each for each in route["parameters"] if each["name"] == "rule"]
     assert "bike_slow" in asked["description"]
+
+
+@pytest.mark.parametrize(("language", "title"), [("zh", "车辆迟缓"), ("en", "Bike slow")])
+def test_a_new_rule_stands_in_the_filter_of_the_console(
+    district: District, language: str, title: str
+) -> None:
+    """The page is told the rules that there are, with their names and hints."""
+    sources = replace(district.sources(), rules=WITH_SLOW)
+    app = create_app(sources)
+    mount(app, sources)
+    page = Api(app).get("/alerts", params={"lang": language}).text
+    (config,) = re.findall(
+        r'<script type="application/json" id="console-config">(.*?)</script>', page
+    )
+    told = json.loads(config)
+    assert told["rules"] == [*RULES, "bike_slow"]
+    assert told["texts"]["rule.bike_slow"] == title
+    assert told["texts"]["rule_hint.bike_slow"]

@@ -28,7 +28,8 @@ start(async (main) => {
 
   const wanted = () => ({ state: state.value, rule: rule.value, zone: zone.value });
   for (const each of ["open", ...PAST, ""]) state.append(new Option(words.say(`alerts.show.${each || "all"}`), each));
-  options(rule, "alerts.any_rule", Object.keys(words.config.texts).filter((key) => key.startsWith("rule.")).map((key) => [key.slice(5), words.say(key)]));
+  options(rule, "alerts.any_rule", words.config.rules.map((name) => [name, words.say(`rule.${name}`)]));
+  for (const option of rule.options) if (option.value) option.title = words.say(`rule_hint.${option.value}`);
   state.value = query.get("state") ?? "open";
   for (const node of [state, rule, zone]) node.setAttribute("aria-label", words.say("list.filter"));
 
