@@ -226,7 +226,8 @@ def days_of(
     visits: tuple[ZoneMap, _Visits] | None = None
     found: list[answers.ZoneDay] = []
     for day, window in days:
-        zones = sources.zones_at(min(window.to_ms - 1, now_ms))
+        measured_ms = min(window.to_ms - 1, now_ms)
+        zones = sources.zones_at(measured_ms)
         if zone_id not in {zone.zone_id for zone in zones.zones}:
             continue
         if visits is None or visits[0] is not zones:
@@ -240,7 +241,7 @@ def days_of(
             list(plan.duty(max(window.from_ms, known_from_ms), until_ms)),
         )
         total = int(own.cells.size)
-        ref = ZoneRef(zone_id, "", None, "", total, record.layout.since_ms(zone_id, now_ms))
+        ref = ZoneRef(zone_id, "", None, "", total, record.layout.since_ms(zone_id, measured_ms))
         verdict, reason = judge_day(Zone(ref, plan, record), window)
         found.append(
             {
