@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from patrol.replay import Replay
     from patrol.simulate import Fleet
     from patrol.station import Station
+    from patrol.what_if import ZoneJudged
 
 TELL_EVERY_S = 10.0
 SHOW_EVERY_S = 0.5
@@ -163,7 +164,9 @@ def show_replay(console: Console, found: Replay) -> None:
             _minutes(zone.mean_idle_s),
         )
     console.print(table)
-    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in found.verdicts.items())
+    verdicts = ", ".join(
+        f"{count} {_word('verdict', each)}" for each, count in found.verdicts.items()
+    )
     console.print(f"{found.from_} to {found.to}; fixes: {verdicts}")
     if found.what_if is None:
         return
@@ -175,10 +178,16 @@ def show_replay(console: Console, found: Replay) -> None:
             then.policy,
             f"{now.unpatrolled} → {then.unpatrolled}",
             f"{_minutes(now.longest_idle_s)} → {_minutes(then.longest_idle_s)}",
-            f"{now.windows_short} of {now.windows} → {then.windows_short} of {then.windows}",
+            f"{_short(now)} → {_short(then)}",
         )
     console.print(table)
     console.print("as configured → what if; idle times are patrol hours only")
+
+
+def _short(zone: ZoneJudged) -> str:
+    """Windows short of their target, with those that nobody can judge."""
+    unknown = f" ({zone.windows_unknown} unknown)" if zone.windows_unknown else ""
+    return f"{zone.windows_short} of {zone.windows}{unknown}"
 
 
 def _word(kind: str, value: str) -> str:

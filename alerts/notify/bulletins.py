@@ -7,6 +7,8 @@ from typing import Final
 
 from alerts.bulletin import Bulletin, OpenAlert, Tally
 from alerts.notify.wording import Text, Wording
+from alerts.rulebook import contract
+from words.catalogue import word
 
 MAX_LINES: Final = 40
 """How many open alerts are written out; the rest is counted."""
@@ -76,7 +78,7 @@ def _figures(bulletin: Bulletin, wording: Wording, words: Mapping[str, str]) -> 
     if bulletin.coverage:
         yield words["coverage"]
     for zone in bulletin.coverage:
-        yield words["covered"].format(
+        text = words["covered"].format(
             name=wording.subject(zone.zone_id),
             covered=zone.cells_covered,
             total=zone.cells_total,
@@ -84,6 +86,12 @@ def _figures(bulletin: Bulletin, wording: Wording, words: Mapping[str, str]) -> 
             windows=zone.windows,
             reached=zone.reached,
         )
+        if zone.short:
+            text += words["short"].format(count=zone.short)
+        for reason, count in zone.unknown.items():
+            why = word(contract(), "reason", reason, wording.language)
+            text += words["unknown"].format(count=count, why=why)
+        yield text
 
 
 def _tally(tally: Tally) -> dict[str, object]:

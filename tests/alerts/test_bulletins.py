@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from alerts.desk import BulletinDesk
 from alerts.findings import Step
@@ -209,6 +210,12 @@ def test_a_month_tells_the_coverage_where_the_record_has_all_of_it() -> None:
     assert "monthly 2026-11 sent" in desk.issue("2026-12-01T08:30")
     (zone,) = desk.made[-1].coverage
     assert (zone.cells_covered, zone.cells_total, zone.windows, zone.reached) == (9, 10, 30, 11)
+    text = bulletin_text(desk.made[-1], Wording("zh", SHANGHAI)).body
+    assert "30 个时段中 11 个达标，19 个未达标" in text
+    silent = replace(zone, short=15, unknown={"telemetry_silent": 3, "before_record": 1})
+    text = bulletin_text(replace(desk.made[-1], coverage=[silent]), Wording("en", SHANGHAI)).body
+    assert "11 of 30 windows reached their target, 15 were short of it, 3 unknown (no telem" in text
+    assert "1 unknown (the record begins later)" in text
     late = Desk("Z01", since="10 00:00")
     late.issue("10 07:00")
     late.issue("2026-12-01T08:30")

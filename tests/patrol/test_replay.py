@@ -129,7 +129,7 @@ def test_for_people(tmp_path: Path, tracks: dict[str, list[recorded.Fix]]) -> No
     done = CliRunner().invoke(app, ["replay", str(file), "--config", str(CONFIG)])
     assert done.exit_code == 0
     assert re.search(r"^ ?cy-04 +\d+\.\d% +\d+ of \d+ +\d+ min +\d+ min", done.stdout, re.M)
-    assert re.search(r"to 2026-03-04T08:5.*; fixes: \d+ ok", done.stdout)
+    assert re.search(r"to 2026-03-04T08:5.*; fixes: \d+ believed", done.stdout)
 
 
 def test_every_kind_of_recording_says_the_same(
