@@ -7,7 +7,7 @@ from typing import Final
 
 from alerts.bulletin import Bulletin, OpenAlert, Tally
 from alerts.notify.wording import Text, Wording
-from alerts.rulebook import contract
+from alerts.rules import contract
 from words.catalogue import word
 
 MAX_LINES: Final = 40
