@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bikes.formats.mds import VehicleState
 from bikes.roster import Roster
-from bikes.telemetry import COLUMNS, Event, Status, TelemetryBatch
+from bikes.telemetry import COLUMNS, Event, Stated, Status, TelemetryBatch
 
 STALE_AFTER_S, SILENT_AFTER_S = 300.0, 3600.0
 """The limits of the table above [s], the same in the API, the console and Grafana."""
@@ -76,13 +76,13 @@ class BikeState(msgspec.Struct, frozen=True, kw_only=True):
 
     bike: int
     last_ms: int | None = None
-    lat_deg: float | None = None
-    lng_deg: float | None = None
-    accuracy_m: float | None = None
-    speed_mps: float | None = None
-    heading_deg: float | None = None
-    altitude_m: float | None = None
-    battery_percent: float | None = None
+    lat_deg: Stated = None
+    lng_deg: Stated = None
+    accuracy_m: Stated = None
+    speed_mps: Stated = None
+    heading_deg: Stated = None
+    altitude_m: Stated = None
+    battery_percent: Stated = None
     battery_at_ms: int | None = None
     online: bool | None = None
     status_at_ms: int | None = None

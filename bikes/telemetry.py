@@ -13,6 +13,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+Stated = float | None
+"""A number, or None when the bike did not state it."""
+
 
 class Location(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     """A position as a bike reports it; field names and units are those of MDS 2.0.
@@ -35,10 +38,10 @@ class Location(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
 
     lat: float
     lng: float
-    speed: float | None = None
-    heading: float | None = None
-    altitude: float | None = None
-    horizontal_accuracy: float | None = None
+    speed: Stated = None
+    heading: Stated = None
+    altitude: Stated = None
+    horizontal_accuracy: Stated = None
     satellites: int | None = None
 
 
@@ -65,44 +68,35 @@ class Telemetry(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     vehicle_id: str | None = None
     provider_id: str | None = None
     telemetry_id: str | None = None
-    battery_percent: float | None = None
+    battery_percent: Stated = None
     tipped_over: bool | None = None
 
 
-class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a bike's connection is up, as the bike or its last will says.
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """A message of or about a bike that is no fix.
 
     Attributes
     ----------
     bike : int
         Index into the roster.
-    online : bool
-        True when connected.
     timestamp_ms : int
-        When it was said; the time of receipt when the payload names none.
+        Its time; the time of receipt when the payload names none [ms since the epoch].
     """
 
     bike: int
+    timestamp_ms: int
+
+
+class Status(Notice, frozen=True, kw_only=True):
+    """Whether a bike is connected, as the bike or its last will says."""
+
     online: bool
-    timestamp_ms: int
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """A change of a bike's state.
+class Event(Notice, frozen=True, kw_only=True):
+    """The state of a bike from an instant on, as MDS names it (``available``, ``on_trip``, ...)."""
 
-    Attributes
-    ----------
-    bike : int
-        Index into the roster.
-    vehicle_state : str
-        State since the event, as MDS names it (``available``, ``on_trip``, ...).
-    timestamp_ms : int
-        When it happened.
-    """
-
-    bike: int
     vehicle_state: str
-    timestamp_ms: int
 
 
 @dataclass(frozen=True, slots=True)

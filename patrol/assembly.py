@@ -32,13 +32,10 @@ from ingest.mqtt.connection import MqttOptions
 from ingest.pipeline import Pipeline
 from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.worker import Worker
-from patrol.config.drawn_zones import NAME, DrawnZones, digest_of
+from patrol.config.drawn_zones import NAME, digest_of, write_drawn
 from patrol.config.fields import read_secret
 from patrol.config.sections import Mqtt
 from patrol.config.settings import Settings
-
-TOUCHED_M = 0.001
-"""A path along a line, or through a corner, has less than this in the cells it only touches [m]."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +83,10 @@ class District:
             self.settings.storage.coverage_days,
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+TOUCHED_M = 0.001
+"""A path along a line, or through a corner, has less than this in the cells it only touches [m]."""
 
 
 def district_of(settings: Settings, zones: Zones, now_ms: int) -> District:
@@ -167,7 +168,10 @@ def drawing_of(
     """
     settings = district.settings
     configured = digest_of(settings.district.zones.read_bytes())
-    file = DrawnZones(folder / NAME, configured, ZoneInfo(settings.district.timezone))
+    timezone = ZoneInfo(settings.district.timezone)
+
+    def write(zones: Zones) -> None:
+        write_drawn(folder / NAME, zones, configured, timezone)
 
     def plans(zones: Zones) -> Policies:
         return policies_of(settings, district.calendars, zones, orders.campaigns)
@@ -177,7 +181,7 @@ def drawing_of(
         redrawn(from_ms, district.fingerprint)
         then()
 
-    return Drawing(district.atlas, file.write, plans, follow)
+    return Drawing(district.atlas, write, plans, follow)
 
 
 def versions_of(zones: Zones) -> dict[str, list[tuple[int, str | None]]]:
@@ -247,8 +251,8 @@ def mqtt_options(mqtt: Mqtt, *, suffix: str = "", filters: Sequence[str] = ()) -
     """Options of a connection to the broker; `suffix` tells clients of one configuration apart."""
     password = None if mqtt.password_file is None else read_secret(mqtt.password_file)
     return MqttOptions(
-        host=mqtt.host,
-        port=mqtt.port,
+        mqtt.host,
+        mqtt.port,
         tls=mqtt.tls,
         protocol=mqtt.protocol,
         username=mqtt.username,

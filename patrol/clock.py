@@ -74,15 +74,7 @@ class FastClock(Clock):
 
 
 class CatchUpClock(FastClock):
-    """A clock that starts in the past, runs fast until it shows the time of day, and then is it.
-
-    Parameters
-    ----------
-    start_ms : int
-        What it shows when it is made [ms since the epoch].
-    speed : float
-        How fast it runs until it has caught up; more than 1.
-    """
+    """A clock that starts in the past, runs fast until it shows the time of day, and then is it."""
 
     def now_ms(self) -> int:
         return min(super().now_ms(), Clock().now_ms())

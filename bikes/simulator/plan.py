@@ -13,6 +13,25 @@ from shapely.geometry.base import BaseGeometry
 from bikes import topics
 
 
+class SimZone(NamedTuple):
+    """A zone to ride in.
+
+    Attributes
+    ----------
+    zone_id : str
+        Its name.
+    geometry : shapely geometry
+        Polygon or MultiPolygon, WGS-84, (lng, lat). What cannot be ridden on must already be
+        cut out of it; parts up to 400 m apart are joined by bridges.
+    weight : float
+        Its share of the bikes, relative to the other zones; positive.
+    """
+
+    zone_id: str
+    geometry: BaseGeometry
+    weight: float = 1.0
+
+
 class SimulatedMessage(NamedTuple):
     """One message of the fleet.
 
@@ -37,26 +56,6 @@ class SimulatedMessage(NamedTuple):
     def retain(self) -> bool:
         """Whether the broker keeps it for later subscribers: true for status messages."""
         return self.topic.endswith("/status")
-
-
-@dataclass(frozen=True, slots=True)
-class SimZone:
-    """A zone to ride in.
-
-    Attributes
-    ----------
-    zone_id : str
-        Its name.
-    geometry : shapely geometry
-        Polygon or MultiPolygon, WGS-84, (lng, lat). What cannot be ridden on must already be
-        cut out of it; parts up to 400 m apart are joined by bridges.
-    weight : float
-        Its share of the bikes, relative to the other zones; positive.
-    """
-
-    zone_id: str
-    geometry: BaseGeometry
-    weight: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)

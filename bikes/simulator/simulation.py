@@ -13,11 +13,9 @@ from bikes.simulator.rider import Rider
 from bikes.simulator.town import Streets, lay_streets
 from bikes.simulator.tracker import Radio, Receiver
 
-BLOCK_MS = 300_000
-"""A bike is simulated this far at a time [ms]: long enough for numpy to pay."""
-
-SLICE_MS = 10_000
-"""The messages of the fleet are put in order of time this far at a time [ms]."""
+BLOCK_MS, SLICE_MS = 300_000, 10_000
+"""Lengths of time at once [ms]: that a bike is simulated, long enough for numpy to pay, and in
+which the messages of the fleet are put in order."""
 
 
 @dataclass(slots=True)

@@ -16,11 +16,9 @@ from bikes.simulator.plan import SimulationPlan
 
 Metres = NDArray[np.float64]
 
-SETBACK_M = 15.0
-"""Distance of streets from the boundary of their zone [m]."""
-
-KEEP_OUT_M = 160.0
-"""Distance of streets from the neglected and the delayed zone: over a cell's diagonal [m]."""
+SETBACK_M, KEEP_OUT_M = 15.0, 160.0
+"""Distance of streets from the boundary of their zone, and from the neglected and the delayed
+zone, which is over a cell's diagonal [m]."""
 
 MISSING = 0.07
 """Share of lattice edges that are not streets, because a block is longer there."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
 
@@ -26,36 +25,29 @@ OVER = "drawn_over"
 """Member of the file: SHA-256 of the configured file."""
 
 
-@dataclass(frozen=True)
-class DrawnZones:
-    """Writes the file.
+def write_drawn(file: Path, zones: Zones, configured: str, timezone: tzinfo) -> None:
+    """Replace the file; it is there after a power cut.
 
     Parameters
     ----------
     file : Path
         Its place.
+    zones : Zones
+        All versions of all zones.
     configured : str
         SHA-256 of the configured file that was read at the start.
     timezone : tzinfo
-        What times are written in.
+        The time zone of the times in the file.
+
+    Raises
+    ------
+    StoreUnavailable
+        It cannot be written; it is as it was.
     """
-
-    file: Path
-    configured: str
-    timezone: tzinfo
-
-    def write(self, zones: Zones) -> None:
-        """Replace the file; it is there after a power cut.
-
-        Raises
-        ------
-        StoreUnavailable
-            It cannot be written; it is as it was.
-        """
-        features = [feature_of(zone, self.timezone) for zone in zones.zones]
-        document = {"type": "FeatureCollection", OVER: self.configured, "features": features}
-        with atomic_write(self.file, StoreUnavailable) as out:
-            out.write(json.dumps(document, ensure_ascii=False, indent=1).encode())
+    features = [feature_of(zone, timezone) for zone in zones.zones]
+    document = {"type": "FeatureCollection", OVER: configured, "features": features}
+    with atomic_write(file, StoreUnavailable) as out:
+        out.write(json.dumps(document, ensure_ascii=False, indent=1).encode())
 
 
 def digest_of(configured: bytes) -> str:

@@ -185,14 +185,14 @@ class VendorMapping(Section):
     timestamp: Where
     lat: Where
     lng: Where
-    speed: Where | None = None
-    heading: Where | None = None
-    altitude: Where | None = None
-    horizontal_accuracy: Where | None = None
-    satellites: Where | None = None
-    battery_percent: Where | None = None
-    tipped_over: Where | None = None
-    device_id: Where | None = None
+    speed: Where | None = Field(None)
+    heading: Where | None = Field(None)
+    altitude: Where | None = Field(None)
+    horizontal_accuracy: Where | None = Field(None)
+    satellites: Where | None = Field(None)
+    battery_percent: Where | None = Field(None)
+    tipped_over: Where | None = Field(None)
+    device_id: Where | None = Field(None)
 
     @model_validator(mode="after")
     def _fits_together(self) -> VendorMapping:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import shapely
@@ -17,6 +19,11 @@ from bikes.simulator.tracker import Fixes, Receiver
 from tests.fleets import HOUR_MS, QUIET, START_MS, plan
 
 KMH = 1 / 3.6
+
+
+def any_seed(examples: int) -> Callable[[Callable[[int], None]], Callable[[], None]]:
+    """Run a test with some seeds."""
+    return lambda test: settings(max_examples=examples)(given(st.integers(0, 2**63))(test))
 
 
 def tracks(plan: SimulationPlan, hours: float) -> tuple[Streets, list[Track]]:
@@ -37,8 +44,7 @@ def metres_from(streets: Streets, track: Track, zone: int, plan: SimulationPlan)
     return float(shapely.distance(places, area).min())
 
 
-@settings(max_examples=5)
-@given(st.integers(0, 2**63))
+@any_seed(5)
 def test_riding_speed_is_that_of_a_bike(seed: int) -> None:
     """Between pulling off and stopping a bike does 8 to 20 km/h, and never jumps."""
     riding = plan(seed, bikes=2, interval_s=1.0, delayed=None)
@@ -60,8 +66,7 @@ def test_riding_speed_is_that_of_a_bike(seed: int) -> None:
         assert step[np.diff(track.at_ms) == 1_000].max() <= 20 * KMH + 1e-6
 
 
-@settings(max_examples=5)
-@given(st.integers(0, 2**63))
+@any_seed(5)
 def test_nobody_leaves_the_zone_or_comes_near_the_neglected_one(seed: int) -> None:
     """True positions lie in the bike's zone; cells of the neglected zone are not touched."""
     riding = plan(seed, reassigned=0.0)
@@ -87,8 +92,7 @@ def test_the_delayed_zone_is_patrolled_late() -> None:
         assert np.ptp(track.states.x_m[out]) + np.ptp(track.states.y_m[out]) > 300
 
 
-@settings(max_examples=4)
-@given(st.integers(0, 2**63))
+@any_seed(4)
 def test_a_day_has_its_breaks_and_swaps(seed: int) -> None:
     """Bikes park at noon and at night; batteries drain, are swapped, and never run out."""
     day = plan(seed, interval_s=10.0)

@@ -12,7 +12,7 @@ import pytest
 from geofence.redrawing import ended
 from geofence.zones import Zones
 from ingest.errors import StoreUnavailable
-from patrol.config.drawn_zones import NAME, OVER, DrawnZones, digest_of
+from patrol.config.drawn_zones import NAME, OVER, digest_of, write_drawn
 from patrol.config.settings import load_with_zones
 from patrol.errors import ConfigError
 from tests.stations import SAMPLE, configuration
@@ -33,7 +33,7 @@ def draw(config: Path) -> Zones:
     settings.storage.path.mkdir(exist_ok=True)
     configured = digest_of(settings.district.zones.read_bytes())
     drawn = ended(zones, "cy-04", T, SHANGHAI)
-    DrawnZones(settings.storage.path / NAME, configured, SHANGHAI).write(drawn)
+    write_drawn(settings.storage.path / NAME, drawn, configured, SHANGHAI)
     return drawn
 
 
@@ -89,7 +89,7 @@ def test_a_file_that_cannot_be_written_stays(config: Path) -> None:
     file = config.parent / "data" / NAME
     file.with_suffix(".tmp").mkdir()  # in the way, even of root
     with pytest.raises(StoreUnavailable):
-        DrawnZones(file, "x", SHANGHAI).write(replace(drawn, zones=drawn.zones[:1]))
+        write_drawn(file, replace(drawn, zones=drawn.zones[:1]), "x", SHANGHAI)
     assert load_with_zones(config)[1] == drawn
 
 
