@@ -10,27 +10,10 @@ from grafana_foundation_sdk.models.common import VisibilityMode
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig
 
 from alerts.rules import RULES
+from dashboards.grafana import looks, panels
 from dashboards.grafana.board import Board, Row, link
 from dashboards.grafana.edition import Edition
-from dashboards.grafana.influxql import WHOLE, ZONE
-from dashboards.grafana.looks import (
-    ALERT_COLOURS,
-    BAD,
-    BLUE,
-    GOOD,
-    NEUTRAL,
-    ORANGE,
-    SEVERITY_COLOURS,
-    SKY,
-    VERMILION,
-    WARN,
-    fixed,
-    named,
-    steps,
-    without,
-    words_for,
-)  # fmt: skip
-from dashboards.grafana.panels import PAINTED, bars, figure, lines, rows
+from dashboards.grafana.influxql import WHOLE, ZONE, Query
 
 OPEN_FOR: Final = "now-90d"
 """How far back an alert may have been raised and still be found open."""
@@ -51,40 +34,48 @@ _COUNTS: Final = (
 
 def open_count(edition: Edition) -> stat.Panel:
     """How many alerts are open now."""
-    panel = figure(
+    panel = panels.figure(
         edition, "alerts.open_count", _TRANSITIONS, calc="count", fields="/^alert_id$/", table=True
     )
     for step in _open():
         panel.with_transformation(step)
     panel.time_from(OPEN_FOR).hide_time_override(True)
-    return panel.thresholds(steps(GOOD, (1, WARN), (5, BAD)))
+    return panel.thresholds(looks.steps(looks.GOOD, (1, looks.WARN), (5, looks.BAD)))
 
 
 def raised(edition: Edition) -> stat.Panel:
     """How many alerts were raised."""
-    return figure(edition, "alerts.raised", _counted('"raised"')).color_scheme(fixed(VERMILION))
+    return panels.figure(edition, "alerts.raised", _counted('"raised"')).color_scheme(
+        looks.fixed(looks.VERMILION)
+    )
 
 
 def closed(edition: Edition) -> stat.Panel:
     """How many alerts were closed."""
-    return figure(edition, "alerts.closed", _counted('"closed"')).color_scheme(fixed(BLUE))
+    return panels.figure(edition, "alerts.closed", _counted('"closed"')).color_scheme(
+        looks.fixed(looks.BLUE)
+    )
 
 
 def closing_rate(edition: Edition) -> stat.Panel:
     """Closed of raised: the figure of the bulletin."""
     query = _counted('"closed" / "raised"', ' WHERE "raised" > 0')
-    panel = figure(edition, "alerts.closing_rate", query).unit("percentunit").decimals(1)
+    panel = panels.figure(edition, "alerts.closing_rate", query).unit("percentunit").decimals(1)
     return panel.thresholds(_rate())
 
 
 def acknowledged_after(edition: Edition) -> stat.Panel:
     """How long an alert waits until somebody acknowledges it."""
-    return _median(edition, "acknowledged").thresholds(steps(GOOD, (300, WARN), (900, BAD)))
+    return _median(edition, "acknowledged").thresholds(
+        looks.steps(looks.GOOD, (300, looks.WARN), (900, looks.BAD))
+    )
 
 
 def closed_after(edition: Edition) -> stat.Panel:
     """How long an alert is open."""
-    return _median(edition, "closed").thresholds(steps(GOOD, (3600, WARN), (14_400, BAD)))
+    return _median(edition, "closed").thresholds(
+        looks.steps(looks.GOOD, (3600, looks.WARN), (14_400, looks.BAD))
+    )
 
 
 def open_list(edition: Edition) -> table.Panel:
@@ -96,7 +87,7 @@ def open_list(edition: Edition) -> table.Panel:
         "Time (lastNotNull)": {"title": "since", "unit": "dateTimeFromNow"},
         **{name: shown[name] for name in list(shown)[4:]},
     }
-    panel = rows(
+    panel = panels.rows(
         edition, "alerts.open_list", _TRANSITIONS, before=_open(), columns=columns, hidden=(),
         sort="Time (firstNotNull)",
     )  # fmt: skip
@@ -105,30 +96,21 @@ def open_list(edition: Edition) -> table.Panel:
 
 def by_day(edition: Edition) -> timeseries.Panel:
     """How many alerts were raised and closed, day by day."""
-    queries = [
-        edition.query(
-            f'SELECT count("{what}_after_s") FROM "alert" WHERE {ZONE} AND $timeFilter '
-            f"GROUP BY time(1d) fill(0) {edition.day}",
-            alias=edition.say(f"series.{what}"),
-            colour=colour,
-        )
-        for what, colour in (("raised", VERMILION), ("closed", BLUE))
+    counts = [
+        _daily(edition, "count", what, "fill(0)", f"series.{what}", colour)
+        for what, colour in (("raised", looks.VERMILION), ("closed", looks.BLUE))
     ]
-    return bars(edition, "alerts.by_day", *queries).decimals(0).interval("1d")
+    return panels.bars(edition, "alerts.by_day", *counts).decimals(0).interval("1d")
 
 
 def times(edition: Edition) -> timeseries.Panel:
     """How long it took until alerts were acknowledged, patrolled, closed: day by day."""
-    queries = [
-        edition.query(
-            f'SELECT median("{what}_after_s") FROM "alert" WHERE {ZONE} AND $timeFilter '
-            f"GROUP BY time(1d) fill(none) {edition.day}",
-            alias=edition.say(f"series.{what}_after"),
-            colour=colour,
-        )
-        for what, colour in (("acknowledged", ORANGE), ("returned", SKY), ("closed", BLUE))
+    colours = {"acknowledged": looks.ORANGE, "returned": looks.SKY, "closed": looks.BLUE}
+    medians = [
+        _daily(edition, "median", what, "fill(none)", f"series.{what}_after", colour)
+        for what, colour in colours.items()
     ]
-    panel = lines(edition, "alerts.times", *queries).unit("s").decimals(0).interval("1d")
+    panel = panels.lines(edition, "alerts.times", *medians).unit("s").decimals(0).interval("1d")
     panel.span_nulls(True).show_points(VisibilityMode.ALWAYS).point_size(6)
     return panel.fill_opacity(0)
 
@@ -145,9 +127,9 @@ def by_rule(edition: Edition) -> table.Panel:
 
 def record(edition: Edition) -> table.Panel:
     """Every transition with its person, time and reason, the newest first."""
-    states = [words_for(edition.words, "alert", ALERT_COLOURS)]
+    states = [looks.words_for(edition.words, "alert", looks.ALERT_COLOURS)]
     shown = _alert_columns(edition)
-    return rows(
+    return panels.rows(
         edition,
         "alerts.record",
         'SELECT "alert_id", "rule", "zone_id", "severity", "from_state", "to_state", "actor", '
@@ -212,15 +194,24 @@ def _counted(what: str, condition: str = "") -> str:
     return f"SELECT {what} FROM ({_COUNTS} GROUP BY {WHOLE} fill(0)){condition}"
 
 
+def _daily(edition: Edition, function: str, what: str, fill: str, title: str, colour: str) -> Query:
+    """A figure of how long alerts took to reach a state, one value a day."""
+    text = (
+        f'SELECT {function}("{what}_after_s") FROM "alert" WHERE {ZONE} AND $timeFilter '
+        f"GROUP BY time(1d) {fill} {edition.day}"
+    )
+    return edition.query(text, alias=edition.say(title), colour=colour)
+
+
 def _median(edition: Edition, what: str) -> stat.Panel:
     query = f'SELECT median("{what}_after_s") FROM "alert" WHERE {ZONE} AND $timeFilter'
-    return figure(edition, f"alerts.{what}_after", query).unit("s").decimals(0)
+    return panels.figure(edition, f"alerts.{what}_after", query).unit("s").decimals(0)
 
 
 def _by(edition: Edition, key: str, tag: str) -> table.Panel:
     # 0 s stands for never.
-    after = {"unit": "s", "decimals": 0, "mappings": [named([("0", "–", NEUTRAL)])]}
-    return rows(
+    after = {"unit": "s", "decimals": 0, "mappings": [looks.named([("0", "–", looks.NEUTRAL)])]}
+    return panels.rows(
         edition,
         key,
         'SELECT "raised", "closed", "closed" / "raised" AS "rate", "acknowledged", "returned" '
@@ -234,7 +225,7 @@ def _by(edition: Edition, key: str, tag: str) -> table.Panel:
                 "unit": "percentunit",
                 "decimals": 1,
                 "thresholds": _rate().build(),
-                "custom_cellOptions": PAINTED,
+                "custom_cellOptions": panels.PAINTED,
             },
             "acknowledged": {"title": "acknowledged_after", **after},
             "returned": {"title": "returned_after", **after},
@@ -246,7 +237,7 @@ def _by(edition: Edition, key: str, tag: str) -> table.Panel:
 
 def _rate() -> ThresholdsConfig:
     """The rates that are published are over 99 %."""
-    return steps(BAD, (0.9, WARN), (0.99, GOOD))
+    return looks.steps(looks.BAD, (0.9, looks.WARN), (0.99, looks.GOOD))
 
 
 def _alert_columns(edition: Edition, suffix: str = "") -> dict[str, dict[str, object]]:
@@ -254,20 +245,23 @@ def _alert_columns(edition: Edition, suffix: str = "") -> dict[str, dict[str, ob
     texts = edition.words
     zone = link(edition, "coverage", "zone", f"zone_id{suffix}")
     return {
-        f"rule{suffix}": {"title": "rule", "mappings": [words_for(texts, "rule", tuple(RULES))]},
+        f"rule{suffix}": {
+            "title": "rule",
+            "mappings": [looks.words_for(texts, "rule", tuple(RULES))],
+        },
         f"zone_id{suffix}": {
             "title": "zone",
-            "mappings": [without(edition.say("none.zone"))],
+            "mappings": [looks.without(edition.say("none.zone"))],
             "links": [zone],
         },
         f"severity{suffix}": {
             "title": "severity",
-            "mappings": [words_for(texts, "severity", SEVERITY_COLOURS)],
+            "mappings": [looks.words_for(texts, "severity", looks.SEVERITY_COLOURS)],
         },
         f"to_state{suffix}": {
             "title": "state",
-            "mappings": [words_for(texts, "alert", ALERT_COLOURS)],
-            "custom_cellOptions": PAINTED,
+            "mappings": [looks.words_for(texts, "alert", looks.ALERT_COLOURS)],
+            "custom_cellOptions": panels.PAINTED,
         },
         f"actor{suffix}": {"title": "actor"},
         "alert_id": {"title": "alert"},

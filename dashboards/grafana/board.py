@@ -11,7 +11,6 @@ from grafana_foundation_sdk.models import dashboard as model
 
 from dashboards.grafana import influxql
 from dashboards.grafana.edition import Edition
-from dashboards.grafana.influxql import Events
 from dashboards.grafana.looks import BAD
 
 Name = Literal["fleet", "coverage", "alerts", "ingest"]
@@ -146,8 +145,8 @@ def _variable(edition: Edition, name: Variable) -> model.VariableModel:
 def _alerts(edition: Edition, variables: Sequence[Variable]) -> model.AnnotationQuery:
     """Where alerts were raised, and came back."""
     of_zones = f" AND {influxql.ZONE}" if "zone" in variables else ""
-    events = Events(
-        text='SELECT "rule", "zone_id", "severity", "reason" FROM "alert" '
+    marked = influxql.events(
+        'SELECT "rule", "zone_id", "severity", "reason" FROM "alert" '
         f"WHERE \"to_state\" = 'active' AND \"from_state\" != 'active'{of_zones} AND $timeFilter",
         text_column="reason",
         tag_columns=("rule", "zone_id", "severity"),
@@ -157,7 +156,7 @@ def _alerts(edition: Edition, variables: Sequence[Variable]) -> model.Annotation
         datasource=edition.source,
         enable=True,
         icon_color=BAD,
-        target=events,  # type: ignore[arg-type]  # the SDK knows only Grafana's own annotations
+        target=marked,  # type: ignore[arg-type]  # the SDK knows only Grafana's own annotations
     )
 
 

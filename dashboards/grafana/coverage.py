@@ -14,33 +14,10 @@ from grafana_foundation_sdk.models.common import (
 )  # fmt: skip
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig
 
+from dashboards.grafana import looks, panels
 from dashboards.grafana.board import Board, Row, link
 from dashboards.grafana.edition import Edition
 from dashboards.grafana.influxql import ZONE
-from dashboards.grafana.looks import (
-    BAD,
-    BLUE,
-    GOOD,
-    NEUTRAL,
-    STATE_COLOURS,
-    STATE_SIGNS,
-    WARN,
-    fixed,
-    steps,
-    unknown,
-    zone_states,
-)  # fmt: skip
-from dashboards.grafana.panels import (
-    BAR,
-    PAINTED,
-    figure,
-    joined,
-    lines,
-    looking,
-    ranking,
-    rows,
-    timeline,
-)  # fmt: skip
 from geofence.windows import Verdict
 from geofence.zone_state import STATE_CODES, ZoneState
 
@@ -70,7 +47,7 @@ _JUDGED: Final = '("state_code" <= 2 OR "state_code" = 6)'
 _ON_DUTY: Final = '("state_code" <= 3 OR "state_code" = 6)'
 
 SECONDS: Final = {"unit": "s", "decimals": 0}
-_ON_TIME: Final = ((0.8, WARN), (0.95, GOOD))
+_ON_TIME: Final = ((0.8, looks.WARN), (0.95, looks.GOOD))
 
 
 def states(edition: Edition) -> stat.Panel:
@@ -79,12 +56,12 @@ def states(edition: Edition) -> stat.Panel:
     queries = [
         edition.query(
             f'SELECT count("state_code") FROM ({last}) WHERE "state_code" = {STATE_CODES[state]}',
-            alias=f"{STATE_SIGNS[state]} {edition.say(f'state.{state}')}",
-            colour=STATE_COLOURS[state],
+            alias=f"{looks.STATE_SIGNS[state]} {edition.say(f'state.{state}')}",
+            colour=looks.STATE_COLOURS[state],
         )
         for state in SHOWN
     ]
-    return figure(edition, "coverage.states", *queries)
+    return panels.figure(edition, "coverage.states", *queries)
 
 
 def sampling(edition: Edition) -> stat.Panel:
@@ -93,14 +70,18 @@ def sampling(edition: Edition) -> stat.Panel:
         'SELECT median("gap") FROM (SELECT elapsed("lat", 1s) AS "gap" FROM "bike_telemetry" '
         'WHERE $timeFilter GROUP BY "vendor", "bike_id")'
     )
-    panel = figure(edition, "coverage.sampling", query)
-    return panel.unit("s").decimals(0).thresholds(steps(GOOD, (30, WARN), (120, BAD)))
+    panel = panels.figure(edition, "coverage.sampling", query)
+    return (
+        panel.unit("s")
+        .decimals(0)
+        .thresholds(looks.steps(looks.GOOD, (30, looks.WARN), (120, looks.BAD)))
+    )
 
 
 def zones(edition: Edition) -> table.Panel:
     """How each zone stands, the most urgent first."""
-    missing = {**SECONDS, "mappings": [unknown(edition.say("unknown"))]}
-    return rows(
+    missing = {**SECONDS, "mappings": [looks.unknown(edition.say("unknown"))]}
+    return panels.rows(
         edition,
         "coverage.zones",
         f'SELECT last("state_code") AS "state_code", {", ".join(_FIGURES)} {_BY_ZONE}',
@@ -108,8 +89,8 @@ def zones(edition: Edition) -> table.Panel:
             "zone_id": _zone(edition),
             "state_code": {
                 "title": "state",
-                "mappings": [zone_states(edition.words)],
-                "custom_cellOptions": PAINTED,
+                "mappings": [looks.zone_states(edition.words)],
+                "custom_cellOptions": panels.PAINTED,
                 "custom_width": 130,
             },
             "covered_ratio": {
@@ -118,8 +99,8 @@ def zones(edition: Edition) -> table.Panel:
                 "min": 0,
                 "max": 1,
                 "decimals": 0,
-                "custom_cellOptions": BAR,
-                "color": fixed(BLUE).build(),
+                "custom_cellOptions": panels.BAR,
+                "color": looks.fixed(looks.BLUE).build(),
             },
             "target": {"title": "target", "unit": "percentunit", "decimals": 0},
             "due_in_s": {
@@ -143,7 +124,7 @@ def zones(edition: Edition) -> table.Panel:
 def due(edition: Edition) -> bargauge.Panel:
     """How long until each zone breaks its policy, the next one first."""
     query = f'SELECT last("due_in_s") AS "due_in_s" {_BY_ZONE}'
-    panel = ranking(edition, "coverage.due", query, label="zone_id", by="due_in_s")
+    panel = panels.ranking(edition, "coverage.due", query, label="zone_id", by="due_in_s")
     return panel.unit("s").decimals(0).thresholds(_urgency())
 
 
@@ -151,8 +132,14 @@ def oldest(edition: Edition) -> bargauge.Panel:
     """The age of the cell in each zone that nobody visited for longest."""
     name, day = "oldest_cell_age_s", 86_400
     query = f'SELECT last("{name}") AS "{name}" {_BY_ZONE}'
-    panel = ranking(edition, "coverage.oldest", query, label="zone_id", by=name, descending=True)
-    return panel.unit("s").min(0).thresholds(steps(GOOD, (day, WARN), (7 * day, BAD)))
+    panel = panels.ranking(
+        edition, "coverage.oldest", query, label="zone_id", by=name, descending=True
+    )
+    return (
+        panel.unit("s")
+        .min(0)
+        .thresholds(looks.steps(looks.GOOD, (day, looks.WARN), (7 * day, looks.BAD)))
+    )
 
 
 def states_over_time(edition: Edition) -> statetimeline.Panel:
@@ -161,14 +148,14 @@ def states_over_time(edition: Edition) -> statetimeline.Panel:
         f'SELECT last("state_code") {_OF_ZONES} GROUP BY time($__interval), "zone_id" fill(null)',
         alias="$tag_zone_id",
     )
-    panel = timeline(edition, "coverage.states_over_time", query)
-    return panel.interval("2m").mappings([zone_states(edition.words)])
+    panel = panels.timeline(edition, "coverage.states_over_time", query)
+    return panel.interval("2m").mappings([looks.zone_states(edition.words)])
 
 
 def week(edition: Edition) -> table.Panel:
     """The share of zones that were not overdue, at each hour of the last seven days."""
     day = edition.say("column.day")
-    panel = rows(
+    panel = panels.rows(
         edition,
         "coverage.week",
         f'SELECT 1 - mean("late") AS "on_time" FROM (SELECT {LATE} AS "late" '
@@ -177,11 +164,13 @@ def week(edition: Edition) -> table.Panel:
         before=_day_by_hour(edition, day),
     )
     panel.time_from("now-6d/d").hide_time_override(True)
-    panel.unit("percentunit").decimals(0).thresholds(steps(BAD, *_ON_TIME)).min_width(38)
+    panel.unit("percentunit").decimals(0).thresholds(looks.steps(looks.BAD, *_ON_TIME)).min_width(
+        38
+    )
     panel.align(FieldTextAlignment.CENTER).cell_options(
         TableColoredBackgroundCellOptions(mode=TableCellBackgroundDisplayMode.BASIC)
     )
-    return looking(panel, day, custom_width=100, custom_cellOptions={"type": "auto"})
+    return panels.looking(panel, day, custom_width=100, custom_cellOptions={"type": "auto"})
 
 
 def month(edition: Edition) -> table.Panel:
@@ -202,21 +191,21 @@ def month(edition: Edition) -> table.Panel:
         "on_time": {
             "title": "on_time",
             **ratio,
-            "thresholds": steps(BAD, *_ON_TIME).build(),
-            "custom_cellOptions": PAINTED,
+            "thresholds": looks.steps(looks.BAD, *_ON_TIME).build(),
+            "custom_cellOptions": panels.PAINTED,
         },
         "measured": {"title": "measured", **ratio},
         "idle_s": {"title": "worst_idle", **SECONDS},
         **{verdict: {"title": f"windows_{verdict}"} for verdict in verdicts},
     }
-    panel = rows(
+    panel = panels.rows(
         edition,
         "coverage.month",
         share("on_time", LATE, _JUDGED),
         share("measured", UNKNOWN, _ON_DUTY),
         f'SELECT max("idle_s") AS "idle_s" {_BY_ZONE}',
         f'SELECT {counts} FROM "zone_window" WHERE {ZONE} AND $timeFilter GROUP BY "zone_id"',
-        before=joined("zone_id", tuple(columns)),
+        before=panels.joined("zone_id", tuple(columns)),
         columns=columns,
         hidden=(),
         sort="on_time",
@@ -227,8 +216,8 @@ def month(edition: Edition) -> table.Panel:
 def ratio(edition: Edition) -> timeseries.Panel:
     """Covered ratio against target, a small chart for each zone."""
     series = (
-        ("covered_ratio", edition.say("series.covered"), BLUE),
-        ("target", edition.say("series.target"), NEUTRAL),
+        ("covered_ratio", edition.say("series.covered"), looks.BLUE),
+        ("target", edition.say("series.target"), looks.NEUTRAL),
     )
     queries = [
         edition.query(
@@ -238,11 +227,11 @@ def ratio(edition: Edition) -> timeseries.Panel:
         )
         for field, name, colour in series
     ]
-    panel = lines(edition, "coverage.ratio", *queries).interval("2m")
+    panel = panels.lines(edition, "coverage.ratio", *queries).interval("2m")
     panel.unit("percentunit").min(0).max(1).decimals(0).fill_opacity(20)
     panel.repeat("zone").repeat_direction("h").max_per_row(3)
     dashes = LineStyle(fill="dash", dash=[6, 5])
-    return looking(
+    return panels.looking(
         panel, series[1][1], custom_lineStyle=dashes, custom_fillOpacity=0, custom_lineWidth=1
     )
 
@@ -269,7 +258,7 @@ def _zone(edition: Edition) -> dict[str, object]:
 
 def _urgency() -> ThresholdsConfig:
     """Colours of the time until a breach: none left, less than a quarter of an hour, more."""
-    return steps(BAD, (0, WARN), (900, GOOD))
+    return looks.steps(looks.BAD, (0, looks.WARN), (900, looks.GOOD))
 
 
 def _day_by_hour(edition: Edition, day: str) -> list[DataTransformerConfig]:

@@ -11,31 +11,10 @@ from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig
 from grafana_foundation_sdk.models.common import FrameGeometrySourceMode
 from grafana_foundation_sdk.models.geomap import TooltipMode
 
+from dashboards.grafana import looks, panels
 from dashboards.grafana.board import Board, Row, link
 from dashboards.grafana.edition import LIVE_MIN, SILENT_MIN, Edition
 from dashboards.grafana.influxql import BIKE, BIKE_IN_ZONE, ZONE
-from dashboards.grafana.looks import (
-    BAD,
-    BLUE,
-    GOOD,
-    NEUTRAL,
-    WARN,
-    fixed,
-    named,
-    steps,
-    words_for,
-)  # fmt: skip
-from dashboards.grafana.panels import (
-    BAR,
-    bars,
-    described,
-    dressed,
-    figure,
-    lines,
-    ranking,
-    rows,
-    timeline,
-)  # fmt: skip
 from geofence.quality import VERDICTS
 
 _IN_RANGE: Final = "time >= ${__from}ms AND time < ${__to}ms"
@@ -63,13 +42,17 @@ _LAST_FIXES: Final = (
 def live(edition: Edition) -> stat.Panel:
     """How many bikes are live."""
     query = f'SELECT count("fixes") FROM ({_heard(LIVE_MIN)}) WHERE "fixes" > 0'
-    return figure(edition, "fleet.live", query).thresholds(steps(BAD, (1, GOOD)))
+    return panels.figure(edition, "fleet.live", query).thresholds(
+        looks.steps(looks.BAD, (1, looks.GOOD))
+    )
 
 
 def silent(edition: Edition) -> stat.Panel:
     """How many bikes were heard in this range and are silent at its end."""
     query = f'SELECT count("fixes") FROM ({_heard(SILENT_MIN)}) WHERE "fixes" = 0'
-    return figure(edition, "fleet.silent", query).thresholds(steps(GOOD, (1, WARN), (5, BAD)))
+    return panels.figure(edition, "fleet.silent", query).thresholds(
+        looks.steps(looks.GOOD, (1, looks.WARN), (5, looks.BAD))
+    )
 
 
 def low_battery(edition: Edition) -> stat.Panel:
@@ -79,19 +62,21 @@ def low_battery(edition: Edition) -> stat.Panel:
         f'FROM "bike_telemetry" WHERE {BIKE} AND $timeFilter GROUP BY "vendor", "bike_id") '
         f'WHERE "charge" <= {edition.battery_low_percent:g}'
     )
-    return figure(edition, "fleet.low_battery", query).thresholds(steps(GOOD, (1, BAD)))
+    return panels.figure(edition, "fleet.low_battery", query).thresholds(
+        looks.steps(looks.GOOD, (1, looks.BAD))
+    )
 
 
 def distance(edition: Edition) -> stat.Panel:
     """How far all bikes rode together."""
-    panel = figure(edition, "fleet.distance", f'SELECT sum("speed") * 60 FROM ({_SPEEDS})')
-    return panel.unit("lengthm").decimals(1).color_scheme(fixed(BLUE))
+    panel = panels.figure(edition, "fleet.distance", f'SELECT sum("speed") * 60 FROM ({_SPEEDS})')
+    return panel.unit("lengthm").decimals(1).color_scheme(looks.fixed(looks.BLUE))
 
 
 def bike_map(edition: Edition) -> geomap.Panel:
     """The place, heading and battery of each bike."""
     style = {
-        "color": {"field": "battery_percent", "fixed": NEUTRAL},
+        "color": {"field": "battery_percent", "fixed": looks.NEUTRAL},
         "opacity": 0.9,
         "rotation": {"field": "heading_deg", "fixed": 0, "max": 360, "min": -360, "mode": "mod"},
         "size": {"fixed": 9, "max": 15, "min": 2},
@@ -118,8 +103,8 @@ def bike_map(edition: Edition) -> geomap.Panel:
     # Grafana's default is to show a bike's figures under the pointer, the SDK's is not.
     panel.tooltip(geomap.TooltipOptions().mode(TooltipMode.DETAILS))
     panel.basemap(ground).layers([bikes]).thresholds(_charge(edition))
-    dressed(panel, edition, "fleet.map", [_LAST_FIXES], table=True)
-    return described(panel, edition, _fix_columns(edition))
+    panels.dressed(panel, edition, "fleet.map", [_LAST_FIXES], table=True)
+    return panels.described(panel, edition, _fix_columns(edition))
 
 
 def last_fixes(edition: Edition) -> table.Panel:
@@ -127,14 +112,14 @@ def last_fixes(edition: Edition) -> table.Panel:
     columns = _fix_columns(edition)
     columns["battery_percent"] = {
         **columns["battery_percent"],
-        "custom_cellOptions": BAR,
+        "custom_cellOptions": panels.BAR,
         "thresholds": _charge(edition).build(),
     }
     columns["Time"] = {"title": "heard", "unit": "dateTimeFromNow", "custom_width": 140}
     order = (
         "bike_id", "vendor", "Time", "battery_percent", "speed_mps", "zone_id", "verdict",
     )  # fmt: skip
-    return rows(
+    return panels.rows(
         edition,
         "fleet.bikes",
         _LAST_FIXES,
@@ -152,8 +137,10 @@ def live_over_time(edition: Edition) -> charts.Panel:
         'GROUP BY time($__interval, ${__to}ms), "vendor", "bike_id" fill(none)) '
         f"WHERE {_IN_RANGE} GROUP BY time($__interval, ${{__to}}ms) fill(0)"
     )
-    query = edition.query(text, alias=edition.say("series.bikes"), colour=BLUE)
-    panel = lines(edition, "fleet.live_over_time", query).interval(f"{LIVE_MIN}m").decimals(0)
+    query = edition.query(text, alias=edition.say("series.bikes"), colour=looks.BLUE)
+    panel = (
+        panels.lines(edition, "fleet.live_over_time", query).interval(f"{LIVE_MIN}m").decimals(0)
+    )
     return panel.fill_opacity(20)
 
 
@@ -163,8 +150,8 @@ def distance_by_hour(edition: Edition) -> charts.Panel:
         f'SELECT sum("speed") * 60 FROM ({_SPEEDS}) '
         f"WHERE $timeFilter GROUP BY time(1h) fill(0) {edition.day}"
     )
-    query = edition.query(text, alias=edition.say("series.distance"), colour=BLUE)
-    return bars(edition, "fleet.distance_by_hour", query).unit("lengthm").interval("1h")
+    query = edition.query(text, alias=edition.say("series.distance"), colour=looks.BLUE)
+    return panels.bars(edition, "fleet.distance_by_hour", query).unit("lengthm").interval("1h")
 
 
 def distance_by_bike(edition: Edition) -> bargauge.Panel:
@@ -173,11 +160,11 @@ def distance_by_bike(edition: Edition) -> bargauge.Panel:
         f'SELECT sum("speed") * 60 AS "distance" FROM ({_SPEEDS}) '
         'WHERE $timeFilter GROUP BY "vendor", "bike_id"'
     )
-    panel = ranking(
+    panel = panels.ranking(
         edition, "fleet.distance_by_bike", text, label="bike_id", by="distance", descending=True,
         hidden=("Time", "vendor"),
     )  # fmt: skip
-    return panel.unit("lengthm").decimals(1).min(0).color_scheme(fixed(BLUE))
+    return panel.unit("lengthm").decimals(1).min(0).color_scheme(looks.fixed(looks.BLUE))
 
 
 def connections(edition: Edition) -> statetimeline.Panel:
@@ -188,10 +175,14 @@ def connections(edition: Edition) -> statetimeline.Panel:
         alias="$tag_bike_id",
     )
     words = [
-        ("true", edition.say("online.true"), GOOD),
-        ("false", edition.say("online.false"), WARN),
+        ("true", edition.say("online.true"), looks.GOOD),
+        ("false", edition.say("online.false"), looks.WARN),
     ]
-    return timeline(edition, "fleet.connections", query).interval("1m").mappings([named(words)])
+    return (
+        panels.timeline(edition, "fleet.connections", query)
+        .interval("1m")
+        .mappings([looks.named(words)])
+    )
 
 
 FLEET: Final = Board(
@@ -220,7 +211,7 @@ def _heard(minutes: int) -> str:
 def _charge(edition: Edition) -> ThresholdsConfig:
     # A battery at the limit is low, and a threshold begins with its value.
     low = edition.battery_low_percent + 0.01
-    return steps(BAD, (low, WARN), (2 * edition.battery_low_percent, GOOD))
+    return looks.steps(looks.BAD, (low, looks.WARN), (2 * edition.battery_low_percent, looks.GOOD))
 
 
 def _fix_columns(edition: Edition) -> dict[str, Mapping[str, object]]:
@@ -233,6 +224,6 @@ def _fix_columns(edition: Edition) -> dict[str, Mapping[str, object]]:
         "heading_deg": {"title": "heading", "unit": "degree", "decimals": 0},
         "verdict": {
             "title": "verdict",
-            "mappings": [words_for(edition.words, "verdict", VERDICTS)],
+            "mappings": [looks.words_for(edition.words, "verdict", VERDICTS)],
         },
     }

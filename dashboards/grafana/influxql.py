@@ -8,6 +8,7 @@ three know is used: no functions of mathematics, no `integral`, no joins. Grafan
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,37 +71,22 @@ class Query(Builder[Dataquery], Dataquery):
         return wire
 
 
-@dataclass(frozen=True, kw_only=True)
-class Events:
-    """The target of an annotation: rows that are marked in every panel.
+def events(text: str, *, text_column: str, tag_columns: Sequence[str]) -> dict[str, object]:
+    """The target of an annotation: a query whose rows are marked in every panel.
 
-    Attributes
-    ----------
-    text : str
-        The query.
-    text_column : str
-        The column that is the annotation's text.
-    tag_columns : tuple of str
-        Columns that are its tags.
+    One column is the annotation's text, others are its tags.
     """
-
-    text: str
-    text_column: str
-    tag_columns: tuple[str, ...]
-
-    def to_json(self) -> dict[str, object]:
-        """Grafana's form of the query."""
-        return {
-            "fromAnnotations": True,
-            "query": self.text,
-            "rawQuery": True,
-            "refId": "Anno",
-            "tagsColumn": ",".join(self.tag_columns),
-            "textColumn": self.text_column,
-            "textEditor": True,
-            "timeEndColumn": "",
-            "titleColumn": "",
-        }
+    return {
+        "fromAnnotations": True,
+        "query": text,
+        "rawQuery": True,
+        "refId": "Anno",
+        "tagsColumn": ",".join(tag_columns),
+        "textColumn": text_column,
+        "textEditor": True,
+        "timeEndColumn": "",
+        "titleColumn": "",
+    }
 
 
 def matches(tag: str, variable: str) -> str:

@@ -9,45 +9,37 @@ from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig
 from grafana_foundation_sdk.models.common import GraphThresholdsStyleMode
 
 from bikes.errors import REJECT_REASONS
+from dashboards.grafana import looks, panels
 from dashboards.grafana.board import Board, Row
 from dashboards.grafana.edition import BEHIND_S, Edition
 from dashboards.grafana.influxql import BIKE, VENDOR
-from dashboards.grafana.looks import (
-    BAD,
-    BLUE,
-    GOOD,
-    GREEN,
-    ORANGE,
-    REASON_COLOURS,
-    VERDICT_COLOURS,
-    VERMILION,
-    WARN,
-    fixed,
-    named,
-    steps,
-    words_for,
-)  # fmt: skip
-from dashboards.grafana.panels import bars, figure, lines, looking, rows, timeline
 
-COUNTERS: Final = {"received": BLUE, "stored": GREEN, "duplicates": ORANGE, "rejected": VERMILION}
+COUNTERS: Final = {
+    "received": looks.BLUE,
+    "stored": looks.GREEN,
+    "duplicates": looks.ORANGE,
+    "rejected": looks.VERMILION,
+}
 
 
 def rate_now(edition: Edition) -> stat.Panel:
     """Fixes a second."""
-    panel = figure(edition, "ingest.rate_now", _per_second("received")).decimals(1)
-    return panel.unit(edition.say("unit.per_second")).thresholds(steps(BAD, (0.01, GOOD)))
+    panel = panels.figure(edition, "ingest.rate_now", _per_second("received")).decimals(1)
+    return panel.unit(edition.say("unit.per_second")).thresholds(
+        looks.steps(looks.BAD, (0.01, looks.GOOD))
+    )
 
 
 def lag_now(edition: Edition) -> stat.Panel:
     """How far the station is behind."""
-    panel = figure(edition, "ingest.lag_now", _of_hosts("max", "lag_s"))
+    panel = panels.figure(edition, "ingest.lag_now", _of_hosts("max", "lag_s"))
     return panel.unit("s").decimals(1).thresholds(_lateness())
 
 
 def depth_now(edition: Edition) -> stat.Panel:
     """How many messages wait in the log."""
-    panel = figure(edition, "ingest.depth_now", _of_hosts("sum", "log_depth"))
-    panel.thresholds(steps(GOOD, (10_000, WARN), (100_000, BAD)))
+    panel = panels.figure(edition, "ingest.depth_now", _of_hosts("sum", "log_depth"))
+    panel.thresholds(looks.steps(looks.GOOD, (10_000, looks.WARN), (100_000, looks.BAD)))
     return panel.unit("short").decimals(0)
 
 
@@ -59,8 +51,8 @@ def rejected_share(edition: Edition) -> stat.Panel:
         'non_negative_difference(last("received")) AS "received" FROM "ingest_health" '
         'WHERE $timeFilter GROUP BY time(1m), "host")'
     )
-    panel = figure(edition, "ingest.rejected_share", query).unit("percentunit").decimals(2)
-    return panel.thresholds(steps(GOOD, (0.01, WARN), (0.05, BAD)))
+    panel = panels.figure(edition, "ingest.rejected_share", query).unit("percentunit").decimals(2)
+    return panel.thresholds(looks.steps(looks.GOOD, (0.01, looks.WARN), (0.05, looks.BAD)))
 
 
 def parts(edition: Edition) -> statetimeline.Panel:
@@ -71,8 +63,8 @@ def parts(edition: Edition) -> statetimeline.Panel:
         alias="$tag_part",
     )
     works, fails = edition.say("works.true"), edition.say("works.false")
-    words = named([("1", f"✓ {works}", GOOD), ("0", f"! {fails}", BAD)])
-    return timeline(edition, "ingest.parts", query).interval("30s").mappings([words])
+    words = looks.named([("1", f"✓ {works}", looks.GOOD), ("0", f"! {fails}", looks.BAD)])
+    return panels.timeline(edition, "ingest.parts", query).interval("30s").mappings([words])
 
 
 def rate(edition: Edition) -> timeseries.Panel:
@@ -81,7 +73,7 @@ def rate(edition: Edition) -> timeseries.Panel:
         edition.query(_per_second(counter), alias=edition.say(f"series.{counter}"), colour=colour)
         for counter, colour in COUNTERS.items()
     ]
-    panel = lines(edition, "ingest.rate", *queries).interval("30s")
+    panel = panels.lines(edition, "ingest.rate", *queries).interval("30s")
     return panel.unit(edition.say("unit.per_second"))
 
 
@@ -104,16 +96,16 @@ def rejects(edition: Edition) -> timeseries.Panel:
         'GROUP BY time($__interval), "reason" fill(0)',
         alias="$tag_reason",
     )
-    panel = bars(edition, "ingest.rejects", query, stacked=True).interval("1m").decimals(0)
-    for reason, colour in REASON_COLOURS.items():
+    panel = panels.bars(edition, "ingest.rejects", query, stacked=True).interval("1m").decimals(0)
+    for reason, colour in looks.REASON_COLOURS.items():
         word = edition.say(f"reject.{reason}")
-        looking(panel, reason, displayName=word, color=fixed(colour).build())
+        panels.looking(panel, reason, displayName=word, color=looks.fixed(colour).build())
     return panel
 
 
 def rejects_by_vendor(edition: Edition) -> table.Panel:
     """How many messages of each vendor were rejected, by reason."""
-    return rows(
+    return panels.rows(
         edition,
         "ingest.rejects_by_vendor",
         f'SELECT sum("rejected") AS "rejected" FROM "ingest_rejects" '
@@ -122,7 +114,7 @@ def rejects_by_vendor(edition: Edition) -> table.Panel:
             "vendor": {"title": "vendor"},
             "reason": {
                 "title": "why",
-                "mappings": [words_for(edition.words, "reject", REJECT_REASONS)],
+                "mappings": [looks.words_for(edition.words, "reject", REJECT_REASONS)],
             },
             "rejected": {"title": "messages"},
         },
@@ -140,15 +132,17 @@ def verdicts(edition: Edition) -> timeseries.Panel:
             alias=edition.say(f"verdict.{verdict}"),
             colour=colour,
         )
-        for verdict, colour in VERDICT_COLOURS.items()
+        for verdict, colour in looks.VERDICT_COLOURS.items()
     ]
-    return bars(edition, "ingest.verdicts", *queries, stacked=True).interval("1m").decimals(0)
+    return (
+        panels.bars(edition, "ingest.verdicts", *queries, stacked=True).interval("1m").decimals(0)
+    )
 
 
 def sampling(edition: Edition) -> table.Panel:
     """How often each vendor's bikes report."""
     seconds = {"unit": "s", "decimals": 0}
-    return rows(
+    return panels.rows(
         edition,
         "ingest.sampling",
         'SELECT median("gap") AS "median", percentile("gap", 95) AS "p95" FROM ('
@@ -186,9 +180,9 @@ def _worst(edition: Edition, name: str, field: str) -> timeseries.Panel:
     query = edition.query(
         f"{text}GROUP BY time($__interval) fill(null)",
         alias=edition.say(f"series.{name}"),
-        colour=BLUE,
+        colour=looks.BLUE,
     )
-    return lines(edition, f"ingest.{name}", query).interval("30s")
+    return panels.lines(edition, f"ingest.{name}", query).interval("30s")
 
 
 def _per_second(counter: str) -> str:
@@ -207,4 +201,4 @@ def _of_hosts(function: str, field: str) -> str:
 
 
 def _lateness() -> ThresholdsConfig:
-    return steps(GOOD, (10, WARN), (BEHIND_S, BAD))
+    return looks.steps(looks.GOOD, (10, looks.WARN), (BEHIND_S, looks.BAD))
