@@ -58,13 +58,14 @@ from ingest.worker import Worker, rejects_of
 from patrol.assembly import (
     District,
     drawing_of,
+    influx_writer_of,
     policies_named,
+    readers_of,
     recipients_of,
     worker_of,
 )
 from patrol.clock import Clock
 from patrol.fleet_facts import FleetFacts
-from patrol.influx import influx_writer_of, readers_of
 from patrol.supervisor import Supervisor
 from patrol.web import WebServer, hosts, refuse_strangers
 

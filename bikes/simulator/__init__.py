@@ -2,8 +2,8 @@
 
 The same plan always gives the same messages, byte for byte. From the inside out:
 
-    town        where one can ride: a bent, jittered lattice of streets in each zone
-    rider       when an inspector rides, stops, parks and swaps the battery (walk: which way)
+    town        where one can ride: a bent, jittered lattice of streets in each zone, and which way
+    rider       when an inspector rides, stops, parks and swaps the battery
     tracker     what its receiver makes of the true position, and what its radio sends, when
     simulation  the whole fleet, in order of time
 

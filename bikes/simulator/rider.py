@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bikes.simulator.plan import SimulationPlan
-from bikes.simulator.town import Streets
-from bikes.simulator.walk import Walk
+from bikes.simulator.town import Streets, Walk
 
 Column = NDArray[np.float64]
 

@@ -12,9 +12,8 @@ from pathlib import Path
 
 from pydantic_core import ErrorDetails
 
-from patrol.config.environment import overriding
 from patrol.config.fields import did_you_mean
-from patrol.config.toml_tables import Key
+from patrol.config.tables import Key, overriding
 
 NAMED_TABLES = frozenset({"vendors", "policies", "campaigns", "notify"})
 """Sections whose tables have names of the user's choice."""

@@ -19,7 +19,6 @@ from pydantic_settings import (
 from geofence.errors import ZonesError
 from geofence.features import Feature, read_features
 from geofence.zones import Zones, parse_zones
-from patrol.config import environment
 from patrol.config.drawn_zones import read_drawn
 from patrol.config.fields import FOLDER, Name, Section, did_you_mean
 from patrol.config.mistakes import NAMED_TABLES, Places, complaint, key_of, written
@@ -37,7 +36,15 @@ from patrol.config.sections import (
     Storage,
     Vendors,
 )
-from patrol.config.toml_tables import Key, Tables, parse_tables
+from patrol.config.tables import (
+    DELIMITER,
+    PREFIX,
+    Key,
+    Tables,
+    overridden,
+    parse_tables,
+    unknown_variables,
+)
 from patrol.errors import ConfigError, Problem
 
 
@@ -47,8 +54,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         frozen=True,
         extra="forbid",
-        env_prefix=environment.PREFIX,
-        env_nested_delimiter=environment.DELIMITER,
+        env_prefix=PREFIX,
+        env_nested_delimiter=DELIMITER,
     )
 
     district: District
@@ -118,7 +125,7 @@ def load(path: Path) -> Settings:
     Raises
     ------
     ConfigError
-        With every mistake of the file and the environment. What is in the zones is not
+        With every mistake of the file and the  What is in the zones is not
         looked at; see :func:`load_with_zones`.
     """
     draft = _Draft(path)
@@ -186,7 +193,7 @@ class _Draft:
         finally:
             FOLDER.reset(token)
         self._compare_times()
-        self._found += ((0, problem) for problem in environment.unknown_variables(Settings))
+        self._found += ((0, problem) for problem in unknown_variables(Settings))
         return settings
 
     def zones(self, storage: Path | None) -> Zones | None:
@@ -251,7 +258,7 @@ class _Draft:
             self._found.append(
                 (line, Problem(f"{place}: {written(key)}" if key else place, message))
             )
-        return None if tables is None else environment.overridden(tables, Settings)
+        return None if tables is None else overridden(tables, Settings)
 
     def _translate(self, errors: list[ErrorDetails]) -> None:
         """Report pydantic's findings, one for each mistake."""

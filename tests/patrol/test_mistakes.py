@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patrol.config.toml_tables import parse_tables
+from patrol.config.tables import parse_tables
 from tests.patrol.configurations import (
     GOOD,
     MAPPED,
