@@ -27,8 +27,7 @@ from bikes.topics import NAME
 from ingest.checks import PLAUSIBLE, Bounds, Faults, device_fault, timestamp_fault, to_columns
 from ingest.log import Messages
 from ingest.rejects import Reject, excerpt, shortened
-from ingest.routes import NAMED_INSIDE, REFUSED, Routes
-from ingest.vendors import DecodeLimits, VendorFormat, in_wgs84
+from ingest.vendors import NAMED_INSIDE, REFUSED, DecodeLimits, Routes, VendorFormat, in_wgs84
 
 
 @dataclass(slots=True)

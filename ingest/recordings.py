@@ -23,7 +23,7 @@ from typing import IO, NamedTuple, TypeVar, cast
 import msgspec
 import numpy as np
 
-from bikes.errors import DecodeError, UnknownBike, UnknownVendor
+from bikes.errors import DecodeError
 from bikes.formats import owntracks
 from bikes.formats.gpx import GpxReader
 from bikes.formats.reading import Item, Reader, read_each
@@ -35,7 +35,7 @@ from ingest.archive import Archive
 from ingest.checks import PLAUSIBLE, to_columns
 from ingest.errors import ArchiveDamaged
 from ingest.rejects import shortened
-from ingest.vendors import VendorFormat, in_wgs84
+from ingest.vendors import VendorFormat, in_wgs84, index_of
 
 BLOCK_BYTES = 4 << 20
 """How much of a file is read at once."""
@@ -252,20 +252,12 @@ class RecordingReader:
             known = ", ".join(sorted(self._vendors))
             detail = f"vendor: required, as more than one is configured: {known}"
             raise DecodeError("schema", detail)
-        if vendor not in self._vendors:
-            raise DecodeError("unknown_vendor", f"vendor {vendor!r} is not configured")
         if bike_id is None:
             raise DecodeError("schema", "device_id: required, as it names the bike")
         if NAME.fullmatch(bike_id) is None:
             detail = f"{bike_id!r} cannot be a bike's id: use 1 to 64 of A-Z a-z 0-9 _ -"
             raise DecodeError("unknown_bike", detail)
-        try:
-            return self._roster.index(vendor, bike_id)
-        except UnknownVendor as exc:
-            raise DecodeError("unknown_vendor", f"vendor {vendor!r} is not configured") from exc
-        except UnknownBike as exc:
-            detail = f"bike {bike_id!r} is not on the list of vendor {vendor!r}"
-            raise DecodeError("unknown_bike", detail) from exc
+        return index_of(self._roster, vendor, bike_id)
 
 
 class _Line(Telemetry, gc=False, kw_only=True):

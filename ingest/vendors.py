@@ -1,12 +1,20 @@
-"""How each vendor writes, and how much of it is accepted."""
+"""How each vendor writes, how much of it is accepted, and which bike a topic is of."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from bikes import topics
+from bikes.errors import DecodeError, UnknownBike, UnknownVendor
 from bikes.formats import Format
+from bikes.roster import Roster
 from bikes.telemetry import TelemetryBatch
-from bikes.topics import TopicPattern
+from bikes.topics import NAME, Kind, TopicPattern
 from geofence.datum import Datum, to_wgs84
 from ingest.checks import Bounds
 
@@ -66,3 +74,180 @@ def in_wgs84(batch: TelemetryBatch, datum: Datum) -> TelemetryBatch:
         return batch
     lat_deg, lng_deg = to_wgs84(batch.lat_deg, batch.lng_deg, datum)
     return replace(batch, lat_deg=lat_deg, lng_deg=lng_deg)
+
+
+REFUSED = 0
+"""The route, and the group, of a topic whose messages are not accepted."""
+
+NAMED_INSIDE = -1
+"""The bike of a topic of many bikes: each item says which one it is of."""
+
+
+class Group(NamedTuple):
+    """What is decoded in one go."""
+
+    kind: Kind
+    vendor: str
+
+
+class Route(NamedTuple):
+    """Where a topic leads; `vendor` and `bike_id` are "" when it names none."""
+
+    kind: Kind
+    vendor: str
+    bike_id: str
+    refusal: DecodeError | None = None
+
+
+class Routes:
+    """Topics as small integers into columns, so that a known topic costs one look-up.
+
+    Parameters
+    ----------
+    roster : Roster
+        Grows by the bikes of vendors that may have any.
+    patterns : mapping of str to sequence of TopicPattern
+        The vendors' own telemetry topics.
+
+    Attributes
+    ----------
+    bike, group : ndarray, shape (routes,)
+        Of each route: the index of its bike or NAMED_INSIDE, and its position in `groups`.
+    bike_ids : list of str
+        Of each route: the id of its bike.
+    groups : list of Group
+        What the routes lead to; the first stands for :data:`REFUSED`.
+    """
+
+    def __init__(self, roster: Roster, patterns: Mapping[str, Sequence[TopicPattern]]) -> None:
+        self._roster = roster
+        self._patterns = [(vendor, one) for vendor, many in patterns.items() for one in many]
+        self._table = _Table(self)
+        self._bikes = [-1]
+        self._group_numbers = [REFUSED]
+        self.groups = [Group("telemetry", "")]
+        self.bike_ids = [""]
+        self.bike = np.array(self._bikes, np.int32)
+        self.group = np.array(self._group_numbers, np.intp)
+
+    def find(self, names: Sequence[str]) -> NDArray[np.intp]:
+        """The route of each topic."""
+        found = np.fromiter(map(self._table.__getitem__, names), np.intp, len(names))
+        if len(self._bikes) > self.bike.size:
+            self.bike = np.array(self._bikes, np.int32)
+            self.group = np.array(self._group_numbers, np.intp)
+        return found
+
+    def resolve(self, topic: str) -> Route:
+        """Where a topic leads, and if nowhere, why."""
+        route = self._read(topic)
+        if route.refusal is not None:
+            return route
+        try:
+            self._bike(route.vendor, route.bike_id)
+        except DecodeError as exc:
+            return route._replace(refusal=exc)
+        return route
+
+    def named(self, vendor: str, device_id: str | None) -> int:
+        """The index of the bike that an item names, on a topic of many bikes.
+
+        Raises
+        ------
+        DecodeError
+            It names none (``schema``), or one that is not the vendor's (``unknown_bike``).
+        """
+        if device_id is None:
+            detail = "device_id: required on a topic of many bikes, but missing"
+            raise DecodeError("schema", detail)
+        if NAME.fullmatch(device_id) is None:
+            detail = f"device_id: {device_id!r} is not 1 to 64 of A-Z a-z 0-9 _ -"
+            raise DecodeError("unknown_bike", detail)
+        return self._bike(vendor, device_id)
+
+    def _bike(self, vendor: str, bike_id: str) -> int:
+        return index_of(self._roster, vendor, bike_id) if bike_id else NAMED_INSIDE
+
+    def add(self, topic: str) -> int:
+        """The route of a topic that is new; :data:`REFUSED` is not remembered."""
+        kind, vendor, bike_id, refusal = self.resolve(topic)
+        if refusal is not None:
+            return REFUSED
+        group = Group(kind, vendor)
+        if group not in self.groups:
+            self.groups.append(group)
+        self._bikes.append(self._bike(vendor, bike_id))
+        self._group_numbers.append(self.groups.index(group))
+        self.bike_ids.append(bike_id)
+        return len(self._bikes) - 1
+
+    def _read(self, topic: str) -> Route:
+        parsed = topics.parse(topic)
+        if parsed is not None:
+            return Route(parsed.kind, parsed.vendor, parsed.bike_id)
+        for vendor, pattern in self._patterns:
+            bike_id = pattern.bike_id(topic)
+            if bike_id is not None:
+                return Route("telemetry", vendor, bike_id)
+        for vendor, pattern in self._patterns:
+            if pattern.covers(topic):
+                return Route("telemetry", vendor, "", _bad_name(topic, pattern.pattern))
+        return self._misnamed(topic)
+
+    def _misnamed(self, topic: str) -> Route:
+        """A topic of no vendor; by the contract's form one can still tell whose it would be."""
+        prefix, _, rest = topic.partition(f"{topics.PREFIX}/")
+        vendor, _, rest = rest.partition("/")
+        bike_id, _, last = rest.rpartition("/")
+        if prefix or last not in topics.KINDS:
+            return Route("telemetry", "", "", _unknown_vendor(""))
+        kind: Kind = last
+        if vendor not in self._roster.vendors:
+            return Route(kind, vendor, bike_id, _unknown_vendor(vendor))
+        form = topics.telemetry(vendor, "bike").replace("/bike/", "/{bike}/")
+        return Route(kind, vendor, bike_id, _bad_name(topic, form))
+
+
+class _Table(dict[str, int]):
+    """Routes by topic; one that is not in it is worked out."""
+
+    def __init__(self, routes: Routes) -> None:
+        super().__init__()
+        self._routes = routes
+
+    def __missing__(self, topic: str) -> int:
+        number = self._routes.add(topic)
+        if number != REFUSED:
+            self[topic] = number
+        return number
+
+
+def index_of(roster: Roster, vendor: str, bike_id: str) -> int:
+    """The index of a bike; a vendor that may have any bike gets a new one.
+
+    Raises
+    ------
+    DecodeError
+        The vendor is not configured (``unknown_vendor``), or has no such bike
+        (``unknown_bike``).
+    """
+    try:
+        return roster.index(vendor, bike_id)
+    except UnknownVendor:
+        raise _unknown_vendor(vendor) from None
+    except UnknownBike:
+        detail = f"bike {bike_id!r} is not on the list of vendor {vendor!r}"
+        raise DecodeError("unknown_bike", detail) from None
+
+
+def _unknown_vendor(vendor: str) -> DecodeError:
+    if NAME.fullmatch(vendor):
+        return DecodeError("unknown_vendor", f"vendor {vendor!r} is not configured")
+    return DecodeError("unknown_vendor", "the topic is of no configured vendor")
+
+
+def _bad_name(topic: str, form: str) -> DecodeError:
+    return DecodeError(
+        "unknown_bike",
+        f"topic {topic!r} is not {form}, where {{bike}} is 1 to 64 of A-Z a-z 0-9 _ -",
+    )

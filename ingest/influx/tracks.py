@@ -7,14 +7,15 @@
 | telemetry | the log | its cursor |
 
 A track reads on from where it is in memory. The place on disk moves only when everything before
-it was written (or rejected for good) and has settled (`ingest.influx.unconfirmed_writes`); a
-track can be rewound to it.
+it was written (or rejected for good) and is confirmed (:class:`UnconfirmedWrites`); a track can be
+rewound to it.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -168,3 +169,50 @@ class Telemetry:
         # In this order: a bike's newest fix may be ahead of the cursor, never behind it.
         self.file.set_newest_ms(points.newest_ms)
         self.log.commit(READER, points.seq)
+
+
+SETTLE_S = 10.0
+"""How long a server may hold acknowledged lines in memory only [s]. VictoriaMetrics does for up
+to 5 s; InfluxDB has written them to its own log before it answers."""
+
+
+@dataclass
+class UnconfirmedWrites:
+    """Acknowledged loads, oldest first; each settles a while later.
+
+    Parameters
+    ----------
+    settle_s : float
+        Time from the acknowledgement until a load is safe on the server's disk [s].
+    """
+
+    settle_s: float = SETTLE_S
+    _arrived: deque[tuple[float, Load]] = field(default_factory=deque)
+
+    def __bool__(self) -> bool:
+        """Whether any load is unconfirmed."""
+        return bool(self._arrived)
+
+    def add(self, load: Load, now_s: float) -> None:
+        """Take in a load that was acknowledged at `now_s` [s]."""
+        self._arrived.append((now_s, load))
+
+    def due(self, alive_s: float) -> Load | None:
+        """The oldest load, once it has settled; it stays here until :meth:`settled`.
+
+        Parameters
+        ----------
+        alive_s : float
+            When the server was last known to be the one that acknowledged it [s].
+        """
+        if self._arrived and self._arrived[0][0] + self.settle_s <= alive_s:
+            return self._arrived[0][1]
+        return None
+
+    def settled(self) -> None:
+        """Drop the oldest load, after its place was moved."""
+        self._arrived.popleft()
+
+    def forget(self) -> None:
+        """Drop all loads, because the server may have lost them."""
+        self._arrived.clear()

@@ -33,8 +33,16 @@ from ingest.influx.file import InfluxFile
 from ingest.influx.reporter import Reporter
 from ingest.influx.source import Source
 from ingest.influx.store import Store, StoreUnreachable
-from ingest.influx.tracks import READER, Alerts, Figures, Load, Telemetry, Track
-from ingest.influx.unconfirmed_writes import SETTLE_S, UnconfirmedWrites
+from ingest.influx.tracks import (
+    READER,
+    SETTLE_S,
+    Alerts,
+    Figures,
+    Load,
+    Telemetry,
+    Track,
+    UnconfirmedWrites,
+)
 from ingest.log import Log
 
 log = structlog.get_logger(__name__)

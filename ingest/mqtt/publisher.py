@@ -9,16 +9,115 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 import structlog
 
 from files.backoff import Backoff
 from ingest.mqtt.connection import MqttOptions
-from ingest.mqtt.outgoing import GivenUp, Outgoing, OutgoingQueue
 from ingest.mqtt.paho_link import PahoLink
+
+GivenUp = Literal["dropped", "replaced"]
+"""Why a message will not be sent: there was no room, or a newer one says it better."""
+
+
+@dataclass(eq=False, slots=True)
+class Outgoing:
+    """A message and the promise that was made for it.
+
+    Attributes
+    ----------
+    topic, payload, retain, qos
+        As in MQTT.
+    done : Future of bool
+        True when it was delivered, False when it never will be. It cannot be cancelled: the
+        message goes out, whether somebody still waits for it or not.
+    """
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+    qos: int = 1
+    done: Future[bool] = field(default_factory=Future)
+
+    def __post_init__(self) -> None:
+        # Otherwise one that is cancelled while it is settled ends the thread that settles it.
+        self.done.set_running_or_notify_cancel()
+
+    def settle(self, delivered: bool) -> None:
+        """Keep the promise; only the first call counts. Callbacks run in this thread."""
+        if not self.done.done():
+            self.done.set_result(delivered)
+
+
+class OutgoingQueue:
+    """A bounded queue in which a retained topic has one message, its newest.
+
+    Retained messages, which say how things are now, go first and are given up last.
+    Not thread-safe.
+
+    Parameters
+    ----------
+    limit : int
+        So many messages may wait.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._retained: dict[str, Outgoing] = {}
+        self._others: deque[Outgoing] = deque()
+
+    def __len__(self) -> int:
+        return len(self._retained) + len(self._others)
+
+    def put(self, message: Outgoing) -> list[tuple[Outgoing, GivenUp]]:
+        """Add a message at the end and return what was given up for it."""
+        given_up: list[tuple[Outgoing, GivenUp]] = []
+        if message.retain:
+            older = self._retained.pop(message.topic, None)
+            if older is not None:
+                given_up.append((older, "replaced"))
+            self._retained[message.topic] = message
+        else:
+            self._others.append(message)
+        if len(self) > self._limit:
+            oldest = self._others.popleft() if self._others else self._oldest_retained()
+            given_up.append((oldest, "dropped"))
+        return given_up
+
+    def take(self) -> Outgoing:
+        """Remove and return the message that is to be sent next; IndexError when empty."""
+        return self._oldest_retained() if self._retained else self._others.popleft()
+
+    def put_back(self, messages: list[Outgoing]) -> list[tuple[Outgoing, GivenUp]]:
+        """Return messages that were taken, in order, to the front; the limit does not count.
+
+        A retained one is given up when a newer one of its topic has come since.
+        """
+        given_up: list[tuple[Outgoing, GivenUp]] = []
+        retained: dict[str, Outgoing] = {}
+        others: list[Outgoing] = []
+        for message in messages:
+            if not message.retain:
+                others.append(message)
+                continue
+            if message.topic in retained:
+                given_up.append((retained.pop(message.topic), "replaced"))
+            if message.topic in self._retained:
+                given_up.append((message, "replaced"))
+            else:
+                retained[message.topic] = message
+        self._retained = {**retained, **self._retained}
+        self._others.extendleft(reversed(others))
+        return given_up
+
+    def _oldest_retained(self) -> Outgoing:
+        return self._retained.pop(next(iter(self._retained)))
+
 
 log = structlog.get_logger(__name__)
 

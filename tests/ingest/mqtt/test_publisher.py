@@ -16,8 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from structlog.testing import capture_logs
 
 from ingest.mqtt.connection import MqttOptions
-from ingest.mqtt.outgoing import Outgoing, OutgoingQueue
-from ingest.mqtt.publisher import Publisher
+from ingest.mqtt.publisher import Outgoing, OutgoingQueue, Publisher
 from tests.broker import Broker
 from tests.commands import Watch
 from tests.patience import PATIENCE_S, until
