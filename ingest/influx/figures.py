@@ -1,60 +1,8 @@
-"""What other parts compute and InfluxDB is told, as the ports through which it comes here."""
+"""Alert transitions and counters of the intake, as InfluxDB is told them."""
 
 from __future__ import annotations
 
 from typing import NamedTuple, Protocol
-
-
-class ZoneFigures(Protocol):
-    """How a zone stands; None is what is not known."""
-
-    @property
-    def zone_id(self) -> str:
-        """Which zone."""
-
-    @property
-    def policy(self) -> str:
-        """By which policy."""
-
-    @property
-    def covered_ratio(self) -> float:
-        """Covered cells of the window, 0 to 1."""
-
-    @property
-    def cells_covered(self) -> int:
-        """Covered cells of the window."""
-
-    @property
-    def cells_total(self) -> int:
-        """Patrollable cells."""
-
-    @property
-    def target(self) -> float:
-        """Covered ratio to reach by the window's end, 0 to 1."""
-
-    @property
-    def idle_s(self) -> float:
-        """Duty time since the zone was last patrolled [s]."""
-
-    @property
-    def oldest_cell_age_s(self) -> float | None:
-        """Age of the cell that was visited longest ago [s]."""
-
-    @property
-    def mean_cell_age_s(self) -> float | None:
-        """Mean age of the cells [s]."""
-
-    @property
-    def due_in_s(self) -> float | None:
-        """Time until the next breach [s]."""
-
-    @property
-    def state(self) -> str:
-        """The zone's state."""
-
-    @property
-    def state_code(self) -> int:
-        """The state's number."""
 
 
 class AlertStep(Protocol):

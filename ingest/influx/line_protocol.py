@@ -34,7 +34,8 @@ from bikes.roster import BikeKey
 from bikes.telemetry import Event, Status, TelemetryBatch
 from geofence import windows
 from geofence.quality import VERDICTS
-from ingest.influx.figures import AlertStep, ZoneFigures
+from geofence.zone_state import ZoneStatus
+from ingest.influx.figures import AlertStep
 
 OUTSIDE = "none"
 """Tag `zone_id` of a fix that is in no zone."""
@@ -112,13 +113,13 @@ def status_lines(
 
 
 def coverage_lines(
-    zones: Iterable[ZoneFigures], at_ms: int, *, bikes_inside: Mapping[str, int]
+    zones: Iterable[ZoneStatus], at_ms: int, *, bikes_inside: Mapping[str, int]
 ) -> bytes:
     """Points of ``zone_coverage``: how zones stood at an instant.
 
     Parameters
     ----------
-    zones : iterable of ZoneFigures
+    zones : iterable of ZoneStatus
         One point each.
     at_ms : int
         The instant [ms].

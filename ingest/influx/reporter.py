@@ -11,8 +11,9 @@ from threading import Lock
 import structlog
 
 from geofence.windows import WindowVerdict
+from geofence.zone_state import ZoneStatus
 from ingest.errors import StoreUnavailable
-from ingest.influx.figures import HealthFigures, ZoneFigures
+from ingest.influx.figures import HealthFigures
 from ingest.influx.file import InfluxFile, Kind
 from ingest.influx.line_protocol import coverage_lines, health_line, part_lines, window_lines
 
@@ -73,12 +74,12 @@ class Reporter:
     _noted: asyncio.Event = field(default_factory=asyncio.Event)
     _keeping: Lock = field(default_factory=Lock)
 
-    def coverage(self, zones: Sequence[ZoneFigures], at_ms: int) -> None:
+    def coverage(self, zones: Sequence[ZoneStatus], at_ms: int) -> None:
         """Note how zones stand: once a minute, and when a state changes.
 
         Parameters
         ----------
-        zones : sequence of ZoneFigures
+        zones : sequence of ZoneStatus
             All zones, as often as they are judged.
         at_ms : int
             When they were [ms].

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import dataclasses
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -144,38 +146,14 @@ def test_a_name_that_cannot_be_resolved_is_named(protocol: Protocol, name: str) 
     run(test())
 
 
-def test_a_refused_subscription_is_named(protocol: Protocol) -> None:
-    """The second filter is refused."""
+@asynccontextmanager
+async def scripted(
+    protocol: Protocol, granted: bytes, keep_alive_s: int = 30
+) -> AsyncIterator[MqttOptions]:
+    """A broker that accepts, grants a code to each of two filters, and says nothing any more."""
     connack, suback = {
-        "5": (b"\x20\x03\x00\x00\x00", b"\x90\x05\x00\x01\x00\x01\x87"),
-        "3.1.1": (b"\x20\x02\x00\x00", b"\x90\x04\x00\x01\x01\x80"),
-    }[protocol]
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            for answer in (connack, suback):
-                await reader.read(4096)
-                writer.write(answer)
-            await reader.read()
-        writer.close()
-
-    async def test() -> None:
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        options = MqttOptions("127.0.0.1", port, protocol=protocol, filters=FILTERS)
-        async with running(options, Kept()) as inlet:
-            await until_phase(inlet, "waiting")
-            assert "refused to subscribe us to patrol/v1/+/+/status (" in inlet.state.reason
-        server.close()
-
-    run(test())
-
-
-def test_a_broker_that_does_not_answer_any_more_is_given_up(protocol: Protocol) -> None:
-    """It accepts everything and then says nothing, not even to a ping."""
-    connack, suback = {
-        "5": (b"\x20\x03\x00\x00\x00", b"\x90\x05\x00\x01\x00\x01\x01"),
-        "3.1.1": (b"\x20\x02\x00\x00", b"\x90\x04\x00\x01\x01\x01"),
+        "5": (b"\x20\x03\x00\x00\x00", b"\x90\x05\x00\x01\x00" + granted),
+        "3.1.1": (b"\x20\x02\x00\x00", b"\x90\x04\x00\x01" + granted),
     }[protocol]
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -187,15 +165,35 @@ def test_a_broker_that_does_not_answer_any_more_is_given_up(protocol: Protocol) 
                 pass
         writer.close()
 
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    yield MqttOptions(
+        "127.0.0.1", port, protocol=protocol, filters=FILTERS, keep_alive_s=keep_alive_s
+    )
+    server.close()
+
+
+def test_a_refused_subscription_is_named(protocol: Protocol) -> None:
+    """The second filter is refused."""
+
     async def test() -> None:
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        options = MqttOptions("127.0.0.1", port, protocol=protocol, filters=FILTERS, keep_alive_s=1)
-        async with running(options, Kept()) as inlet:
+        refused = b"\x01\x87" if protocol == "5" else b"\x01\x80"
+        async with scripted(protocol, refused) as options, running(options, Kept()) as inlet:
+            await until_phase(inlet, "waiting")
+            assert "refused to subscribe us to patrol/v1/+/+/status (" in inlet.state.reason
+
+    run(test())
+
+
+def test_a_broker_that_does_not_answer_any_more_is_given_up(protocol: Protocol) -> None:
+    """It accepts everything and then says nothing, not even to a ping."""
+
+    async def test() -> None:
+        silent = scripted(protocol, b"\x01\x01", keep_alive_s=1)
+        async with silent as options, running(options, Kept()) as inlet:
             await until_phase(inlet, "connected")
             await until_phase(inlet, "waiting")
             assert "has not answered" in inlet.state.reason
-        server.close()
 
     run(test())
 
