@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import PurePath
 from typing import Annotated, Any
 
@@ -102,9 +103,10 @@ def router(sources: Sources, times: Times) -> APIRouter:
         if zone_id not in zones:
             raise unknown("zone", zone_id, zones)
 
-    refused: dict[int | str, dict[str, Any]] = {
-        409: {**PROBLEMS[400], "description": "It cannot be ended"}
-    }
+    give = partial(routes.post, dependencies=[needs("dispatcher")])
+    take_back = partial(
+        give, responses={409: {**PROBLEMS[400], "description": "It cannot be ended"}}
+    )
 
     @routes.get("/campaigns", response_model=answers.Campaigns)
     async def campaigns(
@@ -125,7 +127,7 @@ def router(sources: Sources, times: Times) -> APIRouter:
         by_state["over"] = by_state["over"][:over]
         return views(order for found in by_state.values() for order in found)
 
-    @routes.post("/campaigns", dependencies=[needs("dispatcher")], response_model=answers.Campaign)
+    @give("/campaigns", response_model=answers.Campaign)
     async def start(request: Request, body: NewCampaign) -> Response:
         """Start a campaign, now or later. 422 lists everything that is wrong as `problems`."""
         now_ms, actor = sources.now_ms(), caller.actor(request, body.actor)
@@ -135,12 +137,7 @@ def router(sources: Sources, times: Times) -> APIRouter:
         caller.add_to_record(request, campaign=order.name, zones=order.zones)
         return Answer(view(order, now_ms))
 
-    @routes.post(
-        "/campaigns/{name}/end",
-        dependencies=[needs("dispatcher")],
-        response_model=answers.Campaign,
-        responses=refused,
-    )
+    @take_back("/campaigns/{name}/end", response_model=answers.Campaign)
     async def end(request: Request, name: str, body: Act) -> Response:
         """End a campaign or a pause now; one that is planned never comes into force.
 
@@ -155,11 +152,7 @@ def router(sources: Sources, times: Times) -> APIRouter:
         caller.add_to_record(request, campaign=order.name)
         return Answer(view(order, now_ms))
 
-    @routes.post(
-        "/zones/{zone_id}/pause",
-        dependencies=[needs("dispatcher")],
-        response_model=answers.Campaign,
-    )
+    @give("/zones/{zone_id}/pause", response_model=answers.Campaign)
     async def pause(request: Request, zone_id: str, body: Pause) -> Response:
         """Ask nothing of a zone until an instant: weather, a closure. 422 lists `problems`."""
         known(zone_id)
@@ -173,12 +166,7 @@ def router(sources: Sources, times: Times) -> APIRouter:
         caller.add_to_record(request, campaign=order.name)
         return Answer(view(order, now_ms))
 
-    @routes.post(
-        "/zones/{zone_id}/resume",
-        dependencies=[needs("dispatcher")],
-        response_model=answers.Campaigns,
-        responses=refused,
-    )
+    @take_back("/zones/{zone_id}/resume", response_model=answers.Campaigns)
     async def resume(request: Request, zone_id: str, body: Act) -> Response:
         """End now what pauses a zone; answers with the pauses that were ended.
 
