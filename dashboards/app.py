@@ -9,7 +9,6 @@ from fastapi.security import HTTPBearer
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 
-from dashboards.access import pages
 from dashboards.access.access import Access
 from dashboards.api import (
     alerts,
@@ -33,6 +32,7 @@ from dashboards.api.problems import PROBLEMS
 from dashboards.api.routes import API, needs
 from dashboards.api.times import Times
 from dashboards.api.views import Views
+from dashboards.console import doors
 from dashboards.sources import Sources
 
 DESCRIPTION = """\
@@ -111,7 +111,7 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
     app.mount(API, api)
     problems.install(app)
     if access is not None:
-        pages.mount(app, access)
+        doors.mount(app, access)
         app.add_middleware(Gate, access=access, routes=app.routes)
     # Level 5 takes a third of the time of 9, for 2 % more bytes; event streams and pictures pass.
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)

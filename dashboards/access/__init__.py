@@ -3,7 +3,7 @@
     roles, errors, credentials, throttle     values in, values out
     file, users, sessions, tokens, audit     rows of one SQLite file
     access, accounts                         what people and programs may ask for
-    pages                                    sign in, set up, change the password
 
-The gate and the routes are of `dashboards/api`. `docs/access.md` is the manual.
+The gate and the routes are in `dashboards/api`, the pages in `dashboards/console/doors.py`.
+`docs/access.md` is the manual.
 """

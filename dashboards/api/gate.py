@@ -1,4 +1,4 @@
-"""Every request and web socket passes here: who is it, may they, and what did they change?
+"""Every request passes here: who is it, may they, and what did they change?
 
 In this order:
 
@@ -7,7 +7,7 @@ In this order:
     3  may      the role that stands at the route                     403; 404 when none does
     4  done     a change that succeeded is a row in the audit record
 
-A stream or socket that is open when its session ends is closed within two seconds.
+A stream that is open when its session ends is closed within two seconds.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from dashboards.api.routes import API, SAFE, Needs, Routes, Wanted
 
 log = logging.getLogger(__name__)
 
-CSRF_HEADER = b"x-csrf-token"
+CSRF_HEADER = "X-CSRF-Token"
 RECHECK_S = 2.0
 
 
@@ -62,7 +62,7 @@ class Gate:
     routes : sequence of BaseRoute
         The routes of the application, with their roles.
     recheck_s : float
-        How often a stream or socket that is open is asked again [s].
+        How often the session of an open stream is checked again [s].
     """
 
     def __init__(
@@ -78,37 +78,36 @@ class Gate:
         self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
+        if scope["type"] != "http":  # web sockets end at KnownHosts
             await self.app(scope, receive, send)
             return
-        method = scope.get("method", "GET")
-        want = self._routes.wanted(method, scope["path"])
+        request = HTTPConnection(scope)
+        want = self._routes.wanted(scope["method"], scope["path"])
         try:
-            identity = self._admit(scope, method, want)
+            identity = self._admit(request, want)
         except AccessRefused as exc:
-            await self._refuse(scope, receive, send, want, exc)
+            await self._refusal(request, want, exc)(scope, receive, send)
             return
         except (AccessUnavailable, AccessUnreadable) as exc:
             log.error("who asks cannot be told: %s", exc)
-            await _answer(scope, receive, send, access_unavailable())
+            await access_unavailable()(scope, receive, send)
             return
         caller.remember(scope, identity)
         if identity is None:
             await self.app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await self._socket(scope, receive, send, identity)
         else:
-            await self._request(scope, receive, send, identity, method, want)
+            await self._request(scope, receive, send, identity, want)
 
-    def _admit(self, scope: Scope, method: str, want: Wanted) -> Identity | None:
-        """Who may pass; None on a route that needs nobody."""
+    def _admit(self, request: HTTPConnection, want: Wanted) -> Identity | None:
+        """Return who may pass; None on a route that needs nobody."""
         if want.role == "nobody":
-            return self._maybe(scope)
-        identity = self._who(scope)
-        headers = dict(scope["headers"])
-        token = headers.get(CSRF_HEADER)
-        reason = forged(identity, method, None if token is None else token.decode("latin-1"))
-        if reason is not None and scope["type"] == "http":
+            try:
+                return self._who(request)
+            except AccessRefused:
+                return None
+        identity = self._who(request)
+        reason = forged(identity, request.scope["method"], request.headers.get(CSRF_HEADER))
+        if reason is not None:
             raise AccessRefused(
                 reason,
                 "a change by cookie needs the header X-CSRF-Token with csrf_token of /api/v1/me; "
@@ -118,27 +117,20 @@ class Gate:
             Needs(want.role).check(identity)
         return identity
 
-    def _who(self, scope: Scope) -> Identity:
-        headers = dict(scope["headers"])
-        authorization = headers.get(b"authorization")
+    def _who(self, request: HTTPConnection) -> Identity:
+        authorization = request.headers.get("authorization")
         # A request that brings a token is judged by it, whatever cookie comes along.
-        if authorization is not None and scope["path"].startswith(("/api/", "/metrics")):
-            scheme, _, token = authorization.decode("latin-1").partition(" ")
+        if authorization is not None and request.scope["path"].startswith(("/api/", "/metrics")):
+            scheme, _, token = authorization.partition(" ")
             if scheme.lower() != "bearer" or not token.strip():
                 raise AccessRefused(
                     "token_unknown", "write the header as Authorization: Bearer TOKEN"
                 )
             return self._access.token(token.strip())
-        secret = caller.session_secret(HTTPConnection(scope))
+        secret = caller.session_secret(request)
         if secret is None:
             raise AccessRefused("not_signed_in", "sign in, or send Authorization: Bearer TOKEN")
         return self._access.session(secret)
-
-    def _maybe(self, scope: Scope) -> Identity | None:
-        try:
-            return self._who(scope)
-        except AccessRefused:
-            return None
 
     async def _request(
         self,
@@ -146,7 +138,6 @@ class Gate:
         receive: Receive,
         send: Send,
         identity: Identity,
-        method: str,
         want: Wanted,
     ) -> None:
         if want.kind == "unlisted":
@@ -159,7 +150,7 @@ class Gate:
         async def sent(message: Message) -> None:
             nonlocal complete
             if message["type"] == "http.response.start":
-                self._record(scope, identity, method, want, message["status"])
+                self._record(scope, identity, want, message["status"])
                 headers = message.setdefault("headers", [])
                 # No shared cache may keep what only some may see.
                 if not any(name.lower() == b"cache-control" for name, _ in headers):
@@ -178,26 +169,6 @@ class Gate:
         if ended and not complete:
             # An end that the browser understands: it comes back, and is told 401.
             await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _socket(self, scope: Scope, receive: Receive, send: Send, identity: Identity) -> None:
-        over = self._watch(identity)
-        ended = False
-
-        async def sent(message: Message) -> None:
-            if not ended:
-                await send(message)
-
-        async def received() -> Message:
-            nonlocal ended
-            message = await self._next(receive, over)
-            if message is not None:
-                return message
-            if not ended:
-                await send({"type": "websocket.close", "code": 1008, "reason": "session_over"})
-            ended = True
-            return {"type": "websocket.disconnect", "code": 1008, "reason": "session_over"}
-
-        await self.app(scope, received, sent)
 
     async def _next(self, receive: Receive, over: Callable[[], bool]) -> Message | None:
         """What comes next from the client; None once its session is over."""
@@ -228,9 +199,8 @@ class Gate:
 
         return over
 
-    def _record(
-        self, scope: Scope, identity: Identity, method: str, want: Wanted, status: int
-    ) -> None:
+    def _record(self, scope: Scope, identity: Identity, want: Wanted, status: int) -> None:
+        method = scope["method"]
         if want.kind != "api" or method in SAFE or status >= 400:
             return
         detail = caller.recorded(scope)
@@ -244,30 +214,18 @@ class Gate:
             # It is done and, for an alert, in the book with its actor; it cannot be undone here.
             log.error("not in the audit record: %s %s by %s: %s", method, subject, by.actor, exc)
 
-    async def _refuse(
-        self, scope: Scope, receive: Receive, send: Send, want: Wanted, exc: AccessRefused
-    ) -> None:
-        answer: Response = access_refused(exc)
-        headers = dict(scope["headers"])
-        navigates = b"text/html" in headers.get(b"accept", b"")
+    def _refusal(self, request: HTTPConnection, want: Wanted, exc: AccessRefused) -> Response:
+        """The answer to a refused request; a browser that opens a page is led to the door."""
+        answer = access_refused(exc)
+        navigates = "text/html" in request.headers.get("accept", "")
         if (
             answer.status_code == 401
-            and scope["type"] == "http"
             and want.kind == "page"
-            and scope.get("method") == "GET"
+            and request.scope["method"] == "GET"
             and navigates
         ):
-            way = scope["path"] + (
-                f"?{scope['query_string'].decode()}" if scope["query_string"] else ""
-            )
+            path, query = request.scope["path"], request.scope["query_string"].decode()
+            way = quote(f"{path}?{query}" if query else path, safe="")
             door = "/login" if self._access.has_users() else "/setup"
-            answer = RedirectResponse(f"{door}?next={quote(way, safe='')}", 303)
-            answer.headers["Cache-Control"] = "no-store"
-        await _answer(scope, receive, send, answer)
-
-
-async def _answer(scope: Scope, receive: Receive, send: Send, answer: Response) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008, "reason": "refused"})
-    else:
-        await answer(scope, receive, send)
+            return RedirectResponse(f"{door}?next={way}", 303, {"Cache-Control": "no-store"})
+        return answer

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.api.problems import ProblemAnswer
@@ -95,8 +96,6 @@ def refusal(
     host: str,
     origin: str | None,
     fetch_site: str | None,
-    *,
-    websocket: bool = False,
     hosts: Hosts = LOOPBACK,
 ) -> Refusal | None:
     """Why a request is refused, or None.
@@ -109,15 +108,13 @@ def refusal(
         The Host header.
     origin, fetch_site : str, optional
         The Origin and Sec-Fetch-Site headers. Programs that are not browsers send neither.
-    websocket : bool
-        A handshake of a web socket, which browsers send across origins without asking.
     hosts : Hosts
         Under which names the server answers.
     """
     unwanted = hosts.refusal(host)
     if unwanted is not None:
         return unwanted
-    if method in _SAFE_METHODS and not websocket:
+    if method in _SAFE_METHODS:
         return None
     if fetch_site == "cross-site" or (origin is not None and not _same(origin, host)):
         return "cross_origin"
@@ -141,29 +138,31 @@ def _same(origin: str, host: str) -> bool:
 
 
 class KnownHosts:
-    """ASGI middleware that refuses what :func:`refusal` refuses, with 403 and the reason."""
+    """ASGI middleware that refuses what :func:`refusal` refuses, with 403 and the reason.
+
+    It closes every web socket: no route has one, and browsers open them across origins unasked.
+    """
 
     def __init__(self, app: ASGIApp, hosts: Hosts = LOOPBACK) -> None:
         self.app = app
         self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": "no_web_sockets"})
+            return
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        websocket = scope["type"] == "websocket"
+        headers = Headers(scope=scope)
         reason = refusal(
-            scope.get("method", "GET"),
-            headers.get(b"host", ""),
-            headers.get(b"origin"),
-            headers.get(b"sec-fetch-site"),
-            websocket=websocket,
-            hosts=self._hosts,
+            scope["method"],
+            headers.get("host", ""),
+            headers.get("origin"),
+            headers.get("sec-fetch-site"),
+            self._hosts,
         )
         if reason is None:
             await self.app(scope, receive, _guarded(send))
-        elif websocket:
-            await send({"type": "websocket.close", "code": 1008, "reason": reason})
         else:
             await ProblemAnswer(403, reason, _DETAILS[reason])(scope, receive, send)

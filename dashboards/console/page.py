@@ -17,6 +17,7 @@ from dashboards.access.credentials import csrf_token
 from dashboards.access.roles import may
 from dashboards.api import caller
 from dashboards.api.cells import AGE_CLASSES
+from dashboards.api.routes import needs
 from dashboards.api.views import URGENCY
 from dashboards.console import files
 from dashboards.console.catalogue import COOKIE, LANGUAGES, Language, texts
@@ -76,7 +77,10 @@ def _add(app: FastAPI, sources: Sources, options: ConsoleOptions, page: Page) ->
             answer.set_cookie(COOKIE, language, max_age=_YEAR_S)
         return answer
 
-    app.add_route(page.path, show, methods=["GET"], name=page.name)
+    # For every viewer: a page for others says so itself.
+    app.get(page.path, name=page.name, include_in_schema=False, dependencies=[needs("viewer")])(
+        show
+    )
 
 
 def _values(

@@ -61,7 +61,8 @@ class People(Api):
     """The application with access control; signs in as one of each role."""
 
     def __init__(self, district: District, access: Access, **hosts: Any) -> None:
-        super().__init__(create_app(district.sources(), access, Hosts(**hosts)))
+        self.sources = district.sources()
+        super().__init__(create_app(self.sources, access, Hosts(**hosts)))
         self.access = access
         self.cookies: dict[str, str] = {}
         self.csrf: dict[str, str] = {}

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from dashboards.access.access import Access
@@ -19,6 +17,7 @@ from dashboards.api.loopback import Hosts
 from dashboards.api.routes import API, Listed, Routes, listed
 from dashboards.app import create_app
 from dashboards.console import files
+from dashboards.console import page as console
 from dashboards.sources import Health, Part
 from tests.dashboards.access.people import (
     DOCUMENTED,
@@ -38,6 +37,7 @@ NAMES: dict[Role, str] = {"viewer": "vera", "dispatcher": "deng", "admin": "ada"
 
 def test_every_route_has_a_role_and_is_documented(people: People) -> None:
     """Who adds a route says there who may use it, and in docs/api.md; and nothing else is there."""
+    console.mount(people.app, people.sources)
     found = list(listed(people.app.routes))
     assert [route for route in found if route.role is None] == []
     roles = {
@@ -139,7 +139,8 @@ REQUESTS = [
     ("GET", "/api/v11", "page", "viewer"),
     ("GET", "/", "page", "viewer"),
     ("GET", "/login", "page", "nobody"),
-    ("GET", "/console/console.js", "page", "nobody"),
+    ("GET", files.url("door/door.js"), "page", "nobody"),
+    ("GET", "/console/of-another-edition/door/door.js", "page", "nobody"),
     ("GET", "/metrics", "page", "viewer"),
     ("GET", "/healthz", "page", "nobody"),
 ]
@@ -148,7 +149,6 @@ REQUESTS = [
 
 def test_what_a_request_needs(people: People) -> None:
     """A route that is not there is nobody's."""
-    people.app.mount("/console", StaticFiles(directory=Path(__file__).parent))
     routes = Routes(people.app.routes)
     found = [(method, path, *routes.wanted(method, path)[:2]) for method, path, *_ in REQUESTS]
     assert found == REQUESTS
@@ -504,16 +504,16 @@ def test_a_stream_needs_a_session(people: People) -> None:
     assert sent[0]["status"] == 401
 
 
-def test_a_web_socket_needs_a_session(people: People) -> None:
-    """It is closed before it is accepted; a token does not open it, and another origin neither."""
-    for headers in ({}, {"Authorization": f"Bearer {STATIC}"}, {"Cookie": "zhixun_session=x"}):
-        conversation, sent, _ = listening(people.app, "/socket", "websocket", headers)
-        asyncio.run(asyncio.wait_for(conversation, 5))
-        assert [message["type"] for message in sent] == ["websocket.close"]
-    cross = {"Cookie": people.cookies["ada"], "Origin": "http://evil.example"}
-    conversation, sent, _ = listening(people.app, "/socket", "websocket", cross)
-    asyncio.run(asyncio.wait_for(conversation, 5))
-    assert [message["type"] for message in sent] == ["websocket.close"]
+def test_no_web_socket_is_opened(people: People, api: Api) -> None:
+    """No route has one, so none is accepted: from nobody, from an administrator, in the demo."""
+    own = {"Cookie": people.cookies["ada"], "Origin": ORIGIN}
+    cross = own | {"Origin": "http://evil.example"}
+    token = {"Authorization": f"Bearer {STATIC}"}
+    for app in (people.app, api.app):
+        for headers in ({}, token, {"Cookie": "zhixun_session=x"}, own, cross):
+            conversation, sent, _ = listening(app, "/api/v1/stream", "websocket", headers)
+            asyncio.run(asyncio.wait_for(conversation, 5))
+            assert [message["type"] for message in sent] == ["websocket.close"]
 
 
 def test_a_stream_ends_with_its_session(people: People, district: District) -> None:
