@@ -101,7 +101,7 @@ def test_what_came_due_while_nothing_ran_is_made_when_it_runs_again() -> None:
     ]
     assert desk.made[0].missed == 14
     assert bulletin_text(desk.made[0], Wording("en", SHANGHAI)).body.endswith(
-        "14 before it could not be sent in time; this one stands for them.\n"
+        "14 earlier ones could not be sent in time; this one stands for them.\n"
         "It was due at 2026-12-08 08:30."
     )
 

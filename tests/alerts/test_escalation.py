@@ -99,5 +99,5 @@ def test_the_words_of_an_escalation() -> None:
     row = district.alert().history[-1]
     text = Wording("en", SHANGHAI, {"Z01": "Old Town"}).of(district.book.notice(row.seq))
     assert text.title == "[Zhixun] Escalated: Old Town · Zone not patrolled"
-    assert text.body.startswith("Nobody has acknowledged it for 15 min of patrol hours.")
+    assert text.body.startswith("Not acknowledged for 15 min of patrol hours.")
     assert text.kind == "failure"

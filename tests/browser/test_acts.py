@@ -59,7 +59,7 @@ def test_what_was_written_survives_a_failure(
     select(page, server.url, alert_id)
     page.keyboard.press("n")
     form = page.get_by_role("dialog")
-    form.get_by_label("What is worth knowing").fill("the gate on the north side is locked")
+    form.get_by_label("Text of the note").fill("the gate on the north side is locked")
     answers = [
         lambda route: route.abort(),
         lambda route: route.fulfill(status=502, body="<html>Bad Gateway</html>"),
@@ -81,7 +81,7 @@ def test_a_colleague_was_faster(page: Page, server: ConsoleServer, district: Dis
     select(page, server.url, alert_id)
     page.keyboard.press("d")
     form = page.get_by_role("dialog")
-    form.get_by_label("Who goes there").fill("Wang, 13")
+    form.get_by_label("Send to").fill("Wang, 13")
 
     def end() -> None:
         district.return_alert(alert_id)
@@ -124,7 +124,7 @@ def test_a_session_ends_while_one_writes(
     li_at_the_inbox(page, guarded, district, access)
     page.keyboard.press("n")
     form = page.get_by_role("dialog")
-    form.get_by_label("What is worth knowing").fill("half an hour of thought")
+    form.get_by_label("Text of the note").fill("half an hour of thought")
     access.accounts.change_user(boss(access), "li", password=f"{PASSWORD}!")
     form.get_by_role("button", name="Note").click()
     expect(form.locator(".session-over")).to_contain_text("what is written here stays")

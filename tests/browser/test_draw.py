@@ -229,7 +229,7 @@ def test_changes_are_taken_back_and_asked_about(draw: Page, server: ConsoleServe
     expect(facts).not_to_have_text(before)
     draw.keyboard.press("Escape")
     asked = draw.get_by_role("dialog")
-    expect(asked).to_contain_text("Give up what is not saved?")
+    expect(asked).to_contain_text("Discard unsaved changes?")
     asked.get_by_role("button", name="Cancel").click()
     expect(asked).to_have_count(0)
     draw.keyboard.press("Control+z")
