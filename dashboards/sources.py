@@ -166,6 +166,10 @@ class Sources:
     rules: Registry = field(default_factory=lambda: RULES)
     demo_speed: float | None = None
 
+    def ledger(self) -> View:
+        """Visited cells, as of the last step, without what a further fix may take back."""
+        return self.view().ledger.certain(self.now_ms())
+
     @property
     def zones(self) -> ZoneMap:
         """The zones there are now: of one moment with :attr:`statuses`."""

@@ -45,8 +45,8 @@ class Rows(NamedTuple):
     observed : ndarray of bool
         Whether a fix in the slot lay in the cell.
     first_ms : ndarray of int64
-        Time of the fix that showed the first visit in the slot [ms]: that of a single visit by a
-        path may lie a step after it. Of rows of what was heard, the first fix.
+        When the first visit in the slot was certain [ms], see :class:`geofence.runs.Visits`: it
+        may lie some steps after the visit. Of rows of what was heard, the first fix.
     """
 
     key: Keys
@@ -127,7 +127,7 @@ class Rows(NamedTuple):
     def of(cls, visits: Visits) -> Rows:
         """The rows that some visits make."""
         key = _pack(visits.bike, visits.at_ms // SLOT_MS, visits.cell)
-        return cls._reduce(key, visits.at_ms, visits.observed, visits.settles_ms)
+        return cls._reduce(key, visits.at_ms, visits.observed, visits.certain_ms)
 
     @classmethod
     def heard(cls, bike: NDArray[np.int32], at_ms: NDArray[np.int64]) -> Rows:
@@ -191,9 +191,16 @@ class View:
         Rows of visits, and of what was heard; a key may be in several parts.
     changes : tuple of (int, int)
         See :meth:`changed_since`.
-    last_ms : ndarray of int64, shape (cells,), optional
-        Last visit of each cell [ms], 0 for none, when it is known already.
+    settled_ms : ndarray of int64, shape (cells,), optional
+        Last visit of each cell in all parts but the last [ms], 0 for none, when it is known.
+
+    Attributes
+    ----------
+    open_ms : int
+        From here on something was not certain yet [ms], see :meth:`certain`.
     """
+
+    open_ms: int = 1 << 62
 
     def __init__(
         self,
@@ -202,18 +209,30 @@ class View:
         parts: tuple[Rows, ...],
         heard: tuple[Rows, ...],
         changes: tuple[tuple[int, int], ...] = (),
-        last_ms: NDArray[np.int64] | None = None,
+        settled_ms: NDArray[np.int64] | None = None,
     ) -> None:
         self.cells, self.version = cells, version
         self.parts, self.heard = parts, heard
-        self._changes, self._last_ms = changes, last_ms
+        self._changes, self._settled_ms = changes, settled_ms
+        self._last_ms: NDArray[np.int64] | None = None
 
     def as_of(self, at_ms: int) -> View:
-        """What was known when all fixes up to an instant were, see :meth:`Rows.as_of`."""
+        """What was certain when all fixes up to an instant were known, see :meth:`Rows.as_of`."""
         parts, heard = (
             tuple(part.as_of(at_ms) for part in table) for table in (self.parts, self.heard)
         )
         return View(self.cells, self.version, parts, heard, self._changes)
+
+    def certain(self, now_ms: int) -> View:
+        """As :meth:`as_of`, for now: only the last part, which is provisional, is looked at."""
+        *settled, newest = self.parts
+        uncertain = newest.where(newest.first_ms > now_ms)
+        if not uncertain.key.size:
+            return self
+        parts = *settled, newest.as_of(now_ms)
+        found = View(self.cells, self.version, parts, self.heard, self._changes, self._settled_ms)
+        found.open_ms = int(uncertain.slot.min()) * SLOT_MS
+        return found
 
     def rows(self) -> Rows:
         """All rows, settled and provisional."""
@@ -226,9 +245,11 @@ class View:
     def last_visit_ms(self) -> NDArray[np.int64]:
         """Last visit of each cell [ms], 0 where there was none; shape (cells,). Not to change."""
         if self._last_ms is None:
-            self._last_ms = np.zeros(self.cells, np.int64)
-            for part in self.parts:
-                np.maximum.at(self._last_ms, part.cell, part.last_ms)
+            known = self._settled_ms
+            last_ms = np.zeros(self.cells, np.int64) if known is None else known.copy()
+            for part in self.parts if known is None else self.parts[-1:]:
+                np.maximum.at(last_ms, part.cell, part.last_ms)
+            self._last_ms = last_ms
         return self._last_ms
 
     def covered(self, from_ms: int, to_ms: int) -> NDArray[np.bool_]:
@@ -361,12 +382,11 @@ class Ledger:
                 self._settled_ms = np.zeros(self._cells, np.int64)
                 for part in self._visits.parts():
                     np.maximum.at(self._settled_ms, part.cell, part.last_ms)
-            last_ms = self._settled_ms.copy()
-            np.maximum.at(last_ms, self._provisional.cell, self._provisional.last_ms)
+            settled_ms = self._settled_ms.copy()
             parts = *self._visits.parts(), self._provisional
             changes = tuple(self._changes)
             self._view = View(
-                self._cells, self.version, parts, self._heard.parts(), changes, last_ms
+                self._cells, self.version, parts, self._heard.parts(), changes, settled_ms
             )
         return self._view
 

@@ -30,6 +30,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from geofence.spans import positions
+
 Verdict = Literal[
     "ok",
     "duplicate",
@@ -224,8 +226,8 @@ def parked(
     run: NDArray[np.intp],
     run_end_ms: Times,
     limits: Limits,
-) -> Mask:
-    """Which believed fixes belong to a stay of at least ``parked_after_s``.
+) -> tuple[Mask, Times]:
+    """Which believed fixes belong to a stay of at least ``parked_after_s``, and when that is sure.
 
     A stay begins at fix i when every believed fix of the run up to ``parked_after_s`` later
     lies within max(``parked_radius_m``, accuracy of i) of it, and the run lasts that long. All
@@ -237,17 +239,25 @@ def parked(
         Number of the run of each fix, not decreasing.
     run_end_ms : ndarray of int64, shape (n,)
         Time of the last usable fix of its run.
+
+    Returns
+    -------
+    parked : ndarray of bool, shape (n,)
+    moves_ms : ndarray of int64, shape (n,)
+        From when on no further fix can make a fix parked that is not [ms]: since then the bike
+        has left the radius of every stay that could have held it, or its run is over.
     """
     n = at_ms.size
     result = np.zeros(n, dtype=bool)
+    moves_ms = at_ms.copy()
     radius = np.maximum(np.nan_to_num(accuracy_m, nan=0.0), limits.parked_radius_m).astype(
         np.float64
     )
     squared_radius = radius * radius
-    stay = np.flatnonzero(run_end_ms >= at_ms + limits.parked_after_ms)
+    lasts = run_end_ms >= at_ms + limits.parked_after_ms
     # Walk all candidate stays forward together, one fix at a time; a riding bike leaves its
     # radius, and this loop, after a few fixes.
-    first, current = stay, stay
+    first = current = np.arange(n)
     stays: list[NDArray[np.intp]] = []
     ends: list[NDArray[np.intp]] = []
     while first.size:
@@ -258,19 +268,23 @@ def parked(
             | (run[clipped] != run[first])
             | (at_ms[clipped] > at_ms[first] + limits.parked_after_ms)
         )
-        stays.append(first[over])
-        ends.append(current[over])
+        stays.append(first[over & lasts[first]])
+        ends.append(current[over & lasts[first]])
         near = (x_m[clipped] - x_m[first]) ** 2 + (
             y_m[clipped] - y_m[first]
         ) ** 2 <= squared_radius[first]
         go_on = ~over & near
+        left = ~go_on & ~(over & lasts[first])
+        left_ms = np.where(over, run_end_ms[first] + limits.max_gap_ms, at_ms[clipped])[left]
+        held = positions(first[left], following[left])
+        np.maximum.at(moves_ms, held, np.repeat(left_ms, following[left] - first[left]))
         first, current = first[go_on], clipped[go_on]
     if stays:
         change = np.zeros(n + 1, dtype=np.intp)
         np.add.at(change, np.concatenate(stays), 1)
         np.add.at(change, np.concatenate(ends) + 1, -1)
         result = np.cumsum(change[:-1]) > 0
-    return result
+    return result, moves_ms
 
 
 def standing(

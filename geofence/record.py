@@ -122,7 +122,8 @@ class Record:
     layout : Layout
         The zones through time.
     ledger : View
-        Visits, and who was heard; of an instant of the past, :meth:`View.as_of` it.
+        Visits, and who was heard; of an instant of the past, :meth:`View.as_of` it. Visits that
+        a further fix may take back are left out: they count some seconds later.
     names : Names
         Who bikes are.
     since_ms : int
@@ -146,10 +147,11 @@ class Record:
         behind_ms: int = 0,
         before: Record | None = None,
     ) -> None:
-        self.layout, self.ledger = layout, ledger
+        self.layout, self.ledger = layout, ledger.certain(now_ms)
         self.since_ms, self.now_ms, self.behind_ms = since_ms, now_ms, behind_ms
         self._names = names
         self._memory: dict[Hashable, tuple[int, object]] = {}
+        self._open: dict[Hashable, tuple[int, object]] = {}
         if before is not None and before._foretells(self):
             self._memory = before._memory
         if len(self._memory) > MEMORIES:
@@ -172,10 +174,12 @@ class Record:
         find : callable
             Finds the answer.
         """
-        version, answer = self._memory.get(key, (-1, None))
+        # What is not certain yet may be so at the next look without any change of the ledger.
+        memory = self._memory if until_ms <= self.ledger.open_ms else self._open
+        version, answer = memory.get(key, (-1, None))
         if version < 0 or self.ledger.changed_since(version) < until_ms:
             answer = find()
-            self._memory[key] = self.ledger.version, answer
+            memory[key] = self.ledger.version, answer
         return answer  # type: ignore[return-value]
 
     def zones(self) -> list[ZoneRef]:

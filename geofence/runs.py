@@ -37,6 +37,9 @@ class Visits(NamedTuple):
         True when a fix lies in the cell, False when only the path between fixes does.
     settles_ms : ndarray of int64, shape (k,)
         Time of the fix that the visit hangs on [ms]; never before `at_ms`.
+    certain_ms : ndarray of int64, shape (k,)
+        From when on no further fix can take the visit back [ms]; never before `settles_ms`, and
+        mostly the time of the next fix: one at a place where the bike will be parked is no visit.
     """
 
     bike: NDArray[np.int32]
@@ -44,12 +47,13 @@ class Visits(NamedTuple):
     at_ms: NDArray[np.int64]
     observed: NDArray[np.bool_]
     settles_ms: NDArray[np.int64]
+    certain_ms: NDArray[np.int64]
 
     @classmethod
     def empty(cls) -> Visits:
         """No visits."""
         i4, i8 = np.empty(0, np.int32), np.empty(0, np.int64)
-        return cls(i4, i4, i8, np.empty(0, np.bool_), i8)
+        return cls(i4, i4, i8, np.empty(0, np.bool_), i8, i8)
 
     @classmethod
     def concat(cls, parts: Sequence[Visits]) -> Visits:
@@ -60,13 +64,7 @@ class Visits(NamedTuple):
 
     def where(self, mask: NDArray[np.bool_] | NDArray[np.intp]) -> Visits:
         """The visits that `mask` selects, or those at some positions."""
-        return Visits(
-            self.bike[mask],
-            self.cell[mask],
-            self.at_ms[mask],
-            self.observed[mask],
-            self.settles_ms[mask],
-        )
+        return Visits._make(column[mask] for column in self)
 
 
 class Midnights:
@@ -123,7 +121,8 @@ class OtherPath(NamedTuple):
 
 
 class _Believed(NamedTuple):
-    """Places of all fixes; rows of the believed ones, their runs, and which of them are parked."""
+    """Places of all fixes; rows of the believed ones, their runs, which of them are parked, and
+    from when on it is certain that a fix is believed and, or else, moves [ms]."""
 
     x_m: NDArray[np.float64]
     y_m: NDArray[np.float64]
@@ -131,6 +130,8 @@ class _Believed(NamedTuple):
     rows: NDArray[np.intp]
     run: NDArray[np.intp]
     stays: NDArray[np.bool_]
+    agreed_ms: NDArray[np.int64]
+    moves_ms: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,7 @@ class Judge:
         ends = np.append(np.flatnonzero(starts)[1:], usable.size) - 1
         believed = verdict[usable] == quality.OK
         rows, run = usable[believed], run[believed]
-        stays = quality.parked(
+        stays, moves_ms = quality.parked(
             at_ms[rows],
             x_m[rows],
             y_m[rows],
@@ -223,7 +224,13 @@ class Judge:
             limits,
         )
         verdict[rows[stays]] = quality.PARKED
-        return verdict, _Believed(x_m, y_m, cell, rows, run, stays)
+        # The first fix of a run waits for the second: it may be the one that is wrong.
+        times = at_ms[usable]
+        agreed_ms = times.copy()
+        following_ms = np.append(times[1:], times[-1:] + limits.max_gap_ms)
+        alone = np.append(starts[1:], True)
+        agreed_ms[starts] = np.where(alone, times + limits.max_gap_ms, following_ms)[starts]
+        return verdict, _Believed(x_m, y_m, cell, rows, run, stays, agreed_ms[believed], moves_ms)
 
     def _visits(
         self,
@@ -234,16 +241,23 @@ class Judge:
         rows: NDArray[np.intp],
         run: NDArray[np.intp],
         stays: NDArray[np.bool_],
+        agreed_ms: NDArray[np.int64],
+        moves_ms: NDArray[np.int64],
     ) -> Visits:
         """Visits by moving fixes, and by the path between believed ones (`rows`)."""
         at_ms = fixes.timestamp_ms
-        moving = rows[~stays]
-        moving = moving[np.isfinite(self._least_m(cell[moving], at_ms[moving]))]
+        moves = np.flatnonzero(~stays)
+        moves = moves[np.isfinite(self._least_m(cell[rows[moves]], at_ms[rows[moves]]))]
+        moving = rows[moves]
         a, b = rows[:-1], rows[1:]
         # A step within one cell between two moving fixes adds nothing to what the fixes say.
         tells = (cell[a] != cell[b]) | stays[:-1] | stays[1:]
         connected, rides, _ = self._step(at_ms, x_m, y_m, rows, run, stays)
         path = connected & rides & tells
+        never = np.iinfo(np.int64).max
+        rode_ms = np.where(stays, never, moves_ms)
+        certain_ms = np.maximum(agreed_ms[:-1], agreed_ms[1:])
+        certain_ms = np.maximum(certain_ms, np.minimum(rode_ms[:-1], rode_ms[1:]))[path]
         a, b = a[path], b[path]
         cut = pieces(self.atlas.grid, x_m[a], y_m[a], x_m[b], y_m[b])
         began_ms, took_ms = at_ms[a], at_ms[b] - at_ms[a]
@@ -252,12 +266,16 @@ class Judge:
         )
         long_enough = cut.length_m >= self._least_m(cut.cell, left_ms)
         b, left_ms = b[cut.segment[long_enough]], left_ms[long_enough]
+        certain_ms = certain_ms[cut.segment[long_enough]]
         return Visits(
             bike=np.concatenate([fixes.bike[moving], fixes.bike[b]]),
             cell=np.concatenate([cell[moving], cut.cell[long_enough]]),
             at_ms=np.concatenate([at_ms[moving], left_ms]),
             observed=np.repeat([True, False], [moving.size, left_ms.size]),
             settles_ms=np.concatenate([at_ms[moving], at_ms[b]]),
+            certain_ms=np.concatenate(
+                [np.maximum(agreed_ms, moves_ms)[moves], np.maximum(certain_ms, at_ms[b])]
+            ),
         )
 
     def _least_m(self, cell: NDArray[np.int32], at_ms: NDArray[np.int64]) -> NDArray[np.float64]:

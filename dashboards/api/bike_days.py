@@ -46,7 +46,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     paths = Shared[answers.BikePath](background, keep_s=KEEP_S, most=PAGES)
 
     async def found(keys: Sequence[BikeKey], day: date) -> list[answers.BikeDay]:
-        work = partial(days_of, sources, keys, day, sources.view().ledger.parts)
+        work = partial(days_of, sources, keys, day, sources.ledger().parts)
         return await pages.get((tuple(keys), day), work)
 
     @routes.get("/bikes/days", response_model=answers.BikeDays)
@@ -79,7 +79,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         between all who ask.
         """
         key, day = find_bike(sources, bike_id, vendor), wanted_day(sources, times, date_)
-        work = partial(path_of, sources, times, key, day, sources.view().ledger.parts)
+        work = partial(path_of, sources, times, key, day, sources.ledger().parts)
         return Answer(await paths.get((key, day), work))
 
     return routes

@@ -138,7 +138,7 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         return paging.answer(answer, going_on)
 
     def _cells(zones: ZoneMap, page: NDArray[np.intp], at_ms: int) -> list[answers.Cell]:
-        last_ms, observed = _last_visits(sources.view().ledger.as_of(at_ms))
+        last_ms, observed = _last_visits(sources.ledger().as_of(at_ms))
         lat, lng = zones.grid.centre(page)
         columns = (page, zones.cell_zone[page], lat, lng, last_ms[page], observed[page])
         return [
@@ -182,11 +182,11 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         if at_ms is None and since_ms is None and shown is None:
             elapsed_s = time.monotonic()
             if picture is None or picture[1] is not zones or elapsed_s - picture[0] > PICTURE_S:
-                last_ms = sources.view().ledger.last_visit_ms()
+                last_ms = sources.ledger().last_visit_ms()
                 picture = elapsed_s, zones, draw(zones, last_ms, sources.now_ms())
             drawn = picture[2]
         else:
-            known = sources.view().ledger
+            known = sources.ledger()
             last_ms = (known if at_ms is None else known.as_of(at_ms)).last_visit_ms()
             if since_ms is None:
                 stated_ms = sources.now_ms() if at_ms is None else at_ms

@@ -85,7 +85,7 @@ class Presence:
             return self._now
         before = known[1] if known is not None and known[0] is zones else None
         view = sources.view()
-        found = visitors(view.ledger, zones, before)
+        found = visitors(sources.ledger(), zones, before)
         live = view.fleet.live(sources.now_ms())
         self._of, self._visitors = statuses, (zones, found)
         self._now = _by_zone(zones, sources.roster, found, bikes_inside(zones, live))

@@ -63,7 +63,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         Values are rounded to 4 digits, and shared for some seconds between all who ask.
         """
         now_ms = sources.now_ms()
-        work = partial(trend_of, sources, times, sources.view().ledger.parts, now_ms)
+        work = partial(trend_of, sources, times, sources.ledger().parts, now_ms)
         return Answer(await trends.get(now_ms // SLOT_MS, work))
 
     @routes.get("/coverage/{zone_id}/days", response_model=answers.ZoneDays)
@@ -95,7 +95,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
                 f"{len(dates)} days are asked for; at most {MAX_DAYS} at once",
                 where="from",
             )
-        work = partial(days_of, sources, zone_id, dates, sources.view().ledger, now_ms)
+        work = partial(days_of, sources, zone_id, dates, sources.ledger(), now_ms)
         return Answer({"zone_id": zone_id, "days": await background.run(work)})
 
     @routes.get("/zones/{zone_id}/policy", response_model=answers.ZonePolicy)

@@ -113,7 +113,7 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
         from_ms, to_ms = from_ms // SLOT_MS * SLOT_MS, -(-to_ms // SLOT_MS) * SLOT_MS
         zones = zones_of(sources, to_ms - 1 if to_ms <= now_ms else None)
         zone = zone_index(zones, zone_id)
-        visited = covered(sources.view().ledger, sources.atlas.layout, zones, from_ms, to_ms)
+        visited = covered(sources.ledger(), sources.atlas.layout, zones, from_ms, to_ms)
         count = int(np.count_nonzero(visited & (zones.cell_zone == zone)))
         total = int(zones.cells_total[zone])
         return Answer(
@@ -139,7 +139,7 @@ async def coverage_at(
 
     One pass over the ledger, in a thread.
     """
-    zones, known = sources.zones_at(at_ms), sources.view().ledger
+    zones, known = sources.zones_at(at_ms), sources.ledger()
 
     def look() -> list[answers.ZoneCoverage]:
         ledger = known.as_of(at_ms)

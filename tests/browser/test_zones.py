@@ -167,7 +167,7 @@ def month_of(district: District) -> None:
             at_ms = int(NINE_MS - (23 - day) * DAY_MS + (hour - 9) * HOUR_MS)
             times = np.full(len(seen), at_ms, np.int64)
             bike, observed = np.zeros(len(seen), np.int32), np.ones(len(seen), bool)
-            district.ledger.add(Visits(bike, seen, times, observed, times))
+            district.ledger.add(Visits(bike, seen, times, observed, times, times))
 
 
 def test_a_month_says_what_was_missed_and_what_is_not_known(

@@ -178,7 +178,7 @@ class District:
         cell = self.zones.grid.cell_of(batch.lat_deg, batch.lng_deg)
         if self.zones.cell_zone[cell[0]] >= 0:
             times = batch.timestamp_ms
-            self.ledger.add(Visits(batch.bike, cell, times, np.array([observed]), times))
+            self.ledger.add(Visits(batch.bike, cell, times, np.array([observed]), times, times))
 
     def stand(self, zone_id: str, state: ZoneState, **changes: object) -> None:
         """A zone is assessed anew."""

@@ -173,7 +173,7 @@ def test_a_cell_counts_for_the_zone_that_it_was_visited_in(
     # A bike of its own each, so that no visit hides an earlier one.
     bike = np.arange(len(visits), dtype=np.int32)
     ledger = Ledger(ATLAS.grid.size)
-    ledger.add(Visits(bike, cell, at_ms, np.ones(len(visits), bool), at_ms))
+    ledger.add(Visits(bike, cell, at_ms, np.ones(len(visits), bool), at_ms, at_ms))
     to_ms = from_ms + length_ms
     zones = ATLAS.at(to_ms - 1)
 

@@ -23,7 +23,12 @@ def columns(visits: list[tuple[int, int, int, bool]]) -> Visits:
     bike, cell, at, seen = zip(*visits, strict=True) if visits else ([], [], [], [])
     at_ms = np.array(at, np.int64) + T0
     return Visits(
-        np.array(bike, np.int32), np.array(cell, np.int32), at_ms, np.array(seen, bool), at_ms
+        np.array(bike, np.int32),
+        np.array(cell, np.int32),
+        at_ms,
+        np.array(seen, bool),
+        at_ms,
+        at_ms,
     )
 
 
@@ -125,11 +130,11 @@ def test_a_snapshot_of_an_older_version_opens() -> None:
     assert as_dict(again.view().heard[0]) == {(1, slot, 0): (T0 + 9, False, T0 + 5)}
 
 
-def test_a_path_tells_of_a_visit_when_its_next_fix_comes() -> None:
-    """Before that nobody could have known, whatever the time of the visit."""
+def test_a_visit_is_known_when_it_is_certain() -> None:
+    """Before that the next fix could have taken it back, whatever the time of the visit."""
     bike, cell, at_ms = np.array([0], np.int32), np.array([3], np.int32), np.array([T0])
     ledger = Ledger(CELLS)
-    ledger.add(Visits(bike, cell, at_ms, np.array([False]), at_ms + 20))
+    ledger.add(Visits(bike, cell, at_ms, np.array([False]), at_ms, at_ms + 20))
     view = ledger.view()
     assert not view.as_of(T0 + 19).last_visit_ms().any()
     assert view.as_of(T0 + 20).last_visit_ms()[3] == T0

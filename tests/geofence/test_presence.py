@@ -24,7 +24,7 @@ def columns(visits: list[tuple[int, int, int]]) -> Visits:
     bike, cell, at = zip(*visits, strict=True) if visits else ([], [], [])
     at_ms = np.array(at, np.int64) + START_MS
     seen = np.ones(len(visits), bool)
-    return Visits(np.array(bike, np.int32), np.array(cell, np.int32), at_ms, seen, at_ms)
+    return Visits(np.array(bike, np.int32), np.array(cell, np.int32), at_ms, seen, at_ms, at_ms)
 
 
 def slow(visits: list[tuple[int, int, int]]) -> list[tuple[int, int]]:

@@ -47,6 +47,7 @@ def filled(visits: list[Visit], *, provisional: bool = False) -> Ledger:
         at_ms,
         np.ones(len(visits), bool),
         at_ms,
+        at_ms,
     )
     ledger = Ledger(two_zones().grid.size)
     if provisional:
@@ -215,13 +216,9 @@ def test_two_bikes_patrol_together() -> None:
 def test_a_small_zone_is_patrolled_when_all_of_it_was_visited() -> None:
     """Nobody can visit more cells than there are."""
     cells = two_zones().cells("west")
-    visits = Visits(
-        np.zeros(cells.size, np.int32),
-        cells,
-        np.full(cells.size, T0 + HOUR_MS),
-        np.ones(cells.size, bool),
-        np.full(cells.size, T0 + HOUR_MS),
-    )
+    at_ms = np.full(cells.size, T0 + HOUR_MS)
+    bike, seen = np.zeros(cells.size, np.int32), np.ones(cells.size, bool)
+    visits = Visits(bike, cells, at_ms, seen, at_ms, at_ms)
     ledger = Ledger(two_zones().grid.size)
     ledger.add(visits)
     asked = record(ledger)
@@ -238,6 +235,21 @@ def test_what_is_provisional_counts() -> None:
     assert asked.last_visit_by("west", now_ms) == VisitBy("hello/HB0", now_ms)
 
 
+def test_what_the_next_fix_may_take_back_does_not_count_yet() -> None:
+    """It does when it is certain, also when nothing else comes."""
+    ledger = Ledger(two_zones().grid.size)
+    at_ms, bike = np.array([T0 + 1000]), np.zeros(1, np.int32)
+    cell = np.array(ZONES["west"][:1], np.int32)
+    visits = Visits(bike, cell, at_ms, np.ones(1, bool), at_ms, at_ms + 5000)
+    ledger.provisional(bike, visits)
+    early = record(ledger, now_ms=T0 + 5999)
+    assert early.covered("west", T0, T0 + DAY_MS) == 0
+    assert early.covered("west", T0, T0 + 1001) == 0
+    late = record(ledger, now_ms=T0 + 6000, before=early)
+    assert late.covered("west", T0, T0 + DAY_MS) == 1
+    assert late.covered("west", T0, T0 + 1001) == 1
+
+
 def test_answers_follow_the_ledger() -> None:
     """What an earlier record has found out is asked again exactly where something has changed."""
     ledger = filled(tour("west", T0 + HOUR_MS, 2))
@@ -245,15 +257,15 @@ def test_answers_follow_the_ledger() -> None:
     early = record(ledger, now_ms=now_ms)
     assert early.covered("west", T0, T0 + DAY_MS) == 2
     assert early.covered("west", T0, T0 + SLOT_MS) == 0
-    more = filled(tour("west", T0 + 2 * HOUR_MS, 4)).view().rows()
-    ledger.add(Visits(more.bike, more.cell, more.last_ms, more.observed, more.last_ms))
+    rows = filled(tour("west", T0 + 2 * HOUR_MS, 4)).view().rows()
+    more = Visits(rows.bike, rows.cell, rows.last_ms, rows.observed, rows.last_ms, rows.last_ms)
+    ledger.add(more)
     late = record(ledger, now_ms=now_ms, before=early)
     assert late.covered("west", T0, T0 + DAY_MS) == 4
     assert late.last_patrolled_ms("west", min_cells=4, now_ms=now_ms) == T0 + 2 * HOUR_MS
     again: list[int] = []
     late.remember("asked", T0 + HOUR_MS, lambda: again.append(1))
-    ledger.provisional(np.arange(1, dtype=np.int32), Visits(*(c[:1] for c in (
-        more.bike, more.cell, more.last_ms, more.observed, more.last_ms))))  # fmt: skip
+    ledger.provisional(np.arange(1, dtype=np.int32), more.where(np.arange(1)))
     later = record(ledger, now_ms=now_ms, before=late)
     later.remember("asked", T0 + HOUR_MS, lambda: again.append(2))
     assert again == [1]  # a visit at about two o'clock changes nothing of one o'clock

@@ -85,7 +85,7 @@ def test_an_instant_is_as_it_was_told_then(api: Api) -> None:
 def test_who_was_there_last_is_who_the_ledger_says(api: Api, station: Station) -> None:
     """The newest row of each zone, and as many bikes inside as stand in the list of bikes."""
     rows, zones = (
-        station.worker.pipeline.ledger.view().rows(),
+        station.worker.pipeline.ledger.view().certain(NOW_MS).rows(),
         station.district.atlas.at(station.clock.now_ms()),
     )
     bikes = get(api, "bikes")["bikes"]
@@ -138,7 +138,7 @@ def test_days_of_bikes_agree_with_tracks_and_ledger(api: Api, station: Station) 
         assert sum(zone["time_s"] for zone in day["zones"]) <= 7_200
         share = 1 - day["cells_first"] / day["cells"]
         assert day["redundant_share"] == pytest.approx(share, abs=1e-4)
-    visited = (station.worker.pipeline.ledger.view().last_visit_ms() > 0).sum()
+    visited = (station.worker.pipeline.ledger.view().certain(NOW_MS).last_visit_ms() > 0).sum()
     assert visited <= sum(day["cells_first"] for day in days) <= visited + BIKES
 
 
