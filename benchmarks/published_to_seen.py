@@ -100,7 +100,9 @@ class Bikes:
             "horizontal_accuracy": 4,
         }
         fix = {"timestamp": int(now_ms), "location": location, "battery_percent": 80}
-        self._broker.publish([(topics.telemetry("hello", name), json.dumps(fix).encode())])
+        self._broker.publish(
+            [(topics.of_bike("telemetry", "hello", name), json.dumps(fix).encode())]
+        )
 
     def send_all(self) -> None:
         """Every bike is heard."""

@@ -44,7 +44,7 @@ def rides(messages: int) -> Iterator[Messages]:
     lat, lng = 36.29 + north / 111_320, 120.37 + east / 89_700
     ends_ms = time.time_ns() // 1_000_000 - 10_000
     offset_ms = rng.integers(0, INTERVAL_MS, BIKES)
-    names = [topics.telemetry("hello", f"SIM{bike:04d}") for bike in range(BIKES)]
+    names = [topics.of_bike("telemetry", "hello", f"SIM{bike:04d}") for bike in range(BIKES)]
     form = (
         b'{"device_id":"SIM%04d","timestamp":%d,"location":{"lat":%.7f,"lng":%.7f,"speed":3.5,'
         b'"heading":90.0,"horizontal_accuracy":4.5},"battery_percent":80}'

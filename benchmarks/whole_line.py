@@ -29,7 +29,7 @@ import msgspec
 import numpy as np
 
 from bikes.roster import Roster
-from bikes.topics import INBOUND_FILTERS, telemetry
+from bikes.topics import INBOUND_FILTERS, of_bike
 from ingest.intake import Intake
 from ingest.log import SqliteLog
 from ingest.mqtt.connection import MqttOptions
@@ -76,7 +76,7 @@ def packets(bikes: int, messages: int, seed: int, start_ms: int = START_MS) -> l
             }
         )
         packet = mqtt5.PublishPacket(
-            telemetry("hello", f"HB{bike:05d}"),
+            of_bike("telemetry", "hello", f"HB{bike:05d}"),
             payload,
             qos=mqtt5.QoS.AT_LEAST_ONCE,
             packet_id=number % IDS + 1,

@@ -50,33 +50,21 @@ def parse(topic: str) -> Topic | None:
     return Topic(vendor, bike_id, kind)  # type: ignore[arg-type]  # the expression lists KINDS
 
 
-def telemetry(vendor: str, bike_id: str) -> str:
-    """Topic of a bike's telemetry. Raises ValueError for a name the contract does not allow."""
-    return f"{PREFIX}/{_name(vendor)}/{_name(bike_id)}/telemetry"
+def of_bike(kind: Kind | Literal["rejected"], vendor: str, bike_id: str) -> str:
+    """The topic of a bike; a vendor learns on ``rejected`` what was not accepted.
 
-
-def event(vendor: str, bike_id: str) -> str:
-    """Topic of a bike's events; errors of `telemetry`."""
-    return f"{PREFIX}/{_name(vendor)}/{_name(bike_id)}/event"
-
-
-def status(vendor: str, bike_id: str) -> str:
-    """Topic of a bike's connection status; errors of `telemetry`."""
-    return f"{PREFIX}/{_name(vendor)}/{_name(bike_id)}/status"
-
-
-def rejected(vendor: str, bike_id: str) -> str:
-    """Topic on which a vendor learns what was not accepted; errors of `telemetry`."""
-    return f"{PREFIX}/{_name(vendor)}/{_name(bike_id)}/rejected"
+    Raises ValueError for a name that the contract does not allow, as all these functions do.
+    """
+    return f"{PREFIX}/{_name(vendor)}/{_name(bike_id)}/{kind}"
 
 
 def coverage(zone_id: str) -> str:
-    """Topic of a zone's coverage; errors of `telemetry`."""
+    """Topic of a zone's coverage."""
     return f"{PREFIX}/coverage/{_name(zone_id)}"
 
 
 def alert(zone_id: str, rule: str) -> str:
-    """Topic of the last transition of a zone's alert; errors of `telemetry`."""
+    """Topic of the last transition of a zone's alert."""
     return f"{PREFIX}/alerts/{_name(zone_id)}/{_name(rule)}"
 
 

@@ -56,7 +56,7 @@ class Reject(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def answerable(self) -> bool:
-        """Whether there is a topic to send it back on (`topics.rejected`)."""
+        """Whether there is a topic to send it back on (topic ``rejected``)."""
         return bool(NAME.fullmatch(self.vendor) and NAME.fullmatch(self.bike_id))
 
 

@@ -204,7 +204,7 @@ class Routes:
         kind: Kind = last
         if vendor not in self._roster.vendors:
             return Route(kind, vendor, bike_id, _unknown_vendor(vendor))
-        form = topics.telemetry(vendor, "bike").replace("/bike/", "/{bike}/")
+        form = topics.of_bike("telemetry", vendor, "bike").replace("/bike/", "/{bike}/")
         return Route(kind, vendor, bike_id, _bad_name(topic, form))
 
 

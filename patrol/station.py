@@ -337,7 +337,7 @@ class Station:
         for reject in rejects:
             if reject.answerable:
                 self.sender.publish(
-                    topics.rejected(reject.vendor, reject.bike_id), payload_json(reject)
+                    topics.of_bike("rejected", reject.vendor, reject.bike_id), payload_json(reject)
                 )
 
     async def _evaluate_always(self) -> None:

@@ -12,7 +12,7 @@ from bikes.fleet import BikeState, FleetState
 from bikes.formats import FORMATS, mds
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import Location, Telemetry, TelemetryBatch
-from bikes.topics import telemetry
+from bikes.topics import of_bike
 from geofence.atlas import Atlas
 from geofence.quality import Limits
 from geofence.runs import Judge, Midnights
@@ -46,7 +46,7 @@ def messages(fixes: TelemetryBatch, *, at_ms: int = RECEIVED_MS) -> Messages:
                 horizontal_accuracy=float(fixes.accuracy_m[row]),
             ),
         )
-        topics.append(telemetry("hello", bike_id))
+        topics.append(of_bike("telemetry", "hello", bike_id))
         payloads.append(mds.encode(said))
     return Messages(at_ms, topics, payloads)
 

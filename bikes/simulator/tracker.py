@@ -175,8 +175,8 @@ class Radio:
 
     def __init__(self, plan: SimulationPlan, bike_id: str, rng: np.random.Generator) -> None:
         self._plan, self._bike_id, self._rng = plan, bike_id, rng
-        self._telemetry = topics.telemetry(plan.vendor, bike_id)
-        self._status = topics.status(plan.vendor, bike_id)
+        self._telemetry = topics.of_bike("telemetry", plan.vendor, bike_id)
+        self._status = topics.of_bike("status", plan.vendor, bike_id)
         self._encode = msgspec.json.Encoder().encode
         self._stored: list[bytes] = []
         self._waiting: list[SimulatedMessage] = []

@@ -42,7 +42,7 @@ def fixes(number: int, first: int = 0) -> list[tuple[str, bytes]]:
     place = {"lat": 36.3068, "lng": 120.3891, "horizontal_accuracy": 5}
     return [
         (
-            topics.telemetry("hello", "HB001"),
+            topics.of_bike("telemetry", "hello", "HB001"),
             json.dumps({"timestamp": BEGAN_MS + 1_000 * n, "location": place}).encode(),
         )
         for n in range(first, first + number)

@@ -83,7 +83,7 @@ class Watched:
 
     def send(self, bike: str, lng: float, lat: float, from_ms: int) -> None:
         """Let a bike ride, until the station knows of it."""
-        self.broker.publish([(topics.telemetry("hello", bike), ride(lng, lat, from_ms))])
+        self.broker.publish([(topics.of_bike("telemetry", "hello", bike), ride(lng, lat, from_ms))])
         last = text(from_ms + (FIXES - 1) * 5_000)
 
         def is_known() -> bool:

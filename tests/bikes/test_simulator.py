@@ -85,8 +85,8 @@ def test_span_is_what_was_asked_for() -> None:
 def test_one_more_bike_moves_no_other() -> None:
     """A bike does the same whichever bikes come after it."""
     few, many = sent(plan(bikes=4)), sent(plan(bikes=7))
-    new = {topics.telemetry("hello", f"HB00{n}") for n in (5, 6, 7)}
-    new |= {topics.status("hello", f"HB00{n}") for n in (5, 6, 7)}
+    new = {topics.of_bike("telemetry", "hello", f"HB00{n}") for n in (5, 6, 7)}
+    new |= {topics.of_bike("status", "hello", f"HB00{n}") for n in (5, 6, 7)}
     assert [message for message in many if message.topic not in new] == few
 
 

@@ -77,7 +77,7 @@ class Bikes:
         }  # fmt: skip
         now_ms = time.time_ns() // 1_000_000
         payload = {"timestamp": now_ms, "location": location, "battery_percent": 71}
-        message = (topics.telemetry("hello", bike), json.dumps(payload).encode())
+        message = (topics.of_bike("telemetry", "hello", bike), json.dumps(payload).encode())
         self._broker.publish([message], qos=1)
 
 

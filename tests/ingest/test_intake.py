@@ -245,7 +245,11 @@ def test_bad_messages_block_nobody(tmp_path: Path) -> None:
     """Poison is acknowledged, counted and passed; what is around it counts."""
     poison = Messages(
         RECEIVED_MS,
-        [topics.telemetry("hello", "HB0"), "patrol/v1/nobody/x/telemetry", "what is this"],
+        [
+            topics.of_bike("telemetry", "hello", "HB0"),
+            "patrol/v1/nobody/x/telemetry",
+            "what is this",
+        ],
         [b"\xff\x00", b"[[[[", b"1e999"],
     )
     inlet = MemoryInlet()

@@ -54,10 +54,10 @@ def entries(seed: int, *, disorder_s: int = 0, cuts: int = 12) -> list[Messages]
                 Messages(
                     at_ms,
                     [
-                        topics.status("other", names[0]),
-                        topics.status("hello", names[1]),
-                        topics.telemetry("hello", names[1]),
-                        topics.telemetry("nobody", "B1"),
+                        topics.of_bike("status", "other", names[0]),
+                        topics.of_bike("status", "hello", names[1]),
+                        topics.of_bike("telemetry", "hello", names[1]),
+                        topics.of_bike("telemetry", "nobody", "B1"),
                     ],
                     [b"online", b"offline", b"{not json", b"{}"],
                 )
@@ -326,7 +326,7 @@ def test_stored_fixes_that_come_hours_late_after_a_restart(tmp_path: Path) -> No
 
 def test_messages_without_a_fix_do_not_hold_the_log(tmp_path: Path) -> None:
     """A vendor whose messages are all rejected does not fill the disk."""
-    bad = Messages(RECEIVED_MS, [topics.telemetry("hello", "HB0")] * 50, [b"?"] * 50)
+    bad = Messages(RECEIVED_MS, [topics.of_bike("telemetry", "hello", "HB0")] * 50, [b"?"] * 50)
     worker = new_worker(tmp_path, filled(tmp_path, [bad, bad]))
     worker.restore(RECEIVED_MS)
     read_all(worker)
@@ -342,10 +342,10 @@ def test_what_is_received_is_rejected_or_stored(tmp_path: Path) -> None:
     mixed = Messages(
         RECEIVED_MS,
         [
-            topics.telemetry("hello", "HB0"),
-            topics.telemetry("hello", "nobody"),
-            topics.status("hello", "HB0"),
-            topics.status("hello", "HB0"),
+            topics.of_bike("telemetry", "hello", "HB0"),
+            topics.of_bike("telemetry", "hello", "nobody"),
+            topics.of_bike("status", "hello", "HB0"),
+            topics.of_bike("status", "hello", "HB0"),
         ],
         [b"[]", b"{}", b"online", b"?"],
     )
