@@ -21,26 +21,17 @@ import multiprocessing
 import os
 import select
 import socket
-import tempfile
 import time
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 import mqtt5
 import numpy as np
 
 from benchmarks.whole_line import (
     IDS,
-    INBOUND_FILTERS,
-    READERS,
-    START_MS,
-    Intake,
-    MqttOptions,
-    SqliteLog,
     accepted,
-    make_inlet,
     packets,
-    worker,
+    taking_in,
 )
 
 WARM_S = 3.0
@@ -88,15 +79,7 @@ def feed(bikes: int, messages: int, rate: int, seed: int, pipe: Connection) -> N
 
 async def measure(port: int, messages: int, bikes: int, pipe: Connection) -> dict[str, object]:
     """Run the intake against the feeder until everything is acknowledged and computed."""
-    with tempfile.TemporaryDirectory() as folder:
-        log = SqliteLog(Path(folder) / "log.sqlite", READERS)
-        read_by = worker(Path(folder), log, bikes)
-        read_by.restore(START_MS)
-        options = MqttOptions("127.0.0.1", port, client_id="benchmark", filters=INBOUND_FILTERS)
-        intake = Intake(make_inlet(options), log, read_by)
-        running = asyncio.create_task(intake.run())
-        while intake.inlet.state.phase != "connected" and not running.done():
-            await asyncio.sleep(0.01)
+    async with taking_in(port, bikes) as (read_by, running):
         cpu_before = time.process_time()
         pipe.send("go")
         waited_ms = 1000 * await asyncio.to_thread(pipe.recv)
@@ -105,9 +88,6 @@ async def measure(port: int, messages: int, bikes: int, pipe: Connection) -> dic
         while read_by.seq < messages and not running.done():
             await asyncio.sleep(0.01)
         pipe.send("bye")
-        await intake.stop()
-        await running
-        log.close()
     return {
         "benchmark": "puback",
         "messages": messages,

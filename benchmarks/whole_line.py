@@ -21,6 +21,7 @@ import os
 import socket
 import tempfile
 import time
+from collections.abc import AsyncIterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -34,9 +35,9 @@ from ingest.intake import Intake
 from ingest.log import SqliteLog
 from ingest.mqtt.connection import MqttOptions
 from ingest.mqtt.inlet import make_inlet
-from ingest.vendors import DecodeLimits
 from ingest.worker import READERS, Worker
-from tests.workers import new_worker, sample_judge
+from tests.patience import until_async
+from tests.workers import new_worker, patient_decoder, sample_judge
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "chengyang"
 START_MS = 1_763_859_600_000  # 2025-11-23 09:00 in Shanghai
@@ -131,12 +132,13 @@ def feed(bikes: int, messages: int, seed: int, pipe: Connection, start_ms: int =
 def worker(folder: Path, log: SqliteLog, bikes: int) -> Worker:
     """The product's reader of the log over the sample district."""
     roster = Roster({"hello": [f"HB{bike:05d}" for bike in range(bikes)]})
-    limits = DecodeLimits(max_age_s=1e9)
-    return new_worker(folder, log, judged_by=sample_judge(), roster=roster, limits=limits)
+    decoder = patient_decoder(roster)
+    return new_worker(folder, log, judged_by=sample_judge(), roster=roster, decoder=decoder)
 
 
-async def measure(port: int, messages: int, bikes: int, pipe: Connection) -> dict[str, object]:
-    """Run the intake against the feeder until everything is acknowledged and computed."""
+@contextlib.asynccontextmanager
+async def taking_in(port: int, bikes: int) -> AsyncIterator[tuple[Worker, asyncio.Task[None]]]:
+    """The product's intake, connected to a feeder: its worker, and the task that it runs in."""
     with tempfile.TemporaryDirectory() as folder:
         log = SqliteLog(Path(folder) / "log.sqlite", READERS)
         read_by = worker(Path(folder), log, bikes)
@@ -144,8 +146,16 @@ async def measure(port: int, messages: int, bikes: int, pipe: Connection) -> dic
         options = MqttOptions("127.0.0.1", port, client_id="benchmark", filters=INBOUND_FILTERS)
         intake = Intake(make_inlet(options), log, read_by)
         running = asyncio.create_task(intake.run())
-        while intake.inlet.state.phase != "connected" and not running.done():
-            await asyncio.sleep(0.01)
+        await until_async(lambda: intake.inlet.state.phase == "connected" or running.done())
+        yield read_by, running
+        await intake.stop()
+        await running
+        log.close()
+
+
+async def measure(port: int, messages: int, bikes: int, pipe: Connection) -> dict[str, object]:
+    """Run the intake against the feeder until everything is acknowledged and computed."""
+    async with taking_in(port, bikes) as (read_by, running):
         gc.collect()
         cpu_before = time.process_time()
         pipe.send("go")
@@ -158,10 +168,7 @@ async def measure(port: int, messages: int, bikes: int, pipe: Connection) -> dic
         began, acked = await asyncio.to_thread(pipe.recv)
         wall_s = max(computed, acked) - began
         pipe.send("bye")
-        await intake.stop()
-        await running
-        visited = int((read_by.pipeline.ledger.view().last_visit_ms() > 0).sum())
-        log.close()
+    visited = int((read_by.pipeline.ledger.view().last_visit_ms() > 0).sum())
     return {
         "benchmark": "whole_line",
         "messages": messages,

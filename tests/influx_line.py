@@ -11,10 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bikes.formats import FORMATS
 from bikes.roster import Roster
 from geofence.runs import Judge
-from ingest.decode import Decoder
 from ingest.influx.figures import AlertStep, HealthFigures
 from ingest.influx.file import InfluxFile
 from ingest.influx.reporter import Reporter
@@ -23,12 +21,11 @@ from ingest.influx.store import InfluxOptions, InfluxStore, Store
 from ingest.influx.tracks import READER
 from ingest.influx.writer import InfluxWriter
 from ingest.log import Messages, SqliteLog
-from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.verdict_stream import VerdictStream
 from ingest.worker import READERS
 from tests.patience import until_async as until
 from tests.rides import START_MS, judge
-from tests.workers import new_worker
+from tests.workers import new_worker, patient_decoder
 
 Key = tuple[str, int]
 """A bike's id and a timestamp [ms]."""
@@ -98,16 +95,15 @@ class Line:
         self.transitions: list[AlertStep] = []
         self.log = SqliteLog(folder / "log.sqlite", (*READERS, READER))
         roster = Roster({"hello": [f"HB{bike:04d}" for bike in range(bikes)]})
-        vendors = {"hello": VendorFormat("hello", FORMATS["mds"])}
-        limits = DecodeLimits(max_age_s=1e9)
+        decoder = patient_decoder(roster)
         self.worker = new_worker(
-            folder, self.log, judged_by=judged_by, roster=roster, limits=limits
+            folder, self.log, judged_by=judged_by, roster=roster, decoder=decoder
         )
         self.worker.restore(START_MS)
         self.file = file(folder / "influx.sqlite")
         source = Source(
             self.log,
-            Decoder(roster, vendors, limits),
+            patient_decoder(roster),
             roster,
             VerdictStream(judged_by, self.worker.archive),
             upto=lambda: self.worker.seq,

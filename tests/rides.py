@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bikes.telemetry import TelemetryBatch
 from geofence.atlas import Atlas
@@ -126,3 +128,27 @@ def _heartbeats(ride: TelemetryBatch, rng: np.random.Generator) -> TelemetryBatc
         accuracy_m=np.full(16, 5, np.float32),
         speed_mps=speed.astype(np.float32),
     )
+
+
+disorders = st.sampled_from([0, 1, 20, 40, 300, 3_000, 90_000])
+"""How much later than others a fix may come [s]."""
+
+stirred = given(
+    seed=st.integers(0, 2**32 - 1),
+    disorder_s=disorders,
+    cuts=st.integers(0, 60),
+    repeats=st.integers(0, 40),
+)
+"""Gives a test what :func:`messy` and :func:`shuffled` are asked for."""
+
+
+def shuffled(
+    fixes: TelemetryBatch, rng: np.random.Generator, *, disorder_s: int, repeats: int, cuts: int
+) -> list[TelemetryBatch]:
+    """Fixes out of order, some repeated, in batches of any size."""
+    n = len(fixes)
+    sent = fixes.timestamp_ms + rng.integers(0, disorder_s * 1000 + 1, n)
+    order = np.argsort(sent, kind="stable")
+    order = np.insert(order, rng.integers(0, n, repeats), rng.integers(0, n, repeats))
+    edges = np.sort(rng.integers(0, len(order) + 1, cuts))
+    return [fixes.take(part) for part in np.split(order, edges)]

@@ -62,22 +62,22 @@ def sample_judge() -> Judge:
     return Judge(Atlas(sample_drawn()), Limits(), Midnights("Asia/Shanghai"), least_m)
 
 
+def patient_decoder(roster: Roster) -> Decoder:
+    """A decoder of MDS by every vendor that takes fixes of any age."""
+    formats = {name: VendorFormat(name, FORMATS["mds"]) for name in roster.vendors}
+    return Decoder(roster, formats, DecodeLimits(max_age_s=1e9))
+
+
 def new_worker(
-    folder: Path,
-    log: SqliteLog,
-    *,
-    judged_by: Judge | None = None,
-    roster: Roster | None = None,
-    limits: DecodeLimits | None = None,
-    **changes: Any,
+    folder: Path, log: SqliteLog, *, judged_by: Judge | None = None, **changes: Any
 ) -> Worker:
     """A worker with its files in a folder; not restored."""
-    roster = roster or Roster({"hello": BIKES, "other": "any"})
+    roster = changes.get("roster") or Roster({"hello": BIKES, "other": "any"})
     archive = Archive(folder / "archive", roster, "Asia/Shanghai")
     formats = {name: VendorFormat(name, FORMATS["mds"]) for name in roster.vendors}
     parts: dict[str, Any] = {
         "log": log,
-        "decoder": Decoder(roster, formats, limits or DecodeLimits()),
+        "decoder": Decoder(roster, formats, DecodeLimits()),
         "roster": roster,
         "pipeline": Pipeline(judged_by or judge(), archive),
         "archive": archive,

@@ -11,7 +11,7 @@ from geofence.coverage import SLOT_MS, Rows
 from geofence.quality import VERDICTS
 from ingest.pipeline import Pipeline
 from tests.histories import Everything
-from tests.rides import batch, judge, messy
+from tests.rides import batch, judge, messy, shuffled, stirred
 
 
 def feed(pipeline: Pipeline, parts: list[TelemetryBatch]) -> None:
@@ -32,25 +32,15 @@ def one_pass(fixes: TelemetryBatch) -> Rows:
 
 
 @settings(max_examples=60)
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    disorder_s=st.sampled_from([0, 1, 20, 40, 300, 3_000, 90_000]),
-    cuts=st.integers(0, 60),
-    repeats=st.integers(0, 40),
-)
+@stirred
 def test_any_order_and_split_gives_the_same_ledger(
     seed: int, disorder_s: int, cuts: int, repeats: int
 ) -> None:
     """Permuted, repeated and cut into batches at will, a stream gives the ledger of one pass."""
     rng = np.random.default_rng(seed)
     fixes = messy(seed)
-    n = len(fixes)
-    sent = fixes.timestamp_ms + rng.integers(0, disorder_s * 1000 + 1, n)
-    order = np.argsort(sent, kind="stable")
-    order = np.insert(order, rng.integers(0, n, repeats), rng.integers(0, n, repeats))
-    edges = np.sort(rng.integers(0, len(order) + 1, cuts))
     pipeline = Pipeline(judge(), Everything())
-    feed(pipeline, [fixes.take(part) for part in np.split(order, edges)])
+    feed(pipeline, shuffled(fixes, rng, disorder_s=disorder_s, repeats=repeats, cuts=cuts))
     assert same(pipeline.ledger.view().rows(), one_pass(fixes))
 
 

@@ -13,7 +13,7 @@ from geofence import quality
 from ingest.contexts import Judged
 from ingest.verdict_stream import VerdictStream
 from tests.histories import Everything
-from tests.rides import batch, judge, messy
+from tests.rides import batch, disorders, judge, messy, shuffled, stirred
 
 Told = dict[tuple[int, int], int]
 
@@ -33,28 +33,8 @@ def one_pass(fixes: TelemetryBatch) -> Told:
     return dict(rows(Judged(distinct, judge().assess(distinct)[0])))
 
 
-def shuffled(
-    fixes: TelemetryBatch, rng: np.random.Generator, *, disorder_s: int, repeats: int, cuts: int
-) -> list[TelemetryBatch]:
-    """Fixes out of order, some repeated, in batches of any size."""
-    n = len(fixes)
-    sent = fixes.timestamp_ms + rng.integers(0, disorder_s * 1000 + 1, n)
-    order = np.argsort(sent, kind="stable")
-    order = np.insert(order, rng.integers(0, n, repeats), rng.integers(0, n, repeats))
-    edges = np.sort(rng.integers(0, len(order) + 1, cuts))
-    return [fixes.take(part) for part in np.split(order, edges)]
-
-
-disorders = st.sampled_from([0, 1, 20, 40, 300, 3_000, 90_000])
-
-
 @settings(max_examples=60)
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    disorder_s=disorders,
-    cuts=st.integers(0, 60),
-    repeats=st.integers(0, 40),
-)
+@stirred
 def test_any_order_and_split_ends_with_the_verdicts_of_one_pass(
     seed: int, disorder_s: int, cuts: int, repeats: int
 ) -> None:
