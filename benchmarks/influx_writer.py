@@ -25,7 +25,7 @@ from bikes.formats import FORMATS
 from bikes.roster import Roster
 from bikes.telemetry import TelemetryBatch
 from geofence.spans import Spans
-from ingest.decode import Decoder
+from ingest.decode import Decoder, RecentlyDecoded
 from ingest.influx.figures import HealthFigures
 from ingest.influx.file import InfluxFile
 from ingest.influx.reporter import Reporter
@@ -96,7 +96,12 @@ def writer_of(folder: Path, log: SqliteLog, bikes: int, url: str) -> InfluxWrite
         lambda: InfluxStore(InfluxOptions(url, "", "patrol")),
         file,
         Source(
-            log, decoder, roster, VerdictStream(sample_judge(), Nothing()), upto=lambda: log.head
+            log,
+            decoder,
+            roster,
+            VerdictStream(sample_judge(), Nothing()),
+            RecentlyDecoded(),
+            upto=lambda: log.head,
         ),
         log,
         reporter,

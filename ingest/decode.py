@@ -11,9 +11,10 @@ topic of many bikes the device says whose item it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,9 @@ from ingest.checks import PLAUSIBLE, Bounds, Faults, device_fault, timestamp_fau
 from ingest.log import Messages
 from ingest.rejects import Reject, excerpt, shortened
 from ingest.vendors import NAMED_INSIDE, REFUSED, DecodeLimits, Routes, VendorFormat, in_wgs84
+
+RECENT_MESSAGES, RECENT_ENTRIES = 200_000, 2_000
+"""How much :class:`RecentlyDecoded` holds: some 20 MB at most."""
 
 
 @dataclass(slots=True)
@@ -58,6 +62,47 @@ class Decoded:
     rejects: list[Reject] = field(default_factory=list)
     messages: int = 0
     items: int = 0
+
+
+class DecodedEntry(NamedTuple):
+    """An entry of the log; `seq` is the number of the last message in it."""
+
+    seq: int
+    decoded: Decoded
+
+
+class RecentlyDecoded:
+    """The newest entries of the log as they were decoded, for a reader close behind the first.
+
+    One thread adds; any may ask, because the tuple of entries is replaced and never changed.
+    """
+
+    def __init__(self) -> None:
+        self._entries: tuple[DecodedEntry, ...] = ()
+
+    def add(self, entries: Iterable[DecodedEntry]) -> None:
+        """Take in the entries that follow, and let the oldest go."""
+        kept = [*self._entries, *entries][-RECENT_ENTRIES:]
+        messages = np.cumsum([entry.decoded.messages for entry in reversed(kept)])
+        room = int(np.searchsorted(messages, RECENT_MESSAGES, side="right"))
+        self._entries = tuple(kept[max(len(kept) - room, 0) :])
+
+    def after(self, seq: int, limit: int) -> list[DecodedEntry]:
+        """Entries that follow a message, until they hold at least `limit` messages.
+
+        Empty when the first of them is not here: then the log has to be read.
+        """
+        entries = self._entries
+        first = bisect_right(entries, seq, key=lambda entry: entry.seq)
+        if first == len(entries) or entries[first].seq - entries[first].decoded.messages > seq:
+            return []
+        found = []
+        for entry in entries[first:]:
+            found.append(entry)
+            limit -= entry.decoded.messages
+            if limit <= 0:
+                break
+        return found
 
 
 class Decoder:

@@ -26,7 +26,7 @@ from geofence.spans import Spans
 from geofence.steps import JudgedFixes
 from ingest import snapshot
 from ingest.archive import Archive, Flush
-from ingest.decode import Decoded, Decoder
+from ingest.decode import Decoded, DecodedEntry, Decoder, RecentlyDecoded
 from ingest.errors import ArchiveDamaged
 from ingest.log import Log
 from ingest.pipeline import Pipeline
@@ -107,6 +107,8 @@ class Worker:
         them must not be saved; when the file is whole again, the next life judges them.
     since_ms : int
         Start of the record [ms].
+    recent : RecentlyDecoded
+        What was read last, for other readers of the log; up to `seq`.
     view : WorkerView
         The state after the last change.
     """
@@ -125,6 +127,7 @@ class Worker:
     rejected: int = 0
     since_ms: int = 0
     trouble: str = ""
+    recent: RecentlyDecoded = field(default_factory=RecentlyDecoded, init=False)
     view: WorkerView = field(init=False)
     _saved_seq: int = field(default=0, init=False)
 
@@ -213,7 +216,9 @@ class Worker:
         except ArchiveDamaged as exc:
             # Late fixes whose day cannot be read must not stop the others.
             self.trouble = str(exc)
-        self.seq = entries[-1].seq
+        seqs = [entry.seq for entry in entries]
+        self.recent.add(map(DecodedEntry, seqs, decoded))
+        self.seq = seqs[-1]
         self._publish()
         return decoded
 

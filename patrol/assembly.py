@@ -358,6 +358,7 @@ def influx_writer_of(
         decoder_of(district.settings, worker.roster),
         worker.roster,
         VerdictStream(district.judge, worker.archive, worker.pipeline.reorder_s),
+        worker.recent,
         # Messages that the worker has read are in the archive, or in its tail.
         upto=lambda: worker.seq,
     )

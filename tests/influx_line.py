@@ -106,6 +106,7 @@ class Line:
             patient_decoder(roster),
             roster,
             VerdictStream(judged_by, self.worker.archive),
+            self.worker.recent,
             upto=lambda: self.worker.seq,
         )
         self.now_ms = START_MS

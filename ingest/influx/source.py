@@ -13,9 +13,9 @@ from bikes.roster import BikeKey, Roster
 from bikes.telemetry import TelemetryBatch
 from ingest.contexts import Judged
 from ingest.daemon_executor import Stopping
-from ingest.decode import Decoded, Decoder
+from ingest.decode import Decoded, DecodedEntry, Decoder, RecentlyDecoded
 from ingest.influx.line_protocol import reject_lines, status_lines, telemetry_lines
-from ingest.log import Log, LogEntry
+from ingest.log import Log
 from ingest.verdict_stream import VerdictStream
 
 LINES = 10_000
@@ -60,6 +60,8 @@ class Source:
         The decoder's. All its bikes must be known by the time a message is read.
     stream : VerdictStream
         For nobody else.
+    recent : RecentlyDecoded
+        Entries that the worker has decoded, which need not be read and decoded again.
     upto : callable
         Number of the last message that may be read: history must know all up to it.
     halted : callable
@@ -70,6 +72,7 @@ class Source:
     decoder: Decoder
     roster: Roster
     stream: VerdictStream
+    recent: RecentlyDecoded
     upto: Callable[[], int]
     halted: Callable[[], bool] = lambda: False
     seq: int = 0
@@ -106,10 +109,10 @@ class Source:
         upto = self.upto()
         if upto <= self.seq:
             return None
-        entries = [entry for entry in self.log.read(self.seq, self._limit) if entry.seq <= upto]
+        entries = self.recent.after(self.seq, self._limit) or self._read(upto)
         if not entries:
             return None
-        decoded = [self._decode(entry) for entry in entries]
+        decoded = [entry.decoded for entry in entries]
         fixes = TelemetryBatch.concat([part.telemetry for part in decoded])
         judged = self.stream.step(fixes)
         keys = self.roster.keys
@@ -127,10 +130,14 @@ class Source:
             [(keys[bike], at_ms) for bike, at_ms in zip(bikes.tolist(), newest_ms, strict=True)],
         )
 
-    def _decode(self, entry: LogEntry) -> Decoded:
-        if self.halted():
-            raise Stopping
-        return self.decoder.decode(entry.messages)
+    def _read(self, upto: int) -> list[DecodedEntry]:
+        found = []
+        for entry in self.log.read(self.seq, self._limit):
+            if self.halted():
+                raise Stopping
+            if entry.seq <= upto:
+                found.append(DecodedEntry(entry.seq, self.decoder.decode(entry.messages)))
+        return found
 
     def _rejects(self, decoded: Sequence[Decoded]) -> bytes:
         """How much was not accepted, by vendor, reason and time of receipt."""

@@ -16,6 +16,7 @@ from bikes.roster import BikeKey
 from geofence.coverage import SLOT_MS
 from geofence.quality import Limits
 from ingest import snapshot
+from ingest.decode import RECENT_MESSAGES, Decoded, DecodedEntry, RecentlyDecoded
 from ingest.log import Messages, SqliteLog
 from ingest.worker import ARCHIVE, COVERAGE, Worker, rejects_of
 from tests.rides import START_MS, batch, judge, messy
@@ -446,3 +447,27 @@ def test_state_can_be_written_while_it_changes(tmp_path: Path) -> None:
     assert ledger(again) == before
     again.log.close()
     shutil.rmtree(tmp_path)
+
+
+@given(
+    sizes=st.lists(st.integers(1, 60_000), max_size=20),
+    after=st.integers(0, 700_000),
+    limit=st.integers(1, 100_000),
+)
+def test_what_was_decoded_last_is_there_for_others(
+    sizes: list[int], after: int, limit: int
+) -> None:
+    """Entries without a gap after a message, or none: then the log has to be read."""
+    recent = RecentlyDecoded()
+    seqs = np.cumsum(sizes).tolist()
+    for seq, size in zip(seqs, sizes, strict=True):
+        recent.add([DecodedEntry(seq, Decoded(RECEIVED_MS, messages=size))])
+    found = recent.after(after, limit)
+    held = sum(entry.decoded.messages for entry in found)
+    firsts = [entry.seq - entry.decoded.messages for entry in found]
+    assert firsts[1:] == [entry.seq for entry in found[:-1]]
+    if found:
+        assert firsts[0] <= after < found[0].seq
+        assert held >= limit or found[-1].seq == seqs[-1]
+    elif seqs:
+        assert after >= seqs[-1] or after < seqs[-1] - RECENT_MESSAGES + max(sizes)
