@@ -10,11 +10,6 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
 
 from geofence.errors import ZonesError
 from geofence.features import Feature, read_features
@@ -37,8 +32,6 @@ from patrol.config.sections import (
     Vendors,
 )
 from patrol.config.tables import (
-    DELIMITER,
-    PREFIX,
     Key,
     Tables,
     overridden,
@@ -48,15 +41,8 @@ from patrol.config.tables import (
 from patrol.errors import ConfigError, Problem
 
 
-class Settings(BaseSettings):
+class Settings(Section):
     """Everything that is configured, by section; see docs/configuration.md."""
-
-    model_config = SettingsConfigDict(
-        frozen=True,
-        extra="forbid",
-        env_prefix=PREFIX,
-        env_nested_delimiter=DELIMITER,
-    )
 
     district: District
     mqtt: Mqtt = Mqtt()
@@ -67,20 +53,9 @@ class Settings(BaseSettings):
     quality: Quality = Quality()
     vendors: Vendors = Field(min_length=1)
     policies: dict[Name, Policy] = Field(min_length=1)
-    campaigns: dict[Name, Campaign] = {}
+    campaigns: dict[Name, Campaign] = Field(default={})
     rules: Rules = Rules()
-    notify: dict[Name, Notify] = {}
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        *_: PydanticBaseSettingsSource,
-        **__: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what is passed in; :func:`load` has merged the environment into it."""
-        return (init_settings,)
+    notify: dict[Name, Notify] = Field(default={})
 
 
 def keys_of(table: Sequence[str]) -> dict[str, FieldInfo]:

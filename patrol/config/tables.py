@@ -16,8 +16,9 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, EnvSettingsSource
+from pydantic_settings import EnvSettingsSource
 
 from patrol.config.fields import did_you_mean
 from patrol.errors import Problem
@@ -114,21 +115,26 @@ def overriding(key: Key) -> str | None:
     return next((name for name in names if name in os.environ), None)
 
 
-def overridden(tables: Tables, settings: type[BaseSettings]) -> Tables:
+def overridden(tables: Tables, settings: type[BaseModel]) -> Tables:
     """`tables` with the values of the environment in their place.
 
     Parameters
     ----------
     tables : dict
         What patrol.toml says.
-    settings : type of BaseSettings
+    settings : type of BaseModel
         Tells where a variable holds JSON: a list in ``PATROL_VENDORS__A__BIKES='["b1"]'``,
         or a whole table.
     """
-    return _merged(tables, _Environment(settings)())
+    environment = _Environment(
+        settings,  # type: ignore[arg-type]  # it need not read the environment itself
+        env_prefix=PREFIX,
+        env_nested_delimiter=DELIMITER,
+    )
+    return _merged(tables, environment())
 
 
-def unknown_variables(settings: type[BaseSettings]) -> Iterator[Problem]:
+def unknown_variables(settings: type[BaseModel]) -> Iterator[Problem]:
     """Variables that look like settings of a section that does not exist."""
     known = [name.upper() for name in settings.model_fields]
     for name in sorted(os.environ):
