@@ -10,9 +10,9 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from alerts.alert import Notice
-from alerts.rules import RULES
+from alerts.rules import RULES, contract
 from alerts.rules.registry import Registry
-from words.catalogue import Entries, Language, read, texts
+from words.catalogue import Entries, Language, read, texts, word
 
 
 @cache
@@ -35,7 +35,7 @@ class Wording:
     Parameters
     ----------
     language : {"zh", "en"}
-        Which words.
+        Of the words.
     tz : ZoneInfo
         The zone in which times are written.
     names : mapping of str to str
@@ -77,11 +77,11 @@ class Wording:
         return Text(title, "\n".join(part for part in parts if part), kind)
 
     def subject(self, subject_id: str) -> str:
-        """The name of a zone; bikes and vendors are called what they are."""
+        """The name of a zone; a bike or a vendor is called by its id."""
         return self._names.get(subject_id, subject_id)
 
     def rule(self, rule: str) -> str:
-        """What a rule is called."""
+        """The name of a rule."""
         return self._rules.get(f"rule.{rule}", rule)
 
     def time(self, at_ms: object) -> str:
@@ -96,7 +96,7 @@ class Wording:
             return self.say["by"].format(actor=actor, reason=reason)
         template = self.say.get(f"sentence.{reason}")
         if template is None:
-            return reason
+            return word(contract(), "reason", reason, self.language)
         values = {
             key: self._duration(value)
             if key.endswith("_s")
@@ -107,9 +107,9 @@ class Wording:
         }
         try:
             return template.format(**values)
-        # An older book may lack a value, or have another kind: better a plain word than nothing.
+        # An older book may lack a value, or have another kind: the plain word needs none.
         except (KeyError, ValueError):
-            return reason
+            return word(contract(), "reason", reason, self.language)
 
     def _duration(self, seconds: object) -> str:
         minutes = round(float(seconds) / 60) if isinstance(seconds, int | float) else 0

@@ -1,4 +1,4 @@
-"""Every word of the console in Chinese and English: those of the contract, and those of its pages.
+"""The words of the console in Chinese and English: those of the contract, and those of its pages.
 
 The pages' words stand in ``words/``, one file for each page. A word of the API (a state, a rule, a
 reason) is looked up as ``state.overdue`` and shown as it is when nobody has translated it yet.
@@ -11,9 +11,7 @@ from importlib.resources import files
 
 from alerts.rules import contract
 from words import catalogue
-from words.catalogue import LANGUAGES as LANGUAGES
-from words.catalogue import Entries
-from words.catalogue import Language as Language
+from words.catalogue import Entries, Language
 
 COOKIE = "zhixun_language"
 """Keeps the language that somebody has chosen; the page sets it."""

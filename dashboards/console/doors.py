@@ -16,8 +16,9 @@ from dashboards.access.credentials import csrf_token
 from dashboards.api import caller
 from dashboards.api.routes import needs
 from dashboards.console import files
-from dashboards.console.catalogue import COOKIE, LANGUAGES, Language, texts
+from dashboards.console.catalogue import COOKIE, texts
 from dashboards.console.html import render
+from words.catalogue import LANGUAGES, Language
 
 Door = Literal["login", "setup", "password"]
 

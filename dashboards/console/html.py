@@ -8,7 +8,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 
 from dashboards.console import files
-from dashboards.console.catalogue import LANGUAGES, Language, texts
+from dashboards.console.catalogue import texts
+from words.catalogue import LANGUAGES, Language
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),

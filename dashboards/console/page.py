@@ -20,11 +20,12 @@ from dashboards.api.cells import AGE_CLASSES
 from dashboards.api.routes import needs
 from dashboards.api.views import URGENCY
 from dashboards.console import files
-from dashboards.console.catalogue import COOKIE, LANGUAGES, Language, texts
+from dashboards.console.catalogue import COOKIE, texts
 from dashboards.console.html import render
 from dashboards.console.pages import PAGES, Page
 from dashboards.sources import Sources
 from words import catalogue
+from words.catalogue import LANGUAGES, Language
 
 _YEAR_S = 365 * 24 * 3600
 

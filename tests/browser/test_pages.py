@@ -13,12 +13,12 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from alerts.store.book import AlertBook
-from dashboards.console.catalogue import LANGUAGES
 from dashboards.console.pages import PAGES
 from tests.browser.conftest import LAT, LNG, watch
 from tests.browser.console import ConsoleServer, sign_in
 from tests.dashboards.access.people import PASSWORD, Clock, boss, new_access
 from tests.dashboards.district import District
+from words.catalogue import LANGUAGES
 
 OUT = Path(__file__).parents[2] / "out" / "pages"
 EXAMPLES = {"zone_id": "cy-08", "vendor": "hello", "bike_id": "bike-01"}
