@@ -63,7 +63,7 @@ class SqliteFile:
     """Pragmas of a new connection; ``page_size`` counts only while the file is empty."""
 
     def __init__(self, path: Path | str) -> None:
-        self._path = path
+        self.path = path
         self._lock = threading.RLock()
         try:
             if str(path) != ":memory:":
@@ -87,7 +87,7 @@ class SqliteFile:
         """Open a further connection; the caller closes it."""
         with self.named_errors():
             db = sqlite3.connect(
-                self._path, isolation_level=None, check_same_thread=False, timeout=BUSY_S
+                self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_S
             )
             for pragma in self.pragmas:
                 db.execute(f"PRAGMA {pragma}")
@@ -99,7 +99,7 @@ class SqliteFile:
             (version,) = db.execute("PRAGMA user_version").fetchone()
             if version > newest:
                 raise self.unreadable(
-                    f"{self.name} {self._path} has format {version}, this program knows "
+                    f"{self.name} {self.path} has format {version}, this program knows "
                     f"{newest}: use the program that wrote it, or a newer one"
                 )
             for statements, append_only in self.formats[version:]:
@@ -136,12 +136,12 @@ class SqliteFile:
         try:
             yield
         except (sqlite3.OperationalError, sqlite3.InterfaceError) as exc:
-            raise self.unavailable(f"{self.name} {self._path} cannot be used now: {exc}") from exc
+            raise self.unavailable(f"{self.name} {self.path} cannot be used now: {exc}") from exc
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
             raise  # a rule of the tables, or our own mistake such as a call after close
         except sqlite3.DatabaseError as exc:
             raise self.unreadable(
-                f"{self.name} {self._path} is damaged ({exc}): {self.remedy}"
+                f"{self.name} {self.path} is damaged ({exc}): {self.remedy}"
             ) from exc
 
     def close(self) -> None:

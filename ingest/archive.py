@@ -28,8 +28,9 @@ from numpy.typing import NDArray
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import COLUMNS, TelemetryBatch
 from files.atomic_write import SUFFIX, atomic_write
-from geofence.runs import Midnights
+from geofence.runs import Judge, Midnights
 from geofence.spans import Spans, keys
+from geofence.steps import JudgedFixes
 from ingest.errors import ArchiveDamaged, StoreUnavailable
 
 MERGE: Final = 8
@@ -255,6 +256,27 @@ class Archive:
                 rows = self._read(file, bikes)
                 parts.append(rows.take(wanted.contain(rows.bike, rows.timestamp_ms)))
         return TelemetryBatch.concat(parts).distinct()
+
+    def judged(
+        self, judge: Judge, keys: Sequence[BikeKey], from_ms: int, to_ms: int
+    ) -> JudgedFixes:
+        """The fixes of some bikes in [from_ms, to_ms), with their verdicts and steps.
+
+        More is read than is shown, so that the verdicts at both ends are those of the whole run.
+
+        Raises
+        ------
+        ArchiveDamaged
+            A file of these days cannot be read.
+        """
+        bikes = np.sort(self.roster.restore([key for key in keys if key in self.roster]))
+        ends = np.full(bikes.size, from_ms), np.full(bikes.size, to_ms)
+        spans = Spans(bikes.astype(np.int32), *ends)
+        limits = judge.limits
+        fixes = self.within(spans.widened(limits.before_ms, limits.after_ms))
+        codes = judge.verdicts(fixes)
+        found = JudgedFixes(fixes, codes, judge.steps(fixes, codes))
+        return found.where((fixes.timestamp_ms >= from_ms) & (fixes.timestamp_ms < to_ms))
 
     def days(self, last: int) -> Iterator[TelemetryBatch]:
         """The rows of the newest `last` days, a file at a time, older first."""

@@ -22,7 +22,6 @@ from bikes.roster import BikeKey, Roster
 from bikes.telemetry import TelemetryBatch
 from geofence.coverage import View
 from geofence.quality import DUPLICATE, VERDICTS
-from geofence.spans import Spans
 from geofence.steps import JudgedFixes
 from ingest import snapshot
 from ingest.archive import Archive, Flush
@@ -232,19 +231,8 @@ class Worker:
         self._publish()
 
     def judged(self, keys: Sequence[BikeKey], from_ms: int, to_ms: int) -> JudgedFixes:
-        """The fixes of some bikes in [from_ms, to_ms), from the archive and its tail.
-
-        More is read than is shown, so that the verdicts at both ends are those of the whole run.
-        """
-        judge = self.pipeline.judge
-        bikes = np.sort(self.roster.restore([key for key in keys if key in self.roster]))
-        ends = np.full(bikes.size, from_ms), np.full(bikes.size, to_ms)
-        spans = Spans(bikes.astype(np.int32), *ends)
-        limits = judge.limits
-        fixes = self.archive.within(spans.widened(limits.before_ms, limits.after_ms))
-        codes = judge.verdicts(fixes)
-        found = JudgedFixes(fixes, codes, judge.steps(fixes, codes))
-        return found.where((fixes.timestamp_ms >= from_ms) & (fixes.timestamp_ms < to_ms))
+        """The fixes of some bikes in [from_ms, to_ms); see :meth:`Archive.judged`."""
+        return self.archive.judged(self.pipeline.judge, keys, from_ms, to_ms)
 
     def begin_save(self) -> tuple[snapshot.Header, dict[str, NDArray[np.generic]]]:
         """The state as it is now, for :meth:`write_snapshot`, which may run in another thread."""

@@ -32,8 +32,7 @@ def test_the_day_is_told_and_drawn(page: Page, server: ConsoleServer, district: 
     """Figures, zones, verdicts with what they mean; the path has a hole where the bike had one."""
     district.patrol(4, ZONE, at_ms=district.now_ms - 2 * HOUR_MS)
     district.patrol(7, ZONE, at_ms=district.now_ms - HOUR_MS)
-    district.patrol(7, ZONE, at_ms=district.now_ms)
-    ride = district.fixes[district.roster.key(7)][-1]
+    ride = district.patrol(7, ZONE, at_ms=district.now_ms)
     lat, lng = float(ride.lat_deg[30]) + 0.003, float(ride.lng_deg[30])
     district.ride(7, lat, lng, at_ms=int(ride.timestamp_ms[30]) + 1000)
     page.goto(f"{server.url}/bikes/hello/bike-07?lang=en")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,7 +21,7 @@ from alerts.policy import parse_policy
 from alerts.store.alert_rows import Opening
 from alerts.store.book import AlertBook, Change
 from bikes.fleet import FleetState
-from bikes.roster import BikeKey, Roster
+from bikes.roster import Roster
 from bikes.telemetry import COLUMNS, TelemetryBatch
 from dashboards.drawing import Drawing
 from dashboards.sources import Health, Part, Sources
@@ -30,10 +30,10 @@ from geofence.coverage import Ledger, View
 from geofence.quality import Limits
 from geofence.record import Record
 from geofence.runs import Judge, Midnights, Visits
-from geofence.steps import JudgedFixes
 from geofence.zone_state import ZoneState, ZoneStatus
 from geofence.zonemap import ZoneMap, zone_map
 from geofence.zones import Zones, parse_zones
+from ingest.archive import Archive
 from ingest.rejects import Reject, RejectBook
 from ingest.worker import WorkerView
 
@@ -88,13 +88,13 @@ class District:
     now_ms: int = NINE_MS
     statuses: dict[str, ZoneStatus] = field(default_factory=dict)
     health: Health = field(default_factory=lambda: Health([Part("inlet", ok=True)]))
-    fixes: dict[BikeKey, list[TelemetryBatch]] = field(default_factory=dict)
     demo_speed: float | None = None
     policies: Policies = field(default_factory=sample_policies)
     known_from_ms: int = NINE_MS - 30 * 86_400_000
 
     def __post_init__(self) -> None:
         self.fleet = FleetState(self.roster)
+        self.archive = Archive(Path(self.book.file.path).parent / "archive", self.roster, TIMEZONE)
         self.ledger = Ledger(self.zones.grid.size)
         self.orders = Orders(self.book.file, self.policies, ZoneInfo(TIMEZONE))
         least_m = dict.fromkeys(POLICIES, 20.0)
@@ -147,7 +147,7 @@ class District:
             record=self.record,
             plan=self.policies.plan,
             known_from_ms=lambda: self.known_from_ms,
-            judged=self.judged,
+            judged=partial(self.archive.judged, self.judge),
             health=lambda: self.health,
             now_ms=lambda: self.now_ms,
             demo_speed=self.demo_speed,
@@ -173,7 +173,7 @@ class District:
         }  # fmt: skip
         batch = TelemetryBatch(**{n: np.array([values[n]], t) for n, t in COLUMNS.items()})
         self.fleet.update(batch, heard_at_ms=at)
-        self.fixes.setdefault(self.roster.key(bike), []).append(batch)
+        self.archive.remember(0, batch)
         self.ledger.hear(batch.bike, batch.timestamp_ms)
         cell = self.zones.grid.cell_of(batch.lat_deg, batch.lng_deg)
         if self.zones.cell_zone[cell[0]] >= 0:
@@ -213,7 +213,7 @@ class District:
             ]
         )
 
-    def patrol(self, bike: int, zone_id: str, *, at_ms: int, fixes: int = 60) -> None:
+    def patrol(self, bike: int, zone_id: str, *, at_ms: int, fixes: int = 60) -> TelemetryBatch:
         """A bike rides east along the longest row of a zone, 20 m and 5 s from fix to fix.
 
         Parameters
@@ -237,22 +237,15 @@ class District:
             battery_percent=np.full(fixes, 80, np.float32),
         )
         self.fleet.update(ride, heard_at_ms=at_ms)
-        self.fixes.setdefault(self.roster.key(bike), []).append(ride)
+        self.archive.remember(0, ride)
         self.ledger.hear(ride.bike, ride.timestamp_ms)
         self.ledger.add(self.judge.assess(ride)[1])
+        return ride
 
     def record(self, ledger: View, at_ms: int) -> Record:
         """What was patrolled as of an instant."""
         layout, since_ms = self.atlas.layout, self.known_from_ms
         return Record(layout, ledger, self.roster, since_ms=since_ms, now_ms=at_ms)
-
-    def judged(self, keys: Sequence[BikeKey], from_ms: int, to_ms: int) -> JudgedFixes:
-        """The fixes of some bikes in [from_ms, to_ms)."""
-        all_ = [batch for key in keys for batch in self.fixes.get(key, [])]
-        fixes = TelemetryBatch.concat(all_).distinct()
-        codes, _ = self.judge.assess(fixes)
-        found = JudgedFixes(fixes, codes, self.judge.steps(fixes, codes))
-        return found.where((fixes.timestamp_ms >= from_ms) & (fixes.timestamp_ms < to_ms))
 
 
 @contextmanager

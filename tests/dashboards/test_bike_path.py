@@ -21,8 +21,7 @@ def test_a_gap_is_not_drawn_over(api: Api, district: District) -> None:
 
 def test_a_jump_is_a_mark_and_not_path(api: Api, district: District) -> None:
     """The fix two kilometres away stands beside the path, with time and verdict."""
-    district.patrol(3, ZONE, at_ms=NINE_MS, fixes=40)
-    last = district.fixes[district.roster.key(3)][-1]
+    last = district.patrol(3, ZONE, at_ms=NINE_MS, fixes=40)
     lat, lng = float(last.lat_deg[20]) + 0.02, float(last.lng_deg[20])
     jump_ms = int(last.timestamp_ms[20]) + 1000
     district.ride(3, lat, lng, at_ms=jump_ms)
