@@ -21,11 +21,12 @@ else
 	@$(BIN)/pytest $(ARGS)
 endif
 
-check: dev ## format, lint, types, layers
+check: dev node_modules/.installed ## format, lint, types, layers, scripts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@npm run --silent check
 
 format: dev ## put the code into its format, and mend what can be mended safely
 	@$(BIN)/ruff check --fix-only --quiet .
@@ -42,7 +43,7 @@ pictures: setup ## the README's pictures, from a running demo
 constraints: ## choose the newest versions and pin them in constraints.txt
 	@.ci/constraints
 
-setup: dev system ## everything that development needs; instant the second time
+setup: dev system node_modules/.installed ## everything that development needs; instant the second time
 
 dev: .venv/.dev
 
@@ -50,7 +51,10 @@ system:
 	@.ci/setup system
 
 clean: ## remove what the other targets made, but not data
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	@rm -rf .venv node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+
+node_modules/.installed: package.json
+	@.ci/setup node
 
 .venv/.runtime: pyproject.toml constraints.txt
 	@.ci/setup runtime

@@ -77,6 +77,7 @@ def mount(app: FastAPI) -> None:
     app.add_api_route(
         "/console/{edition}/{name:path}",
         _of_another_edition,
+        methods=["GET", "HEAD"],
         include_in_schema=False,
         dependencies=[needs("nobody")],
     )

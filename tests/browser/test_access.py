@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from dashboards.access.access import Access
 from tests.browser.console import ConsoleServer, in_module, sign_in
 from tests.dashboards.access.people import PASSWORD, boss
-from tests.dashboards.district import District, new_district
+from tests.dashboards.district import District
 
 
 @pytest.fixture
-def district(tmp_path: Path) -> Iterator[District]:
-    """The sample district."""
-    with new_district(tmp_path) as district:
-        yield district
+def district(empty_district: District) -> District:
+    """Nothing has happened in it."""
+    return empty_district
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from dashboards.access.access import Access
 from dashboards.access.roles import Role
 from dashboards.console.page import ConsoleOptions
 from geofence.datum import gcj02_to_wgs84
-from tests.browser.conftest import PAYLOADS, watch
+from tests.browser.conftest import PAYLOADS, strict_page
 from tests.browser.console import ConsoleServer, in_module, sign_in
 from tests.dashboards.access.people import PASSWORD, boss
 from tests.dashboards.district import District
@@ -26,14 +26,9 @@ FREE = ((20, 560), (60, 560), (60, 610), (20, 610))
 @pytest.fixture
 def page(chromium: Browser, server: ConsoleServer) -> Iterator[Page]:
     """A page whose scripts must not fail; that the API refuses something is what is tested."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 720})
-    page = context.new_page()
-    complaints, strangers = watch(page, server.url)
-    yield page
-    context.close()
-    refusal = re.compile(r"Failed to load resource: .* status of (403|412|422) ")
-    assert [text for text in complaints if not refusal.match(text)] == []
-    assert strangers == []
+    refusal = r"Failed to load resource: .* status of (403|412|422) "
+    with strict_page(chromium, server.url, may_say=refusal) as page:
+        yield page
 
 
 @pytest.fixture

@@ -13,13 +13,18 @@ from tests.browser.console import ConsoleServer, sign_in
 from tests.dashboards.access.people import PASSWORD, boss
 
 
-@pytest.fixture
-def people(guest: Page, guarded: ConsoleServer, access: Access) -> Page:
-    """The page, opened by ada, the only administrator; li is a dispatcher."""
+def come(guest: Page, guarded: ConsoleServer, access: Access, name: str) -> None:
+    """Ask for the page as ada, the only administrator, or as li, a dispatcher."""
     access.accounts.add_user(boss(access), "ada", "admin", PASSWORD)
     access.accounts.add_user(boss(access), "li", "dispatcher", PASSWORD)
     guest.goto(f"{guarded.url}/people?lang=en")
-    sign_in(guest, "ada")
+    sign_in(guest, name)
+
+
+@pytest.fixture
+def people(guest: Page, guarded: ConsoleServer, access: Access) -> Page:
+    """The page, opened by ada, the only administrator; li is a dispatcher."""
+    come(guest, guarded, access, "ada")
     expect(guest.locator('[data-name="ada"]')).to_contain_text("you", timeout=20_000)
     return guest
 
@@ -131,10 +136,7 @@ def test_the_record_is_searched_and_paged(people: Page, access: Access) -> None:
 
 def test_it_is_for_administrators(guest: Page, guarded: ConsoleServer, access: Access) -> None:
     """Others do not find it in the bar, and are told so when they type its address."""
-    access.accounts.add_user(boss(access), "ada", "admin", PASSWORD)
-    access.accounts.add_user(boss(access), "li", "dispatcher", PASSWORD)
-    guest.goto(f"{guarded.url}/people?lang=en")
-    sign_in(guest, "li")
+    come(guest, guarded, access, "li")
     expect(guest.locator("#main")).to_have_text("This page is for administrators", timeout=20_000)
     expect(guest.locator('#nav [data-page="people"]')).to_have_count(0)
 
@@ -142,7 +144,9 @@ def test_it_is_for_administrators(guest: Page, guarded: ConsoleServer, access: A
 def test_without_access_control_it_says_what_that_means(page: Page, server: ConsoleServer) -> None:
     """Everybody may do everything; and how to turn it on."""
     page.goto(f"{server.url}/people?lang=en")
-    expect(page.locator("#main")).to_contain_text("whoever reaches this page may do everything")
+    expect(page.locator("#main")).to_contain_text(
+        "everybody with access to this page may do everything"
+    )
     expect(page.locator("#main")).to_contain_text("patrol run --config patrol.toml")
 
 

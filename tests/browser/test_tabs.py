@@ -1,8 +1,8 @@
-"""Many pages of one browser, of which most are not seen."""
+"""Many pages of one browser, of which most are not seen; what one of them weighs."""
 
 from __future__ import annotations
 
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, expect
 
 from dashboards.console import files
 from tests.browser.console import ConsoleServer
@@ -10,6 +10,8 @@ from tests.dashboards.district import District
 
 CONNECTIONS = 6
 """As many as a browser opens to one server at a time."""
+
+MOST_BYTES = 350_000
 
 HIDES = """
 let hidden = true;
@@ -103,3 +105,21 @@ def test_an_upgraded_server_has_new_scripts(
     page.evaluate(connect)
     page.wait_for_function("!window.before")
     expect(page.locator("#health")).to_have_attribute("data-level", "ok")
+
+
+def test_a_desk_is_light(page: Page, server: ConsoleServer) -> None:
+    """All that it loads, as it comes over the network, without tiles and the stream."""
+    loaded: dict[str, int] = {}
+
+    def finished(request: Request) -> None:
+        sizes = request.sizes()
+        loaded[request.url] = sizes["responseBodySize"] + sizes["responseHeadersSize"]
+
+    page.on("requestfinished", finished)
+    page.goto(server.url)
+    expect(page.locator("#health")).to_have_attribute("data-level", "ok")
+    expect(page.locator(".zone-label")).to_have_count(9)
+    expect(page.locator("img.cells")).to_have_count(1)
+    page.wait_for_load_state("load")
+    assert any(url.endswith("/leaflet-src.esm.js") for url in loaded)
+    assert sum(loaded.values()) < MOST_BYTES, sorted(loaded.items(), key=lambda each: -each[1])

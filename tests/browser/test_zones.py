@@ -158,9 +158,11 @@ def test_two_hundred_zones_cost_what_has_changed(page: Page, server: ConsoleServ
 
 
 def month_of(district: District) -> None:
-    """Two days with patrols, those of the 20th enough; nothing is known before the 10th."""
+    """A bike is heard from the 10th on, and patrols on two days, on the 20th enough."""
     district.known_from_ms = NINE_MS - 13 * DAY_MS
     cells = district.zones.cells("cy-04")
+    heard_ms = np.arange(district.known_from_ms, NINE_MS, HOUR_MS // 2)
+    district.ledger.hear(np.zeros(heard_ms.size, np.int32), heard_ms)
     for day, share in ((20, 0.9), (21, 0.1)):
         for hour in (8.5, 14.0):
             seen = cells[: round(share * len(cells))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,8 @@ from dashboards.console.pages import PAGES
 from tests.dashboards.conftest import Api
 from tests.dashboards.district import District
 
+SCRIPTS = sorted(files.STATIC.rglob("*.js"))
+LONGEST_LINE = 100
 OLD = "/console/0123456789ab"
 """The folder of the files of another version."""
 
@@ -65,9 +68,10 @@ def test_text_of_the_address_is_data(district: District) -> None:
 def test_a_page_of_before_an_upgrade_is_led_to_the_files_there_are(district: District) -> None:
     """By a way that nobody keeps, so that a page whole of one version comes up."""
     api = console(district)
-    led = api.get(f"{OLD}/map/desk.js")
-    assert (led.status_code, led.headers["cache-control"]) == (307, "no-store")
-    assert led.headers["location"] == files.url("map/desk.js")
+    for method in ("HEAD", "GET"):
+        led = api.ask(method, f"{OLD}/map/desk.js")
+        assert (led.status_code, led.headers["cache-control"]) == (307, "no-store")
+        assert led.headers["location"] == files.url("map/desk.js")
     assert api.get(files.url("map/no-such.js")).status_code == 404
 
 
@@ -93,3 +97,11 @@ def test_a_language_that_is_asked_for_is_remembered(district: District) -> None:
     strange = api.get("/?lang=xx", headers={"Cookie": "zhixun_language=en"})
     assert '<html lang="zh">' in strange.text
     assert not api.get("/").cookies
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_a_script_is_checked_and_can_be_read(script: Path) -> None:
+    """TypeScript checks every module; no line is longer than those of Python."""
+    lines = script.read_text("utf-8").splitlines()
+    assert lines[0] == "// @ts-check"
+    assert [line for line in lines if len(line) > LONGEST_LINE] == []

@@ -3,83 +3,92 @@
 // Every act goes through the API, which decides; for ten seconds whoever did it can take it back.
 import { askFor, toast } from "../page/dialog.js";
 import { config, keys, live, words } from "../page/frame.js";
-import { ask } from "../page/session.js";
+import { change } from "../page/session.js";
 
 const UNDO_MS = 10_000, SLOW_MS = 700;
+const UNTILS_H = [0.5, 1, 2, 4, 8];
 const OPEN = ["active", "acknowledged", "returned", "shelved"];
 
+/** @type {Record<string, {key: string, states: string[], form?: () => Field[]}>} */
 export const ACTS = {
   acknowledge: { key: "a", states: ["active"] },
   close: { key: "c", states: ["returned"], form: () => [reason(false)] },
-  assign: { key: "d", states: OPEN, form: () => [{ name: "to", label: words.say("act.assign.to"), required: true, list: known() }, reason(false)] },
+  assign: { key: "d", states: OPEN, form: () => [
+    { name: "to", label: words.say("act.assign.to"), required: true, list: [...people].sort() },
+    reason(false),
+  ] },
   shelve: { key: "s", states: ["active", "acknowledged", "returned"], form: shelveForm },
   unshelve: { key: "s", states: ["shelved"] },
-  note: { key: "n", states: OPEN, form: () => [{ name: "text", label: words.say("act.note.text"), type: "area", required: true }] },
+  note: { key: "n", states: OPEN, form: () => [
+    { name: "text", label: words.say("act.note.text"), type: "area", required: true },
+  ] },
 };
 
+/** @param {Alert} alert */
 export function possible(alert) {
-  return config.may_act ? Object.keys(ACTS).filter((name) => ACTS[name].states.includes(alert.state)) : [];
+  if (!config.may_act) return [];
+  return Object.keys(ACTS).filter((name) => ACTS[name].states.includes(alert.state));
 }
 
 // Whom somebody has been sent before: offered again.
 const people = new Set();
-function known() {
-  return [...people].sort();
-}
-
 export function remember(alert) {
   if (alert.assigned_to) people.add(alert.assigned_to);
 }
 
+/** @returns {Field} */
 function reason(required) {
   return { name: "reason", label: words.say("act.reason"), type: "text", required };
 }
 
-const UNTILS_H = [0.5, 1, 2, 4, 8];
-
+/** @returns {Field[]} */
 function shelveForm() {
-  const options = UNTILS_H.map((hours) => ({ value: `+${hours}`, text: words.say("act.shelve.for", { time: words.duration(hours * 3600) }) }));
+  const lasting = (hours) => words.say("act.shelve.for", { time: words.duration(hours * 3600) });
+  const options = UNTILS_H.map((hours) => ({ value: `+${hours}`, text: lasting(hours) }));
+  options.push({ value: "", text: words.say("act.shelve.at") });
   return [
-    { name: "until", label: words.say("act.shelve.until"), type: "choice", options: [...options, { value: "", text: words.say("act.shelve.at") }], value: "+1" },
-    { name: "at", label: words.say("act.shelve.moment"), type: "moment", required: true, only: ["until", ""] },
+    { name: "until", label: words.say("act.shelve.until"), type: "choice", options, value: "+1" },
+    { name: "at", label: words.say("act.shelve.moment"), type: "moment", required: true,
+      only: ["until", ""] },
     reason(true),
   ];
 }
 
 function bodyOf(name, values) {
   if (name !== "shelve") return values;
-  const until = values.until ? new Date(live.now() + Number(values.until) * 3_600_000).toISOString() : values.at;
-  return { until, reason: values.reason };
+  const { until, at, reason } = values;
+  const ends = () => new Date(live.now() + Number(until) * 3_600_000).toISOString();
+  return { until: until ? ends() : at, reason };
 }
 
 // One act after the other: who presses a key again while it is under way has pressed it once, and
 // "undo" is about the act that was asked for last, not the one before.
+/** @type {Promise<string | null> | null} */
 let under_way = null;
+/** @type {{alert: Alert, until: number} | null} */
+let last = null;
 
+/** Asks what an act needs to know, and does it. @param {Alert} alert @param {string} name */
 export async function act(alert, name) {
   if (under_way) return;
-  const { form } = ACTS[name], what = words.subject(alert);
+  const { form } = ACTS[name], what = words.subject(alert), go = words.say(`act.${name}`);
   if (!form) {
-    const { wrong } = await post(alert, name, {});
+    const wrong = await post(alert, name, {});
     if (wrong) return refuse(wrong);
   } else {
-    const send = async (values) => (await post(alert, name, bodyOf(name, values))).wrong;
-    const done = await askFor(words, { title: `${words.say(`act.${name}`)} · ${what}`, fields: form(), go: words.say(`act.${name}`), send });
-    if (!done) return;
+    const send = (values) => post(alert, name, bodyOf(name, values));
+    if (!(await askFor({ title: `${go} · ${what}`, fields: form(), go, send }))) return;
   }
-  toast(words.say(`act.${name}.done`, { what }), {
-    button: `${words.say("act.undo")} (Z)`, act: undo, for_ms: UNDO_MS,
-  });
+  const again = { button: `${words.say("act.undo")} (Z)`, act: undo, for_ms: UNDO_MS };
+  toast(words.say(`act.${name}.done`, { what }), again);
 }
-
-let last = null;
 
 async function undo() {
   await under_way;
   if (!last || performance.now() > last.until) return toast(words.say("act.undo.nothing"));
   const { alert } = last;
   last = null;
-  const { wrong } = await post(alert, "undo", {});
+  const wrong = await post(alert, "undo", {});
   if (wrong) refuse(wrong);
   else toast(words.say("act.undo.done"));
 }
@@ -88,33 +97,33 @@ function refuse(why) {
   toast(why, { kind: "bad", for_ms: 8000 });
 }
 
-// The alert as it is now, or `{wrong}`: in words why nothing was done. Whoever has to wait is told.
+/** Sends an act. In words why nothing was done, or null. Whoever has to wait is told. */
 async function post(alert, name, body) {
   let arrived = () => {};
-  const slow = setTimeout(() => (arrived = toast(words.say("act.sending"), { for_ms: 60_000 })), SLOW_MS);
-  const sent = send(alert, name, body);
-  under_way = sent;
-  const said = await sent;
+  const wait = () => (arrived = toast(words.say("act.sending"), { for_ms: 60_000 }));
+  const slow = setTimeout(wait, SLOW_MS);
+  under_way = send(alert, name, body);
+  const wrong = await under_way;
   under_way = null;
   clearTimeout(slow);
   arrived();
-  return said;
+  return wrong;
 }
 
 async function send(alert, name, body) {
-  try {
-    const answer = await ask(`/api/v1/alerts/${encodeURIComponent(alert.alert_id)}/${name}`, { body });
-    const said = await answer.json();
-    if (!answer.ok) return { wrong: words.refusal(said) };
-    if (name !== "undo") last = { alert, until: performance.now() + UNDO_MS };
-    live.emit("alert", said);
-    return said;
-  } catch {
-    return { wrong: words.say("alerts.failed") };
-  }
+  const path = `/alerts/${encodeURIComponent(alert.alert_id)}/${name}`;
+  const answer = await change(path, "POST", body);
+  if (!answer) return words.say("alerts.failed");
+  if (!answer.ok) return words.refusal(answer.body);
+  if (name !== "undo") last = { alert, until: performance.now() + UNDO_MS };
+  live.emit("alert", answer.body);
+  return null;
 }
 
-// Binds the keys to whatever alert is selected at the moment.
+/**
+ * Binds the keys to whatever alert is selected at the moment.
+ * @param {() => Alert | null | undefined} selected
+ */
 export function bindActs(selected) {
   if (!config.may_act) return;
   for (const key of new Set(Object.values(ACTS).map((each) => each.key))) {
@@ -123,8 +132,9 @@ export function bindActs(selected) {
       if (event.repeat) return; // a key that is held down is pressed once
       const alert = selected();
       const name = alert && names.find((each) => ACTS[each].states.includes(alert.state));
+      const why = alert && words.say(`alert.${alert.state}`);
       if (name) act(alert, name);
-      else if (alert) toast(words.say("alerts.refused", { why: words.say(`alert.${alert.state}`) }), { kind: "bad" });
+      else if (alert) toast(words.say("alerts.refused", { why }), { kind: "bad" });
     });
   }
   keys.bind("z", "act.undo", undo);

@@ -8,7 +8,7 @@ import { AlertDetail } from "./detail.js";
 start(async (main) => {
   const box = el("section", "panel detail");
   main.replaceChildren(box);
-  const detail = new AlertDetail(box, { large: true });
+  const detail = new AlertDetail(box);
   bindActs(() => detail.alert);
   keys.bind("Escape", "keys.back", () => history.back());
   await detail.show(config.page.params.alert_id);

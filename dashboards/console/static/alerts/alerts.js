@@ -1,7 +1,7 @@
 // @ts-check
 // The inbox: open alerts as they come, and those of the past; beside the list the one selected.
-import { el } from "../page/dom.js";
-import { live, read, start, words } from "../page/frame.js";
+import { button, el, select } from "../page/dom.js";
+import { config, live, read, start, words } from "../page/frame.js";
 import { AlertDetail } from "./detail.js";
 import { AlertList, OpenAlerts } from "./list.js";
 
@@ -10,38 +10,50 @@ const narrow = matchMedia("(max-width: 860px)"); // the list alone, as in the st
 const PAST = ["closed", "voided"];
 
 start(async (main) => {
-  const body = el("div", "rows"), detail = el("section", "panel detail"), more = el("button", "button", words.say("list.more"));
-  const query = new URLSearchParams(location.search);
-  const count = el("span", "count", "0");
-  const rule = el("select", "filter"), zone = el("select", "filter"), state = el("select", "filter");
-  const notice = el("p", "panel-note");
+  const body = el("div", "rows"), detail = el("section", "panel detail");
+  const count = el("span", "count", "0"), notice = el("p", "panel-note");
+  const more = button("button", words.say("list.more"), () => load({ on: true }));
+  const rule = select("filter", [{ value: "", text: words.say("alerts.any_rule") },
+    ...config.rules.map((value) => ({ value, text: words.say(`rule.${value}`) }))]);
+  for (const option of rule.options) {
+    if (option.value) option.title = words.say(`rule_hint.${option.value}`);
+  }
+  const state = select("filter", ["open", ...PAST, ""].map((value) =>
+    ({ value, text: words.say(`alerts.show.${value || "all"}`) })));
+  const zone = select("filter");
+  state.value = new URLSearchParams(location.search).get("state") ?? "open";
+  for (const node of [state, rule, zone]) {
+    node.setAttribute("aria-label", words.say("list.filter"));
+    node.addEventListener("change", () => load());
+  }
   notice.setAttribute("role", "status");
   notice.hidden = true;
-  more.type = "button";
-  main.replaceChildren(
-    el("section", "panel list", el("div", "panel-head", el("h1", "", words.say("page.alerts")), count, el("span", "space"), state, rule, zone), notice, body, more),
-    detail,
-  );
+  const head = el("div", "panel-head", el("h1", "", words.say("page.alerts")), count,
+    el("span", "space"), state, rule, zone);
+  main.replaceChildren(el("section", "panel list", head, notice, body, more), detail);
   const shown = new AlertDetail(detail);
-  const list = new AlertList(body, { onPick: (alert) => narrow.matches || shown.show(alert.alert_id), opens: () => narrow.matches, acts: 3, empty: "alerts.none" });
-  let open = [], past = [], cursor = null, pages = 1, begun = null;
+  const list = new AlertList(body, {
+    onPick: (alert) => narrow.matches || shown.show(alert.alert_id),
+    opens: () => narrow.matches, acts: 3, empty: "alerts.none",
+  });
+  /** @type {Alert[]} */
+  let open = [];
+  /** @type {Alert[]} */
+  let past = [];
+  /** @type {string | null} */
+  let cursor = null;
+  let pages = 1, begun = {};
 
-  const wanted = () => ({ state: state.value, rule: rule.value, zone: zone.value });
-  for (const each of ["open", ...PAST, ""]) state.append(new Option(words.say(`alerts.show.${each || "all"}`), each));
-  options(rule, "alerts.any_rule", words.config.rules.map((name) => [name, words.say(`rule.${name}`)]));
-  for (const option of rule.options) if (option.value) option.title = words.say(`rule_hint.${option.value}`);
-  state.value = query.get("state") ?? "open";
-  for (const node of [state, rule, zone]) node.setAttribute("aria-label", words.say("list.filter"));
-
+  /** @param {Alert} alert */
   function fits(alert) {
-    const want = wanted();
-    return (!want.rule || alert.rule === want.rule) && (!want.zone || alert.zone_id === want.zone);
+    return (!rule.value || alert.rule === rule.value)
+      && (!zone.value || alert.zone_id === zone.value);
   }
 
   function render() {
-    const live_ones = ["open", ""].includes(state.value) ? open.filter(fits) : [];
-    const there = new Set(live_ones.map((alert) => alert.alert_id));
-    const all = [...live_ones, ...past.filter((alert) => !there.has(alert.alert_id))];
+    const opened = ["open", ""].includes(state.value) ? open.filter(fits) : [];
+    const there = new Set(opened.map((alert) => alert.alert_id));
+    const all = [...opened, ...past.filter((alert) => !there.has(alert.alert_id))];
     count.textContent = all.length + (cursor ? "+" : "");
     more.hidden = !cursor;
     list.show(all);
@@ -49,17 +61,17 @@ start(async (main) => {
     if (!list.selected && live.said && all.length && !narrow.matches) list.select(all[0].alert_id);
   }
 
-  // The first pages of what is over, as many as are on the page already: one more with `on`.
+  /** The first pages of what is over, as many as are on the page already: one more with `on`. */
   async function load({ on = false, again = false } = {}) {
-    const want = wanted(), asked = (begun = {});
+    const asked = (begun = {});
     if (!on && !again) [past, cursor, pages] = [[], null, 1];
     if (on) pages += 1;
     render();
     let found = on ? past : [], next = on ? cursor : null, failure = "";
-    if (want.state !== "open") {
+    if (state.value !== "open") {
       try {
         do {
-          const page = await read(`/alerts?${queryOf(want, next)}`);
+          const page = await read(`/alerts?${query(next)}`);
           if (begun !== asked) return; // something else was asked meanwhile
           found = [...found, ...page.alerts];
           next = page.next_cursor ?? null;
@@ -76,13 +88,19 @@ start(async (main) => {
     render();
   }
 
-  for (const node of [state, rule, zone]) node.addEventListener("change", () => load());
-  more.addEventListener("click", () => load({ on: true }));
+  function query(cursor) {
+    const asked = { state: state.value, rule: rule.value, zone_id: zone.value, cursor };
+    const given = Object.entries(asked).filter(([, value]) => value);
+    return new URLSearchParams([["limit", String(PAGE)], ...given]);
+  }
+
   new OpenAlerts((alerts) => {
     open = alerts;
     render();
   });
-  live.on("alert", (alert) => PAST.includes(alert.state) && state.value !== "open" && load({ again: true }));
+  live.on("alert", (alert) => {
+    if (PAST.includes(alert.state) && state.value !== "open") load({ again: true });
+  });
   live.on("coverage", (status) => {
     if ([...zone.options].some((option) => option.value === status.zone_id)) return;
     if (!zone.options.length) zone.append(new Option(words.say("alerts.any_zone"), ""));
@@ -90,15 +108,3 @@ start(async (main) => {
   });
   load();
 });
-
-function queryOf(want, cursor) {
-  const asked = new URLSearchParams({ limit: PAGE });
-  for (const [name, value] of [["state", want.state], ["rule", want.rule], ["zone_id", want.zone], ["cursor", cursor]]) {
-    if (value) asked.set(name, value);
-  }
-  return asked;
-}
-
-function options(node, any, pairs) {
-  node.append(new Option(words.say(any), ""), ...pairs.map(([value, text]) => new Option(text, value)));
-}

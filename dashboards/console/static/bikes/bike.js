@@ -1,33 +1,36 @@
 // @ts-check
 // One bike: how it is now, and what it did on a day.
-import { factsOf, OpenAlerts } from "../alerts/list.js";
-import { el } from "../page/dom.js";
+import { alertPath, factsOf, OpenAlerts } from "../alerts/list.js";
+import { el, link } from "../page/dom.js";
 import { config, keys, live, read, start, words } from "../page/frame.js";
 import { later } from "../page/live.js";
 import { BikeDay, DayMap, DayPicker } from "./day.js";
-import { ageText, Battery, isLow, keyOf, liveBadge, speedText, zoneText } from "./facts.js";
+import {
+  ageText, Battery, bikeRoute, isLow, keyOf, liveBadge, speedText, zoneText,
+} from "./facts.js";
 
-const AGAIN_MS = 30_000;
+const AGAIN_MS = 30_000, REJECTS = 10;
 
 start(async (main) => {
-  const { vendor, bike_id } = config.page.params;
-  const key = keyOf({ vendor, bike_id });
-  const path = `/bikes/${encodeURIComponent(bike_id)}`;
-  const asked = (more) => new URLSearchParams({ vendor, ...more });
-  const now = el("div", "bike-now"), figures = el("div", "bike-day"), rejects = el("section", "card"), frame = el("div", "day-map"), legend = el("div", "day-legend");
-  const back = el("a", "back", "‹ ", words.say("bike.back"));
-  back.href = "/bikes";
-  keys.bind("Escape", "keys.back", () => (history.length > 1 ? history.back() : location.assign("/bikes")));
+  const { vendor, bike_id } = config.page.params, name = { vendor, bike_id }, key = keyOf(name);
+  const now = el("div", "bike-now"), figures = el("div", "bike-day");
+  const rejects = el("section", "card");
+  const frame = el("div", "day-map"), legend = el("div", "day-legend");
+  const back = link("back", "/bikes", "‹ ", words.say("bike.back"));
+  keys.bind("Escape", "keys.back",
+    () => (history.length > 1 ? history.back() : location.assign("/bikes")));
   const alerts = new BikeAlerts(key);
   const picker = new DayPicker(() => load());
   const day = new BikeDay(figures);
   main.replaceChildren(
-    el("section", "panel detail bike-side", el("div", "", back, el("h1", "bike-title", bike_id, el("small", "", vendor))), now,
-      el("div", "day-head", el("h2", "", words.say("day.title")), picker.node), figures, alerts.node, rejects),
+    el("section", "panel detail bike-side",
+      el("div", "", back, el("h1", "bike-title", bike_id, el("small", "", vendor))), now,
+      el("div", "day-head", el("h2", "", words.say("day.title")), picker.node),
+      figures, alerts.node, rejects),
     el("section", "bike-map", frame, legend),
   );
-  const state = new BikeNow(now);
-  const map = new DayMap(frame, legend);
+  const state = new BikeNow(now), map = new DayMap(frame, legend);
+  /** @type {Bike | null} */
   let bike = null;
 
   function render() {
@@ -37,17 +40,18 @@ start(async (main) => {
   }
 
   async function load({ again = false } = {}) {
-    const date = picker.value;
-    const query = asked(date && { date });
+    const date = picker.value, asked = date ? { date } : {};
     try {
-      const [found, drawn] = await Promise.all([read(`${path}/day?${query}`), read(`${path}/path?${query}`)]);
+      const [found, drawn] = await Promise.all(
+        ["/day", "/path"].map((what) => read(bikeRoute(name, what, asked))));
       if (date !== picker.value) return; // another day was picked meanwhile
       picker.known(found.date);
       day.show(found);
       await map.show(drawn, { fit: !again });
       render();
     } catch (error) {
-      if (date === picker.value && !again) figures.replaceChildren(el("div", "empty", words.say("day.failed", { why: error.message })));
+      const why = words.say("day.failed", { why: error.message });
+      if (date === picker.value && !again) figures.replaceChildren(el("div", "empty", why));
     }
   }
 
@@ -60,96 +64,108 @@ start(async (main) => {
   setInterval(render, 1000);
 
   try {
-    bike = await read(`${path}?${asked()}`);
+    bike = await read(bikeRoute(name));
   } catch (error) {
-    const text = error.status === 404 ? words.say("bike.unknown", { vendor, bike: bike_id }) : error.message;
+    const text = error.status === 404 ? words.say("bike.unknown", { vendor, bike: bike_id })
+      : error.message;
     main.replaceChildren(el("section", "panel detail", back, el("div", "empty", text)));
     return;
   }
   render();
   load();
-  const reread = () => showRejects(rejects, asked({ bike_id }));
-  reread();
+  showRejects(rejects, name);
   setInterval(() => {
     if (document.hidden) return;
     if (picker.isToday()) load({ again: true });
-    reread();
+    showRejects(rejects, name);
   }, AGAIN_MS);
 });
 
-// What is known of the bike now; its nodes are made once.
+/** What is known of the bike now; its nodes are made once. */
 class BikeNow {
+  battery = new Battery();
+  mark = el("span", "mark");
+  word = el("b");
+  hint = el("p", "dim");
+  facts = el("p", "facts");
+  low = el("p", "low-note", words.say("bike.low"));
+
+  /** @param {HTMLElement} node */
   constructor(node) {
-    this.battery = new Battery();
-    this.mark = el("span", "mark");
-    this.word = el("b");
-    this.hint = el("p", "dim");
-    this.facts = el("p", "facts");
-    this.low = el("p", "low-note", words.say("bike.low"));
-    node.replaceChildren(el("div", "bike-state", this.mark, this.word, this.battery.node), this.hint, this.facts, this.low);
+    node.replaceChildren(el("div", "bike-state", this.mark, this.word, this.battery.node),
+      this.hint, this.facts, this.low);
   }
 
+  /** @param {Bike} bike */
   show(bike) {
-    if (this.liveness !== bike.liveness) {
-      this.liveness = bike.liveness;
-      this.mark.replaceChildren(liveBadge(bike.liveness));
-      this.word.textContent = words.say(`live.${bike.liveness}`);
-      this.hint.textContent = words.say(`live.${bike.liveness}.hint`);
+    const { liveness, at, accuracy_m, vehicle_state } = bike;
+    if (this.liveness !== liveness) {
+      this.liveness = liveness;
+      this.mark.replaceChildren(liveBadge(liveness));
+      this.word.textContent = words.say(`live.${liveness}`);
+      this.hint.textContent = words.say(`live.${liveness}.hint`);
     }
     this.battery.show(bike);
     this.low.hidden = !isLow(bike);
-    const facts = [zoneText(bike), speedText(bike), bike.at ? words.say("bike.at", { time: words.time(bike.at) }) : null, ageText(bike),
-      bike.accuracy_m == null ? null : words.say("bike.accuracy", { n: Math.round(bike.accuracy_m) }),
-      bike.vehicle_state == null ? null : `${words.say("bike.vehicle_state")} ${bike.vehicle_state}`];
+    const facts = [
+      zoneText(bike), speedText(bike), at && words.say("bike.at", { time: words.time(at) }),
+      ageText(bike),
+      accuracy_m != null && words.say("bike.accuracy", { n: Math.round(accuracy_m) }),
+      vehicle_state != null && `${words.say("bike.vehicle_state")} ${vehicle_state}`,
+    ];
     const text = facts.filter((fact) => fact && fact !== "–").join(" · ");
     if (this.facts.textContent !== text) this.facts.textContent = text;
   }
 }
 
-// The open alerts about one bike.
+/** The open alerts about one bike. */
+class BikeAlerts {
+  list = el("div");
+  node = el("section", "card", el("h2", "", words.say("bike.alerts")), this.list);
+  said = "";
 
-export class BikeAlerts {
+  /** @param {string} bike its key */
   constructor(bike) {
-    this.list = el("div", "", el("p", "dim", words.say("bike.alerts.none")));
-    this.node = el("section", "card", el("h2", "", words.say("bike.alerts")), this.list);
+    this.show([]);
     new OpenAlerts((alerts) => this.show(alerts.filter((alert) => alert.bike === bike)));
   }
 
+  /** @param {Alert[]} alerts */
   show(alerts) {
     const said = JSON.stringify(alerts.map((alert) => [alert, words.since(alert.opened)]));
     if (said === this.said) return;
     this.said = said;
-    this.list.replaceChildren(...(alerts.length ? alerts.map(alertRow) : [el("p", "dim", words.say("bike.alerts.none"))]));
+    const none = el("p", "dim", words.say("bike.alerts.none"));
+    this.list.replaceChildren(...(alerts.length ? alerts.map(alertRow) : [none]));
   }
 }
 
 function alertRow(alert) {
-  const link = el("a", "bike-alert", el("b", "", words.say(`rule.${alert.rule}`)), el("small", "", [words.since(alert.opened), ...factsOf(alert)].join(" · ")));
-  link.href = `/alerts/${encodeURIComponent(alert.alert_id)}`;
-  link.dataset.severity = alert.severity;
-  return link;
+  const facts = [words.since(alert.opened), ...factsOf(alert)].join(" · ");
+  const row = link("bike-alert", alertPath(alert.alert_id),
+    el("b", "", words.say(`rule.${alert.rule}`)), el("small", "", facts));
+  row.dataset.severity = alert.severity;
+  return row;
 }
 
-// The last messages of a bike that were not accepted, for who has to put them right.
-
-const SHOWN = 10;
-
-export async function showRejects(node, query) {
+/** The last messages of a bike that were not accepted, for who has to put them right. */
+async function showRejects(node, name) {
   const head = el("h2", "", words.say("bike.rejects"));
-  query.set("limit", SHOWN);
-  try {
-    const { rejects } = await read(`/rejects?${query}`);
-    node.replaceChildren(head, ...(rejects.length ? rejects.map(rejectRow) : [el("p", "dim", words.say("bike.rejects.none"))]));
-  } catch {
-    node.replaceChildren(head, el("p", "dim", words.say("bike.rejects.failed")));
-  }
+  const asked = new URLSearchParams({ ...name, limit: String(REJECTS) });
+  const answer = await read(`/rejects?${asked}`).catch(() => null);
+  const says = (key) => el("p", "dim", words.say(key));
+  if (!answer) node.replaceChildren(head, says("bike.rejects.failed"));
+  else if (!answer.rejects.length) node.replaceChildren(head, says("bike.rejects.none"));
+  else node.replaceChildren(head, ...answer.rejects.map(rejectRow));
 }
 
-function rejectRow(reject) {
-  const payload = el("code", "payload", reject.payload);
-  payload.tabIndex = 0; // it scrolls
+function rejectRow({ payload, reason, received_at, detail, index, topic }) {
+  const code = el("code", "payload", payload);
+  code.tabIndex = 0; // it scrolls
   return el("div", "reject",
-    el("div", "", el("b", "", words.say(`reject.${reject.reason}`)), " ", el("code", "dim", reject.reason), el("time", "dim", words.time(reject.received_at))),
-    el("p", "", reject.detail, reject.index == null ? "" : ` (${words.say("bike.rejects.item", { n: reject.index + 1 })})`),
-    el("small", "", reject.topic), payload);
+    el("div", "", el("b", "", words.say(`reject.${reason}`)), " ", el("code", "dim", reason),
+      el("time", "dim", words.time(received_at))),
+    el("p", "", detail,
+      index == null ? "" : ` (${words.say("bike.rejects.item", { n: index + 1 })})`),
+    el("small", "", topic), code);
 }

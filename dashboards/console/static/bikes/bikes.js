@@ -1,8 +1,8 @@
 // @ts-check
 // The fleet: every bike with its state now and what it did today.
-import { el } from "../page/dom.js";
-import { keys, live, start, words } from "../page/frame.js";
-import { LongList } from "../page/lists.js";
+import { button, el, select } from "../page/dom.js";
+import { keys, live, setQuery, start, words } from "../page/frame.js";
+import { bindSteps, LongList, stepFrom } from "../page/lists.js";
 import { later } from "../page/live.js";
 import { isLow, keyOf, liveBadge, LIVENESS, pageOf, zoneText } from "./facts.js";
 import { BikeRow, COLUMNS, DayPages, order } from "./rows.js";
@@ -13,25 +13,35 @@ const SHOWN = ["", ...LIVENESS.toReversed(), "low"];
 
 start(async (main) => {
   const query = new URLSearchParams(location.search);
-  const bikes = new Map(), rows = new WeakMap();
-  const find = el("input", "find"), vendor = el("select", "filter"), chips = el("div", "chips"), count = el("span", "count");
-  const head = el("div", "bike-row head"), body = el("div", "rows long"), notice = el("p", "panel-note"), nothing = el("div", "empty");
-  let sort = { column: query.get("sort") in COLUMNS ? query.get("sort") : "id", down: query.has("down") };
-  let shown = SHOWN.includes(query.get("show")) ? query.get("show") : "";
-  let all = [], selected = null, heard = null, moved = -AT_REST_MS;
+  const asked = (name, known, otherwise) =>
+    (known.includes(query.get(name)) ? String(query.get(name)) : otherwise);
+  /** @type {Map<string, Bike>} */
+  const bikes = new Map();
+  /** @type {WeakMap<Element, BikeRow>} */
+  const rows = new WeakMap();
+  const find = Object.assign(el("input", "find"), { type: "search", maxLength: 100,
+    placeholder: words.say("bikes.find"), value: query.get("q") ?? "" });
+  const vendor = select("filter", [{ value: "", text: words.say("bikes.any_vendor") }]);
+  const chips = el("div", "chips"), count = el("span", "count");
+  const head = el("div", "bike-row head"), body = el("div", "rows long");
+  const notice = el("p", "panel-note"), nothing = el("div", "empty");
+  let sort = { column: asked("sort", Object.keys(COLUMNS), "id"), down: query.has("down") };
+  let shown = asked("show", SHOWN, "");
+  /** @type {string[]} */
+  let all = [];
+  /** @type {Set<string> | null} */
+  let heard = null;
+  let selected = "", moved = -AT_REST_MS;
 
-  find.type = "search";
-  find.placeholder = words.say("bikes.find");
-  find.maxLength = 100;
-  find.value = query.get("q") ?? "";
-  for (const [node, name] of [[find, "bikes.find"], [vendor, "bikes.any_vendor"]]) node.setAttribute("aria-label", words.say(name));
-  vendor.append(new Option(words.say("bikes.any_vendor"), ""));
+  find.setAttribute("aria-label", words.say("bikes.find"));
+  vendor.setAttribute("aria-label", words.say("bikes.any_vendor"));
   notice.hidden = nothing.hidden = true;
   const grid = el("div", "grid", head, body, nothing);
   grid.setAttribute("role", "grid");
   grid.setAttribute("aria-label", words.say("page.bikes"));
-  main.replaceChildren(el("section", "panel list",
-    el("div", "panel-head", el("h1", "", words.say("page.bikes")), count, chips, el("span", "space"), find, vendor), notice, grid));
+  const title = el("div", "panel-head", el("h1", "", words.say("page.bikes")), count, chips,
+    el("span", "space"), find, vendor);
+  main.replaceChildren(el("section", "panel list", title, notice, grid));
 
   const days = new DayPages((ok) => {
     notice.hidden = ok;
@@ -45,78 +55,83 @@ start(async (main) => {
       rows.set(row.node, row);
       return row.node;
     },
-    fill: (node, key) => rows.get(node).fill(bikes.get(key), days.get(key), key === selected),
+    fill: (node, key) => rows.get(node)?.fill(bikes.get(key), days.get(key), key === selected),
   });
 
-  const heads = Object.entries(COLUMNS).map(([name, { right, large }]) => {
-    const button = el("button", `cell cell-${name}${right ? " right" : ""}`, words.say(`bikes.${name}`), el("i", "arrow"));
-    button.type = "button";
-    button.title = words.say("bikes.sort");
-    button.setAttribute("role", "columnheader");
-    button.addEventListener("click", () => {
-      // Large figures are asked for first, names from the beginning.
-      sort = sort.column === name ? { column: name, down: !sort.down } : { column: name, down: Boolean(large) };
-      changed();
-    });
-    return [name, button];
-  });
   head.setAttribute("role", "row");
-  head.append(...heads.map(([, button]) => button));
+  const heads = Object.entries(COLUMNS).map(([name, { large }]) => {
+    const press = button(`cell cell-${name}${large ? " right" : ""}`, words.say(`bikes.${name}`),
+      () => {
+        // Large figures are asked for first, names from the beginning.
+        sort = { column: name, down: sort.column === name ? !sort.down : Boolean(large) };
+        changed();
+      });
+    press.append(el("i", "arrow"));
+    press.title = words.say("bikes.sort");
+    press.setAttribute("role", "columnheader");
+    head.append(press);
+    return { name, press };
+  });
 
   const buttons = SHOWN.map((name) => {
-    const figure = el("b", "", "0");
-    const button = el("button", "chip", ...(LIVENESS.includes(name) ? [liveBadge(name)] : name ? [el("span", "low-sign", "!")] : []),
-      words.say(name === "low" ? "bikes.low" : name ? `live.${name}` : "bikes.all"), figure);
-    button.type = "button";
-    button.dataset.show = name;
-    if (LIVENESS.includes(name)) button.title = words.say(`live.${name}.hint`);
-    button.addEventListener("click", () => {
+    const figure = el("b", "", "0"), lives = LIVENESS.includes(name);
+    const text = words.say(name === "low" ? "bikes.low" : name ? `live.${name}` : "bikes.all");
+    const press = button("chip", text, () => {
       shown = name;
       changed();
     });
-    chips.append(button);
-    return { name, button, figure };
+    if (lives) press.title = words.say(`live.${name}.hint`);
+    if (name) press.prepend(lives ? liveBadge(name) : el("span", "low-sign", "!"));
+    press.append(figure);
+    press.dataset.show = name;
+    chips.append(press);
+    return { name, press, figure };
   });
 
   const isShown = (bike, name) => !name || (name === "low" ? isLow(bike) : bike.liveness === name);
 
+  /** @param {Bike} bike */
   function isFound(bike) {
-    const asked = find.value.trim().toLowerCase();
-    return (!vendor.value || bike.vendor === vendor.value) &&
-      (!asked || [bike.bike_id, bike.vendor, bike.zone_id ?? "", zoneText(bike)].some((text) => text.toLowerCase().includes(asked)));
+    const text = find.value.trim().toLowerCase();
+    const says = [bike.bike_id, bike.vendor, bike.zone_id ?? "", zoneText(bike)];
+    return (!vendor.value || bike.vendor === vendor.value)
+      && says.some((each) => each.toLowerCase().includes(text));
   }
 
   function arrange() {
     const found = [...bikes.values()].filter(isFound);
-    for (const { name, button, figure } of buttons) {
-      figure.textContent = found.filter((bike) => isShown(bike, name)).length;
-      button.setAttribute("aria-pressed", name === shown);
+    for (const { name, press, figure } of buttons) {
+      figure.textContent = String(found.filter((bike) => isShown(bike, name)).length);
+      press.setAttribute("aria-pressed", String(name === shown));
     }
-    for (const [name, button] of heads) {
-      button.setAttribute("aria-sort", name !== sort.column ? "none" : sort.down ? "descending" : "ascending");
-    }
-    const there = found.filter((bike) => isShown(bike, shown)).sort(order(sort, (bike) => days.get(keyOf(bike))));
+    const way = sort.down ? "descending" : "ascending";
+    for (const { name, press } of heads) press.ariaSort = name === sort.column ? way : "none";
+    const there = found.filter((bike) => isShown(bike, shown))
+      .sort(order(sort, (bike) => days.get(keyOf(bike))));
     list.show(there.map(keyOf));
-    count.textContent = there.length === bikes.size ? bikes.size : words.say("bikes.of", { n: there.length, all: bikes.size });
-    grid.setAttribute("aria-rowcount", there.length + 1);
-    nothing.hidden = there.length > 0;
-    nothing.textContent = words.say(!live.said ? "connecting" : bikes.size ? "bikes.no_such" : "bikes.empty");
+    const n = there.length, size = bikes.size;
+    count.textContent = n === size ? String(n) : words.say("bikes.of", { n, all: size });
+    grid.setAttribute("aria-rowcount", String(n + 1));
+    nothing.hidden = n > 0;
+    const why = !live.said ? "connecting" : size ? "bikes.no_such" : "bikes.empty";
+    nothing.textContent = words.say(why);
     wantDays();
   }
 
   const arrangeLater = () => later("arrange", arrange);
 
-  // Who sorts by a day's figure needs the whole fleet's; who looks at rows needs those of the rows.
-  function wantDays() {
-    days.want(all, COLUMNS[sort.column].day ? all : list.inSight());
-  }
+  // Who sorts by a day's figure needs the whole fleet's; who looks at rows those of the rows.
+  const wantDays = () => days.want(all, COLUMNS[sort.column].day ? all : list.inSight());
 
   // Whoever is on the roster, as the API sorts them.
   function enrolled() {
     const cmp = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
-    all = [...bikes.values()].sort((a, b) => cmp(a.vendor, b.vendor) || cmp(a.bike_id, b.bike_id)).map(keyOf);
-    const vendors = [...new Set([...bikes.values()].map((bike) => bike.vendor))].sort();
-    if (vendors.join("\n") !== [...vendor.options].slice(1).map((option) => option.value).join("\n")) {
+    const sorted = [...bikes.values()]
+      .sort((a, b) => cmp(a.vendor, b.vendor) || cmp(a.bike_id, b.bike_id));
+    all = sorted.map(keyOf);
+    const vendors = [...new Set(sorted.map((bike) => bike.vendor))];
+    const before = [...vendor.options].slice(1).map((option) => option.value);
+    if (vendors.join("\n") !== before.join("\n")) {
       const chosen = vendor.value || query.get("vendor") || "";
       vendor.replaceChildren(vendor.options[0], ...vendors.map((name) => new Option(name, name)));
       vendor.value = vendors.includes(chosen) ? chosen : "";
@@ -126,33 +141,32 @@ start(async (main) => {
   }
 
   function changed() {
-    const asked = new URLSearchParams();
-    const values = { q: find.value.trim(), vendor: vendor.value, show: shown, sort: sort.column === "id" ? "" : sort.column, down: sort.down ? "1" : "" };
-    for (const [name, value] of Object.entries(values)) if (value) asked.set(name, value);
-    history.replaceState(null, "", asked.size ? `?${asked}` : location.pathname);
+    const { column, down } = sort;
+    setQuery({ q: find.value.trim() || null, vendor: vendor.value || null, show: shown || null,
+      sort: column === "id" ? null : column, down: down ? "1" : null });
     body.scrollTop = 0;
     arrangeLater();
   }
 
-  function move(by) {
-    const at = list.keys.indexOf(selected);
-    if (!list.keys.length) return;
-    selected = list.keys[at < 0 ? (by > 0 ? 0 : list.keys.length - 1) : Math.min(Math.max(at + by, 0), list.keys.length - 1)];
-    list.reveal(selected);
+  function open(key) {
+    const bike = bikes.get(key);
+    if (bike) location.assign(pageOf(bike));
   }
 
-  const open = (key) => key && location.assign(pageOf(bikes.get(key)));
-
   find.addEventListener("input", changed);
-  find.addEventListener("keydown", (event) => ["Escape", "Enter"].includes(event.key) && find.blur());
+  find.addEventListener("keydown", ({ key }) => /^(Escape|Enter)$/.test(key) && find.blur());
   vendor.addEventListener("change", changed);
-  body.addEventListener("click", (event) => event.target.closest("a") || open(list.keyAt(event.target)));
+  body.addEventListener("click", ({ target }) =>
+    target instanceof Element && !target.closest("a") && open(list.keyAt(target)));
   body.addEventListener("pointermove", () => (moved = performance.now()));
   body.addEventListener("pointerleave", () => (moved = -AT_REST_MS));
   body.addEventListener("scroll", () => later("days", wantDays), { passive: true });
-  keys.bind("j", "keys.next", () => move(1)).bind("k", "keys.previous", () => move(-1));
-  keys.bind("ArrowDown", "keys.next", () => move(1)).bind("ArrowUp", "keys.previous", () => move(-1));
-  keys.bind("Enter", "keys.open", () => open(selected)).bind("/", "bikes.find", () => find.select());
+  bindSteps((by) => {
+    selected = stepFrom(list.keys, selected, by) ?? "";
+    list.reveal(selected);
+  });
+  keys.bind("Enter", "keys.open", () => open(selected));
+  keys.bind("/", "bikes.find", () => find.select());
 
   live.on("open", () => (heard = new Set()));
   live.on("bike", (bike) => {

@@ -1,21 +1,25 @@
 // @ts-check
-// What a bike did on a day, in figures and in words.
+// What a bike did on a day: in figures and in words, and on a map.
 import * as L from "../leaflet/leaflet-src.esm.js";
-import { baseMap, colorOf } from "../map/base.js";
-import { el } from "../page/dom.js";
+import { baseMap, colorOf, pane } from "../map/base.js";
+import { button, el, link, zonePath } from "../page/dom.js";
 import { keys, read, words } from "../page/frame.js";
 import { ageText, colorNameOf, distanceText, verdictMark } from "./facts.js";
+
+const DAY_MS = 86_400_000;
 
 export class BikeDay {
   constructor(node) {
     this.node = node;
   }
 
+  /** @param {DayFigures} day */
   show(day) {
     const said = JSON.stringify(day) + words.zones.size; // zones' names may have come
     if (said === this.said) return;
     this.said = said;
-    this.node.replaceChildren(figuresOf(day), explained(day), section("day.zones", zonesOf(day)), section("day.verdicts", verdictsOf(day)));
+    this.node.replaceChildren(figuresOf(day), explained(day), section("day.zones", zonesOf(day)),
+      section("day.verdicts", verdictsOf(day)));
   }
 }
 
@@ -26,41 +30,42 @@ function section(key, ...children) {
 function figuresOf(day) {
   const figure = (key, text) => el("div", "", el("b", "", text), el("span", "", words.say(key)));
   const number = (value) => (value == null ? "–" : String(value));
-  return el("div", "day-figures", figure("day.distance", distanceText(day.distance_m)), figure("day.cells", number(day.cells)),
-    figure("day.first", number(day.cells_first)), figure("day.redundant", words.percent(day.redundant_share)));
+  return el("div", "day-figures",
+    figure("day.distance", distanceText(day.distance_m)), figure("day.cells", number(day.cells)),
+    figure("day.first", number(day.cells_first)),
+    figure("day.redundant", words.percent(day.redundant_share)));
 }
 
-function explained(day) {
-  if (day.cells == null) return el("p", "dim", words.say("day.cells.unknown"));
-  if (day.redundant_share == null) return el("p", "dim", words.say("day.redundant.none"));
-  return el("p", "dim", words.say("day.redundant.why", { all: day.cells, again: day.cells - day.cells_first }));
+function explained({ cells, cells_first, redundant_share }) {
+  const says = (key, values = {}) => el("p", "dim", words.say(key, values));
+  if (cells == null) return says("day.cells.unknown");
+  if (redundant_share == null) return says("day.redundant.none");
+  return says("day.redundant.why", { all: cells, again: cells - cells_first });
 }
 
-// The zones it was in for longest first.
-function zonesOf(day) {
-  if (!day.zones.length) return el("p", "dim", words.say("day.zones.none"));
-  const most = Math.max(...day.zones.map((zone) => zone.time_s));
-  return el("div", "bars", ...[...day.zones].sort((a, b) => b.time_s - a.time_s).map(({ zone_id, time_s, cells }) => {
-    const zone = words.zones.get(zone_id);
-    const link = el("a", "", zone ? words.zoneName(zone) : zone_id);
-    link.href = `/zones/${encodeURIComponent(zone_id)}`;
-    return barRow(link, time_s / most, words.duration(time_s), cells == null ? "" : words.say("unit.cells", { n: cells }));
+/** The zones it was in for longest first. */
+function zonesOf({ zones }) {
+  if (!zones.length) return el("p", "dim", words.say("day.zones.none"));
+  const sorted = zones.toSorted((a, b) => b.time_s - a.time_s), most = sorted[0].time_s;
+  return el("div", "bars", ...sorted.map(({ zone_id, time_s, cells }) => {
+    const fill = el("i", "fill");
+    fill.style.width = `${100 * (time_s / most || 0)}%`;
+    return el("div", "bar-row", link("", zonePath(zone_id), words.zone(zone_id)),
+      el("span", "bar", fill), el("span", "number", words.duration(time_s)),
+      el("span", "number", cells == null ? "" : words.say("unit.cells", { n: cells })));
   }));
 }
 
-function barRow(name, share, ...texts) {
-  const fill = el("i", "fill");
-  fill.style.width = `${100 * (share || 0)}%`;
-  return el("div", "bar-row", name, el("span", "bar", fill), ...texts.map((text) => el("span", "number", text)));
-}
-
-function verdictsOf(day) {
-  const found = Object.entries(day.verdicts).sort((a, b) => b[1] - a[1]);
+function verdictsOf({ verdicts }) {
+  const found = Object.entries(verdicts).sort((a, b) => b[1] - a[1]);
   if (!found.length) return el("p", "dim", words.say("day.verdicts.none"));
   const all = found.reduce((sum, [, fixes]) => sum + fixes, 0);
   return el("dl", "verdicts", ...found.map(([verdict, fixes]) => {
-    const item = el("div", "", el("dt", "", verdictMark(verdict), words.say(`verdict.${verdict}`),
-      el("b", "number", `${fixes.toLocaleString(words.config.lang)} · ${share(fixes / all)}`)), el("dd", "dim", words.say(`verdict.${verdict}.hint`)));
+    const figures = `${fixes.toLocaleString(words.config.lang)} · ${share(fixes / all)}`;
+    const item = el("div", "",
+      el("dt", "", verdictMark(verdict), words.say(`verdict.${verdict}`),
+        el("b", "number", figures)),
+      el("dd", "dim", words.say(`verdict.${verdict}.hint`)));
     item.dataset.verdict = verdict;
     return item;
   }));
@@ -71,30 +76,32 @@ function share(ratio) {
   return ratio > 0 && ratio < 0.01 ? "<1%" : words.percent(ratio);
 }
 
-// Which local day is looked at: today, which goes on, or one that is over.
-
-const DAY_MS = 86_400_000;
-
+/** Which local day is looked at: today, which goes on, or one that is over. */
 export class DayPicker {
-  // `value` is null for today, whichever day that is by then.
+  /** @type {string | null} null for today, whichever day that is by then */ value = null;
+  /** @type {string | null} null until it is known */ today = null;
+  input = Object.assign(el("input"), { type: "date", ariaLabel: words.say("day.pick") });
+
+  /** @param {() => void} onPick */
   constructor(onPick) {
-    Object.assign(this, { onPick, value: null, today: null });
-    this.input = el("input");
-    this.input.type = "date";
-    this.input.setAttribute("aria-label", words.say("day.pick"));
-    this.now = this.button(words.say("day.today"), () => this.pick(null));
-    this.before = this.button("‹", () => this.step(-1), "day.before");
-    this.after = this.button("›", () => this.step(1), "day.after");
+    this.onPick = onPick;
+    const step = (sign, by, key) => {
+      const title = words.say(key), press = () => this.step(by);
+      keys.bind(by < 0 ? "[" : "]", key, press);
+      return Object.assign(button("button", sign, press), { title, ariaLabel: title });
+    };
+    const before = step("‹", -1, "day.before");
+    this.after = step("›", 1, "day.after");
+    this.now = button("button", words.say("day.today"), () => this.pick(null));
     this.input.addEventListener("change", () => this.input.value && this.pick(this.input.value));
-    keys.bind("[", "day.before", () => this.step(-1)).bind("]", "day.after", () => this.step(1));
-    this.node = el("div", "day-picker", this.before, this.input, this.after, this.now);
+    this.node = el("div", "day-picker", before, this.input, this.after, this.now);
   }
 
   isToday() {
     return this.value === null;
   }
 
-  // What the API said the day is that was asked for; asked for today, that is how today is known.
+  /** What the API said the day is that was asked for; so it is known which day today is. */
   known(date) {
     if (this.isToday()) this.input.max = this.today = date;
     if (document.activeElement !== this.input) this.input.value = date;
@@ -107,42 +114,42 @@ export class DayPicker {
     this.pick(new Date(at).toISOString().slice(0, 10));
   }
 
+  /** @param {string | null} date */
   pick(date) {
-    this.value = date === null || date >= this.today ? null : date;
-    this.input.value = date ?? this.today;
+    this.value = date === null || date >= (this.today ?? "") ? null : date;
+    this.input.value = date ?? this.today ?? "";
     this.onPick();
-  }
-
-  button(text, act, title) {
-    const button = el("button", "button", text);
-    button.type = "button";
-    if (title) button.title = button.ariaLabel = words.say(title);
-    button.addEventListener("click", act);
-    return button;
   }
 }
 
-// A day of a bike on the map: its path, where it parked, what was not believed, its cells.
-
 const tip = (...children) => el("div", "day-tip", ...children);
-const moment = (at) => words.time(typeof at === "number" ? new Date(at).toISOString() : at);
 
+/** A day of a bike on the map: its path, where it parked, what was not believed, its cells. */
 export class DayMap {
-  constructor(element, legend) {
-    Object.assign(this, { element, legend });
-    this.ready = this.make();
-    addEventListener("themechange", () => this.drawn && this.draw({ fit: false }));
-  }
+  /** @type {BikePath | null} */ drawn = null;
+  /** @type {L.GeoJSON | null} */ zones = null;
+  /** @type {L.CircleMarker | null} */ bike = null;
+  made = false;
+  said = "";
 
-  async make() {
-    this.map = baseMap(this.element);
-    for (const [name, level] of [["day-cells", 350], ["day-path", 420], ["day-marks", 430]]) {
-      this.map.createPane(name).style.zIndex = level;
-    }
-    this.cells = { pane: "day-cells", renderer: L.canvas({ pane: "day-cells" }), interactive: false };
+  /** @param {HTMLElement} element @param {HTMLElement} legend */
+  constructor(element, legend) {
+    this.legend = legend;
+    this.map = baseMap(element);
+    pane(this.map, "day-cells", 350);
+    pane(this.map, "day-path", 420);
+    pane(this.map, "day-marks", 430);
+    this.cells = { pane: "day-cells", renderer: L.canvas({ pane: "day-cells" }),
+      interactive: false };
     this.line = { pane: "day-path", renderer: L.svg({ pane: "day-path" }), interactive: false };
     this.marks = { pane: "day-marks", renderer: L.svg({ pane: "day-marks" }) };
     this.day = L.featureGroup().addTo(this.map);
+    this.ready = this.place();
+    addEventListener("themechange", () => this.drawn && this.draw(this.drawn, false));
+  }
+
+  /** Goes to where the zones are. */
+  async place() {
     const zones = await read("/zones").catch(() => null);
     if (zones) {
       this.zones = L.geoJSON(zones, { interactive: false }).addTo(this.map);
@@ -156,52 +163,64 @@ export class DayMap {
     this.zones?.setStyle({ color: colorOf("dim"), weight: 1, opacity: 0.6, fill: false });
   }
 
-  // `day` is an answer of GET /bikes/{bike_id}/path.
+  /** @param {BikePath} day */
   async show(day, { fit }) {
     await this.ready;
     const said = JSON.stringify(day);
     if (said === this.said) return;
-    Object.assign(this, { said, drawn: day });
-    this.draw({ fit });
+    this.said = said;
+    this.drawn = day;
+    this.draw(day, fit);
   }
 
-  // Where it is now; nothing on a day that is over.
+  /** Where it is now; nothing on a day that is over. @param {Bike | null} bike */
   showBike(bike) {
     if (!this.made) return;
-    if (!bike || bike.lat == null) {
+    if (!bike || bike.lat == null || bike.lng == null) {
       this.bike?.remove();
       this.bike = null;
       return;
     }
-    this.bike ??= L.circleMarker([bike.lat, bike.lng], { ...this.marks, className: "day-bike", radius: 7, weight: 2, fillOpacity: 1 })
-      .bindTooltip(() => tip(el("b", "", this.now.bike_id), el("div", "", ageText(this.now))), { direction: "top", offset: [0, -6] }).addTo(this.map);
-    this.now = bike;
-    this.bike.setStyle({ color: colorOf("halo"), fillColor: colorOf("bike") }).setLatLng([bike.lat, bike.lng]).bringToFront();
+    const place = L.latLng(bike.lat, bike.lng);
+    this.bike ??= L.circleMarker(place,
+      { ...this.marks, className: "day-bike", radius: 7, weight: 2, fillOpacity: 1 })
+      .bindTooltip("", { direction: "top", offset: [0, -6] }).addTo(this.map);
+    this.bike.setTooltipContent(
+      tip(el("b", "", bike.bike_id), el("div", "", ageText(bike))));
+    this.bike.setStyle({ color: colorOf("halo"), fillColor: colorOf("bike") })
+      .setLatLng(place).bringToFront();
   }
 
-  draw({ fit }) {
-    const { path, stops, rejected, rejected_total, cells, cell } = this.drawn;
+  /** @param {BikePath} day @param {boolean} fit */
+  draw({ path, stops, rejected, rejected_total, cells, cell }, fit) {
     this.day.clearLayers();
     this.outline();
-    this.drawCells(cells, cell);
-    const line = (color, weight) => L.polyline(path, { ...this.line, className: `day-path-${color}`, color: colorOf(color), weight }).addTo(this.day);
-    if (path.length) line("halo", 6), line("accent", 3);
-    for (const stop of stops) {
-      this.mark(stop, "parked", 6, () => tip(el("b", "", verdictMark("parked"), words.say("day.map.stopped", { from: moment(stop.from), to: moment(stop.to) }))));
+    if (cells) this.drawCells(cells, cell);
+    const line = (color, weight) => L.polyline(path, { ...this.line,
+      className: `day-path-${color}`, color: colorOf(color), weight }).addTo(this.day);
+    if (path.length) {
+      line("halo", 6);
+      line("accent", 3);
     }
-    rejected.verdicts.forEach((verdict, i) => {
-      this.mark({ lat: rejected.lat[i], lng: rejected.lng[i] }, verdict, 4, () =>
-        tip(el("b", "", verdictMark(verdict), words.say(`verdict.${verdict}`)), el("div", "", moment(rejected.timestamps[i])), el("div", "dim", words.say(`verdict.${verdict}.hint`))));
-    });
-    this.drawLegend(rejected, rejected_total);
+    for (const stop of stops) {
+      const [from, to] = [stop.from, stop.to].map((at) => words.time(at));
+      this.mark(stop, "parked", 6, () =>
+        tip(el("b", "", verdictMark("parked"), words.say("day.map.stopped", { from, to }))));
+    }
+    const { timestamps, lat, lng, verdicts } = rejected;
+    verdicts.forEach((verdict, i) => this.mark({ lat: lat[i], lng: lng[i] }, verdict, 4, () =>
+      tip(el("b", "", verdictMark(verdict), words.say(`verdict.${verdict}`)),
+        el("div", "", words.time(timestamps[i])),
+        el("div", "dim", words.say(`verdict.${verdict}.hint`)))));
+    this.drawLegend(verdicts, rejected_total);
     this.map.invalidateSize();
-    const bounds = this.day.getBounds();
-    if (fit && bounds.isValid()) this.map.fitBounds(bounds, { padding: [24, 24], maxZoom: 16, animate: false });
+    const bounds = this.day.getBounds(), room = { padding: L.point(24, 24), maxZoom: 16 };
+    if (fit && bounds.isValid()) this.map.fitBounds(bounds, { ...room, animate: false });
   }
 
-  drawCells(cells, [high, wide]) {
-    cells?.lat.forEach((lat, i) => {
-      const lng = cells.lng[i], first = cells.first[i];
+  drawCells({ lat: lats, lng: lngs, first: firsts }, [high, wide]) {
+    lats.forEach((lat, i) => {
+      const lng = lngs[i], first = firsts[i];
       L.rectangle([[lat - high / 2, lng - wide / 2], [lat + high / 2, lng + wide / 2]], {
         ...this.cells, weight: 1, color: colorOf(first ? "compliant" : "dim"),
         opacity: 0.5, fillOpacity: first ? 0.3 : 0.12,
@@ -210,17 +229,21 @@ export class DayMap {
   }
 
   mark({ lat, lng }, verdict, radius, told) {
-    L.circleMarker([lat, lng], { ...this.marks, className: `day-mark day-mark-${verdict}`, radius, color: colorOf("halo"), weight: 1.5, fillColor: colorOf(colorNameOf(verdict)), fillOpacity: 1 })
+    L.circleMarker([lat, lng], { ...this.marks, className: `day-mark day-mark-${verdict}`, radius,
+      color: colorOf("halo"), weight: 1.5, fillColor: colorOf(colorNameOf(verdict)),
+      fillOpacity: 1 })
       .bindTooltip(told, { direction: "top", offset: [0, -4] }).addTo(this.day);
   }
 
   drawLegend(rejected, total) {
-    const item = (name, text) => el("span", "item", el("i", `swatch swatch-${name}`), text);
-    const verdicts = [...new Set(rejected.verdicts)].map((verdict) => el("span", "item", verdictMark(verdict), words.say(`verdict.${verdict}`)));
-    const shown = rejected.verdicts.length;
-    this.legend.replaceChildren(item("path", words.say("day.map.path")), item("first", words.say("day.map.first")), item("again", words.say("day.map.again")),
-      el("span", "item", verdictMark("parked"), words.say("day.map.stop")),
-      ...(shown ? [el("span", "item", words.say("day.map.rejected"), ":"), ...verdicts] : []),
-      ...(shown < total ? [el("span", "item", words.say("day.map.some", { n: shown, all: total }))] : []));
+    const item = (...children) => el("span", "item", ...children);
+    const swatch = (name) => item(el("i", `swatch swatch-${name}`), words.say(`day.map.${name}`));
+    const verdicts = [...new Set(rejected)]
+      .map((verdict) => item(verdictMark(verdict), words.say(`verdict.${verdict}`)));
+    const n = rejected.length, some = words.say("day.map.some", { n, all: total });
+    this.legend.replaceChildren(swatch("path"), swatch("first"), swatch("again"),
+      item(verdictMark("parked"), words.say("day.map.stop")),
+      ...(n ? [item(words.say("day.map.rejected"), ":"), ...verdicts] : []),
+      ...(n < total ? [item(some)] : []));
   }
 }

@@ -1,6 +1,6 @@
 // @ts-check
 // How a bike's figures are shown, in the list of the fleet and on a bike's own page.
-import { badge, el } from "../page/dom.js";
+import { badge, el, link } from "../page/dom.js";
 import { config, words } from "../page/frame.js";
 
 export const LIVENESS = ["offline", "silent", "stale", "live"]; // who needs somebody first
@@ -12,43 +12,58 @@ export function liveBadge(liveness) {
   return badge(LIKE[liveness] ?? liveness);
 }
 
+/** @param {BikeName} bike */
 export function keyOf(bike) {
   return `${bike.vendor}/${bike.bike_id}`;
 }
 
+/** @param {BikeName} bike */
 export function pageOf(bike) {
   return `/bikes/${encodeURIComponent(bike.vendor)}/${encodeURIComponent(bike.bike_id)}`;
 }
 
-// A bike's name, which leads to its page.
-export function bikeLink(bike) {
-  return Object.assign(el("a", "bike-link", bike.bike_id), { href: pageOf(bike), title: keyOf(bike) });
+/** A route of the API about a bike. @param {BikeName} bike @param {Record<string, any>} asked */
+export function bikeRoute({ vendor, bike_id }, what = "", asked = {}) {
+  const query = new URLSearchParams({ vendor, ...asked });
+  return `/bikes/${encodeURIComponent(bike_id)}${what}?${query}`;
 }
 
-// The same of a visit, which names a bike by its key.
+/** A bike's name, which leads to its page. @param {BikeName} bike */
+export function bikeLink(bike) {
+  return Object.assign(link("bike-link", pageOf(bike), bike.bike_id), { title: keyOf(bike) });
+}
+
+/** The same of a visit, which names a bike by its key. @param {Visit} visit */
 export function visitorLink({ bike: key }) {
   const slash = key.indexOf("/");
   return bikeLink({ vendor: key.slice(0, slash), bike_id: key.slice(slash + 1) });
 }
 
+/** @param {Bike} bike */
 export function isLow(bike) {
   return bike.battery_percent != null && bike.battery_percent <= config.battery_low_percent;
 }
 
+/** @param {Bike} bike */
 export function zoneText(bike) {
   if (bike.lat == null) return "–";
-  if (bike.zone_id == null) return words.say("bikes.outside");
-  const zone = words.zones.get(bike.zone_id);
-  return zone ? words.zoneName(zone) : bike.zone_id;
+  return bike.zone_id == null ? words.say("bikes.outside") : words.zone(bike.zone_id);
 }
 
-// The speed of a bike that is not live was some time ago.
+/** As it was said, however long ago. @param {Bike} bike */
+export function speedOf(bike) {
+  return bike.speed_mps == null ? ""
+    : words.say("bike.speed", { speed: (bike.speed_mps * 3.6).toFixed(0) });
+}
+
+/** The speed of a bike that is not live was some time ago. @param {Bike} bike */
 export function speedText(bike) {
   if (bike.liveness !== "live" || bike.speed_mps == null) return "–";
   const kmh = bike.speed_mps * 3.6;
   return kmh < 1 ? words.say("bikes.standing") : words.say("unit.kmh", { n: kmh.toFixed(0) });
 }
 
+/** @param {Bike} bike */
 export function ageText(bike) {
   return bike.at ? words.say("bikes.ago", { age: words.since(bike.at) }) : words.say("bikes.never");
 }
@@ -63,13 +78,11 @@ export function percentText(percent) {
   return percent == null ? "–" : `${Math.round(percent)}%`;
 }
 
-// A battery is a bar with its number; one that is low is marked with a sign too.
+/** A battery is a bar with its number; one that is low is marked with a sign too. */
 export class Battery {
-  constructor() {
-    this.figure = el("span", "percent");
-    this.fill = el("i", "fill");
-    this.node = el("span", "battery", el("span", "bar", this.fill), this.figure);
-  }
+  figure = el("span", "percent");
+  fill = el("i", "fill");
+  node = el("span", "battery", el("span", "bar", this.fill), this.figure);
 
   show(bike) {
     const low = isLow(bike);
@@ -85,8 +98,9 @@ export class Battery {
 // How a verdict looks: a colour, and a sign for eyes that cannot tell colours.
 
 const LOOKS = {
-  ok: ["accent", "✓"], parked: ["off_duty", "P"], inaccurate: ["due", "≈"], teleport: ["overdue", "↯"], too_fast: ["unmeasurable", "»"],
-  outside_district: ["hot", "⊘"], off_shift: ["dim", "–"], duplicate: ["dim", "="],
+  ok: ["accent", "✓"], parked: ["off_duty", "P"], inaccurate: ["due", "≈"],
+  teleport: ["overdue", "↯"], too_fast: ["unmeasurable", "»"], outside_district: ["hot", "⊘"],
+  off_shift: ["dim", "–"], duplicate: ["dim", "="],
 };
 
 // The variable of the style that holds its colour.

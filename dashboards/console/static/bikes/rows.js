@@ -1,46 +1,49 @@
 // @ts-check
 // The columns of the fleet, and a row of it. A row is filled many times and makes no nodes then.
-import { el } from "../page/dom.js";
+import { el, link } from "../page/dom.js";
 import { read, words } from "../page/frame.js";
 import {
   ageText, Battery, distanceText, keyOf, liveBadge, LIVENESS, pageOf, percentText, speedText,
   zoneText,
 } from "./facts.js";
 
+const EVERY_MS = 30_000, PAGE = 100;
 const texts = new Intl.Collator(undefined, { numeric: true });
 
-// `of` is what a column is sorted by; a bike without a value stands at the end either way.
+/** @type {Record<string, BikeColumn>} */
 export const COLUMNS = {
   id: { of: (bike) => bike.bike_id },
   state: { of: (bike) => LIVENESS.indexOf(bike.liveness) },
   zone: { of: (bike) => (bike.zone_id == null ? null : zoneText(bike)) },
-  speed: { of: (bike) => (bike.liveness === "live" ? bike.speed_mps : null), right: true, large: true },
+  speed: { of: (bike) => (bike.liveness === "live" ? bike.speed_mps : null), large: true },
   battery: { of: (bike) => bike.battery_percent },
-  age: { of: (bike) => (bike.at ? -Date.parse(bike.at) : null), right: true, large: true },
-  distance: { of: (_, day) => day?.distance_m, day: true, right: true, large: true },
-  cells: { of: (_, day) => day?.cells, day: true, right: true, large: true },
-  redundant: { of: (_, day) => day?.redundant_share, day: true, right: true, large: true },
+  age: { of: ({ at }) => (at ? -Date.parse(String(at)) : null), large: true },
+  distance: { of: (_, day) => day?.distance_m, day: true, large: true },
+  cells: { of: (_, day) => day?.cells, day: true, large: true },
+  redundant: { of: (_, day) => day?.redundant_share, day: true, large: true },
 };
 
+/** How bikes are sorted by a column; `dayOf` gives a bike's day. */
 export function order({ column, down }, dayOf) {
   const { of } = COLUMNS[column];
   const sign = down ? -1 : 1;
   return (a, b) => {
     const [x, y] = [of(a, dayOf(a)), of(b, dayOf(b))];
-    const found = x == null || y == null ? (x == null) - (y == null)
-      : sign * (typeof x === "string" ? texts.compare(x, y) : x - y);
+    const found = x == null || y == null ? Number(x == null) - Number(y == null)
+      : sign * (typeof x === "string" ? texts.compare(x, String(y)) : x - Number(y));
     return found || texts.compare(a.bike_id, b.bike_id) || texts.compare(a.vendor, b.vendor);
   };
 }
 
 export class BikeRow {
+  link = link("bike-link", "");
+  vendor = el("small");
+  battery = new Battery();
+  mark = el("span", "mark");
+  state = el("span", "word");
+  /** @type {Record<string, HTMLElement>} */ texts = {};
+
   constructor() {
-    this.link = el("a", "bike-link");
-    this.vendor = el("small");
-    this.battery = new Battery();
-    this.mark = el("span", "mark");
-    this.state = el("span", "word");
-    this.texts = {};
     const cell = (name, ...children) => {
       const node = el("span", `cell cell-${name}`, ...children);
       node.setAttribute("role", "gridcell");
@@ -49,7 +52,8 @@ export class BikeRow {
     const text = (name) => (this.texts[name] = cell(name));
     this.node = el("div", "bike-row",
       cell("id", el("span", "two", this.link, this.vendor)),
-      cell("state", this.mark, this.state), text("zone"), text("speed"), cell("battery", this.battery.node), text("age"),
+      this.stateCell = cell("state", this.mark, this.state), text("zone"), text("speed"),
+      cell("battery", this.battery.node), text("age"),
       text("distance"), text("cells"), text("redundant"));
     this.node.setAttribute("role", "row");
   }
@@ -68,15 +72,17 @@ export class BikeRow {
   fillLive(bike) {
     this.shown = bike;
     const { node } = this;
-    node.dataset.bike = `${bike.vendor}/${bike.bike_id}`;
-    if (this.link.textContent !== bike.bike_id) this.link.textContent = bike.bike_id;
-    this.link.href = pageOf(bike);
-    if (this.vendor.textContent !== bike.vendor) this.vendor.textContent = bike.vendor;
+    if (node.dataset.bike !== keyOf(bike)) {
+      node.dataset.bike = keyOf(bike);
+      this.link.textContent = bike.bike_id;
+      this.link.href = pageOf(bike);
+      this.vendor.textContent = bike.vendor;
+    }
     if (node.dataset.live !== bike.liveness) {
       node.dataset.live = bike.liveness;
       this.mark.replaceChildren(liveBadge(bike.liveness));
       this.state.textContent = words.say(`live.${bike.liveness}`);
-      this.state.parentNode.title = words.say(`live.${bike.liveness}.hint`);
+      this.stateCell.title = words.say(`live.${bike.liveness}.hint`);
     }
     this.battery.show(bike);
     this.write("speed", speedText(bike));
@@ -88,14 +94,19 @@ export class BikeRow {
   }
 }
 
-// What bikes did today: the pages of GET /bikes/days that are looked at, read again every half minute.
-
-const EVERY_MS = 30_000, PAGE = 100;
-
+/**
+ * What bikes did today: the pages of GET /bikes/days that are looked at, read again every half
+ * minute.
+ */
 export class DayPages {
-  // `onChange` is called after each page, with whether it could be read.
+  /** @type {Map<string, DayFigures>} */ days = new Map();
+  /** @type {Map<string, number>} */ begun = new Map();
+  /** @type {string[]} cursors */ wanted = [];
+  busy = false;
+
+  /** @param {(ok: boolean) => void} onChange called after each page: whether it could be read */
   constructor(onChange) {
-    Object.assign(this, { onChange, days: new Map(), begun: new Map(), wanted: [], busy: false });
+    this.onChange = onChange;
     setInterval(() => this.work(), 1000);
   }
 
@@ -103,12 +114,13 @@ export class DayPages {
     return this.days.get(key);
   }
 
-  // `keys` are those in sight, `all` those of the fleet as the API sorts them: all who look at a
-  // fleet ask for the same pages, and the server works each out once.
+  // All who look at a fleet ask for the same pages, and the server works each out once.
+  /** @param {string[]} all as the API sorts the fleet @param {string[]} keys in sight */
   want(all, keys) {
     const at = new Map(all.map((key, i) => [key, Math.floor(i / PAGE)]));
-    const pages = new Set(keys.map((key) => at.get(key)));
-    this.wanted = [...pages].sort((a, b) => a - b).map((page) => (page ? all[page * PAGE - 1] : ""));
+    const pages = new Set(keys.map((key) => at.get(key) ?? 0));
+    this.wanted = [...pages].sort((a, b) => a - b)
+      .map((page) => (page ? all[page * PAGE - 1] : ""));
     this.work();
   }
 
@@ -124,7 +136,7 @@ export class DayPages {
   }
 
   async load(cursor) {
-    const asked = new URLSearchParams({ limit: PAGE, ...(cursor && { cursor }) });
+    const asked = new URLSearchParams({ limit: String(PAGE), ...(cursor && { cursor }) });
     try {
       const { days } = await read(`/bikes/days?${asked}`);
       for (const day of days) this.days.set(keyOf(day), day);

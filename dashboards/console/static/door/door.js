@@ -1,5 +1,7 @@
+// @ts-check
 // Signs in, sets up or changes the password through the API, then goes where one wanted to go.
-const $ = (id) => document.getElementById(id);
+import { $ } from "../page/dom.js";
+
 const config = JSON.parse($("door-config").textContent);
 const form = $("door"), button = form.querySelector("button"), problem = $("problem");
 
@@ -19,17 +21,16 @@ function say(key, values = {}) {
 
 // Only to a page of this server: a link may not lead a person who signed in somewhere else.
 function onward() {
-  try {
-    const wanted = new URL(new URLSearchParams(location.search).get("next") ?? "/", location.origin);
-    if (wanted.origin === location.origin) return wanted.pathname + wanted.search;
-  } catch { /* not an address */ }
-  return "/";
+  const next = query.get("next") ?? "/";
+  const wanted = URL.canParse(next, location.origin) && new URL(next, location.origin);
+  if (!wanted || wanted.origin !== location.origin) return "/";
+  return wanted.pathname + wanted.search;
 }
 
 const doors = {
-  login: (given) => ["POST", "/api/v1/session", { username: given.username, password: given.password }],
-  setup: (given) => ["POST", "/api/v1/setup", { token: secret, username: given.username, password: given.password }],
-  password: (given) => ["PUT", "/api/v1/me/password", { current: given.current, new: given.new }],
+  login: ({ username, password }) => ["POST", "session", { username, password }],
+  setup: ({ username, password }) => ["POST", "setup", { token: secret, username, password }],
+  password: (given) => ["PUT", "me/password", { current: given.current, new: given.new }],
 };
 
 function refuse(text) {
@@ -45,18 +46,20 @@ if (config.door === "setup" && !secret) {
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const given = Object.fromEntries(new FormData(form));
-  if ("again" in given && given.again !== (given.password ?? given.new)) return refuse(say("door.different"));
+  const differs = "again" in given && given.again !== (given.password ?? given.new);
+  if (differs) return refuse(say("door.different"));
   problem.hidden = true;
   button.disabled = true;
   try {
     const [method, path, body] = doors[config.door](given);
     const headers = { "content-type": "application/json" };
     if (config.csrf) headers["x-csrf-token"] = config.csrf;
-    const answer = await fetch(path, { method, headers, body: JSON.stringify(body) });
+    const answer = await fetch(`/api/v1/${path}`, { method, headers, body: JSON.stringify(body) });
     if (answer.ok) return location.replace(config.door === "password" ? "/login" : onward());
     const found = await answer.json();
     const seconds = answer.headers.get("retry-after");
-    refuse(say(`door.${found.reason}`, { n: seconds }) ?? say(`refusal.${found.reason}`, found) ?? say("refusal.other", found));
+    refuse(say(`door.${found.reason}`, { n: seconds }) ?? say(`refusal.${found.reason}`, found)
+      ?? say("refusal.other", found));
   } catch {
     refuse(say("door.failed"));
   }

@@ -11,22 +11,28 @@ import { areaOf } from "./outline.js";
 import { ZoneCard, zonesAt } from "./versions.js";
 
 const FAR = "2200-01-01"; // what is planned by now is over by then
+const NO_GRID = { south: 0, west: 0, north: 0, east: 0, rows: 0, cols: 0 }; // until it is read
 
 start(async (main) => {
   const rows = el("div", "rows"), panel = el("aside", "draw-panel"), frame = el("div", "draw-map");
-  main.replaceChildren(
-    el("p", "draw-small", words.say("draw.desktop")),
-    el("section", "panel draw-list",
-      el("div", "panel-head", el("h1", "", words.say("draw.zones")), el("span", "space"), button("button main", words.say("draw.new"), () => draw(null), "n")),
-      rows),
-    frame, panel,
-  );
+  const begin = button("button main", words.say("draw.new"), () => draw(null), "n");
+  const head = el("div", "panel-head", el("h1", "", words.say("draw.zones")),
+    el("span", "space"), begin);
+  main.replaceChildren(el("p", "draw-small", words.say("draw.desktop")),
+    el("section", "panel draw-list", head, rows), frame, panel);
   const map = new DrawMap(frame, (zoneId) => drawing || pick(zoneId));
   const { policies } = await read("/policies").catch((error) => {
     panel.replaceChildren(el("div", "empty", error.message));
     throw error;
   });
-  let collection = { features: [] }, planned = [], drawing = null, card = null;
+  /** @type {Zones} */
+  let collection = { features: [], version: 0, grid: NO_GRID };
+  /** @type {Zone[]} */
+  let planned = [];
+  /** @type {Drawing | null} */
+  let drawing = null;
+  /** @type {ZoneCard | null} */
+  let card = null;
 
   // Those of now and those that are still to come.
   function list() {
@@ -35,14 +41,18 @@ start(async (main) => {
     place(rows, all.sort((a, b) => a.id.localeCompare(b.id)).map(rowOf));
   }
 
+  /** @param {Zone} zone */
   function rowOf({ id, geometry, properties }) {
     const area = words.say("draw.area", { n: (areaOf(geometry) / 1e6).toFixed(2) });
     const row = button("draw-row", "", () => pick(id));
-    row.append(el("span", "two", el("b", "", words.zoneName(properties)), el("small", "", `${id} · ${properties.policy} · ${area}`)));
-    const plan = planOf(collection.features.find((each) => each.id === id), planned.find((each) => each.id === id));
+    row.append(el("span", "two", el("b", "", words.zoneName(properties)),
+      el("small", "", `${id} · ${properties.policy} · ${area}`)));
+    const [now, then] = [collection.features, planned].map((all) =>
+      all.find((each) => each.id === id));
+    const plan = planOf(now, then);
     if (plan) row.append(el("span", "plan", words.say(`draw.plan.${plan}`)));
     row.dataset.zone = id;
-    row.setAttribute("aria-current", id === card?.zoneId);
+    row.setAttribute("aria-current", String(id === card?.zoneId));
     return row;
   }
 
@@ -57,7 +67,10 @@ start(async (main) => {
 
   // Whether nothing is being drawn any more: what is unsaved is only given up knowingly.
   async function left() {
-    if (drawing?.unsaved && !(await askFor(words, { title: words.say("draw.leave"), note: words.say("draw.leave.note"), go: words.say("draw.leave.go"), danger: true }))) return false;
+    if (drawing?.unsaved) {
+      const [title, note, go] = ["", ".note", ".go"].map((part) => words.say(`draw.leave${part}`));
+      if (!(await askFor({ title, note, go, danger: true }))) return false;
+    }
     if (!drawing) return true;
     drawing.end();
     drawing = null;
@@ -65,9 +78,11 @@ start(async (main) => {
     return true;
   }
 
-  async function pick(zoneId, { stay = false, said = "", before = null } = {}) {
+  /** @param {string} zoneId @param {{stay?: boolean, said?: string, before?: ZoneCard}} how */
+  async function pick(zoneId, { stay = false, said = "", before } = {}) {
     if (!(await left())) return;
-    const mine = (card = new ZoneCard({ map, panel, zoneId, policies, said, onEdit: draw, onChanged: load }));
+    const hands = { map, panel, zoneId, policies, said, onEdit: draw, onChanged: load };
+    const mine = (card = new ZoneCard(hands));
     list();
     await mine.load();
     if (before) mine.choose(before.chosen); // it could be pressed until now
@@ -111,8 +126,10 @@ start(async (main) => {
   keys.bind("Enter", "draw.close", () => drawing?.finish());
   keys.bind("Ctrl+z", "draw.undo", () => drawing?.undo());
   keys.bind("Ctrl+s", "draw.save", () => drawing?.save(), { writing: true });
-  addEventListener("beforeunload", (event) => drawing?.unsaved && event.preventDefault());
-  keepWhile(() => drawing?.unsaved);
+  addEventListener("beforeunload", (event) => {
+    if (drawing?.unsaved) event.preventDefault();
+  });
+  keepWhile(() => Boolean(drawing?.unsaved));
   // Told at each connection too. Where it fails, the stream does, and comes again.
   live.on("zones", () => load().catch(() => {}));
   idle();
@@ -120,11 +137,17 @@ start(async (main) => {
   if (asked) pick(asked);
 });
 
-// What is planned for a zone: that it comes, that it ends, or that it is another one then.
+/**
+ * What is planned for a zone: that it comes, that it ends, or that it is another one then.
+ * @param {Zone} [now]
+ * @param {Zone} [then]
+ */
 function planOf(now, then) {
   if (!now) return "new";
   if (!then) return "end";
-  const drawn = ({ geometry, properties: { name, name_zh, policy, code } }) => JSON.stringify([geometry, name, name_zh, policy, code]);
+  /** @param {Zone} zone */
+  const drawn = ({ geometry, properties: { name, name_zh, policy, code } }) =>
+    JSON.stringify([geometry, name, name_zh, policy, code]);
   return drawn(now) === drawn(then) ? "" : "change";
 }
 

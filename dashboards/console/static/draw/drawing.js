@@ -2,7 +2,7 @@
 // A zone being drawn: the outline on the map, what is written down beside it, and what the API says
 // to both. It ends when it is saved or given up; a refusal never takes away what was drawn.
 import { momentOf, moments, toast } from "../page/dialog.js";
-import { button, el } from "../page/dom.js";
+import { button, el, select } from "../page/dom.js";
 import { words } from "../page/frame.js";
 import { flawsOf } from "../page/words.js";
 import { policyBrief } from "../zones/orders.js";
@@ -10,29 +10,43 @@ import { areaOf, cellsIn, Outline, ringsOf } from "./outline.js";
 import { Grips, Pen } from "./pen.js";
 import { put, zonesAt } from "./versions.js";
 
+const FIELDS = ["zone_id", "name", "name_zh", "policy", "code"];
+
 export class Drawing {
-  // `zone`: the feature that is redrawn, or null for a new one; `over`: the version of all zones.
-  // `onSaved` gets the API's answer, `onCancel` is asked before anything is given up.
+  /** @type {Outline | null} */ outline = null;
+  /** @type {Pen | null} while a ring is drawn */ pen = null;
+  /** @type {Grips | null} */ grips = null;
+  typed = false;
+  ended = false;
+  facts = el("p", "draw-facts");
+  how = el("p", "says");
+  said = el("div", "draw-said");
+
+  /** @param {DrawingHands} hands */
   constructor({ map, panel, zone, over, planned, policies, grid, onSaved, onCancel }) {
-    Object.assign(this, { map, zone, over, grid, onSaved, typed: false });
+    this.map = map;
+    this.zone = zone;
+    this.over = over;
+    this.grid = grid;
+    this.onSaved = onSaved;
     this.form = new DrawForm({
       zone: zone?.properties, planned, policies,
       onWhen: () => this.showNeighbours(),
       onTyped: () => (this.typed = true),
     });
-    this.facts = el("p", "draw-facts");
-    this.how = el("p", "says");
     this.ring = button("button", words.say("draw.ring"), () => this.addRing(), "h");
-    this.said = el("div", "draw-said");
     this.said.setAttribute("role", "status");
-    const press = (kind, key, act, sign) => button(kind, words.say(key), act, sign);
-    this.buttons = [press("button", "draw.check", () => this.check()), press("button main", "draw.save", () => this.save())];
-    this.buttons[1].title = "Ctrl+S";
+    const check = button("button", words.say("draw.check"), () => this.check());
+    const save = button("button main", words.say("draw.save"), () => this.save());
+    save.title = "Ctrl+S";
+    this.buttons = [check, save];
+    const title = zone ? words.zoneName(zone.properties) : words.say("draw.new");
     panel.replaceChildren(
-      el("div", "panel-head", el("h1", "", zone ? words.zoneName(zone.properties) : words.say("draw.new"))),
+      el("div", "panel-head", el("h1", "", title)),
       el("div", "draw-body", this.how, this.facts, el("div", "buttons", this.ring), this.form.node),
       this.said,
-      el("div", "draw-foot", press("button", "draw.cancel", onCancel, "Esc"), el("span", "space"), ...this.buttons),
+      el("div", "draw-foot", button("button", words.say("draw.cancel"), onCancel, "Esc"),
+        el("span", "space"), check, save),
     );
     map.outline("chosen", null);
     map.outline("older", zone?.geometry ?? null); // as it was, for comparison
@@ -50,16 +64,17 @@ export class Drawing {
     return Boolean(this.typed || drawn || this.pen?.strokes.length);
   }
 
+  /** @param {(geometry: Polygon) => void} onClosed */
   draw(onClosed) {
     this.pen = new Pen(this.map.map, this.map.neighbours, { onDrawn: () => this.tell(), onClosed });
     this.tell();
   }
 
-  // A hole or a further part, with the outline so far in sight.
+  /** A hole or a further part, with the outline so far in sight. */
   addRing() {
-    if (this.pen) return;
     const { outline } = this;
-    this.grips.remove();
+    if (this.pen || !outline) return;
+    this.grips?.remove();
     this.map.outline("chosen", outline.geometry());
     this.draw((geometry) => {
       outline.add(ringsOf(geometry)[0]);
@@ -67,7 +82,7 @@ export class Drawing {
     });
   }
 
-  // Gives up the ring that is being added, if there is one; the outline stays.
+  /** Gives up the ring that is being added, if there is one; the outline stays. */
   leaveRing() {
     if (!this.pen || !this.outline) return false;
     this.pen.remove();
@@ -75,39 +90,45 @@ export class Drawing {
     return true;
   }
 
+  /** @param {Outline} outline */
   grip(outline) {
     this.map.outline("chosen", null);
     const isFirst = !this.outline;
-    Object.assign(this, { pen: null, outline });
+    this.pen = null;
+    this.outline = outline;
     this.grips = new Grips(this.map.map, this.map.neighbours, outline, () => this.tell());
     this.tell();
     if (!this.zone && isFirst) this.form.inputs.zone_id.focus();
   }
 
-  // Those that will be there when this becomes valid.
+  /** Those that will be there when this becomes valid. */
   async showNeighbours() {
-    const at = this.form.validFrom;
+    const at = this.form.validFrom, own = this.zone?.properties.zone_id;
     try {
-      const { features } = await zonesAt(at);
-      if (at === this.form.validFrom && !this.ended) this.map.showZones(features, this.zone?.properties.zone_id);
+      const { features } = await zonesAt(at ?? "");
+      if (at === this.form.validFrom && !this.ended) this.map.showZones(features, own);
     } catch (error) {
       toast(error.message, { kind: "bad" });
     }
   }
 
-  // How large it is; what was wrong with it may be so no more.
+  /** How large it is; what was wrong with it may be so no more. */
   tell() {
+    const { outline, pen } = this, geometry = outline?.geometry();
     this.show([]);
-    this.how.textContent = words.say(!this.pen ? "draw.how.edit" : this.outline ? "draw.how.ring" : "draw.how.new");
-    this.ring.hidden = Boolean(this.pen);
-    const geometry = this.outline?.geometry();
-    this.facts.textContent = geometry && !this.pen
-      ? words.say("draw.size", { area: (areaOf(geometry) / 1e6).toFixed(2), cells: cellsIn(geometry, this.grid) })
-      : words.say("draw.places", { n: this.pen.places.length });
+    const how = !pen ? "edit" : outline ? "ring" : "new";
+    this.how.textContent = words.say(`draw.how.${how}`);
+    this.ring.hidden = Boolean(pen);
+    if (pen) this.facts.textContent = words.say("draw.places", { n: pen.places.length });
+    else if (geometry) {
+      const area = (areaOf(geometry) / 1e6).toFixed(2), cells = cellsIn(geometry, this.grid);
+      this.facts.textContent = words.say("draw.size", { area, cells });
+    }
   }
 
   undo() {
-    if (!(this.pen ?? this.grips).undo() && !this.leaveRing()) toast(words.say("draw.undo.nothing"));
+    const undone = (this.pen ?? this.grips)?.undo() || this.leaveRing();
+    if (!undone) toast(words.say("draw.undo.nothing"));
   }
 
   finish() {
@@ -118,7 +139,8 @@ export class Drawing {
     const answer = await this.send({ dryRun: true });
     if (!answer?.ok) return;
     const { cells_total: n, live } = answer.body;
-    this.show([], words.prose(words.say("draw.sound", { n }), ...(live ? [] : [words.say("draw.next_start")])));
+    const waits = live ? [] : [words.say("draw.next_start")];
+    this.show([], words.prose(words.say("draw.sound", { n }), ...waits));
   }
 
   async save() {
@@ -128,35 +150,38 @@ export class Drawing {
     this.onSaved(this.zoneId, answer.body);
   }
 
+  /** The API's answer; null when nothing was sent, or none came. */
   async send({ dryRun }) {
-    if (this.pen) return this.show([{ text: words.say("draw.open"), place: null }]);
-    if (this.buttons[0].disabled || !this.form.sound) return null; // one answer after the other
-    const feature = { type: "Feature", geometry: this.outline.geometry(), properties: this.form.properties() };
+    const tells = (key) => this.show([{ text: words.say(key), place: null }]);
+    if (this.pen || !this.outline) tells("draw.open");
+    // One answer after the other.
+    if (this.pen || !this.outline || this.buttons[0].disabled || !this.form.sound) return null;
+    const properties = this.form.properties();
+    const feature = { type: "Feature", geometry: this.outline.geometry(), properties };
     for (const each of this.buttons) each.disabled = true;
-    try {
-      const answer = await put(this.zoneId, feature, { over: this.over, dryRun });
-      if (answer.status === 412) this.showStale();
-      else if (!answer.ok) this.show(flawsOf(answer.body, words));
-      return answer;
-    } catch {
-      return this.show([{ text: words.say("alerts.failed"), place: null }]);
-    } finally {
-      for (const each of this.buttons) each.disabled = false;
-    }
+    const answer = await put(this.zoneId, feature, { version: this.over, dryRun });
+    for (const each of this.buttons) each.disabled = false;
+    if (!answer) tells("alerts.failed");
+    else if (answer.status === 412) this.showStale();
+    else if (!answer.ok) this.show(flawsOf(answer.body, words));
+    return answer;
   }
 
-  // Problems are told beside the form and shown where they are.
+  /**
+   * Problems are told beside the form and shown where they are.
+   * @param {{text: string, place: Place | null}[]} flaws
+   */
   show(flaws, fine = "") {
     const rows = flaws.map(({ text, place }) => {
       const row = button("flaw-row", text, () => place && this.map.goTo(place));
-      row.dataset.placed = place !== null;
+      row.dataset.placed = String(place !== null);
       return row;
     });
     this.said.replaceChildren(...(fine ? [el("p", "fine", el("span", "tick", "✓"), fine)] : rows));
     this.map.mark(flaws);
   }
 
-  // Somebody else was faster: the neighbours are fetched again, what was drawn stays.
+  /** Somebody else was faster: the neighbours are fetched again, what was drawn stays. */
   showStale() {
     const again = button("button", words.say("draw.stale.again"), async () => {
       try {
@@ -173,42 +198,48 @@ export class Drawing {
 
   end() {
     this.ended = true;
-    (this.pen ?? this.grips).remove();
+    (this.pen ?? this.grips)?.remove();
     this.map.outline("chosen", null);
     this.map.mark([]);
   }
 }
 
-// What is written down about a zone that is drawn: its names, its policy, and from when it is so.
+/** What is written down about a zone that is drawn: names, policy, and from when it is so. */
+class DrawForm {
+  /** @type {Record<string, HTMLInputElement | HTMLSelectElement>} */ inputs = {};
+  node = el("form", "draw-form");
+  asks = el("p", "says");
+  effect = el("p", "says");
+  moment = Object.assign(el("input"), { type: "datetime-local", hidden: true });
 
-const FIELDS = ["zone_id", "name", "name_zh", "policy", "code"];
-
-export class DrawForm {
-  // `onWhen` is called when another moment is chosen, `onTyped` after every change.
+  /** @param {DrawFormHands} hands */
   constructor({ zone, planned, policies, onWhen, onTyped }) {
-    Object.assign(this, { policies, planned, inputs: {}, isNew: !zone });
-    this.node = el("form", "draw-form");
+    this.policies = policies;
+    this.planned = planned;
+    this.isNew = !zone;
     this.node.addEventListener("submit", (event) => event.preventDefault());
+    const choices = policies.map(({ name }) => ({ value: name, text: name }));
     for (const name of FIELDS) {
       if (name === "zone_id" && zone) continue;
-      this.field(name, name === "policy" ? select(policies.map(({ name: value }) => ({ value, text: value }))) : el("input"));
+      this.field(name, name === "policy" ? select("", choices) : el("input"));
+      if (zone) this.inputs[name].value = zone[name] ?? "";
     }
     const { zone_id: id, name, code } = this.inputs;
-    if (id) Object.assign(id, { pattern: "[A-Za-z0-9_\\-]{1,64}", maxLength: 64, required: true, placeholder: "cy-10" });
+    if (id) {
+      const pattern = "[A-Za-z0-9_\\-]{1,64}";
+      Object.assign(id, { pattern, maxLength: 64, required: true, placeholder: "cy-10" });
+    }
     Object.assign(name, { required: true, maxLength: 200 });
-    Object.assign(code, { pattern: "[0-9]{14,15}", maxLength: 15, inputMode: "numeric", title: words.say("draw.code.hint") });
-    this.asks = el("p", "says");
+    Object.assign(code, { pattern: "[0-9]{14,15}", maxLength: 15, inputMode: "numeric",
+      title: words.say("draw.code.hint") });
     this.node.append(this.asks);
-    this.field("when", select(moments()));
-    this.moment = Object.assign(el("input"), { type: "datetime-local", hidden: true });
+    const when = this.field("when", select("", moments()));
     this.moment.setAttribute("aria-label", words.say("moment.at"));
-    this.effect = el("p", "says");
-    this.inputs.when.after(this.moment);
+    when.after(this.moment);
     this.node.append(this.effect);
-    for (const [key, input] of Object.entries(this.inputs)) if (zone && key !== "when") input.value = zone[key] ?? "";
     this.node.addEventListener("input", (event) => {
       this.explain();
-      const moved = event.target === this.inputs.when || event.target === this.moment;
+      const moved = event.target === when || event.target === this.moment;
       if (moved) onWhen();
       if (!moved || !this.isNew) onTyped();
     });
@@ -216,12 +247,14 @@ export class DrawForm {
   }
 
   field(name, input) {
-    input.name = name;
-    input.autocomplete = "off";
+    Object.assign(input, { name, autocomplete: "off" });
     this.inputs[name] = input;
-    this.node.append(el("label", `field-${name}`, el("span", "", words.say(`draw.${name}`)), input));
+    this.node.append(
+      el("label", `field-${name}`, el("span", "", words.say(`draw.${name}`)), input));
+    return input;
   }
 
+  /** @returns {string | null} */
   get validFrom() {
     return momentOf(this.inputs.when.value, this.moment.value);
   }
@@ -233,35 +266,29 @@ export class DrawForm {
     this.moment.required = !this.moment.hidden;
     const waits = !this.moment.hidden && !this.validFrom;
     const effect = waits ? [] : [effectOf(this.validFrom?.replace("T", " "), this.isNew)];
-    this.effect.textContent = words.prose(...effect, ...(this.planned ? [words.say("draw.gives_way")] : []));
+    if (this.planned) effect.push(words.say("draw.gives_way"));
+    this.effect.textContent = words.prose(...effect);
   }
 
   get zoneId() {
     return this.inputs.zone_id?.value.trim();
   }
 
-  // Whether everything is written as it must be; the browser says at which field it is not.
+  /** Whether everything is as it must be; the browser says at which field it is not. */
   get sound() {
     return this.node.reportValidity();
   }
 
   properties() {
-    const { name, name_zh, policy, code } = this.inputs;
+    const { name, name_zh, policy, code } = this.inputs, { validFrom } = this;
     const optional = (input) => input.value.trim() || null;
-    return { name: name.value.trim(), name_zh: optional(name_zh), policy: policy.value, code: optional(code), ...(this.validFrom && { valid_from: this.validFrom }) };
+    return { name: name.value.trim(), name_zh: optional(name_zh), policy: policy.value,
+      code: optional(code), ...(validFrom && { valid_from: validFrom }) };
   }
 }
 
-// What a version means for the figures; without a time it is valid at once.
+/** What a version means for the figures; without a time it is valid at once. */
 export function effectOf(time, isNew) {
-  return words.prose(
-    time ? words.say("draw.from.at", { time }) : words.say("draw.from.now"),
-    words.say(isNew ? "draw.counted.new" : "draw.counted"),
-  );
-}
-
-function select(options) {
-  const node = el("select");
-  node.append(...options.map(({ value, text }) => new Option(text, value)));
-  return node;
+  const from = time ? words.say("draw.from.at", { time }) : words.say("draw.from.now");
+  return words.prose(from, words.say(isNew ? "draw.counted.new" : "draw.counted"));
 }

@@ -1,32 +1,38 @@
 // @ts-check
 // The outline of a zone while it is drawn: rings of [lng, lat], each change can be taken back.
 // Places that were not moved keep every digit. There is no map in here.
-
 const METRES_PER_DEGREE = 111_320; // as geofence/grid.py has it
 const DIGITS = 1e7; // of a degree: a centimetre
 
+/** @param {Geometry} geometry */
+function partsOf(geometry) {
+  return geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates;
+}
+
 export class Outline {
-  // Of a GeoJSON Polygon or MultiPolygon; its holes and parts are rings like the others.
+  /** @type {Ring[][]} */ past = [];
+
+  /** Holes and parts are rings like the others. @param {Geometry} geometry */
   constructor(geometry) {
     this.type = geometry.type;
-    const parts = this.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates;
-    this.rings = parts.flatMap((rings, part) => rings.map((ring) => ({ part, places: ring.slice(0, -1) })));
-    this.past = [];
+    /** @type {Ring[]} */
+    this.rings = partsOf(geometry).flatMap((rings, part) =>
+      rings.map((ring) => ({ part, places: ring.slice(0, -1) })));
   }
 
   get changed() {
     return this.past.length > 0;
   }
 
-  // What follows is one change, until the next mark.
+  /** What follows is one change, until the next mark. */
   mark() {
     this.past.push(this.rings);
   }
 
   undo() {
-    if (!this.changed) return false;
-    this.rings = this.past.pop();
-    return true;
+    const before = this.past.pop();
+    if (before) this.rings = before;
+    return before !== undefined;
   }
 
   move(ring, at, place) {
@@ -37,8 +43,10 @@ export class Outline {
     this.put(ring, (places) => places.splice(at, 0, place));
   }
 
-  // A ring of three places has none to spare: without one of them there is no hole, or no part with
-  // its holes. The last part stays.
+  /**
+   * A ring of three places has none to spare: without one of them there is no hole, or no part
+   * with its holes. The last part stays.
+   */
   remove(ring, at) {
     const { part, places } = this.rings[ring];
     const isShell = this.rings.findIndex((each) => each.part === part) === ring;
@@ -54,7 +62,7 @@ export class Outline {
     return true;
   }
 
-  // A further ring: within a part it is a hole of it, anywhere else a further part.
+  /** A further ring: within a part it is a hole of it, anywhere else a further part. */
   add(places) {
     this.mark();
     const around = this.rings.filter((ring) => isAround(ring.places, places[0]));
@@ -69,9 +77,12 @@ export class Outline {
     this.rings = this.rings.map((each, i) => (i === ring ? { ...each, places } : each));
   }
 
+  /** @returns {Geometry} */
   geometry() {
     const parts = new Map();
-    for (const { part, places } of this.rings) parts.set(part, [...(parts.get(part) ?? []), [...places, places[0]]]);
+    for (const { part, places } of this.rings) {
+      parts.set(part, [...(parts.get(part) ?? []), [...places, places[0]]]);
+    }
     const coordinates = [...parts.values()];
     return this.type === "Polygon" && coordinates.length === 1
       ? { type: "Polygon", coordinates: coordinates[0] }
@@ -79,36 +90,47 @@ export class Outline {
   }
 }
 
-// Whether a ring goes around a place: how often a line from there to the east crosses it.
-function isAround(places, [lng, lat]) {
-  return places.filter((a, i) => {
+/** The longitudes at which a ring crosses a parallel. @param {Place[]} places */
+function crossings(places, lat) {
+  return places.flatMap((a, i) => {
     const b = places[(i + 1) % places.length];
-    return a[1] > lat !== b[1] > lat && lng < a[0] + ((b[0] - a[0]) * (lat - a[1])) / (b[1] - a[1]);
-  }).length % 2 === 1;
+    if (a[1] > lat === b[1] > lat) return [];
+    return [a[0] + ((b[0] - a[0]) * (lat - a[1])) / (b[1] - a[1])];
+  });
 }
 
-// Of rings around one place, the one with the least area.
+/** Whether a ring goes around a place: how often a line from there to the east crosses it. */
+function isAround(places, [lng, lat]) {
+  return crossings(places, lat).filter((at) => lng < at).length % 2 === 1;
+}
+
+/** Of rings around one place, the one with the least area. @param {Ring[]} rings */
 function innermost(rings) {
-  return rings.toSorted((a, b) => swept([...a.places, a.places[0]]) - swept([...b.places, b.places[0]]))[0];
+  const area = ({ places }) => swept([...places, places[0]]);
+  return rings.toSorted((a, b) => area(a) - area(b))[0];
 }
 
-// What Leaflet wants, which has the latitude first.
+/** What Leaflet wants, which has the latitude first. @returns {LatLng} */
 export function latLngOf([lng, lat]) {
   return [lat, lng];
 }
 
+/** @returns {Place} */
 export function rounded([lng, lat]) {
   return [Math.round(lng * DIGITS) / DIGITS, Math.round(lat * DIGITS) / DIGITS];
 }
 
-// All rings of a geometry, without the repeated place at the end.
+/** All rings of a geometry, without the repeated place at the end. */
 export function ringsOf(geometry) {
   return new Outline(geometry).rings.map(({ places }) => places);
 }
 
-// Area of a geometry [m²], holes left out, each part on the plane of its latitude.
-export function areaOf({ type, coordinates }) {
-  return (type === "Polygon" ? [coordinates] : coordinates).reduce((sum, [shell, ...holes]) => {
+/**
+ * Area of a geometry [m²], holes left out, each part on the plane of its latitude.
+ * @param {Geometry} geometry
+ */
+export function areaOf(geometry) {
+  return partsOf(geometry).reduce((sum, [shell, ...holes]) => {
     const lats = shell.map(([, lat]) => lat);
     const middle = ((Math.min(...lats) + Math.max(...lats)) / 2) * (Math.PI / 180);
     const degrees = holes.reduce((left, hole) => left - swept(hole), swept(shell));
@@ -125,8 +147,12 @@ function swept(ring) {
   return Math.abs(twice) / 2;
 }
 
-// How many cells of a grid have their middle in a geometry: what cannot be patrolled is not known
-// here, so it is about as many as the zone will have.
+/**
+ * How many cells of a grid have their middle in a geometry: what cannot be patrolled is not known
+ * here, so it is about as many as the zone will have.
+ * @param {Geometry} geometry
+ * @param {Grid} grid
+ */
 export function cellsIn(geometry, { south, west, north, east, rows, cols }) {
   const height = (north - south) / rows, width = (east - west) / cols;
   const rings = ringsOf(geometry);
@@ -134,13 +160,10 @@ export function cellsIn(geometry, { south, west, north, east, rows, cols }) {
   for (let row = 0; row < rows; row++) {
     const lat = south + (row + 0.5) * height;
     // Where the row's middle line crosses the rings: in between it is inside.
-    const crossings = rings.flatMap((places) => places.flatMap((a, i) => {
-      const b = places[(i + 1) % places.length];
-      return a[1] > lat !== b[1] > lat ? [a[0] + ((b[0] - a[0]) * (lat - a[1])) / (b[1] - a[1])] : [];
-    })).sort((a, b) => a - b);
-    for (let i = 0; i + 1 < crossings.length; i += 2) {
-      const first = Math.max(0, Math.ceil((crossings[i] - west) / width - 0.5));
-      const after = Math.min(cols, Math.ceil((crossings[i + 1] - west) / width - 0.5));
+    const ends = rings.flatMap((places) => crossings(places, lat)).sort((a, b) => a - b);
+    for (let i = 0; i + 1 < ends.length; i += 2) {
+      const first = Math.max(0, Math.ceil((ends[i] - west) / width - 0.5));
+      const after = Math.min(cols, Math.ceil((ends[i + 1] - west) / width - 0.5));
       cells += Math.max(0, after - first);
     }
   }
@@ -150,11 +173,16 @@ export function cellsIn(geometry, { south, west, north, east, rows, cols }) {
 // Zones must not overlap and should leave no gap, so a boundary that two of them share is drawn
 // with the very places of the first. Distances are in pixels, places are [lng, lat].
 
-// The place on `rings` that a pointer at `at` means: a vertex within reach goes before an edge.
-// Rings are lists of {x, y}; the answer is {ring, index, share}, the share of the edge that begins
-// at the index, or null.
+/**
+ * The place on rings that a pointer means: a vertex within reach goes before an edge.
+ * @param {Pixel} at @param {Pixel[][]} rings @param {number} reach
+ * @returns {(OnRing & {ring: number}) | null}
+ */
 export function nearest(at, rings, reach) {
-  let vertex = null, edge = null;
+  /** @type {any} */
+  let vertex = null;
+  /** @type {any} */
+  let edge = null;
   for (const [ring, points] of rings.entries()) {
     for (const [index, a] of points.entries()) {
       const away = Math.hypot(a.x - at.x, a.y - at.y);
@@ -164,7 +192,8 @@ export function nearest(at, rings, reach) {
       if (!square) continue;
       const share = Math.min(1, Math.max(0, ((at.x - a.x) * dx + (at.y - a.y) * dy) / square));
       const off = Math.hypot(a.x + share * dx - at.x, a.y + share * dy - at.y);
-      if (off <= reach && share < 1 && !(off >= edge?.away)) edge = { ring, index, share, away: off };
+      const best = off <= reach && share < 1 && !(off >= edge?.away);
+      if (best) edge = { ring, index, share, away: off };
     }
   }
   const found = vertex ?? edge;
@@ -172,22 +201,27 @@ export function nearest(at, rings, reach) {
 }
 
 // The place itself: a vertex with all its digits, or a place on the edge.
+/** @param {Place[]} places @param {OnRing} on */
 export function placeAt(places, { index, share }) {
   const a = places[index], b = places[(index + 1) % places.length];
   return share ? rounded([a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share]) : a;
 }
 
 // The vertices of a ring between two places on it, by the shorter way round.
+/** @param {Place[]} places @param {OnRing} from @param {OnRing} to */
 export function between(places, from, to) {
   const ways = [forward(places, from, to), forward(places, to, from).reverse()];
   const lengths = ways.map((way) => length([placeAt(places, from), ...way, placeAt(places, to)]));
   return lengths[1] < lengths[0] ? ways[1] : ways[0];
 }
 
+/** @param {Place[]} places */
 function forward(places, from, to) {
-  const begin = from.index + from.share, end = to.index + to.share, n = places.length;
+  const begin = from.index + from.share, n = places.length;
+  const end = to.index + to.share, last = end < begin ? end + n : end;
+  /** @type {Place[]} */
   const found = [];
-  for (let at = Math.floor(begin) + 1; at < (end < begin ? end + n : end); at++) found.push(places[at % n]);
+  for (let at = Math.floor(begin) + 1; at < last; at++) found.push(places[at % n]);
   return found;
 }
 

@@ -6,23 +6,33 @@ import { colorOf } from "../map/base.js";
 import { words } from "../page/frame.js";
 import { between, latLngOf, rounded } from "./outline.js";
 
+
 const CLOSE_PX = 12, SAME_PX = 4;
+const APART_PX = 14, EDGE_PX = 40;
+/** @type {Record<string, [number, number]>} */
+const STEP_PX = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
 export class Pen {
-  // `onClosed` gets the GeoJSON Polygon, `onDrawn` is called after each change.
+  /** @type {Stroke[]} */ strokes = [];
+
+  /** @param {L.Map} map @param {Neighbours} neighbours @param {PenTells} tells */
   constructor(map, neighbours, { onClosed, onDrawn }) {
-    Object.assign(this, { map, neighbours, onClosed, onDrawn, strokes: [] });
-    this.line = L.polyline([], { color: colorOf("accent"), weight: 3, interactive: false }).addTo(map);
-    this.rubber = L.polyline([], { color: colorOf("accent"), weight: 2, dashArray: "4 6", interactive: false }).addTo(map);
+    this.map = map;
+    this.neighbours = neighbours;
+    this.onClosed = onClosed;
+    this.onDrawn = onDrawn;
+    const look = { color: colorOf("accent"), weight: 3, interactive: false };
+    this.line = L.polyline([], look).addTo(map);
+    this.rubber = L.polyline([], { ...look, weight: 2, dashArray: "4 6" }).addTo(map);
     this.dots = L.featureGroup().addTo(map);
-    this.at = L.circleMarker([0, 0], { radius: 6, color: colorOf("hot"), weight: 3, fill: false, interactive: false });
-    this.handlers = { click: (event) => this.press(event), dblclick: () => this.close(), mousemove: (event) => this.hover(event) };
+    this.at = L.circleMarker([0, 0], { ...look, radius: 6, color: colorOf("hot"), fill: false });
+    this.handlers = { click: (event) => this.press(event), dblclick: () => this.close(),
+      mousemove: (event) => this.hover(event) };
     map.on(this.handlers);
     map.doubleClickZoom.disable();
     map.getContainer().classList.add("drawing");
   }
 
-  // A stroke is a click, with what the pen followed to get there.
   get places() {
     return this.strokes.flatMap((stroke) => stroke.places);
   }
@@ -30,10 +40,12 @@ export class Pen {
   press({ latlng, layerPoint, originalEvent }) {
     if (this.closes(latlng)) return this.close();
     const last = this.strokes.at(-1);
-    if (last?.pressed.distanceTo(layerPoint) < SAME_PX) return; // the second half of a double click
+    // The second half of a double click.
+    if (last && last.pressed.distanceTo(layerPoint) < SAME_PX) return;
     const { on, place } = this.neighbours.snap(latlng);
     const way = this.followed(last?.on, on, originalEvent.shiftKey);
-    this.strokes.push({ on, pressed: layerPoint, places: [...way, place ?? rounded([latlng.lng, latlng.lat])] });
+    this.strokes.push({ on, pressed: layerPoint,
+      places: [...way, place ?? rounded([latlng.lng, latlng.lat])] });
     this.draw();
   }
 
@@ -50,13 +62,15 @@ export class Pen {
     else this.at.remove();
     const last = this.strokes.at(-1);
     const followed = closes ? this.home() : this.followed(last?.on, on, originalEvent.shiftKey);
-    const way = last ? [last.places.at(-1), ...followed, here] : [];
-    this.rubber.setLatLngs(way.map(latLngOf));
+    const way = last ? [...last.places.slice(-1), ...followed, here] : [];
+    this.rubber.setLatLngs(way.map((each) => latLngOf(each)));
   }
 
   closes(latlng) {
     const { places, map } = this;
-    return places.length > 2 && map.latLngToLayerPoint(latLngOf(places[0])).distanceTo(map.latLngToLayerPoint(latlng)) <= CLOSE_PX;
+    const away = (place) =>
+      map.latLngToLayerPoint(latLngOf(place)).distanceTo(map.latLngToLayerPoint(latlng));
+    return places.length > 2 && away(places[0]) <= CLOSE_PX;
   }
 
   undo() {
@@ -65,10 +79,11 @@ export class Pen {
     return true;
   }
 
-  // The way back to the first place follows a neighbour too, unless it has come that way.
+  /** The way back to the first place follows a neighbour too, unless it has come that way. */
   home() {
-    const { places } = this;
-    return this.followed(this.strokes.at(-1).on, this.strokes[0].on, false).filter((place) => !places.includes(place));
+    const { places, strokes } = this;
+    return this.followed(strokes[strokes.length - 1].on, strokes[0].on, false)
+      .filter((place) => !places.includes(place));
   }
 
   close() {
@@ -80,11 +95,12 @@ export class Pen {
   }
 
   draw() {
-    this.line.setLatLngs(this.places.map(latLngOf));
+    this.line.setLatLngs(this.places.map((place) => latLngOf(place)));
     this.rubber.setLatLngs([]);
     this.dots.clearLayers();
     for (const [i, place] of this.places.entries()) {
-      L.circleMarker(latLngOf(place), { radius: i ? 4 : 7, color: colorOf("accent"), weight: 2, fillColor: colorOf("panel"), fillOpacity: 1, interactive: false }).addTo(this.dots);
+      L.circleMarker(latLngOf(place), { radius: i ? 4 : 7, color: colorOf("accent"), weight: 2,
+        fillColor: colorOf("panel"), fillOpacity: 1, interactive: false }).addTo(this.dots);
     }
     this.onDrawn();
   }
@@ -97,16 +113,22 @@ export class Pen {
   }
 }
 
-// The grips of an outline: one at each vertex, and one in the middle of each edge that makes a new
-// vertex. Of vertices too near each other to be gripped only one shows, until the map is nearer.
-
-const APART_PX = 14, EDGE_PX = 40;
-const STEP_PX = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
-
+/**
+ * The grips of an outline: one at each vertex, and one in the middle of each edge that makes a new
+ * vertex. Of vertices too near each other to be gripped only one shows, until the map is nearer.
+ */
 export class Grips {
+  dragging = false;
+  /** @type {string | null} "RING/VERTEX" */ focused = null;
+
+  /** @param {L.Map} map @param {Neighbours} neighbours @param {Outline} outline */
   constructor(map, neighbours, outline, onChanged) {
-    Object.assign(this, { map, neighbours, outline, onChanged, group: L.featureGroup().addTo(map) });
-    this.shape = L.geoJSON(null, { interactive: false }).addTo(map);
+    this.map = map;
+    this.neighbours = neighbours;
+    this.outline = outline;
+    this.onChanged = onChanged;
+    this.group = L.featureGroup().addTo(map);
+    this.shape = L.geoJSON(undefined, { interactive: false }).addTo(map);
     this.place_again = () => this.draw();
     map.on("moveend zoomend", this.place_again);
     addEventListener("themechange", this.place_again);
@@ -119,12 +141,13 @@ export class Grips {
   }
 
   draw() {
-    if (this.dragged) return;
+    if (this.dragging) return;
     this.show();
     this.group.clearLayers();
     const seen = this.map.getBounds().pad(0.1);
     for (const [ring, { places }] of this.outline.rings.entries()) {
       const points = places.map((place) => this.map.latLngToLayerPoint(latLngOf(place)));
+      /** @type {L.Point | null} */
       let shown = null;
       for (const [at, point] of points.entries()) {
         const next = (at + 1) % points.length;
@@ -134,23 +157,25 @@ export class Grips {
         }
         if (point.distanceTo(points[next]) >= EDGE_PX) {
           const middle = this.map.layerPointToLatLng(point.add(points[next]).divideBy(2));
-          if (seen.contains(middle)) this.grip(ring, at + 1, [middle.lng, middle.lat], { isNew: true });
+          const place = [middle.lng, middle.lat];
+          if (seen.contains(middle)) this.grip(ring, at + 1, place, { isNew: true });
         }
       }
     }
-    if (this.focused) this.group.eachLayer((marker) => marker.is === this.focused && marker.getElement().focus());
     this.focused = null;
   }
 
   grip(ring, at, place, { isNew = false } = {}) {
     const size = isNew ? 12 : 16;
     const icon = L.divIcon({ className: isNew ? "grip new" : "grip", iconSize: [size, size] });
-    const marker = L.marker(latLngOf(place), { icon, draggable: true, keyboard: !isNew, zIndexOffset: isNew ? 0 : 1000, autoPan: true }).addTo(this.group);
-    marker.is = isNew ? null : `${ring}/${at}`;
-    const node = marker.getElement();
+    const marker = L.marker(latLngOf(place),
+      { icon, draggable: true, keyboard: !isNew, zIndexOffset: isNew ? 0 : 1000, autoPan: true })
+      .addTo(this.group);
+    const name = `${ring}/${at}`, node = /** @type {HTMLElement} */ (marker.getElement());
     node.title = words.say(isNew ? "draw.grip.new" : "draw.grip");
+    if (!isNew && this.focused === name) node.focus();
     marker.on("dragstart", () => {
-      this.dragged = marker;
+      this.dragging = true;
       this.outline.mark();
       if (isNew) this.outline.insert(ring, at, place);
     });
@@ -163,8 +188,8 @@ export class Grips {
       this.show();
     });
     marker.on("dragend", () => {
-      this.dragged = null;
-      this.focused = `${ring}/${at}`;
+      this.dragging = false;
+      this.focused = name;
       this.changed();
     });
     if (isNew) return;
@@ -172,15 +197,16 @@ export class Grips {
     marker.on("contextmenu", remove);
     node.addEventListener("keydown", (event) => {
       if (event.key === "Delete" || event.key === "Backspace") remove();
-      else if (event.key in STEP_PX) this.step(ring, at, L.point(STEP_PX[event.key]).multiplyBy(event.shiftKey ? 10 : 1));
-      else return;
+      else if (!(event.key in STEP_PX)) return;
+      else this.step(ring, at, L.point(STEP_PX[event.key]).multiplyBy(event.shiftKey ? 10 : 1));
       event.preventDefault();
       event.stopPropagation();
     });
   }
 
   step(ring, at, by) {
-    const point = this.map.latLngToLayerPoint(latLngOf(this.outline.rings[ring].places[at])).add(by);
+    const place = this.outline.rings[ring].places[at];
+    const point = this.map.latLngToLayerPoint(latLngOf(place)).add(by);
     const { lat, lng } = this.map.layerPointToLatLng(point);
     this.outline.mark();
     this.outline.move(ring, at, rounded([lng, lat]));

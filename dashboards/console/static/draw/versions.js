@@ -1,17 +1,28 @@
 // @ts-check
 // A zone as it is, was and will be: its versions, one of them shown, and what may be done.
 import { askFor, momentOf, moments, toast } from "../page/dialog.js";
-import { button, el } from "../page/dom.js";
+import { button, el, link, zonePath } from "../page/dom.js";
 import { config, live, read, words } from "../page/frame.js";
-import { ask } from "../page/session.js";
+import { change } from "../page/session.js";
 import { flawsOf } from "../page/words.js";
 import { policyBrief } from "../zones/orders.js";
 
 export class ZoneCard {
-  // `onEdit` gets the version that is shown, the version of all zones, and whether more is planned;
-  // `onChanged` is called after the zone was ended.
+  /** @type {Zone[]} the oldest first */ versions = [];
+  /** @type {Map<number, string>} who drew them, by their beginnings [ms] */ authors = new Map();
+  /** @type {number} version of all zones */ over = 0;
+  /** @type {string | null | undefined} undefined is nobody's choice */ chosen = undefined;
+  failure = "";
+
+  /** @param {ZoneCardHands} hands */
   constructor({ map, panel, zoneId, policies, said, onEdit, onChanged }) {
-    Object.assign(this, { map, panel, zoneId, policies, said, onEdit, onChanged, versions: [] });
+    this.map = map;
+    this.panel = panel;
+    this.zoneId = zoneId;
+    this.policies = policies;
+    this.said = said;
+    this.onEdit = onEdit;
+    this.onChanged = onChanged;
   }
 
   load() {
@@ -20,62 +31,78 @@ export class ZoneCard {
 
   async ask() {
     try {
-      const [known, authors] = await Promise.all([versionsOf(this.zoneId), authorsOf(this.zoneId).catch(() => new Map())]);
-      Object.assign(this, known, { authors });
-      this.shown = this.versions.find((each) => stateOf(each) === "now") ?? this.versions.at(-1);
+      const [known, authors] = await Promise.all(
+        [read(pathOf(this.zoneId, "/versions")), authorsOf(this.zoneId).catch(() => new Map())]);
+      this.versions = known.features;
+      this.over = known.version;
+      this.authors = authors;
+      this.shown = this.inForce ?? this.last;
     } catch (error) {
       this.failure = error.message;
     }
   }
 
-  // Shows the version from an instant on, as somebody has chosen; undefined is nobody's choice.
-  choose(from) {
-    this.chosen = from;
-    this.shown = this.versions.find((each) => from !== undefined && each.properties.valid_from === from) ?? this.shown;
+  get inForce() {
+    return this.versions.find((each) => stateOf(each) === "now");
   }
 
-  // The version in force is the outline that counts; another one is shown against it.
+  get last() {
+    return this.versions[this.versions.length - 1];
+  }
+
+  /** Shows the version from an instant on, as somebody has chosen. */
+  choose(from) {
+    this.chosen = from;
+    const isIt = ({ properties }) => from !== undefined && properties.valid_from === from;
+    this.shown = this.versions.find(isIt) ?? this.shown;
+  }
+
+  /** The version in force is the outline that counts; another one is shown against it. */
   draw({ stay = true } = {}) {
-    if (this.failure) return this.panel.replaceChildren(el("div", "empty", this.failure));
-    if (!stay) this.map.fit([this.shown]);
-    const now = this.versions.find((each) => stateOf(each) === "now");
-    this.map.outline("chosen", (now ?? this.shown).geometry);
-    this.map.outline("older", this.shown === (now ?? this.shown) ? null : this.shown.geometry);
-    const { properties } = this.shown;
+    const { shown, zoneId } = this;
+    if (!shown) return this.panel.replaceChildren(el("div", "empty", this.failure));
+    if (!stay) this.map.fit([shown]);
+    const counts = this.inForce ?? shown, { properties } = shown;
+    this.map.outline("chosen", counts.geometry);
+    this.map.outline("older", shown === counts ? null : shown.geometry);
     const policy = this.policies.find((each) => each.name === properties.policy);
-    const over = this.versions.at(-1).properties.valid_to;
-    const link = Object.assign(el("a", "", words.say("draw.page")), { href: `/zones/${encodeURIComponent(this.zoneId)}` });
+    const facts = [zoneId, properties.policy, properties.code].filter(Boolean);
+    const ends = button("button danger", words.say("draw.end"), () => this.end());
     this.panel.replaceChildren(
-      el("div", "panel-head", el("h1", "", words.zoneName(properties)), el("span", "space"), link),
+      el("div", "panel-head", el("h1", "", words.zoneName(properties)), el("span", "space"),
+        link("", zonePath(zoneId), words.say("draw.page"))),
       el("div", "draw-body",
         ...(this.said ? [el("p", "fine", el("span", "tick", "✓"), this.said)] : []),
-        el("p", "says", [this.zoneId, properties.policy, properties.code].filter(Boolean).join(" · ")),
+        el("p", "says", facts.join(" · ")),
         ...(policy ? [el("p", "says", policyBrief(policy))] : []),
         el("div", "buttons", button("button main", words.say("draw.edit"), () => this.edit(), "e"),
-          ...(over ? [] : [button("button danger", words.say("draw.end"), () => this.end())])),
+          ...(this.last.properties.valid_to ? [] : [ends])),
         el("h2", "", words.say("draw.versions")),
         el("div", "versions", ...[...this.versions].reverse().map((each) => this.rowOf(each)))),
     );
   }
 
+  /** @param {Zone} version */
   rowOf(version) {
     const { valid_from: from, valid_to: to } = version.properties;
-    const span = words.say("draw.span", { from: from ? words.time(from) : words.say("draw.always"), to: to ? words.time(to) : words.say("draw.open_end") });
+    const span = words.say("draw.span", { from: from ? words.time(from) : words.say("draw.always"),
+      to: to ? words.time(to) : words.say("draw.open_end") });
     const row = button("version", "", () => {
       this.choose(from);
       this.draw();
     });
     const who = from && this.authors.get(Date.parse(from));
-    row.append(el("b", "", words.say(`draw.version.${stateOf(version)}`)), el("span", "", span), ...(who ? [el("small", "", words.say("draw.by", { who }))] : []));
+    row.append(el("b", "", words.say(`draw.version.${stateOf(version)}`)), el("span", "", span),
+      ...(who ? [el("small", "", words.say("draw.by", { who }))] : []));
     row.dataset.state = stateOf(version);
-    row.setAttribute("aria-pressed", version === this.shown);
+    row.setAttribute("aria-pressed", String(version === this.shown));
     return row;
   }
 
-  // Whether another version or an end is still to come.
+  /** Whether another version or an end is still to come. */
   get planned() {
-    const { valid_to: end } = this.versions.at(-1).properties;
-    return stateOf(this.versions.at(-1)) === "planned" || (Boolean(end) && Date.parse(end) > live.now());
+    const { valid_to: end } = this.last.properties;
+    return stateOf(this.last) === "planned" || (end !== null && Date.parse(end) > live.now());
   }
 
   async edit() {
@@ -84,19 +111,24 @@ export class ZoneCard {
   }
 
   async end() {
-    const done = await askFor(words, {
+    if (!this.shown) return;
+    const done = await askFor({
       title: `${words.say("draw.end")} · ${words.zoneName(this.shown.properties)}`,
       note: words.say("draw.end.note"),
       fields: [
-        { name: "when", label: words.say("draw.end.when"), type: "choice", options: moments(), value: "tomorrow" },
-        { name: "moment", label: words.say("moment.at"), type: "moment", required: true, only: ["when", "custom"] },
+        { name: "when", label: words.say("draw.end.when"), type: "choice", options: moments(),
+          value: "tomorrow" },
+        { name: "moment", label: words.say("moment.at"), type: "moment", required: true,
+          only: ["when", "custom"] },
       ],
       go: words.say("draw.end"),
       send: async ({ when, moment }) => {
-        const answer = await end(this.zoneId, momentOf(when, moment), this.over).catch(() => null);
-        if (answer?.ok) return null;
-        if (!answer) return { text: words.say("alerts.failed") };
-        return { text: answer.status === 412 ? words.say("draw.stale") : flawsOf(answer.body, words).map(({ text }) => text).join("; ") };
+        const body = { valid_to: momentOf(when, moment) };
+        const answer = await change(pathOf(this.zoneId), "DELETE", body, over(this.over));
+        if (!answer) return words.say("alerts.failed");
+        if (answer.ok) return null;
+        if (answer.status === 412) return words.say("draw.stale");
+        return flawsOf(answer.body, words).map(({ text }) => text).join("; ");
       },
     });
     if (!done) return;
@@ -105,47 +137,35 @@ export class ZoneCard {
   }
 }
 
+/** @param {Zone} version */
 function stateOf({ properties: { valid_from: from, valid_to: to } }) {
   const now = live.now();
   if (from && Date.parse(from) > now) return "planned";
   return to && Date.parse(to) <= now ? "past" : "now";
 }
 
-// Zones and their versions as the API has them, and what is sent to change them.
-
-// Those that are valid at an instant; without one, now.
-export function zonesAt(at = null) {
+/** The zones that are valid at an instant; without one, now. @returns {Promise<Zones>} */
+export function zonesAt(at = "") {
   return read(at ? `/zones?${new URLSearchParams({ at })}` : "/zones");
 }
 
-// All versions of a zone, the oldest first, and the version of the whole.
-export async function versionsOf(zoneId) {
-  const { features, version } = await read(pathOf(zoneId, "/versions"));
-  return { versions: features, over: version };
-}
-
-// Who drew the zone, by the instant from which it was so; nobody is known where nobody signs in.
-export async function authorsOf(zoneId) {
-  const known = new Map();
-  if (config.me === null) return known;
-  const asked = new URLSearchParams({ action: "PUT /zones/{zone_id}", limit: 1000 });
+// Who drew the zone; nobody is known where nobody signs in.
+async function authorsOf(zoneId) {
+  if (config.me === null) return new Map();
+  const asked = new URLSearchParams({ action: "PUT /zones/{zone_id}", limit: "1000" });
   const { entries } = await read(`/audit?${asked}`);
-  for (const { actor, detail } of entries.reverse()) if (detail.zone === zoneId) known.set(Date.parse(detail.at), actor);
-  return known;
+  const drawn = entries.reverse().filter(({ detail }) => detail.zone === zoneId);
+  return new Map(drawn.map(({ actor, detail }) => [Date.parse(detail.at), actor]));
 }
 
-// Changes name the version of all zones over which they were made: `over`.
-export function put(zoneId, feature, { over, dryRun }) {
-  return change(pathOf(zoneId, dryRun ? "?dry_run=true" : ""), "PUT", feature, over);
+/** Saves a zone, or only checks it. */
+export function put(zoneId, feature, { version, dryRun }) {
+  return change(pathOf(zoneId, dryRun ? "?dry_run=true" : ""), "PUT", feature, over(version));
 }
 
-export function end(zoneId, validTo, over) {
-  return change(pathOf(zoneId), "DELETE", { valid_to: validTo }, over);
-}
-
-async function change(path, method, body, over) {
-  const answer = await ask(`/api/v1${path}`, { method, body, headers: { "if-match": `"${over}"` } });
-  return { ok: answer.ok, status: answer.status, body: await answer.json().catch(() => ({})) };
+// Changes name the version of all zones over which they were made.
+function over(version) {
+  return { "if-match": `"${version}"` };
 }
 
 function pathOf(zoneId, rest = "") {

@@ -5,6 +5,7 @@ import * as L from "../leaflet/leaflet-src.esm.js";
 import { el } from "../page/dom.js";
 import { config, words } from "../page/frame.js";
 
+/** @type {any} its projection is not in Leaflet's types */
 const MERCATOR = L.CRS.EPSG3857;
 
 const OVER_GCJ02 = L.extend({}, MERCATOR, {
@@ -17,23 +18,31 @@ const OVER_GCJ02 = L.extend({}, MERCATOR, {
   }),
 });
 
+/** @param {HTMLElement} element @param {L.MapOptions} options */
 export function baseMap(element, options = {}) {
   const map = L.map(element, {
     zoomSnap: 0.25, zoomControl: false, attributionControl: false,
     crs: config.tile_datum === "gcj02" ? OVER_GCJ02 : MERCATOR, ...options,
   });
-  L.control.zoom({ position: "topright", zoomInTitle: words.say("map.zoom_in"), zoomOutTitle: words.say("map.zoom_out") }).addTo(map);
+  L.control.zoom({ position: "topright", zoomInTitle: words.say("map.zoom_in"),
+    zoomOutTitle: words.say("map.zoom_out") }).addTo(map);
   L.control.scale({ position: "bottomright", imperial: false }).addTo(map);
   if (config.attribution) element.append(el("div", "attribution", config.attribution));
-  if (config.tile_url) map.tiles = L.tileLayer(config.tile_url, { maxZoom: 19 }).addTo(map);
-  return map;
+  const tiles = config.tile_url && L.tileLayer(config.tile_url, { maxZoom: 19 }).addTo(map);
+  return Object.assign(map, { tiles });
 }
 
-// How a state looks as an outline: colour, weight and dashes, for eyes that cannot tell colours.
+/** A pane for some layers of a map, below those with a larger index. */
+export function pane(map, name, index) {
+  map.createPane(name).style.zIndex = index;
+}
+
+/** How a state looks as an outline: colour, weight, dashes, for eyes that cannot tell colours. */
 export function styleOf(state) {
   return {
     color: colorOf(state), weight: state === "overdue" ? 4 : 2.5,
-    dashArray: { due: "9 5", unmeasurable: "2 7", off_duty: "1 5", paused: "1 5" }[state] ?? null,
+    dashArray: { short: "14 4", due: "9 5", unmeasurable: "2 7", off_duty: "1 5",
+      paused: "1 5" }[state],
     fillOpacity: { overdue: 0.24, short: 0.2, due: 0.16, compliant: 0.06 }[state] ?? 0.1,
   };
 }
@@ -50,24 +59,32 @@ function inChina(lat, lng) {
   return lat >= 0.8293 && lat <= 55.8271 && lng >= 72.004 && lng <= 137.8347;
 }
 
+/** @returns {LatLng} */
 function displaced(lat, lng) {
   const x = lng - 105, y = lat - 35, root = sqrt(abs(x));
   const ripple = 20 * (sin(6 * PI * x) + sin(2 * PI * x));
-  const waves = (v, long, longer) => 20 * sin(PI * v) + 40 * sin((PI * v) / 3) + long * sin((PI * v) / 12) + longer * sin((PI * v) / 30);
-  const north = (ripple + waves(y, 160, 320)) * (2 / 3) - 100 + 2 * x + 3 * y + 0.2 * y * y + 0.1 * x * y + 0.2 * root;
-  const east = (ripple + waves(x, 150, 300)) * (2 / 3) + 300 + x + 2 * y + 0.1 * x * x + 0.1 * x * y + 0.1 * root;
+  const waves = (v, long, longer) => 20 * sin(PI * v) + 40 * sin((PI * v) / 3)
+    + long * sin((PI * v) / 12) + longer * sin((PI * v) / 30);
+  const north = (ripple + waves(y, 160, 320)) * (2 / 3) - 100
+    + 2 * x + 3 * y + 0.2 * y * y + 0.1 * x * y + 0.2 * root;
+  const east = (ripple + waves(x, 150, 300)) * (2 / 3) + 300
+    + x + 2 * y + 0.1 * x * x + 0.1 * x * y + 0.1 * root;
   const phi = (lat * PI) / 180, sine = sin(phi);
   const squeeze = 1 - ECCENTRICITY_SQUARED * sine * sine;
   const primeVertical_m = SEMI_MAJOR_M / sqrt(squeeze);
   const meridian_m = (primeVertical_m * (1 - ECCENTRICITY_SQUARED)) / squeeze;
-  return [lat + (north / meridian_m) * (180 / PI), lng + (east / (primeVertical_m * cos(phi))) * (180 / PI)];
+  const degrees = 180 / PI;
+  return [lat + (north / meridian_m) * degrees,
+    lng + (east / (primeVertical_m * cos(phi))) * degrees];
 }
 
 // Both take and return [lat, lng] in degrees; outside China the two datums are the same.
+/** @param {LatLng} wgs84 @returns {LatLng} */
 export function toGcj02([lat, lng]) {
   return inChina(lat, lng) ? displaced(lat, lng) : [lat, lng];
 }
 
+/** @param {LatLng} gcj02 @returns {LatLng} */
 export function toWgs84([lat, lng]) {
   if (!inChina(lat, lng)) return [lat, lng];
   let [w, v] = [lat, lng];

@@ -2,20 +2,32 @@
 // The bikes on the map: where they are now or, while somebody looks at the past, where they were.
 // Whatever comes and however often, a bike is drawn once a picture, by changing what is there.
 import * as L from "../leaflet/leaflet-src.esm.js";
-import { isLow, keyOf, pageOf, percentText, zoneText } from "../bikes/facts.js";
-import { button, el, svg } from "../page/dom.js";
+import { isLow, keyOf, pageOf, percentText, speedOf, zoneText } from "../bikes/facts.js";
+import { button, el, link, svg } from "../page/dom.js";
 import { words } from "../page/frame.js";
 import { later } from "../page/live.js";
+import { pane } from "./base.js";
 
 const NEAR_ZOOM = 14, TICK_MS = 1000;
+const TODAY_S = 12 * 3600; // an older time needs its day
+const ROWS = ["state", "fix", "speed", "heading", "battery", "zone"];
 const BIKE_PX2 = 24 * 24, CROWDED = 0.12; // share of the map that bikes of full size would hide
 
 export class BikeLayer {
-  // `onPick` gets the key of a bike that was pressed; `onDraw` is told after each picture.
+  /** @type {Map<string, Bike>} */ now = new Map();
+  /** @type {Map<string, Bike> | null} */ then = null;
+  drawn = new Map();
+  waiting = new Set();
+  /** @type {string | null} */ marked = null;
+  ready = false;
+
+  /** @param {L.Map} map @param {BikeLayerTells} tells */
   constructor(map, { onPick, onDraw }) {
-    Object.assign(this, { map, onPick, onDraw, now: new Map(), then: null, drawn: new Map(), waiting: new Set() });
-    map.createPane("bikes").style.zIndex = 660;
-    map.createPane("bike-tips").style.zIndex = 670;
+    this.map = map;
+    this.onPick = onPick;
+    this.onDraw = onDraw;
+    pane(map, "bikes", 660);
+    pane(map, "bike-tips", 670);
     map.on("moveend zoomend", () => this.scale());
     map.whenReady(() => {
       this.ready = true;
@@ -25,7 +37,7 @@ export class BikeLayer {
     setInterval(() => !document.hidden && this.tick(), TICK_MS);
   }
 
-  // The newest of a bike; drawn unless the map shows the past.
+  /** The newest of a bike; drawn unless the map shows the past. @param {Bike} bike */
   tell(bike) {
     if (bike.lat == null) return;
     const key = keyOf(bike);
@@ -35,17 +47,26 @@ export class BikeLayer {
     later("bikes-on-map", () => this.draw());
   }
 
-  // What is shown of a bike; undefined when it is not on the map.
-  of(key) {
-    return (this.then ?? this.now).get(key);
+  get shown() {
+    return this.then ?? this.now;
   }
 
-  // Bikes of an instant of the past, by key; null is back to now.
+  /** What is shown of a bike; undefined when it is not on the map. */
+  of(key) {
+    return this.shown.get(key);
+  }
+
+  /** @param {string} key of a bike that is on the map @returns {L.LatLng} */
+  placeOf(key) {
+    return this.drawn.get(key).marker.getLatLng();
+  }
+
+  /** Bikes of an instant of the past, by key; null is back to now. */
   hold(then) {
     this.then = then;
     this.waiting.clear();
     for (const [key, { place }] of this.drawn) place.classList.toggle("away", !this.of(key));
-    for (const key of (then ?? this.now).keys()) this.waiting.add(key);
+    for (const key of this.shown.keys()) this.waiting.add(key);
     this.draw();
   }
 
@@ -67,9 +88,11 @@ export class BikeLayer {
   add(key, bike) {
     const mark = new BikeMark(key, bike);
     const icon = L.divIcon({ html: mark.node, className: "bike", iconSize: [24, 24] });
-    const marker = L.marker([bike.lat, bike.lng], { icon, keyboard: false, riseOnHover: true, pane: "bikes" }).addTo(this.map);
+    const marker = L.marker([bike.lat, bike.lng],
+      { icon, keyboard: false, riseOnHover: true, pane: "bikes" }).addTo(this.map);
     const tip = el("div", "bike-tip");
-    marker.bindTooltip(tip, { direction: "top", offset: [0, -10], pane: "bike-tips", className: "bike-tooltip" });
+    marker.bindTooltip(tip,
+      { direction: "top", offset: [0, -10], pane: "bike-tips", className: "bike-tooltip" });
     marker.on("tooltipopen", () => fillTip(tip, this.of(key)));
     marker.on("click", () => this.onPick(key));
     const known = { marker, mark, tip, place: marker.getElement() };
@@ -77,7 +100,7 @@ export class BikeLayer {
     return known;
   }
 
-  // Marks one bike among the others; null marks none.
+  /** Marks one bike among the others; null marks none. @param {string | null} key */
   mark(key) {
     this.drawn.get(this.marked)?.place.classList.remove("picked");
     this.marked = key;
@@ -93,10 +116,12 @@ export class BikeLayer {
 
   // In a crowd bikes are small and say nothing, so that zones and cells are still seen.
   scale() {
-    const { x, y } = this.map.getSize(), bounds = this.map.getBounds(), { dataset } = this.map.getContainer();
-    let seen = 0;
-    for (const bike of (this.then ?? this.now).values()) if (bounds.contains([bike.lat, bike.lng])) seen++;
-    const scale = seen * BIKE_PX2 > CROWDED * x * y ? "crowd" : this.map.getZoom() < NEAR_ZOOM ? "far" : "near";
+    const { x, y } = this.map.getSize(), bounds = this.map.getBounds();
+    const { dataset } = this.map.getContainer();
+    const seen = [...this.shown.keys()].filter((key) => this.drawn.has(key)
+      && bounds.contains(this.drawn.get(key).marker.getLatLng())).length;
+    const scale = seen * BIKE_PX2 > CROWDED * x * y ? "crowd"
+      : this.map.getZoom() < NEAR_ZOOM ? "far" : "near";
     if (dataset.bikes !== scale) dataset.bikes = scale;
   }
 }
@@ -105,10 +130,11 @@ function fillTip(node, bike) {
   const age = words.duration(ageOf(bike));
   const facts = [
     bike.liveness === "live" ? speedOf(bike) : words.say(`bike.${bike.liveness}`, { age }),
-    bike.battery_percent != null && words.say(isLow(bike) ? "bike.battery_low" : "bike.battery", { percent: percentText(bike.battery_percent) }),
+    batteryText(bike, "bike.battery"),
     bike.liveness === "live" && words.say("bike.age", { age }),
   ];
-  node.replaceChildren(el("b", "", bike.bike_id), el("div", "", facts.filter(Boolean).join(" · ")), el("div", "dim", bike.vendor));
+  node.replaceChildren(el("b", "", bike.bike_id), el("div", "", facts.filter(Boolean).join(" · ")),
+    el("div", "dim", bike.vendor));
 }
 
 // How a bike looks and what stands beside it. Its shape says what it does, so that no eye needs
@@ -131,28 +157,34 @@ function shapeOf(bike) {
   return bike.heading_deg == null ? "disc" : "arrow";
 }
 
+/** @param {Partial<Bike>} bike */
 export function pictureOf(bike) {
   return svg("0 0 24 24", SHAPES[shapeOf(bike)], "bike-arrow");
 }
 
-// Age of the fix [s]. A bike of the past brings its own.
-export function ageOf(bike) {
+/** Age of the fix [s]. A bike of the past brings its own. */
+function ageOf(bike) {
   return bike.age_s ?? Math.max(0, (words.now() - Date.parse(bike.at)) / 1000);
 }
 
-export function speedOf(bike) {
-  return bike.speed_mps == null ? "" : words.say("bike.speed", { speed: (bike.speed_mps * 3.6).toFixed(0) });
+/** The charge; a low one in words, another one as the text of a key, or alone. */
+function batteryText(bike, key) {
+  if (bike.battery_percent == null) return "";
+  const percent = percentText(bike.battery_percent);
+  if (isLow(bike)) return words.say("bike.battery_low", { percent });
+  return key ? words.say(key, { percent }) : percent;
 }
 
-// A piece of the page that is made once per bike; `show` changes it and makes nothing new.
-export class BikeMark {
+/** A piece of the page that is made once per bike; `show` changes it and makes nothing new. */
+class BikeMark {
   constructor(key, bike) {
     this.picture = pictureOf(bike);
-    this.path = this.picture.firstChild;
+    this.path = /** @type {SVGPathElement} */ (this.picture.firstChild);
     this.facts = new Text();
     this.age = new Text();
     this.node = el("div", "bike-mark", this.picture, el("i", "bike-low"),
-      el("span", "bike-label", el("b", "", bike.bike_id), el("span", "bike-facts", this.facts), el("span", "bike-age", this.age)));
+      el("span", "bike-label", el("b", "", bike.bike_id), el("span", "bike-facts", this.facts),
+        el("span", "bike-age", this.age)));
     this.key = key;
   }
 
@@ -160,7 +192,8 @@ export class BikeMark {
   show(bike, place) {
     this.bike = bike;
     const shape = shapeOf(bike);
-    if (this.shape !== shape) this.path.setAttribute("d", SHAPES[(this.shape = shape)]);
+    if (this.shape !== shape) this.path.setAttribute("d", SHAPES[shape]);
+    this.shape = shape;
     const turn = shape === "arrow" ? `rotate(${Math.round(bike.heading_deg)}deg)` : "none";
     if (this.turn !== turn) this.picture.style.transform = this.turn = turn;
     const { dataset, classList } = place;
@@ -170,7 +203,8 @@ export class BikeMark {
       classList.toggle("stale", bike.liveness !== "live");
     }
     classList.toggle("low", isLow(bike));
-    say(this.facts, [speedOf(bike), bike.battery_percent != null && percentText(bike.battery_percent)].filter(Boolean).join(" · "));
+    const charge = bike.battery_percent == null ? "" : percentText(bike.battery_percent);
+    say(this.facts, [speedOf(bike), charge].filter(Boolean).join(" · "));
     this.tick();
   }
 
@@ -184,23 +218,27 @@ export function say(text, what) {
   if (text.data !== what) text.data = what;
 }
 
-// What is known of one bike, pinned to the map until it is closed.
-
-const TODAY_S = 12 * 3600; // an older time needs its day
-const ROWS = ["state", "fix", "speed", "heading", "battery", "zone"];
-
+/** What is known of one bike, pinned to the map until it is closed. */
 export class BikeCard {
-  // `find` gives what is known of a bike by its key; `onTrack` is told whose track to show.
+  /** @type {string | null} */ key = null;
+  track = false;
+  texts = Object.fromEntries(ROWS.map((name) => [name, new Text()]));
+  title = el("b");
+  link = link("button", "", words.say("card.page"));
+
+  /** @param {HTMLElement} node @param {BikeCardAsks} asks */
   constructor(node, { find, onTrack, onClose }) {
-    Object.assign(this, { node, find, onTrack, onClose, key: null, track: false });
-    this.title = el("b");
-    this.link = el("a", "button", words.say("card.page"));
+    this.node = node;
+    this.find = find;
+    this.onTrack = onTrack;
+    this.onClose = onClose;
     this.button = button("button", words.say("card.track"), () => this.showTrack(!this.track));
-    this.texts = Object.fromEntries(ROWS.map((name) => [name, new Text()]));
-    this.rows = Object.fromEntries(ROWS.map((name) => [name, el("div", "card-row", el("span", "dim", words.say(`card.${name}`)), el("span", "", this.texts[name]))]));
+    this.rows = Object.fromEntries(ROWS.map((name) => [name, el("div", "card-row",
+      el("span", "dim", words.say(`card.${name}`)), el("span", "", this.texts[name]))]));
     const close = button("plain", "×", () => this.close());
     close.title = close.ariaLabel = words.say("dialog.done");
-    node.append(el("div", "card-head", this.title, close), ...Object.values(this.rows), el("div", "buttons", this.button, this.link));
+    node.append(el("div", "card-head", this.title, close), ...Object.values(this.rows),
+      el("div", "buttons", this.button, this.link));
     node.hidden = true;
   }
 
@@ -224,7 +262,7 @@ export class BikeCard {
 
   showTrack(on) {
     this.track = on;
-    this.button.setAttribute("aria-pressed", on);
+    this.button.setAttribute("aria-pressed", String(on));
     this.onTrack(on ? this.key : null);
   }
 
@@ -242,16 +280,17 @@ export class BikeCard {
   }
 }
 
+/** @returns {Record<string, string>} by the names of the rows */
 function factsOf(bike) {
-  const charge = bike.battery_percent == null ? "" : percentText(bike.battery_percent);
   const age_s = ageOf(bike);
   return {
     // Of the past it is known where a bike was, not whether it was connected.
     state: bike.age_s == null ? words.say(`live.${bike.liveness}`) : "",
-    fix: words.say("card.fix_at", { age: words.duration(age_s), time: words.exact(bike.at, { day: age_s > TODAY_S }) }),
+    fix: words.say("card.fix_at",
+      { age: words.duration(age_s), time: words.exact(bike.at, { day: age_s > TODAY_S }) }),
     speed: speedOf(bike),
     heading: bike.heading_deg == null ? "" : compass(bike.heading_deg),
-    battery: isLow(bike) ? words.say("bike.battery_low", { percent: charge }) : charge,
+    battery: batteryText(bike, ""),
     zone: bike.age_s == null ? zoneText(bike) : "",
   };
 }

@@ -1,7 +1,7 @@
 // @ts-check
 // The desk: the map, the zones by urgency, the open alerts. Open all day.
 import { AlertList, OpenAlerts } from "../alerts/list.js";
-import { el } from "../page/dom.js";
+import { $, el } from "../page/dom.js";
 import { keys, live, read, start, words } from "../page/frame.js";
 import { later } from "../page/live.js";
 import { Replay } from "../replay/replay.js";
@@ -11,32 +11,18 @@ import { drawLegend, PatrolMap } from "./map.js";
 const RETRY_MS = 2000;
 
 // Asked for at once, so that they are there when the frame is.
+/** @type {Promise<Zones | null> | null} */
 let early = read("/zones").catch(() => null);
 
 start(async (main) => {
-  const part = (tag, id, ...children) => Object.assign(el(tag, "", ...children), { id });
-  const head = el("div", "panel-head zone-row", ...["zone", "covered", "idle", "due"].map((key) => el("span", "", words.say(`zones.${key}`))));
-  const count = part("span", "alert-count", "0"), asOf = part("div", "zones-as-of");
-  const zones = part("div", "zones"), alerts = part("div", "alerts"), legend = part("div", "legend"), frame = part("div", "map");
-  const banner = part("div", "replay-banner"), bar = part("div", "replay-bar");
-  zones.className = alerts.className = "rows";
-  banner.hidden = bar.hidden = asOf.hidden = true;
-  banner.setAttribute("role", "status");
-  legend.setAttribute("aria-label", words.say("legend"));
-  main.replaceChildren(
-    part("section", "map-frame", banner, frame, bar, legend),
-    part("aside", "side",
-      Object.assign(part("section", "zone-panel", asOf, head, zones), { className: "panel" }),
-      Object.assign(part("section", "alert-panel",
-        el("div", "panel-head", el("span", "", words.say("alerts")), count, el("span", "only-now", words.say("replay.now"))), alerts), { className: "panel" })),
-  );
-  drawLegend(legend);
-  const map = new PatrolMap(frame);
-  const table = new ZoneTable(zones, (zoneId) => map.showZone(zoneId));
-  const list = new AlertList(alerts, { onPick: (alert) => alert.zone_id && map.showZone(alert.zone_id, { stay: true }) });
+  drawLegend($("legend"));
+  const map = new PatrolMap($("map")), asOf = $("zones-as-of");
+  const table = new ZoneTable($("zones"), (zoneId) => map.showZone(zoneId));
+  const list = new AlertList($("alerts"),
+    { onPick: ({ zone_id }) => zone_id && map.showZone(zone_id, { stay: true }) });
   new OpenAlerts((open, active) => {
-    count.textContent = open.length;
-    count.classList.toggle("hot", active > 0);
+    $("alert-count").textContent = open.length;
+    $("alert-count").classList.toggle("hot", active > 0);
     list.show(open);
   });
 
@@ -47,13 +33,16 @@ start(async (main) => {
       early = null;
       if (replay.on) return;
       map.drawZones(collection);
-      for (const { properties } of collection.features) if (properties.state) map.zones.update(properties);
+      for (const { properties } of collection.features) {
+        if (properties.state) map.zones.update(properties);
+      }
       table.keep(new Set(collection.features.map((feature) => feature.id)));
     } catch {
       setTimeout(loadZones, RETRY_MS);
     }
   }
 
+  /** @param {Iterable<ZoneStatus>} statuses */
   function show(statuses) {
     for (const status of statuses) {
       map.zones.update(status);
@@ -64,10 +53,10 @@ start(async (main) => {
 
   const tool = map.tool("replay", "R", () => replay.toggle());
   // Table and map never show two different times: both are of the instant, or both are of now.
-  const replay = new Replay(banner, bar, {
+  const replay = new Replay($("replay-banner"), $("replay-bar"), {
     enter() {
       main.dataset.replay = "";
-      tool.setAttribute("aria-pressed", true);
+      tool.setAttribute("aria-pressed", "true");
       map.map.keyboard.disable();
       map.bikes.hold(new Map());
       asOf.hidden = false;
@@ -75,7 +64,7 @@ start(async (main) => {
     resized: () => map.resized(),
     leave() {
       delete main.dataset.replay;
-      tool.setAttribute("aria-pressed", false);
+      tool.setAttribute("aria-pressed", "false");
       map.map.keyboard.enable();
       map.cells.show(null);
       map.lastHour.hold(null);
@@ -91,7 +80,8 @@ start(async (main) => {
     cells: (at) => map.cells.show(at),
     zones(statuses, at, outlines) {
       if (outlines) map.drawZones(outlines);
-      asOf.textContent = statuses ? words.say("replay.as_of", { time: words.exact(at) }) : words.say("replay.not_known");
+      asOf.textContent = statuses ? words.say("replay.as_of", { time: words.exact(at) })
+        : words.say("replay.not_known");
       if (!statuses) {
         map.zones.blank();
         return table.empty("…");
@@ -99,9 +89,11 @@ start(async (main) => {
       table.keep(new Set(statuses.map((status) => status.zone_id)));
       show(statuses);
     },
-  }, () => Math.max(0, ...[...words.zones.values()].map((status) => Date.parse(status.window_from) || 0)));
+  }, () => Math.max(0, ...[...words.zones.values()].map(
+    ({ window_from }) => (window_from ? Date.parse(window_from) : 0))));
   // After a press by pointer the space bar is for playing, not for the button once more.
-  main.addEventListener("click", (event) => event.detail && event.target.closest("button")?.blur());
+  main.addEventListener("click", ({ detail, target }) =>
+    detail && target instanceof Element && target.closest("button")?.blur());
   keys.bind("l", "layers.key", () => map.switches.toggle());
   keys.bind("b", "card.key", () => map.pickNext());
   keys.bind("Escape", "card.close", () => map.card.key && map.card.close());

@@ -7,9 +7,11 @@ import { config, words } from "../page/frame.js";
 import { baseMap } from "./base.js";
 import { BikeCard, BikeLayer, pictureOf } from "./bikes.js";
 import { LastHour } from "./tracks.js";
-import { CellOverlay, ZoneLayer } from "./zones.js";
+import { ageItems, CellOverlay, ZoneLayer } from "./zones.js";
 
+/** @type {L.FitBoundsOptions} */
 const ROOM = { padding: [14, 14] };
+const STORED = "zhixun-layers";
 
 export class PatrolMap {
   constructor(element) {
@@ -23,7 +25,8 @@ export class PatrolMap {
       onTrack: (key) => this.lastHour.showOne(key),
       onClose: () => this.bikes.mark(null),
     });
-    this.bikes = new BikeLayer(this.map, { onPick: (key) => this.pick(key), onDraw: () => this.card.refresh() });
+    this.bikes = new BikeLayer(this.map,
+      { onPick: (key) => this.pick(key), onDraw: () => this.card.refresh() });
     this.tools = over(element, "map-tools");
     const press = this.tool("layers", "L", () => this.switches.toggle());
     this.switches = new LayerSwitches(over(element, "layer-switches"), press, this.layers());
@@ -38,20 +41,28 @@ export class PatrolMap {
   }
 
   layers() {
-    const pane = (name) => ({ on: true, show: (on) => (this.map.getPane(name).style.display = on ? "" : "none") });
+    const pane = (name) => {
+      const { style } = /** @type {HTMLElement} */ (this.map.getPane(name));
+      return { on: true, show: (on) => void (style.display = on ? "" : "none") };
+    };
     const cells = pane("cells");
     const { tiles } = this.map;
     return {
       zones: pane("zones"),
       names: pane("names"),
-      cells: { on: true, show: (on) => (cells.show(on), (this.cells.visible = on)) },
+      cells: { on: true, show: (on) => {
+        cells.show(on);
+        this.cells.visible = on;
+      } },
       bikes: pane("bikes"),
       tracks: { on: false, show: (on) => this.lastHour.showAll(on) },
-      ...(tiles && { tiles: { on: true, show: (on) => (on ? tiles.addTo(this.map) : tiles.remove()) } }),
+      ...(tiles && { tiles: {
+        on: true, show: (on) => void (on ? tiles.addTo(this.map) : tiles.remove()),
+      } }),
     };
   }
 
-  // Draws the zones of GET /zones; the first time it goes there.
+  /** Draws the zones of GET /zones; the first time it goes there. @param {Zones} collection */
   drawZones(collection) {
     this.zones.draw(collection);
     this.cells.place(collection.grid);
@@ -68,7 +79,7 @@ export class PatrolMap {
     if (whole) this.map.fitBounds(this.zones.bounds, { ...ROOM, animate: false });
   }
 
-  // Goes to a zone; asked for the same zone again, back to the whole district, unless it is to stay.
+  /** Goes to a zone; asked for it again, back to the whole district, unless it is to stay. */
   showZone(zoneId, { stay = false } = {}) {
     const bounds = this.zones.boundsOf(zoneId);
     if (!bounds || (stay && this.shown === zoneId)) return;
@@ -83,11 +94,11 @@ export class PatrolMap {
 
   // The next bike in the order of their names, so that no pointer is needed.
   pickNext() {
-    const keys = [...(this.bikes.then ?? this.bikes.now).keys()].sort();
+    const keys = [...this.bikes.shown.keys()].sort();
     if (!keys.length) return;
-    const key = keys[(keys.indexOf(this.card.key) + 1) % keys.length];
+    const key = keys[(keys.indexOf(this.card.key ?? "") + 1) % keys.length];
     this.pick(key);
-    this.map.panInside(this.bikes.of(key), { padding: [60, 60] });
+    this.map.panInside(this.bikes.placeOf(key), { padding: [60, 60] });
   }
 }
 
@@ -100,14 +111,17 @@ function over(element, className) {
   return node;
 }
 
-// What the map shows: a switch for each layer, remembered on this device.
-
-const STORED = "zhixun-layers";
-
-export class LayerSwitches {
-  // `layers` by name: {on, show}; `show` is called with whether the layer is on, now and later.
+/** What the map shows: a switch for each layer, remembered on this device. */
+class LayerSwitches {
+  /**
+   * @param {HTMLElement} node @param {HTMLElement} button
+   * @param {Record<string, {on: boolean, show: (on: boolean) => void}>} layers by name; `show` is
+   *   called with whether the layer is on, now and later
+   */
   constructor(node, button, layers) {
-    Object.assign(this, { node, button, layers });
+    this.node = node;
+    this.button = button;
+    this.layers = layers;
     const kept = stored();
     node.setAttribute("role", "group");
     node.setAttribute("aria-label", words.say("layers"));
@@ -123,15 +137,17 @@ export class LayerSwitches {
     }
     // Keys of the page stay still while one is in a field.
     node.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" || event.key.toLowerCase() === "l") this.toggle(), event.preventDefault();
+      if (event.key !== "Escape" && event.key.toLowerCase() !== "l") return;
+      this.toggle();
+      event.preventDefault();
     });
   }
 
   toggle() {
     this.node.hidden = !this.node.hidden;
-    this.button.setAttribute("aria-expanded", !this.node.hidden);
+    this.button.setAttribute("aria-expanded", String(!this.node.hidden));
     if (this.node.hidden) this.button.focus();
-    else this.node.querySelector("input").focus();
+    else this.node.querySelector("input")?.focus();
   }
 
   switch(name, on) {
@@ -146,21 +162,14 @@ export class LayerSwitches {
 
 function stored() {
   try {
-    return JSON.parse(localStorage.getItem(STORED)) ?? {};
+    return JSON.parse(localStorage.getItem(STORED) ?? "{}");
   } catch {
     return {};
   }
 }
 
-// What the colours and signs of the map mean.
-
+/** What the colours and signs of the map mean. */
 export function drawLegend(node) {
-  const cells = config.ages.map(({ up_to_s, color }) => {
-    const swatch = el("i", "swatch");
-    swatch.style.background = color;
-    const text = up_to_s == null ? words.say("legend.older") : words.say("legend.within", { age: words.duration(up_to_s) });
-    return el("span", "item", swatch, text);
-  });
   const bike = (kind, state) => {
     const node = el("span", "bike", pictureOf(state));
     node.dataset.liveness = state.liveness;
@@ -168,10 +177,12 @@ export function drawLegend(node) {
   };
   const riding = { liveness: "live", heading_deg: 0 };
   node.replaceChildren(
-    el("div", "line", ...config.states.map((state) => el("span", "item", badge(state), words.say(`state.${state}`)))),
-    el("div", "line", el("b", "", words.say("legend.cells")), ...cells),
+    el("div", "line", ...config.states.map((state) => el("span", "item", badge(state),
+      words.say(`state.${state}`)))),
+    el("div", "line", el("b", "", words.say("legend.cells")), ...ageItems()),
     el("div", "line", el("b", "", words.say("legend.bikes")),
-      bike("live", riding), bike("standing", { liveness: "live" }), bike("stale", { ...riding, liveness: "stale" }),
+      bike("live", riding), bike("standing", { liveness: "live" }),
+      bike("stale", { ...riding, liveness: "stale" }),
       bike("silent", { liveness: "silent" }), bike("offline", { liveness: "offline" }),
       el("span", "item", el("i", "bike-low"), words.say("legend.bike_low"))),
   );

@@ -1,19 +1,31 @@
 // @ts-check
-// Where bikes have been, as lines. A line breaks where nothing was heard for longer than a path may bridge.
+// Where bikes have been, as lines. A line breaks where nothing was heard for longer than a path
+// may bridge.
 import * as L from "../leaflet/leaflet-src.esm.js";
-import { keyOf } from "../bikes/facts.js";
+import { bikeRoute, keyOf } from "../bikes/facts.js";
 import { config, live, read } from "../page/frame.js";
 import { Newest } from "../page/live.js";
-import { colorOf } from "./base.js";
+import { colorOf, pane } from "./base.js";
 
-export class TrackLayer {
+const HOUR_MS = 3_600_000, EVERY_MS = 20_000;
+const SHARED_MS = 10_000; // consoles that ask for the same share the answer
+const BELIEVED = new Set(["ok", "parked", "off_shift", "outside_district"]);
+
+/** Lines of bikes by their keys; a strong one stands out among others. */
+class TrackLayer {
+  /** @type {Map<string, {strong: boolean, paths: [L.Polyline, string][]}>} */ lines = new Map();
+
   constructor(map) {
-    Object.assign(this, { map, lines: new Map() });
-    map.createPane("tracks").style.zIndex = 420;
-    addEventListener("themechange", () => this.lines.forEach((line) => line.paths.forEach(([path, look]) => path.setStyle(styleFor(look)))));
+    this.map = map;
+    pane(map, "tracks", 420);
+    addEventListener("themechange", () => {
+      for (const { paths } of this.lines.values()) {
+        for (const [path, look] of paths) path.setStyle(styleFor(look));
+      }
+    });
   }
 
-  // A bike's line, by key; `pieces` are lists of [lat, lng]. `strong` stands out among others.
+  /** @param {string} key @param {LatLng[][]} pieces */
   draw(key, pieces, { strong = false } = {}) {
     const known = this.lines.get(key);
     if (known?.strong === strong) {
@@ -21,9 +33,10 @@ export class TrackLayer {
       return;
     }
     this.remove(key);
+    const line = (look) => L.polyline(pieces,
+      { pane: "tracks", interactive: false, ...styleFor(look) }).addTo(this.map);
     const looks = strong ? ["halo", "strong"] : ["plain"];
-    const paths = looks.map((look) => [L.polyline(pieces, { pane: "tracks", interactive: false, ...styleFor(look) }).addTo(this.map), look]);
-    this.lines.set(key, { strong, paths });
+    this.lines.set(key, { strong, paths: looks.map((look) => [line(look), look]) });
   }
 
   remove(key) {
@@ -31,7 +44,7 @@ export class TrackLayer {
     this.lines.delete(key);
   }
 
-  // Those that are not kept go.
+  /** Those that are not kept go. */
   keep(keys) {
     for (const key of [...this.lines.keys()]) if (!keys.has(key)) this.remove(key);
   }
@@ -45,8 +58,9 @@ function styleFor(look) {
   }[look];
 }
 
-// The positions of a track in [from, to] [ms], in pieces.
-export function piecesOf({ timestamps, lat, lng }, { from = -Infinity, to = Infinity, gap_ms = config.max_gap_s * 1000 } = {}) {
+/** The positions of a track in [from, to] [ms], in pieces. @param {Track} track */
+function piecesOf({ timestamps, lat, lng, gap_ms }, from, to) {
+  /** @type {LatLng[][]} */
   const pieces = [];
   let before = -Infinity;
   for (let i = 0; i < timestamps.length; i++) {
@@ -54,20 +68,20 @@ export function piecesOf({ timestamps, lat, lng }, { from = -Infinity, to = Infi
     if (at < from) continue;
     if (at > to) break;
     if (at - before > gap_ms) pieces.push([]);
-    pieces.at(-1).push([lat[i], lng[i]]);
+    pieces[pieces.length - 1].push([lat[i], lng[i]]);
     before = at;
   }
   return pieces;
 }
 
-// Tracks of the last hour: of all bikes while their switch is on, and of one that somebody asked for.
-
-const HOUR_MS = 3_600_000, EVERY_MS = 20_000;
-const SHARED_MS = 10_000; // consoles that ask for the same share the answer
-
+/** Tracks of the last hour: of all bikes while that is on, and of one that somebody asked for. */
 export class LastHour {
+  all = false;
+  /** @type {string | null} */ one = null;
+  /** @type {{tracks: Map<string, Track>, at: number} | null} */ then = null;
+
   constructor(map) {
-    Object.assign(this, { layer: new TrackLayer(map), all: false, one: null, then: null });
+    this.layer = new TrackLayer(map);
     this.newest = new Newest(() => this.load(), 500);
     setInterval(() => !document.hidden && this.wanted && this.newest.want(), EVERY_MS);
   }
@@ -86,25 +100,25 @@ export class LastHour {
     this.again();
   }
 
-  // Tracks that are at hand already, up to an instant of the past [ms]; null is back to now.
+  /** Tracks that are at hand already, up to an instant of the past [ms]; null is back to now. */
   hold(tracks, at) {
     const before = this.then;
     this.then = tracks && { tracks, at };
-    if (tracks) this.draw(tracks, at);
-    else if (before) this.again();
+    if (tracks || before) this.again();
   }
 
   again() {
-    if (this.then) return this.draw(this.then.tracks, this.then.at);
-    if (!this.wanted) return this.layer.keep(new Set());
-    this.newest.want();
+    if (this.then) this.draw(this.then.tracks, this.then.at);
+    else if (this.wanted) this.newest.want();
+    else this.layer.keep(new Set());
   }
 
   async load() {
     const to = Math.ceil(live.now() / SHARED_MS) * SHARED_MS;
-    const span = { from: to - HOUR_MS, to };
+    const span = { from: String(to - HOUR_MS), to: String(to) };
     try {
-      const tracks = this.all ? (await read(`/tracks?${new URLSearchParams(span)}`)).bikes : [await trackOf(this.one, span)];
+      const tracks = this.all ? (await read(`/tracks?${new URLSearchParams(span)}`)).bikes
+        : [await trackOf(this.one, span)];
       if (!this.wanted) return;
       this.draw(new Map(tracks.map((track) => [keyOf(track), track])), to);
     } catch { /* what is drawn stays; the next time comes soon */ }
@@ -115,20 +129,20 @@ export class LastHour {
     for (const [key, track] of tracks) {
       if (!this.all && key !== this.one) continue;
       keep.add(key);
-      this.layer.draw(key, piecesOf(track, { from: to - HOUR_MS, to, gap_ms: track.gap_ms }), { strong: key === this.one });
+      const pieces = piecesOf({ gap_ms: config.max_gap_s * 1000, ...track }, to - HOUR_MS, to);
+      this.layer.draw(key, pieces, { strong: key === this.one });
     }
     this.layer.keep(keep);
   }
 }
 
-// A bike's believed fixes, as GET /tracks has them.
+/** A bike's believed fixes, as GET /tracks has them. */
 async function trackOf(key, span) {
-  const [vendor, bikeId] = key.split("/");
-  const { geometry, properties } = await read(`/bikes/${encodeURIComponent(bikeId)}/track?${new URLSearchParams({ vendor, ...span })}`);
-  const believed = geometry.coordinates.map((_, i) => i).filter((i) => BELIEVED.has(properties.verdicts[i]));
+  const [vendor, bike_id] = key.split("/");
+  const { geometry, properties } = await read(bikeRoute({ vendor, bike_id }, "/track", span));
+  const believed = geometry.coordinates.map((_, i) => i)
+    .filter((i) => BELIEVED.has(properties.verdicts[i]));
   const of = (values) => believed.map((i) => values[i]);
-  const [lng, lat] = [0, 1].map((axis) => of(geometry.coordinates.map((position) => position[axis])));
-  return { vendor, bike_id: bikeId, timestamps: of(properties.timestamps), lat, lng, gap_ms: config.max_gap_s * 1000 };
+  const [lng, lat] = [0, 1].map((axis) => of(geometry.coordinates.map((place) => place[axis])));
+  return { vendor, bike_id, timestamps: of(properties.timestamps), lat, lng };
 }
-
-const BELIEVED = new Set(["ok", "parked", "off_shift", "outside_district"]);

@@ -2,41 +2,51 @@
 // The zones on the map: outlines by state, and names with state, coverage and the next deadline.
 import * as L from "../leaflet/leaflet-src.esm.js";
 import { badge, el, zoneLink } from "../page/dom.js";
-import { words } from "../page/frame.js";
+import { config, words } from "../page/frame.js";
 import { later, Newest } from "../page/live.js";
 import { byUrgency, lateness } from "../zones/list.js";
-import { styleOf } from "./base.js";
+import { pane, styleOf } from "./base.js";
 
 const FAR_ZOOM = 12.25;
+const NOW_EVERY_MS = 4000, THEN_EVERY_MS = 400;
+const CALM = { state: "", zone_id: "" };
 
 export class ZoneLayer {
+  /** @type {Map<string, DrawnZone>} */ zones = new Map();
+  waiting = new Set();
+
   constructor(map) {
-    Object.assign(this, { map, zones: new Map(), waiting: new Set() });
-    map.createPane("zones").style.zIndex = 400;
-    map.createPane("names").style.zIndex = 650;
+    this.map = map;
+    pane(map, "zones", 400);
+    pane(map, "names", 650);
     map.on("zoomend resize", () => this.scale());
     addEventListener("themechange", () => this.zones.forEach((zone) => paint(zone)));
   }
 
-  // Draws the outlines of GET /zones, unless they are there already; true when they changed.
+  /** Draws the outlines of GET /zones, unless they are there already. @param {Zones} collection */
   draw(collection) {
-    const drawn = JSON.stringify(collection.features.map(({ id, geometry, properties: { label } }) => [id, geometry, label]));
-    if (drawn === this.drawn) return false;
+    const drawn = JSON.stringify(
+      collection.features.map(({ id, geometry, properties: { label } }) => [id, geometry, label]));
+    if (drawn === this.drawn) return;
     this.drawn = drawn;
-    for (const { shape, label } of this.zones.values()) shape.remove(), label.remove();
-    this.zones = new Map();
+    for (const { shape, label } of this.zones.values()) {
+      shape.remove();
+      label.remove();
+    }
+    this.zones.clear();
     for (const feature of collection.features) {
       const shape = L.geoJSON(feature, { interactive: false, pane: "zones" }).addTo(this.map);
       const node = el("div", "zone-label");
-      const label = L.tooltip({ permanent: true, direction: "center", className: "zone-tip", content: node, pane: "names" });
+      const label = L.tooltip({ permanent: true, direction: "center", className: "zone-tip",
+        content: node, pane: "names" });
       const [lng, lat] = feature.properties.label;
       label.on("add", () => settle(label, node)).setLatLng([lat, lng]).addTo(this.map);
-      const zone = { shape, label, node, zoneId: feature.id, name: words.zoneName(feature.properties), status: null };
+      const zone = { shape, label, node, zoneId: feature.id,
+        name: words.zoneName(feature.properties), status: null };
       this.zones.set(feature.id, zone);
       paint(zone);
     }
     this.scale();
-    return true;
   }
 
   get bounds() {
@@ -56,7 +66,7 @@ export class ZoneLayer {
     zone.status = status;
     this.waiting.add(status.zone_id);
     later("zones-on-map", () => {
-      for (const zoneId of this.waiting) if (this.zones.has(zoneId)) paint(this.zones.get(zoneId));
+      for (const each of this.zones.values()) if (this.waiting.has(each.zoneId)) paint(each);
       this.waiting.clear();
       this.part();
     });
@@ -65,11 +75,15 @@ export class ZoneLayer {
   // Nothing is known of how they stand.
   blank() {
     this.waiting.clear();
-    for (const zone of this.zones.values()) zone.status = null, paint(zone);
+    for (const zone of this.zones.values()) {
+      zone.status = null;
+      paint(zone);
+    }
   }
 
   scale() {
-    const { dataset } = this.map.getContainer(), scale = this.map.getZoom() < FAR_ZOOM ? "far" : "near";
+    const { dataset } = this.map.getContainer();
+    const scale = this.map.getZoom() < FAR_ZOOM ? "far" : "near";
     if (dataset.scale !== scale) {
       dataset.scale = scale;
       for (const { label } of this.zones.values()) label.update();
@@ -79,9 +93,10 @@ export class ZoneLayer {
 
   // Of labels that would cover each other, those stay that say more urgent things.
   part() {
-    const labels = [...this.zones.values()].map(({ label, status }) => ({ node: label.getElement(), status }));
-    const all = labels.filter(({ node }) => node).sort((a, b) => byUrgency(a.status ?? CALM, b.status ?? CALM))
-      .map(({ node, status }) => ({ node, status, box: node.getBoundingClientRect() }));
+    const all = [...this.zones.values()].filter(({ label }) => label.getElement())
+      .sort((a, b) => byUrgency(a.status ?? CALM, b.status ?? CALM))
+      .map(({ label, status }) => ({ node: /** @type {Element} */ (label.getElement()), status }))
+      .map((each) => ({ ...each, box: each.node.getBoundingClientRect() }));
     const kept = [];
     for (const { node, status, box } of all) {
       const hidden = status?.state !== "overdue" && kept.some((other) => covers(other, box));
@@ -91,8 +106,6 @@ export class ZoneLayer {
   }
 }
 
-const CALM = { state: "", zone_id: "" };
-
 // Whether one box covers more than a third of another.
 function covers(one, other) {
   const wide = Math.min(one.right, other.right) - Math.max(one.left, other.left);
@@ -100,6 +113,7 @@ function covers(one, other) {
   return wide > 0 && high > 0 && wide * high > (other.width * other.height) / 3;
 }
 
+/** @param {DrawnZone} zone */
 function paint({ shape, label, node, zoneId, name, status }) {
   shape.setStyle(status ? styleOf(status.state) : styleOf("off_duty"));
   if (status?.state === "overdue") shape.bringToFront();
@@ -127,45 +141,84 @@ function settle(label, node) {
   label.update();
 }
 
-// What somebody must know without asking: by when a zone is due, or for how long it has been late.
+/**
+ * What somebody must know without asking: by when a zone is due, how long it has been late.
+ * @param {ZoneStatus} status
+ */
 function deadlineOf(status) {
-  if (status.state === "overdue") {
-    const late_s = lateness(status);
-    return late_s ? words.say("zones.late_by", { time: words.duration(late_s) }) : words.say("state.overdue");
-  }
-  return status.state === "due" && status.due_in_s != null
-    ? words.say("zones.due_in", { time: words.duration(status.due_in_s) })
-    : "";
+  const late_s = lateness(status), { state, due_in_s } = status;
+  if (late_s) return words.say("zones.late_by", { time: words.duration(late_s) });
+  if (state === "overdue" || state === "short") return words.say(`state.${state}`);
+  return state === "due" && due_in_s != null
+    ? words.say("zones.due_in", { time: words.duration(due_in_s) }) : "";
 }
 
-// The cells by age, as one image over the map: of now, or of an instant of the past.
+/** The image of cells over a map, replaced whenever the server has another one. */
+export class CellImage {
+  /** @type {L.ImageOverlay | null} */ overlay = null;
+  tag = "";
 
-const NOW_EVERY_MS = 4000, THEN_EVERY_MS = 400;
-
-export class CellOverlay {
   constructor(map) {
-    Object.assign(this, { map, at: null, shown: true });
-    map.createPane("cells").style.zIndex = 350;
-    this.newest = new Newest((at) => this.load(at), THEN_EVERY_MS);
+    this.map = map;
+    pane(map, "cells", 350);
+  }
+
+  /** The box that the image covers, as GET /zones says it. @param {Grid} grid */
+  place({ south, west, north, east }) {
+    /** @type {L.LatLngBoundsLiteral} */
+    const box = [[south, west], [north, east]];
+    this.overlay ??= L.imageOverlay("", box, { pane: "cells", className: "cells" });
+    this.overlay.setBounds(L.latLngBounds(box));
+  }
+
+  /**
+   * The new image is decoded before it replaces the old one, so nothing flickers.
+   * @param {URLSearchParams} asked of GET /cells.png
+   * @param {RequestCache} cache
+   * @param {() => boolean} outdated whether something else is wanted by now
+   */
+  async load(asked, cache, outdated) {
+    const path = `/api/v1/cells.png?${asked}`;
+    const answer = await fetch(path, { cache }).catch(() => null);
+    asked.delete("at"); // the same cells at another instant are the same image
+    const tag = `${asked} ${answer?.headers.get("etag")}`;
+    // Where there is no answer, the notice about the stream says that the server is away.
+    if (!answer?.ok || tag === this.tag || outdated()) return;
+    const url = URL.createObjectURL(await answer.blob());
+    await Object.assign(new Image(), { src: url }).decode();
+    if (outdated()) return URL.revokeObjectURL(url);
+    this.overlay?.setUrl(url).addTo(this.map);
+    if (this.url) URL.revokeObjectURL(this.url);
+    this.url = url;
+    this.tag = tag;
+  }
+}
+
+/** The cells by age: of now, or of an instant of the past. */
+export class CellOverlay extends CellImage {
+  /** @type {number | null} */ at = null;
+  shown = true;
+
+  constructor(map) {
+    super(map);
+    this.newest = new Newest((at) => this.loadAt(at), THEN_EVERY_MS);
     setInterval(() => this.at == null && !document.hidden && this.ask(), NOW_EVERY_MS);
   }
 
-  // The box that the image covers, as GET /zones says it.
-  place({ south, west, north, east }) {
-    const box = [[south, west], [north, east]];
-    if (this.overlay) return this.overlay.setBounds(box);
-    this.overlay = L.imageOverlay("", box, { pane: "cells", className: "cells" });
-    this.ask();
+  place(grid) {
+    const begins = !this.overlay;
+    super.place(grid);
+    if (begins) this.ask();
   }
 
-  // Cells as at an instant [ms]; null is now.
+  /** Cells as at an instant [ms]; null is now. */
   show(at) {
     if (at === this.at) return;
     this.at = at;
     this.ask();
   }
 
-  // Whether anybody sees them.
+  /** Whether anybody sees them. */
   set visible(shown) {
     this.shown = shown;
     if (shown) this.ask();
@@ -175,21 +228,19 @@ export class CellOverlay {
     if (this.overlay && this.shown) this.newest.want(this.at);
   }
 
-  // The new image is decoded before it replaces the old one, so nothing flickers.
-  async load(at) {
-    try {
-      const answer = await (at == null
-        ? fetch("/api/v1/cells.png", { cache: "no-cache" })
-        : fetch(`/api/v1/cells.png?at=${Math.round(at)}`, { cache: "no-store" }));
-      const etag = answer.headers.get("etag");
-      const outdated = () => (at == null) !== (this.at == null);
-      if (!answer.ok || etag === this.etag || outdated()) return;
-      const url = URL.createObjectURL(await answer.blob());
-      await Object.assign(new Image(), { src: url }).decode();
-      if (outdated()) return URL.revokeObjectURL(url);
-      this.overlay.setUrl(url).addTo(this.map);
-      if (this.url) URL.revokeObjectURL(this.url);
-      [this.url, this.etag] = [url, etag];
-    } catch { /* the notice about the stream says that the server is away */ }
+  loadAt(at) {
+    const asked = new URLSearchParams(at == null ? {} : { at: String(Math.round(at)) });
+    const outdated = () => (at == null) !== (this.at == null);
+    return this.load(asked, at == null ? "no-cache" : "no-store", outdated);
   }
+}
+
+/** What the colours of cells mean, an item for each class of ages. */
+export function ageItems() {
+  return config.ages.map(({ up_to_s, color }) => {
+    const swatch = el("i", "swatch");
+    swatch.style.background = color;
+    return el("span", "item", swatch, up_to_s == null ? words.say("legend.older")
+      : words.say("legend.within", { age: words.duration(up_to_s) }));
+  });
 }

@@ -1,17 +1,41 @@
 // @ts-check
-// A list of very many rows of one height: only those in sight are nodes, and nodes are used again.
+// Lists: one of very many rows, and one whose rows are selected and open pages of their own.
 import { el } from "./dom.js";
 import { keys } from "./frame.js";
 import { later } from "./live.js";
 
 const SPARE = 6;
 
+/** Calls `move` with how far somebody goes by keys in a list. */
+export function bindSteps(move) {
+  for (const [key, by] of Object.entries({ j: 1, k: -1, ArrowDown: 1, ArrowUp: -1 })) {
+    keys.bind(key, by > 0 ? "keys.next" : "keys.previous", () => move(by));
+  }
+}
+
+/** The id `by` places after the one selected; from none, the first or the last. */
+export function stepFrom(ids, selected, by) {
+  const at = ids.indexOf(selected);
+  if (at < 0) return ids.at(by > 0 ? 0 : -1);
+  return ids[Math.min(Math.max(at + by, 0), ids.length - 1)];
+}
+
+/**
+ * A list of very many rows of one height, as the style's --row says: only those in sight are
+ * nodes, and nodes are used again.
+ */
 export class LongList {
-  // `make` gives a row without contents, `fill` puts those of a key into it; each row is as high
-  // as the style's --row says.
+  /** @type {string[]} */ keys = [];
+  /** @type {Map<string, HTMLElement>} */ nodes = new Map();
+  /** @type {WeakMap<Element, string>} */ of = new WeakMap();
+  row_px = 1;
+  sheet = el("div", "sheet");
+
+  /** @param {HTMLElement} body @param {LongRows} rows */
   constructor(body, { make, fill }) {
-    Object.assign(this, { body, make, fill, keys: [], nodes: new Map(), of: new WeakMap() });
-    this.sheet = el("div", "sheet");
+    this.body = body;
+    this.make = make;
+    this.fill = fill;
     body.replaceChildren(this.sheet);
     body.addEventListener("scroll", () => this.drawLater(), { passive: true });
     new ResizeObserver(() => this.show(this.keys)).observe(body);
@@ -31,8 +55,10 @@ export class LongList {
   draw() {
     const { scrollTop, clientHeight } = this.body;
     const first = Math.max(0, Math.floor(scrollTop / this.row_px) - SPARE);
-    const inSight = this.keys.slice(first, Math.ceil((scrollTop + clientHeight) / this.row_px) + SPARE);
-    const wanted = new Set(inSight), free = [];
+    const last = Math.ceil((scrollTop + clientHeight) / this.row_px) + SPARE;
+    const inSight = this.keys.slice(first, last), wanted = new Set(inSight);
+    /** @type {HTMLElement[]} */
+    const free = [];
     for (const [key, node] of this.nodes) {
       if (wanted.has(key)) continue;
       free.push(node);
@@ -48,13 +74,13 @@ export class LongList {
       }
       const top = `${(first + i) * this.row_px}px`;
       if (node.style.top !== top) node.style.top = top;
-      node.ariaRowIndex = first + i + 2; // the head is the first
+      node.ariaRowIndex = String(first + i + 2); // the head is the first
       this.fill(node, key);
     });
     for (const node of free) node.remove();
   }
 
-  // The keys that have a node now.
+  /** The keys that have a node now. */
   inSight() {
     return [...this.nodes.keys()];
   }
@@ -73,21 +99,25 @@ export class LongList {
   }
 }
 
-// Rows of which one is selected, by the pointer or by keys, and opens a page of its own.
-
+/** Rows of which one is selected, by the pointer or by keys, and opens a page of its own. */
 export class RowList {
-  // `path` makes the address of a row's page of its id; `onPick` is called with the row selected.
-  // A press on a row opens its page at once where `opens` says so.
+  /** @type {Map<string, any>} by id, in the order shown; each has its `node` */ rows = new Map();
+  /** @type {any} id of a row */ selected = null;
+  /** @type {{before: string[], after: string[]} | null} */ left = null;
+
+  /** @param {HTMLElement} body @param {PickedRows} rows */
   constructor(body, { role, path, onPick, opens = () => false }) {
-    Object.assign(this, { body, role, path, onPick, opens, rows: new Map(), selected: null });
+    this.body = body;
+    this.role = role;
+    this.path = path;
+    this.onPick = onPick;
+    this.opens = opens;
     body.tabIndex = 0;
-    for (const [key, by] of [["j", 1], ["k", -1], ["ArrowDown", 1], ["ArrowUp", -1]]) {
-      keys.bind(key, by > 0 ? "keys.next" : "keys.previous", () => this.move(by));
-    }
+    bindSteps((by) => this.move(by));
     keys.bind("Enter", "keys.open", () => this.selected && this.go(this.selected));
   }
 
-  // A new row; whoever makes it puts it into `rows`, in the order shown.
+  /** A new row; whoever makes it puts it into `rows`. @returns {any} */
   row(id, className) {
     const node = el("div", className);
     node.setAttribute("role", this.role);
@@ -109,7 +139,7 @@ export class RowList {
     if (row) this.onPick(row);
   }
 
-  // The selected row is about to go elsewhere by what was done to it: one goes on from where it was.
+  /** The selected row is about to go elsewhere by what was done to it: go on from where it was. */
   leaves(order) {
     if (this.left) return;
     const at = order.indexOf(this.selected);
@@ -120,8 +150,6 @@ export class RowList {
     const ids = [...this.rows.keys()];
     if (!ids.length) return;
     const beside = this.left?.[by > 0 ? "after" : "before"].find((id) => this.rows.has(id));
-    if (beside) return this.select(beside);
-    const at = ids.indexOf(this.selected);
-    this.select(ids[at < 0 ? (by > 0 ? 0 : ids.length - 1) : Math.min(Math.max(at + by, 0), ids.length - 1)]);
+    this.select(beside ?? stepFrom(ids, this.selected, by));
   }
 }

@@ -4,38 +4,54 @@
 // A browser opens six connections to a server and lets all others wait, those for pages too. So a
 // page that nobody sees keeps none: it looks now and then, for what its title says, and closes the
 // stream once that has told all there is.
-
 const SILENT_MS = 5000; // the stream says something every second
 const STUCK_MS = 15000;
 const RETRY_MS = 2000;
 const UNSEEN_MS = 10_000, LOOK_EVERY_MS = 30_000;
+const OWN = new Set(["state", "open"]); // events of this class, and not of the stream
 
 export class Live {
-  constructor({ onRefused }) {
-    Object.assign(this, { onRefused, handlers: new Map(), heard: performance.now(), said: null, speed: 1 });
-    this.state = "connecting";
+  /** @type {EventSource | null} */ stream = null;
+  /** @type {Map<string, Set<(data: any) => unknown>>} */ handlers = new Map();
+  /** @type {(Health & {heard: number}) | null} */ said = null;
+  followed = new Set();
+  state = "connecting";
+  rests = false;
+  complete = false;
+  heard = performance.now();
+  unseen = document.hidden ? -UNSEEN_MS : null;
+
+  /** @param {{speed: number, onRefused: () => unknown}} options speed of the system's clock */
+  constructor({ speed, onRefused }) {
+    this.speed = speed;
+    this.onRefused = onRefused;
     // Before anybody else's, so that whoever hears of health can ask what time it is.
     this.on("health", (health) => (this.said = { ...health, heard: performance.now() }));
-    Object.assign(this, { rests: false, unseen: document.hidden ? -UNSEEN_MS : null });
   }
 
-  // Calls `handle` with the data of each event of a name; "state" and "open" are its own.
+  /**
+   * Calls `handle` with the data of each event of a name; "state" and "open" are its own.
+   * @param {string} name
+   * @param {(data: any) => unknown} handle
+   */
   on(name, handle) {
-    if (!this.handlers.has(name)) this.handlers.set(name, new Set());
-    this.handlers.get(name).add(handle);
-    if (this.stream && !OWN.has(name)) this.follow(name);
+    this.handlers.set(name, (this.handlers.get(name) ?? new Set()).add(handle));
+    if (this.stream) this.follow(name);
     return this;
   }
 
-  emit(name, data) {
+  emit(name, data = null) {
     for (const handle of this.handlers.get(name) ?? []) handle(data);
   }
 
-  // The system's clock: what the last health event said, and how long ago that was. It stands
-  // still when nothing is heard, because then nobody knows.
+  /**
+   * The system's clock [ms]: what the last health event said, and how long ago that was. It stands
+   * still when nothing is heard, because then nobody knows.
+   */
   now() {
     if (!this.said) return Date.now();
-    return this.said.now_ms + Math.min(performance.now() - this.said.heard, SILENT_MS) * this.speed;
+    const since_ms = Math.min(performance.now() - this.said.heard, SILENT_MS);
+    return this.said.now_ms + since_ms * this.speed;
   }
 
   start() {
@@ -45,30 +61,30 @@ export class Live {
       if (!document.hidden && this.rests) this.connect();
     });
     this.connect();
-    return this;
   }
 
   connect() {
     this.stream?.close();
-    Object.assign(this, { rests: false, complete: false, heard: performance.now() });
-    this.stream = new EventSource("/api/v1/stream");
-    this.stream.onopen = () => {
+    this.rests = this.complete = false;
+    this.heard = performance.now();
+    const stream = (this.stream = new EventSource("/api/v1/stream"));
+    stream.onopen = () => {
       this.heard = performance.now();
       this.emit("open"); // the stream begins with everything that is
     };
-    this.stream.onerror = () => {
+    stream.onerror = () => {
       this.tell("lost");
       this.onRefused();
-      if (this.stream.readyState === EventSource.CLOSED) setTimeout(() => this.connect(), RETRY_MS);
+      if (stream.readyState === EventSource.CLOSED) setTimeout(() => this.connect(), RETRY_MS);
     };
-    this.followed = new Set();
-    for (const name of this.handlers.keys()) if (!OWN.has(name)) this.follow(name);
+    this.followed.clear();
+    for (const name of this.handlers.keys()) this.follow(name);
   }
 
   follow(name) {
-    if (this.followed.has(name)) return;
+    if (OWN.has(name) || this.followed.has(name)) return;
     this.followed.add(name);
-    this.stream.addEventListener(name, (event) => {
+    this.stream?.addEventListener(name, (event) => {
       this.heard = performance.now();
       this.tell("live");
       this.emit(name, JSON.parse(event.data));
@@ -81,7 +97,7 @@ export class Live {
     if (this.rests) return silent > LOOK_EVERY_MS && this.connect();
     if (this.complete && this.unseen != null && now - this.unseen >= UNSEEN_MS) {
       this.rests = true;
-      return this.stream.close();
+      return this.stream?.close();
     }
     if (silent > SILENT_MS) this.tell("lost");
     if (silent > STUCK_MS && !document.hidden) this.connect();
@@ -93,8 +109,6 @@ export class Live {
     this.emit("state", state);
   }
 }
-
-const OWN = new Set(["state", "open"]);
 
 // Many events come at once; what they need done is done once, before the next picture. A page that
 // nobody sees draws no pictures, and must not gather work for ever.
@@ -118,21 +132,29 @@ function doPlanned() {
 // The picture that was waited for does not come any more.
 document.addEventListener("visibilitychange", () => document.hidden && planned.size && soon());
 
-// Work for the newest that is wanted: one at a time, and no more often than every so many
-// milliseconds. Between two works there is a rest as long as a work, so that a slow server is
-// asked less; what was wanted in between and is no more is never asked for.
+/**
+ * Work for the newest that is wanted: one at a time, and no more often than every so many
+ * milliseconds. Between two works there is a rest as long as a work, so that a slow server is
+ * asked less; what was wanted in between and is no more is never asked for.
+ */
 export class Newest {
+  waits = false;
+  busy = false;
+
+  /** @param {(what: any) => Promise<unknown>} work @param {number} every_ms */
   constructor(work, every_ms) {
-    Object.assign(this, { work, every_ms, waits: false, busy: false });
+    this.work = work;
+    this.every_ms = every_ms;
   }
 
+  /** @param {any} [what] */
   want(what) {
     this.wanted = what;
     this.waits = true;
     if (!this.busy) this.go();
   }
 
-  // What is under way goes on; what waits is forgotten.
+  /** What is under way goes on; what waits is forgotten. */
   forget() {
     this.waits = false;
   }
@@ -144,7 +166,8 @@ export class Newest {
       const began = performance.now();
       await this.work(this.wanted);
       const took_ms = performance.now() - began;
-      await new Promise((rested) => setTimeout(rested, Math.max(this.every_ms - took_ms, took_ms)));
+      const rest_ms = Math.max(this.every_ms - took_ms, took_ms);
+      await new Promise((rested) => setTimeout(rested, rest_ms));
     }
     this.busy = false;
   }

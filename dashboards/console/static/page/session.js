@@ -1,23 +1,48 @@
 // @ts-check
-// Requests that change something, and what to do when the session is over.
+// The settings of the page, requests that change something, and the end of the session.
+import { $, el, link } from "./dom.js";
 
-const config = JSON.parse(document.getElementById("console-config").textContent);
 const PATIENCE_MS = 30_000; // a server that has not answered by then is away
 
-// What a cookie alone may not do needs the token that only this page knows. Rejects when no answer
-// came.
+/** @type {Config} */
+export const config = JSON.parse($("console-config").textContent);
+
+/**
+ * Sends a change. What a cookie alone may not do needs the token that only this page knows.
+ * Rejects when no answer came.
+ * @param {string} path
+ * @param {{method?: string, body?: unknown, headers?: Record<string, string>}} options
+ */
 export async function ask(path, options = {}) {
   let answer = await send(path, options);
-  if (answer.status === 403 && (await isOf(answer, "csrf_token_wrong")) && (await renewed())) answer = await send(path, options);
+  if (answer.status === 403 && (await isOf(answer, "csrf_token_wrong")) && (await renewed())) {
+    answer = await send(path, options);
+  }
   if (answer.status === 401) signIn();
   return answer;
 }
 
+/**
+ * Sends a change, and reads what the API says to it.
+ * @returns {Promise<Answered | null>} null when no answer came that can be read
+ */
+export async function change(path, method, body, headers = {}) {
+  try {
+    const answer = await ask(`/api/v1${path}`, { method, body, headers }), { ok, status } = answer;
+    return { ok, status, body: status === 204 ? {} : await answer.json() };
+  } catch {
+    return null;
+  }
+}
+
+/** @param {string} path @param {{method?: string, body?: unknown, headers?: object}} options */
 function send(path, { method = "POST", body, headers = {} }) {
   const sent = { ...headers };
   if (body !== undefined) sent["content-type"] = "application/json";
   if (config.csrf) sent["x-csrf-token"] = config.csrf;
-  return fetch(path, { method, headers: sent, body: body === undefined ? undefined : JSON.stringify(body), signal: AbortSignal.timeout(PATIENCE_MS) });
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  return fetch(path, { method, headers: sent, body: text, signal });
 }
 
 async function isOf(answer, reason) {
@@ -34,6 +59,7 @@ async function renewed() {
 
 // Whether something on the page would be lost with it.
 const unsaved = [() => document.querySelector("dialog.ask") !== null];
+/** @param {() => boolean} isUnsaved */
 export function keepWhile(isUnsaved) {
   unsaved.push(isUnsaved);
 }
@@ -42,27 +68,27 @@ export function hasUnsaved() {
   return unsaved.some((isUnsaved) => isUnsaved());
 }
 
-// To the door, and back; what is being written stays on the page until it is sent or given up.
+/** To the door, and back; what is being written stays on the page until it is sent or given up. */
 export function signIn() {
   const door = (next) => `/login?next=${encodeURIComponent(next)}`;
   if (!hasUnsaved()) return location.assign(door(location.pathname + location.search));
   // Over an open dialog nothing else can be pressed.
   const place = document.querySelector("dialog.ask") ?? document.body;
   if (place.querySelector(":scope > .session-over")) return;
-  document.querySelector(".session-over")?.remove();
-  const link = Object.assign(document.createElement("a"), { href: door("/"), target: "_blank", textContent: config.texts["session.sign_in"] });
-  const told = Object.assign(document.createElement("p"), { className: "session-over" });
+  signedIn();
+  const opens = Object.assign(link("", door("/"), config.texts["session.sign_in"]),
+    { target: "_blank" });
+  const told = el("p", "session-over", config.texts["session.over"], " ", opens);
   told.setAttribute("role", "alert");
-  told.append(config.texts["session.over"], " ", link);
   place.prepend(told);
 }
 
-// Called when the stream flows, which needs a session.
+/** Called when the stream flows, which needs a session. */
 export function signedIn() {
   document.querySelector(".session-over")?.remove();
 }
 
-// An event stream does not tell why it was refused.
+/** An event stream does not tell why it was refused. */
 export async function stillSignedIn() {
   if (config.me === null) return;
   const answer = await fetch("/api/v1/me").catch(() => null);

@@ -1,85 +1,106 @@
 // @ts-check
-// What the tables of users and of tokens share: reading, asking for a change, saying what came of it.
+// The users, who may sign in and as what, and the tokens of programs.
 import { askFor, toast } from "../page/dialog.js";
-import { badge, el } from "../page/dom.js";
+import { badge, button, el } from "../page/dom.js";
 import { config, live, read, words } from "../page/frame.js";
-import { ask } from "../page/session.js";
+import { change } from "../page/session.js";
 
-export const ROLES = ["viewer", "dispatcher", "admin"];
+const ROLES = ["viewer", "dispatcher", "admin"];
+const LAST_DAYS = [30, 90, 365];
+const DAY_MS = 86_400_000;
+const SIGNS = { valid: "compliant", expired: "due", revoked: "off_duty" };
+const days = new Intl.DateTimeFormat(words.locale,
+  { timeZone: config.timezone, year: "numeric", month: "short", day: "numeric" });
 
-export function roleField(value) {
+/** @returns {Field} */
+function roleField(value) {
   const options = ROLES.map((role) => ({ value: role, text: words.say(`role.${role}`) }));
   return { name: "role", label: words.say("users.role"), type: "choice", options, value };
 }
 
-// What each role may, a line for each.
-export function rolesExplained() {
-  return ROLES.map((role) => `${words.say(`role.${role}`)}: ${words.say(`role.${role}.may`)}`).join("\n");
+/** What each role may, a line for each. */
+function rolesExplained() {
+  return ROLES.map((role) => `${words.say(`role.${role}`)}: ${words.say(`role.${role}.may`)}`)
+    .join("\n");
 }
 
-export function roleOf(role) {
+function roleOf(role) {
   const node = el("span", `role role-${role}`, words.say(`role.${role}`));
   node.title = words.say(`role.${role}.may`);
   return node;
 }
 
-const days = new Intl.DateTimeFormat(config.lang === "zh" ? "zh-CN" : "en-GB", { timeZone: config.timezone, year: "numeric", month: "short", day: "numeric" });
-
-// A day with its year, because what is of accounts is long ago or far ahead; the time on demand.
-export function dayOf(time, otherwise) {
+/** A day with its year: what is of accounts is long ago or far ahead; the time on demand. */
+function dayOf(time, otherwise = "") {
   if (!time) return otherwise;
   const node = el("span", "day", days.format(new Date(time)));
   node.title = words.time(time);
   return node;
 }
 
-export function press(text, act, kind = "") {
-  const button = el("button", `button ${kind}`, text);
-  button.type = "button";
-  button.addEventListener("click", act);
-  return button;
+/**
+ * Asks by a form, and sends a change.
+ * @param {ChangeForm} form
+ * @returns {Promise<{given: any, said: any} | null>} what was given, and the API's answer
+ */
+async function askAndSend({ notes = [], send, ...form }) {
+  let said = null;
+  const given = await askFor({ ...form, note: notes.join("\n\n"), send: async (values) => {
+    const answer = await send(values);
+    said = answer?.body;
+    return refusalOf(answer);
+  } });
+  return given && { given, said };
 }
 
-// Sends a change. The answer, or `{wrong}`: in words why nothing was changed.
-export async function change(path, method, body) {
-  try {
-    const answer = await ask(`/api/v1${path}`, { method, body });
-    const said = answer.status === 204 ? {} : await answer.json();
-    return answer.ok ? said : { wrong: words.refusal(said) };
-  } catch {
-    return { wrong: words.say("alerts.failed") };
-  }
+/** In words why nothing was changed, or null. */
+function refusalOf(answer) {
+  if (!answer) return words.say("alerts.failed");
+  return answer.ok ? null : words.refusal(answer.body);
 }
 
-export function done(text) {
+function done(text) {
   toast(text, { for_ms: 5000 });
 }
 
-// A heading, a button that adds, and rows under column heads.
-export class Table {
-  constructor(name, columns, { add, note }) {
+/** A table of accounts: a heading, a button that adds, and rows under column heads. */
+class Table {
+  body = el("tbody");
+  count = el("span", "count", "0");
+
+  /**
+   * @param {string} name of the route, and of the texts
+   * @param {string[]} columns
+   * @param {{onChange: () => void, note?: string}} options `onChange` is called after a change
+   */
+  constructor(name, columns, { onChange, note }) {
     this.name = name;
-    this.body = el("tbody");
-    this.count = el("span", "count", "0");
-    const heads = [...columns, ""].map((column) => el("th", "", column && words.say(`${name}.${column}`)));
+    this.onChange = onChange;
+    const heads = [...columns.map((each) => words.say(`${name}.${each}`)), ""];
+    const head = el("tr", "", ...heads.map((text) => el("th", "", text)));
+    const add = button("button main", words.say(`${name}.add`), () => this.add());
     this.node = el("section", "panel account-table",
-      el("div", "panel-head", el("h2", "", words.say(name)), this.count, el("span", "space"), press(words.say(`${name}.add`), add, "main")),
+      el("div", "panel-head", el("h2", "", words.say(name)), this.count, el("span", "space"), add),
       ...(note ? [el("p", "table-note", note)] : []),
-      el("div", "rows", el("table", "", el("thead", "", el("tr", "", ...heads)), this.body)));
+      el("div", "rows", el("table", "", el("thead", "", head), this.body)));
   }
 
-  async read(path) {
+  /** Asks for a new one. */
+  add() {}
+
+  /** @param {any[]} all what the API lists */
+  list(all) {}
+
+  async load() {
     try {
-      return await read(path);
+      this.list((await read(`/${this.name}`))[this.name]);
     } catch (error) {
       this.say(words.say("people.failed", { why: error.message }));
-      return null;
     }
   }
 
-  show(rows, { empty } = {}) {
-    this.count.textContent = rows.length;
-    if (!rows.length && empty) return this.say(words.say(empty));
+  show(rows) {
+    this.count.textContent = String(rows.length);
     this.body.replaceChildren(...rows);
   }
 
@@ -88,174 +109,183 @@ export class Table {
     cell.colSpan = 9;
     this.body.replaceChildren(el("tr", "", cell));
   }
+
+  changed(text) {
+    if (text) done(text);
+    this.load();
+    this.onChange();
+  }
+
+  path(name) {
+    return `/${this.name}/${encodeURIComponent(name)}`;
+  }
 }
 
-export function row(key, ...cells) {
-  const node = el("tr", "", ...cells.map((cell) => el("td", "", ...[cell].flat())));
+function row(key, over, ...cells) {
+  const node = el("tr", over ? "over" : "", ...cells.map((cell) => el("td", "", ...[cell].flat())));
   node.dataset.name = key;
   return node;
 }
 
-// The users: who may sign in, and as what.
-
-export class UserTable {
+/** The users: who may sign in, and as what. */
+export class UserTable extends Table {
   constructor({ onChange, onNames }) {
-    Object.assign(this, { onChange, onNames });
-    this.table = new Table("users", ["name", "role", "signed_in", "password_changed"], { add: () => this.add() });
-    this.node = this.table.node;
+    super("users", ["name", "role", "signed_in", "password_changed"], { onChange });
+    this.onNames = onNames;
   }
 
-  async load() {
-    const answer = await this.table.read("/users");
-    if (!answer) return;
-    this.onNames(answer.users.map((user) => user.username));
+  list(users) {
+    this.onNames(users.map((user) => user.username));
     // Who may sign in first; names are sorted already.
-    const users = answer.users.sort((a, b) => a.disabled - b.disabled);
-    this.table.show(users.map((user) => this.rowOf(user)));
+    const sorted = users.toSorted((a, b) => Number(a.disabled) - Number(b.disabled));
+    this.show(sorted.map((user) => this.rowOf(user)));
   }
 
   rowOf(user) {
-    const name = user.username;
-    const node = row(name,
-      [el("b", "", name), ...(name === config.me ? [" ", el("small", "chip", words.say("users.you"))] : []), ...(user.disabled ? [" ", el("small", "chip", words.say("users.disabled"))] : [])],
-      roleOf(user.role), dayOf(user.signed_in, words.say("users.never")), dayOf(user.password_changed),
-      el("div", "acts", ...(user.disabled ? [press(words.say("users.enable"), () => this.enable(user))] : [
-        press(words.say("users.change_role"), () => this.setRole(user)),
-        press(words.say("users.set_password"), () => this.setPassword(user)),
-        press(words.say("users.disable"), () => this.disable(user), "danger"),
-      ])));
-    node.classList.toggle("over", user.disabled);
-    return node;
+    const { username: name, disabled } = user;
+    const chip = (key) => [" ", el("small", "chip", words.say(key))];
+    const act = (key, press, kind = "") => button(`button ${kind}`, words.say(key), press);
+    const acts = disabled ? [act("users.enable", () => this.enable(user))] : [
+      act("users.change_role", () => this.setRole(user)),
+      act("users.set_password", () => this.setPassword(user)),
+      act("users.disable", () => this.disable(user), "danger"),
+    ];
+    return row(name, disabled,
+      [el("b", "", name), ...(name === config.me ? chip("users.you") : []),
+        ...(disabled ? chip("users.disabled") : [])],
+      roleOf(user.role), dayOf(user.signed_in, words.say("users.never")),
+      dayOf(user.password_changed), el("div", "acts", ...acts));
   }
 
-  add() {
-    return this.askAnd({
-      title: words.say("users.add"), note: `${words.say("users.add.note")}\n\n${rolesExplained()}`, go: words.say("users.add"),
-      fields: [{ name: "username", label: words.say("users.name"), required: true }, roleField("dispatcher"),
-        { name: "password", label: words.say("users.password.first"), type: "password", required: true }],
-    }, (given) => change("/users", "POST", given), (given, said) => words.say("users.add.done", { name: said.username }));
+  async add() {
+    const answer = await askAndSend({
+      title: words.say("users.add"), go: words.say("users.add"),
+      notes: [words.say("users.add.note"), rolesExplained()],
+      fields: [
+        { name: "username", label: words.say("users.name"), required: true },
+        roleField("dispatcher"), passwordField("users.password.first"),
+      ],
+      send: (given) => change("/users", "POST", given),
+    });
+    if (answer) this.changed(words.say("users.add.done", { name: answer.said.username }));
   }
 
-  async setRole(user) {
-    const name = user.username;
-    const notes = [rolesExplained(), words.say("users.change_role.note"), ...(name === config.me ? [words.say("users.change_role.self")] : [])];
-    const given = await this.askAnd({ title: words.say("users.change_role.title", { name }), note: notes.join("\n\n"), fields: [roleField(user.role)], go: words.say("users.save") },
-      (given) => this.patch(name, given), (given) => words.say("users.change_role.done", { name, role: words.say(`role.${given.role}`) }));
-    if (given && name === config.me) location.reload(); // the page may not be for this user any more
+  async setRole({ username: name, role }) {
+    const self = name === config.me;
+    const answer = await askAndSend({
+      title: words.say("users.change_role.title", { name }), go: words.say("users.save"),
+      notes: [rolesExplained(), words.say("users.change_role.note"),
+        ...(self ? [words.say("users.change_role.self")] : [])],
+      fields: [roleField(role)], send: (given) => this.patch(name, given),
+    });
+    if (!answer) return;
+    const is = words.say(`role.${answer.given.role}`);
+    this.changed(words.say("users.change_role.done", { name, role: is }));
+    if (self) location.reload(); // the page may not be for this user any more
   }
 
-  setPassword({ username: name }) {
-    return this.askAnd({
-      title: words.say("users.set_password.title", { name }), note: words.say("users.set_password.note", { name }), go: words.say("users.save"),
-      fields: [{ name: "password", label: words.say("door.new"), type: "password", required: true }],
-    }, (given) => this.patch(name, given), () => words.say("users.set_password.done", { name }));
+  async setPassword({ username: name }) {
+    const answer = await askAndSend({
+      title: words.say("users.set_password.title", { name }), go: words.say("users.save"),
+      notes: [words.say("users.set_password.note", { name })],
+      fields: [passwordField("door.new")], send: (given) => this.patch(name, given),
+    });
+    if (answer) this.changed(words.say("users.set_password.done", { name }));
   }
 
-  disable({ username: name }) {
-    const notes = [words.say("users.disable.note", { name }), ...(name === config.me ? [words.say("users.disable.self")] : [])];
-    return this.askAnd({ title: words.say("users.disable.title", { name }), note: notes.join("\n"), go: words.say("users.disable.go"), danger: true },
-      () => this.patch(name, { disabled: true }), () => words.say("users.disable.done", { name }));
+  async disable({ username: name }) {
+    const answer = await askAndSend({
+      title: words.say("users.disable.title", { name }), go: words.say("users.disable.go"),
+      notes: [words.say("users.disable.note", { name }),
+        ...(name === config.me ? [words.say("users.disable.self")] : [])],
+      danger: true, send: () => this.patch(name, { disabled: true }),
+    });
+    if (answer) this.changed(words.say("users.disable.done", { name }));
   }
 
   async enable({ username: name }) {
-    const { wrong } = await this.patch(name, { disabled: false });
-    done(wrong ?? words.say("users.enable.done", { name }));
-    this.changed();
+    const wrong = refusalOf(await this.patch(name, { disabled: false }));
+    this.changed(wrong ?? words.say("users.enable.done", { name }));
   }
 
   patch(name, body) {
-    return change(`/users/${encodeURIComponent(name)}`, "PATCH", body);
-  }
-
-  // A form that stays until the API has taken what it says, or it was left.
-  async askAnd(form, send, told) {
-    let said = null;
-    const given = await askFor(words, { ...form, send: async (values) => (said = await send(values)).wrong });
-    if (!given) return;
-    done(told(given, said));
-    this.changed();
-    return given;
-  }
-
-  changed() {
-    this.load();
-    this.onChange();
+    return change(this.path(name), "PATCH", body);
   }
 }
 
-// The tokens of programs. A token is shown once, when it is made; afterwards nobody has it but its program.
+/** @returns {Field} */
+function passwordField(key) {
+  return { name: "password", label: words.say(key), type: "password", required: true };
+}
 
-const LAST_DAYS = [30, 90, 365];
-const DAY_MS = 86_400_000;
-const SIGNS = { valid: "compliant", expired: "due", revoked: "off_duty" };
+/**
+ * The tokens of programs. A token is shown once, when it is made; afterwards nobody has it but its
+ * program.
+ */
+export class TokenTable extends Table {
+  tokens = [];
+  states = "";
 
-export class TokenTable {
   constructor({ onChange }) {
-    this.onChange = onChange;
-    this.table = new Table("tokens", ["name", "role", "state", "expires", "used"], { add: () => this.add(), note: words.say("tokens.note") });
-    this.node = this.table.node;
-    this.tokens = [];
+    const note = words.say("tokens.note");
+    super("tokens", ["name", "role", "state", "expires", "used"], { onChange, note });
     // One may expire while the page is open, by the station's clock.
     live.on("health", () => this.tokens.map(stateOf).join() !== this.states && this.render());
   }
 
-  async load() {
-    const answer = await this.table.read("/tokens");
-    if (!answer) return;
-    this.tokens = answer.tokens;
+  list(tokens) {
+    this.tokens = tokens;
     this.render();
   }
 
-  // Those that are over last; names are sorted already.
+  /** Those that are over last; names are sorted already. */
   render() {
     this.states = this.tokens.map(stateOf).join();
-    const sorted = this.tokens.toSorted((a, b) => (stateOf(a) !== "valid") - (stateOf(b) !== "valid"));
-    this.table.show(sorted.map((token) => this.rowOf(token)), { empty: "tokens.none" });
+    const over = (token) => Number(stateOf(token) !== "valid");
+    this.show(this.tokens.toSorted((a, b) => over(a) - over(b)).map((each) => this.rowOf(each)));
+    if (!this.tokens.length) this.say(words.say("tokens.none"));
   }
 
   rowOf(token) {
-    const state = stateOf(token);
-    const node = row(token.name,
-      el("span", "two", el("b", "", token.name), el("small", "", words.say("tokens.made_by", { who: token.created_by, time: words.time(token.created) }))),
-      roleOf(token.role), el("span", "token-state", badge(SIGNS[state]), words.say(`tokens.state.${state}`)),
-      dayOf(token.expires, words.say("tokens.forever")), dayOf(token.last_used, words.say("tokens.unused")),
-      el("div", "acts", ...(state === "revoked" ? [] : [press(words.say("tokens.revoke"), () => this.revoke(token), "danger")])));
-    node.classList.toggle("over", state !== "valid");
-    return node;
+    const { name, role, created_by, created, expires, last_used } = token, state = stateOf(token);
+    const made = words.say("tokens.made_by", { who: created_by, time: words.time(created) });
+    const revoke = button("button danger", words.say("tokens.revoke"), () => this.revoke(token));
+    return row(name, state !== "valid",
+      el("span", "two", el("b", "", name), el("small", "", made)), roleOf(role),
+      el("span", "token-state", badge(SIGNS[state]), words.say(`tokens.state.${state}`)),
+      dayOf(expires, words.say("tokens.forever")), dayOf(last_used, words.say("tokens.unused")),
+      el("div", "acts", ...(state === "revoked" ? [] : [revoke])));
   }
 
   async add() {
-    let made = null;
-    const options = [...LAST_DAYS.map((n) => ({ value: String(n), text: words.say("tokens.add.days", { n }) })), { value: "", text: words.say("tokens.add.never") }];
-    await askFor(words, {
-      title: words.say("tokens.add"), note: `${words.say("tokens.note")}\n\n${rolesExplained()}`, go: words.say("tokens.add"),
-      fields: [{ name: "name", label: words.say("tokens.add.name"), required: true }, roleField("viewer"),
-        { name: "days", label: words.say("tokens.add.expires"), type: "choice", options, value: "90" }],
-      send: async ({ name, role, days }) => {
+    const options = LAST_DAYS.map((n) =>
+      ({ value: String(n), text: words.say("tokens.add.days", { n }) }));
+    options.push({ value: "", text: words.say("tokens.add.never") });
+    const answer = await askAndSend({
+      title: words.say("tokens.add"), go: words.say("tokens.add"),
+      notes: [words.say("tokens.note"), rolesExplained()],
+      fields: [
+        { name: "name", label: words.say("tokens.add.name"), required: true }, roleField("viewer"),
+        { name: "days", label: words.say("tokens.add.expires"), type: "choice", options,
+          value: "90" },
+      ],
+      send: ({ name, role, days }) => {
         const expires = days ? new Date(live.now() + Number(days) * DAY_MS).toISOString() : null;
-        const said = await change("/tokens", "POST", { name, role, expires });
-        if (!said.wrong) made = said;
-        return said.wrong;
+        return change("/tokens", "POST", { name, role, expires });
       },
     });
-    if (!made) return;
-    this.changed();
-    await showOnce(made);
+    if (!answer) return;
+    this.changed("");
+    await showOnce(answer.said);
   }
 
   async revoke({ name }) {
-    const given = await askFor(words, {
-      title: words.say("tokens.revoke.title", { name }), note: words.say("tokens.revoke.note"), go: words.say("tokens.revoke.go"), danger: true,
-      send: async () => (await change(`/tokens/${encodeURIComponent(name)}`, "DELETE")).wrong,
+    const answer = await askAndSend({
+      title: words.say("tokens.revoke.title", { name }), go: words.say("tokens.revoke.go"),
+      notes: [words.say("tokens.revoke.note")], danger: true,
+      send: () => change(this.path(name), "DELETE", undefined),
     });
-    if (!given) return;
-    done(words.say("tokens.revoke.done", { name }));
-    this.changed();
-  }
-
-  changed() {
-    this.load();
-    this.onChange();
+    if (answer) this.changed(words.say("tokens.revoke.done", { name }));
   }
 }
 
@@ -264,22 +294,23 @@ function stateOf(token) {
   return token.expires && Date.parse(token.expires) <= live.now() ? "expired" : "valid";
 }
 
-// Stays until somebody says that it is kept: Escape must not lose it.
+/** Stays until somebody says that it is kept: Escape must not lose it. */
 function showOnce({ name, token }) {
-  const secret = el("input", "secret"), copied = el("span", "copied");
-  Object.assign(secret, { value: token, readOnly: true });
-  secret.setAttribute("aria-label", words.say("tokens.once.title", { name }));
+  const title = words.say("tokens.once.title", { name }), copied = el("span", "copied");
+  const secret = Object.assign(el("input", "secret"),
+    { value: token, readOnly: true, ariaLabel: title });
   secret.addEventListener("focus", () => secret.select());
   copied.setAttribute("role", "status");
-  const copy = press(words.say("tokens.once.copy"), async () => {
+  const copy = button("button main", words.say("tokens.once.copy"), async () => {
     secret.select();
     // Browsers give the clipboard to pages of this machine or over TLS only.
     const ok = await navigator.clipboard?.writeText(token).then(() => true, () => false);
     copied.textContent = words.say(ok ? "tokens.once.copied" : "tokens.once.select");
-  }, "main");
-  const box = el("dialog", "ask once", el("h2", "", words.say("tokens.once.title", { name })), el("p", "warning", words.say("tokens.once.warning")), secret,
-    el("p", "note", words.say("tokens.once.use")),
-    el("div", "buttons", copied, copy, press(words.say("tokens.once.done"), () => box.close())));
+  });
+  const kept = button("button", words.say("tokens.once.done"), () => box.close());
+  const box = el("dialog", "ask once", el("h2", "", title),
+    el("p", "warning", words.say("tokens.once.warning")), secret,
+    el("p", "note", words.say("tokens.once.use")), el("div", "buttons", copied, copy, kept));
   box.addEventListener("cancel", (event) => event.preventDefault());
   document.body.append(box);
   box.showModal();

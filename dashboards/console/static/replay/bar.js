@@ -7,44 +7,62 @@ import { config, words } from "../page/frame.js";
 import { fromLocal, toLocal } from "../page/words.js";
 
 export const SPEEDS = [10, 30, 60, 120, 300, 600];
+export const LONGEST_MS = 24 * 3_600_000;
+const HOUR_MS = 3_600_000, DAY_MS = 24 * HOUR_MS, SHORTEST_MS = 60_000;
 
 export class ReplayBar {
-  // `banner` and `bar` are filled; `acts` are called by name with what was chosen.
+  instant = new Text();
+  speed = new Text();
+  sign = new Text("▶");
+  note = el("span", "replay-note");
+  spans = el("span", "replay-spans");
+  span = el("span", "dim");
+  marks = el("div", "replay-marks");
+  hours = el("div", "replay-hours");
+  slider = Object.assign(el("input", "replay-slider"), { type: "range", step: "1000" });
+
+  /**
+   * @param {HTMLElement} banner @param {HTMLElement} bar
+   * @param {Record<string, (chosen?: any) => unknown>} acts by name: leave, play, seek, step …
+   */
   constructor(banner, bar, acts) {
-    Object.assign(this, { banner, bar, acts });
-    this.instant = new Text();
-    this.note = el("span", "replay-note");
-    banner.append(el("b", "", words.say("replay.banner")), el("time", "", this.instant), this.note, button("button main", words.say("replay.leave"), acts.leave, "Esc"));
-    this.spans = el("span", "replay-spans");
-    this.span = el("span", "dim");
-    this.slider = Object.assign(el("input", "replay-slider"), { type: "range", step: 1000 });
+    this.banner = banner;
+    this.bar = bar;
+    this.acts = acts;
+    banner.append(el("b", "", words.say("replay.banner")), el("time", "", this.instant), this.note,
+      button("button main", words.say("replay.leave"), acts.leave, "Esc"));
     this.slider.setAttribute("aria-label", words.say("replay.slider"));
     this.slider.addEventListener("input", () => acts.seek(Number(this.slider.value)));
-    this.marks = el("div", "replay-marks");
-    this.hours = el("div", "replay-hours");
-    this.play = button("button main play", "▶", acts.play);
-    this.speed = new Text();
-    const step = (sign, name, act) => Object.assign(button("button", sign, act), { title: words.say(name), ariaLabel: words.say(name) });
+    this.play = button("button main play", "", acts.play);
+    this.play.append(this.sign);
+    const press = (sign, name, act, by) => {
+      const title = words.say(`replay.${name}`), press = () => acts[act](by);
+      return Object.assign(button("button", sign, press), { title, ariaLabel: title });
+    };
     bar.append(
       el("div", "replay-line", this.spans, this.span),
       el("div", "replay-line",
-        step("⇤", "replay.previous_mark", () => acts.mark(-1)), step("‹", "replay.back", () => acts.step(-1)), this.play,
-        step("›", "replay.forward", () => acts.step(1)), step("⇥", "replay.next_mark", () => acts.mark(1)),
+        press("⇤", "previous_mark", "mark", -1), press("‹", "back", "step", -1), this.play,
+        press("›", "forward", "step", 1), press("⇥", "next_mark", "mark", 1),
         el("div", "replay-time", this.marks, this.slider, this.hours),
-        step("−", "replay.slower", () => acts.faster(-1)), el("span", "replay-speed", this.speed), step("+", "replay.faster", () => acts.faster(1))),
+        press("−", "slower", "faster", -1), el("span", "replay-speed", this.speed),
+        press("+", "faster", "faster", 1)),
     );
   }
 
+  /** @param {Record<string, Span>} spans those that are offered */
   open(spans, { from, to }, chosen) {
     this.banner.hidden = this.bar.hidden = false;
     this.spans.replaceChildren(...[...Object.keys(spans), "custom"].map((name) => {
       const press = button("button", words.say(`replay.${name}`), () => this.acts.choose(name));
-      press.setAttribute("aria-pressed", name === chosen);
+      press.setAttribute("aria-pressed", String(name === chosen));
       return press;
     }));
     this.span.textContent = `${words.time(from)} – ${words.time(to)}`;
-    Object.assign(this.slider, { min: from, max: to });
-    this.hours.replaceChildren(...ticks(from, to).map(({ at, text }) => at_(el("span", "", text), at, from, to)));
+    Object.assign(this.slider, { min: String(from), max: String(to) });
+    const hours = ticks({ from, to });
+    this.hours.replaceChildren(
+      ...hours.map(({ at, text }) => moved(el("span", "", text), at, { from, to })));
     this.showMarks([]);
   }
 
@@ -52,14 +70,17 @@ export class ReplayBar {
     this.banner.hidden = this.bar.hidden = true;
   }
 
-  // Moments {at, text, kind} under the slider; one is pressed to go there.
+  /**
+   * Moments under the slider; one is pressed to go there.
+   * @param {{at: number, text: string, kind: string}[]} marks
+   */
   showMarks(marks) {
-    const { min, max } = this.slider;
+    const span = { from: Number(this.slider.min), to: Number(this.slider.max) };
     this.marks.replaceChildren(...marks.map(({ at, text, kind }) => {
       const mark = button(`replay-mark ${kind}`, "", () => this.acts.seek(at));
       mark.title = mark.ariaLabel = `${words.exact(at)} ${text}`;
       mark.tabIndex = -1; // there are keys for going from one to the next
-      return at_(mark, at, Number(min), Number(max));
+      return moved(mark, at, span);
     }));
   }
 
@@ -68,68 +89,79 @@ export class ReplayBar {
     say(this.instant, instant);
     this.slider.value = at;
     this.slider.setAttribute("aria-valuetext", instant);
-    const sign = playing ? "❚❚" : "▶";
-    if (this.play.firstChild.data !== sign) {
-      this.play.firstChild.data = sign;
-      this.play.title = this.play.ariaLabel = words.say(playing ? "replay.pause" : "replay.play");
-    }
+    const title = words.say(playing ? "replay.pause" : "replay.play");
+    say(this.sign, playing ? "❚❚" : "▶");
+    if (this.play.title !== title) this.play.title = this.play.ariaLabel = title;
     say(this.speed, `×${speed}`);
   }
 
-  // What cannot be shown, beside the instant.
+  /** What cannot be shown, beside the instant. */
   tell(text) {
     if (this.note.textContent !== text) this.note.textContent = text;
   }
 }
 
-// Full hours of the district, as many as there is room for.
-function ticks(from, to) {
-  const step_ms = [10, 30, 60, 120, 240].map((minutes) => minutes * 60_000).find((step) => (to - from) / step <= 8);
-  const midnight = fromLocal(toLocal(from, config.timezone).slice(0, 10), config.timezone);
-  const found = [];
-  for (let at = midnight + Math.ceil((from - midnight) / step_ms) * step_ms; at <= to; at += step_ms) {
-    found.push({ at, text: toLocal(at, config.timezone).slice(11) });
-  }
-  return found;
-}
-
-function at_(node, at, from, to) {
+/** A node as far along the slider as an instant. */
+function moved(node, at, { from, to }) {
   node.style.left = `${(100 * (at - from)) / (to - from)}%`;
   return node;
 }
 
-// Which time is replayed: what is offered, what somebody types, what a link says.
+const local = (at) => toLocal(at, config.timezone);
+const instantOf = (text) => fromLocal(text, config.timezone);
+const midnight = (at) => instantOf(local(at).slice(0, 10));
 
-export const LONGEST_MS = 24 * 3_600_000;
-const HOUR_MS = 3_600_000, DAY_MS = 24 * HOUR_MS, SHORTEST_MS = 60_000;
+/** Full hours of the district, as many as there is room for. @param {Span} span */
+function ticks({ from, to }) {
+  const minutes = [10, 30, 60, 120].find((each) => (to - from) / (each * 60_000) <= 8) ?? 240;
+  const begin = midnight(from), step_ms = minutes * 60_000;
+  const found = [];
+  for (let at = begin + Math.ceil((from - begin) / step_ms) * step_ms; at <= to; at += step_ms) {
+    found.push({ at, text: local(at).slice(11) });
+  }
+  return found;
+}
 
-// Spans {from, to} [ms] by name, as seen from the last full minute; `shift_from` is when the
-// running shift began.
+/**
+ * Spans by name, as seen from the last full minute.
+ * @param {number} clock_ms
+ * @param {number} shift_from when the running shift began [ms]
+ * @returns {Record<string, Span>}
+ */
 export function presets(clock_ms, shift_from) {
-  const now = Math.floor(clock_ms / SHORTEST_MS) * SHORTEST_MS;
-  const midnight = (at) => fromLocal(toLocal(at, config.timezone).slice(0, 10), config.timezone);
-  const today = midnight(now);
+  const now = Math.floor(clock_ms / SHORTEST_MS) * SHORTEST_MS, today = midnight(now);
+  const onShift = shift_from > today && shift_from < now - SHORTEST_MS;
   return {
     hour: { from: now - HOUR_MS, to: now },
-    ...(shift_from > today && shift_from < now - SHORTEST_MS && { shift: { from: shift_from, to: now } }),
+    ...(onShift && { shift: { from: shift_from, to: now } }),
     today: { from: Math.min(today, now - SHORTEST_MS), to: now },
     yesterday: { from: midnight(today - DAY_MS / 2), to: today },
   };
 }
 
-// A span that can be replayed: not in the future, neither empty nor too long; else null.
-export function valid({ from, to }, now) {
-  const end = Math.min(to, now);
-  return end - from >= SHORTEST_MS && end - from <= LONGEST_MS + HOUR_MS ? { from, to: Math.min(end, from + LONGEST_MS) } : null;
+/** A span that can be replayed: not in the future, neither empty nor too long; else null. */
+function valid({ from, to }, now) {
+  const end = Math.min(to, now), long = end - from;
+  if (!(long >= SHORTEST_MS && long <= LONGEST_MS + HOUR_MS)) return null;
+  return { from, to: Math.min(end, from + LONGEST_MS) };
 }
 
+/**
+ * Asks for a span, beginning with one.
+ * @param {number} now
+ * @param {Span} before
+ * @returns {Promise<Span | null>}
+ */
 export async function askSpan(now, { from, to }) {
-  const moment = (name, at) => ({ name, label: words.say(`replay.${name}`), type: "moment", value: toLocal(at, config.timezone), required: true });
-  const values = await askFor(words, {
-    title: words.say("replay.custom"), note: words.say("replay.custom_note"), fields: [moment("from", from), moment("to", to)], go: words.say("replay.show"),
+  /** @returns {Field} */
+  const moment = (name, at) => ({ name, label: words.say(`replay.${name}`), type: "moment",
+    value: local(at), required: true });
+  const values = await askFor({
+    title: words.say("replay.custom"), note: words.say("replay.custom_note"),
+    fields: [moment("from", from), moment("to", to)], go: words.say("replay.show"),
   });
   if (!values) return null;
-  const span = valid({ from: fromLocal(values.from, config.timezone), to: fromLocal(values.to, config.timezone) }, now);
+  const span = valid({ from: instantOf(values.from), to: instantOf(values.to) }, now);
   if (!span) toast(words.say("replay.bad_span"), { kind: "bad" });
   return span;
 }
@@ -137,10 +169,10 @@ export async function askSpan(now, { from, to }) {
 // As the API reads times: milliseconds, or a time that without an offset is the district's.
 function instant(text) {
   if (/^\d+$/.test(text)) return Number(text);
-  return /(Z|[+-]\d\d:?\d\d)$/i.test(text) ? Date.parse(text) : fromLocal(text, config.timezone);
+  return /(Z|[+-]\d\d:?\d\d)$/i.test(text) ? Date.parse(text) : instantOf(text);
 }
 
-// What a link asks for: {from, to, at}, or null.
+/** What a link asks for. @returns {(Span & {at: number}) | null} */
 export function fromQuery(search, now) {
   const query = new URLSearchParams(search);
   const read = (name) => instant(query.get(name) ?? "");

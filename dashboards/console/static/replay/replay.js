@@ -19,17 +19,30 @@ const COARSE_S = 30, COARSE_OVER_MS = 6 * 3_600_000; // a long span is looked at
 const MARKED = new Set(["zone_unpatrolled", "coverage_short"]);
 
 export class Replay {
-  // `scene` shows it: enter(), leave(), resized(), bikes(by key), trails(tracks, at), cells(at),
-  // zones(statuses, at, outlines), statuses being null while they are not known. `shiftFrom` says
-  // when the shift began.
+  /** @type {Map<string, Track>} */ tracks = new Map();
+  /** @type {{at: number, text: string, kind: string}[]} */ marks = [];
+  on = false;
+  playing = false;
+  speed = 60;
+  from = 0;
+  to = 0;
+  at = 0;
+
+  /**
+   * @param {HTMLElement} banner @param {HTMLElement} bar @param {Scene} scene
+   * @param {() => number} shiftFrom when the shift began [ms]
+   */
   constructor(banner, bar, scene, shiftFrom) {
-    Object.assign(this, { scene, shiftFrom, on: false, playing: false, speed: 60, tracks: new Map(), marks: [] });
+    this.scene = scene;
+    this.shiftFrom = shiftFrom;
     this.bar = new ReplayBar(banner, bar, {
-      leave: () => this.leave(), play: () => this.play(!this.playing), seek: (at) => this.seek(at), step: (by) => this.step(by),
-      mark: (by) => this.toMark(by), faster: (by) => this.faster(by), choose: (name) => this.choose(name),
+      leave: () => this.leave(), play: () => this.play(!this.playing),
+      seek: (at) => this.seek(at), step: (by) => this.step(by), mark: (by) => this.toMark(by),
+      faster: (by) => this.faster(by), choose: (name) => this.choose(name),
     });
     this.zones = new Newest((at) => this.readZones(at), SCENE_EVERY_MS);
-    this.trails = new Newest(async (at) => this.on && this.scene.trails(this.tracks, at), TRAILS_EVERY_MS);
+    const trails = async (at) => this.on && this.scene.trails(this.tracks, at);
+    this.trails = new Newest(trails, TRAILS_EVERY_MS);
     this.link = new Newest(async () => this.on && setQuery(toQuery(this)), LINK_EVERY_MS);
     keys.bind("r", "replay.key", () => this.toggle());
   }
@@ -39,7 +52,7 @@ export class Replay {
     else this.choose("hour");
   }
 
-  // What a link asks for, if it does; the clock must have been heard.
+  /** What a link asks for, if it does; the clock must have been heard. */
   follow(search) {
     const asked = fromQuery(search, live.now());
     if (asked) this.enter(asked, asked.at);
@@ -53,7 +66,10 @@ export class Replay {
 
   enter({ from, to }, at, chosen = "custom") {
     this.play(false);
-    Object.assign(this, { from: Math.floor(from / 1000) * 1000, to: Math.ceil(to / 1000) * 1000, tracks: new Map(), marks: [] });
+    this.from = Math.floor(from / 1000) * 1000;
+    this.to = Math.ceil(to / 1000) * 1000;
+    this.tracks = new Map();
+    this.marks = [];
     const begins = !this.on;
     if (begins) {
       this.on = true;
@@ -70,8 +86,10 @@ export class Replay {
   leave() {
     if (!this.on) return;
     this.play(false);
-    Object.assign(this, { on: false, tracks: new Map(), marks: [] });
-    this.mode.end();
+    this.on = false;
+    this.tracks = new Map();
+    this.marks = [];
+    this.mode?.end();
     for (const newest of [this.zones, this.trails, this.link]) newest.forget();
     this.bar.showMarks([]);
     setQuery({ from: null, to: null, at: null });
@@ -80,7 +98,7 @@ export class Replay {
     this.scene.resized();
   }
 
-  // Whether a span is still the one that is shown.
+  /** Whether a span is still the one that is shown. */
   shows({ from, to }) {
     return this.on && this.from === from && this.to === to;
   }
@@ -91,7 +109,10 @@ export class Replay {
     try {
       const answer = await readTracks(span);
       if (!this.shows(span)) return;
-      this.tracks = new Map(answer.bikes.map((track) => [keyOf(track), trackOfAnswer(track, answer.step_s, config.max_gap_s)]));
+      // A bike is not shown where it was not heard for longer than a path may bridge, or than two
+      // steps where the answer has fewer fixes than were sent.
+      const gap_ms = Math.max(config.max_gap_s, 2 * answer.step_s) * 1000;
+      this.tracks = new Map(answer.bikes.map((track) => [keyOf(track), { ...track, gap_ms }]));
       this.bar.tell(this.tracks.size ? "" : words.say("replay.no_tracks"));
       this.seek(this.at);
     } catch (error) {
@@ -99,20 +120,22 @@ export class Replay {
     }
   }
 
-  // When zones became overdue, by the alerts about it.
+  /** When zones became overdue, by the alerts about it. */
   async readMarks(span) {
+    /** @type {{alerts: Alert[]}} */
     const answer = await read("/alerts?limit=1000").catch(() => ({ alerts: [] }));
     if (!this.shows(span)) return;
-    this.marks = answer.alerts
-      .filter(({ rule, opened }) => MARKED.has(rule) && Date.parse(opened) >= this.from && Date.parse(opened) <= this.to)
-      .map((alert) => ({ at: Date.parse(alert.opened), text: `${words.subject(alert)} · ${words.say(`rule.${alert.rule}`)}`, kind: alert.severity }))
-      .sort((a, b) => a.at - b.at);
+    const text = (alert) => `${words.subject(alert)} · ${words.say(`rule.${alert.rule}`)}`;
+    this.marks = answer.alerts.filter(({ rule }) => MARKED.has(rule))
+      .map((each) => ({ at: Date.parse(each.opened), text: text(each), kind: each.severity }))
+      .filter(({ at }) => at >= this.from && at <= this.to).sort((a, b) => a.at - b.at);
     this.bar.showMarks(this.marks);
   }
 
   async readZones(at) {
-    const instant = new URLSearchParams({ at: Math.round(at) });
-    const [coverage, outlines] = await Promise.all([read(`/coverage?${instant}`), read(`/zones?${instant}`)]).catch(() => []);
+    const asked = `?at=${Math.round(at)}`;
+    const both = Promise.all([read(`/coverage${asked}`), read(`/zones${asked}`)]);
+    const [coverage, outlines] = await both.catch(() => [null]);
     if (this.on) this.scene.zones(coverage?.zones ?? null, coverage ? at : null, outlines);
   }
 
@@ -164,7 +187,8 @@ export class Replay {
   }
 
   toMark(by) {
-    const next = by > 0 ? this.marks.find(({ at }) => at > this.at) : this.marks.findLast(({ at }) => at < this.at);
+    const next = by > 0 ? this.marks.find(({ at }) => at > this.at)
+      : this.marks.findLast(({ at }) => at < this.at);
     this.play(false);
     this.seek(next?.at ?? (by > 0 ? this.to : this.from));
   }
@@ -186,23 +210,21 @@ export class Replay {
 // the whole would be too much.
 async function readTracks({ from, to }) {
   const early = Math.max(from - config.max_gap_s * 1000, to - LONGEST_MS);
-  const asked = (step_s) => read(`/tracks?${new URLSearchParams({ from: early, to, ...(step_s && { step_s }) })}`);
+  const asked = (step_s) =>
+    read(`/tracks?${new URLSearchParams({ from: early, to, ...(step_s && { step_s }) })}`);
   return asked(to - from > COARSE_OVER_MS ? COARSE_S : null).catch((error) => {
     if (error.body?.step_s) return asked(error.body.step_s);
     throw error;
   });
 }
 
-// Where bikes were at an instant of the past, between the fixes of GET /tracks.
-
-// A track with what is looked up in it: a bike is not shown where it was not heard for longer than
-// a path may bridge, or than two steps where the answer has fewer fixes than were sent.
-export function trackOfAnswer(track, step_s, max_gap_s) {
-  return { ...track, gap_ms: Math.max(max_gap_s, 2 * step_s) * 1000 };
-}
-
-// The bike as at `at` [ms], or null where it is not known: on the straight way between two fixes,
-// or at the last one while the next is too far off.
+/**
+ * A bike as at an instant [ms], or null where it is not known: on the straight way between two
+ * fixes of GET /tracks, or at the last one while the next is too far off.
+ * @param {Track} track
+ * @param {number} at
+ * @returns {Bike | null}
+ */
 export function bikeAt({ vendor, bike_id, timestamps, lat, lng, heading, gap_ms }, at) {
   const i = lastBefore(timestamps, at);
   if (i < 0 || at - timestamps[i] > gap_ms) return null;
@@ -210,8 +232,10 @@ export function bikeAt({ vendor, bike_id, timestamps, lat, lng, heading, gap_ms 
   const goes = next_ms - timestamps[i] <= gap_ms;
   const share = goes ? (at - timestamps[i]) / (next_ms - timestamps[i]) : 0;
   const between = (values) => (share ? values[i] + share * (values[i + 1] - values[i]) : values[i]);
+  const lives = goes || at === timestamps[i];
   return {
-    vendor, bike_id, at: timestamps[i], age_s: (at - timestamps[i]) / 1000, liveness: goes || at === timestamps[i] ? "live" : "stale",
+    vendor, bike_id, at: timestamps[i], age_s: (at - timestamps[i]) / 1000,
+    liveness: lives ? "live" : "stale",
     lat: between(lat), lng: between(lng), heading_deg: heading?.[i] ?? null,
   };
 }

@@ -2,93 +2,86 @@
 // Where in a zone nobody has been in this window; or, switched, how long ago each cell was visited.
 import * as L from "../leaflet/leaflet-src.esm.js";
 import { baseMap, styleOf } from "../map/base.js";
+import { ageItems, CellImage } from "../map/zones.js";
 import { el } from "../page/dom.js";
-import { config, live, read, repeat, unread, words } from "../page/frame.js";
+import { live, read, repeat, unread, words } from "../page/frame.js";
 
 const EVERY_MS = 30_000;
 
 export class ZoneCells {
+  /** @type {ZoneStatus | null} */ status = null;
+  /** @type {L.GeoJSON | null} */ shape = null;
+  ages = Object.assign(el("input"), { type: "checkbox" });
+  says = el("span", "says");
+  key = el("span", "key");
+  wanted = "";
+
+  /** @param {HTMLElement} body @param {string} zoneId */
   constructor(body, zoneId) {
+    this.zoneId = zoneId;
     const frame = el("div", "zone-map");
-    const ages = Object.assign(el("input"), { type: "checkbox" });
-    Object.assign(this, { zoneId, ages, says: el("span", "says"), key: el("span", "key") });
-    body.append(el("div", "cells-head", this.says, el("span", "space"), el("label", "switch", ages, words.say("zone.ages"))), frame, this.key);
-    ages.addEventListener("change", () => this.refresh());
+    const ages = el("label", "switch", this.ages, words.say("zone.ages"));
+    body.append(el("div", "cells-head", this.says, el("span", "space"), ages), frame, this.key);
+    this.ages.addEventListener("change", () => this.refresh());
     this.map = baseMap(frame);
-    this.map.createPane("cells").style.zIndex = 350;
+    this.image = new CellImage(this.map);
     new ResizeObserver(() => this.fit()).observe(frame);
-    live.on("open", () => this.outline().catch(unread)).on("zones", () => this.outline().catch(unread));
+    const outline = () => this.outline().catch(unread);
+    live.on("open", outline).on("zones", outline);
     addEventListener("themechange", () => this.style());
-    this.explain();
+    this.refresh();
     repeat(EVERY_MS, () => this.refresh());
   }
 
-  // The zone as it is now; it can be redrawn while the page is open.
+  /** The zone as it is now; it can be redrawn while the page is open. */
   async outline() {
-    const collection = await read("/zones");
-    const zone = collection.features.find((feature) => feature.id === this.zoneId);
+    /** @type {Zones} */
+    const { features, grid } = await read("/zones");
+    const zone = features.find((feature) => feature.id === this.zoneId);
     if (!zone) return;
     this.shape?.remove();
     this.shape = L.geoJSON(zone, { interactive: false }).addTo(this.map);
-    const { south, west, north, east } = collection.grid;
-    this.overlay ??= L.imageOverlay("", [[south, west], [north, east]], { pane: "cells", className: "cells" });
-    this.overlay.setBounds([[south, west], [north, east]]);
+    this.image.place(grid);
     this.style();
     this.fit();
     await this.refresh();
   }
 
   style() {
-    const style = styleOf(this.status?.state);
-    this.shape?.setStyle({ ...style, fillOpacity: 0 });
+    this.shape?.setStyle({ ...styleOf(this.status?.state), fillOpacity: 0 });
   }
 
   fit() {
     this.map.invalidateSize();
-    if (this.shape) this.map.fitBounds(this.shape.getBounds(), { padding: [18, 18], animate: false });
+    const room = { padding: L.point(18, 18), animate: false };
+    if (this.shape) this.map.fitBounds(this.shape.getBounds(), room);
   }
 
+  /** @param {ZoneStatus} status */
   update(status) {
     const before = this.status;
     this.status = status;
     this.says.textContent = saysOf(status);
     if (before?.state !== status.state) this.style();
-    if (before?.window_from !== status.window_from || before?.cells_covered !== status.cells_covered) this.refresh().catch(unread);
+    const isNew = before?.window_from !== status.window_from
+      || before?.cells_covered !== status.cells_covered;
+    if (isNew) this.refresh().catch(unread);
   }
 
-  // The new image is decoded before it replaces the old one, so nothing flickers.
   async refresh() {
-    this.explain();
-    if (!this.overlay || !this.status) return;
-    const asked = new URLSearchParams({ zone_id: this.zoneId });
-    if (!this.ages.checked && this.status.window_from) asked.set("missing_since", this.status.window_from);
-    const path = `/api/v1/cells.png?${asked}`;
-    this.wanted = path;
-    const answer = await fetch(path, { cache: "no-cache" }).catch(() => null);
-    const tag = `${path} ${answer?.headers.get("etag")}`;
-    if (!answer?.ok || tag === this.tag) return;
-    const url = URL.createObjectURL(await answer.blob());
-    await Object.assign(new Image(), { src: url }).decode();
-    if (path !== this.wanted) return URL.revokeObjectURL(url); // switched meanwhile
-    this.overlay.setUrl(url).addTo(this.map);
-    if (this.url) URL.revokeObjectURL(this.url);
-    [this.url, this.tag] = [url, tag];
-  }
-
-  // What the colours mean.
-  explain() {
-    const item = (className, color, text) => {
-      const swatch = el("i", `swatch ${className}`);
-      if (color) swatch.style.background = color;
-      return el("span", "item", swatch, text);
-    };
-    this.key.replaceChildren(...(this.ages.checked
-      ? config.ages.map(({ up_to_s, color }) => item("", color, up_to_s == null ? words.say("legend.older") : words.say("legend.within", { age: words.duration(up_to_s) })))
-      : [item("missing", "", words.say("zone.missing"))]));
+    const ages = this.ages.checked, from = this.status?.window_from;
+    const missing = el("span", "item", el("i", "swatch missing"), words.say("zone.missing"));
+    this.key.replaceChildren(...(ages ? ageItems() : [missing]));
+    if (!this.image.overlay || !this.status) return;
+    const asked = new URLSearchParams({ zone_id: this.zoneId,
+      ...(!ages && from && { missing_since: from }) });
+    const wanted = (this.wanted = String(asked));
+    await this.image.load(asked, "no-cache", () => wanted !== this.wanted);
   }
 }
 
+/** @param {ZoneStatus} status */
 function saysOf({ cells_covered, cells_total, window_from }) {
-  const values = { n: cells_total - cells_covered, total: cells_total, time: window_from ? words.time(window_from) : "" };
-  return words.say(values.n ? "zone.cells_left" : "zone.cells_none", values);
+  const n = cells_total - cells_covered, time = window_from ? words.time(window_from) : "";
+  return words.say(n ? "zone.cells_left" : "zone.cells_none", { n, total: cells_total, time });
 }

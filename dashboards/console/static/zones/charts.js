@@ -1,8 +1,10 @@
 // @ts-check
 // Charts as small SVG. Each says in words what it shows; what is coloured is marked as well.
+import { words } from "../page/frame.js";
 
 const NS = "http://www.w3.org/2000/svg";
 
+/** @param {string} tag @param {Record<string, any>} attributes @returns {any} */
 function draw(tag, attributes = {}, ...children) {
   const node = document.createElementNS(NS, tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
@@ -11,7 +13,8 @@ function draw(tag, attributes = {}, ...children) {
 }
 
 function picture(className, width, height, label, ...children) {
-  return draw("svg", { class: `chart ${className}`, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label }, ...children);
+  const viewBox = `0 0 ${width} ${height}`, name = { role: "img", "aria-label": label };
+  return draw("svg", { class: `chart ${className}`, viewBox, ...name }, ...children);
 }
 
 function line(className, x1, y1, x2, y2) {
@@ -22,96 +25,122 @@ function text(className, x, y, said, anchor = "middle") {
   return draw("text", { class: className, x, y, "text-anchor": anchor }, said);
 }
 
-// A path through the points that are known; a gap where one is not.
-function path(className, points) {
-  let pen = "M";
-  const d = points.map(([x, y]) => {
-    if (y == null) return void (pen = "M");
-    const step = `${pen}${x.toFixed(1)} ${y.toFixed(1)}`;
-    pen = "L";
-    return step;
-  });
-  return draw("path", { class: className, d: d.filter(Boolean).join("") });
+function circle(className, [cx, cy], r) {
+  return draw("circle", { class: className, cx, cy, r });
 }
 
-// The ratio over a window so far, with the target as a line; the width is the whole window.
-// `points`: [{at, ratio}], `at` from 0 to 1.
+/** A path through the points that are known; a gap where one is not. */
+function path(className, points) {
+  let pen = "M", d = "";
+  for (const [x, y] of points) {
+    if (y != null) d += `${pen}${x.toFixed(1)} ${y.toFixed(1)}`;
+    pen = y == null ? "M" : "L";
+  }
+  return draw("path", { class: className, d });
+}
+
+/**
+ * The ratio over a window so far, with the target as a line; the width is the whole window.
+ * @param {Sparkline} chart
+ */
 export function sparkline({ points, target, label }) {
   const width = 120, height = 30, y = (ratio) => height - 3 - ratio * (height - 6);
   const known = points.filter(({ ratio }) => ratio != null);
+  /** @returns {any} */
   const place = ({ at, ratio }) => [2 + at * (width - 6), ratio == null ? null : y(ratio)];
-  const parts = [line("axis", 0, height - 2, width, height - 2), line("target", 0, y(target), width, y(target)), path("curve", points.map(place))];
-  if (known.length) {
-    const [cx, cy] = place(known.at(-1));
-    parts.push(draw("circle", { class: "now", cx, cy, r: 2.6 }));
-  }
+  const parts = [line("axis", 0, height - 2, width, height - 2),
+    line("target", 0, y(target), width, y(target)), path("curve", points.map(place))];
+  if (known.length) parts.push(circle("now", place(known[known.length - 1]), 2.6));
   return picture("sparkline", width, height, label, ...parts);
 }
 
-// A window's progress: the ratio so far, the forecast to its end, the target, and its deadline.
-// `points` and `forecast`: [{at_ms, ratio}]; `ticks`: [{at_ms, text}]; `says`: texts for target,
-// deadline, now and forecast.
-export function progress({ width, height, from_ms, to_ms, now_ms, points, forecast, target, ticks, percent, says, label }) {
+/**
+ * A window's progress: the ratio so far, the forecast to its end, the target, and its deadline.
+ * @param {ProgressChart} chart
+ */
+export function progress(chart) {
+  const { width, height, from_ms, to_ms, now_ms, points, forecast, target, says } = chart;
   const left = 42, right = 16, top = 26, bottom = 26;
   const x = (at_ms) => left + ((at_ms - from_ms) / (to_ms - from_ms)) * (width - left - right);
   const y = (ratio) => height - bottom - ratio * (height - top - bottom);
+  /** @param {RatioPoint} point @returns {any} */
   const place = ({ at_ms, ratio }) => [x(at_ms), ratio == null ? null : y(ratio)];
+  const end = width - right;
   const parts = [];
   for (const ratio of [0, 0.25, 0.5, 0.75, 1]) {
-    parts.push(line("grid", left, y(ratio), width - right, y(ratio)), text("tick", left - 6, y(ratio) + 4, percent(ratio), "end"));
+    parts.push(line("grid", left, y(ratio), end, y(ratio)),
+      text("tick", left - 6, y(ratio) + 4, words.percent(ratio), "end"));
   }
-  for (const { at_ms, text: said } of ticks) {
-    parts.push(line("grid", x(at_ms), height - bottom, x(at_ms), height - bottom + 4), text("tick", x(at_ms), height - 8, said));
+  for (const { at_ms, text: said } of chart.ticks) {
+    parts.push(line("grid", x(at_ms), height - bottom, x(at_ms), height - bottom + 4),
+      text("tick", x(at_ms), height - 8, said));
   }
-  parts.push(line("axis", left, y(0), width - right, y(0)));
-  parts.push(line("deadline", x(to_ms), top - 8, x(to_ms), y(0)), text("deadline-text", x(to_ms) + 8, top - 12, says.deadline, "end"));
+  parts.push(line("axis", left, y(0), end, y(0)),
+    line("deadline", x(to_ms), top - 8, x(to_ms), y(0)),
+    text("deadline-text", x(to_ms) + 8, top - 12, says.deadline, "end"));
   // The target's text is on the side of its line where the forecast does not end.
   const then = forecast.at(-1)?.ratio, above = then == null || then < target;
-  parts.push(line("target", left, y(target), width - right, y(target)), text("target-text", width - right - 7, y(target) + (above && target < 0.9 ? -6 : 15), says.target, "end"));
+  const off = above && target < 0.9 ? -6 : 15;
+  parts.push(line("target", left, y(target), end, y(target)),
+    text("target-text", end - 7, y(target) + off, says.target, "end"));
   const known = points.filter(({ ratio }) => ratio != null);
   if (known.length > 1) {
-    const [first, last] = [place(known[0]), place(known.at(-1))];
-    parts.push(draw("path", { class: "area", d: `M${first[0]} ${y(0)}${known.map((point) => `L${place(point).join(" ")}`).join("")}L${last[0]} ${y(0)}Z` }));
+    const steps = known.map((point) => `L${place(point).join(" ")}`).join("");
+    const [first, last] = [known[0], known[known.length - 1]].map(({ at_ms }) => x(at_ms));
+    parts.push(draw("path", { class: "area", d: `M${first} ${y(0)}${steps}L${last} ${y(0)}Z` }));
   }
   parts.push(path("curve", points.map(place)), path("forecast", forecast.map(place)));
-  if (now_ms > from_ms && now_ms < to_ms) parts.push(line("now-line", x(now_ms), top, x(now_ms), y(0)));
+  if (now_ms > from_ms && now_ms < to_ms) {
+    parts.push(line("now-line", x(now_ms), top, x(now_ms), y(0)));
+  }
   if (known.length) {
-    const [cx, cy] = place(known.at(-1));
-    parts.push(draw("circle", { class: "now", cx, cy, r: 4 }), text("now-text", Math.min(Math.max(cx, left + 18), width - right - 18), cy - 9, says.now));
+    const [cx, cy] = place(known[known.length - 1]);
+    parts.push(circle("now", [cx, cy], 4),
+      text("now-text", Math.min(Math.max(cx, left + 18), end - 18), cy - 9, says.now));
   }
   if (forecast.length) {
-    const [cx, cy] = place(forecast.at(-1));
-    parts.push(draw("circle", { class: "then", cx, cy, r: 3.5 }), text("forecast-text", cx - 7, above || cy < top + 14 ? Math.min(cy + 16, y(0) - 4) : cy - 8, says.forecast, "end"));
+    const [cx, cy] = place(forecast[forecast.length - 1]);
+    const under = above || cy < top + 14;
+    parts.push(circle("then", [cx, cy], 3.5), text("forecast-text", cx - 7,
+      under ? Math.min(cy + 16, y(0) - 4) : cy - 8, says.forecast, "end"));
   }
-  return picture("progress", width, height, label, ...parts);
+  return picture("progress", width, height, chart.label, ...parts);
 }
 
 const CELL = { width: 54, height: 35, head: 20 };
 
-// A month as weeks of days. `days`: [{date, number, weekday, ratio, level, mark, kind, says}] where
-// `kind` is "known", "unknown" (hatched) or "ahead", `level` 0 to 4, `mark` "missed", "reached" or
-// "". `onDay` hears which day somebody looks at.
-export function calendar({ days, weekdays, percent, label, onDay }) {
+/** A month as weeks of days. @param {CalendarChart} chart */
+export function calendar({ days, label, onDay }) {
   const weeks = Math.ceil((days[0].weekday + days.length) / 7);
   const width = CELL.width * 7, height = CELL.head + CELL.height * weeks;
-  const hatch = draw("pattern", { id: "hatch", width: 7, height: 7, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+  const hatch = draw("pattern",
+    { id: "hatch", width: 7, height: 7, patternUnits: "userSpaceOnUse",
+      patternTransform: "rotate(45)" },
     draw("rect", { class: "hatch-ground", width: 7, height: 7 }), line("hatch-line", 0, 0, 0, 7));
-  const parts = [draw("defs", {}, hatch), ...weekdays.map((name, i) => text("tick", CELL.width * (i + 0.5), 13, name))];
+  const parts = [draw("defs", {}, hatch),
+    ...[0, 1, 2, 3, 4, 5, 6].map((day) =>
+      text("tick", CELL.width * (day + 0.5), 13, words.say(`day.${day}`)))];
   for (const [i, day] of days.entries()) {
     const place = days[0].weekday + i;
     const left = (place % 7) * CELL.width, top = CELL.head + Math.floor(place / 7) * CELL.height;
-    const square = draw("rect", { x: 1.5, y: 1.5, width: CELL.width - 3, height: CELL.height - 3, rx: 4 });
+    const square = draw("rect", { x: 1.5, y: 1.5, width: CELL.width - 3, height: CELL.height - 3,
+      rx: 4 });
     if (day.kind === "unknown") square.style.fill = "url(#hatch)";
-    const cell = draw("g", { class: `day ${day.kind} ${day.mark}`, transform: `translate(${left} ${top})`, role: "img", tabindex: day.kind === "ahead" ? -1 : 0, "aria-label": day.says, "data-date": day.date },
+    const cell = draw("g", { class: `day ${day.kind} ${day.mark}`,
+      transform: `translate(${left} ${top})`, role: "img", tabindex: day.kind === "ahead" ? -1 : 0,
+      "aria-label": day.says, "data-date": day.date },
       square, text("date", 6, 13, day.number, "start"));
     if (day.kind === "known") {
       cell.dataset.level = day.level;
-      cell.append(text("ratio", CELL.width / 2, 28, percent(day.ratio)));
+      cell.append(text("ratio", CELL.width / 2, 28, words.percent(day.ratio)));
     }
-    if (day.mark === "missed") cell.append(draw("path", { class: "mark", d: `M${CELL.width - 17} 5h10l-5 8.5z` }));
-    if (day.mark === "reached") cell.append(draw("path", { class: "mark", d: `M${CELL.width - 16} 9l3 3.5 6 -7` }));
+    const mark = { missed: `M${CELL.width - 17} 5h10l-5 8.5z`,
+      reached: `M${CELL.width - 16} 9l3 3.5 6 -7` }[day.mark];
+    if (mark) cell.append(draw("path", { class: "mark", d: mark }));
     cell.append(draw("title", {}, day.says));
-    for (const event of ["mouseenter", "focus", "click"]) cell.addEventListener(event, () => onDay(day));
+    for (const event of ["mouseenter", "focus", "click"]) {
+      cell.addEventListener(event, () => onDay(day));
+    }
     parts.push(cell);
   }
   const node = picture("calendar", width, height, label, ...parts);

@@ -10,26 +10,74 @@ import { sparkline } from "./charts.js";
 const HOLD_MS = 3000; // rows do not move while the pointer does
 const ROW_EVERY_MS = 5000;
 
-const by = (value) => (a, b) => value(a) - value(b);
-const shortOf = ({ status }) => status.covered_ratio - status.target;
+/** @param {(row: ZoneRow) => number} value */
+const by = (value) => (/** @type {ZoneRow} */ a, /** @type {ZoneRow} */ b) => value(a) - value(b);
 
-// Of each column: how rows are sorted by it, what it is drawn from, and what it draws.
+/** @type {Record<string, ZoneColumn>} */
 const COLUMNS = {
-  state: { sort: (a, b) => byUrgency(a.status, b.status), of: ({ status }) => [status.state, status.campaign, status.paused_until, status.detail], cell: ({ status }) => stateOf(status) },
-  zone: { sort: (a, b) => words.zoneName(a.status).localeCompare(words.zoneName(b.status), words.config.lang), of: ({ status }) => [words.zoneName(status)], cell: ({ status }) => [zoneLink(status.zone_id, words.zoneName(status)), el("small", "", status.zone_id)] },
-  covered: { sort: by(shortOf), of: ({ status }) => [status.cells_covered, status.covered_ratio, status.target, status.window_to], cell: ({ status }) => [barOf(status)] },
-  trend: { sort: by(gain), of: ({ status, trend }) => [status.covered_ratio, status.window_from, trend?.from, trend?.covered_ratio.length], cell: (row) => trendOf(row) },
-  idle: { sort: by(({ status }) => (status.last_patrolled == null ? -Infinity : -(status.idle_s ?? 0))), of: ({ status }) => [status.idle_s, status.last_patrolled == null], cell: ({ status }) => [idleOf(status)] },
-  due: { sort: by(({ status }) => status.due_in_s ?? Number.MAX_VALUE), of: ({ status }) => [status.due_in_s, status.state, status.idle_s], cell: ({ status }) => [dueOf(status)] },
-  bikes: { sort: by(({ status }) => status.bikes_inside ?? 0), of: ({ status }) => [status.bikes_inside], cell: ({ status }) => [String(status.bikes_inside ?? "–")] },
-  visit: { sort: by(({ status }) => Date.parse(status.last_visit_by?.at ?? 0)), of: ({ status }) => [status.last_visit_by?.bike, status.last_visit_by && words.since(status.last_visit_by.at)], cell: ({ status }) => visitOf(status) },
-  alerts: { sort: by((row) => -row.alerts), of: ({ alerts }) => [alerts], cell: ({ alerts }) => [alerts ? el("b", "count hot", String(alerts)) : "–"] },
+  state: {
+    sort: (a, b) => byUrgency(a.status, b.status),
+    of: ({ status: { state, reason, campaign, paused_until, detail } }) =>
+      [state, reason, campaign, paused_until, detail],
+    cell: ({ status }) => stateOf(status),
+  },
+  zone: {
+    sort: (a, b) =>
+      words.zoneName(a.status).localeCompare(words.zoneName(b.status), words.config.lang),
+    of: ({ status }) => [words.zoneName(status)],
+    cell: ({ status }) =>
+      [zoneLink(status.zone_id, words.zoneName(status)), el("small", "", status.zone_id)],
+  },
+  covered: {
+    sort: by(({ status }) => status.covered_ratio - status.target),
+    of: ({ status: { cells_covered, covered_ratio, target, window_to } }) =>
+      [cells_covered, covered_ratio, target, window_to],
+    cell: ({ status }) => [barOf(status)],
+  },
+  trend: {
+    sort: by(gain),
+    of: ({ status, trend }) => [status.covered_ratio, status.window_from, trend?.from,
+      trend?.covered_ratio.length],
+    cell: (row) => trendOf(row),
+  },
+  idle: {
+    sort: by(({ status: { last_patrolled, idle_s } }) =>
+      (last_patrolled == null ? -Infinity : -(idle_s ?? 0))),
+    of: ({ status }) => [status.idle_s, status.last_patrolled == null],
+    cell: ({ status }) => [idleOf(status)],
+  },
+  due: {
+    sort: by(({ status }) => status.due_in_s ?? Number.MAX_VALUE),
+    of: ({ status }) => [status.due_in_s, status.state, status.idle_s],
+    cell: ({ status }) => [dueOf(status)],
+  },
+  bikes: {
+    sort: by(({ status }) => status.bikes_inside ?? 0),
+    of: ({ status }) => [status.bikes_inside],
+    cell: ({ status }) => [String(status.bikes_inside ?? "–")],
+  },
+  visit: {
+    sort: by(({ status: { last_visit_by: visit } }) => (visit ? Date.parse(visit.at) : 0)),
+    of: ({ status: { last_visit_by: visit } }) => [visit?.bike, visit && words.since(visit.at)],
+    cell: ({ status }) => visitOf(status),
+  },
+  alerts: {
+    sort: by((row) => -row.alerts),
+    of: ({ alerts }) => [alerts],
+    cell: ({ alerts }) => [alerts ? el("b", "count hot", String(alerts)) : "–"],
+  },
 };
 
 export class ZoneList extends RowList {
+  /** @type {Map<string, ZoneRow>} */ all = new Map();
+  /** @type {Map<string, Trend>} */ trends = new Map();
+  /** @type {Map<string, number>} open alerts by zone */ open = new Map();
+  sorted = "state";
+  reversed = false;
+  moved = -Infinity;
+
   constructor(head, body, { onPick }) {
     super(body, { role: "row", path: zonePath, onPick });
-    Object.assign(this, { all: new Map(), trends: new Map(), open: new Map(), sorted: "state", reversed: false, moved: -Infinity });
     body.setAttribute("role", "rowgroup");
     body.addEventListener("pointermove", () => (this.moved = performance.now()));
     body.replaceChildren(el("div", "empty", words.say("connecting")));
@@ -41,17 +89,19 @@ export class ZoneList extends RowList {
   }
 
   headOf(name) {
-    const press = el("button", "sort", words.say(`zones.head.${name}`));
-    press.type = "button";
-    press.addEventListener("click", () => this.sortBy(name, name === this.sorted && !this.reversed));
+    const press = button("sort", words.say(`zones.head.${name}`),
+      () => this.sortBy(name, name === this.sorted && !this.reversed));
     const node = el("span", `col-${name}`, press);
     node.setAttribute("role", "columnheader");
     return node;
   }
 
   sortBy(name, reversed = false) {
-    Object.assign(this, { sorted: name, reversed, moved: -Infinity });
-    for (const [each, node] of this.heads) node.setAttribute("aria-sort", each !== name ? "none" : reversed ? "descending" : "ascending");
+    this.sorted = name;
+    this.reversed = reversed;
+    this.moved = -Infinity;
+    const way = reversed ? "descending" : "ascending";
+    for (const [each, node] of this.heads) node.ariaSort = each === name ? way : "none";
     this.changed();
   }
 
@@ -89,7 +139,7 @@ export class ZoneList extends RowList {
       const node = el("span", `col-${name}`);
       node.setAttribute("role", "cell");
       node.dataset.head = words.say(`zones.head.${name}`);
-      return { name, node, drawn: null };
+      return { name, node, drawn: "" };
     });
     row.node.append(...row.cells.map(({ node }) => node));
     this.all.set(zoneId, row);
@@ -105,7 +155,8 @@ export class ZoneList extends RowList {
     if (performance.now() - this.moved < HOLD_MS && this.rows.size === this.all.size) return;
     const way = this.reversed ? -1 : 1, { sort } = COLUMNS[this.sorted];
     const rows = [...this.all].sort(([, a], [, b]) => way * sort(a, b) || COLUMNS.state.sort(a, b));
-    this.rows = new Map(rows);
+    this.rows.clear();
+    for (const [zoneId, row] of rows) this.rows.set(zoneId, row);
     if (!this.rows.has(this.selected)) this.selected = null;
     if (rows.length) place(this.body, rows.map(([, { node }]) => node));
   }
@@ -123,38 +174,55 @@ export class ZoneList extends RowList {
   }
 }
 
-// The state in a word; a pause or a campaign by its name.
-export function stateOf(status) {
-  const said = status.state === "paused" ? [pauseOf(status)] : status.campaign ? [words.say("zones.campaign", { name: status.campaign })] : [];
-  const node = el("span", "two", el("b", "", words.say(`state.${status.state}`)), ...said.map((text) => el("small", "", text)));
-  if (said.length) node.title = said[0];
+// The state in a word, and why it is so.
+function stateOf(status) {
+  const why = reasonOf(status);
+  const node = el("span", "two", el("b", "", words.say(`state.${status.state}`)),
+    ...(why ? [el("small", "", why)] : []));
+  node.title = why;
   return [badge(status.state), node];
 }
 
-export function pauseOf(status) {
-  const until = status.paused_until ? words.say("zones.paused_until", { time: words.time(status.paused_until) }) : "";
-  return [until, status.detail].filter(Boolean).join(" · ");
+/** Why a zone is in its state: a pause or a campaign by its name. @param {ZoneStatus} status */
+export function reasonOf({ state, reason, campaign, paused_until, detail }) {
+  if (state === "paused") {
+    const time = paused_until && words.time(paused_until);
+    return [time && words.say("zones.paused_until", { time }), detail].filter(Boolean).join(" · ");
+  }
+  if (campaign) return words.say("zones.campaign", { name: campaign });
+  return state !== "compliant" && words.knows(`reason.${reason}`) ? words.say(`reason.${reason}`)
+    : "";
 }
 
-// The window so far as points of time and ratio; the last is what the stream has just said.
+/**
+ * The window so far as points of time and ratio; the last is what the stream has just said.
+ * @param {ZoneStatus} status
+ * @param {Trend} [trend]
+ */
 export function pointsOf(status, trend) {
   if (!trend?.from || trend.from !== status.window_from) return [];
   const from_ms = Date.parse(trend.from), end_ms = Math.min(words.now(), Date.parse(trend.to));
-  const first_ms = Math.floor(from_ms / (trend.step_s * 1000)) * trend.step_s * 1000;
-  const past = trend.covered_ratio.slice(0, -1).map((ratio, i) => ({ at_ms: first_ms + (i + 1) * trend.step_s * 1000, ratio }));
-  const known = [...past.filter(({ at_ms }) => at_ms < end_ms), { at_ms: end_ms, ratio: status.covered_ratio }];
+  const step_ms = trend.step_s * 1000, first_ms = Math.floor(from_ms / step_ms) * step_ms;
+  const past = trend.covered_ratio.slice(0, -1)
+    .map((ratio, i) => ({ at_ms: first_ms + (i + 1) * step_ms, ratio }));
+  const known = [...past.filter(({ at_ms }) => at_ms < end_ms),
+    { at_ms: end_ms, ratio: status.covered_ratio }];
   return known[0].ratio == null ? known : [{ at_ms: from_ms, ratio: 0 }, ...known];
 }
 
+/** @param {ZoneRow} row */
 function trendOf({ status, trend }) {
-  const points = pointsOf(status, trend);
-  if (!points.length) return ["–"];
-  const from_ms = Date.parse(trend.from), whole_ms = Date.parse(trend.to) - from_ms;
-  const label = words.say("zones.trend", { from: words.time(trend.from), to: words.time(trend.to), ratio: words.percent(status.covered_ratio), target: words.percent(status.target) });
-  return [sparkline({ points: points.map(({ at_ms, ratio }) => ({ at: (at_ms - from_ms) / whole_ms, ratio })), target: status.target, label })];
+  const known = pointsOf(status, trend);
+  if (!known.length || !trend?.from) return ["–"];
+  const { from, to } = trend, { covered_ratio, target } = status;
+  const from_ms = Date.parse(from), whole_ms = Date.parse(to) - from_ms;
+  const label = words.say("zones.trend", { from: words.time(from), to: words.time(to),
+    ratio: words.percent(covered_ratio), target: words.percent(target) });
+  const points = known.map(({ at_ms, ratio }) => ({ at: (at_ms - from_ms) / whole_ms, ratio }));
+  return [sparkline({ points, target, label })];
 }
 
-// How much the last hour has brought.
+/** How much the last hour has brought. @param {ZoneRow} row */
 function gain({ status, trend }) {
   const steps = 3600 / (trend?.step_s ?? 900);
   return status.covered_ratio - (trend?.covered_ratio.at(-1 - steps) ?? 0);
@@ -167,33 +235,36 @@ function visitOf({ last_visit_by: visit }) {
   return [el("span", "two", visitorLink(visit), ago)];
 }
 
-// The zones beside the map, the urgent ones first.
-
+/** The zones beside the map, the urgent ones first. */
 export class ZoneTable {
+  rows = new Map();
+
   constructor(body, onPick) {
-    Object.assign(this, { body, onPick, rows: new Map() });
+    this.body = body;
+    this.onPick = onPick;
     this.empty(words.say("connecting"));
   }
 
-  // Nothing is known; `text` says why.
+  /** Nothing is known; `text` says why. */
   empty(text) {
     this.rows.clear();
     this.body.replaceChildren(el("div", "empty", text));
   }
 
+  /** @param {ZoneStatus} status */
   update(status) {
-    let row = this.rows.get(status.zone_id);
+    const { zone_id: zone, state } = status, name = words.zoneName(status);
+    let row = this.rows.get(zone);
     if (!row) {
-      const pick = button("zone-row", "", () => this.onPick(status.zone_id));
-      const link = Object.assign(zoneLink(status.zone_id, "›"), { title: words.say("page.zone") });
-      row = { node: el("div", "zone-line", pick, link), pick, link };
-      this.rows.set(status.zone_id, row);
+      const pick = button("zone-row", "", () => this.onPick(zone));
+      const opens = Object.assign(zoneLink(zone, "›"), { title: words.say("page.zone") });
+      row = { node: el("div", "zone-line", pick, opens), pick, opens };
+      this.rows.set(zone, row);
     }
     row.status = status;
-    row.pick.dataset.zone = status.zone_id;
-    row.pick.dataset.state = status.state;
-    row.pick.title = words.zoneName(status);
-    row.link.setAttribute("aria-label", `${words.say("page.zone")}: ${words.zoneName(status)}`);
+    Object.assign(row.pick.dataset, { zone, state });
+    row.pick.title = [name, reasonOf(status)].filter(Boolean).join(": ");
+    row.opens.setAttribute("aria-label", `${words.say("page.zone")}: ${name}`);
     row.pick.replaceChildren(nameOf(status), barOf(status), idleOf(status), dueOf(status));
   }
 
@@ -204,48 +275,55 @@ export class ZoneTable {
   }
 
   sort() {
-    place(this.body, [...this.rows.values()].sort((a, b) => byUrgency(a.status, b.status)).map((row) => row.node));
+    place(this.body, [...this.rows.values()].sort((a, b) => byUrgency(a.status, b.status))
+      .map((row) => row.node));
   }
 }
 
-// Overdue first, then by the time that is left.
+/** Overdue first, then by the time that is left. */
 export function byUrgency(a, b) {
   const rank = (s) => config.states.indexOf(s.state);
   const left = (s) => s.due_in_s ?? Infinity;
-  return rank(a) - rank(b) || lateness(b) - lateness(a) ||
-    (left(a) === left(b) ? a.zone_id.localeCompare(b.zone_id) : left(a) - left(b));
+  return rank(a) - rank(b) || lateness(b) - lateness(a)
+    || (left(a) === left(b) ? a.zone_id.localeCompare(b.zone_id) : left(a) - left(b));
 }
 
+/** How much longer than asked a zone is without a patrol [s]. */
 export function lateness(status) {
-  return status.state === "overdue" && status.idle_s != null ? Math.max(0, status.idle_s - status.frequency_s) : 0;
+  return status.state === "overdue" && status.idle_s != null
+    ? Math.max(0, status.idle_s - status.frequency_s) : 0;
 }
 
-export function nameOf(status) {
+function nameOf(status) {
   return el("span", "zone-name", badge(status.state),
     el("span", "two", el("b", "", words.zoneName(status)),
-      el("small", "", `${words.say(`state.${status.state}`)} · ${status.zone_id}`)));
+      el("small", "", [words.say(`state.${status.state}`), reasonOf(status), status.zone_id]
+        .filter(Boolean).join(" · "))));
 }
 
-export function barOf(status) {
-  const fill = el("i", "fill"), target = el("i", "target");
-  fill.style.width = `${100 * status.covered_ratio}%`;
-  target.style.left = `${100 * status.target}%`;
-  const reached = status.covered_ratio >= status.target;
-  const node = el("span", `covered${reached ? " reached" : ""}`,
-    el("span", "figures", el("b", "", words.percent(status.covered_ratio)), ` / ${words.percent(status.target)}`),
-    el("span", "bar", fill, target));
-  if (status.window_to) node.title = words.say("zones.by", { time: words.time(status.window_to) });
+/** @param {ZoneStatus} status */
+function barOf({ covered_ratio, target, window_to }) {
+  const fill = el("i", "fill"), mark = el("i", "target");
+  fill.style.width = `${100 * covered_ratio}%`;
+  mark.style.left = `${100 * target}%`;
+  const node = el("span", `covered${covered_ratio >= target ? " reached" : ""}`,
+    el("span", "figures", el("b", "", words.percent(covered_ratio)),
+      ` / ${words.percent(target)}`),
+    el("span", "bar", fill, mark));
+  if (window_to) node.title = words.say("zones.by", { time: words.time(window_to) });
   return node;
 }
 
-export function idleOf(status) {
-  const text = status.last_patrolled == null ? words.say("zones.never")
-    : status.idle_s == null ? "–" : words.duration(status.idle_s);
+/** @param {ZoneStatus} status */
+export function idleOf({ last_patrolled, idle_s }) {
+  const text = last_patrolled == null ? words.say("zones.never")
+    : idle_s == null ? "–" : words.duration(idle_s);
   return el("span", "idle", text);
 }
 
+/** @param {ZoneStatus} status */
 export function dueOf(status) {
-  const late = lateness(status);
-  if (late) return el("span", "due late", `+${words.duration(late)}`, el("small", "", words.say("zones.late")));
+  const late = lateness(status), says = () => el("small", "", words.say("zones.late"));
+  if (late) return el("span", "due late", `+${words.duration(late)}`, says());
   return el("span", "due", status.due_in_s == null ? "–" : words.duration(status.due_in_s));
 }

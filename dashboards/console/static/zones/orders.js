@@ -1,28 +1,35 @@
 // @ts-check
-// What is ordered about zones: pauses and campaigns. Each is asked for by a form; the API decides.
+// What is asked of zones, in words, and what is ordered about them: pauses and campaigns. Each is
+// asked for by a form; the API decides.
 import { askFor, toast } from "../page/dialog.js";
 import { live, read, words } from "../page/frame.js";
-import { ask } from "../page/session.js";
+import { change } from "../page/session.js";
 import { listed } from "../page/words.js";
 
 const REASONS = ["storm", "closure", "event", "works"];
+const WINDOWS = ["shift", "day", "week"];
+const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+const DAY_MIN = 1440;
 
-// Sends an order; what refuses it is told at the fields it is about.
-async function send(path, body, names) {
-  try {
-    const answer = await ask(`/api/v1${path}`, { body });
-    if (answer.ok) return null;
-    return refusalOf(await answer.json(), names);
-  } catch {
-    return { text: words.say("alerts.failed") };
-  }
-}
+const two = (n) => String(n).padStart(2, "0");
 
-// The parts of a problem document by the fields that they name; the rest is about the whole.
-function refusalOf(problem, names) {
-  const all = listed(problem, words);
-  if (!all) return { text: words.refusal(problem) };
-  const fields = {}, rest = [];
+/**
+ * Sends an order; what refuses it is told at the fields it is about, the rest of the whole.
+ * @param {string} path
+ * @param {Record<string, unknown>} body
+ * @param {string[]} names of the fields, as the API's problems name them
+ * @returns {Promise<{text: string, fields?: Record<string, string>} | null>}
+ */
+async function send(path, body, names = Object.keys(body)) {
+  const answer = await change(path, "POST", body);
+  if (!answer) return { text: words.say("alerts.failed") };
+  if (answer.ok) return null;
+  const all = listed(answer.body, words);
+  if (!all) return { text: words.refusal(answer.body) };
+  /** @type {Record<string, string>} */
+  const fields = {};
+  /** @type {string[]} */
+  const rest = [];
   for (const { where, text } of all) {
     const name = where.split(".").find((part) => names.includes(part));
     if (name) fields[name] = [fields[name], text].filter(Boolean).join("; ");
@@ -31,127 +38,146 @@ function refusalOf(problem, names) {
   return { fields, text: rest.join("; ") };
 }
 
-// Local times at which a pause may end, so many minutes from now.
-function localIn(minutes) {
-  const now = words.local(live.now());
-  const all = now.minute + Math.round(minutes), day = new Date(`${now.date}T00:00Z`);
-  day.setUTCDate(day.getUTCDate() + Math.floor(all / DAY_MIN));
-  const two = (n) => String(n).padStart(2, "0"), minute = ((all % DAY_MIN) + DAY_MIN) % DAY_MIN;
-  return `${day.toISOString().slice(0, 10)}T${two(Math.floor(minute / 60))}:${two(minute % 60)}`;
+/** Asks for an order by a form, sends it, and says that it was done. @param {Order} order */
+async function order({ go, subject, done, note, fields = [reason()], send }) {
+  const title = subject ? `${words.say(go)} · ${subject}` : words.say(go);
+  const given = await askFor({ title, note, fields, go: words.say(go), send });
+  if (given) toast(words.say(done, { what: subject || given.name }));
+  return given !== null;
 }
 
+/** @returns {Field} */
+function reason(more = {}) {
+  return { name: "reason", label: words.say("act.reason"), ...more };
+}
+
+function zoneRoute(status, what) {
+  return `/zones/${encodeURIComponent(status.zone_id)}/${what}`;
+}
+
+/** The local time that is so many minutes from now, as a field for a moment has it. */
+function localIn(minutes) {
+  const now = words.local(live.now());
+  const minute = now.minute + Math.round(minutes);
+  return new Date(Date.parse(`${now.date}T00:00Z`) + minute * 60_000).toISOString().slice(0, 16);
+}
+
+/** When a pause may end. @param {Policy | null} policy */
 function untils(policy) {
   const spans = (policy?.hours ?? []).map(readSpan), now = words.local(live.now());
-  const presets = [["hour", 60], ["shift", leftOfShift(spans, now)], ["tomorrow", untilNextDay(spans, now)]];
-  const options = presets.filter(([, minutes]) => minutes).map(([name, minutes]) => {
-    const value = localIn(minutes);
-    return { value, text: words.say(`pause.until.${name}`, { time: value.slice(11), date: value.slice(5, 10) }) };
+  const presets = { hour: 60, shift: leftOfShift(spans, now), tomorrow: untilNextDay(spans, now) };
+  const known = Object.entries(presets).filter(([, minutes]) => minutes);
+  const options = known.map(([name, minutes]) => {
+    const value = localIn(minutes), time = value.slice(11), date = value.slice(5, 10);
+    return { value, text: words.say(`pause.until.${name}`, { time, date }) };
   });
   return [...options, { value: "", text: words.say("pause.until.custom") }];
 }
 
+/** @param {ZoneStatus} status @returns {Promise<boolean>} whether it was done, as of all orders */
 export async function pause(status) {
-  const policy = await read(`/zones/${encodeURIComponent(status.zone_id)}/policy`).catch(() => null);
+  const policy = await read(zoneRoute(status, "policy")).catch(() => null);
   const options = untils(policy);
-  const done = await askFor(words, {
-    title: `${words.say("pause")} · ${words.zoneName(status)}`,
-    note: [words.say("pause.note"), policy && words.say("policy.hours", { hours: policyHours(policy) })].filter(Boolean).join(" "),
+  const hours = policy && words.say("policy.hours", { hours: policyHours(policy) });
+  return order({
+    go: "pause", subject: words.zoneName(status), done: "pause.done",
+    note: [words.say("pause.note"), hours].filter(Boolean).join(" "),
     fields: [
-      { name: "reason", label: words.say("act.reason"), required: true, list: REASONS.map((name) => words.say(`pause.reason.${name}`)) },
-      { name: "until", label: words.say("pause.until"), type: "choice", options, value: options[0].value },
-      { name: "at", label: words.say("pause.at"), type: "moment", required: true, only: ["until", ""] },
+      reason({ required: true, list: REASONS.map((name) => words.say(`pause.reason.${name}`)) }),
+      { name: "until", label: words.say("pause.until"), type: "choice", options,
+        value: options[0].value },
+      { name: "at", label: words.say("pause.at"), type: "moment", required: true,
+        only: ["until", ""] },
     ],
-    go: words.say("pause"),
     send: async ({ reason, until, at }) => {
-      const refused = await send(`/zones/${encodeURIComponent(status.zone_id)}/pause`, { reason, until: until || at }, ["reason", "until"]);
-      if (refused && !until) refused.fields = { ...refused.fields, at: refused.fields.until };
-      return refused;
+      const refused = await send(zoneRoute(status, "pause"), { reason, until: until || at });
+      if (!refused?.fields || until) return refused;
+      return { ...refused, fields: { ...refused.fields, at: refused.fields.until } };
     },
   });
-  return tell(done, "pause.done", words.zoneName(status));
 }
 
-export async function resume(status) {
-  const done = await askFor(words, {
-    title: `${words.say("resume")} · ${words.zoneName(status)}`,
-    fields: [{ name: "reason", label: words.say("act.reason") }],
-    go: words.say("resume"),
-    send: ({ reason }) => send(`/zones/${encodeURIComponent(status.zone_id)}/resume`, { reason }, ["reason"]),
+/** @param {ZoneStatus} status */
+export function resume(status) {
+  return order({
+    go: "resume", subject: words.zoneName(status), done: "resume.done",
+    send: (given) => send(zoneRoute(status, "resume"), given),
   });
-  return tell(done, "resume.done", words.zoneName(status));
 }
 
-export async function startCampaign(zoneIds) {
-  const zones = [...words.zones.values()].map((zone) => ({ value: zone.zone_id, text: `${words.zoneName(zone)} · ${zone.zone_id}` }));
-  zones.sort((a, b) => zoneIds.includes(b.value) - zoneIds.includes(a.value) || a.value.localeCompare(b.value));
+/** @param {string[]} zoneIds those that are chosen already */
+export function startCampaign(zoneIds) {
+  const zones = [...words.zones.values()]
+    .map((zone) => ({ value: zone.zone_id, text: `${words.zoneName(zone)} · ${zone.zone_id}` }));
+  const chosen = ({ value }) => Number(zoneIds.includes(value));
+  zones.sort((a, b) => chosen(b) - chosen(a) || a.value.localeCompare(b.value));
+  const windows = WINDOWS.map((value) => ({ value, text: words.say(`window.${value}`) }));
   const kept = { value: "", text: words.say("campaign.kept") };
-  const names = ["name", "zones", "from", "to", "frequency", "target", "window", "look_back", "reason"];
-  const done = await askFor(words, {
-    title: words.say("campaign.start"),
-    note: words.say("campaign.note"),
-    fields: [
-      { name: "name", label: words.say("campaign.name"), required: true, hint: words.say("campaign.name.hint") },
-      { name: "reason", label: words.say("act.reason") },
-      { name: "zones", label: words.say("campaign.zones"), type: "several", options: zones, value: zoneIds },
-      { name: "from", label: words.say("campaign.from"), type: "moment", hint: words.say("campaign.from.hint") },
-      { name: "to", label: words.say("campaign.to"), type: "moment", required: true, value: localIn(DAY_MIN) },
-      { name: "frequency", label: words.say("campaign.frequency"), hint: words.say("campaign.duration.hint") },
-      { name: "target", label: words.say("campaign.target"), hint: words.say("campaign.kept.hint") },
-      { name: "window", label: words.say("campaign.window"), type: "choice", options: [kept, ...["shift", "day", "week"].map((value) => ({ value, text: words.say(`window.${value}`) }))] },
-      { name: "look_back", label: words.say("campaign.look_back"), hint: words.say("campaign.duration.hint") },
-    ],
-    go: words.say("campaign.start"),
+  /** @returns {Field} */
+  const field = (name, hint = "", more = {}) =>
+    ({ name, label: words.say(`campaign.${name}`), hint: hint && words.say(hint), ...more });
+  const fields = [
+    field("name", "campaign.name.hint", { required: true }),
+    reason(),
+    field("zones", "", { type: "several", options: zones, value: zoneIds }),
+    field("from", "campaign.from.hint", { type: "moment" }),
+    field("to", "", { type: "moment", required: true, value: localIn(DAY_MIN) }),
+    field("frequency", "campaign.duration.hint"),
+    field("target", "campaign.kept.hint"),
+    field("window", "", { type: "choice", options: [kept, ...windows] }),
+    field("look_back", "campaign.duration.hint"),
+  ];
+  return order({
+    go: "campaign.start", subject: "", done: "campaign.done", note: words.say("campaign.note"),
+    fields,
     send: (values) => {
       if (!values.zones.length) return { fields: { zones: words.say("campaign.zones.none") } };
       const body = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== ""));
-      if (body.target) {
-        const percent = Number(body.target.replace(/\s*%$/, ""));
-        if (!Number.isFinite(percent)) return { fields: { target: words.say("campaign.target.number") } };
-        body.target = percent / 100;
+      const percent = Number((body.target ?? "0").replace(/\s*%$/, ""));
+      if (!Number.isFinite(percent)) {
+        return { fields: { target: words.say("campaign.target.number") } };
       }
-      return send("/campaigns", body, names);
+      if (body.target) body.target = percent / 100;
+      return send("/campaigns", body, fields.map(({ name }) => name));
     },
   });
-  return tell(done, "campaign.done", done?.name);
 }
 
-export async function endCampaign(campaign) {
-  const done = await askFor(words, {
-    title: `${words.say("campaign.end")} · ${campaign.name}`, note: words.say("campaign.end.note"),
-    fields: [{ name: "reason", label: words.say("act.reason") }],
-    go: words.say("campaign.end"),
-    send: ({ reason }) => send(`/campaigns/${encodeURIComponent(campaign.name)}/end`, { reason }, ["reason"]),
+/** @param {Campaign} campaign */
+export function endCampaign({ name }) {
+  return order({
+    go: "campaign.end", subject: name, done: "campaign.ended", note: words.say("campaign.end.note"),
+    send: (given) => send(`/campaigns/${encodeURIComponent(name)}/end`, given),
   });
-  return tell(done, "campaign.ended", campaign.name);
 }
 
-function tell(done, key, what) {
-  if (done) toast(words.say(key, { what }));
-  return done !== null;
-}
-
-// Patrol hours, as the API writes their lines: "Mon-Fri,Sun 08:00-12:00"; a span that ends before
-// it begins goes on over midnight. Days count from Monday = 0, times are minutes of the day.
-const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-export const DAY_MIN = 1440;
-
+/**
+ * A line of patrol hours, as the API writes it: "Mon-Fri,Sun 08:00-12:00"; a span that ends before
+ * it begins goes on over midnight. Days count from Monday = 0, times are minutes of the day.
+ * @param {string} line
+ * @returns {HourSpan}
+ */
 export function readSpan(line) {
-  const [, days, ...clock] = /^(.*\S)\s+(\d+):(\d+)-(\d+):(\d+)$/.exec(line).map((part, i) => (i > 1 ? Number(part) : part));
-  const from = clock[0] * 60 + clock[1], to = clock[2] * 60 + clock[3];
-  const ranges = days.toLowerCase().split(",").map((part) => {
-    const ends = part.split("-").map((name) => DAYS.indexOf(name.trim()));
-    return [ends[0], ends.at(-1)];
-  });
-  return { ranges, from, to: to > from ? to : to + DAY_MIN };
+  const found = /^(.*\S)\s+(\d+):(\d+)-(\d+):(\d+)$/.exec(line) ?? ["", "", "0", "0", "0", "0"];
+  const [hour, minute, hourTo, minuteTo] = found.slice(2).map(Number);
+  const from = hour * 60 + minute, to = hourTo * 60 + minuteTo;
+  return {
+    ranges: found[1].toLowerCase().split(",").map((part) => {
+      const ends = part.split("-").map((name) => DAYS.indexOf(name.trim()));
+      return [ends[0], ends[ends.length - 1]];
+    }),
+    from, to: to > from ? to : to + DAY_MIN,
+  };
 }
 
-// Each day of the week on which a span begins.
+/** Each day of the week on which a span begins. @param {HourSpan} span */
 function daysOf({ ranges }) {
-  return ranges.flatMap(([first, last]) => Array.from({ length: ((last - first + 7) % 7) + 1 }, (_, i) => (first + i) % 7));
+  return ranges.flatMap(([first, last]) => Array.from(
+    { length: ((last - first + 7) % 7) + 1 }, (_, i) => (first + i) % 7));
 }
 
-// Minutes from a local time to the end of the patrol hours it lies in; null outside of them.
-export function leftOfShift(spans, { weekday, minute }) {
+/** Minutes from a local time to the end of the patrol hours it lies in; null outside of them. */
+export function leftOfShift(/** @type {HourSpan[]} */ spans, { weekday, minute }) {
   for (const span of spans) {
     for (const day of daysOf(span)) {
       const since = ((weekday - day + 7) % 7) * DAY_MIN + minute;
@@ -161,51 +187,57 @@ export function leftOfShift(spans, { weekday, minute }) {
   return null;
 }
 
-// Minutes from a local time to the first patrol hours of a later day; null when there are none.
-export function untilNextDay(spans, { weekday, minute }) {
-  const begins = spans.flatMap((span) => daysOf(span).map((day) => (((day - weekday + 6) % 7) + 1) * DAY_MIN + span.from - minute));
+/** Minutes from a local time to the first patrol hours of a later day; null when there are none. */
+function untilNextDay(/** @type {HourSpan[]} */ spans, { weekday, minute }) {
+  const begins = spans.flatMap((span) => daysOf(span)
+    .map((day) => (((day - weekday + 6) % 7) + 1) * DAY_MIN + span.from - minute));
   return begins.length ? Math.min(...begins) : null;
 }
 
-// A policy in words: what is asked of a zone, as sentences.
-
-// "Mon–Fri 08:00–12:00, 13:30–18:00; Sat 09:00–12:00": spans of the same days stand together.
-export function policyHours({ hours }) {
+/**
+ * "Mon–Fri 08:00–12:00, 13:30–18:00; Sat 09:00–12:00": spans of the same days stand together.
+ * @param {Policy} policy
+ */
+function policyHours({ hours }) {
   const byDays = new Map();
-  for (const span of hours.map(readSpan)) {
-    const days = span.ranges.map(daysText).join(words.say("policy.and_day"));
-    byDays.set(days, [...(byDays.get(days) ?? []), `${clock(span.from)}–${clock(span.to)}`]);
+  for (const { ranges, from, to } of hours.map(readSpan)) {
+    const days = ranges.map(daysText).join(words.say("policy.and_day"));
+    byDays.set(days, [...(byDays.get(days) ?? []), `${clock(from)}–${clock(to)}`]);
   }
-  return [...byDays].map(([days, times]) => `${days} ${times.join(words.say("policy.and"))}`).join(words.say("policy.and_days"));
+  return [...byDays].map(([days, times]) => `${days} ${times.join(words.say("policy.and"))}`)
+    .join(words.say("policy.and_days"));
 }
 
 function daysText([first, last]) {
   if (first === 0 && last === 6) return words.say("policy.daily");
-  const name = (day) => words.say(`day.${day}`);
-  return first === last ? name(first) : words.say("policy.days", { first: name(first), last: name(last) });
+  const [from, to] = [first, last].map((day) => words.say(`day.${day}`));
+  return first === last ? from : words.say("policy.days", { first: from, last: to });
 }
 
 function clock(minute) {
-  const two = (n) => String(n).padStart(2, "0");
-  return `${minute > 1440 ? words.say("policy.next_day") : ""}${two(Math.floor(minute / 60) % (minute > 1440 ? 24 : 25))}:${two(minute % 60)}`;
+  const next = minute > DAY_MIN, of = next ? minute - DAY_MIN : minute;
+  return `${next ? words.say("policy.next_day") : ""}${two(Math.floor(of / 60))}:${two(of % 60)}`;
 }
 
-// What is asked of every zone of a policy, whatever its hours are.
-export function policyBrief({ frequency_s, window, target }) {
-  return words.prose(
-    words.say("policy.brief", { time: words.duration(frequency_s) }),
-    words.say(`policy.target.${window}`, { target: words.percent(target) }),
-  );
+function targetText({ window, target }) {
+  return words.say(`policy.target.${window}`, { target: words.percent(target) });
 }
 
-// Sentences; each is about one thing, so that each can be read alone.
+/** What is asked of every zone of a policy, whatever its hours are. @param {Policy} policy */
+export function policyBrief(policy) {
+  const time = words.duration(policy.frequency_s);
+  return words.prose(words.say("policy.brief", { time }), targetText(policy));
+}
+
+/** Sentences; each is about one thing, so that each can be read alone. @param {Policy} policy */
 export function policySentences(policy) {
-  const said = [
-    words.say("policy.frequency", { hours: policyHours(policy), time: words.duration(policy.frequency_s) }),
-    words.say(`policy.target.${policy.window}`, { target: words.percent(policy.target) }),
-    words.say("policy.patrol", { n: policy.min_cells }),
+  const { frequency_s, min_cells, look_back_s, auto_close, close_hold_s } = policy;
+  const lasts = (key, seconds, more = {}) =>
+    words.say(key, { time: words.duration(seconds), ...more });
+  return [
+    lasts("policy.frequency", frequency_s, { hours: policyHours(policy) }),
+    targetText(policy), words.say("policy.patrol", { n: min_cells }),
+    ...(look_back_s == null ? [] : [lasts("policy.look_back", look_back_s)]),
+    auto_close ? lasts("policy.closes", close_hold_s) : words.say("policy.stays"),
   ];
-  if (policy.look_back_s != null) said.push(words.say("policy.look_back", { time: words.duration(policy.look_back_s) }));
-  said.push(policy.auto_close ? words.say("policy.closes", { time: words.duration(policy.close_hold_s) }) : words.say("policy.stays"));
-  return said;
 }

@@ -1,0 +1,509 @@
+// What the console's scripts are told: the page's settings, and the answers of the API. For the
+// checker alone; the API's own document is /api/v1/openapi.json. Times are RFC 3339 unless their
+// name ends in _ms.
+declare module "*/leaflet/leaflet-src.esm.js" {
+  export * from "leaflet";
+}
+
+interface Window {
+  switchTheme(): void;
+}
+
+/** The data block of the page, from dashboards/console/page.py. */
+interface Config {
+  lang: "zh" | "en";
+  texts: Record<string, string>;
+  timezone: string;
+  demo_speed: number | null;
+  tile_url: string | null;
+  tile_datum: "wgs84" | "gcj02";
+  attribution: string;
+  max_gap_s: number;
+  battery_low_percent: number;
+  /** States of zones, the most urgent first. */
+  states: string[];
+  /** Rules of alerts, by name. */
+  rules: string[];
+  ages: { up_to_s: number | null; color: string }[];
+  pages: { name: string; key: string; path: string }[];
+  me: string | null;
+  may_act: boolean;
+  may_manage: boolean;
+  csrf: string | null;
+  page: { name: string; params: Record<string, string>; allowed: boolean };
+}
+
+type LatLng = [number, number];
+/** As GeoJSON has it: lng, lat. */
+type Place = [number, number];
+
+interface Polygon {
+  type: "Polygon";
+  coordinates: Place[][];
+}
+interface MultiPolygon {
+  type: "MultiPolygon";
+  coordinates: Place[][][];
+}
+type Geometry = Polygon | MultiPolygon;
+
+/** Of GET /coverage and the event "coverage". */
+interface ZoneStatus {
+  zone_id: string;
+  name: string;
+  name_zh?: string;
+  state: string;
+  reason: string;
+  detail?: string;
+  covered_ratio: number;
+  target: number;
+  cells_covered: number;
+  cells_total: number;
+  cells_expected: number | null;
+  frequency_s: number;
+  idle_s: number | null;
+  due_in_s: number | null;
+  last_patrolled: string | null;
+  last_visit_by: Visit | null;
+  window_from: string | null;
+  window_to: string | null;
+  campaign: string | null;
+  paused_until: string | null;
+  bikes_inside: number | null;
+}
+interface Visit {
+  bike: string;
+  at: string;
+}
+
+/** A feature of GET /zones. */
+interface Zone {
+  id: string;
+  type: "Feature";
+  geometry: Geometry;
+  properties: ZoneProperties;
+}
+interface ZoneProperties {
+  zone_id: string;
+  name: string;
+  name_zh?: string;
+  policy: string;
+  code: string | null;
+  label: Place;
+  state?: string;
+  valid_from: string | null;
+  valid_to: string | null;
+}
+interface Grid {
+  south: number;
+  west: number;
+  north: number;
+  east: number;
+  rows: number;
+  cols: number;
+}
+interface Zones {
+  features: Zone[];
+  grid: Grid;
+  version: number;
+}
+
+/** Of GET /bikes and the event "bike"; a replay's bikes bring their `age_s`. */
+interface Bike {
+  vendor: string;
+  bike_id: string;
+  liveness: string;
+  at?: string | number | null;
+  age_s?: number;
+  lat: number | null;
+  lng: number | null;
+  heading_deg?: number | null;
+  speed_mps?: number | null;
+  battery_percent?: number | null;
+  accuracy_m?: number | null;
+  vehicle_state?: string | null;
+  zone_id?: string | null;
+}
+interface BikeName {
+  vendor: string;
+  bike_id: string;
+}
+/** Of GET /bikes/days and GET /bikes/{bike_id}/day. */
+interface DayFigures extends BikeName {
+  date: string;
+  distance_m: number | null;
+  cells: number | null;
+  cells_first: number | null;
+  redundant_share: number | null;
+  zones: { zone_id: string; time_s: number; cells: number | null }[];
+  verdicts: Record<string, number>;
+}
+/** Of GET /bikes/{bike_id}/path. */
+interface BikePath {
+  path: LatLng[][];
+  stops: { lat: number; lng: number; from: string; to: string }[];
+  rejected: { timestamps: number[]; lat: number[]; lng: number[]; verdicts: string[] };
+  rejected_total: number;
+  cells: { lat: number[]; lng: number[]; first: boolean[] } | null;
+  /** Height and width of a cell [degrees]. */
+  cell: [number, number];
+}
+/** Of GET /tracks; `gap_ms` is added here: the longest silence over which a path is drawn. */
+interface Track extends BikeName {
+  timestamps: number[];
+  lat: number[];
+  lng: number[];
+  heading?: (number | null)[];
+  gap_ms: number;
+}
+
+/** Of GET /alerts and the event "alert". */
+interface Alert {
+  alert_id: string;
+  rule: string;
+  severity: string;
+  state: string;
+  zone_id: string | null;
+  bike: string | null;
+  vendor: string | null;
+  opened: string;
+  updated: string;
+  acknowledged_by: string | null;
+  assigned_to: string | null;
+  shelved_until: string | null;
+  reopened: number;
+}
+interface AlertRow {
+  at: string;
+  event: string;
+  actor: string;
+  reason: string | null;
+  assigned_to?: string | null;
+  until?: string | null;
+  evidence: Record<string, any>;
+}
+interface AlertRecord extends Alert {
+  history: AlertRow[];
+}
+
+/** Of GET /policies and GET /zones/{zone_id}/policy. */
+interface Policy {
+  name: string;
+  hours: string[];
+  frequency_s: number;
+  window: "shift" | "day" | "week";
+  target: number;
+  min_cells: number;
+  look_back_s: number | null;
+  auto_close: boolean;
+  close_hold_s: number;
+}
+interface ZonePolicy extends Policy {
+  campaign: string | null;
+  paused: string | null;
+  exceptions: { summary: string; from: string; to: string }[];
+}
+/** Of GET /coverage/trend. */
+interface Trend {
+  zone_id: string;
+  from: string | null;
+  to: string;
+  step_s: number;
+  covered_ratio: (number | null)[];
+}
+/** Of GET /coverage/{zone_id}/days. */
+interface ZoneDay {
+  date: string;
+  covered_ratio: number;
+  cells_covered: number;
+  cells_total: number;
+  target: number;
+  verdict: "reached" | "short" | "unknown";
+  reason: string;
+  duty_s: number;
+  mean_idle_s: number | null;
+}
+interface Campaign {
+  name: string;
+  kind: "campaign" | "pause";
+  state: "in_force" | "planned" | "over";
+  source: string;
+  zones: string[];
+  from: string;
+  to: string;
+  keys: Record<string, any>;
+  reason: string | null;
+  ordered_by: string;
+  ordered_at: string;
+  ended_by?: string | null;
+  ended_at?: string | null;
+  end_reason?: string | null;
+}
+
+/** The event "health". */
+interface Health {
+  now_ms: number;
+  bikes: number;
+  bikes_live: number;
+  rate_per_s: number | null;
+  lag_s: number;
+  parts: { name: string; ok: boolean; reason: string; required?: boolean }[];
+}
+
+/** A problem document (RFC 9457). */
+interface Problem {
+  reason?: string;
+  detail?: string;
+  step_s?: number;
+  problems?: { where: string; message: string }[];
+  errors?: { where: string; message: string }[];
+}
+
+/** A question of a form; see askFor in page/dialog.js. */
+interface Field {
+  name: string;
+  label: string;
+  type?: "text" | "area" | "choice" | "several" | "moment" | "password";
+  value?: any;
+  options?: { value: string; text: string }[];
+  required?: boolean;
+  list?: string[];
+  hint?: string;
+  /** Another field, and the value it must have for this one to be asked. */
+  only?: [string, string];
+}
+/** What was wrong with what a form was given: of the whole, and of its fields by name. */
+type Wrong = string | { text?: string; fields?: Record<string, string> } | null | undefined;
+
+/** What askFor in page/dialog.js asks. */
+interface Question {
+  title: string;
+  note?: string;
+  fields?: Field[];
+  /** Text of the button that sends. */
+  go: string;
+  danger?: boolean;
+  /** Sends the values, and says what was wrong. */
+  send?: (values: any) => Promise<Wrong>;
+}
+/** An order about zones; texts are keys. `subject` is empty where the form asks for the name. */
+interface Order {
+  go: string;
+  subject: string;
+  done: string;
+  note?: string;
+  fields?: Field[];
+  send: (values: any) => any;
+}
+interface Answered {
+  ok: boolean;
+  status: number;
+  body: any;
+}
+interface ChangeForm extends Omit<Question, "note" | "send"> {
+  notes?: string[];
+  send: (given: any) => Promise<Answered | null>;
+}
+
+interface LongRows {
+  /** Gives a row without contents. */
+  make: () => HTMLElement;
+  /** Puts those of a key into it. */
+  fill: (node: HTMLElement, key: string) => void;
+}
+interface PickedRows {
+  role: string;
+  /** Address of a row's page. */
+  path: (id: string) => string;
+  /** A row was selected. */
+  onPick: (row: any) => void;
+  /** Whether a press on a row opens its page at once. */
+  opens?: () => boolean;
+}
+interface AlertRows {
+  onPick?: (alert: Alert) => unknown;
+  opens?: () => boolean;
+  /** How many buttons a row has. */
+  acts?: number;
+  /** Key of the text of an empty list. */
+  empty?: string;
+}
+interface ZoneRow {
+  node: HTMLElement;
+  status: ZoneStatus;
+  trend?: Trend;
+  /** How many are open. */
+  alerts: number;
+  cells: { name: string; node: HTMLElement; drawn: string }[];
+}
+interface ZoneColumn {
+  sort: (a: ZoneRow, b: ZoneRow) => number;
+  /** What a cell is drawn from, and what it draws. */
+  of: (row: ZoneRow) => unknown[];
+  cell: (row: ZoneRow) => (Node | string)[];
+}
+interface BikeColumn {
+  /** What it is sorted by; a bike without a value stands at the end either way. */
+  of: (bike: Bike, day?: DayFigures) => string | number | null | undefined;
+  /** Whether large figures are asked for first. */
+  large?: boolean;
+  /** Whether it is of the day's figures. */
+  day?: boolean;
+}
+
+interface DrawnZone {
+  shape: L.GeoJSON;
+  label: L.Tooltip;
+  /** Contents of the label. */
+  node: HTMLElement;
+  zoneId: string;
+  name: string;
+  /** Null while it is not known. */
+  status: ZoneStatus | null;
+}
+interface BikeLayerTells {
+  /** A bike was pressed. */
+  onPick: (key: string) => void;
+  /** Called after each picture. */
+  onDraw: () => void;
+}
+interface BikeCardAsks {
+  /** What is known of a bike. */
+  find: (key: string) => Bike | undefined;
+  /** Whose track to show. */
+  onTrack: (key: string | null) => void;
+  onClose: () => void;
+}
+
+interface RatioPoint {
+  at_ms: number;
+  ratio: number | null;
+}
+interface Sparkline {
+  /** `at` goes from 0 to 1. */
+  points: { at: number; ratio: number | null }[];
+  target: number;
+  label: string;
+}
+interface ProgressChart {
+  /** [px], as is the height. */
+  width: number;
+  height: number;
+  from_ms: number;
+  to_ms: number;
+  now_ms: number;
+  points: RatioPoint[];
+  forecast: RatioPoint[];
+  target: number;
+  ticks: { at_ms: number; text: string }[];
+  says: { target: string; deadline: string; now: string; forecast: string };
+  label: string;
+}
+interface CalendarDay {
+  date: string;
+  number: string;
+  /** 0 is Monday. */
+  weekday: number;
+  /** "known", "unknown" (hatched) or "ahead". */
+  kind: string;
+  ratio?: number;
+  /** 0 to 4. */
+  level?: number;
+  /** "missed", "reached" or "". */
+  mark: string;
+  says: string;
+}
+interface CalendarChart {
+  days: CalendarDay[];
+  label: string;
+  /** Hears which day somebody looks at. */
+  onDay: (day: CalendarDay) => void;
+}
+/** Patrol hours: days of the week (0 is Monday), and minutes of the day. */
+interface HourSpan {
+  ranges: [number, number][];
+  from: number;
+  to: number;
+}
+
+/** A time that is replayed [ms]. */
+interface Span {
+  from: number;
+  to: number;
+}
+/** Shows the past. */
+interface Scene {
+  enter: () => void;
+  leave: () => void;
+  resized: () => void;
+  bikes: (bikes: Map<string, Bike>) => void;
+  trails: (tracks: Map<string, Track>, at: number) => void;
+  cells: (at: number) => void;
+  /** Gets null while they are not known. */
+  zones: (statuses: ZoneStatus[] | null, at: number | null, outlines?: Zones) => void;
+}
+
+type Pixel = { x: number; y: number };
+type DrawMap = import("./static/draw/map.js").DrawMap;
+type Neighbours = DrawMap["neighbours"];
+type Outline = import("./static/draw/outline.js").Outline;
+/** A ring of an outline, without the repeated place at the end. */
+interface Ring {
+  part: number;
+  places: Place[];
+}
+/** Where on a ring: the share of the edge that begins at a vertex. */
+interface OnRing {
+  index: number;
+  share: number;
+}
+/** A click, with what the pen followed to get there. */
+interface Stroke {
+  on: any;
+  pressed: L.Point;
+  places: Place[];
+}
+interface PenTells {
+  /** Gets what was drawn. */
+  onClosed: (geometry: Polygon) => void;
+  /** Called after each change. */
+  onDrawn: () => void;
+}
+interface ZoneCardHands {
+  map: DrawMap;
+  panel: HTMLElement;
+  zoneId: string;
+  policies: Policy[];
+  /** What was done before. */
+  said: string;
+  /** Gets the version that is shown, the version of all zones, and whether more is planned. */
+  onEdit: (zone: Zone, how: { over: number; planned: boolean }) => void;
+  /** Called after the zone was ended. */
+  onChanged: () => void;
+}
+interface DrawingHands {
+  map: DrawMap;
+  panel: HTMLElement;
+  /** What is redrawn; null is a new zone. */
+  zone: Zone | null;
+  /** Version of all zones. */
+  over: number;
+  /** Whether another version is still to come. */
+  planned: boolean;
+  policies: Policy[];
+  grid: Grid;
+  /** Gets the API's answer. */
+  onSaved: (zoneId: string, answer: any) => void;
+  /** Asked before anything is given up. */
+  onCancel: () => void;
+}
+interface DrawFormHands {
+  /** Of the version before. */
+  zone?: ZoneProperties;
+  planned: boolean;
+  policies: Policy[];
+  /** Called when another moment is chosen. */
+  onWhen: () => void;
+  /** Called after every change. */
+  onTyped: () => void;
+}
