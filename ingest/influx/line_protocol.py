@@ -150,9 +150,10 @@ def coverage_lines(
 
 
 def window_lines(judged: Iterable[tuple[str, windows.WindowVerdict]]) -> bytes:
-    """Points of ``zone_window``: a window of a zone, at its end, with its verdict.
+    """Points of ``zone_window``: a window of a zone, at its last millisecond, with its verdict.
 
-    A field for each verdict, 1 or 0, because InfluxQL adds up fields and counts no texts.
+    Its end itself is the beginning of the next day or month. A field for each verdict, 1 or 0,
+    because InfluxQL adds up fields and counts no texts.
     """
     return b"".join(
         line(
@@ -167,7 +168,7 @@ def window_lines(judged: Iterable[tuple[str, windows.WindowVerdict]]) -> bytes:
                 "target": round(found.target, RATIO_DIGITS),
                 "from_ms": found.window.from_ms,
             },
-            found.window.to_ms,
+            found.window.to_ms - 1,
         )
         for zone_id, found in judged
     )

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from collections import Counter
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -210,6 +211,8 @@ def test_a_month_tells_the_coverage_where_the_record_has_all_of_it() -> None:
     assert "monthly 2026-11 sent" in desk.issue("2026-12-01T08:30")
     (zone,) = desk.made[-1].coverage
     assert (zone.cells_covered, zone.cells_total, zone.windows, zone.reached) == (9, 10, 30, 11)
+    told = desk.evaluator.windows(at("01 00:00"), at("2026-12-01T08:30"))
+    assert Counter(found.verdict for _, found in told) == {"reached": 11, "short": 19}
     text = bulletin_text(desk.made[-1], Wording("zh", SHANGHAI)).body
     assert "30 个时段中 11 个达标，19 个未达标" in text
     silent = replace(zone, short=15, unknown={"telemetry_silent": 3, "before_record": 1})

@@ -73,7 +73,7 @@ def test_windows_are_told_when_they_are_news() -> None:
         (point.at_ms - AT_MS, *(point.fields[name] for name in ("reached", "short", "unknown")))
         for point in points(kept(of))
     ]
-    assert told == [(hour_ms, 0, 1, 0), (2 * hour_ms, 0, 0, 1), (hour_ms, 1, 0, 0)]
+    assert told == [(hour_ms - 1, 0, 1, 0), (2 * hour_ms - 1, 0, 0, 1), (hour_ms - 1, 1, 0, 0)]
     of.file.close()
 
 
