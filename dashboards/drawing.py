@@ -19,19 +19,13 @@ from geofence.zones import Zones
 
 
 class Proposal(NamedTuple):
-    """What would come of redrawn zones.
-
-    Attributes
-    ----------
-    layout : Layout
-        How they would lie.
-    live : bool
-        Whether they can be followed at once; else from the next start on, because the grid of
-        this one does not reach so far.
-    """
+    """What would come of redrawn zones."""
 
     layout: Layout
+    """How they would lie."""
     live: bool
+    """Whether they can be followed at once; else from the next start on, because the grid of this
+    one does not reach so far."""
 
 
 @dataclass

@@ -32,61 +32,40 @@ from ingest.worker import WorkerView
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of the system as /readyz shows it.
-
-    Attributes
-    ----------
-    name : str
-        Such as ``inlet``, ``log``, ``alert book``.
-    ok : bool
-        Whether it does its work.
-    reason : str
-        Why not, or what it is doing.
-    required : bool
-        Whether the system is not ready without it. It is without a copy that catches up later.
-    """
+    """One part of the system as /readyz shows it."""
 
     name: str
+    """Such as ``inlet``, ``log``, ``alert book``."""
     ok: bool
+    """Whether it does its work."""
     reason: str = ""
+    """Why not, or what it is doing."""
     required: bool = True
+    """Whether the system is not ready without it. It is without a copy that catches up later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The state of the parts, and counters since the start.
-
-    Attributes
-    ----------
-    parts : sequence of Part
-        All that there are.
-    received : int
-        Items of telemetry that came in.
-    stored : int
-        Of these, the accepted ones: in the log, and in the archive sooner or later.
-    rejected : int
-        Of these, the rejected ones.
-    duplicates : int
-        Of the stored, fixes that were there already.
-    published : int, optional
-        Items that the simulator of the demo sent.
-    verdicts : mapping
-        Stored fixes by quality verdict, once it is settled.
-    lag_s : float
-        Age of the oldest message that is in the log but not yet in the coverage [s].
-    log_depth : mapping
-        Messages each reader of the log has yet to read.
-    """
+    """The state of the parts, and counters since the start."""
 
     parts: Sequence[Part]
+    """All parts."""
     received: int = 0
+    """Items of telemetry that came in."""
     stored: int = 0
+    """Of these, the accepted ones: in the log, and in the archive sooner or later."""
     rejected: int = 0
+    """Of these, the rejected ones."""
     duplicates: int = 0
+    """Of the stored, fixes that were there already."""
     published: int | None = None
+    """Items that the simulator of the demo sent."""
     verdicts: Mapping[str, int] = field(default_factory=dict)
+    """Stored fixes by quality verdict, once it is settled."""
     lag_s: float = 0.0
+    """Age of the oldest message that is in the log but not yet in the coverage [s]."""
     log_depth: Mapping[str, int] = field(default_factory=dict)
+    """Messages each reader of the log has yet to read."""
 
     @property
     def ready(self) -> bool:
@@ -96,75 +75,51 @@ class Health:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Where the API and the console get what they show.
-
-    Attributes
-    ----------
-    district : str
-        Its name.
-    timezone : str
-        IANA name of the district's time zone; times are written in it.
-    atlas : Atlas
-        Grid, and zones through time. They can be redrawn: ask, and keep nothing.
-    in_force : callable
-        The zones as of the last assessment, and since when they are so.
-    drawing : Drawing
-        The way to redraw them.
-    policies : mapping
-        The policies there are, by name, without any campaign.
-    roster : Roster
-        All bikes.
-    view : callable
-        State of the worker after its last step: coverage, fleet and counters of one moment. It
-        never changes, so any thread may read it.
-    book : AlertBook
-        Alerts and their transitions.
-    orders : Orders
-        Pauses and campaigns.
-    rejects : RejectBook
-        Messages that were not accepted.
-    statuses : callable
-        The last assessment of every zone, by zone id.
-    record : callable
-        What was patrolled as of an instant [ms], by a view of the ledger as of it. Called in a
-        worker thread.
-    plan : callable
-        What is asked of a zone (id) through time.
-    known_from_ms : callable
-        From when on it is known what was visited [ms].
-    judged : callable
-        The fixes of some bikes in [from_ms, to_ms), with the steps between them. May read
-        files: called in a worker thread.
-    health : callable
-        State of the parts and counters.
-    now_ms : callable
-        The one clock [ms]: the wall's, or in demo and replay the telemetry's.
-    rules : Registry
-        The alert rules.
-    demo_speed : float, optional
-        How many times faster than the wall that clock runs; None when it is the wall's.
-    """
+    """Where the API and the console get what they show."""
 
     district: str
+    """Name of the district."""
     timezone: str
+    """IANA name of the district's time zone; times are written in it."""
     atlas: Atlas
+    """Grid, and zones through time. They can be redrawn: ask, and keep nothing."""
     in_force: Callable[[], Era]
+    """The zones as of the last assessment, and since when they are so."""
     drawing: Drawing
+    """The way to redraw them."""
     policies: Mapping[str, Policy]
+    """The policies there are, by name, without any campaign."""
     roster: Roster
+    """All bikes."""
     view: Callable[[], WorkerView]
+    """State of the worker after its last step: coverage, fleet and counters of one moment. It never
+    changes, so any thread may read it."""
     book: AlertBook
+    """Alerts and their transitions."""
     orders: Orders
+    """Pauses and campaigns."""
     rejects: RejectBook
+    """Messages that were not accepted."""
     statuses: Callable[[], Mapping[str, ZoneStatus]]
+    """The last assessment of every zone, by zone id."""
     record: Callable[[View, int], Record]
+    """What was patrolled as of an instant [ms], by a view of the ledger as of it. Called in a
+    worker thread."""
     plan: Callable[[str], ZonePlan]
+    """What is asked of a zone (id) through time."""
     known_from_ms: Callable[[], int]
+    """From when on it is known what was visited [ms]."""
     judged: Callable[[Sequence[BikeKey], int, int], JudgedFixes]
+    """The fixes of some bikes in [from_ms, to_ms), with the steps between them. May read files:
+    called in a worker thread."""
     health: Callable[[], Health]
+    """State of the parts and counters."""
     now_ms: Callable[[], int]
+    """The one clock [ms]: the wall's, or in demo and replay the telemetry's."""
     rules: Registry = field(default_factory=lambda: RULES)
+    """The alert rules."""
     demo_speed: float | None = None
+    """How many times faster than the wall that clock runs; None when it is the wall's."""
 
     def ledger(self) -> View:
         """Visited cells, as of the last step, without what a further fix may take back."""

@@ -35,21 +35,14 @@ _DETAILS: dict[Refusal, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class AccessOptions:
-    """Settings of access control.
-
-    Attributes
-    ----------
-    lifetime : Lifetime
-        Lifetime of sessions.
-    static_tokens : tuple of StaticToken
-        Tokens of the tokens file.
-    passwords : Passwords
-        How passwords are hashed.
-    """
+    """Settings of access control."""
 
     lifetime: Lifetime = field(default_factory=Lifetime)
+    """Lifetime of sessions."""
     static_tokens: tuple[StaticToken, ...] = ()
+    """Tokens of the tokens file."""
     passwords: Passwords = field(default_factory=Passwords)
+    """How passwords are hashed."""
 
 
 class Access:

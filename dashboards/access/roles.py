@@ -18,22 +18,14 @@ def may(role: Role, needed: Role) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who is asking.
-
-    Attributes
-    ----------
-    name : str
-        As records show it: a user's name, ``token:NAME`` or ``file:NAME``. User names hold no
-        colon, so nobody can be taken for somebody else.
-    role : Role
-        What they may do.
-    kind : {"session", "token"}
-        Whether a browser's cookie or a program's bearer token says so.
-    secret : str
-        The session's secret; empty for a token.
-    """
+    """Who is asking."""
 
     name: str
+    """As records show it: a user's name, ``token:NAME`` or ``file:NAME``. User names hold no colon,
+    so nobody can be taken for somebody else."""
     role: Role
+    """What they may do."""
     kind: Literal["session", "token"]
+    """Whether a browser's cookie or a program's bearer token says so."""
     secret: str = ""
+    """The session's secret; empty for a token."""

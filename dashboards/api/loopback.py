@@ -35,19 +35,13 @@ _DETAILS: dict[Refusal, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """What a Host header may say, besides the names of this machine.
-
-    Attributes
-    ----------
-    public : frozenset of str
-        Names in small letters, without port.
-    beyond : bool
-        Whether the server listens on an address that other machines reach. Then any address,
-        as opposed to a name, is right too: a stranger's page can own a name, not an address.
-    """
+    """What a Host header may say, besides the names of this machine."""
 
     public: frozenset[str] = frozenset()
+    """Names in small letters, without port."""
     beyond: bool = False
+    """Whether the server listens on an address that other machines reach. Then any address, as
+    opposed to a name, is right too: a stranger's page can own a name, not an address."""
 
     def refusal(self, host: str) -> Refusal | None:
         """Why a Host header is refused, or None."""

@@ -17,16 +17,11 @@ _LATEST_MS = 253_402_300_799_000  # the end of the year 9999
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Writes and reads instants in one time zone.
-
-    Attributes
-    ----------
-    zone : ZoneInfo
-        The district's time zone: that of every time written, and of a time read that has
-        no offset.
-    """
+    """Writes and reads instants in one time zone."""
 
     zone: ZoneInfo
+    """The district's time zone: that of every time written, and of a time read that has no
+    offset."""
 
     def write(self, at_ms: int) -> str:
         """RFC 3339 with offset; milliseconds are written only when there are any."""

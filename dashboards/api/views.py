@@ -44,18 +44,12 @@ def bike_key(bike: answers.Bike) -> tuple[str, str]:
 
 
 class Present(NamedTuple):
-    """Presence in one zone.
-
-    Attributes
-    ----------
-    bikes_inside : int, optional
-        Live bikes in it; None when it is not known, as of an instant of the past.
-    last_visit_by : VisitBy, optional
-        Its newest visit; None when there was none since the record began.
-    """
+    """Presence in one zone."""
 
     bikes_inside: int | None
+    """Live bikes in it; None when it is not known, as of an instant of the past."""
     last_visit_by: VisitBy | None
+    """Its newest visit; None when there was none since the record began."""
 
 
 class Presence:

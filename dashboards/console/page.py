@@ -32,31 +32,21 @@ _YEAR_S = 365 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class ConsoleOptions:
-    """Settings of the console.
-
-    Attributes
-    ----------
-    language : {"zh", "en"}
-        What is shown to who has not chosen with ``?lang=``.
-    tile_url : str, optional
-        Base map, such as ``https://tiles.example/{z}/{x}/{y}.png``. None: no base map, and no
-        request leaves this server.
-    tile_datum : {"wgs84", "gcj02"}
-        Datum of the base map; what is drawn over it is moved accordingly.
-    attribution : str
-        Whom the base map must name.
-    max_gap_s : float
-        No path is drawn over a longer silence of a bike [s].
-    battery_low_percent : float
-        A battery at or below is marked, as its alert's rule does [%].
-    """
+    """Settings of the console."""
 
     language: Language = "zh"
+    """What is shown to who has not chosen with ``?lang=``."""
     tile_url: str | None = None
+    """Base map, such as ``https://tiles.example/{z}/{x}/{y}.png``. None: no base map, and no
+    request leaves this server."""
     tile_datum: Literal["wgs84", "gcj02"] = "wgs84"
+    """Datum of the base map; what is drawn over it is moved accordingly."""
     attribution: str = ""
+    """Whom the base map must name."""
     max_gap_s: float = 120.0
+    """No path is drawn over a longer silence of a bike [s]."""
     battery_low_percent: float = RULES.defaults["battery_low_percent"]
+    """A battery at or below is marked, as its alert's rule does [%]."""
 
 
 def mount(app: FastAPI, sources: Sources, options: ConsoleOptions | None = None) -> None:
