@@ -53,3 +53,32 @@ def test_the_wait_doubles_and_is_short_again_after_a_good_while() -> None:
 
     assert waits(60.0) == [0.01, 0.02, 0.04, 0.08]
     assert waits(0.0) == [0.01] * 4
+
+
+def test_tasks_end_by_themselves_or_are_cancelled() -> None:
+    """At the end every task gets the time to finish; a task that does not is cancelled."""
+    ended: list[str] = []
+
+    async def scenario() -> dict[str, bool]:
+        supervisor, enough = Supervisor(), asyncio.Event()
+
+        async def finish() -> None:
+            await enough.wait()
+            ended.append("finished")
+
+        async def linger() -> None:
+            await asyncio.Event().wait()
+
+        supervisor.start("outbox", finish)
+        supervisor.start("evaluation", linger)
+        web = supervisor.start_once("web", failing())
+        await asyncio.wait({web})
+        enough.set()
+        await supervisor.end(within_s=0.05)
+        return {name: task.cancelled() for name, task in supervisor.tasks.items()}
+
+    async def failing() -> None:
+        raise OSError("no port")
+
+    assert asyncio.run(scenario()) == {"outbox": False, "evaluation": True, "web": False}
+    assert ended == ["finished"]
