@@ -28,7 +28,8 @@ from ingest.influx.line_protocol import telemetry_lines
 from ingest.log import Messages, SqliteLog
 from ingest.worker import READERS, Worker
 from patrol.assembly import district_of, worker_of
-from patrol.config.settings import Settings, load_with_zones
+from patrol.config.sections import Settings
+from patrol.config.settings import load_with_zones
 from patrol.simulate import bike_ids, sim_zones
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "chengyang" / "patrol.toml"

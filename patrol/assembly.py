@@ -48,8 +48,7 @@ from ingest.verdict_stream import VerdictStream
 from ingest.worker import READERS, Worker
 from patrol.config.drawn_zones import NAME, digest_of, write_drawn
 from patrol.config.fields import read_secret
-from patrol.config.sections import Mqtt
-from patrol.config.settings import Settings
+from patrol.config.sections import Mqtt, Settings
 
 
 @dataclass(frozen=True)

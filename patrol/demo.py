@@ -26,7 +26,8 @@ from patrol import web
 from patrol.assembly import district_of, filters_of
 from patrol.broker import embedded_broker
 from patrol.clock import FastClock
-from patrol.config.settings import Settings, load_with_zones
+from patrol.config.sections import Settings
+from patrol.config.settings import load_with_zones
 from patrol.simulate import Fleet, FleetOptions, bike_ids, plan_of
 from patrol.station import Station
 from patrol.supervisor import background_task

@@ -24,8 +24,7 @@ from geofence.zones import Zones
 from ingest.recordings import SUFFIXES, Problem, RecordingReader
 from ingest.recordings import files as files_in
 from patrol.assembly import district_of, vendors_of
-from patrol.config.sections import Policy
-from patrol.config.settings import Settings
+from patrol.config.sections import Policy, Settings
 from patrol.errors import ConfigError
 from patrol.errors import Problem as ConfigProblem
 from patrol.what_if import WhatIf, follow_orders, judged_by

@@ -17,7 +17,7 @@ from ingest.mqtt.publisher import Publisher
 from patrol.assembly import mqtt_options
 from patrol.clock import CatchUpClock, Clock, FastClock
 from patrol.config.fields import did_you_mean
-from patrol.config.settings import Settings
+from patrol.config.sections import Settings
 from patrol.errors import ConfigError, Problem, Unreachable
 from patrol.supervisor import background_task
 

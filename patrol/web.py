@@ -15,8 +15,7 @@ from dashboards.access.tokens import parse_tokens_file
 from dashboards.api.loopback import Hosts
 from patrol.clock import Clock
 from patrol.config.fields import is_loopback
-from patrol.config.sections import Http
-from patrol.config.settings import Settings
+from patrol.config.sections import Http, Settings
 from patrol.errors import ConfigError, Problem, Unreachable
 
 TRIES = 50

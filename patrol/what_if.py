@@ -25,8 +25,7 @@ from geofence.windows import Plan
 from patrol.assembly import District
 from patrol.config.fields import FOLDER, Name, Section, did_you_mean
 from patrol.config.mistakes import Places, complaint, key_of
-from patrol.config.sections import Policy
-from patrol.config.settings import Settings, keys_of
+from patrol.config.sections import Policy, Settings, keys_of
 from patrol.config.tables import Key, parse_tables
 from patrol.errors import ConfigError, Problem
 

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from alerts.policy import duration_s
 from patrol.config.mistakes import NAMED_TABLES
-from patrol.config.settings import Settings, keys_of
+from patrol.config.sections import Settings, keys_of
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))

@@ -7,12 +7,14 @@ Keys that hold a duration are named without a unit in the file ("2h") and with o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, create_model, model_validator
+from pydantic.fields import FieldInfo
 
 from alerts.duty_hours import ALWAYS, WindowKind
 from alerts.errors import PolicyError
@@ -50,6 +52,7 @@ from patrol.config.fields import (
     WebUrl,
     split_listen,
 )
+from patrol.config.mistakes import NAMED_TABLES
 
 Language = Literal["zh", "en"]
 
@@ -375,3 +378,51 @@ class Notify(Section):
         """Minute of the day of `bulletins_at`."""
         hour, _, minute = self.bulletins_at.partition(":")
         return int(hour) * 60 + int(minute)
+
+
+class Settings(Section):
+    """Everything that is configured, by section; see docs/configuration.md."""
+
+    district: District
+    mqtt: Mqtt = Mqtt()
+    storage: Storage = Field(default_factory=Storage)
+    influx: Influx | None = None
+    http: Http = Http()
+    console: Console = Console()
+    quality: Quality = Quality()
+    vendors: Vendors = Field(min_length=1)
+    policies: dict[Name, Policy] = Field(min_length=1)
+    campaigns: dict[Name, Campaign] = Field(default={})
+    rules: Rules = Rules()
+    notify: dict[Name, Notify] = Field(default={})
+
+
+def keys_of(table: Sequence[str]) -> dict[str, FieldInfo]:
+    """The keys that a table may have.
+
+    Parameters
+    ----------
+    table : sequence of str
+        Its path: empty for the sections themselves, or a section, with or without the name
+        of one of its tables, and what is in that.
+
+    Returns
+    -------
+    dict
+        Fields by the name that they have in the file; empty when there is no such table.
+    """
+    fields = dict(Settings.model_fields)
+    named = bool(table) and table[0] in NAMED_TABLES
+    for part in (*table[:1], *table[2 if named else 1 :]):
+        section = _section_in(fields[part].annotation) if part in fields else None
+        if section is None:
+            return {}
+        fields = {inner.alias or name: inner for name, inner in section.model_fields.items()}
+    return fields
+
+
+def _section_in(kind: object) -> type[Section] | None:
+    """The table that a value of this type is, or holds, if any."""
+    if isinstance(kind, type) and issubclass(kind, Section):
+        return kind
+    return next(filter(None, map(_section_in, get_args(kind))), None)

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import get_args
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from geofence.errors import ZonesError
 from geofence.features import Feature, read_features
 from geofence.zones import Zones, parse_zones
 from patrol.config.drawn_zones import read_drawn
-from patrol.config.fields import FOLDER, Name, Section, did_you_mean
-from patrol.config.mistakes import NAMED_TABLES, Places, complaint, key_of, written
-from patrol.config.sections import (
-    Campaign,
-    Console,
-    District,
-    Http,
-    Influx,
-    Mqtt,
-    Notify,
-    Policy,
-    Quality,
-    Rules,
-    Storage,
-    Vendors,
-)
+from patrol.config.fields import FOLDER, did_you_mean
+from patrol.config.mistakes import Places, complaint, key_of, written
+from patrol.config.sections import District, Quality, Settings, Storage, keys_of
 from patrol.config.tables import (
     Key,
     Tables,
@@ -39,54 +24,6 @@ from patrol.config.tables import (
     unknown_variables,
 )
 from patrol.errors import ConfigError, Problem
-
-
-class Settings(Section):
-    """Everything that is configured, by section; see docs/configuration.md."""
-
-    district: District
-    mqtt: Mqtt = Mqtt()
-    storage: Storage = Field(default_factory=Storage)
-    influx: Influx | None = None
-    http: Http = Http()
-    console: Console = Console()
-    quality: Quality = Quality()
-    vendors: Vendors = Field(min_length=1)
-    policies: dict[Name, Policy] = Field(min_length=1)
-    campaigns: dict[Name, Campaign] = Field(default={})
-    rules: Rules = Rules()
-    notify: dict[Name, Notify] = Field(default={})
-
-
-def keys_of(table: Sequence[str]) -> dict[str, FieldInfo]:
-    """The keys that a table may have.
-
-    Parameters
-    ----------
-    table : sequence of str
-        Its path: empty for the sections themselves, or a section, with or without the name
-        of one of its tables, and what is in that.
-
-    Returns
-    -------
-    dict
-        Fields by the name that they have in the file; empty when there is no such table.
-    """
-    fields = dict(Settings.model_fields)
-    named = bool(table) and table[0] in NAMED_TABLES
-    for part in (*table[:1], *table[2 if named else 1 :]):
-        section = _section_in(fields[part].annotation) if part in fields else None
-        if section is None:
-            return {}
-        fields = {inner.alias or name: inner for name, inner in section.model_fields.items()}
-    return fields
-
-
-def _section_in(kind: object) -> type[Section] | None:
-    """The table that a value of this type is, or holds, if any."""
-    if isinstance(kind, type) and issubclass(kind, Section):
-        return kind
-    return next(filter(None, map(_section_in, get_args(kind))), None)
 
 
 def load(path: Path) -> Settings:
