@@ -166,6 +166,6 @@ function rejectRow({ payload, reason, received_at, detail, index, topic }) {
     el("div", "", el("b", "", words.say(`reject.${reason}`)), " ", el("code", "dim", reason),
       el("time", "dim", words.time(received_at))),
     el("p", "", detail,
-      index == null ? "" : ` (${words.say("bike.rejects.item", { n: index + 1 })})`),
+      index == null ? "" : words.say("bike.rejects.item", { n: index + 1 })),
     el("small", "", topic), code);
 }

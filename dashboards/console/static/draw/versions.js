@@ -128,7 +128,7 @@ export class ZoneCard {
         if (!answer) return words.say("alerts.failed");
         if (answer.ok) return null;
         if (answer.status === 412) return words.say("draw.stale");
-        return flawsOf(answer.body, words).map(({ text }) => text).join("; ");
+        return flawsOf(answer.body, words).map(({ text }) => text).join(words.say("join.more"));
       },
     });
     if (!done) return;

@@ -182,7 +182,7 @@ function showHealth(/** @type {Health} */ { bikes, bikes_live, rate_per_s: rate,
   const broken = parts.filter((part) => !part.ok);
   const needed = broken.find((part) => part.required !== false), part = needed ?? broken[0];
   const behind = lag_s > BEHIND_S;
-  const says = ({ name, reason }) => `${words.say(`part.${name}`)}: ${reason}`;
+  const says = ({ name, reason }) => `${words.say(`part.${name}`)}${words.say("join.of")}${reason}`;
   $("health").dataset.level = needed ? "bad" : behind || part ? "behind" : "ok";
   const text = needed ? says(needed)
     : behind ? `${words.say("health.behind")} ${words.duration(lag_s)}`

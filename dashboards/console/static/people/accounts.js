@@ -20,8 +20,8 @@ function roleField(value) {
 
 /** What each role may, a line for each. */
 function rolesExplained() {
-  return ROLES.map((role) => `${words.say(`role.${role}`)}: ${words.say(`role.${role}.may`)}`)
-    .join("\n");
+  const of = (role) => [`role.${role}`, "join.of", `role.${role}.may`];
+  return ROLES.map((role) => of(role).map((key) => words.say(key)).join("")).join("\n");
 }
 
 function roleOf(role) {

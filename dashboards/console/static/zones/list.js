@@ -263,8 +263,8 @@ export class ZoneTable {
     }
     row.status = status;
     Object.assign(row.pick.dataset, { zone, state });
-    row.pick.title = [name, reasonOf(status)].filter(Boolean).join(": ");
-    row.opens.setAttribute("aria-label", `${words.say("page.zone")}: ${name}`);
+    row.pick.title = [name, reasonOf(status)].filter(Boolean).join(words.say("join.of"));
+    row.opens.setAttribute("aria-label", `${words.say("page.zone")}${words.say("join.of")}${name}`);
     row.pick.replaceChildren(nameOf(status), barOf(status), idleOf(status), dueOf(status));
   }
 

@@ -32,10 +32,10 @@ async function send(path, body, names = Object.keys(body)) {
   const rest = [];
   for (const { where, text } of all) {
     const name = where.split(".").find((part) => names.includes(part));
-    if (name) fields[name] = [fields[name], text].filter(Boolean).join("; ");
+    if (name) fields[name] = [fields[name], text].filter(Boolean).join(words.say("join.more"));
     else rest.push(text);
   }
-  return { fields, text: rest.join("; ") };
+  return { fields, text: rest.join(words.say("join.more")) };
 }
 
 /** Asks for an order by a form, sends it, and says that it was done. @param {Order} order */

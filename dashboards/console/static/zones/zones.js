@@ -159,7 +159,8 @@ function withReason(text, why) {
 function keysText(keys) {
   return Object.entries(keys).filter(([key]) => key !== "paused").map(([key, value]) => {
     const n = key === "target" ? words.percent(value)
-      : key === "window" ? words.say(`window.${value}`) : [value].flat().join(", ");
+      : key === "window" ? words.say(`window.${value}`)
+      : [value].flat().join(words.say("list.and"));
     const says = `campaign.key.${key}`;
     return words.knows(says) ? words.say(says, { n }) : `${key} ${n}`;
   }).join(" · ");
