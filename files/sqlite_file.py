@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 BUSY_S = 5.0
-"""How long a statement waits for another process that writes [s]."""
+"""Longest wait for another process that writes [s]."""
 
 _APPEND_ONLY = """
 CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table}
@@ -51,9 +51,9 @@ class SqliteFile:
     """
 
     name: ClassVar[str]
-    """How people call it, such as "the alert book"."""
+    """Name for people, such as "the alert book"."""
     remedy: ClassVar[str]
-    """What to do when it is damaged."""
+    """Advice to people when the file is damaged."""
     formats: ClassVar[tuple[Format, ...]]
     unavailable: ClassVar[type[Exception]]
     unreadable: ClassVar[type[Exception]]

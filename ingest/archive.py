@@ -34,8 +34,8 @@ from geofence.steps import JudgedFixes
 from ingest.errors import ArchiveDamaged, StoreUnavailable
 
 MERGE: Final = 8
-"""So many pieces of one generation are put together into one of the next: a question then looks
-at few pieces, and a fix is copied a few times in its life here."""
+"""Pieces of one generation that are merged into one of the next: a question then looks at few
+pieces, and a fix is copied a few times."""
 
 
 @dataclass(slots=True)
@@ -118,7 +118,7 @@ ROW_GROUP: Final = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """What is to be written: the tail up to a position of the log."""
+    """The part of the tail that a flush writes: up to a position of the log."""
 
     seq: int
     pieces: int
@@ -159,7 +159,7 @@ class Archive:
 
     @property
     def tail_rows(self) -> int:
-        """How many rows only the log holds."""
+        """Number of rows that only the log holds."""
         return len(self._tail)
 
     @property
@@ -196,7 +196,7 @@ class Archive:
         self._seq = max(self._seq, seq)
 
     def begin_flush(self) -> Flush | None:
-        """What a flush has to write; None when there is nothing new."""
+        """Begin a flush of the tail; None when nothing is new."""
         if self._seq <= self._written:
             return None
         return Flush(self._seq, *self._tail.hold())
@@ -292,7 +292,7 @@ class Archive:
         Raises
         ------
         ArchiveDamaged
-            It cannot be read.
+            The file cannot be read.
         """
         return self._read(file, None)
 
@@ -327,7 +327,7 @@ class Archive:
         self._largest = max(self._largest, counts.total())
 
     def _counts(self, file: Path) -> Counter[str]:
-        """How many rows of each bike a file holds."""
+        """Number of rows of each bike in a file."""
         with _damaged(file), pa.OSFile(str(file)) as source:
             parquet = pq.ParquetFile(source, read_dictionary=["bike_id"])
             column = parquet.read(columns=["bike_id"], use_threads=False).column("bike_id")
@@ -412,7 +412,7 @@ def _groups_of(metadata: Any, bike_ids: Sequence[str]) -> list[int]:
 
 
 def _anywhere(date: str) -> tuple[int, int]:
-    """When a date begins first, and ends last, anywhere on Earth [ms].
+    """The first beginning and the last end of a date anywhere on Earth [ms].
 
     The time zone of the district may be corrected; the files of before keep their days.
     """

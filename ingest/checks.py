@@ -48,7 +48,7 @@ RANGES: dict[str, Range] = {
 """By column. What is physically possible; whether it is likely is a matter of quality."""
 
 Faults = dict[int, DecodeError]
-"""What is wrong with items, by their row."""
+"""Errors of items, by their row."""
 
 
 def to_columns(
@@ -102,7 +102,7 @@ def to_columns(
 
 
 def fault(item: Telemetry, bounds: Bounds, bike_id: str | None = None) -> DecodeError | None:
-    """What is wrong with one item: the first fault in the order of reasons below, or None."""
+    """The first fault of one item, in the order of reasons below, or None."""
     if bike_id is not None and (mismatch := device_fault(item.device_id, bike_id)):
         return mismatch
     place = item.location
@@ -126,14 +126,14 @@ def fault(item: Telemetry, bounds: Bounds, bike_id: str | None = None) -> Decode
 
 
 def device_fault(device_id: str | None, bike_id: str) -> DecodeError | None:
-    """What is wrong with a device that a payload names: ``device_mismatch`` or None."""
+    """``device_mismatch`` when a payload names another device than its bike, else None."""
     if device_id in (None, bike_id):
         return None
     return DecodeError("device_mismatch", f"device_id: {device_id!r} on the topic of {bike_id!r}")
 
 
 def timestamp_fault(timestamp_ms: int, bounds: Bounds) -> DecodeError | None:
-    """What is wrong with a timestamp: ``too_old``, ``future_timestamp`` or None.
+    """``too_old`` or ``future_timestamp`` for a timestamp out of bounds, else None.
 
     A timestamp that would be believed in another unit is told so: seconds make every fix of
     1970, microseconds of a far future.

@@ -69,9 +69,9 @@ class Contexts:
     Parameters
     ----------
     limits : Limits
-        How far verdicts reach.
+        Reach of the fixes that decide a verdict.
     reorder_s : float
-        How far out of order fixes may come before history is asked [s]. Cost grows with it.
+        Disorder of fixes up to which history is not asked [s]. Cost grows with it.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Messages into telemetry: what every message says, and why some are not accepted.
+"""Messages into telemetry, statuses, events, and rejects with a reason.
 
 Pure: the outcome is a function of the messages, the configuration and nothing else; the time
 of receipt in the batch is the only clock. So reading the log again gives the same again.
@@ -31,12 +31,12 @@ from ingest.rejects import Reject, excerpt, shortened
 from ingest.vendors import NAMED_INSIDE, REFUSED, DecodeLimits, Routes, VendorFormat, in_wgs84
 
 RECENT_MESSAGES, RECENT_ENTRIES = 200_000, 2_000
-"""How much :class:`RecentlyDecoded` holds: some 20 MB at most."""
+"""Capacity of :class:`RecentlyDecoded`: some 20 MB at most."""
 
 
 @dataclass(slots=True)
 class Decoded:
-    """What a batch of messages says.
+    """Content of a batch of messages.
 
     Attributes
     ----------
@@ -113,9 +113,9 @@ class Decoder:
     roster : Roster
         Grows by the bikes of vendors that may have any.
     vendors : mapping of str to VendorFormat
-        How each vendor of the roster writes.
+        Format of each vendor of the roster.
     limits : DecodeLimits
-        What is accepted.
+        Limits of what is accepted.
 
     Raises
     ------
@@ -137,7 +137,7 @@ class Decoder:
         self._routes = Routes(roster, {name: v.topics for name, v in self._vendors.items()})
 
     def decode(self, messages: Messages) -> Decoded:
-        """What `messages` say. Never raises for anything they say."""
+        """Decode a batch; nothing in it raises an error."""
         return _Reading(messages, self._vendors, self._limits, self._routes).read()
 
 
@@ -162,7 +162,7 @@ class _Reading:
         self._rejects: list[tuple[int, Reject]] = []
 
     def read(self) -> Decoded:
-        """What the batch says."""
+        """Decode the batch."""
         if self._messages.topics:
             self._read_groups()
         telemetry = TelemetryBatch.concat(self._telemetry)
@@ -250,7 +250,7 @@ class _Reading:
         return faults
 
     def _reread(self, format_: Format, at: int, payload: bytes) -> Telemetry | Sequence[Item]:
-        """What can be accepted of a payload that could not be read quickly."""
+        """The acceptable items of a payload that could not be read quickly."""
         try:
             return format_.decode(payload, self._limits.max_items)
         except DecodeError as exc:

@@ -1,4 +1,4 @@
-"""What can go wrong on the way in. The class tells the caller what to do."""
+"""Errors of the intake. The class tells the caller what to do."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ class IngestError(Exception):
 
 
 class StoreUnavailable(IngestError):
-    """The store cannot take or give anything now: keep what you hold, back off, try again."""
+    """The store does not work now: keep the data, back off, try again."""
 
 
 class StoreThrottled(StoreUnavailable):
-    """The store asks for a pause: keep what you hold, and come back after it.
+    """The store asks for a pause: keep the data, and try again after it.
 
     Parameters
     ----------
     detail : str
-        What the store said.
+        Message of the store.
     retry_after_s : float, optional
-        For how long it wants to be left alone [s]; None when it did not say.
+        Length of the pause [s]; None when the store did not say.
     """
 
     def __init__(self, detail: str, retry_after_s: float | None = None) -> None:
@@ -30,12 +30,12 @@ class StoreThrottled(StoreUnavailable):
 
 
 class StoreRejected(IngestError):
-    """The store has read what it was given and will not take it: trying again does not help.
+    """The store has read the lines and rejects them: trying again does not help.
 
     Parameters
     ----------
     detail : str
-        What the store said.
+        Message of the store.
     indices : range, optional
         Positions of the offending lines; None when the store did not say, or not for sure.
     """
@@ -46,7 +46,7 @@ class StoreRejected(IngestError):
 
 
 class RequestTooLarge(IngestError):
-    """The store does not take so much at once: split it."""
+    """The request is too large for the store: split it."""
 
 
 class LogCorrupt(IngestError):
@@ -55,7 +55,7 @@ class LogCorrupt(IngestError):
     Parameters
     ----------
     detail : str
-        What is wrong and where.
+        The damage, and its place.
     seq : int, optional
         Number of the last message of the unreadable entry. A reader that wants to go on
         without it commits this number.
@@ -74,7 +74,7 @@ class ArchiveDamaged(IngestError):
     file : path-like
         Which one.
     reason : str
-        What is wrong with it.
+        The damage.
     """
 
     def __init__(self, file: str | PathLike[str], reason: str) -> None:

@@ -43,19 +43,19 @@ is judged once a step."""
 
 GATHER_S = 0.1
 MAX_GATHER_S = 0.8
-"""How long the worker lets messages gather [s]: the first while a step costs little, and under
-load up to the second, three times what the last step took."""
+"""Time for which the worker lets messages gather [s]: the first while a step costs little, and
+under load three times the duration of the last step, up to the second."""
 
 SAVE_EVERY_S = 30.0
 SAVE_EVERY_MESSAGES = 500_000
-"""A snapshot is taken after so long [s] or so many messages: what a crash makes us read again."""
+"""A snapshot is due after this time [s] or number of messages: a crash makes us read them again."""
 
 SWITCH_S = 0.000_5
-"""How long the worker's thread may run Python while the event loop waits for its turn [s]. With
+"""Longest turn of a thread in the interpreter while another waits for its own [s]. With
 the interpreter's 5 ms an acknowledgement, which takes several turns, waits for most of a step."""
 
 LAST_READ_S = 3.0
-"""So long may the worker read on after a stop [s]; what it leaves, the next life reads."""
+"""Time for which the worker reads on after a stop [s]; the next start reads the rest."""
 
 ARCHIVE_EVERY_S = 300.0
 """The day's files are written at least this often while something is new [s]."""
@@ -63,25 +63,25 @@ ARCHIVE_EVERY_S = 300.0
 
 @dataclass
 class Intake:
-    """Keeps what bikes send, and what follows from it, up to date.
+    """Runs the inlet, the log and the worker.
 
     Parameters
     ----------
     inlet : Inlet
-        Where messages come from.
+        Source of the messages.
     log : Log
-        Where they are kept.
+        Store of the raw messages.
     worker : Worker
-        What follows from them; restored already.
+        Reader of the log; restored already.
     on_read : callable, optional
-        Called on the event loop with everything that was read, step by step.
+        Called on the event loop after each step, with the decoded entries.
 
     Attributes
     ----------
     caught_up : asyncio.Event
-        Set once everything that was there at the start has been read.
+        Set once the worker has read the log up to its head at the start.
     read_until_ms : int
-        All that was received before has been read [ms].
+        The worker has read all messages that were received before [ms].
     """
 
     inlet: Inlet
@@ -104,18 +104,18 @@ class Intake:
 
     @property
     def trouble(self) -> str:
-        """Why state cannot be written, or history not be read; empty when all is well."""
+        """Reason why state cannot be written or history not be read; empty when there is none."""
         return "; ".join(filter(None, self._troubles.values()))
 
     def behind_ms(self, now_ms: int) -> int:
-        """For how long the oldest unread message has been waiting [ms]; 0 when there is none."""
+        """Age of the oldest unread message [ms]; 0 when there is none."""
         return max(0, now_ms - self.read_until_ms) if self.worker.seq < self.log.head else 0
 
     async def run(self) -> None:
         """Take in until :meth:`stop`; then everything received is computed and on disk.
 
-        What an earlier life has left in the log may be left to the next one, and so may a backlog
-        that would take longer than a stop may: it is on disk already.
+        A backlog of an earlier start, or one that would hold the stop up for long, is left to the
+        next start: it is on disk already.
 
         Raises
         ------
@@ -145,7 +145,7 @@ class Intake:
             self._computing.submit(self.worker.redrawn, from_ms, fingerprint)
 
     async def stop(self) -> None:
-        """Take no more messages, and let :meth:`run` finish what it has."""
+        """Take no more messages, and let :meth:`run` finish."""
         await self.inlet.stop()
 
     async def _take_in(self) -> None:
@@ -233,7 +233,7 @@ class Intake:
         One that cannot be written is tried again: until then a crash makes us read more.
         """
         if self.worker.trouble:
-            # What could not be judged is read again in the next life, from the last snapshot.
+            # Late fixes that could not be judged are read again at the next start.
             self._tell("coverage", self.worker.trouble)
             return
         loop = asyncio.get_running_loop()
@@ -249,7 +249,7 @@ class Intake:
     async def _flush(self) -> None:
         """Move the tail into the day's files, and trim the log.
 
-        What cannot be written stays in the log, and is tried again.
+        Rows that cannot be written stay in the log, and are tried again.
         """
         loop = asyncio.get_running_loop()
         flush = await self._compute(self.worker.archive.begin_flush)

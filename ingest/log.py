@@ -1,4 +1,4 @@
-"""The log: what was received, on disk, before anybody is told that it was received.
+"""The log: messages on disk, before anybody is told that they were received.
 
 Messages are numbered 1, 2, 3 and so on for ever. An entry is a batch of them as it came. Every
 reader has its own cursor, so one that is down stops nobody else; an entry is deleted only when
@@ -48,7 +48,7 @@ class LogEntry(NamedTuple):
 
 
 class Log(Protocol):
-    """Where raw messages are kept. All methods may be called from any thread."""
+    """Port of the store of raw messages. All methods may be called from any thread."""
 
     @property
     def head(self) -> int:

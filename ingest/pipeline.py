@@ -28,7 +28,7 @@ RESTATE = 512
 
 @dataclass
 class Counters:
-    """What the pipeline has done, cumulative.
+    """Cumulative counts of the pipeline.
 
     Attributes
     ----------
@@ -65,9 +65,9 @@ class Pipeline:
     judge : Judge
         Turns fixes into verdicts and visits.
     history : History
-        Where the fixes of earlier hours are found when a late one comes.
+        Source of earlier fixes when a late one comes.
     reorder_s : float
-        How far out of order fixes may come before history is asked [s]. Cost grows with it.
+        Disorder of fixes up to which history is not asked [s]. Cost grows with it.
     """
 
     judge: Judge
@@ -102,8 +102,8 @@ class Pipeline:
     def _extend(self, new: TelemetryBatch, was_settled: NDArray[np.int64]) -> None:
         """Judge the contexts of some bikes together with new fixes.
 
-        What late fixes change of what is settled already, and judged here without the fixes
-        around them, is not looked at.
+        A late fix changes settled verdicts too; here it is judged without the fixes around it,
+        and that part of the outcome is not used.
         """
         mine = self._contexts.of(new)
         known = self._contexts.held.where(mine)
@@ -194,7 +194,7 @@ class Pipeline:
         return Judged(fixes, verdicts), visits.where(settled & inside)
 
     def state(self) -> dict[str, NDArray[np.generic]]:
-        """What a snapshot must hold to go on from here; bikes by their index of today."""
+        """State for a snapshot; bikes by their index of today."""
         context, counters = self._contexts.held.fixes, self.counters
         return {
             **{f"context_{name}": getattr(context, name) for name in COLUMNS},

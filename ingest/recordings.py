@@ -38,7 +38,7 @@ from ingest.rejects import shortened
 from ingest.vendors import VendorFormat, in_wgs84, index_of
 
 BLOCK_BYTES = 4 << 20
-"""How much of a file is read at once."""
+"""Bytes of a file that are read at once."""
 
 MAX_LINE_BYTES = 262_144
 """A longer line is no telemetry."""
@@ -59,7 +59,7 @@ class Problem(NamedTuple):
     reason : str
         A reject reason of the contract, or ``unreadable``.
     detail : str
-        What is wrong.
+        The fault.
     """
 
     path: Path
@@ -81,9 +81,9 @@ class Recorded:
     path : Path
         The file.
     telemetry : TelemetryBatch
-        What could be used of the piece, WGS-84.
+        Usable fixes of the piece, WGS-84.
     problems : list of Problem
-        What could not, by line.
+        Unusable parts, by line.
     read_bytes : int
         Size of the piece in the file, for showing progress.
     """
@@ -109,9 +109,9 @@ class RecordingReader:
     vendors : mapping of str to VendorFormat
         Their datums count; the kind of file says the format.
     default_vendor : str, optional
-        Of what names no vendor; needed only when more than one is configured.
+        Vendor of lines that name none; needed only when more than one is configured.
     block_bytes : int
-        How much of a file is read at once.
+        Bytes of a file that are read at once.
     """
 
     def __init__(
@@ -347,7 +347,7 @@ class Lines(NamedTuple):
         Number of the first one, counted from 1.
     lines : list of bytes
     read_bytes : int
-        What was read of the stream to get them.
+        Bytes of the stream that were read for them.
     """
 
     first: int

@@ -1,4 +1,4 @@
-"""What was not accepted: the record of it, its wire form, and the book of recent ones."""
+"""Rejected messages: their record, its wire form, and the book of recent ones."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from bikes.errors import RejectReason
 from bikes.topics import NAME, Kind
 
 PAYLOAD_BYTES = 512
-"""How much of a rejected payload is kept and sent back."""
+"""Bytes of a rejected payload that are kept and sent back."""
 
 DETAIL_CHARACTERS = 500
-"""How much of a detail is kept; it may quote what was sent."""
+"""Characters of a detail that are kept; it may quote the payload."""
 
 OTHER = "(other)"
 """Stands for the vendors beyond those a :class:`RejectBook` counts by name."""
@@ -28,7 +28,7 @@ class Reject(msgspec.Struct, frozen=True, kw_only=True):
     reason : RejectReason
         The word of the contract.
     detail : str
-        What exactly is wrong, for the vendor's engineer.
+        The exact fault, for the vendor's engineer.
     received_at_ms : int
         When the message was received.
     topic : str
@@ -41,7 +41,7 @@ class Reject(msgspec.Struct, frozen=True, kw_only=True):
         As the topic names them, whether known or not, or the item on a topic of many bikes; ""
         when neither does.
     kind : {"telemetry", "event", "status"}
-        What the topic carries.
+        Kind of message on the topic.
     """
 
     reason: RejectReason
@@ -90,9 +90,9 @@ class RejectBook:
     Parameters
     ----------
     keep : int
-        How many of the last rejects to keep.
+        Number of the last rejects that are kept.
     max_vendors : int
-        How many vendors are counted by name. Anybody who may publish can invent vendors;
+        Vendors that are counted by name. Anybody who may publish can invent vendors;
         the rest are counted together, as :data:`OTHER`.
     """
 

@@ -41,12 +41,12 @@ DAMAGE = (
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """What a snapshot says about itself.
+    """Header of a snapshot.
 
     Attributes
     ----------
     fingerprint : str
-        Of the configuration that the state depends on.
+        Digest of the configuration that the state depends on.
     seq : int
         Number of the last message of the log that is in the state.
     bikes : list of tuple of str
@@ -54,7 +54,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     counts : dict
         Cumulative counters of the worker, by name.
     version : int
-        Of this format.
+        Version of this format.
     """
 
     fingerprint: str
@@ -85,7 +85,7 @@ def save(file: Path, header: Header, arrays: Arrays) -> None:
     Raises
     ------
     StoreUnavailable
-        It cannot be written now; the one before it stays.
+        The snapshot cannot be written now; the one before it stays.
     """
     # With the names, because a zip file can lose a member and still look whole.
     encoded = np.frombuffer(msgspec.json.encode((header, list(arrays))), np.uint8)

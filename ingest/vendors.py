@@ -1,4 +1,4 @@
-"""How each vendor writes, how much of it is accepted, and which bike a topic is of."""
+"""Formats of the vendors, limits of what is accepted, and the bike of each topic."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from ingest.checks import Bounds
 
 @dataclass(frozen=True, slots=True)
 class VendorFormat:
-    """How one vendor writes.
+    """Format, datum and topics of one vendor.
 
     Attributes
     ----------
     vendor : str
         Its name.
     format : Format
-        How its telemetry payloads are read.
+        Reader of its telemetry payloads.
     datum : {"wgs84", "gcj02", "bd09"}
-        What its positions refer to.
+        Datum of its positions.
     topics : tuple of TopicPattern
         Its own telemetry topics, beside those of the contract.
     """
@@ -43,12 +43,12 @@ class VendorFormat:
 
 @dataclass(frozen=True, slots=True)
 class DecodeLimits:
-    """What is accepted.
+    """Limits of timestamps and sizes that are accepted.
 
     Attributes
     ----------
     max_future_s, max_age_s : float
-        How far a timestamp may be after and before the time of receipt [s].
+        Limits of a timestamp after and before the time of receipt [s].
     max_items : int
         Items of an array.
     max_bytes : int
@@ -61,7 +61,7 @@ class DecodeLimits:
     max_bytes: int = 262_144
 
     def bounds(self, received_at_ms: int) -> Bounds:
-        """Timestamps that are believed of what was received at this time."""
+        """Bounds of timestamps in messages that were received at this time [ms]."""
         return Bounds(
             received_at_ms - round(self.max_age_s * 1000),
             received_at_ms + round(self.max_future_s * 1000),
@@ -84,14 +84,14 @@ NAMED_INSIDE = -1
 
 
 class Group(NamedTuple):
-    """What is decoded in one go."""
+    """Messages of one kind and vendor, which are decoded in one go."""
 
     kind: Kind
     vendor: str
 
 
 class Route(NamedTuple):
-    """Where a topic leads; `vendor` and `bike_id` are "" when it names none."""
+    """Kind, vendor and bike of a topic; `vendor` and `bike_id` are "" when it names none."""
 
     kind: Kind
     vendor: str
@@ -112,11 +112,11 @@ class Routes:
     Attributes
     ----------
     bike, group : ndarray, shape (routes,)
-        Of each route: the index of its bike or NAMED_INSIDE, and its position in `groups`.
+        Index of the bike of each route, or NAMED_INSIDE; its position in `groups`.
     bike_ids : list of str
-        Of each route: the id of its bike.
+        Id of the bike of each route.
     groups : list of Group
-        What the routes lead to; the first stands for :data:`REFUSED`.
+        Groups of the routes; the first stands for :data:`REFUSED`.
     """
 
     def __init__(self, roster: Roster, patterns: Mapping[str, Sequence[TopicPattern]]) -> None:
@@ -139,7 +139,7 @@ class Routes:
         return found
 
     def resolve(self, topic: str) -> Route:
-        """Where a topic leads, and if nowhere, why."""
+        """The route of a topic, with the reason when its messages are refused."""
         route = self._read(topic)
         if route.refusal is not None:
             return route
@@ -155,7 +155,7 @@ class Routes:
         Raises
         ------
         DecodeError
-            It names none (``schema``), or one that is not the vendor's (``unknown_bike``).
+            The item names no bike (``schema``), or another vendor's (``unknown_bike``).
         """
         if device_id is None:
             detail = "device_id: required on a topic of many bikes, but missing"

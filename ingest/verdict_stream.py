@@ -36,11 +36,11 @@ class VerdictStream:
     Parameters
     ----------
     judge : Judge
-        What says the verdicts.
+        Gives the verdicts.
     history : History
-        Where the surroundings of late fixes are found, and contexts after a restart.
+        Source of the fixes around late ones, and of contexts after a restart.
     reorder_s : float
-        How far out of order fixes may come before history is asked [s].
+        Disorder of fixes up to which history is not asked [s].
     """
 
     judge: Judge
@@ -53,7 +53,7 @@ class VerdictStream:
 
     @property
     def context_rows(self) -> int:
-        """How many fixes are held: what a step costs beside those it is given."""
+        """Number of fixes in all contexts, which a step may judge beside the new ones."""
         return len(self._contexts.held.fixes)
 
     def restore(self, newest_ms: Mapping[int, int]) -> None:
@@ -78,7 +78,7 @@ class VerdictStream:
         Returns
         -------
         Judged
-            What there is to tell: the fixes that are new, and earlier ones whose verdict has
+            Verdicts to tell: of new fixes, and of earlier ones whose verdict has
             changed. When a fix is replaced by a better one of its bike and timestamp that lies
             in another zone, it is told as ``duplicate``. A fix may be there twice; then the
             later one counts.
@@ -138,7 +138,7 @@ class VerdictStream:
     def _tell(
         self, fixes: TelemetryBatch, told: NDArray[np.uint8], which: NDArray[np.bool_]
     ) -> Judged:
-        """What of `fixes` has to be told, of those in question; `told` is brought up to date."""
+        """The rows among `which` whose verdict is not the told one; updates `told` in place."""
         verdict = self.judge.verdicts(fixes)
         rows = np.flatnonzero(which & (verdict != told))
         told[rows] = verdict[rows]
@@ -147,7 +147,7 @@ class VerdictStream:
     def _told_of(
         self, fixes: TelemetryBatch, known: Judged, others: int
     ) -> tuple[NDArray[np.uint8], Judged]:
-        """What was told of `fixes`, and what of `known` was replaced in another zone.
+        """The told verdict of each of `fixes`, and the `known` ones replaced in another zone.
 
         `fixes` are the distinct ones of `known` and so many others.
         """

@@ -5,7 +5,8 @@
      └── cursor "archive" ─┘── cursor "coverage" ───┘
 
 Both cursors are the log's. The one of ``coverage`` moves when a snapshot is on disk, the one of
-``archive`` when the day's files are. Whatever was in memory when the process died is read again.
+``archive`` when the day's files are. Messages that were only in memory when the process died are
+read again.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class WorkerView:
 
 @dataclass
 class Worker:
-    """Reads the log and brings everything that follows from it up to date.
+    """Reads the log, and keeps coverage, fleet state and archive up to date with it.
 
     It belongs to one thread at a time. Other threads read :attr:`view`, which is replaced after
     every change, and the archive.
@@ -89,11 +90,11 @@ class Worker:
     Parameters
     ----------
     snapshot_file : Path
-        Where the state is kept between lives.
+        File of the state between starts.
     fingerprint : str
-        Of the configuration; a snapshot of another one is not used.
+        Digest of the configuration; a snapshot of another one is not used.
     coverage_days : int
-        How long the ledger remembers.
+        Days that the ledger remembers.
 
     Attributes
     ----------
@@ -107,7 +108,7 @@ class Worker:
     since_ms : int
         Start of the record [ms].
     recent : RecentlyDecoded
-        What was read last, for other readers of the log; up to `seq`.
+        The newest entries up to `seq`, for other readers of the log.
     view : WorkerView
         The state after the last change.
     """
@@ -144,19 +145,19 @@ class Worker:
         return self.seq - self._saved_seq
 
     def restore(self, now_ms: int, halted: Callable[[], bool] = lambda: False) -> bool:
-        """Take up where the last life ended, short of reading the log to its head.
+        """Restore the state of the last start; the log is not yet read to its head.
 
         Parameters
         ----------
         now_ms : int
             The record starts now when there is none [ms].
         halted : callable
-            Whether to leave off; asked now and then.
+            Whether to stop restoring; asked now and then.
 
         Returns
         -------
         bool
-            False when it was left off: the state is of no use then, and must not be saved.
+            False when it was halted: the state is of no use then, and must not be saved.
         """
         self.since_ms = now_ms
         restored = self._restore(halted)
@@ -184,12 +185,12 @@ class Worker:
         return self._remember_tail(archived, halted)
 
     def step(self, limit: int) -> list[Decoded]:
-        """Read up to about `limit` messages, and let everything that follows from them follow.
+        """Read up to about `limit` messages into coverage, fleet state and archive.
 
         Returns
         -------
         list of Decoded
-            What was read, by entry of the log; empty at its head.
+            The entries that were read; empty at the head of the log.
 
         Raises
         ------
@@ -222,7 +223,7 @@ class Worker:
         return decoded
 
     def redrawn(self, from_ms: int, fingerprint: str) -> None:
-        """The zones have changed from an instant on [ms]; the state is of other zones now."""
+        """Judge again what lies after an instant [ms], from which on the zones have changed."""
         self.fingerprint = fingerprint
         try:
             self.pipeline.redrawn(from_ms)

@@ -1,4 +1,4 @@
-"""Lines into a store that may not take all of them: which ones are at fault.
+"""Delivery of lines to a store that may reject some: search for the ones at fault.
 
 A store says that it rejects a request; it seldom says for which line. So a request that is
 rejected is split until what is left is single lines that are rejected by themselves. Whether
@@ -23,10 +23,10 @@ from typing import NamedTuple
 from ingest.errors import RequestTooLarge, StoreRejected, StoreUnavailable
 
 PROOFS = 3
-"""How often a line must be rejected, with the control taken in between."""
+"""Rejections of a line, with the control taken in between, that prove it at fault."""
 
 SUSPICIOUS = 16
-"""After so many rejections in a row the control is asked whether it is the store's fault."""
+"""Rejections in a row after which the control is written, to test the store."""
 
 
 class Rejected(NamedTuple):
@@ -92,7 +92,7 @@ class Gate:
         Raises
         ------
         RejectsEverything
-            It does not.
+            The store takes nothing.
         """
         if self._control is None:
             raise RejectsEverything(f"{rejection} and has taken nothing yet") from rejection

@@ -14,7 +14,7 @@ class AlertStep(Protocol):
 
     @property
     def alert_id(self) -> str:
-        """Which alert."""
+        """The alert's id."""
 
     @property
     def rule(self) -> str:
@@ -38,7 +38,7 @@ class AlertStep(Protocol):
 
     @property
     def actor(self) -> str:
-        """Who did it."""
+        """The person or rule that did it."""
 
     @property
     def reason(self) -> str:
@@ -46,11 +46,11 @@ class AlertStep(Protocol):
 
     @property
     def at_ms(self) -> int:
-        """When [ms]."""
+        """Time of the transition [ms]."""
 
     @property
     def after_s(self) -> float | None:
-        """How long this took, where the step ends a wait [s].
+        """Length of the wait that the step ends [s].
 
         To be raised, since the condition came true; to be acknowledged, and until a patrol
         had been there, since the alert was raised or came back; to be closed, since it was

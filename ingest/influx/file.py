@@ -1,4 +1,4 @@
-"""What the writer keeps between lives, in one SQLite file of its own.
+"""The file of the InfluxDB writer: everything that must outlive a restart.
 
 - ``waiting``: lines of coverage and health that no log holds, until InfluxDB has them;
 - ``place``: how far the book of alerts was copied;
@@ -19,13 +19,13 @@ from ingest.errors import StoreUnavailable
 from ingest.influx.delivery import Rejected
 
 Kind = Literal["health", "coverage"]
-"""What waits; the first kind is the first to be given up when there is no more room."""
+"""Kind of waiting lines; the first is given up first when there is no more room."""
 
 WAITING_BYTES = 64 * 1024 * 1024
 """Room for what waits [bytes of lines]: over a month for nine zones."""
 
 REJECTED_LINES = 100_000
-"""So many rejected lines are kept; then the oldest make room."""
+"""Rejected lines that are kept; then the oldest make room."""
 
 _FIRST = """
 CREATE TABLE IF NOT EXISTS waiting (
@@ -92,7 +92,7 @@ class InfluxFile(SqliteFile):
         with self.reading() as db:
             (self._bytes,) = db.execute(size).fetchone()
 
-    # -- what waits -------------------------------------------------------------------
+    # -- waiting lines ----------------------------------------------------------------
 
     def wait(self, items: Sequence[tuple[Kind, bytes]]) -> Counter[Kind]:
         """Keep lines until :meth:`gone`.
@@ -142,16 +142,16 @@ class InfluxFile(SqliteFile):
             db.execute("DELETE FROM waiting WHERE seq <= ?", (seq,))
         self._bytes -= freed
 
-    # -- how far ----------------------------------------------------------------------
+    # -- places -----------------------------------------------------------------------
 
     def place(self, name: str) -> int:
-        """How far something was copied; 0 when it never was."""
+        """Number of the last record that was copied; 0 before the first."""
         with self.reading() as db:
             row = db.execute("SELECT seq FROM place WHERE name = ?", (name,)).fetchone()
         return int(row[0]) if row else 0
 
     def move(self, name: str, seq: int) -> None:
-        """Say how far something was copied."""
+        """Set the number of the last record that was copied."""
         with self.transaction() as db:
             db.execute("REPLACE INTO place VALUES (?, ?)", (name, seq))
 
@@ -169,7 +169,7 @@ class InfluxFile(SqliteFile):
                 ((key.vendor, key.bike_id, at_ms) for key, at_ms in newest_ms),
             )
 
-    # -- what is not taken ------------------------------------------------------------
+    # -- rejected lines ---------------------------------------------------------------
 
     def reject(self, rejected: Iterable[Rejected], at_ms: int) -> None:
         """Keep lines that InfluxDB does not take."""
@@ -188,7 +188,7 @@ class InfluxFile(SqliteFile):
             )
 
     def rejected(self, limit: int = 100) -> list[tuple[int, str, str]]:
-        """When [ms], reason and line of the newest rejected ones, the newest first."""
+        """Time [ms], reason and line of the last rejected lines, the newest first."""
         query = "SELECT at_ms, reason, line FROM rejected ORDER BY id DESC LIMIT ?"
         with self.reading() as db:
             return db.execute(query, (limit,)).fetchall()

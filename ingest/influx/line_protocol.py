@@ -253,7 +253,7 @@ def reject_lines(rejected: Mapping[tuple[str, str], int], received_at_ms: int) -
     Parameters
     ----------
     rejected : mapping of (str, str) to int
-        How many, by vendor and reason.
+        Number of rejects, by vendor and reason.
     received_at_ms : int
         When they came in [ms]; read again from the log they are the same points.
     """

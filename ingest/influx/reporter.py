@@ -39,7 +39,7 @@ class Reporter:
     Parameters
     ----------
     file : InfluxFile
-        Where notes are kept.
+        File in which notes are kept.
     health : callable
         Counters of the intake as they are now; called on the event loop.
     parts : callable
@@ -51,7 +51,7 @@ class Reporter:
     host : str
         Tag of the health of this installation.
     health_every_s : float
-        How often health is noted [s].
+        Interval between notes of the health [s].
 
     Attributes
     ----------
@@ -137,7 +137,7 @@ class Reporter:
         Raises
         ------
         StoreUnavailable
-            It stays in memory.
+            The notes stay in memory.
         """
         with self._keeping:
             notes = list(self._notes)

@@ -29,7 +29,7 @@ AT_LEAST, AT_MOST = 20_000, 250_000
 
 
 class Points(NamedTuple):
-    """What a step has found.
+    """Lines and progress of one step.
 
     Attributes
     ----------
@@ -53,13 +53,13 @@ class Source:
     Parameters
     ----------
     log : Log
-        What is read.
+        The log that is read.
     decoder : Decoder
-        For nobody else.
+        Used by nobody else.
     roster : Roster
         The decoder's. All its bikes must be known by the time a message is read.
     stream : VerdictStream
-        For nobody else.
+        Used by nobody else.
     recent : RecentlyDecoded
         Entries that the worker has decoded, which need not be read and decoded again.
     upto : callable
@@ -97,14 +97,14 @@ class Source:
         self.seq = seq
 
     def step(self) -> Points | None:
-        """What follows next; None when there is nothing to read.
+        """Read on, and return the points; None at the head of the log.
 
         Raises
         ------
         LogCorrupt, StoreUnavailable, ArchiveDamaged
             Log or history cannot be read; nothing was changed.
         Stopping
-            It was halted; it cannot go on.
+            The step was halted; the source must be restored.
         """
         upto = self.upto()
         if upto <= self.seq:
@@ -140,7 +140,7 @@ class Source:
         return found
 
     def _rejects(self, decoded: Sequence[Decoded]) -> bytes:
-        """How much was not accepted, by vendor, reason and time of receipt."""
+        """Lines with the numbers of rejects, by vendor, reason and time of receipt."""
         counts: dict[int, Counter[tuple[str, str]]] = {}
         for part in decoded:
             if part.rejects:

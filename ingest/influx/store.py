@@ -1,4 +1,4 @@
-"""InfluxDB as a place that takes lines: one request, and what its answer means.
+"""The InfluxDB store: one request, and the meaning of its answer.
 
 | answer | error | what to do |
 | --- | --- | --- |
@@ -52,14 +52,14 @@ DETAIL_CHARS = 300
 
 @dataclass(frozen=True, slots=True)
 class InfluxOptions:
-    """Which InfluxDB, and how to be let in.
+    """Address of InfluxDB, and the token for it.
 
     Attributes
     ----------
     url : str
         Up to what precedes ``/api/v2/write``.
     org, bucket : str
-        Where the lines go; a server that knows no organisations ignores `org`.
+        Destination of the lines; a server without organisations ignores `org`.
     token : str, optional
         Let in without one when None.
     token_now : callable, optional
@@ -198,18 +198,18 @@ class InfluxStore:
 def error_of(
     status: int, body: str, headers: Mapping[str, str], *, lines: bytes, now_s: float
 ) -> IngestError:
-    """What an answer that is no success means.
+    """The error for an answer that is no success.
 
     Parameters
     ----------
     status : int
-        Of the answer.
+        Status of the answer.
     body : str
         Its text; InfluxDB and its kin say there what is wrong.
     headers : mapping
         Case-insensitive, or with ``Retry-After`` spelled so.
     lines : bytes
-        What was sent.
+        The lines that were sent.
     now_s : float
         For a ``Retry-After`` that is a date [s since the epoch].
     """
@@ -234,7 +234,7 @@ def error_of(
 
 
 def retry_after_s(text: str | None, now_s: float) -> float | None:
-    """How long a ``Retry-After`` header asks to wait [s]: a number of seconds or a date."""
+    """The wait in a ``Retry-After`` header [s], which is a number of seconds or a date."""
     if not text:
         return None
     try:
@@ -250,7 +250,7 @@ def retry_after_s(text: str | None, now_s: float) -> float | None:
 
 
 def message_of(body: str) -> str:
-    """What a body says, after a colon: the message of a JSON object, or its beginning."""
+    """The message of a JSON body, or the beginning of another body, after a colon."""
     text = body
     try:
         found = json.loads(body)
@@ -267,7 +267,7 @@ def message_of(body: str) -> str:
 
 
 def _detail(data: object) -> str:
-    """Which line, and why: InfluxDB 3 says it beside its message, of one line or of several."""
+    """The first bad line and its fault, which InfluxDB 3 gives beside its message."""
     first = data[0] if isinstance(data, list) and data else data
     if not isinstance(first, dict) or "error_message" not in first:
         return ""

@@ -1,4 +1,4 @@
-"""What there is to bring to InfluxDB: three tracks, each with a place of its own to go on from.
+"""Three tracks to InfluxDB, each with a place of its own to go on from.
 
 | track | comes from | place, on disk |
 | --- | --- | --- |
@@ -33,7 +33,7 @@ ALERT = "alert"
 """The place in the file."""
 
 FIGURE_BYTES = 1_000_000
-"""How much of what was kept is taken at once [bytes]."""
+"""Size of a load of figures [bytes]."""
 
 FIGURE_LINES = 2_000
 
@@ -41,12 +41,12 @@ PAGE = 1_000
 """Transitions of a load."""
 
 SAME_MOMENT = 100
-"""So many transitions before the new ones are looked at, for milliseconds that are taken."""
+"""Transitions before the new ones that are read again, for milliseconds that are taken."""
 
 
 @dataclass
 class Load:
-    """Lines on their way.
+    """Lines on their way to the store.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Load:
     move : callable
         Moves the track's place behind them. Blocks; called in a thread.
     seq : int
-        Where that is.
+        That place.
     """
 
     deliveries: list[Delivery]
@@ -73,7 +73,7 @@ class Load:
         return [item for delivery in self.deliveries for item in delivery.rejected]
 
     def forget_rejected(self) -> None:
-        """Let go of them: they are kept elsewhere."""
+        """Drop the rejected lines, once they are kept elsewhere."""
         for delivery in self.deliveries:
             delivery.rejected.clear()
 
@@ -87,7 +87,7 @@ class Track(Protocol):
         Raises
         ------
         StoreUnavailable
-            It cannot be read just now.
+            The source cannot be read now.
         """
         ...
 
@@ -172,7 +172,7 @@ class Telemetry:
 
 
 SETTLE_S = 10.0
-"""How long a server may hold acknowledged lines in memory only [s]. VictoriaMetrics does for up
+"""Longest time for which a server holds acknowledged lines in memory only [s]: VictoriaMetrics up
 to 5 s; InfluxDB has written them to its own log before it answers."""
 
 

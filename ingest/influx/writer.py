@@ -1,4 +1,4 @@
-"""Writes to InfluxDB whatever there is, for as long as it takes.
+"""The writer to InfluxDB, which catches up however long InfluxDB was away.
 
     log ──────────▶ points  ─┐
     book of alerts ▶ alerts  ─┼─▶ lines ─▶ InfluxDB
@@ -57,10 +57,10 @@ REST_FACTOR = 4.0
 
 SHORTEST_WAIT_S, FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 1.0, 60.0
 TROUBLE = (StoreUnavailable, ArchiveDamaged)
-"""What may pass, and is tried again: InfluxDB, our disk, or a file that somebody restores."""
+"""Errors that may pass, and are tried again: of InfluxDB, our disk, or a file to be restored."""
 
 GRACE_S = 0.5
-"""How long a request that is under way may still take after `stop` [s]."""
+"""Time for a request that is under way at `stop` [s]."""
 
 
 class WriterState(NamedTuple):
@@ -72,7 +72,7 @@ class WriterState(NamedTuple):
 
 @dataclass
 class Counters:
-    """What the writer has done since the start.
+    """Counts of the writer since the start.
 
     Attributes
     ----------
@@ -98,11 +98,11 @@ class InfluxWriter:
     open_store : callable
         Makes the store; called at each start of :meth:`run`.
     file : InfluxFile
-        What is kept between lives.
+        State between starts.
     source : Source
         The log as points.
     log : Log
-        Where the cursor is.
+        Keeper of the cursor.
     reporter : Reporter
         Coverage and health.
     transitions : callable

@@ -12,11 +12,11 @@ from ingest.mqtt.connection import Connection
 BATCH_MESSAGES = 5_000
 BATCH_BYTES = 16 * 1024 * 1024
 LINGER_S = 0.020
-"""No message waits longer for others."""
+"""Longest wait of a message for others [s]."""
 QUIET_S = 0.002
-"""Nor longer than this when no other comes: a broker may send the next only after our answer."""
+"""Longest wait when no other comes [s]: a broker may send the next only after our answer."""
 WAITING_BATCHES = 4
-"""So many full batches may wait before the inlet takes no more from the broker."""
+"""Full batches that may wait before the inlet pauses the broker."""
 
 
 @dataclass(slots=True)

@@ -25,18 +25,18 @@ MAX_PACKET_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True)
 class MqttOptions:
-    """Where the broker is and who we are.
+    """Address of the broker, and our identity there.
 
     Attributes
     ----------
     host, port : str, int
-        Where the broker listens.
+        Address of the broker.
     tls : bool
         Whether the connection is encrypted and the broker's certificate checked.
     protocol : {"5", "3.1.1"}
         Version of MQTT, which decides the inlet that is used.
     username, password : str, optional
-        What the broker asks for. The password is never shown.
+        Credentials for the broker. The password is never shown.
     ca_file : str, optional
         PEM file of the authorities that may have signed the broker's certificate; the system's
         when not given.
@@ -48,7 +48,7 @@ class MqttOptions:
     keep_alive_s : int
         A silent connection is probed this often, and given up after half as long again [s].
     session_expiry_s : int
-        How long the broker keeps our messages while we are away [s]; MQTT 5 only.
+        Time for which the broker keeps our messages while we are away [s]; MQTT 5 only.
     """
 
     host: str

@@ -41,23 +41,23 @@ Connect = Callable[[MqttOptions, Batcher], Awaitable[Connection]]
 STEADY_S = 10.0
 """A connection that lasted so long was a good one: the next waiting time is short again."""
 LAST_BATCHES_S = 1.2
-"""So long may the sink take for what is still there at `stop`."""
+"""Time for the sink to keep the last batches at `stop` [s]."""
 
 
 @dataclass(frozen=True)
 class InletState:
-    """What the inlet is doing, and why when it is not receiving."""
+    """Phase of the inlet, and the reason when it is not receiving."""
 
     phase: Literal["stopped", "connecting", "connected", "waiting", "holding"]
     reason: str = ""
 
 
 class Inlet(Protocol):
-    """Where messages come in."""
+    """Port of received messages: connects to a broker and hands batches to a sink."""
 
     @property
     def state(self) -> InletState:
-        """What it is doing now."""
+        """Current phase."""
 
     @property
     def received(self) -> int:
@@ -127,7 +127,7 @@ class MqttInlet:
 
     @property
     def state(self) -> InletState:
-        """What it is doing now."""
+        """Current phase."""
         if self._holding:
             return InletState("holding", self._holding)
         return self._link_state

@@ -22,7 +22,7 @@ NOTHING = "zhixun/nothing"
 """Nobody subscribes to this; the broker answers to its unsubscription all the same."""
 NOT_UTF_8 = "(topic is not UTF-8)"
 FEW = 50
-"""So many acknowledgements cost the event loop less than the change of threads."""
+"""Up to this number, acknowledgements cost the event loop less than a change of threads."""
 
 
 async def connect(options: MqttOptions, batcher: Batcher) -> Connection:

@@ -28,7 +28,7 @@ class PahoLink:
     Parameters
     ----------
     options : MqttOptions
-        Of its filters and its protocol nothing is used: paho speaks MQTT 3.1.1 here.
+        Filters and protocol are not used: paho speaks MQTT 3.1.1 here.
     client_id : str
     clean_session : bool
         False when the broker is to keep the session while we are away.

@@ -1,4 +1,4 @@
-"""Publishing what the system has to say: coverage, alerts, rejects.
+"""The publisher of the system's own messages: coverage, alerts, rejects.
 
 `publish` only puts a message into a queue, so nobody ever waits for a broker. One thread
 connects, hands messages to paho-mqtt a few at a time and takes back those that were under way
@@ -130,7 +130,7 @@ END_S = 1.0
 
 @dataclass(frozen=True)
 class PublisherState:
-    """How the publisher is doing.
+    """State and counters of the publisher.
 
     Attributes
     ----------
@@ -188,7 +188,7 @@ class Publisher:
 
     @property
     def state(self) -> PublisherState:
-        """How it is doing now."""
+        """Current state and counters."""
         with self._changed:
             return PublisherState(
                 self._connected,
