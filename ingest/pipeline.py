@@ -21,6 +21,7 @@ from geofence.quality import DUPLICATE, VERDICTS
 from geofence.runs import Judge, Visits
 from geofence.spans import Spans, keys
 from ingest.contexts import Contexts, History, Judged
+from ingest.snapshot import under
 
 RESTATE = 512
 """Stretches of time that are judged again at once: bounds the memory that it takes."""
@@ -213,14 +214,7 @@ class Pipeline:
         contexts.grow(int(bikes.max(initial=-1)) + 1)
         contexts.newest_ms[bikes[: state["newest"].size]] = state["newest"]
         contexts.held = Judged(context, np.zeros(len(context), np.uint8))
-        self.ledger.restore(
-            {
-                name.removeprefix("ledger_"): column
-                for name, column in state.items()
-                if name.startswith("ledger_")
-            },
-            bikes,
-        )
+        self.ledger.restore(under("ledger_", state), bikes)
         self._judge_contexts()
         fixes, duplicates, restated = (int(n) for n in state["counters"])
         self.counters = Counters(fixes, duplicates, restated)

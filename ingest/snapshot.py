@@ -76,6 +76,15 @@ class Snapshot(NamedTuple):
     arrays: dict[str, NDArray[np.generic]]
 
 
+def under(prefix: str, arrays: Arrays) -> dict[str, NDArray[np.generic]]:
+    """The arrays whose name begins with `prefix`, without it."""
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
 _Written = tuple[Header, list[str]]
 
 

@@ -177,8 +177,8 @@ class Worker:
             return self._rebuild(halted)
         header, arrays = found
         bikes = np.array(self.roster.restore(header.keys), np.int32)
-        self.pipeline.restore(_under("pipeline.", arrays), bikes)
-        self.fleet.restore(_under("fleet.", arrays), bikes)
+        self.pipeline.restore(snapshot.under("pipeline.", arrays), bikes)
+        self.fleet.restore(snapshot.under("fleet.", arrays), bikes)
         self.received, self.rejected = header.counts["received"], header.counts["rejected"]
         self.since_ms = header.counts["since_ms"]
         self.seq = self._saved_seq = header.seq
@@ -318,12 +318,3 @@ class Worker:
 def rejects_of(decoded: Sequence[Decoded]) -> list[Reject]:
     """Everything that was rejected in some entries."""
     return [reject for part in decoded for reject in part.rejects]
-
-
-def _under(prefix: str, arrays: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-    """The arrays whose name begins with `prefix`, without it."""
-    return {
-        name.removeprefix(prefix): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }

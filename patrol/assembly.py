@@ -19,7 +19,7 @@ from alerts.orders import Orders
 from alerts.plan import Policies
 from alerts.policy import Campaign, Policy, parse_policy
 from alerts.store.book import AlertBook
-from alerts.waits import TimedTransition, settled_transitions
+from alerts.waits import settled_transitions
 from bikes.fleet import FleetState
 from bikes.roster import Roster
 from bikes.topics import INBOUND_FILTERS, TopicPattern
@@ -33,7 +33,7 @@ from geofence.zones import Zones
 from ingest.archive import Archive
 from ingest.decode import Decoder
 from ingest.errors import StoreUnavailable
-from ingest.influx.figures import HealthFigures
+from ingest.influx.figures import AlertStep, HealthFigures
 from ingest.influx.file import InfluxFile
 from ingest.influx.reporter import Reporter
 from ingest.influx.source import Source
@@ -362,11 +362,12 @@ def influx_writer_of(
         upto=lambda: worker.seq,
     )
 
-    def transitions(after_seq: int, limit: int) -> Sequence[TimedTransition]:
+    def transitions(after_seq: int, limit: int) -> list[AlertStep]:
         try:
-            return settled_transitions(book, after_seq, limit, now_ms())
+            rows = settled_transitions(book, after_seq, limit, now_ms())
         except BookUnavailable as exc:
             raise StoreUnavailable(str(exc)) from exc
+        return [AlertStep(*(getattr(row, name) for name in AlertStep._fields)) for row in rows]
 
     reporter = Reporter(
         file,

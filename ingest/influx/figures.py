@@ -2,60 +2,41 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 
-class AlertStep(Protocol):
-    """A transition of an alert."""
+class AlertStep(NamedTuple):
+    """A transition of an alert.
 
-    @property
-    def seq(self) -> int:
-        """Number in the book of alerts."""
+    Attributes
+    ----------
+    seq : int
+        Number in the book of alerts.
+    alert_id, rule, severity : str
+        The alert.
+    zone_id : str, optional
+        Its zone, unless it is about a bike.
+    from_state, to_state, actor, reason : str
+        The transition, the person or rule that made it, and why.
+    at_ms : int
+        Time of the transition [ms].
+    after_s : float, optional
+        Length of the wait that the step ends [s]: to be raised, since the condition came true; to
+        be acknowledged, and until a patrol had been there, since the alert was raised or came
+        back; to be closed, since it was raised. None for every other step.
+    """
 
-    @property
-    def alert_id(self) -> str:
-        """The alert's id."""
-
-    @property
-    def rule(self) -> str:
-        """The alert's rule."""
-
-    @property
-    def severity(self) -> str:
-        """The alert's severity."""
-
-    @property
-    def zone_id(self) -> str | None:
-        """The alert's zone, unless it is about a bike."""
-
-    @property
-    def from_state(self) -> str:
-        """State before."""
-
-    @property
-    def to_state(self) -> str:
-        """State after."""
-
-    @property
-    def actor(self) -> str:
-        """The person or rule that did it."""
-
-    @property
-    def reason(self) -> str:
-        """Why."""
-
-    @property
-    def at_ms(self) -> int:
-        """Time of the transition [ms]."""
-
-    @property
-    def after_s(self) -> float | None:
-        """Length of the wait that the step ends [s].
-
-        To be raised, since the condition came true; to be acknowledged, and until a patrol
-        had been there, since the alert was raised or came back; to be closed, since it was
-        raised. None for every other step.
-        """
+    seq: int
+    alert_id: str
+    rule: str
+    severity: str
+    zone_id: str | None
+    from_state: str
+    to_state: str
+    actor: str
+    reason: str
+    at_ms: int
+    after_s: float | None
 
 
 class HealthFigures(NamedTuple):

@@ -97,17 +97,6 @@ class Wire:
             self._data, self._view = grown, memoryview(grown)
         return self._view[self._end :]
 
-    def feed(self, data: bytes) -> bytes:
-        """Digest bytes that are somewhere else: `free` and `received` in one."""
-        answers = b""
-        while data:
-            space = self.free()
-            count = min(len(space), len(data))
-            space[:count] = data[:count]
-            answers += self.received(count)
-            data = data[count:]
-        return answers
-
     def received(self, count: int) -> bytes:
         """Digest the `count` bytes [B] that were put into `free`; return the bytes to send back.
 
