@@ -1,4 +1,4 @@
-"""What must be done about it: patrol policy, rules, the alert book, notification.
+"""Patrol policy, alert rules, the alert book, notification.
 
 Data flows one way::
 

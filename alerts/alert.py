@@ -6,16 +6,16 @@ An undone row stays in the record and no longer counts: the alert is the sum of 
 from __future__ import annotations
 
 from functools import reduce
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
 from alerts.lifecycle import FINAL, UNDOABLE, Event, State, refused, state_before
 
 SYSTEM: Final = "system"
-"""The actor of what happens by itself."""
+"""The actor of transitions that happen by themselves."""
 UNDO_S: Final = 10.0
-"""How long it can be taken back, on the wall's clock [s]."""
+"""An act can be undone for so long, on the wall's clock [s]."""
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +63,7 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def news(self) -> Event:
-        """What this is news of: the event, or of an undo the one that is taken back."""
+        """The event, or of an undo the one that is taken back."""
         return self.evidence["event"] if self.event == "undo" else self.event  # type: ignore[return-value]
 
 
@@ -123,6 +123,12 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         return Key(self.rule, self.subject_id, self.window_from_ms)
 
     @property
+    def about(self) -> dict[str, Any]:
+        """Its id, rule, severity and subject, as each of its rows has them."""
+        names = ("alert_id", "rule", "severity", "zone_id", "bike", "vendor")
+        return {name: getattr(self, name) for name in names}
+
+    @property
     def subject_id(self) -> str:
         """The zone, bike or vendor that it is about."""
         return self.zone_id or self.bike or self.vendor or ""
@@ -155,7 +161,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Key(NamedTuple):
-    """What there is at most one open alert for."""
+    """The key of an alert: at most one open alert has it."""
 
     rule: str
     subject_id: str
@@ -270,13 +276,8 @@ def undoing(alert: Alert, actor: str, now_ms: int, within_ms: int, *, raised_aga
 def _unraised(alert: Alert) -> Alert:
     """The alert before its first row."""
     return Alert(
-        alert_id=alert.alert_id,
-        rule=alert.rule,
-        severity=alert.severity,
+        **alert.about,
         subject=alert.subject,
-        zone_id=alert.zone_id,
-        bike=alert.bike,
-        vendor=alert.vendor,
         window_from_ms=alert.window_from_ms,
         window_to_ms=alert.window_to_ms,
     )

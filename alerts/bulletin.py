@@ -1,4 +1,4 @@
-"""What a bulletin says: what is open, what was raised and closed, what was covered. Pure.
+"""The content of a bulletin: alerts that are open, raised and closed, and coverage. Pure.
 
 The closing rate is that of the alerts which were raised in the period: closed ÷ raised. One
 that late telemetry voided was never true, so it counts as neither. Closed means closed when
@@ -9,8 +9,8 @@ show a better one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -22,7 +22,7 @@ from geofence.record import Record
 from geofence.windows import RECORD_SLACK_S, Zone, judge_windows
 
 Verdict = Literal["sent", "nothing_open", "suppressed"]
-"""What became of a bulletin: a daily reminder of nothing is not sent."""
+"""Whether a bulletin is sent: a daily reminder of nothing is not."""
 
 Suppression = Literal["paused", "off_duty", "shelved"]
 
@@ -40,8 +40,31 @@ class Case(NamedTuple):
     state: State
 
 
+class Recipient(Protocol):
+    """Somebody who is told of alerts, at once or later, and gets bulletins."""
+
+    @property
+    def name(self) -> str:
+        """The name in the configuration."""
+
+    @property
+    def escalate_after_s(self) -> float | None:
+        """Duty time without an acknowledgement after which they are told; None: at once [s]."""
+
+    @property
+    def bulletins(self) -> Collection[Kind]:
+        """The kinds of bulletins that they get."""
+
+    @property
+    def bulletins_at_min(self) -> int:
+        """Minute of the local day at which they get them."""
+
+    def concerns(self, alert: Alert | Case) -> bool:
+        """Whether they want to hear of such alerts."""
+
+
 class Tally(msgspec.Struct, frozen=True):
-    """How many alerts were raised, and what became of them."""
+    """Numbers of alerts that were raised in a period, closed and voided since."""
 
     raised: int = 0
     closed: int = 0
@@ -76,7 +99,7 @@ class Suppressed(msgspec.Struct, frozen=True):
 
 
 class ZoneCoverage(msgspec.Struct, frozen=True, kw_only=True):
-    """What was covered of a zone in a period.
+    """Coverage of a zone in a period.
 
     Attributes
     ----------
@@ -222,7 +245,7 @@ def suppression(
 
 
 def zone_coverage(period: Period, policies: Policies, record: Record) -> list[ZoneCoverage]:
-    """What was covered of each zone in a period; empty unless the record has all of it."""
+    """Coverage of each zone in a period; empty unless the record has all of it."""
     found = []
     for ref in record.zones():
         zone = Zone(ref, policies.plan(ref.zone_id), record)
@@ -252,14 +275,4 @@ def _tally(cases: Iterable[Case]) -> Tally:
 
 
 def _open(alert: Alert) -> OpenAlert:
-    return OpenAlert(
-        alert_id=alert.alert_id,
-        rule=alert.rule,
-        severity=alert.severity,
-        subject_id=alert.subject_id,
-        zone_id=alert.zone_id,
-        state=alert.state,
-        opened_at_ms=alert.opened_at_ms,
-        acknowledged_by=alert.acknowledged_by,
-        assigned_to=alert.assigned_to,
-    )
+    return OpenAlert(**{name: getattr(alert, name) for name in OpenAlert.__struct_fields__})

@@ -1,21 +1,21 @@
 """The desk that makes bulletins when they are due, for each recipient once.
 
-What is due follows from the calendar and from what the book says was made before, so it does
-not matter when the program runs: what came due while it did not is made when it runs again.
-A daily reminder is about what is open now, so of several that were missed one is made, and
-says how many it stands for; weekly and monthly ones are made each.
+The calendar and the bulletins in the book say which are due, so the desk makes those that came due
+while the program did not run when it runs again. A daily reminder lists the alerts that are open
+now, so the desk makes one for several that were missed, and it says how many it stands for; of
+weekly and monthly bulletins it makes each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import structlog
 
 from alerts.alert import Alert
-from alerts.bulletin import Bulletin, Case, compiled, suppression, zone_coverage
+from alerts.bulletin import Bulletin, Case, Recipient, compiled, suppression, zone_coverage
 from alerts.periods import Kind, Period, due_between, local_day, next_due_ms, period_of
 from alerts.plan import Policies
 from alerts.store import outbox
@@ -23,28 +23,9 @@ from alerts.store.book import AlertBook
 from geofence.record import Record
 
 CATCH_UP: Final[Mapping[Kind, int]] = {"daily": 1, "weekly": 5, "monthly": 12}
-"""How many missed bulletins of a kind are made; those before are contained in the first."""
+"""Missed bulletins of each kind that are made; the first contains those before it."""
 
 log = structlog.get_logger(__name__)
-
-
-class Subscriber(Protocol):
-    """A recipient of bulletins."""
-
-    @property
-    def name(self) -> str:
-        """The name in the configuration."""
-
-    @property
-    def bulletins(self) -> Collection[Kind]:
-        """Which ones they get."""
-
-    @property
-    def bulletins_at_min(self) -> int:
-        """Minute of the local day at which they get them."""
-
-    def concerns(self, alert: Alert | Case) -> bool:
-        """Whether they want to hear of such alerts."""
 
 
 class BulletinDesk:
@@ -58,7 +39,7 @@ class BulletinDesk:
         Where there is duty.
     record_at : callable, optional
         What was covered, as of now [ms]; without it bulletins do not tell.
-    subscribers : sequence of Subscriber
+    subscribers : sequence of Recipient
         For whom.
     tz : ZoneInfo
         The district's time zone.
@@ -69,7 +50,7 @@ class BulletinDesk:
         book: AlertBook,
         policies: Policies,
         record_at: Callable[[int], Record] | None,
-        subscribers: Sequence[Subscriber],
+        subscribers: Sequence[Recipient],
         tz: ZoneInfo,
     ) -> None:
         self._book = book
@@ -81,12 +62,12 @@ class BulletinDesk:
         self._asked_ms = 0
 
     def issue(self, now_ms: int) -> list[Bulletin]:
-        """Make what is due; durable, and in the outbox, on return.
+        """Make the bulletins that are due; durable, and in the outbox, on return.
 
         Raises
         ------
         BookUnavailable
-            Call again later: what was not made is still due.
+            Call again later: bulletins that were not made are still due.
         """
         made = []
         if now_ms < self._asked_ms:
@@ -103,7 +84,7 @@ class BulletinDesk:
         period: Period,
         now_ms: int,
         *,
-        who: Subscriber | None = None,
+        who: Recipient | None = None,
         due_ms: int | None = None,
         missed: int = 0,
     ) -> Bulletin:
@@ -125,7 +106,7 @@ class BulletinDesk:
             missed=missed,
         )
 
-    def _issue(self, who: Subscriber, kind: Kind, now_ms: int) -> list[Bulletin]:
+    def _issue(self, who: Recipient, kind: Kind, now_ms: int) -> list[Bulletin]:
         file, at_min = self._book.file, who.bulletins_at_min
         settled_ms = outbox.settled_ms(file, who.name, kind, now_ms)
         due = due_between(kind, settled_ms, now_ms, at_min, self._tz)

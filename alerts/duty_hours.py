@@ -96,7 +96,7 @@ def span_text(span: Span) -> str:
 
 
 def overlap(spans: Sequence[Span]) -> str | None:
-    """What overlaps, if any two lines do: a shift must be one shift."""
+    """The first overlap of two lines, in words, or None: a shift must be one shift."""
     taken = sorted(
         (day * DAY_MIN + span.start_min, day * DAY_MIN + span.end_min)
         for span in spans
@@ -113,7 +113,7 @@ def overlap(spans: Sequence[Span]) -> str | None:
 
 
 class _Chunk(NamedTuple):
-    """What is known about 32 days: computed once, then looked up by bisection."""
+    """Duty, shifts and exceptions of 32 days: computed once, then looked up by bisection."""
 
     starts: list[int]
     ends: list[int]

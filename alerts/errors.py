@@ -1,4 +1,4 @@
-"""What can go wrong with policies, alerts, their book and their notifications.
+"""Errors of policies, alerts, their book and their notifications.
 
 The class tells the caller what to do: a :class:`PolicyError` is for the administrator,
 before anything starts; a :class:`Refused` is for the person who asked; a
@@ -41,7 +41,7 @@ class PolicyError(AlertsError):
 
 
 class Refused(AlertsError):
-    """What a person asked for cannot be, as things are; nothing was changed.
+    """The request of a person is refused, and nothing was changed.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The evaluator: from what the record and the book say to statuses and transitions.
+"""The evaluator: from the record and the alert book to statuses and transitions.
 
 One evaluation is a function of the record, the book and `now_ms`. Nothing it needs to go
 on is kept anywhere else, so after a restart it continues where the book ends: nothing is
@@ -13,9 +13,10 @@ everything that happens to the alert afterwards.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from alerts.alert import Alert, Transition
+from alerts.bulletin import Recipient
 from alerts.findings import Step
 from alerts.fleet import Fleet, Limits
 from alerts.plan import Duty, Policies
@@ -30,33 +31,18 @@ from geofence.zone_state import MAX_BEHIND_MS, ZoneStatus, state_of
 
 
 class Evaluation(NamedTuple):
-    """What an evaluation found and did.
+    """Statuses and transitions of one evaluation.
 
     Attributes
     ----------
     statuses : list of ZoneStatus
         All zones, in the order of the record.
     transitions : list of Transition
-        What happened to alerts by itself; durable.
+        Those that happened by themselves; durable.
     """
 
     statuses: list[ZoneStatus]
     transitions: list[Transition]
-
-
-class Escalated(Protocol):
-    """A recipient who may be told only later."""
-
-    @property
-    def name(self) -> str:
-        """The name in the configuration."""
-
-    @property
-    def escalate_after_s(self) -> float | None:
-        """Duty time without an acknowledgement after which they are told; None: at once [s]."""
-
-    def concerns(self, alert: Alert) -> bool:
-        """Whether they want to hear of such alerts at all."""
 
 
 class Evaluator:
@@ -78,7 +64,7 @@ class Evaluator:
         How bikes and vendors are; without it nothing is said about them.
     limits : mapping, optional
         Limits of rules, where they differ from the defaults.
-    recipients : sequence of Escalated
+    recipients : sequence of Recipient
         Who is told of what nobody acknowledges.
     max_behind_ms : int
         How far the pipeline may be behind before zones are unmeasurable.
@@ -94,7 +80,7 @@ class Evaluator:
         off: Collection[str] = (),
         fleet: Fleet | None = None,
         limits: Limits | None = None,
-        recipients: Sequence[Escalated] = (),
+        recipients: Sequence[Recipient] = (),
         max_behind_ms: int = MAX_BEHIND_MS,
     ) -> None:
         self._policies = policies
@@ -119,8 +105,8 @@ class Evaluator:
         judged_ms = book.judged_ms
         set_back = judged_ms is not None and judged_ms > now_ms
         if set_back:
-            # The clock was ahead: what ends from now on is still to be judged. What was raised
-            # then is not raised again.
+            # The clock was ahead: judge the windows that end from now on. Do not raise again what
+            # was raised then.
             judged_ms = now_ms
         # A window is judged when the record has come to its end; until then it waits.
         behind_ms = max(0, record.behind_ms)
@@ -182,7 +168,7 @@ class Evaluator:
 
 
 def escalations(
-    alert: Alert, recipients: Iterable[Escalated], duty: Duty, now_ms: int
+    alert: Alert, recipients: Iterable[Recipient], duty: Duty, now_ms: int
 ) -> list[Step]:
     """The recipients who must be told of an alert now; each is told once.
 
@@ -190,7 +176,7 @@ def escalations(
     ----------
     alert : Alert
         Any; only an active one is escalated.
-    recipients : iterable of Escalated
+    recipients : iterable of Recipient
         Everybody who is told of alerts.
     duty : Duty
         Of the alert's zone.

@@ -1,4 +1,4 @@
-"""From what a rule found about its condition to what happens to the alert by itself."""
+"""Findings of rules about their conditions, and the steps of an alert that follow by themselves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from alerts.lifecycle import Event
 
 
 class Finding(NamedTuple):
-    """What a rule found about its condition.
+    """The finding of a rule about its condition.
 
     ``hold``: true. ``clear``: false, proven by a visit. ``never``: late telemetry shows that
     it was never true. ``unknown``: nothing can be said (off duty, paused, no telemetry).
@@ -40,7 +40,7 @@ def steps(
     hold_s: float,
     auto_close: bool,
 ) -> list[Step]:
-    """What happens by itself, given what the rule found; empty when nothing does.
+    """The steps that follow by themselves from a finding; empty when there are none.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def steps(
 
 
 def proof(alert: Alert) -> tuple[str, dict[str, object]]:
-    """What returned an alert, which is also what closes it: which bike, when."""
+    """Reason and evidence of the return of an alert, which close it too: which bike, when."""
     for row in reversed(alert.standing):
         if row.event in ("return", "unshelve_returned"):
             return row.reason, row.evidence

@@ -1,8 +1,4 @@
-"""The port through which alerts learn how the bikes are, and how their vendors' messages are.
-
-What implements it belongs to others; this package asks only
-these questions.
-"""
+"""The port through which alert rules ask about bikes and their vendors' messages."""
 
 from __future__ import annotations
 
@@ -42,14 +38,14 @@ class BikeFacts(NamedTuple):
 
 
 class VendorFacts(NamedTuple):
-    """What a vendor has sent in a period: items of telemetry, and how many were rejected."""
+    """Items of telemetry that a vendor has sent in a period, and rejected ones among them."""
 
     received: int
     rejected: int
 
 
 class Fleet(Protocol):
-    """How bikes and vendors are. Called by one evaluation at a time, once a second."""
+    """The state of bikes and vendors. Called by one evaluation at a time, once a second."""
 
     def bikes(self) -> Collection[str]:
         """All bikes there are."""
@@ -64,10 +60,10 @@ class Fleet(Protocol):
         """Bikes whose newest fix is farther than this outside all zones of an instant [m]."""
 
     def bike(self, bike: str) -> BikeFacts | None:
-        """What is known of a bike; None when there is no such bike."""
+        """The facts of a bike; None when there is no such bike."""
 
     def heard(self, since_ms: int) -> int:
-        """How many bikes have been heard at or after an instant."""
+        """The number of bikes that were heard at or after an instant."""
 
     def vendors(self, since_ms: int) -> Mapping[str, VendorFacts]:
-        """Of each configured vendor, what was received at or after an instant."""
+        """The messages of each configured vendor at or after an instant."""

@@ -75,8 +75,8 @@ TABLE: Final[Mapping[tuple[State, Event], State]] = {
 UNDOABLE: Final = frozenset[Event](
     {"acknowledge", "assign", "note", "shelve", "unshelve", "unshelve_returned", "close"}
 )
-"""What people do, and may take back: an undo leads from where one of these has led, back to where
-it came from. So closed is final only when that can no longer be."""
+"""Acts of people that they may take back: an undo leads from the state after the act to the one
+before it. So closed is final only when the act can no longer be undone."""
 
 STATES: Final[tuple[State, ...]] = get_args(State)
 EVENTS: Final[tuple[Event, ...]] = get_args(Event)

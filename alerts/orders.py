@@ -1,8 +1,8 @@
-"""What people order while the station runs: pauses and campaigns.
+"""Orders of people while the station runs: pauses and campaigns.
 
 An order overrides the policy of some zones between two instants, as a campaign of the
 configuration does, and lies over all of that. It is a row of the book's file that never changes;
-ending it early is another. Nothing is ordered for the past: what has been judged stays judged.
+ending it early is another. No order begins in the past, so no window is judged anew.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class Orders:
 
     @property
     def campaigns(self) -> list[Campaign]:
-        """What was ordered, as campaigns, the later over the earlier."""
+        """All orders as campaigns, the later over the earlier."""
         return [order.campaign for order in self._given]
 
     def all(self) -> list[Order]:
@@ -348,22 +348,11 @@ def _read(file: BookFile) -> list[Order]:
     """All orders, in the order in which they were given."""
     with file.reading() as db:
         rows = db.execute(_ORDERS).fetchall()
-    return [
-        Order(
-            number=number,
-            name=name,
-            kind=kind,
-            zones=msgspec.json.decode(zones, type=tuple[str, ...]),
-            from_ms=from_ms,
-            to_ms=to_ms,
-            keys=msgspec.json.decode(keys, type=dict[str, object]),
-            reason=reason,
-            ordered_by=actor,
-            ordered_at_ms=at_ms,
-            ended_by=ended_by,
-            ended_at_ms=ended_at_ms,
-            end_reason=end_reason or "",
-        )
-        for (number, name, kind, zones, from_ms, to_ms, keys, reason, actor, at_ms, *end) in rows
-        for ended_by, ended_at_ms, end_reason in [end]
-    ]
+    orders = []
+    for row in rows:
+        values = dict(zip(Order.__struct_fields__, row, strict=True))
+        values["zones"] = msgspec.json.decode(values["zones"], type=tuple[str, ...])
+        values["keys"] = msgspec.json.decode(values["keys"], type=dict[str, object])
+        values["end_reason"] = values["end_reason"] or ""
+        orders.append(Order(**values))
+    return orders

@@ -46,7 +46,7 @@ class Duty(Protocol):
         """Whether there is at an instant."""
 
     def duty_s(self, from_ms: int, to_ms: int) -> float:
-        """How much there is in ``[from_ms, to_ms)`` [s]."""
+        """Duty time in ``[from_ms, to_ms)`` [s]."""
 
 
 class ZonePlan:
@@ -266,7 +266,7 @@ class Policies:
         return self._campaigns
 
     def under(self, orders: Sequence[Campaign]) -> Policies:
-        """What the same configuration comes to under these orders, which replace earlier ones.
+        """The plans of the same configuration under these orders, which replace earlier ones.
 
         Raises
         ------
@@ -300,7 +300,7 @@ class Policies:
     def duty_s(self, from_ms: int, to_ms: int) -> float:
         """Duty time in ``[from_ms, to_ms)`` of the zone that has most of it [s].
 
-        What is not of one zone, such as a bike that is silent, is counted over this.
+        The silence of a bike, which is of no zone, is counted over this.
         """
         return max((plan.duty_s(from_ms, to_ms) for plan in self._distinct), default=0.0)
 

@@ -1,4 +1,4 @@
-"""What a zone's patrol policy asks for, as written in the configuration.
+"""The patrol policy of a zone, as written in the configuration.
 
 A policy says two things, and both count duty time only: the *frequency*, the longest a
 zone may stay without being patrolled, and the *target*, the covered ratio to reach by the
@@ -25,7 +25,7 @@ from alerts.errors import PolicyError, Problem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What is asked of a zone.
+    """The policy of a zone.
 
     Attributes
     ----------

@@ -72,7 +72,7 @@ class AppriseNotifier:
         self._threads = ThreadPoolExecutor(THREADS, f"notify-{name}")
 
     def wants(self, notice: Notice) -> bool:
-        """What passes the filter and is news to people."""
+        """Whether a notice passes the filter and is news to people."""
         row = notice.transition
         if row.event == "escalate":
             return row.evidence.get("recipient") == self.name

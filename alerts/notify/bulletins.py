@@ -11,7 +11,7 @@ from alerts.rules import contract
 from words.catalogue import word
 
 MAX_LINES: Final = 40
-"""How many open alerts are written out; the rest is counted."""
+"""Open alerts that are written out; the others are counted."""
 LATE_MS: Final = 3_600_000
 """A bulletin that is made so long after it was due says so [ms]."""
 

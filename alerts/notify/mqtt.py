@@ -29,7 +29,7 @@ class MqttNotifier:
     Parameters
     ----------
     publish : callable
-        Returns when the broker has it. What it returns early it must not lose.
+        Returns when the broker has the message, or will have it for certain.
     latest_open : callable
         ``(zone_id, rule)`` to the newest open alert: ``AlertBook.latest_open``.
     source : str
@@ -96,12 +96,7 @@ def cloud_event(notice: Notice, source: str) -> bytes:
         "time": _time(row.at_ms),
         "datacontenttype": "application/json",
         "data": {
-            "alert_id": alert.alert_id,
-            "rule": alert.rule,
-            "severity": alert.severity,
-            "zone_id": alert.zone_id,
-            "bike": alert.bike,
-            "vendor": alert.vendor,
+            **alert.about,
             "state": row.to_state,
             "from_state": row.from_state,
             "event": row.event,

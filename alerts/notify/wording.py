@@ -81,7 +81,7 @@ class Wording:
         return self._names.get(subject_id, subject_id)
 
     def rule(self, rule: str) -> str:
-        """The name of a rule."""
+        """The name of a rule; one that is not known is shown as it is."""
         return self._rules.get(f"rule.{rule}", rule)
 
     def time(self, at_ms: object) -> str:

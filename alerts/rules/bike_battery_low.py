@@ -11,7 +11,7 @@ from alerts.rules.cases import FleetCase
 from alerts.rules.registry import Rule, Setting, words_of
 
 CHARGED_BY: Final = 5
-"""How far above the limit a battery is no longer low [percentage points]."""
+"""A battery is no longer low from so far above the limit on [percentage points]."""
 
 
 def evaluate(case: FleetCase) -> Finding:

@@ -1,4 +1,4 @@
-"""What a rule is asked about: a zone, a bike or a vendor at an instant, and its open alerts."""
+"""Cases that rules evaluate: a zone, a bike or a vendor at an instant, and its open alerts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from geofence.windows import Window, Zone
 from geofence.zone_state import ZoneStatus
 
 HOLD_S: Final = 300.0
-"""How long an alert about a bike or a vendor stays returned before it closes [s].
+"""An alert about a bike or a vendor closes after it was returned for so long [s].
 
 No policy of a zone says so: nobody has to verify on site that a battery is charged.
 """
@@ -69,7 +69,7 @@ class Windows:
 
 
 class Past(Protocol):
-    """What rules ask of the alert book about alerts that are over."""
+    """The questions of rules to the alert book about alerts that are over."""
 
     def has(self, key: Key) -> bool:
         """Whether there is or ever was an alert of this rule, zone and window."""
@@ -100,12 +100,12 @@ class ZoneCase:
 
     @property
     def subject(self) -> dict[str, str]:
-        """What an alert says it is about."""
+        """The zone, as an alert names it."""
         return {"zone_id": self.zone.zone_id}
 
     @property
     def hold_s(self) -> float:
-        """How long an alert stays returned before it closes [s]."""
+        """An alert closes after it was returned for so long [s]."""
         return self.policy.close_hold_s
 
     @property
@@ -160,7 +160,7 @@ class FleetCase:
         return next(iter(self.subject.values()))
 
     def sent(self, period_s: float) -> VendorFacts | None:
-        """What a vendor has sent in the last `period_s`; None when nothing is known."""
+        """The messages of a vendor in the last `period_s`; None when nothing is known."""
         return self.fleet.vendors(self.now_ms - round(period_s * 1000)).get(self._name)
 
     def alert(self, rule: str) -> Alert | None:

@@ -53,7 +53,7 @@ def _at_risk(case: ZoneCase, alert: Alert | None, window: Window) -> Finding:
 
 
 def _end(case: ZoneCase, alert: Alert, window: Window) -> tuple[Step, ...]:
-    """What happens to a risk whose window has ended and was judged.
+    """End a risk whose window has ended and was judged.
 
     The target was reached, or ``coverage_short`` takes its place. It closes by itself where
     the policy allows that; one that another alert carries on, or that nobody can judge any

@@ -1,4 +1,4 @@
-"""From what the rules find about zones, bikes and vendors to what happens to their alerts."""
+"""From findings of rules about zones, bikes and vendors to changes of their alerts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from alerts.store.book import Change
 
 
 class Judge:
-    """Runs the rules over what they are about.
+    """Runs the rules over their subjects.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Judge:
     def fleet(
         self, fleet: Fleet, policies: Policies, alerts: OpenAlerts, now_ms: int, *, behind: bool
     ) -> Iterator[Change]:
-        """What follows for alerts about bikes and vendors; `behind` when the pipeline is."""
+        """Changes of alerts about bikes and vendors; `behind` when the pipeline is."""
         limits = self._limits
         bikes = {alert.bike for alert in alerts.by_key.values() if alert.bike is not None}
         for rule in self._rules.about("bike"):
@@ -59,7 +59,7 @@ class Judge:
         yield from removed(alerts, "vendor", vendors)
 
     def judge(self, subject: Subject, case: ZoneCase | FleetCase) -> Iterator[Change]:
-        """What follows for the alerts of one zone, bike or vendor."""
+        """Changes of the alerts of one zone, bike or vendor."""
         for rule in self._rules.about(subject):
             answer = rule.evaluate(case)
             if isinstance(answer, Finding):

@@ -6,7 +6,7 @@ from here, so that a new rule is one module with its words, and its test.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, Literal, NamedTuple
@@ -32,7 +32,7 @@ class Setting:
     default : float
         In that unit.
     meaning : str
-        What docs/configuration.md says of it.
+        Its description in docs/configuration.md.
     bounds : mapping
         ``ge``, ``gt``, ``le``, ``lt``, as pydantic has them.
     """
@@ -54,12 +54,12 @@ class Setting:
 
 
 class Found(NamedTuple):
-    """What a rule found about one of its alerts, or about one that there may be.
+    """The finding of a rule about one of its alerts, or about a possible one.
 
     Attributes
     ----------
     finding : Finding or tuple of Step
-        About the condition; or what happens to the alert, where the rule knows that itself.
+        About the condition; or the steps of the alert, where the rule knows them itself.
     alert : Alert, optional
         The open one that it is about.
     window : Window, optional
@@ -83,7 +83,8 @@ class Rule:
     name : str
         In alerts, settings, topics and the API; never changes.
     subject : {"zone", "bike", "vendor"}
-        What there is at most one open alert for; where `evaluate` finds about windows, for each.
+        Each has at most one open alert of the rule; where `evaluate` finds about windows, one for
+        each window.
     severity : {"info", "warning", "critical"}
         How bad a breach is.
     delay_s : float
@@ -120,20 +121,11 @@ def words_of(name: str) -> Entries:
     return read(files("alerts.rules") / f"{name}.toml")
 
 
-class Registry(Mapping[str, Rule]):
+class Registry(dict[str, Rule]):
     """Rules by name, in the order in which they are evaluated and listed to people."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        self._rules = {rule.name: rule for rule in rules}
-
-    def __getitem__(self, name: str) -> Rule:
-        return self._rules[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._rules)
-
-    def __len__(self) -> int:
-        return len(self._rules)
+        super().__init__({rule.name: rule for rule in rules})
 
     def about(self, subject: Subject) -> list[Rule]:
         """The rules about a kind of subject."""

@@ -1,1 +1,1 @@
-"""What is on record: alerts and their transitions, bulletins, and what is still to be told."""
+"""The record of alerts: the book of transitions, bulletins, and the outbox of notifications."""

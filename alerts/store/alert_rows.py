@@ -1,4 +1,4 @@
-"""Rows of the book's tables, to and from what they are about."""
+"""Rows of alerts and transitions in the book's tables, read and written."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ _ROWS = (
     "t.from_state, t.to_state, t.actor, t.at_ms, t.reason, t.evidence, t.until_ms, t.assigned_to "
     "FROM transition t JOIN alert a USING (number)"
 )
+_FIELDS = (
+    *("seq", "number", "rule", "severity", "zone_id", "bike", "vendor", "event", "from_state"),
+    *("to_state", "actor", "at_ms", "reason", "evidence", "until_ms", "assigned_to"),
+)
 LAST_STATE = (
     "(SELECT to_state FROM transition t WHERE t.number = alert.number ORDER BY seq DESC LIMIT 1)"
 )
@@ -41,7 +45,7 @@ class Closing(NamedTuple):
 
 
 class Opening(NamedTuple):
-    """What a new alert is about."""
+    """Rule, severity and subject of a new alert."""
 
     rule: str
     severity: str
@@ -64,14 +68,7 @@ def insert_alert(db: sqlite3.Connection, opening: Opening) -> Alert:
 
 
 def drafted(
-    alert: Alert,
-    step: Step,
-    actor: str,
-    at_ms: int,
-    *,
-    to_state: State | None = None,
-    until_ms: int | None = None,
-    to: str | None = None,
+    alert: Alert, step: Step, actor: str, at_ms: int, to_state: State | None = None, **more: Any
 ) -> Transition:
     """The row of a step, which has no number yet; TransitionRefused when there is no such step.
 
@@ -79,12 +76,7 @@ def drafted(
     """
     return Transition(
         seq=0,
-        alert_id=alert.alert_id,
-        rule=alert.rule,
-        severity=alert.severity,
-        zone_id=alert.zone_id,
-        bike=alert.bike,
-        vendor=alert.vendor,
+        **alert.about,
         event=step.event,
         from_state=alert.state,
         to_state=to_state or next_state(alert.state, step.event),
@@ -92,8 +84,7 @@ def drafted(
         at_ms=at_ms,
         reason=step.reason,
         evidence=step.evidence,
-        until_ms=until_ms,
-        assigned_to=to,
+        **more,
     )
 
 
@@ -189,23 +180,6 @@ def _new_alert(identity: Sequence[Any]) -> Alert:
 
 
 def _transition(row: Sequence[Any]) -> Transition:
-    seq, number, rule, severity, zone_id, bike, vendor, event, from_state, *rest = row
-    to_state, actor, at_ms, reason, evidence, until_ms, assigned_to = rest
-    return Transition(
-        seq=seq,
-        alert_id=id_of(number),
-        rule=rule,
-        severity=severity,
-        zone_id=zone_id,
-        bike=bike,
-        vendor=vendor,
-        event=event,
-        from_state=from_state,
-        to_state=to_state,
-        actor=actor,
-        at_ms=at_ms,
-        reason=reason,
-        evidence=msgspec.json.decode(evidence, type=dict[str, object]),
-        until_ms=until_ms,
-        assigned_to=assigned_to,
-    )
+    values = dict(zip(_FIELDS, row, strict=True))
+    evidence = msgspec.json.decode(values.pop("evidence"), type=dict[str, object])
+    return Transition(alert_id=id_of(values.pop("number")), evidence=evidence, **values)

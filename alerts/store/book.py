@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from threading import RLock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from alerts.alert import SYSTEM, Alert, Key, Notice, Transition, apply, undoing
 from alerts.errors import UnknownAlert
@@ -200,7 +200,7 @@ class AlertBook:
 
     def assign(self, alert_id: str, actor: str, now_ms: int, *, to: str, reason: str = "") -> Alert:
         """Somebody goes there."""
-        return self._by_person(alert_id, Step("assign", reason, {}), actor, now_ms, to=to)
+        return self._by_person(alert_id, Step("assign", reason, {}), actor, now_ms, assigned_to=to)
 
     def shelve(
         self, alert_id: str, actor: str, now_ms: int, *, until_ms: int, reason: str
@@ -249,22 +249,10 @@ class AlertBook:
         """Close the file; everything is on disk already."""
         self.file.close()
 
-    def _by_person(
-        self,
-        alert_id: str,
-        step: Step,
-        actor: str,
-        now_ms: int,
-        *,
-        to_state: State | None = None,
-        until_ms: int | None = None,
-        to: str | None = None,
-    ) -> Alert:
+    def _by_person(self, alert_id: str, step: Step, actor: str, now_ms: int, **more: Any) -> Alert:
         with self._lock:
             alert = self.get(alert_id)
-            row = rows.drafted(
-                alert, step, actor, now_ms, to_state=to_state, until_ms=until_ms, to=to
-            )
+            row = rows.drafted(alert, step, actor, now_ms, **more)
             with self.file.transaction() as db:
                 alert, row = self._append(db, alert, row)
             self._adopt([alert])
