@@ -130,12 +130,12 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def subject_id(self) -> str:
-        """The zone, bike or vendor that it is about."""
+        """The id of the zone, bike or vendor that the alert is about."""
         return self.zone_id or self.bike or self.vendor or ""
 
     @property
     def unacknowledged_since_ms(self) -> int | None:
-        """Since when it has been active without anybody acknowledging it; None when it is not."""
+        """Start of the time without an acknowledgement [ms]; None unless the alert is active."""
         if self.state != "active":
             return None
         for row in reversed(self.standing):
@@ -156,7 +156,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def open(self) -> bool:
-        """Whether anything can still happen to it."""
+        """Whether the alert is not over: a transition can still happen."""
         return self.state not in FINAL
 
 
@@ -233,7 +233,7 @@ def as_of(alert: Alert, seq: int) -> Notice:
 
 
 def undo_until_ms(row: Transition, within_ms: int) -> int | None:
-    """Until when a row can be taken back, as long as it is its alert's last; None: never."""
+    """The end of the time in which the last row of an alert can be undone [ms]; None: never."""
     if row.actor == SYSTEM or row.event not in UNDOABLE:
         return None
     return row.at_ms + within_ms

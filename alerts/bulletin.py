@@ -60,7 +60,7 @@ class Recipient(Protocol):
         """Minute of the local day at which they get them."""
 
     def concerns(self, alert: Alert | Case) -> bool:
-        """Whether they want to hear of such alerts."""
+        """Whether they want notices of such alerts."""
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -77,7 +77,7 @@ class Tally(msgspec.Struct, frozen=True):
 
 
 class OpenAlert(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert that is not over."""
+    """An open alert, as a bulletin lists it."""
 
     alert_id: str
     rule: str
@@ -175,7 +175,7 @@ def compiled(
     due_ms: int | None = None,
     missed: int = 0,
 ) -> Bulletin:
-    """A bulletin.
+    """Compile a bulletin.
 
     Parameters
     ----------

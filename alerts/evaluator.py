@@ -46,7 +46,7 @@ class Evaluation(NamedTuple):
 
 
 class Evaluator:
-    """Judges all zones.
+    """Judges all zones, bikes and vendors.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ class Evaluator:
 def escalations(
     alert: Alert, recipients: Iterable[Recipient], duty: Duty, now_ms: int
 ) -> list[Step]:
-    """The recipients who must be told of an alert now; each is told once.
+    """The escalations of an alert that are due now; each recipient is told once.
 
     Parameters
     ----------

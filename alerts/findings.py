@@ -1,4 +1,4 @@
-"""Findings of rules about their conditions, and the steps of an alert that follow by themselves."""
+"""Findings of rules about conditions, and the steps of alerts that follow by themselves."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOT_KNOWN: Final = Finding("unknown", "not_known", {})
 
 
 class Step(NamedTuple):
-    """A transition to make."""
+    """A transition that is to be made."""
 
     event: Event
     reason: str

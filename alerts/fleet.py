@@ -13,7 +13,7 @@ FRESH_S: Final = 3600
 
 
 class BikeFacts(NamedTuple):
-    """The newest that is known of a bike; None is what it never said.
+    """The newest facts of a bike; None for a fact that it never reported.
 
     Attributes
     ----------

@@ -78,16 +78,16 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def until_ms(self) -> int:
-        """When it ends, or has ended [ms]; before `from_ms` when it was never in force."""
+        """The end of the order [ms]; before `from_ms` when it was never in force."""
         return self.to_ms if self.ended_at_ms is None else min(self.to_ms, self.ended_at_ms)
 
     @property
     def campaign(self) -> Campaign:
-        """What it does to the policies."""
+        """The order as a campaign over the policies."""
         return Campaign(self.name, self.zones, self.from_ms, self.until_ms, self.keys)
 
     def state(self, now_ms: int) -> State:
-        """Whether it is to come, holds, or is over."""
+        """Whether the order is planned, in force, or over at an instant."""
         if now_ms >= self.until_ms:
             return "over"
         return "planned" if now_ms < self.from_ms else "in_force"
@@ -126,7 +126,7 @@ class Orders:
         return [order.campaign for order in self._given]
 
     def all(self) -> list[Order]:
-        """Those of the configuration, then what was ordered: the later over the earlier."""
+        """Campaigns of the configuration, then orders: the later over the earlier."""
         return [*map(_configured, self._policies.campaigns), *self._given]
 
     def pause(
@@ -139,7 +139,7 @@ class Orders:
         until: object,
         from_: object = None,
     ) -> Order:
-        """Nothing is asked of a zone from an instant (None: now) to another, and why.
+        """Pause a zone from an instant (None: now) to another.
 
         Raises
         ------
@@ -158,7 +158,7 @@ class Orders:
     def start(
         self, name: str, keys: Mapping[str, object], actor: str, now_ms: int, *, reason: str = ""
     ) -> Order:
-        """A campaign.
+        """Start a campaign.
 
         Parameters
         ----------
@@ -177,7 +177,7 @@ class Orders:
         return self._give("campaign", name, keys, actor, now_ms, reason)
 
     def resume(self, zone_id: str, actor: str, now_ms: int, *, reason: str = "") -> list[Order]:
-        """End now what pauses a zone; what was ordered beside a pause of the configuration, too.
+        """End the ordered pauses of a zone now, also beside a pause of the configuration.
 
         Raises
         ------
@@ -337,7 +337,7 @@ def _insert(db: sqlite3.Connection, order: Order) -> Order:
 
 
 def _insert_ends(db: sqlite3.Connection, orders: Iterable[Order]) -> None:
-    """Append that orders were ended."""
+    """Append the early ends of orders."""
     db.executemany(
         "INSERT INTO order_end (number, actor, at_ms, reason) VALUES (?, ?, ?, ?)",
         [(each.number, each.ended_by, each.ended_at_ms, each.end_reason) for each in orders],

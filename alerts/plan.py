@@ -23,13 +23,13 @@ from geofence.windows import Window
 _FOREVER_MS = 1 << 62
 
 Segments = Sequence[tuple[int, Policy]]
-"""From when on each policy is in force [ms], ascending; the first holds before that as well."""
+"""Start of each policy [ms], ascending, and the policy; the first holds before as well."""
 
 Versions = Sequence[tuple[int, str | None]]
-"""From when on a zone has each policy [ms], ascending; None while there is no such zone."""
+"""Start of each policy of a zone [ms], ascending; None while there is no such zone."""
 
 GONE = "no such zone"
-"""Why nothing is asked of a zone that is not there."""
+"""The reason of the pause of a zone that does not exist at the time."""
 
 
 class Judged(NamedTuple):
@@ -40,10 +40,10 @@ class Judged(NamedTuple):
 
 
 class Duty(Protocol):
-    """When there is duty."""
+    """Duty of a zone or of the district."""
 
     def on_duty(self, at_ms: int) -> bool:
-        """Whether there is at an instant."""
+        """Whether there is duty at an instant."""
 
     def duty_s(self, from_ms: int, to_ms: int) -> float:
         """Duty time in ``[from_ms, to_ms)`` [s]."""
@@ -262,7 +262,7 @@ class Policies:
 
     @property
     def campaigns(self) -> tuple[Campaign, ...]:
-        """Those of the configuration."""
+        """The campaigns of the configuration."""
         return self._campaigns
 
     def under(self, orders: Sequence[Campaign]) -> Policies:
@@ -277,7 +277,7 @@ class Policies:
         return self._again(orders)
 
     def follow(self, other: Policies) -> None:
-        """Become what another one is: whoever holds this asks it from now on."""
+        """Take over the plans of another one in place, so that all holders of this follow."""
         self._plans, self._distinct = other._plans, other._distinct
         self._campaigns, self._again = other._campaigns, other._again
 
@@ -305,7 +305,7 @@ class Policies:
         return max((plan.duty_s(from_ms, to_ms) for plan in self._distinct), default=0.0)
 
     def of(self, zone_id: str | None) -> Duty:
-        """Duty of a zone, or of the district for what is of no zone that is known."""
+        """Duty of a zone, or of the district for None and unknown zones."""
         return self if zone_id is None else self._plans.get(zone_id, self)
 
     def policy_for(self, zone_id: str, at_ms: int) -> Policy:
@@ -320,7 +320,7 @@ def layered(
     tz: ZoneInfo,
     calendars: Mapping[str, str] | None = None,
 ) -> list[tuple[int, Policy]]:
-    """From when on each policy is in force [ms], ascending; the first holds before that as well.
+    """The start of each policy [ms], ascending, and the policy; the first holds before as well.
 
     Parameters
     ----------
@@ -363,7 +363,7 @@ def layered(
 
 
 def _paused(policy: Policy, campaign: Campaign) -> Policy | None:
-    """The policy under what only pauses it: there are many of these, and nothing to be read."""
+    """The policy under a campaign that only pauses it: pauses are many, and need no parsing."""
     why = campaign.keys.get("paused")
     if len(campaign.keys) == 1 and isinstance(why, str):
         return replace(policy, paused=why)

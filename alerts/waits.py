@@ -1,4 +1,4 @@
-"""How long alerts have waited, for figures that nobody can take back."""
+"""Waiting times of alerts, for figures that nobody can take back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telling people and programs what happened to an alert.
+"""Notification of people and programs about the transitions of alerts.
 
 A transition and the outbox rows for the channels that want it are written together; the
 outbox delivers them until each has arrived. Duplicates are possible, misses are not.
@@ -53,7 +53,7 @@ class Filter:
         return told and self.concerns(notice.alert)
 
     def concerns(self, alert: Alert | Case) -> bool:
-        """Whether such alerts are wanted, whatever happens to them."""
+        """Whether notices of such alerts are wanted."""
         return all(
             wanted is None or value in wanted
             for value, wanted in (

@@ -19,11 +19,11 @@ from alerts.notify.wording import Wording
 from alerts.periods import Kind
 
 PEOPLE_WANT = frozenset({"activate", "reopen", "return", "unshelve", "close", "void"})
-"""Events that people are told of; what a person just did is not news to them."""
+"""Events that people are told of; acts of people are not news to them."""
 
 
 THREADS = 2
-"""So many notifications are under way to one service at once."""
+"""The most notifications that are under way to one service at once."""
 
 _Type = Literal["failure", "success", "info"]
 
@@ -83,7 +83,7 @@ class AppriseNotifier:
         return news and self._filter.passes(notice)
 
     def concerns(self, alert: Alert | Case) -> bool:
-        """Whether they want to hear of such alerts at all."""
+        """Whether they want notices of such alerts."""
         return self._filter.concerns(alert)
 
     def check(self) -> None:

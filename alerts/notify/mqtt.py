@@ -20,7 +20,7 @@ Publish = Callable[[str, bytes, bool], "Awaitable[bool | None] | bool | None"]
 
 
 class MqttNotifier:
-    """Publishes every transition that somebody may have heard of.
+    """Publishes every transition of alerts about zones, but for pending ones.
 
     The topic holds the last transition of the alert. An alert that is closed or voided is
     told once, not retained, and then leaves an empty retained message, or the last
@@ -55,7 +55,7 @@ class MqttNotifier:
         self._filter = Filter()
 
     def wants(self, notice: Notice) -> bool:
-        """All of zones, but for pending alerts: the contract has topics for zones only."""
+        """All notices of alerts about zones, but pending ones: topics are those of zones only."""
         return notice.alert.zone_id is not None and self._filter.passes(notice)
 
     async def send(self, notice: Notice) -> None:

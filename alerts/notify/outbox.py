@@ -1,4 +1,4 @@
-"""The worker that tells what the outbox holds until it has arrived.
+"""The worker that sends the rows of the outbox until they have arrived.
 
 A row leaves when its notifier returned; a crash just before that tells it again. Within a lane
 rows go in order; lanes do not wait for each other.
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 class Counts(NamedTuple):
-    """Of one channel: waiting now; delivered and failed attempts since the start."""
+    """Rows of a channel that wait now; delivered and failed attempts since the start."""
 
     pending: int
     delivered: int
@@ -30,7 +30,7 @@ class Counts(NamedTuple):
 
 
 class Outbox:
-    """Delivers what the book's outbox holds.
+    """Delivers the rows of the book's outbox.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Outbox:
             log.warning("channel_given_up", channel=channel)
 
     def counts(self) -> dict[str, Counts]:
-        """For metrics, by channel."""
+        """Rows that wait, and attempts since the start, by channel."""
         pending = self._rows.pending()
         return {
             name: Counts(pending.get(name, 0), self._delivered[name], self._failed[name])

@@ -77,7 +77,7 @@ class Wording:
         return Text(title, "\n".join(part for part in parts if part), kind)
 
     def subject(self, subject_id: str) -> str:
-        """The name of a zone; a bike or a vendor is called by its id."""
+        """The name of a zone, or the id of a bike or vendor."""
         return self._names.get(subject_id, subject_id)
 
     def rule(self, rule: str) -> str:

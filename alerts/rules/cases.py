@@ -30,7 +30,7 @@ class OpenAlerts:
             self._of_zones.setdefault((alert.rule, alert.zone_id), []).append(alert)
 
     def of(self, rule: str, zone_id: str) -> list[Alert]:
-        """All of a zone and rule, whatever their windows."""
+        """All open alerts of a zone and rule, whatever their windows."""
         return self._of_zones.get((rule, zone_id), [])
 
 

@@ -28,7 +28,7 @@ def evaluate(case: ZoneCase) -> Iterator[Found]:
 
 
 def _still_short(case: ZoneCase, alert: Alert, judged: Judged, later: Sequence[Judged]) -> Finding:
-    """Of an open alert about a window: one of the `later` ones that is reached makes up for it."""
+    """The finding about the window of an open alert; a reached one of `later` makes up for it."""
     found = judge_window(case.zone, *judged)
     if found.verdict == "reached":
         return Finding("never", "late_telemetry", found.evidence)

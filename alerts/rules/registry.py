@@ -44,7 +44,7 @@ class Setting:
 
     @property
     def is_duration(self) -> bool:
-        """Whether it is written "1h30m" and kept in seconds."""
+        """Whether the value is written "1h30m" and kept in seconds."""
         return self.name.endswith("_s")
 
     @property
@@ -138,7 +138,7 @@ class Registry(dict[str, Rule]):
 
     @property
     def defaults(self) -> dict[str, float]:
-        """The limits that hold where nothing else is configured, by name."""
+        """The default of each limit, by name."""
         return {setting.name: setting.default for setting in self.settings}
 
     def words(self) -> Entries:

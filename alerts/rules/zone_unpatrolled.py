@@ -39,7 +39,7 @@ def evaluate(case: ZoneCase) -> Finding:
 
 
 def _known_patrol_ms(alert: Alert, *events: Event) -> object:
-    """The last patrol that was known when one of these happened to an alert last [ms]."""
+    """The last patrol on record when an alert had one of these events last [ms]."""
     for row in reversed(alert.standing):
         if row.event in events:
             return row.evidence.get("last_patrolled_ms")

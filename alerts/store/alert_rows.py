@@ -38,7 +38,7 @@ _LAST_CLOSINGS = (
 
 
 class Closing(NamedTuple):
-    """An alert that was closed, and when [ms]."""
+    """The closing of an alert [ms]."""
 
     alert_id: str
     at_ms: int
@@ -70,7 +70,7 @@ def insert_alert(db: sqlite3.Connection, opening: Opening) -> Alert:
 def drafted(
     alert: Alert, step: Step, actor: str, at_ms: int, to_state: State | None = None, **more: Any
 ) -> Transition:
-    """The row of a step, which has no number yet; TransitionRefused when there is no such step.
+    """The row of a step, without its number; TransitionRefused when the step is not allowed.
 
     `to_state` is where it leads when the lifecycle's table does not say: of an undo.
     """

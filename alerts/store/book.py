@@ -156,7 +156,7 @@ class AlertBook:
     def record(
         self, changes: Iterable[Change], at_ms: int, *, judged_ms: int | None = None
     ) -> list[Transition]:
-        """Record what happened by itself, in one transaction.
+        """Record transitions that happen by themselves, in one transaction.
 
         A step that the lifecycle no longer allows, because a person was faster, is left
         out: the next evaluation sees the new state.
@@ -195,34 +195,34 @@ class AlertBook:
         return made
 
     def acknowledge(self, alert_id: str, actor: str, now_ms: int, reason: str = "") -> Alert:
-        """Somebody has seen it; TransitionRefused unless it is active."""
+        """Acknowledge an alert; TransitionRefused unless it is active."""
         return self._by_person(alert_id, Step("acknowledge", reason, {}), actor, now_ms)
 
     def assign(self, alert_id: str, actor: str, now_ms: int, *, to: str, reason: str = "") -> Alert:
-        """Somebody goes there."""
+        """Assign an alert to somebody who goes there."""
         return self._by_person(alert_id, Step("assign", reason, {}), actor, now_ms, assigned_to=to)
 
     def shelve(
         self, alert_id: str, actor: str, now_ms: int, *, until_ms: int, reason: str
     ) -> Alert:
-        """Not now; at `until_ms` it is back to what the condition says."""
+        """Shelve an alert; at `until_ms` it follows its condition again."""
         if until_ms <= now_ms:
             raise refused("until_in_past")
         step = Step("shelve", reason, {})
         return self._by_person(alert_id, step, actor, now_ms, until_ms=until_ms)
 
     def unshelve(self, alert_id: str, actor: str, now_ms: int, reason: str = "") -> Alert:
-        """Back before its time; the next evaluation returns it when a patrol has come."""
+        """Unshelve an alert before its time; the next evaluation returns it after a patrol."""
         was = self.get(alert_id).shelved_from
         event = Step("unshelve_returned" if was == "returned" else "unshelve", reason, {})
         return self._by_person(alert_id, event, actor, now_ms)
 
     def note(self, alert_id: str, actor: str, now_ms: int, *, reason: str) -> Alert:
-        """Something worth knowing."""
+        """Write a remark into the history."""
         return self._by_person(alert_id, Step("note", reason, {}), actor, now_ms)
 
     def close(self, alert_id: str, actor: str, now_ms: int, reason: str = "") -> Alert:
-        """Verified and closed (销号); TransitionRefused unless a patrol has returned it."""
+        """Close a verified alert (销号); TransitionRefused unless a patrol has returned it."""
         proof = self.get(alert_id).evidence
         return self._by_person(alert_id, Step("close", reason, proof), actor, now_ms)
 

@@ -1,4 +1,4 @@
-"""The outbox in the book's file: what is still to be told, and the bulletins among it.
+"""The outbox in the book's file: rows of notices and bulletins that are still to be sent.
 
 Rows enter in the transaction of the transition or bulletin that they are about, so a crash loses
 neither or both. Within a lane (channel, zone, rule) rows are due in order.
@@ -48,7 +48,7 @@ _RAISED = (
 
 
 class Channel(Protocol):
-    """Somebody who is told.
+    """A recipient of notices.
 
     `wants` is called inside the book's transaction, so it only looks at its argument.
     """
@@ -58,7 +58,7 @@ class Channel(Protocol):
         """The name in the configuration, stable: the outbox keeps it."""
 
     def wants(self, notice: Notice) -> bool:
-        """Whether to tell them this."""
+        """Whether to tell them of a notice."""
 
 
 class Waiting(NamedTuple):
@@ -156,7 +156,7 @@ def raised_in(file: BookFile, period: Period) -> list[Case]:
 
 
 def settled_ms(file: BookFile, recipient: str, kind: Kind, now_ms: int) -> int:
-    """Up to when a recipient's bulletins of a kind have been made.
+    """The instant up to which a recipient's bulletins of a kind have been made.
 
     A recipient who is new gets those that come due from now on; that is written down, so
     that one which comes due while nothing runs is not missed. A mark in the future was made by a
