@@ -96,6 +96,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 class Orders:
     """All orders, and the way to give and to end them. Not safe for several threads.
 
+    An order that has something wrong is refused by a PolicyError with all of it. When the book
+    cannot be written, BookUnavailable says so, and nothing was ordered or ended.
+
     Parameters
     ----------
     file : BookFile
@@ -139,15 +142,7 @@ class Orders:
         until: object,
         from_: object = None,
     ) -> Order:
-        """Pause a zone from an instant (None: now) to another.
-
-        Raises
-        ------
-        PolicyError
-            With everything that is wrong.
-        BookUnavailable
-            Nothing was ordered.
-        """
+        """Pause a zone from an instant (None: now) to another."""
         taken = {order.name for order in self.all()}
         number = len(self._given) + 1
         while (name := f"pause-{zone_id}-{number}") in taken:
@@ -166,13 +161,6 @@ class Orders:
             Of no order that is not over.
         keys : mapping
             As in a section ``[campaigns.*]``; without ``from`` it begins now.
-
-        Raises
-        ------
-        PolicyError
-            With everything that is wrong.
-        BookUnavailable
-            Nothing was ordered.
         """
         return self._give("campaign", name, keys, actor, now_ms, reason)
 
@@ -183,8 +171,6 @@ class Orders:
         ------
         OrderRefused
             Nobody has ordered a pause that is in force.
-        BookUnavailable
-            Nothing was ended.
         """
         pauses = [
             order
@@ -207,8 +193,6 @@ class Orders:
             There never was one of this name.
         OrderRefused
             It is over, or stands in the configuration.
-        BookUnavailable
-            Nothing was ended.
         """
         named = [order for order in self.all() if order.name == name]
         current = [order for order in named if order.state(now_ms) != "over"]

@@ -8,7 +8,7 @@ from typing import Final
 from alerts.findings import NOT_KNOWN, Finding
 from alerts.fleet import FRESH_S, Fleet, Limits
 from alerts.rules.cases import FleetCase
-from alerts.rules.registry import Rule, Setting, words_of
+from alerts.rules.registry import Rule, Setting
 
 CHARGED_BY: Final = 5
 """A battery is no longer low from so far above the limit on [percentage points]."""
@@ -43,17 +43,8 @@ RULE: Final = Rule(
     subject="bike",
     severity="info",
     delay_s=60,
-    words=words_of("bike_battery_low"),
     inhibited_by=("off_duty",),
-    settings=(
-        Setting(
-            name="battery_low_percent",
-            default=20.0,
-            meaning="A battery at or below this is low [%]; it is no longer when it is 5 points "
-            "above.",
-            bounds={"ge": 0, "le": 100},
-        ),
-    ),
+    settings=(Setting("battery_low_percent", 20.0, {"ge": 0, "le": 100}),),
     evaluate=evaluate,
     suspects=suspects,
 )

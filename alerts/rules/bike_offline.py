@@ -8,7 +8,7 @@ from typing import Final
 from alerts.findings import NOT_KNOWN, Finding
 from alerts.fleet import Fleet, Limits
 from alerts.rules.cases import FleetCase
-from alerts.rules.registry import Rule, Setting, words_of
+from alerts.rules.registry import Rule, Setting
 
 
 def evaluate(case: FleetCase) -> Finding:
@@ -36,20 +36,10 @@ RULE: Final = Rule(
     subject="bike",
     severity="warning",
     delay_s=60,
-    words=words_of("bike_offline"),
     inhibited_by=("pipeline_behind", "off_duty", "telemetry_silent"),
     settings=(
-        Setting(
-            name="bike_offline_after_s",
-            default=1_800,
-            meaning="How long nothing is heard of a bike, in patrol hours. When nothing is heard "
-            "of any bike it is the line that is broken, and no bike is blamed.",
-        ),
-        Setting(
-            name="bike_forgotten_after_s",
-            default=30 * 86_400,
-            meaning="A bike that was not heard for so long is no longer counted.",
-        ),
+        Setting("bike_offline_after_s", 1_800),
+        Setting("bike_forgotten_after_s", 30 * 86_400),
     ),
     evaluate=evaluate,
     suspects=suspects,

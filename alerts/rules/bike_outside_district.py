@@ -8,7 +8,7 @@ from typing import Final
 from alerts.findings import NOT_KNOWN, Finding
 from alerts.fleet import FRESH_S, Fleet, Limits
 from alerts.rules.cases import FleetCase
-from alerts.rules.registry import Rule, Setting, words_of
+from alerts.rules.registry import Rule, Setting
 
 
 def evaluate(case: FleetCase) -> Finding:
@@ -40,15 +40,7 @@ RULE: Final = Rule(
     subject="bike",
     severity="warning",
     delay_s=120,
-    words=words_of("bike_outside_district"),
-    settings=(
-        Setting(
-            name="outside_m",
-            default=300.0,
-            meaning="Farther from every zone, a bike is outside the district [m].",
-            bounds={"gt": 0},
-        ),
-    ),
+    settings=(Setting("outside_m", 300.0, {"gt": 0}),),
     evaluate=evaluate,
     suspects=suspects,
 )

@@ -8,7 +8,7 @@ from typing import Final
 from alerts.alert import Alert
 from alerts.findings import Finding, Step
 from alerts.rules.cases import ZoneCase
-from alerts.rules.registry import Found, Rule, words_of
+from alerts.rules.registry import Found, Rule
 from geofence.windows import Window, judge_window
 from geofence.zone_state import forecast_of
 
@@ -83,7 +83,6 @@ RULE: Final = Rule(
     subject="zone",
     severity="warning",
     delay_s=300,
-    words=words_of("coverage_at_risk"),
     inhibited_by=("paused", "off_duty", "unmeasurable"),
     evaluate=evaluate,
 )

@@ -9,7 +9,7 @@ from alerts.alert import Alert, Key
 from alerts.findings import Finding
 from alerts.plan import Judged
 from alerts.rules.cases import ZoneCase, told
-from alerts.rules.registry import Found, Rule, words_of
+from alerts.rules.registry import Found, Rule
 from geofence.windows import MAKE_UP_WINDOWS, judge_window
 
 
@@ -46,6 +46,5 @@ RULE: Final = Rule(
     subject="zone",
     severity="warning",
     delay_s=120,
-    words=words_of("coverage_short"),
     evaluate=evaluate,
 )

@@ -8,7 +8,7 @@ from typing import Final
 from alerts.alert import Alert
 from alerts.findings import Finding
 from alerts.rules.cases import ZoneCase, told
-from alerts.rules.registry import Found, Rule, words_of
+from alerts.rules.registry import Found, Rule
 from geofence.windows import RECORD_SLACK_S, Window
 
 SETTLE_S: Final = 1800
@@ -67,7 +67,6 @@ RULE: Final = Rule(
     subject="zone",
     severity="warning",
     delay_s=60,
-    words=words_of("look_back_due"),
     inhibited_by=("paused", "off_duty", "unmeasurable", NEGLECT),
     evaluate=evaluate,
 )

@@ -21,7 +21,7 @@ Severity = Literal["info", "warning", "critical"]
 Subject = Literal["zone", "bike", "vendor"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Setting:
     """A key of the section ``[rules]``.
 
@@ -31,15 +31,12 @@ class Setting:
         As the program calls it, with its unit. A duration has its key without the ``_s``.
     default : float
         In that unit.
-    meaning : str
-        Its description in docs/configuration.md.
     bounds : mapping
         ``ge``, ``gt``, ``le``, ``lt``, as pydantic has them.
     """
 
     name: str
     default: float
-    meaning: str
     bounds: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -90,9 +87,10 @@ class Rule:
     delay_s : float
         How long the condition must hold before anybody is told [s].
     words : Entries
-        ``title``; ``raised`` and ``over``: when an alert is; ``reason.x`` and ``sentence.x``: the
-        words of a reason that only this rule names, and what a notice says of it with its figures.
-        Other reasons stand in the package ``words``.
+        Those of the file beside its module, unless they are given: ``title``; ``raised`` and
+        ``over``: when an alert is; ``reason.x`` and ``sentence.x``: the words of a reason that
+        only this rule names, and the sentence of a notice with its figures. The words of other
+        reasons stand in the package ``words``.
     inhibited_by : tuple of str
         States and reasons of the subject during which a condition that holds is unknown; rules
         whose open alert keeps one from being raised.
@@ -109,16 +107,16 @@ class Rule:
     subject: Subject
     severity: Severity
     delay_s: float
-    words: Entries
+    words: Entries = field(default_factory=dict)
     inhibited_by: tuple[str, ...] = ()
     settings: tuple[Setting, ...] = ()
     evaluate: Callable[[Any], Finding | Iterable[Found]]
     suspects: Callable[[Fleet, Limits, int], Collection[str]] | None = None
 
-
-def words_of(name: str) -> Entries:
-    """The words of a rule, from the file beside its module."""
-    return read(files("alerts.rules") / f"{name}.toml")
+    def __post_init__(self) -> None:
+        if not self.words:
+            words = read(files("alerts.rules") / f"{self.name}.toml")
+            object.__setattr__(self, "words", words)
 
 
 class Registry(dict[str, Rule]):

@@ -6,7 +6,7 @@ from typing import Final
 
 from alerts.findings import Finding
 from alerts.rules.cases import ZoneCase, told
-from alerts.rules.registry import Rule, words_of
+from alerts.rules.registry import Rule
 
 
 def evaluate(case: ZoneCase) -> Finding:
@@ -33,7 +33,6 @@ RULE: Final = Rule(
     subject="zone",
     severity="critical",
     delay_s=60,
-    words=words_of("telemetry_silent"),
     inhibited_by=("paused", "off_duty"),
     evaluate=evaluate,
 )

@@ -6,7 +6,7 @@ from typing import Final
 
 from alerts.findings import NOT_KNOWN, Finding
 from alerts.rules.cases import FleetCase
-from alerts.rules.registry import Rule, Setting, words_of
+from alerts.rules.registry import Rule, Setting
 
 
 def evaluate(case: FleetCase) -> Finding:
@@ -38,25 +38,10 @@ RULE: Final = Rule(
     subject="vendor",
     severity="warning",
     delay_s=60,
-    words=words_of("vendor_rejects"),
     settings=(
-        Setting(
-            name="rejects_share",
-            default=0.05,
-            meaning="Share of a vendor's messages that may be rejected, above 0 and below 1.",
-            bounds={"gt": 0, "lt": 1},
-        ),
-        Setting(
-            name="rejects_period_s",
-            default=900,
-            meaning="Over how long the share is taken.",
-        ),
-        Setting(
-            name="rejects_min",
-            default=50,
-            meaning="Messages in that time that it takes to judge.",
-            bounds={"ge": 1},
-        ),
+        Setting("rejects_share", 0.05, {"gt": 0, "lt": 1}),
+        Setting("rejects_period_s", 900),
+        Setting("rejects_min", 50, {"ge": 1}),
     ),
     evaluate=evaluate,
 )

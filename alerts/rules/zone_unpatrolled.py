@@ -8,7 +8,7 @@ from alerts.alert import Alert
 from alerts.findings import Finding
 from alerts.lifecycle import Event
 from alerts.rules.cases import ZoneCase, told
-from alerts.rules.registry import Rule, words_of
+from alerts.rules.registry import Rule
 from geofence.record import PATROL_MS
 
 
@@ -84,7 +84,6 @@ RULE: Final = Rule(
     subject="zone",
     severity="critical",
     delay_s=60,
-    words=words_of("zone_unpatrolled"),
     inhibited_by=("paused", "off_duty", "unmeasurable"),
     evaluate=evaluate,
 )

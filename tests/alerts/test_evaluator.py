@@ -8,6 +8,11 @@ from geofence.zone_state import STATE_CODES, ZoneStatus, state_of
 from .district import District, at
 
 
+def campaign(begin: str, end: str, frequency: str) -> dict[str, object]:
+    """Another frequency of the zone Z01 for a while."""
+    return {"zones": ["Z01"], "from": begin, "to": end, "frequency": frequency}
+
+
 def test_a_neglected_zone_is_raised_and_a_patrol_closes_it() -> None:
     """Overdue after two hours, told a minute later, closed by the bike that came."""
     district = District()
@@ -119,13 +124,9 @@ def test_a_campaign_asks_for_more_between_two_dates() -> None:
 
 def test_asking_less_is_no_patrol() -> None:
     """A campaign that allows more time does not return an alert: only a patrol does."""
-    campaign = {
-        "zones": ["Z01"],
-        "from": "2026-11-23T11:00",
-        "to": "2026-11-24T11:00",
-        "frequency": "5h",
-    }
-    district = District(campaigns={"relief": campaign}, target=0.01)
+    district = District(
+        campaigns={"relief": campaign("2026-11-23T11:00", "2026-11-24T11:00", "5h")}, target=0.01
+    )
     district.patrols.patrol("Z01", "23 08:10")
     district.run("23 08:10", "23 10:59")
     assert district.alert().state == "active"
@@ -140,13 +141,11 @@ def test_asking_less_is_no_patrol() -> None:
 
 
 def test_the_end_of_a_strict_campaign_is_no_patrol_for_a_reopened_alert() -> None:
-    campaign = {
-        "zones": ["Z01"],
-        "from": "2026-11-23T08:00",
-        "to": "2026-11-23T12:00",
-        "frequency": "30m",
-    }
-    district = District(campaigns={"inspection": campaign}, target=0.01, close_hold="8h")
+    district = District(
+        campaigns={"inspection": campaign("2026-11-23T08:00", "2026-11-23T12:00", "30m")},
+        target=0.01,
+        close_hold="8h",
+    )
     district.run("23 08:00", "23 09:00")
     district.patrols.patrol("Z01", "23 10:50")
     district.run("23 10:51", "23 11:59")
@@ -339,15 +338,8 @@ def test_alerts_of_a_zone_that_is_gone_are_voided() -> None:
 
 def test_state_codes_are_stable() -> None:
     """Dashboards colour by them."""
-    assert dict(STATE_CODES) == {
-        "compliant": 0,
-        "due": 1,
-        "overdue": 2,
-        "unmeasurable": 3,
-        "off_duty": 4,
-        "paused": 5,
-        "short": 6,
-    }
+    assert list(STATE_CODES.values()) == list(range(7))
+    assert " ".join(STATE_CODES) == "compliant due overdue unmeasurable off_duty paused short"
     district = District()
     district.evaluate("23 19:00")
     assert district.status().state_code == 4
