@@ -24,7 +24,7 @@ import numpy as np
 from bikes.formats import FORMATS
 from bikes.roster import Roster
 from bikes.telemetry import TelemetryBatch
-from geofence.spans import Spans
+from geofence.intervals import Intervals
 from ingest.decode import Decoder, RecentlyDecoded
 from ingest.influx.figures import HealthFigures
 from ingest.influx.file import InfluxFile
@@ -48,7 +48,7 @@ BATCH = 250
 class Nothing:
     """A history that is never asked: nothing comes late here."""
 
-    def within(self, spans: Spans) -> TelemetryBatch:
+    def within(self, spans: Intervals) -> TelemetryBatch:
         """No fixes."""
         return TelemetryBatch.empty()
 

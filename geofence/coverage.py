@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from geofence.intervals import Intervals, positions
 from geofence.runs import Visits
-from geofence.spans import Spans, positions
 
 SLOT_MS = 15 * 60 * 1000
 """Length of a slot [ms]; every local midnight on Earth begins one."""
@@ -252,12 +252,6 @@ class View:
             self._last_ms = last_ms
         return self._last_ms
 
-    def covered(self, from_ms: int, to_ms: int) -> NDArray[np.bool_]:
-        """Which cells were visited in [from_ms, to_ms), see :meth:`Rows.visited`."""
-        covered = np.zeros(self.cells, dtype=bool)
-        covered[self.between(from_ms, to_ms + SLOT_MS - 1).visited(from_ms, to_ms).cell] = True
-        return covered
-
     def changed_since(self, version: int) -> int:
         """The earliest instant about which something has changed since a version [ms].
 
@@ -346,7 +340,7 @@ class Ledger:
         self._changed(self._provisional.where(gone), rows)
         self._provisional = Rows.union([self._provisional.where(~gone), rows])
 
-    def replace(self, spans: Spans, visits: Visits) -> None:
+    def replace(self, spans: Intervals, visits: Visits) -> None:
         """Replace the settled rows in the slots of some spans by `visits`, which lie in them.
 
         Costs the size of the ledger once, however many spans there are.

@@ -137,26 +137,10 @@ def to_wgs84(lat_deg: ArrayLike, lng_deg: ArrayLike, datum: Datum) -> Position:
     ValueError
         The shapes differ, or the datum is none of these.
     """
-    return _convert(lat_deg, lng_deg, datum, gcj02=gcj02_to_wgs84, bd09=bd09_to_wgs84)
-
-
-def from_wgs84(lat_deg: ArrayLike, lng_deg: ArrayLike, datum: Datum) -> Position:
-    """WGS-84 positions in any datum; parameters and errors of `to_wgs84`."""
-    return _convert(lat_deg, lng_deg, datum, gcj02=wgs84_to_gcj02, bd09=wgs84_to_bd09)
-
-
-def _convert(
-    lat_deg: ArrayLike,
-    lng_deg: ArrayLike,
-    datum: Datum,
-    *,
-    gcj02: Callable[[ArrayLike, ArrayLike], Position],
-    bd09: Callable[[ArrayLike, ArrayLike], Position],
-) -> Position:
     if datum == "gcj02":
-        return gcj02(lat_deg, lng_deg)
+        return gcj02_to_wgs84(lat_deg, lng_deg)
     if datum == "bd09":
-        return bd09(lat_deg, lng_deg)
+        return bd09_to_wgs84(lat_deg, lng_deg)
     if datum == "wgs84":
         return _pair(lat_deg, lng_deg)
     raise ValueError(f"no datum {datum!r}; it is one of {', '.join(DATUMS)}")

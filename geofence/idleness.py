@@ -14,13 +14,11 @@ Almeida, A., Ramalho, G., Santana, H., Tedesco, P., Menezes, T., Corruble, V., C
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-NEVER_MS = 0
-"""Last visit of a cell that was never visited."""
 
 
 class Idleness(NamedTuple):
@@ -34,29 +32,6 @@ class Idleness(NamedTuple):
 
     mean_s: NDArray[np.float64]
     worst_s: NDArray[np.float64]
-
-
-def ages_s(last_visit_ms: NDArray[np.int64], at_ms: int, *, since_ms: int) -> NDArray[np.float64]:
-    """Age of cells at an instant.
-
-    Parameters
-    ----------
-    last_visit_ms : ndarray of int64, shape (n,)
-        Newest visit of each cell not after `at_ms` [ms since the epoch]; 0 for never.
-    at_ms : int
-        The instant [ms since the epoch].
-    since_ms : int
-        Start of the record [ms since the epoch]. A cell that was never visited counts as
-        visited then, because nothing is known from before.
-
-    Returns
-    -------
-    ndarray of float64, shape (n,)
-        [s]; 0 for a visit after `at_ms`, which the clock of a bike may claim.
-    """
-    last_ms = np.where(last_visit_ms == NEVER_MS, since_ms, last_visit_ms)
-    age: NDArray[np.float64] = np.maximum(at_ms - last_ms, 0) / 1000.0
-    return age
 
 
 def cell_idleness(
@@ -136,3 +111,76 @@ def zone_idleness(cells: Idleness, cell_zone: NDArray[np.int16], *, zones: int) 
         mean_s=np.where(empty, np.nan, sums / np.maximum(total, 1)),
         worst_s=np.where(empty, np.nan, worst_s),
     )
+
+
+class ZoneDay(NamedTuple):
+    """A day of a zone.
+
+    Attributes
+    ----------
+    cells_covered : int
+        Distinct cells that were visited.
+    mean_idle_s : float, optional
+        Mean idleness over the day's duty as a closed record [s]: how long a cell had been
+        without a visit, averaged over time and cells. Half of the duty where nobody came. None
+        without duty, which is a record of no length. (The worst idleness would be all of the
+        duty whenever a single cell was left out.)
+    """
+
+    cells_covered: int
+    mean_idle_s: float | None
+
+
+def zone_day(
+    cell: NDArray[np.int32],
+    at_ms: NDArray[np.int64],
+    cells: NDArray[np.int32],
+    duty: Sequence[tuple[int, int]],
+) -> ZoneDay:
+    """How a zone was covered on one day.
+
+    Parameters
+    ----------
+    cell : ndarray of int32, shape (n,)
+        Cell of each visit of the day, one of `cells`.
+    at_ms : ndarray of int64, shape (n,)
+        When [ms]. The ledger knows the last visit of a quarter of an hour only, so that cells
+        may come out idle for a little longer than they were.
+    cells : ndarray of int32, shape (c,)
+        The zone's patrollable cells, rising; at least one.
+    duty : sequence of (int, int)
+        The stretches of duty of the part of the day that is known [ms], in order.
+    """
+    covered = int(np.unique(cell).size)
+    starts, ends = np.array(duty, np.int64).reshape(-1, 2).T
+    total_ms = int((ends - starts).sum())
+    if total_ms == 0:
+        return ZoneDay(covered, None)
+    idle = cell_idleness(
+        np.searchsorted(cells, cell).astype(np.int32),
+        duty_clock(starts, ends, at_ms),
+        size=cells.size,
+        from_ms=0,
+        to_ms=total_ms,
+    )
+    return ZoneDay(covered, float(idle.mean_s.mean()))
+
+
+def duty_clock(
+    starts: NDArray[np.int64], ends: NDArray[np.int64], at_ms: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """How much of some stretches of duty has passed at instants [ms].
+
+    Parameters
+    ----------
+    starts, ends : ndarray of int64, shape (s,)
+        The stretches [ms], in order and apart; at least one.
+    at_ms : ndarray of int64, shape (n,)
+        The instants [ms].
+    """
+    before = np.cumsum(ends - starts) - (ends - starts)
+    stretch = np.maximum(np.searchsorted(starts, at_ms, side="right") - 1, 0)
+    passed: NDArray[np.int64] = before[stretch] + np.clip(
+        at_ms - starts[stretch], 0, (ends - starts)[stretch]
+    )
+    return passed

@@ -30,7 +30,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from geofence.spans import positions
+from geofence.intervals import positions
 
 Verdict = Literal[
     "ok",

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from bikes.roster import BikeKey
 from geofence.atlas import ALWAYS_MS, Layout
-from geofence.counted import covered, covered_since
 from geofence.coverage import SLOT_MS, Rows, View
+from geofence.covered import covered, covered_since
 from geofence.zonemap import ZoneMap
 
 PATROL_MS = 30 * 60 * 1000
@@ -102,8 +102,9 @@ def patrolled_ms(
     return at_ms[counting[last] >= needed]
 
 
-def may_serve(zone_id: str) -> None:
-    """The bikes whose telemetry could have told of a zone: as yet every bike may serve it."""
+def may_serve(zone_id: str) -> NDArray[np.int32] | None:
+    """The bikes whose telemetry could tell of a zone, by number; None for every bike, as yet."""
+    return None
 
 
 class _Patrols(NamedTuple):
@@ -152,6 +153,7 @@ class Record:
         self._names = names
         self._memory: dict[Hashable, tuple[int, object]] = {}
         self._open: dict[Hashable, tuple[int, object]] = {}
+        self._newest: dict[Hashable, int | None] = {}
         if before is not None and before._foretells(self):
             self._memory = before._memory
         if len(self._memory) > MEMORIES:
@@ -236,16 +238,21 @@ class Record:
 
     def heard_ms(self, zone_id: str) -> int | None:
         """Time of the newest fix, not ahead of the instant, of any bike that may serve a zone."""
-        return self._heard_ms
+        bikes = may_serve(zone_id)
+        key = None if bikes is None else tuple(bikes.tolist())
+        if key not in self._newest:
+            self._newest[key] = None
+            for since_ms in (self.now_ms - SLOT_MS, self.now_ms - DAY_MS, 0):
+                rows = self._heard(bikes, since_ms, self.now_ms).as_of(self.now_ms)
+                if rows.key.size:
+                    self._newest[key] = int(rows.last_ms.max())
+                    break
+        return self._newest[key]
 
-    @cached_property
-    def _heard_ms(self) -> int | None:
-        for since_ms in (self.now_ms - SLOT_MS, self.now_ms - DAY_MS, 0):
-            parts = [part.between(since_ms, self.now_ms + SLOT_MS) for part in self.ledger.heard]
-            rows = Rows.union(parts).as_of(self.now_ms)
-            if rows.key.size:
-                return int(rows.last_ms.max())
-        return None
+    def _heard(self, bikes: NDArray[np.int32] | None, from_ms: int, to_ms: int) -> Rows:
+        """Who was heard of some bikes in the slots from one instant to another."""
+        rows = Rows.union([part.between(from_ms, to_ms + SLOT_MS) for part in self.ledger.heard])
+        return rows if bikes is None else rows.where(np.isin(rows.bike, bikes))
 
     def silences(self, zone_id: str, from_ms: int, to_ms: int) -> list[tuple[int, int]]:
         """The stretches of [from_ms, to_ms) in which no bike that may serve a zone was heard.
@@ -254,10 +261,10 @@ class Record:
         less than a slot may be missing.
         """
 
+        bikes = may_serve(zone_id)
+
         def find() -> list[tuple[int, int]]:
-            rows = Rows.union(
-                [part.between(from_ms, to_ms + SLOT_MS) for part in self.ledger.heard]
-            )
+            rows = self._heard(bikes, from_ms, to_ms)
             rows = rows.where((rows.first_ms < to_ms) & (rows.last_ms >= from_ms))
             order = np.argsort(rows.first_ms, kind="stable")
             begins = np.append(rows.first_ms[order], to_ms)
@@ -265,7 +272,8 @@ class Record:
             silent = begins > ends
             return list(zip(ends[silent].tolist(), begins[silent].tolist(), strict=True))
 
-        return self.remember(("silences", from_ms, to_ms), to_ms, find)
+        key = None if bikes is None else tuple(bikes.tolist())
+        return self.remember(("silences", key, from_ms, to_ms), to_ms, find)
 
     def last_visit_by(self, zone_id: str, since_ms: int) -> VisitBy | None:
         """The newest visit in the zone at or after `since_ms`, as evidence."""

@@ -15,8 +15,8 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from geofence.geojson import Outline
 from geofence.grid import Grid
-from geofence.outlines import Outline
 
 OUTSIDE = -1
 """Index of no zone."""

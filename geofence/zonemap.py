@@ -31,7 +31,7 @@ MARGIN_M = 2000.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ZoneMap:
-    """The zones that exist at one instant, laid on the grid. Read-only; made by `zone_map`.
+    """The zones that exist at one instant, laid on the grid. Read-only; made by `lay`.
 
     Attributes
     ----------
@@ -120,46 +120,6 @@ class ZoneMap:
         return found
 
 
-def zone_map(
-    zones: Zones, *, cell_m: float = 100.0, margin_m: float = MARGIN_M, at_ms: int | None = None
-) -> ZoneMap:
-    """Lay zones on a grid.
-
-    Parameters
-    ----------
-    zones : Zones
-        As `parse_zones` returns them.
-    cell_m : float
-        Side of a cell [m].
-    margin_m : float
-        How far the grid reaches beyond the zones [m]; a little more than 0, so that rounding
-        cannot put the outermost vertex outside.
-    at_ms : int, optional
-        The instant whose zones are meant [ms since the epoch]. May be left out when no zone
-        has a validity.
-
-    Raises
-    ------
-    ValueError
-        `at_ms` is missing although some zone is valid for a time only, or a length is not
-        positive.
-    ZonesError
-        There is no zone at that instant, there are more than 32,767, or one has no
-        patrollable cell.
-    """
-    if not (cell_m > 0 and margin_m > 0):
-        raise ValueError(f"cell_m {cell_m} and margin_m {margin_m} must be positive")
-    if at_ms is None and zones.changes_ms:
-        raise ValueError("some zones are valid for a time only: say which instant is meant")
-    valid = zones.zones if at_ms is None else zones.at(at_ms)
-    valid = tuple(sorted(valid, key=lambda zone: zone.zone_id))
-    if not 0 < len(valid) <= MAX_ZONES:
-        when = "" if at_ms is None else f" at {at_ms} ms"
-        raise ZonesError([Problem("zones", f"{len(valid)} zones{when}, not 1 to {MAX_ZONES:,}")])
-    grid = grid_over(zones, cell_m=cell_m, margin_m=margin_m)
-    return lay(valid, Tiles(grid, [exclusion.geometry for exclusion in zones.exclusions]))
-
-
 def lay(zones: tuple[Zone, ...], tiles: Tiles) -> ZoneMap:
     """Lay the zones of one instant on a grid.
 
@@ -173,8 +133,10 @@ def lay(zones: tuple[Zone, ...], tiles: Tiles) -> ZoneMap:
     Raises
     ------
     ZonesError
-        One has no patrollable cell.
+        One has no patrollable cell, or there are too many.
     """
+    if len(zones) > MAX_ZONES:
+        raise ZonesError([Problem("zones", f"{len(zones):,} zones, not at most {MAX_ZONES:,}")])
     grid = tiles.grid
     outlines = np.array([zone.geometry for zone in zones], dtype=object)
     if zones:
@@ -217,7 +179,12 @@ def lay(zones: tuple[Zone, ...], tiles: Tiles) -> ZoneMap:
 
 
 def grid_over(zones: Zones, *, cell_m: float, margin_m: float = MARGIN_M) -> Grid:
-    """The grid that covers the zones of all times, and a margin."""
+    """The grid that covers the zones of all times and a margin, by which none lies on its edge.
+
+    ValueError when a length is not positive.
+    """
+    if not (cell_m > 0 and margin_m > 0):
+        raise ValueError(f"cell_m {cell_m} and margin_m {margin_m} must be positive")
     west, south, east, north = shapely.total_bounds([zone.geometry for zone in zones.zones])
     up = margin_m / METRES_PER_DEGREE
     across = up / math.cos(math.radians((south + north) / 2))

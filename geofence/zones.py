@@ -17,9 +17,16 @@ import shapely
 from shapely import Polygon, STRtree
 
 from geofence.errors import Problem, ZonesError
-from geofence.features import Feature, read_features
+from geofence.geojson import (
+    MAX_EXTENT_M,
+    Feature,
+    Outline,
+    Report,
+    area_m2,
+    read_features,
+    read_outline,
+)
 from geofence.grid import METRES_PER_DEGREE
-from geofence.outlines import MAX_EXTENT_M, Outline, Report, area_m2, read_outline
 
 OVERLAP_TOLERANCE_M2 = 100.0
 """Slivers up to 1 % of a unit cell come from rounded vertices and are let pass."""

@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import COLUMNS, TelemetryBatch
 from files.atomic_write import SUFFIX, atomic_write
+from geofence.intervals import Intervals, keys
 from geofence.runs import Judge, Midnights
-from geofence.spans import Spans, keys
 from geofence.steps import JudgedFixes
 from ingest.errors import ArchiveDamaged, StoreUnavailable
 
@@ -46,7 +46,7 @@ class Piece:
     generation: int = 0
     _sorted: tuple[TelemetryBatch, NDArray[np.int64]] | None = None
 
-    def within(self, spans: Spans) -> TelemetryBatch:
+    def within(self, spans: Intervals) -> TelemetryBatch:
         """Its fixes in some spans."""
         found = self._sorted
         if found is None:
@@ -96,7 +96,7 @@ class Tail:
         self._pieces = self._pieces[pieces:]
         self._held = max(0, self._held - pieces)
 
-    def within(self, spans: Spans) -> list[TelemetryBatch]:
+    def within(self, spans: Intervals) -> list[TelemetryBatch]:
         """Fixes in some spans, in no order, a fix maybe more than once."""
         return [piece.within(spans) for piece in self._pieces]
 
@@ -233,9 +233,9 @@ class Archive:
         ArchiveDamaged
             A file of these days cannot be read.
         """
-        return self.within(Spans.one(bike, from_ms, to_ms))
+        return self.within(Intervals.one(bike, from_ms, to_ms))
 
-    def within(self, spans: Spans) -> TelemetryBatch:
+    def within(self, spans: Intervals) -> TelemetryBatch:
         """Distinct fixes in some spans, sorted by bike, then time.
 
         Raises
@@ -271,7 +271,7 @@ class Archive:
         """
         bikes = np.sort(self.roster.restore([key for key in keys if key in self.roster]))
         ends = np.full(bikes.size, from_ms), np.full(bikes.size, to_ms)
-        spans = Spans(bikes.astype(np.int32), *ends)
+        spans = Intervals(bikes.astype(np.int32), *ends)
         limits = judge.limits
         fixes = self.within(spans.widened(limits.before_ms, limits.after_ms))
         codes = judge.verdicts(fixes)
@@ -296,7 +296,7 @@ class Archive:
         """
         return self._read(file, None)
 
-    def _files_of(self, vendor: str, spans: Spans) -> Iterator[Path]:
+    def _files_of(self, vendor: str, spans: Intervals) -> Iterator[Path]:
         """The files that can hold something of some spans."""
         for file in sorted((self.path / vendor).glob("????-??-??.parquet")):
             first_ms, end_ms = _anywhere(file.stem)

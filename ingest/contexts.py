@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bikes.telemetry import TelemetryBatch
+from geofence.intervals import Intervals
 from geofence.quality import Limits
-from geofence.spans import Spans
 
 NEVER = np.iinfo(np.int64).min // 2
 """Stands for the newest fix of a bike without any."""
@@ -35,7 +35,7 @@ NEVER = np.iinfo(np.int64).min // 2
 class History(Protocol):
     """All fixes that were ever taken in, those of the step among them; later ones do no harm."""
 
-    def within(self, spans: Spans) -> TelemetryBatch:
+    def within(self, spans: Intervals) -> TelemetryBatch:
         """Distinct fixes in some spans, sorted by bike, then time."""
         ...
 

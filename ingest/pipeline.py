@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from bikes.telemetry import COLUMNS, TelemetryBatch
 from geofence.coverage import SLOT_MS, Ledger
+from geofence.intervals import Intervals, keys
 from geofence.quality import DUPLICATE, VERDICTS
 from geofence.runs import Judge, Visits
-from geofence.spans import Spans, keys
 from ingest.contexts import Contexts, History, Judged
 from ingest.snapshot import under
 
@@ -128,7 +128,7 @@ class Pipeline:
         # A visit hangs on a fix up to one gap after it.
         first_ms = late.timestamp_ms - limits.after_ms - limits.max_gap_ms
         last_ms = late.timestamp_ms + limits.before_ms
-        slots = Spans.joined(
+        slots = Intervals.joined(
             late.bike, first_ms // SLOT_MS * SLOT_MS, (last_ms // SLOT_MS + 1) * SLOT_MS
         )
         self.counters.restated += slots.bike.size
@@ -145,7 +145,7 @@ class Pipeline:
         self.ledger.replace(slots, Visits.concat(visits))
 
     def _count_settled(
-        self, judged: Judged, slots: Spans, settled_ms: NDArray[np.int64], sign: int
+        self, judged: Judged, slots: Intervals, settled_ms: NDArray[np.int64], sign: int
     ) -> None:
         fixes = judged.fixes
         inside = slots.contain(fixes.bike, fixes.timestamp_ms)
@@ -163,7 +163,7 @@ class Pipeline:
         """
         settled_ms = self._contexts.settled_ms()
         ahead = np.flatnonzero(settled_ms >= from_ms).astype(np.int32)
-        slots = Spans.joined(
+        slots = Intervals.joined(
             ahead,
             np.full(ahead.size, from_ms // SLOT_MS * SLOT_MS),
             (settled_ms[ahead] // SLOT_MS + 1) * SLOT_MS,
@@ -183,7 +183,7 @@ class Pipeline:
                 np.unique(fixes.bike), visits.where(visits.settles_ms > settled_ms)
             )
 
-    def _judged_again(self, slots: Spans) -> tuple[Judged, Visits]:
+    def _judged_again(self, slots: Intervals) -> tuple[Judged, Visits]:
         """All that judging some slots takes, judged, and the settled visits in them."""
         limits = self.judge.limits
         fixes = self.history.within(

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from bikes.telemetry import COLUMNS, TelemetryBatch
 from geofence import quality
+from geofence.intervals import Intervals, keys
 from geofence.runs import Judge
-from geofence.spans import Spans, keys
 from ingest.contexts import Contexts, History, Judged
 
 UNTOLD = np.uint8(255)
@@ -98,7 +98,7 @@ class VerdictStream:
         if not late.any():
             return self._extend(new)
         at_last = new.take(late)
-        touched = Spans.joined(
+        touched = Intervals.joined(
             at_last.bike,
             at_last.timestamp_ms - limits.after_ms,
             at_last.timestamp_ms + limits.before_ms + 1,
@@ -122,7 +122,7 @@ class VerdictStream:
         contexts.replace(mine, Judged(fixes, told))
         return Judged.concat([replaced, found])
 
-    def _restate(self, past: TelemetryBatch, touched: Spans, needed: Spans) -> Judged:
+    def _restate(self, past: TelemetryBatch, touched: Intervals, needed: Intervals) -> Judged:
         """Judge again what late fixes touch; `past` is all there is in the needed spans."""
         contexts = self._contexts
         mine = needed.contain(contexts.held.fixes.bike, contexts.held.fixes.timestamp_ms)
@@ -182,7 +182,7 @@ class VerdictStream:
         contexts = self._contexts
         newest_ms = contexts.newest_ms[cold]
         oldest_ms = contexts.settled_ms()[cold] - self.judge.limits.before_ms
-        found = self.history.within(Spans(cold, oldest_ms + 1, newest_ms + 1))
+        found = self.history.within(Intervals(cold, oldest_ms + 1, newest_ms + 1))
         self._cold[cold] = False
         untold = Judged(found, np.full(len(found), UNTOLD))
         contexts.held = Judged.concat([contexts.held, untold])

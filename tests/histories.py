@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bikes.telemetry import TelemetryBatch
-from geofence.spans import Spans
+from geofence.intervals import Intervals
 
 
 class Everything:
@@ -11,12 +11,12 @@ class Everything:
 
     def __init__(self) -> None:
         self.fixes = TelemetryBatch.empty()
-        self.asked: list[Spans] = []
+        self.asked: list[Intervals] = []
 
     def take(self, fixes: TelemetryBatch) -> None:
         self.fixes = TelemetryBatch.concat([self.fixes, fixes])
 
-    def within(self, spans: Spans) -> TelemetryBatch:
+    def within(self, spans: Intervals) -> TelemetryBatch:
         self.asked.append(spans)
         at_ms = self.fixes.timestamp_ms
         parts = []

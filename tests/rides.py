@@ -14,7 +14,7 @@ from bikes.telemetry import TelemetryBatch
 from geofence.atlas import Atlas
 from geofence.quality import Limits
 from geofence.runs import Judge, Midnights
-from geofence.zonemap import ZoneMap, zone_map
+from geofence.zonemap import MARGIN_M, ZoneMap
 from geofence.zones import Zones, parse_zones
 
 START_MS = 1_763_856_000_000  # 2025-11-23 08:00 in Shanghai
@@ -45,6 +45,14 @@ def two_drawn() -> Zones:
 def two_zones() -> ZoneMap:
     """:func:`two_drawn` on a grid."""
     return zone_map(two_drawn())
+
+
+def zone_map(
+    zones: Zones, *, cell_m: float = 100.0, margin_m: float = MARGIN_M, at_ms: int = 0
+) -> ZoneMap:
+    """The zones of an instant on a grid of their own."""
+    in_order = replace(zones, zones=tuple(sorted(zones.zones, key=lambda zone: zone.zone_id)))
+    return Atlas(in_order, cell_m=cell_m, margin_m=margin_m).at(at_ms)
 
 
 def judge(limits: Limits | None = None) -> Judge:

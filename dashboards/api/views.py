@@ -17,7 +17,7 @@ from dashboards.api import answers
 from dashboards.api.times import Times
 from dashboards.sources import Sources
 from geofence.coverage import View
-from geofence.outlines import Outline
+from geofence.geojson import Outline
 from geofence.presence import Visitors, bikes_inside, visitors
 from geofence.record import VisitBy
 from geofence.zone_state import ZoneStatus

@@ -22,10 +22,10 @@ from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.sources import Sources
 from geofence.coverage import SLOT_MS, Rows, View, union_between
-from geofence.progress import covered_by_slot
+from geofence.covered import covered_by_slot
+from geofence.idleness import zone_day
 from geofence.record import ZoneRef
 from geofence.windows import Window, Zone, judge_day
-from geofence.zone_days import zone_day
 from geofence.zonemap import ZoneMap
 
 TREND_S = 5.0

@@ -16,8 +16,8 @@ from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import Views, by_urgency, feature, presence_at
 from dashboards.sources import Sources
-from geofence.counted import covered
 from geofence.coverage import SLOT_MS
+from geofence.covered import covered
 from geofence.zone_state import states_of
 from geofence.zonemap import ZoneMap
 

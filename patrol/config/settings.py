@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from geofence.errors import ZonesError
-from geofence.features import Feature, read_features
+from geofence.geojson import Feature, read_features
 from geofence.zones import Zones, parse_zones
 from patrol.config.drawn_zones import read_drawn
 from patrol.config.fields import FOLDER, did_you_mean

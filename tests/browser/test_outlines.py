@@ -9,8 +9,8 @@ import pytest
 import shapely
 from playwright.sync_api import Page
 
+from geofence.geojson import area_m2
 from geofence.grid import Grid
-from geofence.outlines import area_m2
 from tests.dashboards.district import sample_zones
 
 SQUARE = [[0, 0], [10, 0], [10, 10], [0, 10]]

@@ -31,11 +31,12 @@ from geofence.quality import Limits
 from geofence.record import Record
 from geofence.runs import Judge, Midnights, Visits
 from geofence.zone_state import ZoneState, ZoneStatus
-from geofence.zonemap import ZoneMap, zone_map
+from geofence.zonemap import ZoneMap
 from geofence.zones import Zones, parse_zones
 from ingest.archive import Archive
 from ingest.rejects import Reject, RejectBook
 from ingest.worker import WorkerView
+from tests.rides import zone_map
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "chengyang"
 NINE_MS = 1_763_859_600_000  # 2025-11-23T09:00:00+08:00

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from shapely import box
 
 from geofence.atlas import ALWAYS_MS, Atlas
-from geofence.counted import covered, covered_since
 from geofence.coverage import Ledger
+from geofence.covered import covered, covered_since
 from geofence.errors import ZonesError
 from geofence.runs import Visits
 from geofence.zones import Zone, Zones

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geofence.coverage import SLOT_MS, Ledger, Rows
+from geofence.intervals import Intervals
 from geofence.runs import Visits
-from geofence.spans import Spans
 
 T0 = 1_763_856_000_000
 CELLS = 50
@@ -88,7 +88,8 @@ def test_the_ledger_is_a_dictionary(
     assert np.array_equal(view.last_visit_ms(), last)
     then = view.as_of(T0 + instant)
     assert np.array_equal(then.last_visit_ms(), known)
-    assert np.array_equal(view.covered(T0 + opened, T0 + instant), window)
+    found = view.rows().visited(T0 + opened, T0 + instant)
+    assert set(found.cell.tolist()) == set(np.flatnonzero(window).tolist())
     by_then = {cell for _, cell, at, _ in visits if at <= instant}
     assert set(np.flatnonzero(then.last_visit_ms()).tolist()) == by_then
 
@@ -138,7 +139,7 @@ def test_a_visit_is_known_when_it_is_certain() -> None:
     view = ledger.view()
     assert not view.as_of(T0 + 19).last_visit_ms().any()
     assert view.as_of(T0 + 20).last_visit_ms()[3] == T0
-    assert view.covered(T0, T0 + 1)[3]
+    assert view.rows().visited(T0, T0 + 1).cell.tolist() == [3]
 
 
 def test_what_has_changed_is_told_by_its_earliest_instant() -> None:
@@ -155,7 +156,7 @@ def test_what_has_changed_is_told_by_its_earliest_instant() -> None:
     assert view.changed_since(old) == start + 2 * SLOT_MS
     assert view.changed_since(middle) == start + 2 * SLOT_MS  # what was provisional is gone
     assert view.changed_since(new) > start + 100 * SLOT_MS
-    ledger.replace(Spans.one(0, start, start + SLOT_MS), Visits.empty())
+    ledger.replace(Intervals.one(0, start, start + SLOT_MS), Visits.empty())
     assert ledger.view().changed_since(new) == start
 
 
@@ -172,7 +173,7 @@ def test_replacing_a_day_leaves_other_bikes_and_slots() -> None:
     ledger = Ledger(CELLS)
     ledger.add(columns([(0, 1, 0, True), (0, 2, SLOT_MS, True), (1, 3, 0, True)]))
     first_slot = T0 // SLOT_MS * SLOT_MS
-    ledger.replace(Spans.one(0, first_slot, first_slot + SLOT_MS), columns([(0, 4, 5, False)]))
+    ledger.replace(Intervals.one(0, first_slot, first_slot + SLOT_MS), columns([(0, 4, 5, False)]))
     assert np.flatnonzero(ledger.view().last_visit_ms()).tolist() == [2, 3, 4]
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geofence.idleness import Idleness, ages_s, cell_idleness, zone_idleness
+from geofence.idleness import Idleness, cell_idleness, zone_idleness
 
 FROM_MS, TO_MS = 1_000_000, 1_600_000
 LENGTH_S = 600.0
@@ -110,14 +110,6 @@ def test_a_zone_without_cells_has_no_idleness():
     assert got.worst_s == pytest.approx([np.nan, 8.0, np.nan], nan_ok=True)
 
 
-def test_age_counts_from_the_last_visit_or_the_start_of_the_record():
-    """Never visited counts from the start; a clock that runs ahead gives age 0, not less."""
-    last_ms = np.array([0, FROM_MS + 1_500, TO_MS, TO_MS + 60_000, FROM_MS - 1_000])
-    ages = ages_s(last_ms, TO_MS, since_ms=FROM_MS)
-    assert ages.tolist() == [600.0, 598.5, 0.0, 0.0, 601.0]
-    assert ages_s(np.array([], dtype=np.int64), TO_MS, since_ms=FROM_MS).shape == (0,)
-
-
 @given(visits=visit_lists.filter(bool))
 def test_the_mean_is_the_time_average_of_the_age(visits):
     """Sampling the age of each cell once a second over the record gives its mean."""
@@ -130,5 +122,5 @@ def test_the_mean_is_the_time_average_of_the_age(visits):
         for c, t in inside:
             if t <= at_ms:
                 last[c] = max(last[c], t)
-        total += ages_s(last, at_ms, since_ms=FROM_MS)
+        total += (at_ms - np.where(last, last, FROM_MS)) / 1000
     assert idleness(visits, size=5).mean_s == pytest.approx(total / LENGTH_S)

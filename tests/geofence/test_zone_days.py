@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geofence.zone_days import ZoneDay, duty_clock, zone_day
+from geofence.idleness import ZoneDay, duty_clock, zone_day
 
 CELLS = np.array([4, 7, 9], np.int32)
 HOURS = [(100, 200), (200, 250), (400, 500)]

@@ -18,8 +18,10 @@ from shapely.geometry import MultiPolygon, Point, Polygon, box
 
 from geofence.errors import ZonesError
 from geofence.grid import METRES_PER_DEGREE, Grid
-from geofence.zonemap import ZoneMap, zone_map
+from geofence.tiling import Tiles
+from geofence.zonemap import MAX_ZONES, ZoneMap, lay
 from geofence.zones import Exclusion, Zone, Zones, parse_zones
+from tests.rides import zone_map
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "chengyang"
 POLICIES = {"core", "arterial", "residential", "industrial", "waterfront"}
@@ -314,13 +316,13 @@ def test_a_map_shows_the_zones_of_its_instant():
     assert after.cells_total.tolist() == [50]
     assert before.grid == after.grid
     assert before.digest != after.digest
-    with pytest.raises(ValueError, match="say which instant"):
-        zone_map(zones)
-    ended = Zones((zone("a", left, valid_to_ms=change),))
-    with pytest.raises(ZonesError, match=f"0 zones at {change} ms"):
-        zone_map(ended, at_ms=change)
-    with pytest.raises(ZonesError, match="0 zones, not 1 to"):
-        zone_map(Zones(()))
+
+
+def test_a_map_holds_so_many_zones_and_no_more():
+    """The number of a zone has 16 bits."""
+    many = (zone("a", on_lattice(box(0, 0, 100, 100))),) * (MAX_ZONES + 1)
+    with pytest.raises(ZonesError, match="32,768 zones, not at most 32,767"):
+        lay(many, Tiles(MAP.grid, []))
 
 
 def test_the_digest_is_that_of_the_zones_and_the_grid():

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import COLUMNS, TelemetryBatch
-from geofence.spans import Spans
+from geofence.intervals import Intervals
 from ingest.archive import ROW_GROUP, Archive
 from ingest.errors import ArchiveDamaged, StoreUnavailable
 from tests.rides import START_MS, batch
@@ -434,7 +434,7 @@ def test_only_the_asked_bikes_part_of_a_file_is_read(tmp_path: Path) -> None:
 def test_many_spans_at_once_are_each_one_by_itself(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    """Spans of several bikes and days give what asking for each alone gives, and no more."""
+    """Intervals of several bikes and days give what asking for each alone gives, and no more."""
     kept = archive(tmp_path_factory.mktemp("spans"), hello=["HB0", "HB1"], other="any")
     kept.roster.index("other", "HB0")
     seconds = st.integers(0, 60)
@@ -454,7 +454,7 @@ def test_many_spans_at_once_are_each_one_by_itself(
             ends[bike] = end_s
             columns.append((bike, START_MS + 1000 * first_s, START_MS + 1000 * end_s))
     bike, from_ms, to_ms = np.array(columns, np.int64).reshape(-1, 3).T
-    spans = Spans.joined(bike.astype(np.int32), from_ms, to_ms)
+    spans = Intervals.joined(bike.astype(np.int32), from_ms, to_ms)
     one_by_one = [kept.between(*span) for span in zip(*(c.tolist() for c in spans), strict=True)]
     assert same(kept.within(spans), TelemetryBatch.concat(one_by_one).distinct())
 

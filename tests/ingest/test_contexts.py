@@ -10,7 +10,7 @@ import pytest
 
 from bikes.roster import Roster
 from bikes.telemetry import TelemetryBatch
-from geofence.spans import Spans
+from geofence.intervals import Intervals
 from ingest.archive import Archive
 from ingest.contexts import History
 from tests.histories import Everything
@@ -47,7 +47,7 @@ def test_fixes_in_spans_come_once_and_sorted(filled: Filled) -> None:
     early, late = batch([0, 10, 20], [0, 1, 2], [0] * 3), batch([30, 40], [3, 4], [0] * 2)
     other = batch([10, 5], [0, 0], [0, 0], bike=1)
     history = filled([late, other, early, late])
-    spans = Spans(
+    spans = Intervals(
         np.array([0, 1], np.int32),
         np.array([START_MS + 10_000, START_MS]),
         np.array([START_MS + 40_000, START_MS + 10_000]),
@@ -61,5 +61,5 @@ def test_no_span_holds_nothing(filled: Filled) -> None:
     """Nor does a span in which nothing was sent."""
     history = filled([batch([0], [0], [0]), batch([5], [0], [0])])
     nothing = np.empty(0, np.int64)
-    assert len(history.within(Spans(nothing.astype(np.int32), nothing, nothing))) == 0
-    assert len(history.within(Spans.one(1, START_MS, START_MS + 60_000))) == 0
+    assert len(history.within(Intervals(nothing.astype(np.int32), nothing, nothing))) == 0
+    assert len(history.within(Intervals.one(1, START_MS, START_MS + 60_000))) == 0

@@ -1,4 +1,4 @@
-"""Spans against sets of instants."""
+"""Intervals against sets of instants."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geofence.spans import Spans, keys
+from geofence.intervals import Intervals, keys
 
 stretch = st.tuples(st.integers(0, 2), st.integers(-5, 30), st.integers(0, 8))
 instants = [(bike, at) for bike in range(4) for at in range(40)]
@@ -14,8 +14,8 @@ BIKE, AT_MS = (np.array(column) for column in zip(*instants, strict=True))
 KEYS = keys(BIKE.astype(np.int32), AT_MS)
 
 
-def joined(stretches: list[tuple[int, int, int]], lasts_ms: int | None = None) -> Spans:
-    """Spans of some (bike, start, length), or all of one length."""
+def joined(stretches: list[tuple[int, int, int]], lasts_ms: int | None = None) -> Intervals:
+    """Intervals of some (bike, start, length), or all of one length."""
     kept: list[tuple[int, int, int]] = []
     for bike, at_ms, length_ms in sorted(stretches):
         end_ms = at_ms + (lasts_ms or length_ms)
@@ -23,10 +23,10 @@ def joined(stretches: list[tuple[int, int, int]], lasts_ms: int | None = None) -
         if not kept or kept[-1][0] != bike or kept[-1][2] <= end_ms:
             kept.append((bike, at_ms, end_ms))
     bikes, from_ms, to_ms = np.array(kept, np.int64).reshape(-1, 3).T
-    return Spans.joined(bikes.astype(np.int32), from_ms, to_ms)
+    return Intervals.joined(bikes.astype(np.int32), from_ms, to_ms)
 
 
-def held(spans: Spans) -> set[tuple[int, int]]:
+def held(spans: Intervals) -> set[tuple[int, int]]:
     """The instants of some spans, one by one."""
     columns = zip(*(column.tolist() for column in spans), strict=True)
     return {(bike, at) for bike, from_ms, to_ms in columns for at in range(from_ms, to_ms)}
@@ -70,6 +70,6 @@ def test_parts_are_all_of_it(stretches: list[tuple[int, int, int]], size: int) -
 
 def test_for_ever_is_as_long_as_time_can_be_told() -> None:
     """Ends before the epoch or after the year 2109 are those of the record."""
-    spans = Spans.one(2, -(1 << 60), 1 << 60)
+    spans = Intervals.one(2, -(1 << 60), 1 << 60)
     assert spans.contain(BIKE.astype(np.int32), AT_MS).tolist() == (BIKE == 2).tolist()
     assert spans.rows_among(KEYS).tolist() == np.flatnonzero(BIKE == 2).tolist()

@@ -1,4 +1,4 @@
-"""Stretches of bikes' time: what part of a record is meant."""
+"""Intervals of the time of bikes: what part of a record is meant."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LAST_MS = (1 << _TIME_BITS) - 1
 """Milliseconds since the epoch fit until the year 2109, and leave room for 2**21 bikes."""
 
 
-class Spans(NamedTuple):
+class Intervals(NamedTuple):
     """Stretches [from_ms, to_ms) of the time of some bikes, as columns.
 
     They are sorted by bike, then time, and those of one bike are apart: there is time between
@@ -32,7 +32,7 @@ class Spans(NamedTuple):
     to_ms: NDArray[np.int64]
 
     @classmethod
-    def one(cls, bike: int, from_ms: int, to_ms: int) -> Spans:
+    def one(cls, bike: int, from_ms: int, to_ms: int) -> Intervals:
         """A single stretch."""
         return cls(
             np.array([bike], np.int32), np.array([from_ms], np.int64), np.array([to_ms], np.int64)
@@ -41,8 +41,8 @@ class Spans(NamedTuple):
     @classmethod
     def joined(
         cls, bike: NDArray[np.int32], from_ms: NDArray[np.int64], to_ms: NDArray[np.int64]
-    ) -> Spans:
-        """The fewest spans that cover some stretches; those that overlap or touch become one.
+    ) -> Intervals:
+        """The fewest intervals that cover some stretches; those that overlap or touch become one.
 
         The stretches must be sorted by bike, and those of one bike by either end alike.
         """
@@ -51,34 +51,34 @@ class Spans(NamedTuple):
         last = np.append(apart, np.ones(min(bike.size, 1), dtype=bool))
         return cls(bike[first], from_ms[first], to_ms[last])
 
-    def widened(self, before_ms: int, after_ms: int) -> Spans:
+    def widened(self, before_ms: int, after_ms: int) -> Intervals:
         """The same with so much more at either end, joined again."""
-        return Spans.joined(self.bike, self.from_ms - before_ms, self.to_ms + after_ms)
+        return Intervals.joined(self.bike, self.from_ms - before_ms, self.to_ms + after_ms)
 
-    def parts(self, size: int) -> Iterator[Spans]:
+    def parts(self, size: int) -> Iterator[Intervals]:
         """The same, at most `size` at a time."""
         for at in range(0, self.bike.size, size):
             part = slice(at, at + size)
-            yield Spans(self.bike[part], self.from_ms[part], self.to_ms[part])
+            yield Intervals(self.bike[part], self.from_ms[part], self.to_ms[part])
 
-    def where(self, mask: NDArray[np.bool_]) -> Spans:
-        """The spans that `mask` selects."""
-        return Spans(self.bike[mask], self.from_ms[mask], self.to_ms[mask])
+    def where(self, mask: NDArray[np.bool_]) -> Intervals:
+        """The intervals that `mask` selects."""
+        return Intervals(self.bike[mask], self.from_ms[mask], self.to_ms[mask])
 
     def contain(self, bike: NDArray[np.int32], at_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether instants of bikes lie in one of the spans; columns of one length."""
+        """Whether instants of bikes lie in one of the intervals; columns of one length."""
         starts, ends = self._edges()
         if not starts.size:
             return np.zeros(bike.size, dtype=bool)
         key = keys(bike, at_ms)
-        # The span that began last at or before an instant is the only one that can hold it;
+        # The interval that began last at or before an instant is the only one that can hold it;
         # before the first there is none, and the end of the last is not before its start.
         candidate = np.searchsorted(starts, key, side="right") - 1
         held: NDArray[np.bool_] = (candidate >= 0) & (key < ends[candidate])
         return held
 
     def rows_among(self, sorted_keys: NDArray[np.int64]) -> NDArray[np.intp]:
-        """Positions, among keys in rising order, of the instants that the spans hold."""
+        """Positions, among keys in rising order, of the instants that the intervals hold."""
         low, high = (np.searchsorted(sorted_keys, edge) for edge in self._edges())
         return positions(low, high)
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geofence.coverage import SLOT_MS, Ledger, Rows
-from geofence.progress import covered_by_slot
+from geofence.covered import covered_by_slot
 from tests.geofence.test_presence import CELLS, ZONES, columns, visit
 from tests.rides import START_MS
 
