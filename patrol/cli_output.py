@@ -19,6 +19,7 @@ from alerts.notify import UNHEARD
 from alerts.notify.zone_names import ZoneNames
 from alerts.rules import contract
 from patrol import web
+from patrol.supervisor import background_task
 from words.catalogue import word
 
 if TYPE_CHECKING:
@@ -128,11 +129,8 @@ async def log_life(station: Station, stop: asyncio.Event) -> None:
     url = web.url(station.host, station.port)
     log.info("starting", district=station.district.settings.district.name, console=url)
     running = asyncio.create_task(station.run())
-    stopping = asyncio.create_task(stop.wait())
-    reading = asyncio.create_task(_log_reading(station))
-    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (stopping, reading):
-        task.cancel()
+    async with background_task(stop.wait()) as stopping, background_task(_log_reading(station)):
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if stop.is_set():
         log.info("stopping")
     station.stop()

@@ -259,13 +259,10 @@ async def _ride(
     fleet: Fleet, for_s: float | None, stop: asyncio.Event, running: asyncio.Task[None]
 ) -> None:
     """Let the fleet ride until it is time, or somebody wants it to stop."""
-    riding = asyncio.create_task(fleet.run(stop, for_s))
-    await asyncio.wait({riding, running}, return_when=asyncio.FIRST_COMPLETED)
-    if not riding.done():
-        riding.cancel()
-        await asyncio.gather(riding, return_exceptions=True)
+    async with background_task(fleet.run(stop, for_s)) as riding:
+        await asyncio.wait({riding, running}, return_when=asyncio.FIRST_COMPLETED)
+    if riding.cancelled():
         _still(running)
-    await riding
 
 
 async def _keep_pace(clock: FastClock, station: Station, before: int, fleet: Fleet) -> None:
