@@ -25,7 +25,7 @@ STATIC = Path(__file__).parent / "static"
 """Scripts and styles, in a folder for each idea."""
 
 LEAFLET = Path(js_lib_leaflet.__file__).parent / "static" / "js_lib_leaflet"
-"""Of the wheel, which is an application of Django; none of it runs here."""
+"""Leaflet, in a wheel made for Django; none of its Python is used."""
 
 _FOREVER = "public, max-age=31536000, immutable"
 _IMPORT = re.compile(r'^(?:import|export|\}).*? ?"(\.{1,2}/[\w./-]+\.js)";', re.MULTILINE)
@@ -33,7 +33,7 @@ _IMPORT = re.compile(r'^(?:import|export|\}).*? ?"(\.{1,2}/[\w./-]+\.js)";', re.
 
 @cache
 def edition() -> str:
-    """A word that is another one whenever any file is."""
+    """Fingerprint of all files, which changes with any byte of any of them."""
     digest = hashlib.sha256()
     for folder in (STATIC, LEAFLET):
         for file in sorted(each for each in folder.rglob("*") if each.is_file()):
@@ -69,7 +69,7 @@ def _fresh(imported: list[str], folder: str, known: list[str]) -> Iterator[str]:
 
 
 def mount(app: FastAPI) -> None:
-    """Serve the files; once per application, however many parts of it need them."""
+    """Serve the files; a second call for an application changes nothing."""
     if any(getattr(route, "name", None) == "console" for route in app.routes):
         return
     app.mount(url("leaflet"), _Kept(directory=LEAFLET), name="leaflet")
@@ -84,7 +84,7 @@ def mount(app: FastAPI) -> None:
 
 
 class _Kept(StaticFiles):
-    """Files that a browser need never ask for again."""
+    """Files with a header that lets a browser keep them for good."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
@@ -93,6 +93,6 @@ class _Kept(StaticFiles):
 
 
 async def _of_another_edition(request: Request) -> Response:
-    """Lead a page that was made before an upgrade to the files there are."""
+    """Redirect a page of another edition to the files of this one."""
     name = request.path_params["name"]
     return RedirectResponse(url(name), 307, headers={"Cache-Control": "no-store"})

@@ -133,7 +133,7 @@ def _config(sources: Sources, options: ConsoleOptions, language: Language) -> di
 
 
 def _me(request: Request) -> dict[str, Any]:
-    """Who looks at the page, and what of it may be pressed."""
+    """The user of the page, and what they may do."""
     me = caller.identity(request)
     return {
         "me": None if me is None else me.name,

@@ -1,4 +1,4 @@
-// What the console's scripts are told: the page's settings, and the answers of the API. For the
+// Types of the page's settings, of the API's answers, and of the scripts' parameters, for the type
 // checker alone; the API's own document is /api/v1/openapi.json. Times are RFC 3339 unless their
 // name ends in _ms.
 declare module "*/leaflet/leaflet-src.esm.js" {
@@ -272,10 +272,10 @@ interface Field {
   /** Another field, and the value it must have for this one to be asked. */
   only?: [string, string];
 }
-/** What was wrong with what a form was given: of the whole, and of its fields by name. */
+/** Mistakes in a form: one of the whole, and those of its fields by name. */
 type Wrong = string | { text?: string; fields?: Record<string, string> } | null | undefined;
 
-/** What askFor in page/dialog.js asks. */
+/** A form for askFor in page/dialog.js. */
 interface Question {
   title: string;
   note?: string;
@@ -338,12 +338,12 @@ interface ZoneRow {
 }
 interface ZoneColumn {
   sort: (a: ZoneRow, b: ZoneRow) => number;
-  /** What a cell is drawn from, and what it draws. */
+  /** Values that a cell is drawn from, and its nodes. */
   of: (row: ZoneRow) => unknown[];
   cell: (row: ZoneRow) => (Node | string)[];
 }
 interface BikeColumn {
-  /** What it is sorted by; a bike without a value stands at the end either way. */
+  /** Value to sort by; a bike without one stands at the end either way. */
   of: (bike: Bike, day?: DayFigures) => string | number | null | undefined;
   /** Whether large figures are asked for first. */
   large?: boolean;
@@ -368,7 +368,7 @@ interface BikeLayerTells {
   onDraw: () => void;
 }
 interface BikeCardAsks {
-  /** What is known of a bike. */
+  /** The newest of a bike. */
   find: (key: string) => Bike | undefined;
   /** Whose track to show. */
   onTrack: (key: string | null) => void;
@@ -474,7 +474,7 @@ interface ZoneCardHands {
   panel: HTMLElement;
   zoneId: string;
   policies: Policy[];
-  /** What was done before. */
+  /** The result of the last act, to be shown. */
   said: string;
   /** Gets the version that is shown, the version of all zones, and whether more is planned. */
   onEdit: (zone: Zone, how: { over: number; planned: boolean }) => void;
@@ -484,7 +484,7 @@ interface ZoneCardHands {
 interface DrawingHands {
   map: DrawMap;
   panel: HTMLElement;
-  /** What is redrawn; null is a new zone. */
+  /** The zone that is redrawn; null is a new one. */
   zone: Zone | null;
   /** Version of all zones. */
   over: number;

@@ -1,6 +1,6 @@
 // @ts-check
-// What people do about an alert: which acts there are in which state, and how each is asked for.
-// Every act goes through the API, which decides; for ten seconds whoever did it can take it back.
+// The acts of people on an alert: which there are in which state, and the form of each. The API
+// decides about every act; for ten seconds its author can undo it.
 import { askFor, toast } from "../page/dialog.js";
 import { config, keys, live, words } from "../page/frame.js";
 import { change } from "../page/session.js";
@@ -30,7 +30,7 @@ export function possible(alert) {
   return Object.keys(ACTS).filter((name) => ACTS[name].states.includes(alert.state));
 }
 
-// Whom somebody has been sent before: offered again.
+// People who were assigned before; the form offers them again.
 const people = new Set();
 export function remember(alert) {
   if (alert.assigned_to) people.add(alert.assigned_to);
@@ -61,8 +61,8 @@ function bodyOf(name, values) {
   return { until: until ? ends() : at, reason };
 }
 
-// One act after the other: who presses a key again while it is under way has pressed it once, and
-// "undo" is about the act that was asked for last, not the one before.
+// Acts are sent one after the other: a key pressed again meanwhile counts once, and "undo" is about
+// the latest act.
 /** @type {Promise<string | null> | null} */
 let under_way = null;
 /** @type {{alert: Alert, until: number} | null} */

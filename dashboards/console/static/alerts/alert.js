@@ -1,5 +1,5 @@
 // @ts-check
-// One alert: what is asked, what was done, and what proves it.
+// One alert, with its acts, its history and its evidence.
 import { el } from "../page/dom.js";
 import { config, keys, start } from "../page/frame.js";
 import { bindActs } from "./acts.js";

@@ -10,7 +10,7 @@ export const OPEN = new Set(["active", "acknowledged", "returned", "shelved"]);
 const WEIGHT = { critical: 0, warning: 1, info: 2 };
 const PLACE = { active: 0, acknowledged: 1, returned: 2, shelved: 3 };
 
-/** Who waits for somebody first, then what is worse, then what is older. */
+/** Unattended alerts first, then the more severe, then the older. */
 export function byUrgency(/** @type {Alert} */ a, /** @type {Alert} */ b) {
   return (PLACE[a.state] ?? 9) - (PLACE[b.state] ?? 9)
     || (WEIGHT[a.severity] ?? 9) - (WEIGHT[b.severity] ?? 9)
@@ -81,7 +81,7 @@ export function alertPath(alertId) {
   return `/alerts/${encodeURIComponent(alertId)}`;
 }
 
-/** What a row says beside rule and subject. @param {Alert} alert */
+/** The facts in a row beside rule and subject. @param {Alert} alert */
 export function factsOf({ state, acknowledged_by, assigned_to, shelved_until, reopened }) {
   const until = shelved_until && words.time(shelved_until);
   return [

@@ -1,5 +1,5 @@
 // @ts-check
-// One bike: how it is now, and what it did on a day.
+// One bike: its state now, and one of its days.
 import { alertPath, factsOf, OpenAlerts } from "../alerts/list.js";
 import { el, link } from "../page/dom.js";
 import { config, keys, live, read, start, words } from "../page/frame.js";
@@ -81,7 +81,7 @@ start(async (main) => {
   }, AGAIN_MS);
 });
 
-/** What is known of the bike now; its nodes are made once. */
+/** The bike's state now; its nodes are made once. */
 class BikeNow {
   battery = new Battery();
   mark = el("span", "mark");
@@ -148,7 +148,7 @@ function alertRow(alert) {
   return row;
 }
 
-/** The last messages of a bike that were not accepted, for who has to put them right. */
+/** The latest rejected messages of a bike, for the engineer who must correct them. */
 async function showRejects(node, name) {
   const head = el("h2", "", words.say("bike.rejects"));
   const asked = new URLSearchParams({ ...name, limit: String(REJECTS) });

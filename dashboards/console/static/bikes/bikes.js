@@ -1,5 +1,5 @@
 // @ts-check
-// The fleet: every bike with its state now and what it did today.
+// The fleet: every bike with its state now and its figures of today.
 import { button, el, select } from "../page/dom.js";
 import { keys, live, setQuery, start, words } from "../page/frame.js";
 import { bindSteps, LongList, stepFrom } from "../page/lists.js";
@@ -120,10 +120,10 @@ start(async (main) => {
 
   const arrangeLater = () => later("arrange", arrange);
 
-  // Who sorts by a day's figure needs the whole fleet's; who looks at rows those of the rows.
+  // Sorting by a day's figure needs all of the fleet's days; otherwise those of the rows in sight.
   const wantDays = () => days.want(all, COLUMNS[sort.column].day ? all : list.inSight());
 
-  // Whoever is on the roster, as the API sorts them.
+  // Takes the roster in the order of the API.
   function enrolled() {
     const cmp = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
     const sorted = [...bikes.values()]

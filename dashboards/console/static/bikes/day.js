@@ -1,5 +1,5 @@
 // @ts-check
-// What a bike did on a day: in figures and in words, and on a map.
+// A day of a bike in figures, in words and on a map.
 import * as L from "../leaflet/leaflet-src.esm.js";
 import { baseMap, colorOf, pane } from "../map/base.js";
 import { button, el, link, zonePath } from "../page/dom.js";
@@ -101,7 +101,7 @@ export class DayPicker {
     return this.value === null;
   }
 
-  /** What the API said the day is that was asked for; so it is known which day today is. */
+  /** Takes the date of the API's answer, which also tells which day today is. */
   known(date) {
     if (this.isToday()) this.input.max = this.today = date;
     if (document.activeElement !== this.input) this.input.value = date;

@@ -95,8 +95,7 @@ export class BikeRow {
 }
 
 /**
- * What bikes did today: the pages of GET /bikes/days that are looked at, read again every half
- * minute.
+ * Figures of today: the pages of GET /bikes/days that are in sight, read again each half minute.
  */
 export class DayPages {
   /** @type {Map<string, DayFigures>} */ days = new Map();

@@ -34,7 +34,7 @@ start(async (main) => {
   /** @type {ZoneCard | null} */
   let card = null;
 
-  // Those of now and those that are still to come.
+  // Lists the zones of now and the planned ones.
   function list() {
     const known = new Set(collection.features.map((feature) => feature.id));
     const all = [...collection.features, ...planned.filter((feature) => !known.has(feature.id))];
@@ -138,9 +138,8 @@ start(async (main) => {
 });
 
 /**
- * What is planned for a zone: that it comes, that it ends, or that it is another one then.
- * @param {Zone} [now]
- * @param {Zone} [then]
+ * The plan for a zone: that it comes, ends, or changes.
+ * @param {Zone} [now] @param {Zone} [then]
  */
 function planOf(now, then) {
   if (!now) return "new";

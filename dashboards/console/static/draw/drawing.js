@@ -1,6 +1,6 @@
 // @ts-check
-// A zone being drawn: the outline on the map, what is written down beside it, and what the API says
-// to both. It ends when it is saved or given up; a refusal never takes away what was drawn.
+// A zone being drawn: the outline on the map, the form beside it, and the API's answers to both. It
+// ends when it is saved or given up; a refusal keeps the drawing.
 import { momentOf, moments, toast } from "../page/dialog.js";
 import { button, el, select } from "../page/dom.js";
 import { words } from "../page/frame.js";
@@ -101,7 +101,7 @@ export class Drawing {
     if (!this.zone && isFirst) this.form.inputs.zone_id.focus();
   }
 
-  /** Those that will be there when this becomes valid. */
+  /** Shows the zones that will be there when this one becomes valid. */
   async showNeighbours() {
     const at = this.form.validFrom, own = this.zone?.properties.zone_id;
     try {
@@ -112,7 +112,7 @@ export class Drawing {
     }
   }
 
-  /** How large it is; what was wrong with it may be so no more. */
+  /** Tells the size, and clears flaws that may be mended. */
   tell() {
     const { outline, pen } = this, geometry = outline?.geometry();
     this.show([]);
@@ -181,7 +181,7 @@ export class Drawing {
     this.map.mark(flaws);
   }
 
-  /** Somebody else was faster: the neighbours are fetched again, what was drawn stays. */
+  /** Another version was saved meanwhile: fetch the neighbours again, keep the drawing. */
   showStale() {
     const again = button("button", words.say("draw.stale.again"), async () => {
       try {
@@ -204,7 +204,7 @@ export class Drawing {
   }
 }
 
-/** What is written down about a zone that is drawn: names, policy, and from when it is so. */
+/** The form beside the map: names, policy, and from when the outline is valid. */
 class DrawForm {
   /** @type {Record<string, HTMLInputElement | HTMLSelectElement>} */ inputs = {};
   node = el("form", "draw-form");
@@ -287,7 +287,7 @@ class DrawForm {
   }
 }
 
-/** What a version means for the figures; without a time it is valid at once. */
+/** The effect of a version on the figures; without a time it is valid at once. */
 export function effectOf(time, isNew) {
   const from = time ? words.say("draw.from.at", { time }) : words.say("draw.from.now");
   return words.prose(from, words.say(isNew ? "draw.counted.new" : "draw.counted"));

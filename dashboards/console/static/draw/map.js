@@ -23,7 +23,7 @@ export class DrawMap {
     this.map.setView([36.3, 120.4], 12); // until it is known where the zones are
     this.neighbours = new Neighbours(this.map, onPick);
     this.marks = L.featureGroup().addTo(this.map);
-    // What lies under the pointer stays there.
+    // Keep the place under the pointer.
     new ResizeObserver(() => this.map.invalidateSize({ pan: false })).observe(element);
     addEventListener("themechange", () => {
       for (const name in this.outlines) this.outlines[name]?.setStyle(LOOKS[name]());
@@ -37,10 +37,7 @@ export class DrawMap {
     this.placed ||= features.length > 0;
   }
 
-  /**
-   * @param {"chosen" | "older"} name
-   * @param {Geometry | null} geometry null takes it away
-   */
+  /** @param {"chosen" | "older"} name @param {Geometry | null} geometry null takes it away */
   outline(name, geometry) {
     this.outlines[name]?.remove();
     this.outlines[name] = geometry
@@ -98,8 +95,7 @@ class Neighbours {
   }
 
   /**
-   * What a position on the screen means: the place that it snaps to, and where on which ring of
-   * places that is; null when nothing is near.
+   * The place that a position snaps to, and where on which ring it is; null when none is near.
    * @returns {{on: {ring: Place[], index: number, share: number}?, place: Place?}}
    */
   snap(latlng) {

@@ -24,7 +24,7 @@ export class Outline {
     return this.past.length > 0;
   }
 
-  /** What follows is one change, until the next mark. */
+  /** Begins a change, which undo takes back as a whole. */
   mark() {
     this.past.push(this.rings);
   }
@@ -104,13 +104,13 @@ function isAround(places, [lng, lat]) {
   return crossings(places, lat).filter((at) => lng < at).length % 2 === 1;
 }
 
-/** Of rings around one place, the one with the least area. @param {Ring[]} rings */
+/** The ring with the least area of those around a place. @param {Ring[]} rings */
 function innermost(rings) {
   const area = ({ places }) => swept([...places, places[0]]);
   return rings.toSorted((a, b) => area(a) - area(b))[0];
 }
 
-/** What Leaflet wants, which has the latitude first. @returns {LatLng} */
+/** The place as Leaflet has it, latitude first. @returns {LatLng} */
 export function latLngOf([lng, lat]) {
   return [lat, lng];
 }
@@ -150,8 +150,7 @@ function swept(ring) {
 /**
  * How many cells of a grid have their middle in a geometry: what cannot be patrolled is not known
  * here, so it is about as many as the zone will have.
- * @param {Geometry} geometry
- * @param {Grid} grid
+ * @param {Geometry} geometry @param {Grid} grid
  */
 export function cellsIn(geometry, { south, west, north, east, rows, cols }) {
   const height = (north - south) / rows, width = (east - west) / cols;

@@ -149,7 +149,7 @@ export function zonesAt(at = "") {
   return read(at ? `/zones?${new URLSearchParams({ at })}` : "/zones");
 }
 
-// Who drew the zone; nobody is known where nobody signs in.
+// The authors of a zone's versions, from the audit record; none without access control.
 async function authorsOf(zoneId) {
   if (config.me === null) return new Map();
   const asked = new URLSearchParams({ action: "PUT /zones/{zone_id}", limit: "1000" });

@@ -51,7 +51,7 @@ export class BikeLayer {
     return this.then ?? this.now;
   }
 
-  /** What is shown of a bike; undefined when it is not on the map. */
+  /** A bike as the map shows it; undefined when it is not on the map. */
   of(key) {
     return this.shown.get(key);
   }
@@ -218,7 +218,7 @@ export function say(text, what) {
   if (text.data !== what) text.data = what;
 }
 
-/** What is known of one bike, pinned to the map until it is closed. */
+/** A card with the facts of one bike, pinned to the map until it is closed. */
 export class BikeCard {
   /** @type {string | null} */ key = null;
   track = false;
@@ -284,7 +284,7 @@ export class BikeCard {
 function factsOf(bike) {
   const age_s = ageOf(bike);
   return {
-    // Of the past it is known where a bike was, not whether it was connected.
+    // The past says where a bike was, and not whether it was connected.
     state: bike.age_s == null ? words.say(`live.${bike.liveness}`) : "",
     fix: words.say("card.fix_at",
       { age: words.duration(age_s), time: words.exact(bike.at, { day: age_s > TODAY_S }) }),

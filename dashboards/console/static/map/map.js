@@ -111,7 +111,7 @@ function over(element, className) {
   return node;
 }
 
-/** What the map shows: a switch for each layer, remembered on this device. */
+/** A switch for each layer of the map, remembered on this device. */
 class LayerSwitches {
   /**
    * @param {HTMLElement} node @param {HTMLElement} button
@@ -168,7 +168,7 @@ function stored() {
   }
 }
 
-/** What the colours and signs of the map mean. */
+/** Draws the legend of the map's colours and signs. */
 export function drawLegend(node) {
   const bike = (kind, state) => {
     const node = el("span", "bike", pictureOf(state));

@@ -44,7 +44,7 @@ class TrackLayer {
     this.lines.delete(key);
   }
 
-  /** Those that are not kept go. */
+  /** Removes all lines but some. */
   keep(keys) {
     for (const key of [...this.lines.keys()]) if (!keys.has(key)) this.remove(key);
   }

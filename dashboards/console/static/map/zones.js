@@ -72,7 +72,7 @@ export class ZoneLayer {
     });
   }
 
-  // Nothing is known of how they stand.
+  /** Shows all zones without a state. */
   blank() {
     this.waiting.clear();
     for (const zone of this.zones.values()) {
@@ -91,7 +91,7 @@ export class ZoneLayer {
     later("zone-labels", () => this.part());
   }
 
-  // Of labels that would cover each other, those stay that say more urgent things.
+  /** Hides labels under those of more urgent zones. */
   part() {
     const all = [...this.zones.values()].filter(({ label }) => label.getElement())
       .sort((a, b) => byUrgency(a.status ?? CALM, b.status ?? CALM))
@@ -142,7 +142,7 @@ function settle(label, node) {
 }
 
 /**
- * What somebody must know without asking: by when a zone is due, how long it has been late.
+ * The deadline on a label: by when a zone is due, or how long it has been late.
  * @param {ZoneStatus} status
  */
 function deadlineOf(status) {
@@ -235,7 +235,7 @@ export class CellOverlay extends CellImage {
   }
 }
 
-/** What the colours of cells mean, an item for each class of ages. */
+/** The legend of the cells' colours, an item for each class of ages. */
 export function ageItems() {
   return config.ages.map(({ up_to_s, color }) => {
     const swatch = el("i", "swatch");

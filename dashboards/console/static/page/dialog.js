@@ -129,7 +129,7 @@ export function toast(text, { button: named, act, for_ms = 4000, kind = "" } = {
   return () => node.remove();
 }
 
-// What comes into a place that was there before is read out.
+// Screen readers read out only what is added to a region that exists already.
 const region = el("div", "toasts");
 region.setAttribute("role", "status");
 document.body.append(region);

@@ -4,8 +4,7 @@
 /**
  * An element with a class and children.
  * @template {keyof HTMLElementTagNameMap} K
- * @param {K} tag
- * @param {string} className
+ * @param {K} tag @param {string} className
  * @param {...(Node | string)} children
  */
 export function el(tag, className = "", ...children) {
@@ -40,10 +39,8 @@ export function place(body, nodes) {
 
 /**
  * A button; `key` is shown on it, and bound elsewhere.
- * @param {string} className
- * @param {string} text
- * @param {(event: MouseEvent) => unknown} press
- * @param {string} [key]
+ * @param {string} className @param {string} text
+ * @param {(event: MouseEvent) => unknown} press @param {string} [key]
  */
 export function button(className, text, press, key) {
   const node = el("button", className, text, ...(key ? [el("kbd", "", key.toUpperCase())] : []));

@@ -1,5 +1,5 @@
 // @ts-check
-// What every page has: the bar with clock and health, the live stream, the notice, the keys.
+// The frame of every page: the bar with clock and health, the live stream, the notice, the keys.
 import { $, button, el } from "./dom.js";
 import { Live } from "./live.js";
 import { config, hasUnsaved, offerSignOut, signedIn, stillSignedIn } from "./session.js";
@@ -9,7 +9,7 @@ const BEHIND_S = 60;
 const NAMES = { ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", Enter: "↵",
   Escape: "Esc", " ": "␣" };
 
-/** One key for each thing that is done often; "?" shows which. Nothing happens while one writes. */
+/** Keys for frequent acts; "?" lists them. Keys do nothing while somebody writes in a field. */
 class Keys {
   constructor() {
     this.bound = new Map();
@@ -73,8 +73,8 @@ export const keys = new Keys();
 
 const told = new Promise((heard) => live.on("health", heard));
 
-// A server that was upgraded meanwhile has other scripts, and leads from those of this page to
-// them; what is being written goes first.
+// An upgraded server redirects this page's scripts to its own: load the page again, but not while
+// somebody writes on it.
 async function renew() {
   const asked = fetch(import.meta.url, { method: "HEAD", cache: "no-store" });
   if ((await asked.catch(() => null))?.redirected && !hasUnsaved()) location.reload();
@@ -139,12 +139,12 @@ export async function repeat(every_ms, work) {
   once();
 }
 
-/** What could not be read now is read later; any other error is one. */
+/** Ignores a failed reading, which is repeated later; reports any other error. */
 export function unread(error) {
   if (!(error instanceof Unread)) reportError(error);
 }
 
-/** What the address says of the page, so that it can be sent to somebody; null takes it out. */
+/** Sets parameters of the page's address, which can be sent to somebody; null removes one. */
 export function setQuery(values) {
   const query = new URLSearchParams(location.search);
   for (const [name, value] of Object.entries(values)) {

@@ -31,8 +31,7 @@ export class Live {
 
   /**
    * Calls `handle` with the data of each event of a name; "state" and "open" are its own.
-   * @param {string} name
-   * @param {(data: any) => unknown} handle
+   * @param {string} name @param {(data: any) => unknown} handle
    */
   on(name, handle) {
     this.handlers.set(name, (this.handlers.get(name) ?? new Set()).add(handle));
@@ -110,8 +109,8 @@ export class Live {
   }
 }
 
-// Many events come at once; what they need done is done once, before the next picture. A page that
-// nobody sees draws no pictures, and must not gather work for ever.
+// Many events come at once: gather their work and do it once, before the next picture. A hidden
+// page draws no pictures, and must not gather work for ever.
 const planned = new Map();
 export function later(key, work) {
   if (!planned.size) soon();
@@ -129,13 +128,13 @@ function doPlanned() {
   for (const each of works) each();
 }
 
-// The picture that was waited for does not come any more.
+// A page that is hidden meanwhile gets no next picture.
 document.addEventListener("visibilitychange", () => document.hidden && planned.size && soon());
 
 /**
  * Work for the newest that is wanted: one at a time, and no more often than every so many
  * milliseconds. Between two works there is a rest as long as a work, so that a slow server is
- * asked less; what was wanted in between and is no more is never asked for.
+ * asked less; an instant wanted only in between is never asked for.
  */
 export class Newest {
   waits = false;
@@ -154,7 +153,7 @@ export class Newest {
     if (!this.busy) this.go();
   }
 
-  /** What is under way goes on; what waits is forgotten. */
+  /** Forgets the work that waits; a work under way goes on. */
   forget() {
     this.waits = false;
   }

@@ -8,8 +8,7 @@ const PATIENCE_MS = 30_000; // a server that has not answered by then is away
 export const config = JSON.parse($("console-config").textContent);
 
 /**
- * Sends a change. What a cookie alone may not do needs the token that only this page knows.
- * Rejects when no answer came.
+ * Sends a change with the CSRF token, which only this page knows. Rejects without an answer.
  * @param {string} path
  * @param {{method?: string, body?: unknown, headers?: Record<string, string>}} options
  */
@@ -49,7 +48,7 @@ async function isOf(answer, reason) {
   return (await answer.clone().json().catch(() => ({}))).reason === reason;
 }
 
-// Whoever has signed in again elsewhere in this browser goes on here; somebody else does not.
+// Go on here when the same user has signed in again elsewhere in this browser.
 async function renewed() {
   const me = await fetch("/api/v1/me").then((answer) => answer.json()).catch(() => null);
   if (!me?.csrf_token || me.name !== config.me) return false;
@@ -68,7 +67,7 @@ export function hasUnsaved() {
   return unsaved.some((isUnsaved) => isUnsaved());
 }
 
-/** To the door, and back; what is being written stays on the page until it is sent or given up. */
+/** Leads to the sign-in page and back; a form that is open stays until it is sent or left. */
 export function signIn() {
   const door = (next) => `/login?next=${encodeURIComponent(next)}`;
   if (!hasUnsaved()) return location.assign(door(location.pathname + location.search));
@@ -83,7 +82,7 @@ export function signIn() {
   place.prepend(told);
 }
 
-/** Called when the stream flows, which needs a session. */
+/** Takes the notice away when the stream flows, which needs a session. */
 export function signedIn() {
   document.querySelector(".session-over")?.remove();
 }

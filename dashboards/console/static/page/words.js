@@ -78,14 +78,13 @@ export class Words {
     return this.say(hours % 24 ? "unit.d_h" : "unit.d", { n: days, m: hours % 24 });
   }
 
-  /** What an alert is about: a zone by its name, else a bike or a vendor. @param {Alert} alert */
+  /** The subject of an alert: a zone by its name, else a bike or vendor. @param {Alert} alert */
   subject(alert) {
     return (alert.zone_id && this.zone(alert.zone_id)) ?? alert.bike ?? alert.vendor ?? "";
   }
 
   /**
-   * A problem document of the API in words. What somebody has to put right in particular is in its
-   * own words only, which are English: they stand behind ours.
+   * A problem document of the API in words. Its details are English sentences: they follow ours.
    * @param {Problem} problem
    */
   problem({ reason, detail = reason }) {
@@ -125,8 +124,8 @@ export function fromLocal(text, timeZone) {
   return wall_ms - offset_ms(wall_ms - offset_ms(wall_ms));
 }
 
-// What the API says is wrong with what somebody gave it, by key. Its messages are English
-// sentences; what has no words here is shown as it is, and as the API's.
+// The API's English messages about wrong input, by key of our text. A message without a text is
+// shown as the API wrote it.
 const SHAPE = /outline is not valid: /.source;
 const NEEDED = [/is required|Field required|\w+ is (missing|empty)/,
   /(String|Value) should have at least 1 (character|item)/].map(({ source }) => source);
@@ -180,7 +179,7 @@ export function listed({ problems, errors }, words) {
 const PLACE = /lng (-?\d+(?:\.\d+)?), lat (-?\d+(?:\.\d+)?)/;
 
 /**
- * What is wrong with a zone that was drawn, and where: some problems name "lng …, lat …".
+ * The flaws of a drawn zone, and where they are: some problems name "lng …, lat …".
  * @returns {{text: string, place: Place | null}[]}
  */
 export function flawsOf(problem, words) {

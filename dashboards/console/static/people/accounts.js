@@ -18,7 +18,7 @@ function roleField(value) {
   return { name: "role", label: words.say("users.role"), type: "choice", options, value };
 }
 
-/** What each role may, a line for each. */
+/** The rights of each role, a line for each. */
 function rolesExplained() {
   const of = (role) => [`role.${role}`, "join.of", `role.${role}.may`];
   return ROLES.map((role) => of(role).map((key) => words.say(key)).join("")).join("\n");
@@ -136,7 +136,7 @@ export class UserTable extends Table {
 
   list(users) {
     this.onNames(users.map((user) => user.username));
-    // Who may sign in first; names are sorted already.
+    // Enabled users first; names are sorted already.
     const sorted = users.toSorted((a, b) => Number(a.disabled) - Number(b.disabled));
     this.show(sorted.map((user) => this.rowOf(user)));
   }
@@ -219,8 +219,7 @@ function passwordField(key) {
 }
 
 /**
- * The tokens of programs. A token is shown once, when it is made; afterwards nobody has it but its
- * program.
+ * The tokens of programs. A token is shown once, when it is made: the server keeps a hash only.
  */
 export class TokenTable extends Table {
   tokens = [];
@@ -229,7 +228,7 @@ export class TokenTable extends Table {
   constructor({ onChange }) {
     const note = words.say("tokens.note");
     super("tokens", ["name", "role", "state", "expires", "used"], { onChange, note });
-    // One may expire while the page is open, by the station's clock.
+    // A token may expire while the page is open, by the station's clock.
     live.on("health", () => this.tokens.map(stateOf).join() !== this.states && this.render());
   }
 
@@ -238,7 +237,7 @@ export class TokenTable extends Table {
     this.render();
   }
 
-  /** Those that are over last; names are sorted already. */
+  /** Expired and revoked tokens last; names are sorted already. */
   render() {
     this.states = this.tokens.map(stateOf).join();
     const over = (token) => Number(stateOf(token) !== "valid");
@@ -294,7 +293,7 @@ function stateOf(token) {
   return token.expires && Date.parse(token.expires) <= live.now() ? "expired" : "valid";
 }
 
-/** Stays until somebody says that it is kept: Escape must not lose it. */
+/** Shows a new token until its user confirms that it is kept: Escape must not lose it. */
 function showOnce({ name, token }) {
   const title = words.say("tokens.once.title", { name }), copied = el("span", "copied");
   const secret = Object.assign(el("input", "secret"),

@@ -1,5 +1,5 @@
 // @ts-check
-// Who may come in and do what: users, tokens of programs, and the record of every change.
+// Users, tokens of programs, and the audit record.
 import { button, el, select } from "../page/dom.js";
 import { config, read, start, words } from "../page/frame.js";
 import { TokenTable, UserTable } from "./accounts.js";

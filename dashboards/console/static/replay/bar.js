@@ -1,5 +1,5 @@
 // @ts-check
-// What a replay is steered with: banner, spans, time slider with marks, play, speed.
+// The controls of a replay: banner, spans, time slider with marks, play, speed.
 import { say } from "../map/bikes.js";
 import { askFor, toast } from "../page/dialog.js";
 import { button, el } from "../page/dom.js";
@@ -95,7 +95,7 @@ export class ReplayBar {
     say(this.speed, `×${speed}`);
   }
 
-  /** What cannot be shown, beside the instant. */
+  /** Tells beside the instant why something is not shown. */
   tell(text) {
     if (this.note.textContent !== text) this.note.textContent = text;
   }
@@ -124,8 +124,7 @@ function ticks({ from, to }) {
 
 /**
  * Spans by name, as seen from the last full minute.
- * @param {number} clock_ms
- * @param {number} shift_from when the running shift began [ms]
+ * @param {number} clock_ms @param {number} shift_from when the running shift began [ms]
  * @returns {Record<string, Span>}
  */
 export function presets(clock_ms, shift_from) {
@@ -148,8 +147,7 @@ function valid({ from, to }, now) {
 
 /**
  * Asks for a span, beginning with one.
- * @param {number} now
- * @param {Span} before
+ * @param {number} now @param {Span} before
  * @returns {Promise<Span | null>}
  */
 export async function askSpan(now, { from, to }) {
@@ -172,7 +170,7 @@ function instant(text) {
   return /(Z|[+-]\d\d:?\d\d)$/i.test(text) ? Date.parse(text) : instantOf(text);
 }
 
-/** What a link asks for. @returns {(Span & {at: number}) | null} */
+/** The span and instant that a link asks for. @returns {(Span & {at: number}) | null} */
 export function fromQuery(search, now) {
   const query = new URLSearchParams(search);
   const read = (name) => instant(query.get(name) ?? "");

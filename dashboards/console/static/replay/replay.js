@@ -52,7 +52,7 @@ export class Replay {
     else this.choose("hour");
   }
 
-  /** What a link asks for, if it does; the clock must have been heard. */
+  /** Begins as a link asks; the clock must have been heard. */
   follow(search) {
     const asked = fromQuery(search, live.now());
     if (asked) this.enter(asked, asked.at);
@@ -221,8 +221,7 @@ async function readTracks({ from, to }) {
 /**
  * A bike as at an instant [ms], or null where it is not known: on the straight way between two
  * fixes of GET /tracks, or at the last one while the next is too far off.
- * @param {Track} track
- * @param {number} at
+ * @param {Track} track @param {number} at
  * @returns {Bike | null}
  */
 export function bikeAt({ vendor, bike_id, timestamps, lat, lng, heading, gap_ms }, at) {

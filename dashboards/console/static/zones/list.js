@@ -196,8 +196,7 @@ export function reasonOf({ state, reason, campaign, paused_until, detail }) {
 
 /**
  * The window so far as points of time and ratio; the last is what the stream has just said.
- * @param {ZoneStatus} status
- * @param {Trend} [trend]
+ * @param {ZoneStatus} status @param {Trend} [trend]
  */
 export function pointsOf(status, trend) {
   if (!trend?.from || trend.from !== status.window_from) return [];
@@ -245,7 +244,7 @@ export class ZoneTable {
     this.empty(words.say("connecting"));
   }
 
-  /** Nothing is known; `text` says why. */
+  /** Empties the table; `text` says why. */
   empty(text) {
     this.rows.clear();
     this.body.replaceChildren(el("div", "empty", text));

@@ -1,6 +1,6 @@
 // @ts-check
-// What is asked of zones, in words, and what is ordered about them: pauses and campaigns. Each is
-// asked for by a form; the API decides.
+// Policies in words, and orders about zones: pauses and campaigns. A form asks for each order; the
+// API decides.
 import { askFor, toast } from "../page/dialog.js";
 import { live, read, words } from "../page/frame.js";
 import { change } from "../page/session.js";
@@ -15,8 +15,7 @@ const two = (n) => String(n).padStart(2, "0");
 
 /**
  * Sends an order; what refuses it is told at the fields it is about, the rest of the whole.
- * @param {string} path
- * @param {Record<string, unknown>} body
+ * @param {string} path @param {Record<string, unknown>} body
  * @param {string[]} names of the fields, as the API's problems name them
  * @returns {Promise<{text: string, fields?: Record<string, string>} | null>}
  */
@@ -223,7 +222,7 @@ function targetText({ window, target }) {
   return words.say(`policy.target.${window}`, { target: words.percent(target) });
 }
 
-/** What is asked of every zone of a policy, whatever its hours are. @param {Policy} policy */
+/** A policy without its hours. @param {Policy} policy */
 export function policyBrief(policy) {
   const time = words.duration(policy.frequency_s);
   return words.prose(words.say("policy.brief", { time }), targetText(policy));

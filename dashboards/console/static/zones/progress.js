@@ -170,7 +170,7 @@ export class ZoneMonth {
 }
 
 /**
- * What the calendar shows of a day; one of which nobody could tell is not one that was missed.
+ * A day of the calendar; a day without telemetry is unknown, never missed.
  * @returns {CalendarDay}
  */
 function dayOf(date, known, today) {

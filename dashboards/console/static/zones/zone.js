@@ -81,7 +81,7 @@ start(async (main) => {
       ...policySentences(asked).map(item("")), ...free.map(item("dim")));
   }
 
-  // What is open as the stream tells it, then the newest of what is over.
+  // Open alerts as the stream tells them, then the newest closed ones.
   const shown = new AlertList(alerts, { empty: "zone.no_alerts" });
   /** @type {Alert[]} */
   let open = [];
@@ -122,7 +122,7 @@ function visitOf({ last_visit_by: visit }) {
   return node;
 }
 
-/** Who is in a zone now, and who was there today. */
+/** The bikes in a zone now, and those of today. */
 class ZoneBikes {
   /** @type {Map<string, Bike>} */ there = new Map();
 
@@ -151,7 +151,7 @@ class ZoneBikes {
     if (!bikes.length) this.inside.append(el("li", "dim", words.say("zone.nobody")));
   }
 
-  /** Of today's bikes those that were in the zone, the longest first. */
+  /** Lists the bikes that were in the zone today, the longest first. */
   async load() {
     const asked = { limit: String(PAGE), date: words.local(live.now()).date };
     /** @type {DayFigures[]} */

@@ -39,7 +39,7 @@ start(async (main) => {
     if (name === "campaigns") load();
   }
 
-  // What may be done about the zone that is selected.
+  // Orders about the selected zone.
   const order = async () => {
     const { status } = list;
     if (status && await (status.state === "paused" ? resume(status) : pause(status))) load();
