@@ -17,7 +17,6 @@ from dashboards.api import caller
 from dashboards.api.routes import needs
 from dashboards.console import files
 from dashboards.console.catalogue import COOKIE, texts
-from dashboards.console.html import render
 from words.catalogue import LANGUAGES, Language
 
 Door = Literal["login", "setup", "password"]
@@ -75,7 +74,7 @@ def page(door: Door, language: Language, csrf: str | None = None) -> str:
         key: text for key, text in texts(language).items() if key.startswith(("door.", "refusal."))
     }
     config = {"door": door, "csrf": csrf, "texts": said}
-    return render("door.html", language, door=door, fields=_FIELDS[door], config=config)
+    return files.render("door.html", language, door=door, fields=_FIELDS[door], config=config)
 
 
 def _language(request: Request) -> Language:

@@ -1,4 +1,4 @@
-"""The files of the console: scripts, styles and Leaflet, below a path that names their edition.
+"""Templates of the console, and its scripts and styles below a path that names their edition.
 
 The path changes with any byte of any file, so a browser keeps each file for good, and never mixes
 the modules of two versions: a module imports its neighbours by relative paths.
@@ -12,14 +12,18 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import js_lib_leaflet
 from fastapi import FastAPI, Request
+from jinja2 import Environment, FileSystemLoader
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from dashboards.api.routes import needs
+from dashboards.console.catalogue import texts
+from words.catalogue import LANGUAGES, Language
 
 STATIC = Path(__file__).parent / "static"
 """Scripts and styles, in a folder for each idea."""
@@ -27,6 +31,12 @@ STATIC = Path(__file__).parent / "static"
 LEAFLET = Path(js_lib_leaflet.__file__).parent / "static" / "js_lib_leaflet"
 """Leaflet, in a wheel made for Django; none of its Python is used."""
 
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 _FOREVER = "public, max-age=31536000, immutable"
 _IMPORT = re.compile(r'^(?:import|export|\}).*? ?"(\.{1,2}/[\w./-]+\.js)";', re.MULTILINE)
 
@@ -45,6 +55,14 @@ def edition() -> str:
 def url(name: str = "") -> str:
     """Path of a file on the server, such as ``map/desk.js``; without a name, of the folder."""
     return f"/console/{edition()}/{name}"
+
+
+def render(template: str, language: Language, **values: Any) -> str:
+    """A template as HTML; it has the texts of a language as ``words``, and ``url`` of a file."""
+    other = next(known for known in LANGUAGES if known != language)
+    return _TEMPLATES.get_template(template).render(
+        values, words=texts(language), language=language, other=other, url=url
+    )
 
 
 @cache

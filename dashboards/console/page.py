@@ -21,7 +21,6 @@ from dashboards.api.routes import needs
 from dashboards.api.views import URGENCY
 from dashboards.console import files
 from dashboards.console.catalogue import COOKIE, texts
-from dashboards.console.html import render
 from dashboards.console.pages import PAGES, Page
 from dashboards.sources import Sources
 from words import catalogue
@@ -62,7 +61,9 @@ def _add(app: FastAPI, sources: Sources, options: ConsoleOptions, page: Page) ->
         asked = request.query_params.get("lang")
         wanted = asked or request.cookies.get(COOKIE)
         language = next((known for known in LANGUAGES if known == wanted), options.language)
-        html = render("page.html", language, **_values(sources, options, page, request, language))
+        html = files.render(
+            "page.html", language, **_values(sources, options, page, request, language)
+        )
         answer = HTMLResponse(html, headers={"Cache-Control": "no-store"})
         if asked is not None:
             answer.set_cookie(COOKIE, language, max_age=_YEAR_S)
