@@ -1,7 +1,7 @@
-"""Brings the dashboards to a Grafana, over its HTTP API: folder, data source, dashboards.
+"""Push folder, data source and dashboards to a Grafana over its HTTP API.
 
-Doing it again changes nothing. What somebody has changed by hand is put back, but for the data
-source, which is left as it is unless the caller says what it should be.
+Pushing again changes nothing. Changes by hand are put back, but for the data source, which is left
+as it is unless the caller gives its settings.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from dashboards.grafana.edition import Edition
 from dashboards.grafana.influxql import TYPE
 
 OLDEST: Final = (10, 4)
-"""Written for Grafana 11.6; what is older does not know all of it."""
+"""The dashboards are written for Grafana 11.6; older versions lack features of them."""
 
 FOLDER: Final = "zhixun"
 """Identity of the folder."""
 
 URL, DATABASE = "http://127.0.0.1:8086", "patrol"
-"""What a new data source asks, when nothing else is said."""
+"""Address and database of a new data source by default."""
 
 ANSWER_S: Final = 15.0
 
@@ -36,19 +36,19 @@ T = TypeVar("T")
 
 
 class PushError(Exception):
-    """The dashboards could not be brought to Grafana; what was done until then stays."""
+    """The dashboards could not be pushed; the steps done until then stay."""
 
 
 class GrafanaRefuses(PushError):
-    """Asking again is no use: no permission, too old, or not a Grafana at all."""
+    """Pushing again is no use: no permission, too old, or not a Grafana at all."""
 
 
 class GrafanaUnreachable(PushError):
-    """Nobody answers, or Grafana itself is in trouble: try again later."""
+    """No answer, or Grafana itself is in trouble: try again later."""
 
 
 class Done(NamedTuple):
-    """What became of one thing."""
+    """A thing that was pushed, and the outcome."""
 
     what: str
     outcome: Outcome
@@ -56,16 +56,16 @@ class Done(NamedTuple):
 
 @dataclass(frozen=True)
 class Influx:
-    """What the data source should ask; what is None stays as it is.
+    """The InfluxDB that the data source asks; a setting that is None stays as it is.
 
     Attributes
     ----------
     url : str, optional
-        Of InfluxDB, as Grafana reaches it.
+        Address of InfluxDB, as Grafana reaches it.
     database : str, optional
         Name of the database, or of the DBRP mapping of a bucket.
     token : str, optional
-        May read it.
+        A token that may read it.
     """
 
     url: str | None = None
@@ -74,12 +74,12 @@ class Influx:
 
 
 def connect(url: str, credential: str | tuple[str, str] | None) -> GrafanaApi:
-    """A client of a Grafana.
+    """Make a client of a Grafana.
 
     Parameters
     ----------
     url : str
-        Where its front page is; Grafana may be below a path.
+        Address of its front page; Grafana may be below a path.
     credential : str or (str, str), optional
         A token of a service account, or user and password.
     """
@@ -104,17 +104,17 @@ def push(
     only_dashboards: bool = False,
     told: Callable[[Done], None] = lambda done: None,
 ) -> None:
-    """Bring folder, data source and dashboards to a Grafana.
+    """Push folder, data source and dashboards to a Grafana.
 
     Parameters
     ----------
     grafana : GrafanaApi
         See :func:`connect`.
     edition : Edition
-        Which dashboards.
+        Language, time zone and limits of the dashboards.
     influx : Influx, optional
-        What the data source should ask. When it is None, a data source that is there is left
-        as it is, and one that is not is made for an InfluxDB on Grafana's own machine.
+        The InfluxDB of the data source. When it is None, an existing data source is left as it
+        is, and a new one asks an InfluxDB on Grafana's own machine.
     only_dashboards : bool
         Leave the data source alone, for a token that may not see it.
     told : callable
@@ -123,7 +123,7 @@ def push(
     Raises
     ------
     GrafanaRefuses, GrafanaUnreachable
-        With what to do about it.
+        The message says what to do.
     """
     _check_version(grafana)
     told(Done(f"folder {edition.say('folder')}", _put_folder(grafana, edition.say("folder"))))
@@ -179,9 +179,9 @@ def _put_datasource(grafana: GrafanaApi, uid: str, influx: Influx | None) -> Out
 
 
 def datasource(uid: str, influx: Influx, there: Mapping[str, Any]) -> dict[str, Any]:
-    """The data source as Grafana keeps it: InfluxDB, asked in InfluxQL.
+    """Describe the data source as Grafana keeps it: InfluxDB, asked in InfluxQL.
 
-    `there` is the one that is there, or empty.
+    `there` is the existing one, or empty.
     """
     before: Mapping[str, Any] = there.get("jsonData") or {}
     settings: dict[str, Any] = {
@@ -225,7 +225,7 @@ def _put_dashboard(grafana: GrafanaApi, wanted: Mapping[str, Any]) -> Outcome:
 
 
 def _holds(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether everything that is wanted is there; there may be more."""
+    """Whether an existing thing has all wanted values; it may have more."""
     return all(
         _holds(there.get(name) or {}, value)
         if isinstance(value, dict)
@@ -235,10 +235,10 @@ def _holds(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def _found(what: str, ask: Callable[[], T], *, hidden: bool = False) -> T | None:
-    """The answer, or None when there is no such thing.
+    """Return the answer, or None when the thing does not exist.
 
-    With `hidden` also when Grafana does not let it be seen: asked by an Editor about a folder that
-    is not there, it says 403 and not 404. Whether something may be made, making it tells.
+    With `hidden` also when Grafana answers 403: it does so to an Editor about a missing folder.
+    A missing permission shows when the thing is made.
     """
     try:
         return _asked(what, ask)
@@ -265,7 +265,7 @@ def _asked(what: str, ask: Callable[[], T]) -> T:
 
 
 def _named(what: str, exc: GrafanaException) -> PushError:
-    """What an answer that is no success means, and what to do."""
+    """The error for an answer that is no success, with the action to take."""
     status = exc.status_code
     said = " ".join(str(exc.message).split())
     if status == 401:
@@ -289,6 +289,6 @@ def _named(what: str, exc: GrafanaException) -> PushError:
 
 
 def _plain(exc: Exception) -> str:
-    """What happened, without the objects that the library names."""
+    """The cause of an error, without the objects that the library names."""
     found = re.search(r"\[Errno \d+\] ([^'\")]+)|(timed out)|(Name or service not known)", str(exc))
     return next((text for text in found.groups() if text), str(exc)) if found else str(exc)

@@ -19,7 +19,7 @@ OPEN_FOR: Final = "now-90d"
 """How far back an alert may have been raised and still be found open."""
 
 _HEARD_OF: Final = '"to_state" !~ /^(pending|dropped)$/'
-"""Leaves out what was never raised."""
+"""Leaves out alerts that were never raised."""
 
 _TRANSITIONS: Final = (
     'SELECT "alert_id", "to_state", "rule", "zone_id", "severity", "actor" FROM "alert" '

@@ -93,7 +93,7 @@ def uid(board: Name) -> str:
 
 
 def link(edition: Edition, board: Name, variable: Variable, column: str) -> dict[str, object]:
-    """Leads from a cell to a dashboard that shows only that cell's value, at the same time."""
+    """Make a link from a cell to a dashboard of that cell's value alone, at the same time."""
     cell = f'${{__data.fields["{column}"]}}'
     url = f"/d/{uid(board)}?var-{variable}={cell}&${{__url_time_range}}"
     return {"title": edition.say(board), "url": url, "targetBlank": False}
@@ -143,7 +143,7 @@ def _variable(edition: Edition, name: Variable) -> model.VariableModel:
 
 
 def _alerts(edition: Edition, variables: Sequence[Variable]) -> model.AnnotationQuery:
-    """Where alerts were raised, and came back."""
+    """Annotations where alerts were raised, and came back."""
     of_zones = f" AND {influxql.ZONE}" if "zone" in variables else ""
     marked = influxql.events(
         'SELECT "rule", "zone_id", "severity", "reason" FROM "alert" '

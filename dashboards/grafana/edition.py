@@ -42,7 +42,7 @@ def entries() -> catalogue.Entries:
 
 @dataclass(frozen=True)
 class Edition:
-    """What the panels are made for.
+    """Language, time zone, data source and limits that panels are made for.
 
     Attributes
     ----------

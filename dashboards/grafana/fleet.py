@@ -18,7 +18,7 @@ from dashboards.grafana.influxql import BIKE, BIKE_IN_ZONE, ZONE
 from geofence.quality import VERDICTS
 
 _IN_RANGE: Final = "time >= ${__from}ms AND time < ${__to}ms"
-"""Without the end itself, from which groups of time are counted back: the last one is whole."""
+"""The time range without its end, from which groups of time are counted back: the last is whole."""
 
 _SPEEDS: Final = (
     'SELECT mean("speed_mps") AS "speed" FROM "bike_telemetry" '
@@ -36,7 +36,7 @@ _LAST_FIXES: Final = (
     'AND "verdict" !~ /^(teleport|inaccurate|duplicate)$/ '
     f'GROUP BY "vendor", "bike_id") WHERE {ZONE} GROUP BY "vendor", "bike_id"'
 )
-"""The last fix of each bike that can be believed; of the bikes that it puts into the zones."""
+"""The last believed fix of each bike whose last fix lies in the chosen zones."""
 
 
 def live(edition: Edition) -> stat.Panel:

@@ -1,8 +1,8 @@
 """Queries in InfluxQL that dashboards ask InfluxDB, and the filters that they share.
 
-InfluxQL because InfluxDB 1.x, 2.x (with a DBRP mapping) and 3.x all answer it. Only what all
-three know is used: no functions of mathematics, no `integral`, no joins. Grafana replaces
-``$timeFilter`` and ``$__interval``, and variables; these are always written with the format
+InfluxQL because InfluxDB 1.x, 2.x (with a DBRP mapping) and 3.x all answer it. The queries keep to
+functions that all three know: no functions of mathematics, no `integral`, no joins. Grafana
+replaces ``$timeFilter``, ``$__interval`` and variables; these are always written with the format
 ``regex``, so that one value, several and "All" mean the same everywhere.
 """
 

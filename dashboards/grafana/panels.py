@@ -1,4 +1,4 @@
-"""Panels of the kinds that the dashboards are made of, dressed alike.
+"""Builders of panels: figures, lines, bars, tables, rankings and timelines, dressed alike.
 
 A panel has a key in the catalogue: ``key`` is its title, ``key.why`` the question it answers
 (Grafana shows it beside the title), ``key.none`` its text for no data. A query is given as text,
@@ -111,7 +111,7 @@ def rows(
     sort: str = "",
     descending: bool = False,
 ) -> table.Panel:
-    """A table.
+    """Make a table.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def timeline(edition: Edition, key: str, query: Query) -> statetimeline.Panel:
 
 
 def described(panel: P, edition: Edition, columns: Columns) -> P:
-    """Gives each column its title and its looks."""
+    """Give each column its title and its looks."""
     for name, properties in columns.items():
         shown = dict(properties)
         if "title" in shown:
@@ -193,7 +193,7 @@ def described(panel: P, edition: Edition, columns: Columns) -> P:
 
 
 def looking(panel: P, name: str, **properties: object) -> P:
-    """How a series or a column looks that is known by its name on the screen."""
+    """Set the looks of a series or a column by its name."""
     return panel.override_by_name(
         name,
         [
@@ -204,7 +204,7 @@ def looking(panel: P, name: str, **properties: object) -> P:
 
 
 def arranged(*names: str, hidden: Sequence[str] = ("Time",)) -> DataTransformerConfig:
-    """Puts columns in this order and leaves others out; Grafana itself puts tags anyhow."""
+    """Put columns in this order and leave others out; Grafana has no order for tags."""
     return DataTransformerConfig(
         id_val="organize",
         options={
@@ -216,7 +216,7 @@ def arranged(*names: str, hidden: Sequence[str] = ("Time",)) -> DataTransformerC
 
 
 def joined(by: str, names: Sequence[str]) -> list[DataTransformerConfig]:
-    """Makes one table of several, a row for each value of a column that all of them have."""
+    """Make one table of several, a row for each value of a column that all of them have."""
     return [
         # Each has a time of its own, which would be joined as columns.
         DataTransformerConfig(
