@@ -10,24 +10,21 @@ from __future__ import annotations
 import ipaddress
 import math
 import threading
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Limited = Literal["too_many_attempts_user", "too_many_attempts_address", "too_many_attempts"]
 
 MAX_BUCKETS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(NamedTuple):
     """`burst` attempts at once, and one more every `refill_s` [s]."""
 
     burst: int
     refill_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Allowances:
+class Allowances(NamedTuple):
     """Allowances of each kind of bucket."""
 
     user: Allowance = Allowance(10, 30.0)
@@ -35,14 +32,12 @@ class Allowances:
     everybody: Allowance = Allowance(30, 0.5)  # argon2 must not take the machine from the bikes
 
 
-@dataclass(slots=True)
-class _Bucket:
+class _Bucket(NamedTuple):
     level: float
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """Not now: why, and for how long [s]. `first` is the first time since it was allowed."""
 
     reason: Limited
@@ -54,7 +49,12 @@ class Throttle:
     """Counts attempts; safe to use from several threads."""
 
     def __init__(self, allowances: Allowances | None = None) -> None:
-        self._allowances = allowances or Allowances()
+        chosen = allowances or Allowances()
+        self._allowances: dict[Limited, Allowance] = {
+            "too_many_attempts_address": chosen.address,
+            "too_many_attempts_user": chosen.user,
+            "too_many_attempts": chosen.everybody,
+        }
         self._buckets: dict[tuple[Limited, str], _Bucket] = {}
         self._refusing: set[tuple[Limited, str]] = set()
         self._lock = threading.Lock()
@@ -69,7 +69,7 @@ class Throttle:
             levels = [self._level(key, now_ms) for key in keys]
             for key, level in zip(keys, levels, strict=True):
                 if level < 1:
-                    wait_s = math.ceil((1 - level) * self._allowance(key).refill_s)
+                    wait_s = math.ceil((1 - level) * self._allowances[key[0]].refill_s)
                     first = key not in self._refusing
                     self._refusing.add(key)
                     return Wait(key[0], max(wait_s, 1), first)
@@ -88,7 +88,7 @@ class Throttle:
                     self._buckets.pop(key, None)
                 else:
                     level = self._level(key, now_ms) + 1
-                    self._buckets[key] = _Bucket(min(level, self._allowance(key).burst), now_ms)
+                    self._buckets[key] = _Bucket(min(level, self._allowances[key[0]].burst), now_ms)
 
     def _keys(self, user: str, address: str) -> tuple[tuple[Limited, str], ...]:
         return (
@@ -97,17 +97,8 @@ class Throttle:
             ("too_many_attempts", ""),
         )
 
-    def _allowance(self, key: tuple[Limited, str]) -> Allowance:
-        match key[0]:
-            case "too_many_attempts_user":
-                return self._allowances.user
-            case "too_many_attempts_address":
-                return self._allowances.address
-            case _:
-                return self._allowances.everybody
-
     def _level(self, key: tuple[Limited, str], now_ms: int) -> float:
-        allowance = self._allowance(key)
+        allowance = self._allowances[key[0]]
         bucket = self._buckets.get(key)
         if bucket is None:
             return float(allowance.burst)
@@ -118,7 +109,7 @@ class Throttle:
     def _forget(self, now_ms: int) -> None:
         """Forget the fuller half: full ones say nothing, nearly full ones little."""
         fullness = {
-            key: self._level(key, now_ms) / self._allowance(key).burst for key in self._buckets
+            key: self._level(key, now_ms) / self._allowances[key[0]].burst for key in self._buckets
         }
         by_level = sorted(self._buckets, key=fullness.__getitem__)
         for key in by_level[MAX_BUCKETS // 2 :]:

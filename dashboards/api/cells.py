@@ -50,8 +50,7 @@ AGE_CLASSES: tuple[AgeClass, ...] = (
 MISSING: tuple[int, int, int, int] = (213, 94, 0, 150)
 """What was not visited: the vermilion of Okabe and Ito, which no eye takes for the blue of ages."""
 
-_MISSING_CLASS = len(AGE_CLASSES) + 1
-_COLOURS = (*(c.rgba for c in AGE_CLASSES), MISSING)
+_COLOURS = (*(c.rgba for c in AGE_CLASSES), MISSING)  # of the classes from 1 on
 _LIMITS_MS = np.array([c.up_to_s * 1000 for c in AGE_CLASSES if c.up_to_s is not None])
 _PALETTE = b"\0\0\0" + b"".join(bytes(rgba[:3]) for rgba in _COLOURS)
 _ALPHA = b"\0" + bytes(rgba[3] for rgba in _COLOURS)
@@ -71,34 +70,23 @@ def age_class(last_visit_ms: NDArray[np.int64], now_ms: int) -> NDArray[np.uint8
     return np.where(last_visit_ms > 0, found, 0).astype(np.uint8)
 
 
-def draw(
-    zones: ZoneMap, last_visit_ms: NDArray[np.int64], now_ms: int, *, zone: int | None = None
-) -> Picture:
-    """The whole grid, north up; cells of no zone and never visited ones are transparent.
+def missing_class(last_visit_ms: NDArray[np.int64], since_ms: int) -> NDArray[np.uint8]:
+    """Class of each cell: that of :data:`MISSING` when not visited at or after an instant, or 0."""
+    return np.where(last_visit_ms < since_ms, len(_COLOURS), 0).astype(np.uint8)
+
+
+def draw(zones: ZoneMap, classes: NDArray[np.uint8], zone: int | None = None) -> Picture:
+    """Draw the whole grid, north up; cells of no zone and of class 0 are transparent.
 
     Parameters
     ----------
     zones : ZoneMap
         Gives the grid and which cells count.
-    last_visit_ms : ndarray of int64, shape (grid.size,)
-        0 for never [ms].
-    now_ms : int
-        The instant ages are measured at [ms].
+    classes : ndarray of uint8, shape (grid.size,)
+        From :func:`age_class` or :func:`missing_class`.
     zone : int, optional
         Index of the only zone that is shown.
     """
-    return _picture(zones, age_class(last_visit_ms, now_ms), zone)
-
-
-def draw_missing(
-    zones: ZoneMap, last_visit_ms: NDArray[np.int64], since_ms: int, *, zone: int | None = None
-) -> Picture:
-    """As :func:`draw`, but of the cells that were not visited at or after an instant."""
-    missing = last_visit_ms < since_ms
-    return _picture(zones, np.where(missing, _MISSING_CLASS, 0).astype(np.uint8), zone)
-
-
-def _picture(zones: ZoneMap, classes: NDArray[np.uint8], zone: int | None) -> Picture:
     shown = zones.cell_zone >= 0 if zone is None else zones.cell_zone == zone
     classes = np.where(shown, classes, 0).astype(np.uint8)
     pixels = classes.reshape(zones.grid.rows, zones.grid.cols)[::-1]
@@ -183,16 +171,16 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
             elapsed_s = time.monotonic()
             if picture is None or picture[1] is not zones or elapsed_s - picture[0] > PICTURE_S:
                 last_ms = sources.ledger().last_visit_ms()
-                picture = elapsed_s, zones, draw(zones, last_ms, sources.now_ms())
+                picture = elapsed_s, zones, draw(zones, age_class(last_ms, sources.now_ms()))
             drawn = picture[2]
         else:
             known = sources.ledger()
             last_ms = (known if at_ms is None else known.as_of(at_ms)).last_visit_ms()
             if since_ms is None:
-                stated_ms = sources.now_ms() if at_ms is None else at_ms
-                drawn = draw(zones, last_ms, stated_ms, zone=shown)
+                classes = age_class(last_ms, sources.now_ms() if at_ms is None else at_ms)
             else:
-                drawn = draw_missing(zones, last_ms, since_ms, zone=shown)
+                classes = missing_class(last_ms, since_ms)
+            drawn = draw(zones, classes, shown)
         box = zones.grid
         headers = {
             "ETag": drawn.etag,

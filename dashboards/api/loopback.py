@@ -48,7 +48,7 @@ class Hosts:
         if is_loopback(host):
             return None
         name = _name(host)
-        if name in self.public or (self.beyond and name is not None and _is_address(name)):
+        if name in self.public or (self.beyond and _address(name) is not None):
             return None
         return "host_unknown" if self.public or self.beyond else "host_not_loopback"
 
@@ -59,30 +59,25 @@ LOOPBACK = Hosts()
 def is_loopback(host: str) -> bool:
     """Whether `host`, a Host header's value with or without port, names this machine."""
     name = _name(host)
-    if name is None:
-        return False
     if name == "localhost" or name.endswith(".localhost"):
         return True
+    address = _address(name)
+    return address is not None and address.is_loopback
+
+
+def _name(host: str) -> str:
+    """The name or address in a Host header, in small letters; empty when there is none."""
     try:
-        return ipaddress.ip_address(name).is_loopback
+        return urlsplit(f"//{host}").hostname or ""
     except ValueError:
-        return False
+        return ""
 
 
-def _name(host: str) -> str | None:
-    """The name or address in a Host header, in small letters."""
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return urlsplit(f"//{host}").hostname or None
+        return ipaddress.ip_address(name)
     except ValueError:
         return None
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def refusal(
