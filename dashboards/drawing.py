@@ -30,24 +30,16 @@ class Proposal(NamedTuple):
 
 @dataclass
 class Drawing:
-    """Redraws zones. Everything but :meth:`propose` is called on the event loop.
-
-    Parameters
-    ----------
-    atlas : Atlas
-        Follows what is drawn, while that stays on its grid.
-    write : callable
-        Saves the zones; StoreUnavailable when they cannot be saved.
-    plans : callable
-        Plans what is asked of the zones; PolicyError when that cannot be. Nothing follows yet.
-    follow : callable
-        Lets everything else follow the atlas, which has changed from an instant on [ms].
-    """
+    """Redraws zones. Everything but :meth:`propose` is called on the event loop."""
 
     atlas: Atlas
+    """Follows what is drawn, while that stays on its grid."""
     write: Callable[[Zones], None]
+    """Saves the zones; StoreUnavailable when they cannot be saved."""
     plans: Callable[[Zones], object]
+    """Plans what is asked of the zones; PolicyError when that cannot be. Nothing follows yet."""
     follow: Callable[[int], None]
+    """Lets everything else follow the atlas, which has changed from an instant on [ms]."""
 
     def __post_init__(self) -> None:
         self._zones = self.atlas.layout.zones

@@ -105,12 +105,7 @@ def days_of(
 ) -> list[answers.BikeDay]:
     """A day of some bikes, in their order; time and cells are of the zones of their time.
 
-    The work is bounded by the fixes of these bikes, and one pass over the day's ledger rows.
-
-    Parameters
-    ----------
-    parts : sequence of Rows
-        Of the ledger.
+    The work is bounded by the fixes of these bikes, and one pass over `parts`, the ledger's rows.
     """
     period = period_of("daily", day, sources.tz)
     layout = sources.atlas.layout

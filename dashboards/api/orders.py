@@ -19,6 +19,7 @@ from dashboards.api.answers import Answer
 from dashboards.api.problems import PROBLEMS, invalid, unknown
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
+from dashboards.api.zones import zone_index
 from dashboards.sources import Sources
 
 
@@ -98,11 +99,6 @@ def router(sources: Sources, times: Times) -> APIRouter:
             ]
             raise invalid("invalid_order", problems) from exc
 
-    def known(zone_id: str) -> None:
-        zones = [zone.zone_id for zone in sources.zones.zones]
-        if zone_id not in zones:
-            raise unknown("zone", zone_id, zones)
-
     give = partial(routes.post, dependencies=[needs("dispatcher")])
     take_back = partial(
         give, responses={409: {**PROBLEMS[400], "description": "It cannot be ended"}}
@@ -155,7 +151,7 @@ def router(sources: Sources, times: Times) -> APIRouter:
     @give("/zones/{zone_id}/pause", response_model=answers.Campaign)
     async def pause(request: Request, zone_id: str, body: Pause) -> Response:
         """Ask nothing of a zone until an instant: weather, a closure. 422 lists `problems`."""
-        known(zone_id)
+        zone_index(sources.zones, zone_id)
         now_ms, actor = sources.now_ms(), caller.actor(request, body.actor)
         order = given(
             lambda: orders.pause(
@@ -172,7 +168,7 @@ def router(sources: Sources, times: Times) -> APIRouter:
 
         409 `not_paused`, or `configured` when the configuration pauses it.
         """
-        known(zone_id)
+        zone_index(sources.zones, zone_id)
         actor = caller.actor(request, body.actor)
         ended = orders.resume(zone_id, actor, sources.now_ms(), reason=body.reason)
         caller.add_to_record(request, campaigns=[order.name for order in ended])

@@ -143,15 +143,7 @@ class AuditPage(TypedDict):
 
 
 def router(access: Access, times: Times) -> APIRouter:
-    """The routes /session, /me, /setup, /users, /tokens and /audit.
-
-    Parameters
-    ----------
-    access : Access
-        What they are about.
-    times : Times
-        Writes and reads instants.
-    """
+    """The routes /session, /me, /setup, /users, /tokens and /audit."""
     routes = APIRouter(
         tags=["access"],
         responses={status: PROBLEMS[status] for status in (401, 403, 409, 429)},

@@ -104,13 +104,7 @@ class Wanted(NamedTuple):
 
 
 class Routes:
-    """The routes of an application, to be asked what a request wants.
-
-    Parameters
-    ----------
-    routes : sequence of BaseRoute
-        The application's; read at the first request, when all are there.
-    """
+    """The routes of an application, read at the first request, when all of them are there."""
 
     def __init__(self, routes: Sequence[BaseRoute]) -> None:
         self._routes = routes

@@ -81,13 +81,7 @@ class Mailbox:
 
 
 class Feed:
-    """Looks for changes while somebody listens.
-
-    Parameters
-    ----------
-    look : callable
-        Reads the state. Called on the event loop.
-    """
+    """Looks for changes while somebody listens; `look` is called on the event loop."""
 
     def __init__(self, look: Look) -> None:
         self._look = look

@@ -57,11 +57,6 @@ class Presence:
 
     It is as old as the last assessment of the zones, with which it is sent: between two of
     them a coverage event stays the same, so that watching it makes the stream no longer.
-
-    Parameters
-    ----------
-    sources : Sources
-        What there is.
     """
 
     def __init__(self, sources: Sources) -> None:

@@ -135,15 +135,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
 
 
 def trend_of(sources: Sources, times: Times, parts: Sequence[Rows], now_ms: int) -> answers.Trend:
-    """The trend of all zones.
-
-    Parameters
-    ----------
-    parts : sequence of Rows
-        Of the ledger.
-    now_ms : int
-        When [ms].
-    """
+    """The trend of all zones at `now_ms` [ms], from the rows of the ledger."""
     zones, known_from_ms = sources.zones, sources.known_from_ms()
     plans = [sources.plan(zone.zone_id) for zone in zones.zones]
     windows = [plan.window_at(now_ms) or (0, 0) for plan in plans]
@@ -203,13 +195,6 @@ def days_of(
 
     Each day is measured by the zones there were at its end, or are now; of the visits, those
     that were made in the zone.
-
-    Parameters
-    ----------
-    ledger : View
-        Visits, and who was heard.
-    now_ms : int
-        When [ms].
     """
     known_from_ms = sources.known_from_ms()
     record, plan = sources.record(ledger, now_ms), sources.plan(zone_id)
