@@ -3,6 +3,9 @@
 
 BIN := .venv/bin
 ARGS ?=
+# One more than there are processors, for tests wait for servers, pages and clocks half of the
+# time; in the order of files, which begins with the longest, and not by the number of tests.
+TESTERS := $(shell expr $$(nproc) + 1)
 PYTHON ?=
 export PYTHON
 
@@ -16,7 +19,8 @@ demo: .venv/.runtime ## the whole system with simulated bikes, in a browser
 
 test: setup ## all tests, side by side
 ifeq ($(ARGS),)
-	@$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
+	@$(BIN)/pytest --numprocesses=$(TESTERS) --maxprocesses=4 --dist=loadfile \
+		--no-loadscope-reorder
 else
 	@$(BIN)/pytest $(ARGS)
 endif

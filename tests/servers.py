@@ -16,13 +16,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
 
-from tests.patience import PATIENCE_S, until
+from tests.patience import LOOK_EVERY_S, PATIENCE_S, until
 
 HOST = "127.0.0.1"
 REPOSITORY = Path(__file__).parent.parent
 
 LOWEST_PORT = 10_000
 EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+ASK_EVERY_S = 0.05
+"""How often a program is asked how it is [s]: answering is work too."""
 
 _reserved: list[socket.socket] = []
 
@@ -100,7 +103,7 @@ class Program:
                 self.command, stdout=log, stderr=log, env=self.environment
             )
         try:
-            self.wait(self.up)
+            self.wait(self.up, every_s=LOOK_EVERY_S)
         except BaseException:
             self.kill()
             raise
@@ -109,16 +112,25 @@ class Program:
         """Whether it does its work; a program that nobody waits for does at once."""
         return True
 
-    def wait(self, condition: Callable[[], object], timeout_s: float = PATIENCE_S) -> None:
+    def wait(
+        self,
+        condition: Callable[[], object],
+        timeout_s: float = PATIENCE_S,
+        *,
+        every_s: float = ASK_EVERY_S,
+    ) -> None:
         """Wait until a condition is true; fail with the output when the program ends before."""
 
         def come_true() -> bool:
             if condition():
                 return True
-            assert self.runs, f"{self.command[0]} ended before {condition}:\n{self.said()[-4000:]}"
+            assert self.runs, f"{self.command[0]} ended before {explain()}"
             return False
 
-        until(come_true, timeout_s, explain=lambda: f"{condition}:\n{self.said()[-4000:]}")
+        def explain() -> str:
+            return f"{condition}:\n{self.said()[-4000:]}"
+
+        until(come_true, timeout_s, every_s=every_s, explain=explain)
 
     def send(self, sign: signal.Signals) -> None:
         """Send a signal."""

@@ -55,11 +55,14 @@ class Container(Station):
 
     def checked(self, code: int) -> str:
         """Wait until the health check ends with a code; return what it said."""
+        if code == 0:
+            self.wait(self.ready)
         done = self.check()
 
         def ends_so() -> bool:
             nonlocal done
-            done = self.check()
+            if done.returncode != code:
+                done = self.check()
             return done.returncode == code
 
         self.wait(ends_so)
