@@ -265,14 +265,6 @@ class Hours:
                     return edge
         return None
 
-    def shift_of(self, at_ms: int) -> Window | None:
-        """The shift that is on at an instant: one occurrence of one line of patrol hours.
-
-        Exceptions do not move its ends: they only take duty out of it.
-        """
-        window = self._latest_shift(at_ms)
-        return window if window is not None and at_ms < window.to_ms else None
-
     def window_at(self, kind: WindowKind, at_ms: int) -> Window | None:
         """The window an instant lies in; between shifts, the one that ended last.
 

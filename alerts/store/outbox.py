@@ -7,7 +7,7 @@ neither or both. Within a lane (channel, zone, rule) rows are due in order.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
@@ -195,15 +195,6 @@ def issue(file: BookFile, recipient: str, bulletin: Bulletin, due_ms: int) -> bo
             )
         db.execute("REPLACE INTO progress VALUES (?, ?)", (_mark(recipient, bulletin.kind), due_ms))
     return new
-
-
-def issued(file: BookFile, recipient: str | None = None) -> Iterator[tuple[str, Bulletin]]:
-    """All bulletins, or those for one recipient, in the order in which they were made."""
-    with file.reading() as db:
-        rows = db.execute("SELECT recipient, body FROM bulletin ORDER BY id").fetchall()
-    for name, body in rows:
-        if recipient in (None, name):
-            yield name, msgspec.json.decode(body, type=Bulletin)
 
 
 def _mark(recipient: str, kind: Kind) -> str:

@@ -13,6 +13,12 @@ def campaign(begin: str, end: str, frequency: str) -> dict[str, object]:
     return {"zones": ["Z01"], "from": begin, "to": end, "frequency": frequency}
 
 
+def shelve(district: District, when: str, until: str) -> None:
+    """Shelve the zone's alert for a while."""
+    alert_id = district.alert().alert_id
+    district.book.shelve(alert_id, "li", at(when), until_ms=at(until), reason="road works")
+
+
 def test_a_neglected_zone_is_raised_and_a_patrol_closes_it() -> None:
     """Overdue after two hours, told a minute later, closed by the bike that came."""
     district = District()
@@ -214,21 +220,9 @@ def test_an_alert_that_was_not_closed_reopens() -> None:
 def test_a_shelved_alert_is_back_at_its_time() -> None:
     district = District()
     district.run("23 08:00", "23 10:30")
-    district.book.shelve(
-        district.alert().alert_id,
-        "li",
-        at("23 10:30"),
-        until_ms=at("23 11:00"),
-        reason="road works",
-    )
+    shelve(district, "23 10:30", "23 11:00")
     assert district.run("23 10:31", "23 11:05") == [("23 11:00", "Z01/zone_unpatrolled unshelve")]
-    district.book.shelve(
-        district.alert().alert_id,
-        "li",
-        at("23 11:05"),
-        until_ms=at("23 12:00"),
-        reason="road works",
-    )
+    shelve(district, "23 11:05", "23 12:00")
     district.patrols.patrol("Z01", "23 11:30")
     assert district.run("23 11:31", "23 12:05") == [
         ("23 12:00", "Z01/zone_unpatrolled unshelve_returned"),

@@ -136,9 +136,9 @@ def test_hours_are_closed_at_the_start_and_open_at_the_end() -> None:
 
 def test_a_shift_over_midnight_belongs_to_the_day_on_which_it_begins() -> None:
     hours = Hours.parse(["Mon,Wed 22:00-02:00"], SHANGHAI)
-    assert hours.shift_of(at("24 01:59")) == Window(at("23 22:00"), at("24 02:00"))
-    assert hours.shift_of(at("24 02:00")) is None
-    assert hours.shift_of(at("24 23:00")) is None
+    assert hours.window_at("shift", at("24 01:59")) == Window(at("23 22:00"), at("24 02:00"))
+    assert hours.contains(at("24 01:59"))
+    assert not any(hours.contains(at(when)) for when in ("24 02:00", "24 23:00"))
     assert hours.window_at("shift", at("24 12:00")) == Window(at("23 22:00"), at("24 02:00"))
     assert hours.duty_s(at("23 00:00"), at("30 00:00")) == 8 * 3600
 
@@ -227,7 +227,7 @@ def test_there_is_no_duty_during_the_events_of_the_calendar() -> None:
     assert hours.closure_at(at("28 14:30")).summary == "Late lunch"
     assert hours.closure_at(at("28 12:30")) is None
     assert hours.next_change(at("23 18:00")) == at("26 08:00")
-    assert hours.shift_of(at("24 10:00")) == Window(at("24 08:00"), at("24 18:00"))
+    assert hours.window_at("shift", at("24 10:00")) == Window(at("24 08:00"), at("24 18:00"))
 
 
 def test_an_event_of_a_copied_uid_is_an_event_of_its_own() -> None:
