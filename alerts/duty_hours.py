@@ -120,7 +120,7 @@ class _Chunk(NamedTuple):
     before: list[int]  # duty before each start, within the chunk
     total: int
     shifts: list[Window]  # those that start in the chunk
-    closures: list[CalendarException]
+    exceptions: list[CalendarException]
 
 
 class Hours:
@@ -203,14 +203,14 @@ class Hours:
         on: NDArray[np.bool_] = (period % 2 == 0) == self.contains(first)
         return on
 
-    def closure_at(self, at_ms: int) -> CalendarException | None:
+    def exception_at(self, at_ms: int) -> CalendarException | None:
         """The exception in force at an instant, whether or not there would be duty."""
-        for closure in self._chunk(at_ms // _CHUNK_MS).closures:
-            if closure.from_ms <= at_ms < closure.to_ms:
-                return closure
+        for exception in self._chunk(at_ms // _CHUNK_MS).exceptions:
+            if exception.from_ms <= at_ms < exception.to_ms:
+                return exception
         return None
 
-    def closures(self, from_ms: int, to_ms: int) -> list[CalendarException]:
+    def exceptions(self, from_ms: int, to_ms: int) -> list[CalendarException]:
         """The exceptions that overlap ``[from_ms, to_ms)``, the first to begin first."""
         return self._exceptions.between(from_ms, to_ms) if self._exceptions else []
 
@@ -327,10 +327,10 @@ class Hours:
     def _compute(self, index: int) -> _Chunk:
         begin, end = index * _CHUNK_MS, (index + 1) * _CHUNK_MS
         shifts = sorted(self._shifts_about(begin, end))
-        closures = self.closures(begin, end)
+        exceptions = self.exceptions(begin, end)
         starts: list[int] = []
         ends: list[int] = []
-        for duty in _less(_merged(shifts), closures):
+        for duty in _less(_merged(shifts), exceptions):
             if duty.from_ms < end and duty.to_ms > begin:
                 starts.append(max(duty.from_ms, begin))
                 ends.append(min(duty.to_ms, end))
@@ -339,7 +339,7 @@ class Hours:
             before.append(total)
             total += to_ms - from_ms
         own = [shift for shift in shifts if begin <= shift.from_ms < end]
-        return _Chunk(starts, ends, before, total, own, closures)
+        return _Chunk(starts, ends, before, total, own, exceptions)
 
     def _shifts_about(self, begin_ms: int, end_ms: int) -> Iterator[Window]:
         # Two days before: a shift over midnight, and any offset of the zone.
@@ -372,15 +372,15 @@ def _merged(windows: Sequence[Window]) -> list[Window]:
     return merged
 
 
-def _less(duty: Sequence[Window], closures: Sequence[CalendarException]) -> Iterator[Window]:
-    """`duty` without `closures`; both sorted."""
+def _less(duty: Sequence[Window], exceptions: Sequence[CalendarException]) -> Iterator[Window]:
+    """`duty` without `exceptions`; both sorted."""
     for window in duty:
         start = window.from_ms
-        for closure in closures:
-            if closure.to_ms <= start or closure.from_ms >= window.to_ms:
+        for exception in exceptions:
+            if exception.to_ms <= start or exception.from_ms >= window.to_ms:
                 continue
-            if closure.from_ms > start:
-                yield Window(start, closure.from_ms)
-            start = closure.to_ms
+            if exception.from_ms > start:
+                yield Window(start, exception.from_ms)
+            start = exception.to_ms
         if start < window.to_ms:
             yield Window(start, window.to_ms)

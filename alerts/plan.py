@@ -75,8 +75,8 @@ class ZonePlan:
 
     def exception_at(self, at_ms: int) -> str | None:
         """The words of the exception from patrol hours in force at an instant, if one is."""
-        closure = self.policy_at(at_ms).hours.closure_at(at_ms)
-        return None if closure is None else closure.summary
+        exception = self.policy_at(at_ms).hours.exception_at(at_ms)
+        return None if exception is None else exception.summary
 
     def duty_s(self, from_ms: int, to_ms: int) -> float:
         """Duty time in ``[from_ms, to_ms)`` [s]."""

@@ -110,7 +110,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         at_ms = times.read_or_none(at, name="at")
         at_ms = sources.now_ms() if at_ms is None else at_ms
         asked = sources.plan(known(zone_id, at_ms)).policy_at(at_ms)
-        closures = asked.hours.closures(at_ms, at_ms + YEAR_MS)[:EXCEPTIONS]
+        exceptions = asked.hours.exceptions(at_ms, at_ms + YEAR_MS)[:EXCEPTIONS]
         answer: dict[str, Any] = {
             "zone_id": zone_id,
             "policy": asked.name,
@@ -121,7 +121,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
             "hours": [span_text(span) for span in asked.hours.spans],
             "exceptions": [
                 {"summary": summary, "from": times.write(from_ms), "to": times.write(to_ms)}
-                for from_ms, to_ms, summary in closures
+                for from_ms, to_ms, summary in exceptions
             ],
             "min_cells": asked.min_cells,
             "look_back_s": asked.look_back_s,

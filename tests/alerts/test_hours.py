@@ -223,9 +223,9 @@ def test_there_is_no_duty_during_the_events_of_the_calendar() -> None:
     assert duty == [10, 0, 0, 10, 9, 8, 10]
     assert hours.duty_s(at("30 00:00"), at("2026-12-01T00:00")) == 9 * 3600
     assert hours.duty_s(at("2026-12-01T00:00"), at("2026-12-02T00:00")) == 10 * 3600
-    assert hours.closure_at(at("24 10:00")).summary == "两天假"
-    assert hours.closure_at(at("28 14:30")).summary == "Late lunch"
-    assert hours.closure_at(at("28 12:30")) is None
+    assert hours.exception_at(at("24 10:00")).summary == "两天假"
+    assert hours.exception_at(at("28 14:30")).summary == "Late lunch"
+    assert hours.exception_at(at("28 12:30")) is None
     assert hours.next_change(at("23 18:00")) == at("26 08:00")
     assert hours.window_at("shift", at("24 10:00")) == Window(at("24 08:00"), at("24 18:00"))
 
@@ -233,8 +233,8 @@ def test_there_is_no_duty_during_the_events_of_the_calendar() -> None:
 def test_an_event_of_a_copied_uid_is_an_event_of_its_own() -> None:
     """People copy events of a calendar file by hand, and forget that a UID must be unique."""
     hours = Hours.parse(["Mon-Sun 08:00-18:00"], SHANGHAI, CALENDAR.replace("UID:1\n", "UID:2\n"))
-    assert hours.closure_at(at("24 10:00")).summary == "两天假"
-    assert hours.closure_at(at("27 12:30")).summary == "Lunch"
+    assert hours.exception_at(at("24 10:00")).summary == "两天假"
+    assert hours.exception_at(at("27 12:30")).summary == "Lunch"
 
 
 def test_a_date_as_the_end_of_a_recurrence_includes_all_of_that_day() -> None:
@@ -243,8 +243,8 @@ def test_a_date_as_the_end_of_a_recurrence_includes_all_of_that_day() -> None:
         calendar = CALENDAR.replace("UNTIL=20261130T040000Z", "UNTIL=20261130")
         calendar = calendar.replace(";TZID=Asia/Shanghai", zone)
         hours = Hours.parse(["Mon-Sun 08:00-18:00"], SHANGHAI, calendar)
-        assert hours.closure_at(at("30 12:30")).summary == "Lunch"
-        assert hours.closure_at(at("2026-12-01T12:30")) is None
+        assert hours.exception_at(at("30 12:30")).summary == "Lunch"
+        assert hours.exception_at(at("2026-12-01T12:30")) is None
 
 
 def test_an_event_may_recur_on_dates_with_an_end_of_their_own() -> None:
