@@ -246,13 +246,12 @@ def replay(
     Reads NDJSON of MDS telemetry, GPX, OwnTracks .rec and archive Parquet.
     """
     from patrol import cli_output
-    from patrol.config.settings import load_with_zones
+    from patrol.config.settings import load_policies, load_with_zones
     from patrol.replay import recordings, replay
-    from patrol.what_if import policies_of
 
     with errors_told():
         settings, zones = load_with_zones(config)
-        other = None if what_if is None else policies_of(what_if, settings)
+        other = None if what_if is None else load_policies(what_if, settings.policies)
         files = recordings(paths)
         with cli_output.reading(cli_output.console(stderr=True), files) as (on_read, on_problem):
             found = replay(

@@ -6,12 +6,9 @@ configured and once by others. Only duty time counts: patrol hours less exceptio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
-from pydantic import Field, ValidationError
 
 from alerts.orders import Orders
 from alerts.store.book_file import BookFile
@@ -23,11 +20,7 @@ from geofence.record import Record
 from geofence.runs import Visits
 from geofence.windows import Plan
 from patrol.assembly import District
-from patrol.config.fields import FOLDER, Name, Section, did_you_mean
-from patrol.config.mistakes import Places, complaint, key_of
-from patrol.config.sections import Policy, Settings, keys_of
-from patrol.config.tables import Key, parse_tables
-from patrol.errors import ConfigError, Problem
+from patrol.config.sections import Settings
 
 
 class ZoneJudged(msgspec.Struct, frozen=True):
@@ -59,54 +52,6 @@ class WhatIf(msgspec.Struct, frozen=True):
 
     configured: list[ZoneJudged]
     zones: list[ZoneJudged]
-
-
-class _File(Section):
-    """What the file of other policies may hold."""
-
-    policies: dict[Name, Policy] = Field(min_length=1)
-
-
-def policies_of(path: Path, settings: Settings) -> dict[str, Policy]:
-    """The policies in a file of ``[policies.*]``, which stand in for those of the same names.
-
-    Raises
-    ------
-    ConfigError
-        With every mistake; a policy that is not configured is one, as no zone names it.
-    """
-    try:
-        text = path.read_text("utf-8-sig")
-    except OSError as exc:
-        raise ConfigError([Problem(str(path), f"cannot be read: {exc.strerror}")]) from exc
-    except UnicodeDecodeError as exc:
-        raise ConfigError([Problem(str(path), "is not UTF-8 text")]) from exc
-    places = Places(path, text)
-    tables, mistakes = parse_tables(text)
-    problems = [Problem(f"{path}:{line}", message) for line, message in mistakes]
-    if tables is None or problems:
-        raise ConfigError(problems)
-    token = FOLDER.set(path.parent)
-    try:
-        found = _File.model_validate(tables).policies
-    except ValidationError as exc:
-        for error in exc.errors():
-            key = key_of(error)
-            problems.append(Problem(places.where(key), complaint(error, _siblings(key))))
-        raise ConfigError(problems) from exc
-    finally:
-        FOLDER.reset(token)
-    problems = [
-        Problem(
-            places.where(("policies", name)),
-            f"no policy has this name{did_you_mean(name, settings.policies)}",
-        )
-        for name in found
-        if name not in settings.policies
-    ]
-    if problems:
-        raise ConfigError(problems)
-    return found
 
 
 def follow_orders(settings: Settings, *districts: District) -> None:
@@ -157,8 +102,3 @@ def judged_by(
         )
         for zone_id, found in zone_records(record, plans, visits).items()
     ]
-
-
-def _siblings(key: Key) -> Mapping[str, object]:
-    """The keys that may stand where a key stands."""
-    return keys_of(key[:-1]) if len(key) > 1 else _File.model_fields

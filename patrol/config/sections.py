@@ -397,7 +397,7 @@ class Settings(Section):
     notify: dict[Name, Notify] = Field(default={})
 
 
-def keys_of(table: Sequence[str]) -> dict[str, FieldInfo]:
+def keys_of(table: Sequence[str], model: type[Section] = Settings) -> dict[str, FieldInfo]:
     """The keys that a table may have.
 
     Parameters
@@ -405,13 +405,15 @@ def keys_of(table: Sequence[str]) -> dict[str, FieldInfo]:
     table : sequence of str
         Its path: empty for the sections themselves, or a section, with or without the name
         of one of its tables, and what is in that.
+    model : type of Section
+        All the tables.
 
     Returns
     -------
     dict
         Fields by the name that they have in the file; empty when there is no such table.
     """
-    fields = dict(Settings.model_fields)
+    fields = dict(model.model_fields)
     named = bool(table) and table[0] in NAMED_TABLES
     for part in (*table[:1], *table[2 if named else 1 :]):
         section = _section_in(fields[part].annotation) if part in fields else None

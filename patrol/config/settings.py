@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from operator import itemgetter
 from pathlib import Path
+from typing import Generic, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from geofence.errors import ZonesError
 from geofence.geojson import Feature, read_features
 from geofence.zones import Zones, parse_zones
 from patrol.config.drawn_zones import read_drawn
-from patrol.config.fields import FOLDER, did_you_mean
+from patrol.config.fields import FOLDER, Name, Section, did_you_mean
 from patrol.config.mistakes import Places, complaint, key_of, written
-from patrol.config.sections import District, Quality, Settings, Storage, keys_of
+from patrol.config.sections import District, Policy, Quality, Settings, Storage, keys_of
 from patrol.config.tables import (
     Key,
     Tables,
@@ -24,6 +26,8 @@ from patrol.config.tables import (
     unknown_variables,
 )
 from patrol.errors import ConfigError, Problem
+
+S = TypeVar("S", bound=Section)
 
 
 def load(path: Path) -> Settings:
@@ -40,8 +44,8 @@ def load(path: Path) -> Settings:
         With every mistake of the file and the  What is in the zones is not
         looked at; see :func:`load_with_zones`.
     """
-    draft = _Draft(path)
-    settings = draft.settings()
+    draft = _SettingsDraft(path)
+    settings = draft.read()
     if settings is None or draft.problems:
         raise ConfigError(draft.problems)
     return settings
@@ -65,20 +69,43 @@ def load_with_zones(path: Path, *, storage: Path | None = None) -> tuple[Setting
         With every mistake of the file, the environment, the zones and the exclusions, and
         with the zones and policies that one file names and the other does not have.
     """
-    draft = _Draft(path)
-    settings, zones = draft.settings(), draft.zones(storage)
+    draft = _SettingsDraft(path)
+    settings, zones = draft.read(), draft.zones(storage)
     if settings is None or zones is None or draft.problems:
         raise ConfigError(draft.problems)
     return settings, zones
 
 
-class _Draft:
-    """A configuration that may be wrong anywhere; what can be read of it is read."""
+class PolicyFile(Section):
+    """A file of policies alone."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    policies: dict[Name, Policy] = Field(min_length=1)
+
+
+def load_policies(path: Path, known: Collection[str]) -> dict[str, Policy]:
+    """Read a file of ``[policies.*]``, each of which has the name of a `known` one.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake; a policy of another name is one, as no zone names it.
+    """
+    draft = _Draft(path, PolicyFile)
+    file = draft.read()
+    found = {} if file is None else file.policies
+    for name in found.keys() - set(known):
+        draft.report(("policies", name), f"no policy has this name{did_you_mean(name, known)}")
+    if draft.problems:
+        raise ConfigError(draft.problems)
+    return found
+
+
+class _Draft(Generic[S]):
+    """A file of tables that may be wrong anywhere; what can be read of it is read."""
+
+    def __init__(self, path: Path, model: type[S]) -> None:
+        self._path, self._model = path, model
         self._found: list[tuple[int, Problem]] = []
-        self._zone_problems: list[Problem] = []
         self._broken: set[Key] = set()
         self._tables: Tables | None = None
         text = self._text()
@@ -88,25 +115,91 @@ class _Draft:
 
     @property
     def problems(self) -> list[Problem]:
-        """The mistakes found so far: by line of patrol.toml, then by zone."""
-        by_line = sorted(self._found, key=lambda found: found[0])
-        return [problem for _, problem in by_line] + self._zone_problems
+        """The mistakes found so far, by line."""
+        return [problem for _, problem in sorted(self._found, key=itemgetter(0))]
 
-    def settings(self) -> Settings | None:
-        """The settings, unless there is a mistake in them."""
+    def read(self) -> S | None:
+        """The values, unless there is a mistake in them."""
         if self._tables is None:
             return None
-        settings = None
         token = FOLDER.set(self._path.parent)
         try:
-            settings = Settings(**self._tables)
+            return self._model.model_validate(self._tables)
         except ValidationError as exc:
             self._translate(exc.errors())
+            return None
         finally:
             FOLDER.reset(token)
-        self._compare_times()
-        self._found += ((0, problem) for problem in unknown_variables(Settings))
+
+    def report(self, key: Key, message: str) -> None:
+        """Add a mistake at a key."""
+        self._found.append((self._places.line(key) or 0, Problem(self._places.where(key), message)))
+
+    def _text(self) -> str | None:
+        try:
+            # Editors on Windows put a byte order mark first, which TOML does not allow.
+            return self._path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as exc:
+            message = f"is not UTF-8 text (byte {exc.start}); save it as UTF-8"
+        except OSError as exc:
+            message = f"cannot be read: {exc.strerror}"
+        self._found.append((0, Problem(str(self._path), message)))
+        return None
+
+    def _parse(self, text: str) -> Tables | None:
+        tables, mistakes = parse_tables(text)
+        for line, message in mistakes:
+            # The line at which reading ended only noticed a mistake that lies elsewhere.
+            key = () if tables is None else self._places.key(line)
+            self._broken.add(key)
+            place = f"{self._path}:{line}"
+            self._found.append(
+                (line, Problem(f"{place}: {written(key)}" if key else place, message))
+            )
+        return tables
+
+    def _translate(self, errors: list[ErrorDetails]) -> None:
+        """Report pydantic's findings, one for each mistake."""
+        unknown = [key_of(error) for error in errors if error["type"] == "extra_forbidden"]
+        for error in errors:
+            key = key_of(error)
+            misspelt = any(
+                key[:-1] == other[:-1] and did_you_mean(other[-1], key[-1:]) for other in unknown
+            )
+            if key not in self._broken and not (error["type"] == "missing" and misspelt):
+                self.report(key, complaint(error, keys_of(key[:-1], self._model)))
+
+
+class _SettingsDraft(_Draft[Settings]):
+    """A patrol.toml, the environment over it, and the zones that it names."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, Settings)
+        self._zone_problems: list[Problem] = []
+
+    @property
+    def problems(self) -> list[Problem]:
+        """The mistakes found so far: by line of patrol.toml, then by zone."""
+        return super().problems + self._zone_problems
+
+    def read(self) -> Settings | None:
+        """The settings, unless there is a mistake in them."""
+        settings = super().read()
+        if self._tables is not None:
+            self._compare_times()
+            self._found += ((0, problem) for problem in unknown_variables(Settings))
         return settings
+
+    def _text(self) -> str | None:
+        if self._path.exists():
+            return super()._text()
+        message = "there is no such file; name one with --config"
+        self._found.append((0, Problem(str(self._path), message)))
+        return None
+
+    def _parse(self, text: str) -> Tables | None:
+        tables = super()._parse(text)
+        return None if tables is None else overridden(tables, Settings)
 
     def zones(self, storage: Path | None) -> Zones | None:
         """The zones, unless there is a mistake in them."""
@@ -144,45 +237,6 @@ class _Draft:
         path = path if isinstance(path, str | Path) else default
         return (self._path.parent / Path(path).expanduser()).resolve()
 
-    def _report(self, key: Key, message: str) -> None:
-        self._found.append((self._places.line(key) or 0, Problem(self._places.where(key), message)))
-
-    def _text(self) -> str | None:
-        try:
-            # Editors on Windows put a byte order mark first, which TOML does not allow.
-            return self._path.read_text(encoding="utf-8-sig")
-        except FileNotFoundError:
-            message = "there is no such file; name one with --config"
-        except UnicodeDecodeError as exc:
-            message = f"is not UTF-8 text (byte {exc.start}); save it as UTF-8"
-        except OSError as exc:
-            message = f"cannot be read: {exc.strerror}"
-        self._found.append((0, Problem(str(self._path), message)))
-        return None
-
-    def _parse(self, text: str) -> Tables | None:
-        tables, mistakes = parse_tables(text)
-        for line, message in mistakes:
-            # The line at which reading ended only noticed a mistake that lies elsewhere.
-            key = () if tables is None else self._places.key(line)
-            self._broken.add(key)
-            place = f"{self._path}:{line}"
-            self._found.append(
-                (line, Problem(f"{place}: {written(key)}" if key else place, message))
-            )
-        return None if tables is None else overridden(tables, Settings)
-
-    def _translate(self, errors: list[ErrorDetails]) -> None:
-        """Report pydantic's findings, one for each mistake."""
-        unknown = [key_of(error) for error in errors if error["type"] == "extra_forbidden"]
-        for error in errors:
-            key = key_of(error)
-            misspelt = any(
-                key[:-1] == other[:-1] and did_you_mean(other[-1], key[-1:]) for other in unknown
-            )
-            if key not in self._broken and not (error["type"] == "missing" and misspelt):
-                self._report(key, complaint(error, keys_of(key[:-1])))
-
     def _compare_times(self) -> None:
         """Report what is right in one section and wrong beside another."""
         days = self._table("storage").get(
@@ -194,7 +248,7 @@ class _Draft:
         except (ValueError, TypeError):
             return  # one of them is wrong by itself
         if too_short:
-            self._report(
+            self.report(
                 ("storage", "coverage_days"),
                 f"{days} days must be more than [quality] max_age, or the oldest fixes that are "
                 "accepted have nowhere to count",
@@ -209,7 +263,7 @@ class _Draft:
                     if known and isinstance(zone, str) and zone not in known:
                         hint = did_you_mean(zone, known)
                         message = f'there is no zone "{zone}" in {source}{hint}'
-                        self._report((section, name, "zones"), message)
+                        self.report((section, name, "zones"), message)
 
     def _table(self, name: str) -> Tables:
         table = (self._tables or {}).get(name)
