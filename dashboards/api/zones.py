@@ -110,10 +110,12 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
         to_ms = now_ms if to is None else times.read(to, name="to")
         if not from_ms < to_ms:
             raise ProblemError(400, "empty_window", "from= must be before to=", where="from")
+        # Up to an instant to come, also what a bike says of it whose clock is ahead.
+        known = sources.view().ledger.certain(max(to_ms, now_ms))
         from_ms, to_ms = from_ms // SLOT_MS * SLOT_MS, -(-to_ms // SLOT_MS) * SLOT_MS
         zones = zones_of(sources, to_ms - 1 if to_ms <= now_ms else None)
         zone = zone_index(zones, zone_id)
-        visited = covered(sources.ledger(), sources.atlas.layout, zones, from_ms, to_ms)
+        visited = covered(known, sources.atlas.layout, zones, from_ms, to_ms)
         count = int(np.count_nonzero(visited & (zones.cell_zone == zone)))
         total = int(zones.cells_total[zone])
         return Answer(
