@@ -16,7 +16,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -24,9 +24,7 @@ from numpy.typing import NDArray
 
 from alerts.calendar_exceptions import CalendarException, ExceptionCalendar, instant
 from alerts.errors import PolicyError, Problem
-from geofence.windows import Window
-
-WindowKind = Literal["shift", "day", "week"]
+from geofence.windows import Window, WindowKind
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MIN = 24 * 60

@@ -19,28 +19,19 @@ from typing import cast, get_args
 from zoneinfo import ZoneInfo
 
 from alerts.calendar_exceptions import instant
-from alerts.duty_hours import ALWAYS, Hours, WindowKind, span_text
+from alerts.duty_hours import ALWAYS, Hours, span_text
 from alerts.errors import PolicyError, Problem
+from geofence.windows import Asked, WindowKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """The policy of a zone.
+class Policy(Asked):
+    """What is asked of a zone, and when.
 
     Attributes
     ----------
-    name : str
-        The policy's name; a campaign keeps the name of the policy it overrides.
-    frequency_s : int
-        The longest time without a patrol [s of duty].
-    target : float
-        Covered ratio to reach by the end of each window, 0 to 1.
-    window : {"shift", "day", "week"}
-        The tumbling windows that the target is for.
     hours : Hours
         Patrol hours less exceptions.
-    min_cells : int
-        Distinct cells within 30 min that make a patrol; all, in a zone that has fewer.
     min_cell_m : float
         Length of path inside a cell that makes a visit [m]; used by geofence.
     look_back_s : int, optional
@@ -50,24 +41,13 @@ class Policy:
     close_hold_s : int
         How long it stays returned before it does [s], on the clock, so that a correction
         by late telemetry can come first.
-    paused : str
-        Why patrols are paused; empty when they are not.
-    campaign : str, optional
-        The campaign in force; a pause is none.
     """
 
-    name: str
-    frequency_s: int
-    target: float
-    window: WindowKind
     hours: Hours
-    min_cells: int = 5
     min_cell_m: float = 20.0
     look_back_s: int | None = None
     auto_close: bool = True
     close_hold_s: int = 60
-    paused: str = ""
-    campaign: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final, Generic, Literal, NamedTuple, Protocol
 
 from typing_extensions import TypeVar
@@ -44,6 +45,9 @@ Reason = Literal[
 ]
 
 
+WindowKind = Literal["shift", "day", "week"]
+
+
 class Window(NamedTuple):
     """``[from_ms, to_ms)``."""
 
@@ -51,36 +55,35 @@ class Window(NamedTuple):
     to_ms: int
 
 
-class Asked(Protocol):
-    """What is asked of a zone at an instant; times are of duty [s]."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is asked of a zone at an instant.
 
-    @property
-    def name(self) -> str:
-        """Name of the policy."""
+    Attributes
+    ----------
+    name : str
+        The policy's name; a campaign keeps the name of the policy it overrides.
+    frequency_s : int
+        The longest time without a patrol [s of duty].
+    target : float
+        Covered ratio to reach by the end of each window, 0 to 1.
+    window : {"shift", "day", "week"}
+        The tumbling windows that the target is for.
+    min_cells : int
+        Distinct cells within 30 min that make a patrol; all, in a zone that has fewer.
+    paused : str
+        Why patrols are paused; empty when they are not.
+    campaign : str, optional
+        The campaign in force; a pause is none.
+    """
 
-    @property
-    def campaign(self) -> str | None:
-        """The campaign in force."""
-
-    @property
-    def paused(self) -> str:
-        """Why patrols are paused; empty when they are not."""
-
-    @property
-    def frequency_s(self) -> int:
-        """The longest that the zone may stay without a patrol [s]."""
-
-    @property
-    def target(self) -> float:
-        """Covered ratio to reach by the end of a window, 0 to 1."""
-
-    @property
-    def window(self) -> str:
-        """Which windows the target is for: ``shift``, ``day`` or ``week``."""
-
-    @property
-    def min_cells(self) -> int:
-        """Distinct cells within 30 min that make a patrol."""
+    name: str
+    frequency_s: int
+    target: float
+    window: WindowKind
+    min_cells: int = 5
+    paused: str = ""
+    campaign: str | None = None
 
 
 class Plan(Protocol):

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, create_model, model_validator
 from pydantic.fields import FieldInfo
 
-from alerts.duty_hours import ALWAYS, WindowKind
+from alerts.duty_hours import ALWAYS
 from alerts.errors import PolicyError
 from alerts.periods import KINDS, Kind
 from alerts.policy import parse_campaign
@@ -25,6 +25,7 @@ from alerts.rules.registry import Registry, Severity
 from bikes.formats import FORMATS, Format
 from bikes.formats.mapped import Quantity, Source, mapped
 from bikes.topics import TopicPattern
+from geofence.windows import WindowKind
 from patrol.config.fields import (
     Bikes,
     CalendarFile,
