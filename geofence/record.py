@@ -23,6 +23,9 @@ from geofence.zonemap import ZoneMap
 PATROL_MS = 30 * 60 * 1000
 """A zone is patrolled when enough of its cells were visited within this time [ms]."""
 
+RECENT_MS = 2 * 3_600_000
+"""Patrols of this time are looked up at every question, older ones are remembered [ms]."""
+
 DAY_MS = 24 * 3_600_000
 MEMORIES = 50_000
 """Answers that are remembered between records before all are forgotten."""
@@ -310,23 +313,39 @@ class Record:
         whole = drawn_ms <= newest - PATROL_MS and newest <= now_ms
         if whole and (last > newest - PATROL_MS).sum() >= needed:
             return newest
-        number, day_ms = self._number(zone_id), self.now_ms - DAY_MS
-        found = _last_of(self._day, number, needed, now_ms)
-        if found is not None and found >= day_ms:
+        number = self._number(zone_id)
+        recent_ms, day_ms = self.now_ms - RECENT_MS, self.now_ms - DAY_MS
+        found = _last_of(self._recent, number, needed, now_ms)
+        if found is not None and found >= recent_ms:
             return found
 
-        def search() -> int | None:
+        def of_all() -> int | None:
             return _last_of(self._patrols(0, number), number, needed, now_ms)
 
+        def of_the_day() -> int | None:
+            found = _last_of(self._day, number, needed, now_ms)
+            if found is not None and found >= day_ms:
+                return found
+            if now_ms < self.now_ms:
+                return of_all()
+            key = "patrolled ever", zone_id, needed, self.now_ms // DAY_MS
+            return self.remember(key, day_ms, of_all)
+
         if now_ms < self.now_ms:
-            return self.remember(("patrolled at", zone_id, needed, now_ms), now_ms + 1, search)
-        # Once a day at least: a bike whose clock is ahead has been where nobody was yet.
-        key = "patrolled", zone_id, needed, self.now_ms // DAY_MS
-        return self.remember(key, day_ms, search)
+            key = "patrolled by", zone_id, needed, now_ms
+            return self.remember(key, now_ms + 1, of_the_day)
+        # Asked again after a while: a bike whose clock is ahead has been where nobody was yet.
+        key = "patrolled before", zone_id, needed, self.now_ms // RECENT_MS
+        return self.remember(key, recent_ms, of_the_day)
+
+    @cached_property
+    def _recent(self) -> _Patrols:
+        """Visits of two hours, and of the half hour before them that counts for their patrols."""
+        return self._patrols(self.now_ms - RECENT_MS - PATROL_MS)
 
     @cached_property
     def _day(self) -> _Patrols:
-        """Visits of the last day, and of the half hour before it that counts for its patrols."""
+        """Visits of the last day, and of half an hour before it."""
         return self._patrols(self.now_ms - DAY_MS - PATROL_MS)
 
     def _patrols(self, since_ms: int, number: int | None = None) -> _Patrols:
