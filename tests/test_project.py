@@ -89,6 +89,18 @@ def test_no_import_leads_back_to_where_it_began() -> None:
     TopologicalSorter(imports).prepare()  # its error names the circle
 
 
+def test_no_file_of_the_product_is_too_long() -> None:
+    """At 300 lines it is worth a thought whether it is one idea; 500 are the end."""
+    sources = [
+        file
+        for file in project_files()
+        if file.relative_to(ROOT).parts[0] in PACKAGES and file.suffix in (".py", ".js", ".css")
+    ]
+    assert len(sources) > 100
+    lengths = {file: len(file.read_text("utf-8").splitlines()) for file in sources}
+    assert {str(file) for file, lines in lengths.items() if lines > 500} == set()
+
+
 def documented(table: tuple[str, ...]) -> dict[str, str]:
     """The keys that docs/configuration.md describes in a section, and their defaults."""
     heading = f"## [{'.'.join(table)}]\n"

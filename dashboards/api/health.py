@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Annotated, get_args
+from typing import Annotated, NotRequired, get_args
 
 from fastapi import APIRouter, Query, Request
 from prometheus_client import CollectorRegistry, generate_latest
@@ -12,15 +12,53 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from bikes.fleet import Liveness
-from dashboards.api import answers, caller, paging
-from dashboards.api.answers import Answer
+from dashboards.api import caller, paging
+from dashboards.api.answers import Answer, Time
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import URGENCY, Views
 from dashboards.sources import Health, Sources
 from ingest.rejects import Reject
+
+
+class RejectedMessage(TypedDict):
+    """A message, or an item of one, that was not accepted."""
+
+    reason: str
+    detail: str
+    received_at: Time
+    topic: str
+    payload: str
+    index: int | None
+    vendor: str
+    bike_id: str
+
+
+class Rejects(TypedDict):
+    """Counts since the start, and the last messages, newest first."""
+
+    counts: dict[str, dict[str, int]]
+    rejects: list[RejectedMessage]
+    next_cursor: NotRequired[str]
+
+
+class PartState(TypedDict):
+    """One part of the system."""
+
+    name: str
+    ok: bool
+    reason: str
+    required: bool
+
+
+class Readiness(TypedDict):
+    """Whether every part does its work that is required."""
+
+    ready: bool
+    parts: list[PartState]
 
 
 def router(sources: Sources, views: Views) -> APIRouter:
@@ -37,8 +75,8 @@ def router(sources: Sources, views: Views) -> APIRouter:
     @routes.get(
         "/readyz",
         dependencies=[needs("nobody")],
-        response_model=answers.Readiness,
-        responses={503: {"model": answers.Readiness, "description": "Some part is not ready"}},
+        response_model=Readiness,
+        responses={503: {"model": Readiness, "description": "Some part is not ready"}},
     )
     async def readyz(request: Request) -> Response:
         """Whether every part does its work; 503 while one that is required does not.
@@ -60,7 +98,7 @@ def router(sources: Sources, views: Views) -> APIRouter:
     return routes
 
 
-def parts_of(health: Health, *, told: bool = True) -> list[answers.PartState]:
+def parts_of(health: Health, *, told: bool = True) -> list[PartState]:
     """The parts of the system; why one does not work only when it may be `told`."""
     return [
         {
@@ -147,7 +185,7 @@ def rejects_router(sources: Sources, times: Times) -> APIRouter:
     """The route /rejects."""
     routes = APIRouter(tags=["rejects"], dependencies=[needs("viewer")])
 
-    def answer(reject: Reject) -> answers.RejectedMessage:
+    def answer(reject: Reject) -> RejectedMessage:
         return {
             "reason": reject.reason,
             "detail": reject.detail,
@@ -159,7 +197,7 @@ def rejects_router(sources: Sources, times: Times) -> APIRouter:
             "bike_id": reject.bike_id,
         }
 
-    @routes.get("/rejects", response_model=answers.Rejects)
+    @routes.get("/rejects", response_model=Rejects)
     async def rejects(
         vendor: str | None = None,
         bike_id: str | None = None,
