@@ -123,7 +123,7 @@ def test_a_session_ends_while_one_writes(
     form.get_by_label("Text of the note").fill("half an hour of thought")
     access.accounts.change_user(boss(access), "li", password=f"{PASSWORD}!")
     form.get_by_role("button", name="Note").click()
-    expect(form.locator(".session-over")).to_contain_text("what is written here stays")
+    expect(form.locator(".session-over")).to_contain_text("this form is kept")
     with page.context.expect_page() as opened:
         form.get_by_role("link", name="Sign in").click()
     sign_in(opened.value, "li", f"{PASSWORD}!")
