@@ -143,7 +143,7 @@ def test_what_waits_for_the_next_start_says_so_before_it_is_saved(
     click(draw, *FREE, FREE[0])
     write(draw, "new-1", "New zone")
     draw.get_by_role("button", name="Check").click()
-    expect(draw.get_by_text("Nothing is wrong with it")).to_contain_text("after its next start")
+    expect(draw.get_by_text("The outline is sound")).to_contain_text("after its next start")
 
 
 def test_a_vertex_is_moved_from_now_on(draw: Page, server: ConsoleServer) -> None:
@@ -156,7 +156,7 @@ def test_a_vertex_is_moved_from_now_on(draw: Page, server: ConsoleServer) -> Non
     middle = box(draw)["x"] + box(draw)["width"] / 2, box(draw)["y"] + box(draw)["height"] / 2
     drag(draw, (x, y), ((middle[0] - x) / 4, (middle[1] - y) / 4))
     press(draw, "Check")
-    expect(draw.locator(".draw-said")).to_contain_text("Nothing is wrong with it")
+    expect(draw.locator(".draw-said")).to_contain_text("The outline is sound")
     press(draw, "Save")
     expect(draw.locator(".draw-panel")).to_contain_text("counted by the old outline")
     expect(draw.locator(".version")).to_have_count(2)
