@@ -305,7 +305,9 @@ def test_a_dispatcher_pauses_a_zone(
     until.select_option("")
     form.get_by_label("in the district's time").fill("2025-11-23T08:30")
     form.get_by_role("button", name="Pause").click()
-    expect(form.locator("label", has_text="in the district's time").locator(".problem")).not_to_be_empty()
+    expect(
+        form.locator("label", has_text="in the district's time").locator(".problem")
+    ).not_to_be_empty()
     until.select_option(label="the end of the shift (12:00)")
     form.get_by_role("button", name="Pause").click()
     expect(form).to_have_count(0)
