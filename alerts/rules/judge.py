@@ -8,7 +8,7 @@ from alerts.findings import Finding, Step, steps
 from alerts.fleet import Fleet, Limits
 from alerts.plan import Policies
 from alerts.rules.cases import FleetCase, OpenAlerts, ZoneCase, told
-from alerts.rules.registry import Found, Registry, Rule, Subject
+from alerts.rules.registry import SUBJECTS, Found, Registry, Rule, Subject
 from alerts.store.alert_rows import Opening
 from alerts.store.book import Change
 
@@ -27,7 +27,8 @@ class Judge:
     """
 
     def __init__(self, rules: Registry, off: Collection[str], limits: Limits) -> None:
-        self._rules = rules
+        # Asked for every zone, every second.
+        self._about = {subject: rules.about(subject) for subject in SUBJECTS}
         self._off = frozenset(off)
         self._limits = limits
 
@@ -37,7 +38,7 @@ class Judge:
         """Changes of alerts about bikes and vendors; `behind` when the pipeline is."""
         limits = self._limits
         bikes = {alert.bike for alert in alerts.by_key.values() if alert.bike is not None}
-        for rule in self._rules.about("bike"):
+        for rule in self._about["bike"]:
             if rule.name not in self._off:
                 asked = rule.suspects
                 bikes.update(asked(fleet, limits, now_ms) if asked else fleet.bikes())
@@ -60,7 +61,7 @@ class Judge:
 
     def judge(self, subject: Subject, case: ZoneCase | FleetCase) -> Iterator[Change]:
         """Changes of the alerts of one zone, bike or vendor."""
-        for rule in self._rules.about(subject):
+        for rule in self._about[subject]:
             answer = rule.evaluate(case)
             if isinstance(answer, Finding):
                 answer = (Found(answer, case.alert(rule.name)),)

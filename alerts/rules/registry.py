@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from alerts.alert import Alert
 from alerts.findings import Finding, Step
@@ -19,6 +19,7 @@ from words.catalogue import Entries, read
 
 Severity = Literal["info", "warning", "critical"]
 Subject = Literal["zone", "bike", "vendor"]
+SUBJECTS: tuple[Subject, ...] = get_args(Subject)
 
 
 @dataclass(frozen=True)
