@@ -55,6 +55,16 @@ TWO_IDEAS = {
 }
 """Words of the contract that two kinds share and that mean another thing in each."""
 
+OTHER_NAMES = {
+    "撤销": "作废 of an alert, 撤回 of an act, 停用 of a zone",
+    "报文": "消息",
+    "巡查策略": "巡查标准",
+    "遥测": "车辆数据",
+    "最后定位": "最近定位",
+    "区内车辆": "在场车辆",
+}
+"""Chinese terms that once stood for the same thing as another, and the one that is used."""
+
 NAMES = {"state", "judgement", "rule", "alert", "event", "verdict", "reject", "live", "severity"}
 NAMES |= {"part", "role"}
 """Kinds whose words are names, and not sentences or everyday words."""
@@ -162,6 +172,14 @@ def test_pages_and_notices_call_it_what_the_contract_calls_it(name: str) -> None
         assert not meant or any(
             (zh in each[0] or each[0] in zh) and each[1].lower() in (en, f"{en}s") for each in meant
         ), f"{key}: {entry} beside {meant}"
+
+
+@pytest.mark.parametrize("name", CATALOGUES)
+def test_one_term_stands_for_one_thing(name: str) -> None:
+    """A message is 消息 on every page, and never 报文."""
+    for key, (zh, _) in CATALOGUES[name].items():
+        for other, term in OTHER_NAMES.items():
+            assert other not in zh, f"{key}: {term}, not {other}"
 
 
 @pytest.mark.parametrize("name", CATALOGUES)
