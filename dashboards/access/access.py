@@ -94,7 +94,7 @@ class Access:
             if found is None or reason is not None:
                 raise _refused(reason or "session_over")
             if now_ms - found.seen_ms >= sessions.SEEN_EVERY_MS:
-                sessions.seen(db, key, now_ms)
+                db.execute("UPDATE session SET seen_ms = ? WHERE digest = ?", (now_ms, key))
         return Identity(found.user, found.role, "session", secret)
 
     def token(self, secret: str) -> Identity:
@@ -109,7 +109,7 @@ class Access:
             if found is None or reason is not None:
                 raise _refused(reason or "token_unknown")
             if found.used_ms is None or now_ms - found.used_ms >= tokens.USED_EVERY_MS:
-                tokens.used(db, key, now_ms)
+                db.execute("UPDATE token SET used_ms = ? WHERE digest = ?", (now_ms, key))
         return Identity(f"token:{found.name}", found.role, "token")
 
     # -- signing in and out ----------------------------------------------------------
@@ -154,7 +154,7 @@ class Access:
         if identity.kind != "session":
             raise AccessRefused("no_session", "a token has no session; revoke it instead")
         with self._file.transaction() as db:
-            sessions.end(db, digest(identity.secret))
+            db.execute("DELETE FROM session WHERE digest = ?", (digest(identity.secret),))
             audit.append(db, self.by(identity.name, address), "logout")
 
     def change_own_password(self, identity: Identity, current: str, new: str, address: str) -> None:
@@ -188,7 +188,7 @@ class Access:
     def _start(self, db: sqlite3.Connection, user: User, by: By) -> Identity:
         secret = new_secret()
         sessions.start(db, digest(secret), user.name, by.address, by.at_ms)
-        users.signed_in(db, user.name, by.at_ms)
+        db.execute("UPDATE user SET signed_in_ms = ? WHERE name = ?", (by.at_ms, user.name))
         audit.append(db, by, "login")
         return Identity(user.name, user.role, "session", secret)
 

@@ -69,16 +69,6 @@ def find(db: sqlite3.Connection, digest: bytes) -> Session | None:
     return Session(user, cast(Role, role), bool(disabled), created_ms, seen_ms)
 
 
-def seen(db: sqlite3.Connection, digest: bytes, now_ms: int) -> None:
-    """Remember when a session was used last [ms]."""
-    db.execute("UPDATE session SET seen_ms = ? WHERE digest = ?", (now_ms, digest))
-
-
-def end(db: sqlite3.Connection, digest: bytes) -> None:
-    """Forget a session."""
-    db.execute("DELETE FROM session WHERE digest = ?", (digest,))
-
-
 def end_all(db: sqlite3.Connection, user: str) -> int:
     """Forget all sessions of a user; returns how many there were."""
     return db.execute("DELETE FROM session WHERE user = ?", (user,)).rowcount

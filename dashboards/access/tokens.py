@@ -115,18 +115,6 @@ def add(db: sqlite3.Connection, token: Token, digest: bytes) -> None:
     )
 
 
-def revoke(db: sqlite3.Connection, name: str, now_ms: int) -> None:
-    """Revoke a token for good."""
-    db.execute(
-        "UPDATE token SET revoked_ms = ? WHERE name = ? AND revoked_ms IS NULL", (now_ms, name)
-    )
-
-
-def used(db: sqlite3.Connection, digest: bytes, now_ms: int) -> None:
-    """Remember when a token was used last [ms]."""
-    db.execute("UPDATE token SET used_ms = ? WHERE digest = ?", (now_ms, digest))
-
-
 class TokensFileError(Exception):
     """The tokens file has wrong lines; `problems` names each with its number."""
 

@@ -128,11 +128,6 @@ def _has_admin(db: sqlite3.Connection) -> bool:
     return any(user.role == "admin" and not user.disabled for user in everyone(db))
 
 
-def signed_in(db: sqlite3.Connection, name: str, now_ms: int) -> None:
-    """Remember when a user has signed in last [ms]."""
-    db.execute("UPDATE user SET signed_in_ms = ? WHERE name = ?", (now_ms, name))
-
-
 def _user(row: tuple[object, ...]) -> User:
     name, role, disabled, *times = row
     return User(cast(str, name), cast(Role, role), bool(disabled), *cast(list[int], times))
