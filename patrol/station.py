@@ -1,4 +1,4 @@
-"""The station: every part, joined, running in one process with one event loop.
+"""The station: all parts in one process, with one event loop and a thread for the worker.
 
     intake      inlet ─▶ log ─▶ worker          (ingest)
     evaluation  ledger ─▶ rules ─▶ alert book   (alerts), once a second
@@ -7,8 +7,8 @@
     influx      log, alert book, coverage, health ─▶ InfluxDB   (ingest), if configured
     web         API and console                 (dashboards)
 
-Nothing else does any wiring. Evaluation, outbox and influx are started again when they fail
-(:mod:`patrol.supervisor`), and /readyz says so.
+Only this file and :mod:`patrol.assembly` wire parts together. The supervisor starts evaluation,
+outbox and influx again when they fail (:mod:`patrol.supervisor`), and /readyz names the failure.
 """
 
 from __future__ import annotations
@@ -77,22 +77,22 @@ STOP_WEB_S = 1.0
 
 @dataclass
 class Station:
-    """Everything that runs.
+    """The running system.
 
     Parameters
     ----------
     district : District
-        What is configured.
+        The settings, zones, policies and judge of the district.
     folder : Path
-        Where everything is stored; made when missing.
+        Folder of everything that is stored; made when missing.
     inlet, publisher : MqttOptions
         The broker, to receive from and to publish to.
     port : int
-        Where the web listens, on `host`; it must be free.
+        Port of the web on `host`; it must be free.
     clock : Clock
         The one clock.
     access : Access, optional
-        Who may. None: everybody on this machine, as in the demo.
+        Users and tokens. None lets in everybody on this machine, as in the demo.
     """
 
     district: District
