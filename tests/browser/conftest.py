@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from dashboards.console.files import STATIC
 from tests.browser.console import ConsoleServer
 from tests.dashboards.access.people import Clock, new_access
 from tests.dashboards.district import District, new_district
+from tests.patience import until
 
 expect.set_options(timeout=20_000)  # [ms]; a busy machine is no failure
 
@@ -49,6 +50,11 @@ def chromium() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+def until_on(page: Page, look: Callable[[], object], every_s: float = 0.05) -> None:
+    """Wait until something is true, and let the page's events come meanwhile."""
+    until(look, pause=lambda pause_s: page.wait_for_timeout(1000 * pause_s), every_s=every_s)
 
 
 def ride_five(district: District) -> None:

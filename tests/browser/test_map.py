@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from bikes.telemetry import Status
-from tests.browser.conftest import LAT, LNG, ride_five
+from tests.browser.conftest import LAT, LNG, ride_five, until_on
 from tests.browser.console import ConsoleServer
 from tests.dashboards.district import NINE_MS, District, new_district
 
@@ -54,7 +54,13 @@ def test_zones_that_come_late(page: Page, server: ConsoleServer) -> None:
     asked: list[Route] = []
     page.route("**/api/v1/zones", lambda route: asked.append(route), times=1)
     page.goto(server.url)
-    page.wait_for_timeout(2_500)
+    page.wait_for_function(
+        """() => {
+          window.seen ??= new Set();
+          seen.add(document.querySelector("#clock").textContent);
+          return seen.size > 5; // it changes twice a second at most
+        }"""
+    )
     (route,) = asked
     route.continue_()
     expect(page.locator(".leaflet-marker-icon.bike").first).to_be_visible()
@@ -124,9 +130,12 @@ def test_near_by_a_bike_says_what_it_does(
     label = bike(page, "bike-02").locator(".bike-label")
     expect(label).to_be_hidden()
     bike(page, "bike-02").hover()
-    while not label.is_visible():  # the map takes no turn of the wheel while it zooms
-        page.mouse.wheel(0, -300)
-        page.wait_for_timeout(300)
+
+    def near_enough() -> bool:
+        page.mouse.wheel(0, -300)  # the map takes no turn of the wheel while it zooms
+        return label.is_visible()
+
+    until_on(page, near_enough, every_s=0.3)
     expect(label).to_contain_text("bike-02")
     expect(label).to_contain_text("14 km/h · 80%")
     assert label.locator(".bike-age").inner_text().endswith(" s")

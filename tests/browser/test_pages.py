@@ -5,6 +5,7 @@ Pictures of all of them are left in ``out/pages/``, which git ignores, for whoev
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -14,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from alerts.store.book import AlertBook
 from dashboards.console.pages import PAGES
-from tests.browser.conftest import LAT, LNG, watch
+from tests.browser.conftest import LAT, LNG, until_on, watch
 from tests.browser.console import ConsoleServer, sign_in
 from tests.dashboards.access.people import PASSWORD, Clock, boss, new_access
 from tests.dashboards.district import District
@@ -24,7 +25,7 @@ OUT = Path(__file__).parents[2] / "out" / "pages"
 EXAMPLES = {"zone_id": "cy-08", "vendor": "hello", "bike_id": "bike-01"}
 """What pages about one thing show here; the alert is the one that was raised."""
 
-QUIET_MS = 300
+QUIET_S = 0.3
 """So long nothing is asked for when all that a page needs has come."""
 
 
@@ -96,10 +97,15 @@ class Quiet:
 
     def wait(self) -> None:
         """Until nothing has been under way for a moment."""
-        quiet_ms = 0
-        while quiet_ms < QUIET_MS:
-            self._page.wait_for_timeout(50)
-            quiet_ms = 0 if self._asked else quiet_ms + 50
+        busy_s = time.monotonic()
+
+        def quiet() -> bool:
+            nonlocal busy_s
+            if self._asked:
+                busy_s = time.monotonic()
+            return time.monotonic() - busy_s >= QUIET_S
+
+        until_on(self._page, quiet)
 
     def _begins(self, request: Request) -> None:
         if request.resource_type != "eventsource":
