@@ -120,7 +120,7 @@ class Layout(NamedTuple):
     def own(
         self, cell: NDArray[np.integer], at_ms: NDArray[np.int64], zones: ZoneMap
     ) -> NDArray[np.bool_]:
-        """Whether each cell, at an instant of its own, was of the zone that has it on a map.
+        """Tell which cells, at an instant of their own, were of the zone that has them on a map.
 
         False where it is of no zone on the map.
         """
@@ -171,12 +171,12 @@ class Atlas:
 
     @property
     def grid(self) -> Grid:
-        """That of all eras."""
+        """The grid that all eras share."""
         return self._tiles.grid
 
     @property
     def layout(self) -> Layout:
-        """How the zones lie now; another after :meth:`adopt`."""
+        """The present layout; another after :meth:`adopt`."""
         return self._layout
 
     def at(self, at_ms: int) -> ZoneMap:
@@ -184,7 +184,7 @@ class Atlas:
         return self._layout.era_at(at_ms).zones
 
     def holds(self, zones: Zones) -> bool:
-        """Whether the grid covers some zones, with a cell around them to spare."""
+        """Tell whether the grid covers some zones and a cell around them."""
         grid = self.grid
         west, south, east, north = shapely.total_bounds([zone.geometry for zone in zones.zones])
         high, wide = grid.cell_m / grid.metres_per_lat, grid.cell_m / grid.metres_per_lng
@@ -196,7 +196,7 @@ class Atlas:
         )
 
     def lay(self, zones: Zones) -> Layout:
-        """How other zones, which the grid holds, would lie; nothing changes yet.
+        """Lay out other zones, which the grid holds; nothing changes yet.
 
         Raises
         ------

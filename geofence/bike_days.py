@@ -1,4 +1,4 @@
-"""What bikes did on a day: how far, in which zones for how long, and what it added to coverage.
+"""The day of a bike: its distance, its time in zones, and its share in the coverage.
 
 Zones may be redrawn on the day: everything belongs to the zone that it was made in.
 """
@@ -17,7 +17,7 @@ from geofence.steps import JudgedFixes
 
 
 class Rides(NamedTuple):
-    """What the fixes of some bikes say, a row a bike.
+    """Distance, time in zones and verdicts of some bikes, a row a bike.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ def rides(judged: JudgedFixes, bikes: NDArray[np.int32], layout: Layout) -> Ride
 
 
 class Contributions(NamedTuple):
-    """What some bikes added to the coverage of a day, a row a bike.
+    """Cells that some bikes added to the coverage of a day, a row a bike.
 
     Attributes
     ----------
@@ -146,7 +146,7 @@ class FirstVisits(NamedTuple):
 
 
 def first_visits(rows: Rows, layout: Layout) -> FirstVisits:
-    """Who visited which cells, and who came first; see :func:`contributions` for its limits."""
+    """Find the visitors of each cell and the first of them; limits: :func:`contributions`."""
     owner = layout.owner(rows.cell, rows.last_ms)
     rows, owner = rows.where(owner >= 0), owner[owner >= 0]
     place = owner.astype(np.int64) * MAX_CELLS + rows.cell

@@ -1,4 +1,4 @@
-"""How zones stood over a closed record: the longest idle time, and the windows in it."""
+"""Figures of zones over a closed record: the longest idle time, and the windows in it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ZoneRecord(NamedTuple):
 
 
 def zone_record(zone: Zone, visits: Visits) -> ZoneRecord:
-    """How a zone stood from where its record begins to the instant of it.
+    """Measure a zone from the beginning of its record to its end.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def _patrols(zone: Zone, visits: Visits, from_ms: int, to_ms: int) -> NDArray[np
 
 
 def _exceeded(plan: Plan, from_ms: int, to_ms: int) -> bool:
-    """Whether a time without a patrol was longer than the frequency at some instant of it."""
+    """Tell whether a time without a patrol came to exceed the frequency."""
     return any(
         not asked.paused and plan.duty_s(from_ms, upto_ms) > asked.frequency_s
         for _, upto_ms, asked in plan.parts(from_ms, to_ms)
@@ -94,7 +94,7 @@ def _windows(zone: Zone, from_ms: int, to_ms: int) -> Counter[Verdict]:
 
 
 def zone_records(record: Record, plans: dict[str, Plan], visits: Visits) -> dict[str, ZoneRecord]:
-    """How all zones of a record stood, by their ids.
+    """Measure all zones of a record, by their ids.
 
     Parameters
     ----------

@@ -217,14 +217,14 @@ class View:
         self._last_ms: NDArray[np.int64] | None = None
 
     def as_of(self, at_ms: int) -> View:
-        """What was certain when all fixes up to an instant were known, see :meth:`Rows.as_of`."""
+        """The view that the fixes up to an instant alone give; see :meth:`Rows.as_of`."""
         parts, heard = (
             tuple(part.as_of(at_ms) for part in table) for table in (self.parts, self.heard)
         )
         return View(self.cells, self.version, parts, heard, self._changes)
 
     def certain(self, now_ms: int) -> View:
-        """As :meth:`as_of`, for now: only the last part, which is provisional, is looked at."""
+        """As :meth:`as_of` for now: only the last part, the provisional one, is cut."""
         *settled, newest = self.parts
         uncertain = newest.where(newest.first_ms > now_ms)
         if not uncertain.key.size:
@@ -385,7 +385,7 @@ class Ledger:
         return self._view
 
     def state(self) -> dict[str, NDArray[np.generic]]:
-        """What a snapshot must hold; provisional rows follow from the fixes beside it."""
+        """The columns of a snapshot; provisional rows follow from the fixes beside it."""
         heard = self._heard.fold()._asdict()
         del heard["observed"]
         return {

@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Datum = Literal["wgs84", "gcj02", "bd09"]
-"""What a vendor's positions refer to."""
+"""The datum that positions of a vendor refer to."""
 
 DATUMS: tuple[Datum, ...] = get_args(Datum)
 
@@ -50,7 +50,7 @@ class Box(NamedTuple):
 
 
 CHINA = Box(0.8293, 72.004, 55.8271, 137.8347)
-"""Where GCJ-02 and BD-09 differ from WGS-84: the box of the published implementations.
+"""The box in which GCJ-02 and BD-09 differ from WGS-84: that of the published implementations.
 
 It holds parts of other countries too; they use WGS-84, and so should their vendors.
 """

@@ -1,4 +1,4 @@
-"""What can be wrong with the description of a district."""
+"""Errors in the description of a district."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a replay shows: one fix per bike and step of time."""
+"""Frames of a replay: one fix per bike and step of time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long cells have been, or were, without a visit.
+"""Idleness: the time that cells are without a visit.
 
 The *age* of a cell is the time since its last visit (instantaneous idleness). Over a closed
 record [0, T] the visits of a cell leave gaps g, the one before the first visit and the one
@@ -137,7 +137,7 @@ def zone_day(
     cells: NDArray[np.int32],
     duty: Sequence[tuple[int, int]],
 ) -> ZoneDay:
-    """How a zone was covered on one day.
+    """Measure the coverage of a zone on one day.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def zone_day(
 def duty_clock(
     starts: NDArray[np.int64], ends: NDArray[np.int64], at_ms: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """How much of some stretches of duty has passed at instants [ms].
+    """Measure the duty that has passed at instants [ms].
 
     Parameters
     ----------

@@ -66,7 +66,7 @@ class Intervals(NamedTuple):
         return Intervals(self.bike[mask], self.from_ms[mask], self.to_ms[mask])
 
     def contain(self, bike: NDArray[np.int32], at_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether instants of bikes lie in one of the intervals; columns of one length."""
+        """Tell which instants of bikes lie in an interval; columns of one length."""
         starts, ends = self._edges()
         if not starts.size:
             return np.zeros(bike.size, dtype=bool)

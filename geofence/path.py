@@ -66,7 +66,7 @@ def pieces(grid: Grid, x0_m: Metres, y0_m: Metres, x1_m: Metres, y1_m: Metres) -
 def _crossings(
     start: NDArray[np.float64], stop: NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Where segments cross whole numbers along one axis: segment and position 0 to 1."""
+    """Crossings of whole numbers along one axis: the segment, and the position on it, 0 to 1."""
     first, last = np.floor(start), np.floor(stop)
     count = np.abs(last - first).astype(np.intp)
     segment = np.repeat(np.arange(start.size), count)

@@ -1,4 +1,4 @@
-"""Who is in a zone, and who was there last."""
+"""Bikes in a zone, and its last visitor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from geofence.zonemap import ZoneMap
 
 
 def bikes_inside(zones: ZoneMap, live: TelemetryBatch) -> dict[str, int]:
-    """How many bikes are in each zone, by its id; zones without any are left out.
+    """Count the bikes in each zone, by its id; zones without any are left out.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Visitors(NamedTuple):
 
 
 def visitors(ledger: View, zones: ZoneMap, known: Visitors | None = None) -> Visitors:
-    """Who visited each zone last.
+    """Find the last visitor of each zone.
 
     When each zone was visited follows from last visits of cells, which a ledger has at hand.
     Only of zones where that changed it is looked up by whom, in one pass over the quarters of

@@ -62,7 +62,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a fix and a path must satisfy to count.
+    """Limits that a fix and a path must keep to count.
 
     Attributes
     ----------
@@ -93,7 +93,7 @@ class Limits:
 
     @property
     def parked_after_ms(self) -> int:
-        """How long a stay must last to be parking [ms]."""
+        """The least length of a stay that is parking [ms]."""
         return round(self.parked_after_s * 1000)
 
     @property
@@ -137,7 +137,7 @@ def gate(
 def run_starts(
     bike: NDArray[np.int32], at_ms: Times, day: NDArray[np.intp], limits: Limits
 ) -> Mask:
-    """Where a new run begins among usable fixes sorted by bike and time."""
+    """Mark the first fix of each run among usable fixes sorted by bike and time."""
     starts = np.ones(at_ms.size, dtype=bool)
     starts[1:] = (
         (bike[1:] != bike[:-1]) | (day[1:] != day[:-1]) | (np.diff(at_ms) > limits.max_gap_ms)
@@ -192,7 +192,7 @@ def _second_look(
     run = np.cumsum(starts)
 
     def step(a: NDArray[np.intp], b: NDArray[np.intp]) -> tuple[Mask, Metres, Mask]:
-        """Whether rows a and b are of one run; their squared distance; whether they agree."""
+        """Compare rows a and b: of one run or not, squared distance [m²], agreement."""
         n = run.size
         there = (a >= 0) & (b < n)
         a, b = np.clip(a, 0, n - 1), np.clip(b, 0, n - 1)
@@ -202,7 +202,7 @@ def _second_look(
         return there, squared, there & (squared <= reach**2)
 
     def near(a: NDArray[np.intp], b: NDArray[np.intp]) -> Mask:
-        """Whether rows two apart agree and are no further apart than a run's gap."""
+        """Tell which rows two apart agree, with no more than a run's gap between them."""
         *_, agree = step(a, b)
         n = run.size
         a, b = np.clip(a, 0, n - 1), np.clip(b, 0, n - 1)

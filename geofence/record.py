@@ -69,7 +69,7 @@ class VisitBy(NamedTuple):
 
 
 class Names(Protocol):
-    """Who bikes are."""
+    """Names of bikes."""
 
     def key(self, bike: int) -> BikeKey:
         """Vendor and id of a bike, by its number in the ledger."""
@@ -119,7 +119,7 @@ class _Patrols(NamedTuple):
 
 
 class Record:
-    """What was patrolled, as of an instant.
+    """The patrols of a district as of an instant.
 
     Parameters
     ----------
@@ -163,17 +163,17 @@ class Record:
             self._memory.clear()
 
     def _foretells(self, later: Record) -> bool:
-        """Whether what this has found out may hold later; not when the clock was set back."""
+        """Tell whether answers may hold in a later record; not after the clock went back."""
         same = self.layout is later.layout and self.since_ms == later.since_ms
         return same and self.now_ms <= later.now_ms
 
     def remember(self, key: Hashable, until_ms: int, find: Callable[[], T]) -> T:
-        """What `find` answers, asked again only when something before an instant has changed.
+        """The answer of `find`, asked again only after a change before an instant.
 
         Parameters
         ----------
         key : hashable
-            What is asked.
+            Name of the question.
         until_ms : int
             The answer depends on nothing at or after this [ms].
         find : callable
@@ -253,7 +253,7 @@ class Record:
         return self._newest[key]
 
     def _heard(self, bikes: NDArray[np.int32] | None, from_ms: int, to_ms: int) -> Rows:
-        """Who was heard of some bikes in the slots from one instant to another."""
+        """Rows of what was heard of some bikes in the slots from one instant to another."""
         rows = Rows.union([part.between(from_ms, to_ms + SLOT_MS) for part in self.ledger.heard])
         return rows if bikes is None else rows.where(np.isin(rows.bike, bikes))
 

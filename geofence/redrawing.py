@@ -18,7 +18,7 @@ from geofence.errors import Problem, ZonesError
 from geofence.zones import Zone, Zones, parse_zones
 
 KEYS = ("name", "name_zh", "policy", "code")
-"""What a version says beside its outline."""
+"""Properties of a version beside its outline."""
 
 
 def redrawn(

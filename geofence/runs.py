@@ -19,7 +19,7 @@ from geofence.quality import Limits
 from geofence.steps import Steps
 
 OnShift = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
-"""Whether inspectors are on duty at each of some times [ms]."""
+"""Tells at which of some times inspectors are on duty [ms]."""
 
 
 class Visits(NamedTuple):
@@ -102,7 +102,7 @@ class Midnights:
 
 
 class OtherPath(NamedTuple):
-    """How much path makes a visit of some zones for a time, whatever their policy says.
+    """The least path that makes a visit of some zones for a time, instead of their policy's.
 
     Attributes
     ----------
@@ -136,7 +136,7 @@ class _Believed(NamedTuple):
 
 @dataclass(frozen=True)
 class Judge:
-    """What it takes to turn fixes into verdicts and visits.
+    """Turns fixes into verdicts and visits.
 
     Attributes
     ----------
@@ -279,7 +279,7 @@ class Judge:
         )
 
     def _least_m(self, cell: NDArray[np.int32], at_ms: NDArray[np.int64]) -> NDArray[np.float64]:
-        """How much path makes a visit of each cell at an instant of its own [m].
+        """The least path that makes a visit of each cell at an instant of its own [m].
 
         Infinite where the cell is of no zone then. -1 is no cell: a piece midway can leave the
         grid by rounding at its very edge.

@@ -1,4 +1,4 @@
-"""How much of each cell of the grid is patrollable, and to which zone the cell belongs.
+"""Tiling of zones: the patrollable share of each cell of the grid, and its zone.
 
 A *patrollable* cell counts in the denominator of its zone: at least half of it lies inside
 zones and outside exclusions. It belongs to the zone that holds the largest part of that;
@@ -44,7 +44,7 @@ class Meetings(NamedTuple):
 
     @classmethod
     def none(cls) -> Meetings:
-        """Of no zone."""
+        """Meetings of no zone."""
         return cls(np.empty(0, np.int32), np.empty(0, np.int16), np.empty(0, np.bool_))
 
 
@@ -92,7 +92,7 @@ def meetings_of(grid: Grid, outlines: Outlines) -> Meetings:
 def shares_of(
     grid: Grid, meetings: Meetings, outlines: Outlines, excluded: BaseGeometry | None
 ) -> NDArray[np.float64]:
-    """How much of the cell of each meeting lies in the zone and outside exclusions, 0 to 1.
+    """The share of each meeting's cell in the zone and outside exclusions, 0 to 1.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def owners_of(grid: Grid, meetings: Meetings, shares: NDArray[np.float64]) -> ND
 
 
 class Tiles:
-    """How outlines lie on a grid, worked out once for each outline.
+    """Cells of outlines on a grid, worked out once for each outline.
 
     Zones keep most of their outlines when one of them is redrawn. May be used by one thread
     at a time.

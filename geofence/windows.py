@@ -1,4 +1,4 @@
-"""Whether a window reached its target: ``reached``, ``short`` or ``unknown``, with a reason.
+"""Verdicts on windows: ``reached``, ``short`` or ``unknown``, each with a reason.
 
 | verdict | reason | when; the first that applies |
 | --- | --- | --- |
@@ -29,7 +29,7 @@ from geofence.record import DAY_MS, Record, ZoneRef
 RECORD_SLACK_S: Final = 600
 """Duty time a window may have had before the record starts and still be judged [s]."""
 MAKE_UP_WINDOWS: Final = 15
-"""How many of the latest windows may make up for a short one."""
+"""The number of latest windows that may make up for a short one."""
 MAKE_UP_MS: Final = 7 * DAY_MS * MAKE_UP_WINDOWS
 """The longest that so many windows can take: windows are weeks at most [ms]."""
 
@@ -57,7 +57,7 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What is asked of a zone at an instant.
+    """The demands on a zone at an instant.
 
     Attributes
     ----------
@@ -87,13 +87,13 @@ class Asked:
 
 
 class Plan(Protocol):
-    """What is asked of a zone through time."""
+    """The demands on a zone through time."""
 
     def policy_at(self, at_ms: int) -> Asked:
-        """What is asked at an instant."""
+        """The demands in force at an instant."""
 
     def on_duty(self, at_ms: int) -> bool:
-        """Whether there is duty at an instant: in patrol hours, no exception, no pause."""
+        """Tell whether there is duty at an instant: in patrol hours, no exception, no pause."""
 
     def exception_at(self, at_ms: int) -> str | None:
         """The words of the exception from patrol hours in force at an instant, if one is."""
@@ -145,7 +145,7 @@ class Zone(Generic[PlanT]):
 
     @property
     def known_from_ms(self) -> int:
-        """Where knowledge of the zone begins [ms]."""
+        """The beginning of the record of the zone [ms]."""
         return max(self.record.since_ms, self.ref.valid_from_ms or 0)
 
     def last_patrolled_ms(self, at_ms: int) -> int | None:
@@ -155,7 +155,7 @@ class Zone(Generic[PlanT]):
         return self.record.last_patrolled_ms(self.zone_id, min_cells=needed, now_ms=at_ms)
 
     def idle_from_ms(self, last_patrolled_ms: int | None) -> int:
-        """From when idle time counts: the last patrol, or where knowledge begins."""
+        """The instant from which idle time counts: the last patrol or the beginning [ms]."""
         return max(last_patrolled_ms or 0, self.known_from_ms)
 
     def covered(self, window: Window) -> int:
@@ -205,13 +205,13 @@ class WindowVerdict(NamedTuple):
 
     @property
     def detail(self) -> str:
-        """How far it came, in no language: ``77.5 % < 80 %``."""
+        """The covered ratio against the target, in no language: ``77.5 % < 80 %``."""
         covered = math.floor(1000 * self.cells_covered / self.cells_total) / 10
         return f"{covered:g} % < {100 * self.target:g} %"
 
     @property
     def evidence(self) -> dict[str, object]:
-        """What proves the verdict."""
+        """The figures that prove the verdict."""
         evidence = self._asdict()
         del evidence["verdict"], evidence["reason"], evidence["window"]
         if not self.silence_s:
@@ -220,7 +220,7 @@ class WindowVerdict(NamedTuple):
 
 
 def judge_window(zone: Zone, window: Window, asked: Asked) -> WindowVerdict:
-    """Whether a window reached its target, by what the zone's record knows.
+    """Judge whether a window reached its target, by the zone's record.
 
     Parameters
     ----------
@@ -274,9 +274,9 @@ def _longest_silence_s(zone: Zone, window: Window, *, at_least_s: float) -> floa
 
 
 def judge_windows(zone: Zone, after_ms: int, until_ms: int) -> list[WindowVerdict]:
-    """The windows that end in ``(after_ms, until_ms]`` and have duty time, in order.
+    """Judge the windows that end in ``(after_ms, until_ms]`` and have duty time, in order.
 
-    Whoever counts windows counts these.
+    Every count of windows counts these.
     """
     judged = [
         judge_window(zone, window, asked)
@@ -286,7 +286,7 @@ def judge_windows(zone: Zone, after_ms: int, until_ms: int) -> list[WindowVerdic
 
 
 def judge_day(zone: Zone, day: Window) -> tuple[Verdict, str]:
-    """Whether every shift or day that ends on a local day reached its target, with the reason.
+    """Judge a local day: every shift or day that ends on it must reach its target.
 
     One that is short is not made up by another. The one day on which a week ends says nothing
     of the others, so weeks are left out; the reason is ``no_window`` when nothing is left.

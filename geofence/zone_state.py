@@ -1,4 +1,4 @@
-"""How a zone stands at an instant, now or long past: its state, the reason, and the figures.
+"""The state of a zone at an instant, now or long past, with its reason and figures.
 
 The first that applies is its state; time that counts against a zone is duty time only.
 
@@ -62,7 +62,7 @@ SLOT_MS: Final = 900_000
 
 
 class ZoneStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How a zone stands against its policy.
+    """The state of a zone against its policy.
 
     Attributes
     ----------
@@ -127,7 +127,7 @@ class ZoneStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def state_of(zone: Zone, at_ms: int, *, max_behind_ms: int = MAX_BEHIND_MS) -> ZoneStatus:
-    """How a zone stands.
+    """Judge the state of a zone.
 
     Parameters
     ----------
@@ -206,14 +206,14 @@ def state_of(zone: Zone, at_ms: int, *, max_behind_ms: int = MAX_BEHIND_MS) -> Z
 
 
 def states_of(record: Record, plan_of: Callable[[str], Plan]) -> list[ZoneStatus]:
-    """How all zones stood at the instant of a record, whose pipeline has caught up since."""
+    """The states of all zones at the instant of a record, whose pipeline has caught up since."""
     return [
         state_of(Zone(ref, plan_of(ref.zone_id), record), record.now_ms) for ref in record.zones()
     ]
 
 
 class Forecast(NamedTuple):
-    """What a window will come to at the rate at which new cells come.
+    """The end of a window at the rate at which new cells come.
 
     Attributes
     ----------
@@ -228,7 +228,7 @@ class Forecast(NamedTuple):
 
     @property
     def short(self) -> bool:
-        """Whether the window will end below target."""
+        """True when the window will end below target."""
         return self.needed > self.coming
 
     def cells(self, covered: int, total: int) -> int:
@@ -239,7 +239,7 @@ class Forecast(NamedTuple):
 def forecast_of(
     zone: Zone, policy: Asked, window: Window, covered: int, now_ms: int
 ) -> Forecast | None:
-    """What the window will come to; None when nothing can be said.
+    """Forecast the end of a window; None when nothing can be said.
 
     The rate is that of the last hour or of the window so far, whichever is higher: a
     patrol may be elsewhere this hour. Nothing is forecast before a quarter of the window's

@@ -26,7 +26,7 @@ from geofence.zones import Zone, Zones
 MAX_ZONES = int(np.iinfo(np.int16).max)
 
 MARGIN_M = 2000.0
-"""How far a grid reaches beyond the zones, unless it is said otherwise [m]."""
+"""Default margin of a grid around the zones [m]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +69,7 @@ class ZoneMap:
         return self._index[zone_id]
 
     def has(self, zone_id: str) -> bool:
-        """Whether there is such a zone."""
+        """Tell whether there is such a zone."""
         return zone_id in self._index
 
     def cells(self, zone_id: str) -> NDArray[np.int32]:

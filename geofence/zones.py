@@ -71,13 +71,13 @@ class Zone:
     valid_to_ms: int | None = None
 
     def valid_at(self, at_ms: int) -> bool:
-        """Whether the zone exists at an instant."""
+        """Tell whether the zone exists at an instant."""
         return (self.valid_from_ms is None or self.valid_from_ms <= at_ms) and (
             self.valid_to_ms is None or at_ms < self.valid_to_ms
         )
 
     def coexists(self, other: Zone) -> bool:
-        """Whether there is an instant at which both zones exist."""
+        """Tell whether both zones exist at some instant."""
         begins = [ms for ms in (self.valid_from_ms, other.valid_from_ms) if ms is not None]
         ends = [ms for ms in (self.valid_to_ms, other.valid_to_ms) if ms is not None]
         return not begins or not ends or max(begins) < min(ends)

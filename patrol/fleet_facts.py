@@ -1,4 +1,4 @@
-"""How bikes and vendors are: the answers of fleet state and decoder to `alerts`."""
+"""Facts of bikes and vendors for `alerts`, from fleet state and decoder."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class FleetFacts:
         return [str(self.roster.key(bike)) for bike in np.flatnonzero(bikes).tolist()]
 
     def bike(self, bike: str) -> BikeFacts | None:
-        """What is known of a bike."""
+        """Facts of a bike; None when there is no such bike."""
         while len(self._index) < len(self.roster):
             key = self.roster.key(len(self._index))
             self._index[str(key)] = len(self._index)
@@ -120,11 +120,11 @@ class FleetFacts:
         )
 
     def heard(self, since_ms: int) -> int:
-        """How many bikes have been heard at or after an instant."""
+        """The number of bikes heard at or after an instant [ms]."""
         return int((self._heard_ms() >= since_ms).sum())
 
     def vendors(self, since_ms: int) -> dict[str, VendorFacts]:
-        """What each configured vendor has sent since the minute of an instant."""
+        """Messages of each configured vendor since the minute of an instant [ms]."""
         received: Counter[str] = Counter()
         rejected: Counter[str] = Counter()
         for minute, some, bad in self._counts:
