@@ -13,8 +13,7 @@ from alerts.duty_hours import Hours
 from alerts.errors import BookUnavailable
 from alerts.notify import Filter
 from alerts.notify.apprise import AppriseNotifier
-from alerts.notify.wording import Wording
-from alerts.notify.zone_names import ZoneNames
+from alerts.notify.wording import Wording, ZoneNames
 from alerts.orders import Orders
 from alerts.plan import Policies
 from alerts.policy import Campaign, Policy, parse_policy

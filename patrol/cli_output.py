@@ -16,7 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
 from alerts.notify import UNHEARD
-from alerts.notify.zone_names import ZoneNames
+from alerts.notify.wording import ZoneNames
 from alerts.rules import contract
 from patrol import web
 from patrol.supervisor import background_task

@@ -11,8 +11,7 @@ import msgspec
 from alerts.bulletin import Bulletin, Tally
 from alerts.desk import BulletinDesk
 from alerts.notify.bulletins import bulletin_text
-from alerts.notify.wording import Wording
-from alerts.notify.zone_names import ZoneNames
+from alerts.notify.wording import Wording, ZoneNames
 from alerts.orders import Orders
 from alerts.periods import Kind, period_of
 from alerts.store.book import AlertBook

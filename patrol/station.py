@@ -28,9 +28,8 @@ from alerts.desk import BulletinDesk
 from alerts.errors import BookUnavailable
 from alerts.evaluator import Evaluator
 from alerts.notify import Notifier
-from alerts.notify.mqtt import MqttNotifier
+from alerts.notify.mqtt import MqttNotifier, ZoneStatusTopic
 from alerts.notify.outbox import Outbox
-from alerts.notify.zone_status_topic import ZoneStatusTopic
 from alerts.orders import Orders
 from alerts.store.book import AlertBook
 from bikes import topics

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 from alerts.alert import Notice
 from alerts.rules import RULES, contract
 from alerts.rules.registry import Registry
+from geofence.atlas import Atlas
 from words.catalogue import Entries, Language, read, texts, word
 
 
@@ -27,6 +29,40 @@ class Text(NamedTuple):
     title: str
     body: str
     kind: Literal["failure", "success", "info"]
+
+
+@dataclass(frozen=True)
+class ZoneNames(Mapping[str, str]):
+    """Names by zone id: as they are now, or were last; of one that is to come, as it will be.
+
+    Parameters
+    ----------
+    atlas : Atlas
+        The zones.
+    language : Language
+        `name_zh` counts in Chinese only.
+    now_ms : callable
+        The clock [ms].
+    """
+
+    atlas: Atlas
+    language: Language
+    now_ms: Callable[[], int]
+
+    def __getitem__(self, zone_id: str) -> str:
+        now_ms = self.now_ms()
+        versions = [z for z in self.atlas.layout.zones.zones if z.zone_id == zone_id]
+        begun = [z for z in versions if z.valid_from_ms is None or z.valid_from_ms <= now_ms]
+        if not versions:
+            raise KeyError(zone_id)
+        zone = begun[-1] if begun else versions[0]
+        return (zone.name_zh if self.language == "zh" else None) or zone.name
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.atlas.layout.zone_ids)
+
+    def __len__(self) -> int:
+        return len(self.atlas.layout.zone_ids)
 
 
 class Wording:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from alerts.notify.zone_status_topic import ZoneStatusTopic
+from alerts.notify.mqtt import ZoneStatusTopic
 from geofence.zone_state import ZoneState, ZoneStatus
 
 AT_MS = 1_763_856_000_000
