@@ -79,7 +79,7 @@ CLOSING_KEYS = ("auto_close", "close_hold")
 POLICY_KEYS = frozenset((*REQUIRED_KEYS, *OPTIONAL_KEYS, *CLOSING_KEYS))
 CAMPAIGN_KEYS = frozenset({"zones", "from", "to"})
 QUARTER_MIN = 15
-"""Of two visits of a cell in one quarter of an hour the later is known [min]."""
+"""Coverage is kept by the quarter of an hour: two visits of a cell in it are known [min]."""
 _HOURS = frozenset({"hours", "exceptions"})
 
 _DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m(?:in)?)?\s*(?:(\d+)s)?")

@@ -102,9 +102,9 @@ class Contributions(NamedTuple):
 def contributions(rows: Rows, bikes: NDArray[np.int32], layout: Layout) -> Contributions:
     """Cells of some bikes, and those they were the first to visit.
 
-    The ledger knows of each bike, cell and quarter hour the last visit, and that is taken for
-    the first: who came first within a quarter of an hour may be wrong when both went on
-    visiting the cell. Two bikes at one instant are both first.
+    Of each bike, cell and quarter hour the last visit is taken for the first: who came first
+    within a quarter of an hour may be wrong when both went on visiting the cell. Two bikes at one
+    instant are both first.
 
     Parameters
     ----------

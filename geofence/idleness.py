@@ -144,8 +144,8 @@ def zone_day(
     cell : ndarray of int32, shape (n,)
         Cell of each visit of the day, one of `cells`.
     at_ms : ndarray of int64, shape (n,)
-        When [ms]. The ledger knows the last visit of a quarter of an hour only, so that cells
-        may come out idle for a little longer than they were.
+        When [ms]. Of a quarter of an hour the last visit is enough: cells may come out idle for a
+        little longer than they were.
     cells : ndarray of int32, shape (c,)
         The zone's patrollable cells, rising; at least one.
     duty : sequence of (int, int)
