@@ -38,7 +38,7 @@ def test_the_day_is_told_and_drawn(page: Page, server: ConsoleServer, district: 
     page.goto(f"{server.url}/bikes/hello/bike-07?lang=en")
     expect(page.locator(".bike-now")).to_contain_text("live")
     expect(page.locator(".day-figures")).to_contain_text("2.4 km")
-    expect(page.locator(".bike-day > p")).to_contain_text("another bike had been in")
+    expect(page.locator(".bike-day > p")).to_contain_text("had been visited by another bike")
     expect(page.locator(".bar-row", has_text="South Market")).to_contain_text("9 min")
     verdict = page.locator('[data-verdict="teleport"]')
     expect(verdict).to_contain_text("jump")
