@@ -30,8 +30,6 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from geofence.intervals import positions
-
 Verdict = Literal[
     "ok",
     "duplicate",
@@ -263,21 +261,28 @@ def parked(
     while first.size:
         following = current + 1
         clipped = np.minimum(following, n - 1)
+        next_ms = at_ms[clipped]
         over = (
             (following >= n)
             | (run[clipped] != run[first])
-            | (at_ms[clipped] > at_ms[first] + limits.parked_after_ms)
+            | (next_ms > at_ms[first] + limits.parked_after_ms)
         )
-        stays.append(first[over & lasts[first]])
-        ends.append(current[over & lasts[first]])
+        ended = over & lasts[first]
+        stays.append(first[ended])
+        ends.append(current[ended])
         near = (x_m[clipped] - x_m[first]) ** 2 + (
             y_m[clipped] - y_m[first]
         ) ** 2 <= squared_radius[first]
         go_on = ~over & near
-        left = ~go_on & ~(over & lasts[first])
-        left_ms = np.where(over, run_end_ms[first] + limits.max_gap_ms, at_ms[clipped])[left]
-        held = positions(first[left], following[left])
-        np.maximum.at(moves_ms, held, np.repeat(left_ms, following[left] - first[left]))
+        left = np.flatnonzero(~go_on & ~ended)
+        left_ms, leaving = next_ms[left], first[left]
+        cut = over[left]
+        left_ms[cut] = run_end_ms[leaving[cut]] + limits.max_gap_ms
+        # All have come equally far, so the fixes at one distance from their first are distinct.
+        reach = int(following[0] - first[0]) if left.size else 0
+        for fix in range(reach):
+            held = leaving + fix
+            moves_ms[held] = np.maximum(moves_ms[held], left_ms)
         first, current = first[go_on], clipped[go_on]
     if stays:
         change = np.zeros(n + 1, dtype=np.intp)
