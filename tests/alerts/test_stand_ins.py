@@ -43,7 +43,7 @@ def real_record(rides: list[Seen]) -> Record:
     bike, cell, at_ms = (np.array(column) for column in columns)
     ledger = Ledger(two_zones().grid.size)
     bike, cell = bike.astype(np.int32), cell.astype(np.int32)
-    ledger.add(Visits(bike, cell, at_ms, np.ones(at_ms.size, bool), at_ms))
+    ledger.add(Visits(bike, cell, at_ms, np.ones(at_ms.size, bool), at_ms, at_ms))
     ledger.hear(bike, at_ms)
     layout = Atlas(two_drawn()).layout
     return Record(layout, ledger.view(), ROSTER, since_ms=at("23 00:00"), now_ms=NOW)
