@@ -122,14 +122,18 @@ def test_three_sigkills_lose_nothing_and_change_nothing(tmp_path: Path) -> None:
                 station.wait(station.ready)
 
             def publish() -> None:
+                sent = 0
                 for at in range(0, MESSAGES, 500):
-                    broker.publish([(m.topic, m.payload) for m in messages[at : at + 500]], qos=1)
-                    time.sleep(0.15)
+                    part = messages[at : at + 500]
+                    broker.publish([(m.topic, m.payload) for m in part], qos=1)
+                    sent += sum(m.items for m in part)
+                    calm.wait(lambda sent=sent: read(calm) >= sent)
 
             publishing = threading.Thread(target=publish)
             publishing.start()
-            for _ in range(3):
-                time.sleep(random_.uniform(0.5, 2.5))
+            for third in range(3):
+                least = random_.randrange(third * MESSAGES // 3, (third + 1) * MESSAGES // 3)
+                killed.wait(lambda least=least: read(killed) >= least)
                 killed.kill()
                 killed.start()
                 killed.wait(killed.ready)

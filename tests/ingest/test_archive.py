@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
 import sys
 import threading
-import time
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -23,6 +20,7 @@ from geofence.intervals import Intervals
 from ingest.archive import ROW_GROUP, Archive
 from ingest.errors import ArchiveDamaged, StoreUnavailable
 from tests.rides import START_MS, batch
+from tests.servers import Program
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 EVER = (0, 1 << 42)
@@ -160,16 +158,9 @@ def test_a_kill_while_a_file_is_written_leaves_a_whole_one(tmp_path: Path) -> No
         "while True: kept.write(kept.begin_flush())\n"
     )
     file = kept.path / "hello" / "2025-11-23.parquet"
-    writer = subprocess.Popen([sys.executable, "-c", program, str(kept.path), str(file)])
     beside = file.with_suffix(".tmp")
-    try:
-        deadline_s = time.monotonic() + 60
-        while not beside.exists():
-            assert time.monotonic() < deadline_s
-            assert writer.poll() is None
-    finally:
-        writer.send_signal(signal.SIGKILL)
-        writer.wait()
+    with Program([sys.executable, "-c", program, kept.path, file], tmp_path / "said") as writer:
+        writer.wait(beside.exists, every_s=0.001)
     after = archive(tmp_path)
     after.take_over()
     assert stems(after) == ["hello/2025-11-23.parquet"]
