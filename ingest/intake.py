@@ -50,7 +50,7 @@ SAVE_EVERY_S = 30.0
 SAVE_EVERY_MESSAGES = 500_000
 """A snapshot is due after this time [s] or number of messages: a crash makes us read them again."""
 
-SWITCH_S = 0.000_5
+SWITCH_S = 0.002
 """Longest turn of a thread in the interpreter while another waits for its own [s]. With
 the interpreter's 5 ms an acknowledgement, which takes several turns, waits for most of a step."""
 
