@@ -46,49 +46,25 @@ _SAID: dict[str, tuple[type[np.generic], object]] = {
 
 
 class BikeState(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest of one bike; None is what it never said.
+    """The newest of one bike; None is what it never said."""
 
-    Attributes
-    ----------
-    bike : int
-        Index into the roster.
-    last_ms : int, optional
-        Device time of the newest fix [ms].
-    lat_deg, lng_deg : float, optional
-        Its position, WGS-84 [degrees].
-    accuracy_m, speed_mps, heading_deg, altitude_m : float, optional
-        What else the newest fix said; never carried over from an older one.
-    battery_percent : float, optional
-        The newest that was said, also by an older fix [%].
-    battery_at_ms : int, optional
-        When it was said [ms].
-    online : bool, optional
-        The last connection status.
-    status_at_ms : int, optional
-        When it was said [ms].
-    vehicle_state : str, optional
-        As MDS names it.
-    vehicle_state_at_ms : int, optional
-        Since when [ms].
-    heard_at_ms : int, optional
-        When anything of the bike was last received, by our clock [ms].
-    """
-
-    bike: int
-    last_ms: int | None = None
+    bike: int  # index into the roster
+    last_ms: int | None = None  # device time of the newest fix [ms]
+    # Its position, WGS-84 [degrees].
     lat_deg: Stated = None
     lng_deg: Stated = None
+    # What else the newest fix said; never carried over from an older one.
     accuracy_m: Stated = None
     speed_mps: Stated = None
     heading_deg: Stated = None
     altitude_m: Stated = None
-    battery_percent: Stated = None
-    battery_at_ms: int | None = None
-    online: bool | None = None
-    status_at_ms: int | None = None
-    vehicle_state: str | None = None
-    vehicle_state_at_ms: int | None = None
-    heard_at_ms: int | None = None
+    battery_percent: Stated = None  # the newest that was said, also by an older fix [%]
+    battery_at_ms: int | None = None  # when it was said [ms]
+    online: bool | None = None  # the last connection status
+    status_at_ms: int | None = None  # when it was said [ms]
+    vehicle_state: str | None = None  # as MDS names it
+    vehicle_state_at_ms: int | None = None  # since when [ms]
+    heard_at_ms: int | None = None  # when anything of the bike was last received, by our clock [ms]
 
 
 def liveness(

@@ -18,72 +18,37 @@ Stated = float | None
 
 
 class Location(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
-    """A position as a bike reports it; field names and units are those of MDS 2.0.
+    """A position as a bike reports it; field names and units are those of MDS 2.0."""
 
-    Attributes
-    ----------
-    lat, lng : float
-        Position [degrees], in the datum of the vendor.
-    speed : float, optional
-        Speed over ground [m/s].
-    heading : float, optional
-        Clockwise from true north [degrees].
-    altitude : float, optional
-        Above mean sea level [m].
-    horizontal_accuracy : float, optional
-        Radius of the accuracy circle [m].
-    satellites : int, optional
-        Number of satellites used.
-    """
-
+    # Position [degrees], in the datum of the vendor.
     lat: float
     lng: float
-    speed: Stated = None
-    heading: Stated = None
-    altitude: Stated = None
-    horizontal_accuracy: Stated = None
-    satellites: int | None = None
+    speed: Stated = None  # speed over ground [m/s]
+    heading: Stated = None  # clockwise from true north [degrees]
+    altitude: Stated = None  # above mean sea level [m]
+    horizontal_accuracy: Stated = None  # radius of the accuracy circle [m]
+    satellites: int | None = None  # number of satellites used
 
 
 class Telemetry(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
-    """One MDS Telemetry object.
+    """One MDS Telemetry object."""
 
-    Attributes
-    ----------
-    timestamp : int
-        When the fix was taken, by the bike's clock [ms since the epoch].
-    location : Location
-        Where.
-    device_id, vehicle_id, provider_id, telemetry_id : str, optional
-        Identifiers of MDS. When `device_id` is there it must be the topic's.
-    battery_percent : float, optional
-        State of charge, 0 to 100 [%].
-    tipped_over : bool, optional
-        Whether the bike lies on its side.
-    """
-
-    timestamp: int
+    timestamp: int  # when the fix was taken, by the bike's clock [ms since the epoch]
     location: Location
+    # Identifiers of MDS. When `device_id` is there it must be the topic's.
     device_id: str | None = None
     vehicle_id: str | None = None
     provider_id: str | None = None
     telemetry_id: str | None = None
-    battery_percent: Stated = None
-    tipped_over: bool | None = None
+    battery_percent: Stated = None  # state of charge, 0 to 100 [%]
+    tipped_over: bool | None = None  # whether the bike lies on its side
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """A message of or about a bike that is no fix.
+    """A message of or about a bike that is no fix."""
 
-    Attributes
-    ----------
-    bike : int
-        Index into the roster.
-    timestamp_ms : int
-        Its time; the time of receipt when the payload names none [ms since the epoch].
-    """
-
-    bike: int
+    bike: int  # index into the roster
+    # Its time; the time of receipt when the payload names none [ms since the epoch].
     timestamp_ms: int
 
 
@@ -101,24 +66,14 @@ class Event(Notice, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class TelemetryBatch:
-    """Fixes as columns, all of one length `n`, in any order.
+    """Fixes as columns of shape (n,), in any order."""
 
-    Attributes
-    ----------
-    bike : ndarray of int32, shape (n,)
-        Index into the roster.
-    timestamp_ms : ndarray of int64, shape (n,)
-        Device time [ms since the epoch].
-    lat_deg, lng_deg : ndarray of float64, shape (n,)
-        Position, WGS-84 [degrees].
-    accuracy_m, speed_mps, heading_deg, altitude_m, battery_percent : ndarray of float32
-        As in :class:`Location` and :class:`Telemetry`; NaN where the bike did not say.
-    """
-
-    bike: NDArray[np.int32]
-    timestamp_ms: NDArray[np.int64]
+    bike: NDArray[np.int32]  # index into the roster
+    timestamp_ms: NDArray[np.int64]  # device time [ms since the epoch]
+    # Position, WGS-84 [degrees].
     lat_deg: NDArray[np.float64]
     lng_deg: NDArray[np.float64]
+    # As in `Location` and `Telemetry`; NaN where the bike did not say.
     accuracy_m: NDArray[np.float32]
     speed_mps: NDArray[np.float32]
     heading_deg: NDArray[np.float32]

@@ -39,23 +39,12 @@ class Era(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """Zones laid out in eras. It never changes, so a thread that holds one is not disturbed.
+    """Zones laid out in eras. It never changes, so a thread that holds one is not disturbed."""
 
-    Attributes
-    ----------
-    zones : Zones
-        Of all times.
-    eras : tuple of Era
-        Ascending; the first begins at :data:`ALWAYS_MS`.
-    starts : tuple of int
-        When each begins [ms].
-    zone_ids : tuple of str
-        All that there ever are; the *number* of a zone is its position here, in every era.
-    """
-
-    zones: Zones
-    eras: tuple[Era, ...]
-    starts: tuple[int, ...]
+    zones: Zones  # of all times
+    eras: tuple[Era, ...]  # ascending; the first begins at `ALWAYS_MS`
+    starts: tuple[int, ...]  # when each begins [ms]
+    # All that there ever are; the *number* of a zone is its position here, in every era.
     zone_ids: tuple[str, ...]
 
     def era_at(self, at_ms: int) -> Era:

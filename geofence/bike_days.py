@@ -17,22 +17,15 @@ from geofence.steps import JudgedFixes
 
 
 class Rides(NamedTuple):
-    """Distance, time in zones and verdicts of some bikes, a row a bike.
+    """Distance, time in zones and verdicts of some bikes, a row a bike."""
 
-    Attributes
-    ----------
-    distance_m : ndarray of float64, shape (k,)
-        Along the believed path [m]: through no gap, no teleport, no drift of a parked bike.
-    zone_s : ndarray of float64, shape (k, zones)
-        Time in each zone, by its number, riding or parked [s]. Each end of a step has half of its
-        time.
-    verdicts : ndarray of int64, shape (k, len(VERDICTS))
-        Fixes by verdict.
-    """
-
+    # Shape (k,): along the believed path [m]: through no gap, no teleport, no drift of a parked
+    # bike.
     distance_m: NDArray[np.float64]
+    # Shape (k, zones): time in each zone, by its number, riding or parked [s]. Each end of a step
+    # has half of its time.
     zone_s: NDArray[np.float64]
-    verdicts: NDArray[np.int64]
+    verdicts: NDArray[np.int64]  # shape (k, len(VERDICTS)): fixes by verdict
 
 
 def rides(judged: JudgedFixes, bikes: NDArray[np.int32], layout: Layout) -> Rides:
@@ -70,17 +63,11 @@ def rides(judged: JudgedFixes, bikes: NDArray[np.int32], layout: Layout) -> Ride
 
 
 class Contributions(NamedTuple):
-    """Cells that some bikes added to the coverage of a day, a row a bike.
+    """Cells that some bikes added to the coverage of a day, a row a bike."""
 
-    Attributes
-    ----------
-    zone_cells : ndarray of int64, shape (k, zones)
-        Distinct cells of each zone, by its number, that the bike visited.
-    first : ndarray of int64, shape (k,)
-        Cells, of all zones, that no other bike had visited earlier that day.
-    """
-
+    # Shape (k, zones): distinct cells of each zone, by its number, that the bike visited.
     zone_cells: NDArray[np.int64]
+    # Shape (k,): cells, of all zones, that no other bike had visited earlier that day.
     first: NDArray[np.int64]
 
     @property
@@ -127,22 +114,13 @@ def contributions(rows: Rows, bikes: NDArray[np.int32], layout: Layout) -> Contr
 class FirstVisits(NamedTuple):
     """Each bike with each patrollable cell it visited, once for each zone that had the cell.
 
-    Attributes
-    ----------
-    bike : ndarray of int32, shape (n,)
-        Indices into the roster.
-    cell : ndarray of int32, shape (n,)
-        Cells of the grid.
-    zone : ndarray of int32, shape (n,)
-        Number of the zone that it belonged to when it was visited.
-    first : ndarray of bool, shape (n,)
-        Whether no other bike had visited the zone's cell earlier that day.
+    Columns of shape (n,).
     """
 
-    bike: NDArray[np.int32]
-    cell: NDArray[np.int32]
-    zone: NDArray[np.int32]
-    first: NDArray[np.bool_]
+    bike: NDArray[np.int32]  # indices into the roster
+    cell: NDArray[np.int32]  # cells of the grid
+    zone: NDArray[np.int32]  # number of the zone that it belonged to when it was visited
+    first: NDArray[np.bool_]  # whether no other bike had visited the zone's cell earlier that day
 
 
 def first_visits(rows: Rows, layout: Layout) -> FirstVisits:

@@ -17,21 +17,12 @@ AHEAD_MS = 8 * DAY_MS
 
 
 class ZoneRecord(NamedTuple):
-    """One zone against its plan.
+    """One zone against its plan."""
 
-    Attributes
-    ----------
-    unpatrolled : int
-        How often its frequency was exceeded.
-    longest_idle_s : float
-        The longest it was not patrolled, the ends of the record included [s of duty].
-    windows : Counter of str
-        Windows with hardly any duty outside the record, by verdict.
-    """
-
-    unpatrolled: int
+    unpatrolled: int  # how often its frequency was exceeded
+    # The longest it was not patrolled, the ends of the record included [s of duty].
     longest_idle_s: float
-    windows: Counter[Verdict]
+    windows: Counter[Verdict]  # windows with hardly any duty outside the record, by verdict
 
 
 def zone_record(zone: Zone, visits: Visits) -> ZoneRecord:

@@ -34,24 +34,14 @@ Keys = NDArray[np.int64]
 
 
 class Rows(NamedTuple):
-    """Ledger rows as columns, sorted by key, one row per key.
+    """Ledger rows as columns, sorted by key, one row per key."""
 
-    Attributes
-    ----------
-    key : ndarray of int64
-        Bike, slot and cell packed so that sorting by key sorts by them in this order.
-    last_ms : ndarray of int64
-        Last visit in the slot [ms]; of rows of what was heard, the last fix.
-    observed : ndarray of bool
-        Whether a fix in the slot lay in the cell.
-    first_ms : ndarray of int64
-        When the first visit in the slot was certain [ms], see :class:`geofence.runs.Visits`: it
-        may lie some steps after the visit. Of rows of what was heard, the first fix.
-    """
-
-    key: Keys
+    key: Keys  # bike, slot and cell packed so that sorting by key sorts by them in this order
+    # Last visit in the slot [ms]; of rows of what was heard, the last fix.
     last_ms: NDArray[np.int64]
-    observed: NDArray[np.bool_]
+    observed: NDArray[np.bool_]  # whether a fix in the slot lay in the cell
+    # When the first visit in the slot was certain [ms], see `geofence.runs.Visits`: it may lie some
+    # steps after the visit. Of rows of what was heard, the first fix.
     first_ms: NDArray[np.int64]
 
     @property
@@ -193,14 +183,9 @@ class View:
         See :meth:`changed_since`.
     settled_ms : ndarray of int64, shape (cells,), optional
         Last visit of each cell in all parts but the last [ms], 0 for none, when it is known.
-
-    Attributes
-    ----------
-    open_ms : int
-        From here on something was not certain yet [ms], see :meth:`certain`.
     """
 
-    open_ms: int = 1 << 62
+    open_ms: int = 1 << 62  # from here on something was not certain yet [ms], see `certain`
 
     def __init__(
         self,

@@ -11,18 +11,10 @@ class GeofenceError(Exception):
 
 
 class Problem(NamedTuple):
-    """One mistake, and where it is.
+    """One mistake, and where it is."""
 
-    Attributes
-    ----------
-    where : str
-        File and feature, such as ``zones.geojson: feature 3 (zone_id "cy-04")``.
-    message : str
-        What is wrong and what to do about it.
-    """
-
-    where: str
-    message: str
+    where: str  # file and feature, such as `zones.geojson: feature 3 (zone_id "cy-04")`
+    message: str  # what is wrong and what to do about it
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}"

@@ -14,24 +14,14 @@ MOVED_M: Final = 10.0
 
 
 class Frames(NamedTuple):
-    """Positions of bikes, as columns sorted by bike, then time.
+    """Positions of bikes, as columns of shape (n,) sorted by bike, then time."""
 
-    Attributes
-    ----------
-    bike : ndarray of int32, shape (n,)
-        Index into the roster.
-    timestamp_ms : ndarray of int64, shape (n,)
-        Device time of the fix [ms].
-    lat_deg, lng_deg : ndarray of float64, shape (n,)
-        WGS-84 [degrees].
-    heading_deg : ndarray of float64, shape (n,)
-        Clockwise from true north [degrees]; NaN before the bike has moved.
-    """
-
-    bike: NDArray[np.int32]
-    timestamp_ms: NDArray[np.int64]
+    bike: NDArray[np.int32]  # index into the roster
+    timestamp_ms: NDArray[np.int64]  # device time of the fix [ms]
+    # WGS-84 [degrees].
     lat_deg: NDArray[np.float64]
     lng_deg: NDArray[np.float64]
+    # Clockwise from true north [degrees]; NaN before the bike has moved.
     heading_deg: NDArray[np.float64]
 
 

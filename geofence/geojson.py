@@ -43,24 +43,12 @@ _WGS84 = ("CRS84", "EPSG::4326", "EPSG:4326", "EPSG::4490", "EPSG:4490")
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One feature of a file.
+    """One feature of a file."""
 
-    Attributes
-    ----------
-    where : str
-        Such as ``zones.geojson: feature 3 (zone_id "cy-04")``; features count from 1.
-    number : int
-        Its position in the file, from 1.
-    properties : dict
-        Empty when the feature has none.
-    geometry : object
-        As decoded; not checked.
-    """
-
-    where: str
-    number: int
-    properties: dict[str, Any]
-    geometry: Any
+    where: str  # such as `zones.geojson: feature 3 (zone_id "cy-04")`; features count from 1
+    number: int  # its position in the file, from 1
+    properties: dict[str, Any]  # empty when the feature has none
+    geometry: Any  # as decoded; not checked
 
     def reporter(self, problems: list[Problem]) -> Callable[[str], None]:
         """A function that notes a problem of this feature."""

@@ -21,25 +21,16 @@ METRES_PER_DEGREE = 111_320.0
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A lattice of `rows` by `cols` cells; cell 0 is in the south-west, numbered row by row.
+    """A lattice of `rows` by `cols` cells; cell 0 is in the south-west, numbered row by row."""
 
-    Attributes
-    ----------
-    south_deg, west_deg : float
-        South-west corner of cell 0, WGS-84 [degrees].
-    rows, cols : int
-        Cells from south to north, and from west to east.
-    cell_m : float
-        Side of a cell [m].
-    metres_per_lat, metres_per_lng : float
-        Scale of the plane [m/degree]; constant over the district.
-    """
-
+    # South-west corner of cell 0, WGS-84 [degrees].
     south_deg: float
     west_deg: float
+    # Cells from south to north, and from west to east.
     rows: int
     cols: int
-    cell_m: float
+    cell_m: float  # side of a cell [m]
+    # Scale of the plane [m/degree]; constant over the district.
     metres_per_lat: float
     metres_per_lng: float
 

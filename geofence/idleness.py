@@ -22,13 +22,7 @@ from numpy.typing import NDArray
 
 
 class Idleness(NamedTuple):
-    """Idleness of cells or of zones over a closed record.
-
-    Attributes
-    ----------
-    mean_s, worst_s : ndarray of float64, shape (n,)
-        [s]
-    """
+    """Idleness of cells or of zones over a closed record [s], as columns of shape (n,)."""
 
     mean_s: NDArray[np.float64]
     worst_s: NDArray[np.float64]
@@ -114,20 +108,13 @@ def zone_idleness(cells: Idleness, cell_zone: NDArray[np.int16], *, zones: int) 
 
 
 class ZoneDay(NamedTuple):
-    """A day of a zone.
+    """A day of a zone."""
 
-    Attributes
-    ----------
-    cells_covered : int
-        Distinct cells that were visited.
-    mean_idle_s : float, optional
-        Mean idleness over the day's duty as a closed record [s]: how long a cell had been
-        without a visit, averaged over time and cells. Half of the duty where nobody came. None
-        without duty, which is a record of no length. (The worst idleness would be all of the
-        duty whenever a single cell was left out.)
-    """
-
-    cells_covered: int
+    cells_covered: int  # distinct cells that were visited
+    # Mean idleness over the day's duty as a closed record [s]: how long a cell had been without a
+    # visit, averaged over time and cells. Half of the duty where nobody came. None without duty,
+    # which is a record of no length. (The worst idleness would be all of the duty whenever a single
+    # cell was left out.)
     mean_idle_s: float | None
 
 

@@ -14,20 +14,14 @@ _LAST_MS = (1 << _TIME_BITS) - 1
 
 
 class Intervals(NamedTuple):
-    """Stretches [from_ms, to_ms) of the time of some bikes, as columns.
+    """Stretches [from_ms, to_ms) of the time of some bikes, as columns of shape (s,).
 
     They are sorted by bike, then time, and those of one bike are apart: there is time between
     them that none of them holds.
-
-    Attributes
-    ----------
-    bike : ndarray of int32, shape (s,)
-        Index into the roster.
-    from_ms, to_ms : ndarray of int64, shape (s,)
-        First instant, and the first after it that is not meant any more [ms].
     """
 
-    bike: NDArray[np.int32]
+    bike: NDArray[np.int32]  # index into the roster
+    # First instant, and the first after it that is not meant any more [ms].
     from_ms: NDArray[np.int64]
     to_ms: NDArray[np.int64]
 

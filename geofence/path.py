@@ -13,24 +13,12 @@ Metres = NDArray[np.float64]
 
 
 class Pieces(NamedTuple):
-    """Parts of straight segments, one per cell that a segment crosses.
+    """Parts of straight segments, one per cell that a segment crosses: columns of shape (k,)."""
 
-    Attributes
-    ----------
-    segment : ndarray of intp, shape (k,)
-        Which segment the piece is of.
-    cell : ndarray of int32, shape (k,)
-        The cell it lies in; -1 outside the grid.
-    length_m : ndarray of float64, shape (k,)
-        Its length [m].
-    leaves : ndarray of float64, shape (k,)
-        Where along the segment it ends, 0 to 1.
-    """
-
-    segment: NDArray[np.intp]
-    cell: NDArray[np.int32]
-    length_m: NDArray[np.float64]
-    leaves: NDArray[np.float64]
+    segment: NDArray[np.intp]  # which segment the piece is of
+    cell: NDArray[np.int32]  # the cell it lies in; -1 outside the grid
+    length_m: NDArray[np.float64]  # its length [m]
+    leaves: NDArray[np.float64]  # where along the segment it ends, 0 to 1
 
 
 def pieces(grid: Grid, x0_m: Metres, y0_m: Metres, x1_m: Metres, y1_m: Metres) -> Pieces:

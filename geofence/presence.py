@@ -53,18 +53,11 @@ def newest_visits(last_visit_ms: NDArray[np.int64], zones: ZoneMap) -> NDArray[n
 
 
 class Visitors(NamedTuple):
-    """The newest visit of each zone.
+    """The newest visit of each zone, as columns of shape (zones,)."""
 
-    Attributes
-    ----------
-    bike : ndarray of int32, shape (zones,)
-        Who; -1 when nobody was there. Of several at one instant, the smallest index.
-    at_ms : ndarray of int64, shape (zones,)
-        When [ms]; 0 for never.
-    """
-
+    # Who; -1 when nobody was there. Of several at one instant, the smallest index.
     bike: NDArray[np.int32]
-    at_ms: NDArray[np.int64]
+    at_ms: NDArray[np.int64]  # when [ms]; 0 for never
 
 
 def visitors(ledger: View, zones: ZoneMap, known: Visitors | None = None) -> Visitors:

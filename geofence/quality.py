@@ -60,29 +60,18 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits that a fix and a path must keep to count.
+    """Limits that a fix and a path must keep to count."""
 
-    Attributes
-    ----------
-    max_accuracy_m : float
-        Accuracy gate [m]; a fix that states none passes.
-    max_speed_mps : float
-        Fastest that a bike rides [m/s]; 12.5 is 45 km/h, well over the 25 km/h of GB 17761.
-    max_gap_s, max_gap_m : float
-        A run ends at a longer silence [s]; the path is broken by a longer step [m].
-    parked_radius_m, parked_after_s : float
-        A bike that stays within the radius [m] for the time [s] is parked.
-    standing_mps : float
-        A stated speed under this is standing still [m/s].
-    """
-
-    max_accuracy_m: float = 50.0
+    max_accuracy_m: float = 50.0  # accuracy gate [m]; a fix that states none passes
+    # Fastest that a bike rides [m/s]; 12.5 is 45 km/h, well over the 25 km/h of GB 17761.
     max_speed_mps: float = 12.5
+    # A run ends at a longer silence [s]; the path is broken by a longer step [m].
     max_gap_s: float = 120.0
     max_gap_m: float = 500.0
+    # A bike that stays within the radius [m] for the time [s] is parked.
     parked_radius_m: float = 15.0
     parked_after_s: float = 120.0
-    standing_mps: float = 0.5
+    standing_mps: float = 0.5  # a stated speed under this is standing still [m/s]
 
     @property
     def max_gap_ms(self) -> int:

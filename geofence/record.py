@@ -34,23 +34,15 @@ T = TypeVar("T")
 
 
 class ZoneRef(NamedTuple):
-    """A zone of a record.
+    """A zone of a record."""
 
-    Attributes
-    ----------
-    zone_id, name, name_zh, policy : str
-        As drawn.
-    cells_total : int
-        Its patrollable cells.
-    valid_from_ms : int, optional
-        Since when it has been there, in whatever outline [ms]; None when it always was.
-    """
-
+    # As drawn.
     zone_id: str
     name: str
     name_zh: str | None
     policy: str
-    cells_total: int
+    cells_total: int  # its patrollable cells
+    # Since when it has been there, in whatever outline [ms]; None when it always was.
     valid_from_ms: int | None = None
 
 

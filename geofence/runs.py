@@ -23,30 +23,17 @@ OnShift = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
 
 
 class Visits(NamedTuple):
-    """Visits of bikes to patrollable cells, as columns.
+    """Visits of bikes to patrollable cells, as columns of shape (k,)."""
 
-    Attributes
-    ----------
-    bike : ndarray of int32, shape (k,)
-        Index into the roster.
-    cell : ndarray of int32, shape (k,)
-        The visited cell; always one that belonged to a zone then.
-    at_ms : ndarray of int64, shape (k,)
-        When: the time of the fix, or when the path left the cell [ms].
-    observed : ndarray of bool, shape (k,)
-        True when a fix lies in the cell, False when only the path between fixes does.
-    settles_ms : ndarray of int64, shape (k,)
-        Time of the fix that the visit hangs on [ms]; never before `at_ms`.
-    certain_ms : ndarray of int64, shape (k,)
-        From when on no further fix can take the visit back [ms]; never before `settles_ms`, and
-        mostly the time of the next fix: one at a place where the bike will be parked is no visit.
-    """
-
-    bike: NDArray[np.int32]
-    cell: NDArray[np.int32]
-    at_ms: NDArray[np.int64]
+    bike: NDArray[np.int32]  # index into the roster
+    cell: NDArray[np.int32]  # the visited cell; always one that belonged to a zone then
+    at_ms: NDArray[np.int64]  # when: the time of the fix, or when the path left the cell [ms]
+    # True when a fix lies in the cell, False when only the path between fixes does.
     observed: NDArray[np.bool_]
+    # Time of the fix that the visit hangs on [ms]; never before `at_ms`.
     settles_ms: NDArray[np.int64]
+    # From when on no further fix can take the visit back [ms]; never before `settles_ms`, and
+    # mostly the time of the next fix: one at a place where the bike will be parked is no visit.
     certain_ms: NDArray[np.int64]
 
     @classmethod
@@ -102,22 +89,12 @@ class Midnights:
 
 
 class OtherPath(NamedTuple):
-    """The least path that makes a visit of some zones for a time, instead of their policy's.
-
-    Attributes
-    ----------
-    zone_ids : frozenset of str
-        Which zones.
-    from_ms, to_ms : int
-        ``[from_ms, to_ms)`` [ms].
-    min_cell_m : float
-        Path in a cell that makes a visit [m]; positive.
-    """
+    """The least path that makes a visit of some zones for a time, instead of their policy's."""
 
     zone_ids: frozenset[str]
     from_ms: int
-    to_ms: int
-    min_cell_m: float
+    to_ms: int  # not included
+    min_cell_m: float  # path in a cell that makes a visit [m]; positive
 
 
 class _Believed(NamedTuple):
@@ -136,29 +113,15 @@ class _Believed(NamedTuple):
 
 @dataclass(frozen=True)
 class Judge:
-    """Turns fixes into verdicts and visits.
+    """Turns fixes into verdicts and visits."""
 
-    Attributes
-    ----------
-    atlas : Atlas
-        Cells and zones of the district; a visit is judged by the zones of its time.
-    limits : Limits
-        Quality limits.
-    midnights : Midnights
-        The district's days; runs are cut at midnight.
-    min_cell_m : mapping of str to float
-        How much path in a cell makes a visit, by the policy of its zone [m]; positive.
-    on_shift : callable, optional
-        When inspectors are on duty; None for always.
-    other_path : sequence of OtherPath
-        Where campaigns say otherwise; of two at once the later counts.
-    """
-
-    atlas: Atlas
+    atlas: Atlas  # cells and zones of the district; a visit is judged by the zones of its time
     limits: Limits
-    midnights: Midnights
+    midnights: Midnights  # the district's days; runs are cut at midnight
+    # How much path in a cell makes a visit, by the policy of its zone [m]; positive.
     min_cell_m: Mapping[str, float]
-    on_shift: OnShift | None = None
+    on_shift: OnShift | None = None  # when inspectors are on duty; None for always
+    # Where campaigns say otherwise; of two at once the later counts.
     other_path: Sequence[OtherPath] = ()
 
     def assess(self, fixes: TelemetryBatch) -> tuple[NDArray[np.uint8], Visits]:

@@ -13,21 +13,13 @@ from geofence.quality import BELIEVED
 
 
 class Steps(NamedTuple):
-    """Steps of bikes between two believed fixes of a run that follow each other.
+    """Steps of bikes between two believed fixes of a run that follow each other; shape (k,)."""
 
-    Attributes
-    ----------
-    a, b : ndarray of intp, shape (k,)
-        Rows of the fixes at both ends.
-    length_m : ndarray of float64, shape (k,)
-        [m]
-    rides : ndarray of bool, shape (k,)
-        Whether the step is path: what the bike rode. Between two parked fixes it drifts.
-    """
-
+    # Rows of the fixes at both ends.
     a: NDArray[np.intp]
     b: NDArray[np.intp]
-    length_m: NDArray[np.float64]
+    length_m: NDArray[np.float64]  # [m]
+    # Whether the step is path: what the bike rode. Between two parked fixes it drifts.
     rides: NDArray[np.bool_]
 
     def stretches(self) -> list[NDArray[np.intp]]:
@@ -38,20 +30,10 @@ class Steps(NamedTuple):
 
 
 class JudgedFixes(NamedTuple):
-    """Fixes with their verdicts, and the steps between them.
+    """Fixes with their verdicts, and the steps between them."""
 
-    Attributes
-    ----------
-    fixes : TelemetryBatch
-        Distinct, sorted by bike and time.
-    verdict : ndarray of uint8, shape (n,)
-        Positions in :data:`geofence.quality.VERDICTS`.
-    steps : Steps
-        The steps between them.
-    """
-
-    fixes: TelemetryBatch
-    verdict: NDArray[np.uint8]
+    fixes: TelemetryBatch  # distinct, sorted by bike and time
+    verdict: NDArray[np.uint8]  # shape (n,): positions in `geofence.quality.VERDICTS`
     steps: Steps
 
     @property

@@ -57,33 +57,16 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """The demands on a zone at an instant.
+    """The demands on a zone at an instant."""
 
-    Attributes
-    ----------
-    name : str
-        The policy's name; a campaign keeps the name of the policy it overrides.
-    frequency_s : int
-        The longest time without a patrol [s of duty].
-    target : float
-        Covered ratio to reach by the end of each window, 0 to 1.
-    window : {"shift", "day", "week"}
-        The tumbling windows that the target is for.
-    min_cells : int
-        Distinct cells within 30 min that make a patrol; all, in a zone that has fewer.
-    paused : str
-        Why patrols are paused; empty when they are not.
-    campaign : str, optional
-        The campaign in force; a pause is none.
-    """
-
-    name: str
-    frequency_s: int
-    target: float
-    window: WindowKind
+    name: str  # the policy's name; a campaign keeps the name of the policy it overrides
+    frequency_s: int  # the longest time without a patrol [s of duty]
+    target: float  # covered ratio to reach by the end of each window, 0 to 1
+    window: WindowKind  # the tumbling windows that the target is for
+    # Distinct cells within 30 min that make a patrol; all, in a zone that has fewer.
     min_cells: int = 5
-    paused: str = ""
-    campaign: str | None = None
+    paused: str = ""  # why patrols are paused; empty when they are not
+    campaign: str | None = None  # the campaign in force; a pause is none
 
 
 class Plan(Protocol):
@@ -178,29 +161,17 @@ def cells_needed(asked: Asked, cells_total: int) -> int:
 
 
 class WindowVerdict(NamedTuple):
-    """A window judged; the table above says which verdict and reason.
-
-    Attributes
-    ----------
-    verdict, reason : str
-        See above.
-    window : Window
-        The window.
-    target : float
-        Covered ratio that was to be reached, 0 to 1.
-    cells_covered, cells_needed, cells_total : int
-        Cells that were visited in the window, that reach the target, and that there are.
-    silence_s : float
-        The longest silence in the window, where it decided the verdict [s of duty].
-    """
+    """A window judged; the table above says which verdict and reason."""
 
     verdict: Verdict
     reason: Reason
     window: Window
-    target: float
+    target: float  # covered ratio that was to be reached, 0 to 1
+    # Cells that were visited in the window, that reach the target, and that there are.
     cells_covered: int = 0
     cells_needed: int = 0
     cells_total: int = 0
+    # The longest silence in the window, where it decided the verdict [s of duty].
     silence_s: float = 0.0
 
     @property

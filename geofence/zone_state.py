@@ -62,62 +62,32 @@ SLOT_MS: Final = 900_000
 
 
 class ZoneStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of a zone against its policy.
-
-    Attributes
-    ----------
-    zone_id, policy : str
-        Which zone, which policy.
-    state, reason, detail : str
-        One of :data:`ZoneState`; why, one of :data:`StateReason`; the words of the
-        calendar or the pause, where there are any.
-    covered_ratio : float
-        Of the window, 0 to 1; 1 in a zone without patrollable cells.
-    cells_covered, cells_total : int
-        Of the window.
-    target : float
-        Covered ratio to reach by the window's end.
-    window_from_ms, window_to_ms : int, optional
-        The window; between shifts the last one. None before the first.
-    idle_s : float
-        Duty time since the zone was last patrolled, or the record began [s].
-    frequency_s : int
-        The longest it may be [s].
-    due_in_s : float, optional
-        Time on the clock until the next breach comes, by the frequency or by forecast [s];
-        negative, in duty time, when the frequency is exceeded; None when it cannot be said.
-    oldest_cell_age_s, mean_cell_age_s : float, optional
-        Ages of cells [s].
-    last_patrolled_ms : int, optional
-        None when the zone has not been patrolled since the record began.
-    campaign : str, optional
-        The campaign in force.
-    paused_until_ms : int, optional
-        The end of the pause in force.
-    cells_expected : int, optional
-        What the window will come to at the rate at which new cells come, by which
-        ``coverage_at_risk`` is judged; None when nothing can be said.
-    """
+    """The state of a zone against its policy."""
 
     zone_id: str
     policy: str
     state: ZoneState
     reason: StateReason
-    detail: str
-    covered_ratio: float
-    cells_covered: int
-    cells_total: int
-    target: float
+    detail: str  # the words of the calendar or the pause, where there are any
+    covered_ratio: float  # of the window, 0 to 1; 1 in a zone without patrollable cells
+    cells_covered: int  # of the window
+    cells_total: int  # of the window
+    target: float  # covered ratio to reach by the window's end
+    # The window; between shifts the last one. None before the first.
     window_from_ms: int | None
     window_to_ms: int | None
-    idle_s: float
-    frequency_s: int
+    idle_s: float  # duty time since the zone was last patrolled, or the record began [s]
+    frequency_s: int  # the longest it may be [s]
+    # Time on the clock until the next breach comes, by the frequency or by forecast [s]; negative,
+    # in duty time, when the frequency is exceeded; None when it cannot be said.
     due_in_s: float | None
     oldest_cell_age_s: float | None
     mean_cell_age_s: float | None
-    last_patrolled_ms: int | None
-    campaign: str | None = None
-    paused_until_ms: int | None = None
+    last_patrolled_ms: int | None  # None: not since the record began
+    campaign: str | None = None  # the campaign in force
+    paused_until_ms: int | None = None  # the end of the pause in force
+    # What the window will come to at the rate at which new cells come, by which `coverage_at_risk`
+    # is judged; None when nothing can be said.
     cells_expected: int | None = None
 
     @property
@@ -213,18 +183,10 @@ def states_of(record: Record, plan_of: Callable[[str], Plan]) -> list[ZoneStatus
 
 
 class Forecast(NamedTuple):
-    """The end of a window at the rate at which new cells come.
+    """The end of a window at the rate at which new cells come."""
 
-    Attributes
-    ----------
-    needed : int
-        Cells still needed to reach the target; below 0 when there are more.
-    coming : float
-        Cells that will come by the window's end.
-    """
-
-    needed: int
-    coming: float
+    needed: int  # cells still needed to reach the target; below 0 when there are more
+    coming: float  # cells that will come by the window's end
 
     @property
     def short(self) -> bool:

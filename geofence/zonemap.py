@@ -31,31 +31,17 @@ MARGIN_M = 2000.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ZoneMap:
-    """The zones that exist at one instant, laid on the grid. Read-only; made by `lay`.
+    """The zones that exist at one instant, laid on the grid. Read-only; made by `lay`."""
 
-    Attributes
-    ----------
-    grid : Grid
-        Covers the zones of all times and a margin, so that cells keep their numbers when
-        some zones begin or end.
-    zones : tuple of Zone
-        Sorted by `zone_id`; what "index" means everywhere below.
-    cell_zone : ndarray of int16, shape (grid.size,)
-        Index of the zone a patrollable cell belongs to; -1 for every other cell.
-    boundary : ndarray of bool, shape (grid.size,)
-        Cells that an outline crosses or touches.
-    cells_total : ndarray of int32, shape (len(zones),)
-        Patrollable cells of each zone; never 0.
-    digest : str
-        Changes when the grid or the cells or outlines of a zone change; for snapshots.
-    """
-
+    # Covers the zones of all times and a margin, so that cells keep their numbers when some zones
+    # begin or end.
     grid: Grid
-    zones: tuple[Zone, ...]
+    zones: tuple[Zone, ...]  # sorted by `zone_id`; what "index" means everywhere below
+    # Shape (grid.size,): index of the zone a patrollable cell belongs to; -1 for every other cell.
     cell_zone: NDArray[np.int16]
-    boundary: NDArray[np.bool_]
-    cells_total: NDArray[np.int32]
-    digest: str
+    boundary: NDArray[np.bool_]  # shape (grid.size,): cells that an outline crosses or touches
+    cells_total: NDArray[np.int32]  # shape (len(zones),): patrollable cells of each zone; never 0
+    digest: str  # changes when the grid or the cells or outlines of a zone change; for snapshots
     _index: dict[str, int]
     _whole: NDArray[np.int16]
     """Index of the zone that holds the whole cell, exclusions or not; else -1."""

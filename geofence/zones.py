@@ -43,30 +43,17 @@ _CODE = re.compile(r"[0-9]{14,15}")
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A patrol zone.
+    """A patrol zone."""
 
-    Attributes
-    ----------
-    zone_id : str
-        1 to 64 of ``A-Z a-z 0-9 _ -``; unique at any instant.
-    name, name_zh : str
-        For people; `name_zh` is None when the file has none.
-    policy : str
-        Name of the policy that says how often and how much.
-    code : str or None
-        Unit-grid code of GB/T 30428: 6 digits district, 3 street, 3 community, 2 or 3 sequence.
-    geometry : Polygon or MultiPolygon
-        WGS-84, x = lng, y = lat [degrees].
-    valid_from_ms, valid_to_ms : int or None
-        The zone exists from the first instant until before the second; None is unbounded.
-    """
-
-    zone_id: str
+    zone_id: str  # 1 to 64 of `A-Z a-z 0-9 _ -`; unique at any instant
+    # For people; `name_zh` is None when the file has none.
     name: str
     name_zh: str | None
-    policy: str
+    policy: str  # name of the policy that says how often and how much
+    # Unit-grid code of GB/T 30428: 6 digits district, 3 street, 3 community, 2 or 3 sequence.
     code: str | None
-    geometry: Outline
+    geometry: Outline  # WGS-84, x = lng, y = lat [degrees]
+    # The zone exists from the first instant until before the second; None is unbounded.
     valid_from_ms: int | None = None
     valid_to_ms: int | None = None
 

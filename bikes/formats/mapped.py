@@ -65,24 +65,12 @@ and the default."""
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The place of a quantity in an item.
+    """The place of a quantity in an item."""
 
-    Attributes
-    ----------
-    path : str
-        Names of nested objects with dots between: ``gps.lat``.
-    unit : str, optional
-        One of :data:`UNITS`; the unit of MDS when it is not given.
-    unknown : tuple of float
-        Values that mean "not known", in the vendor's unit.
-    timezone : ZoneInfo, optional
-        Of times written as text without an offset.
-    """
-
-    path: str
-    unit: str | None = None
-    unknown: tuple[float, ...] = ()
-    timezone: ZoneInfo | None = None
+    path: str  # names of nested objects with dots between: `gps.lat`
+    unit: str | None = None  # one of `UNITS`; the unit of MDS when it is not given
+    unknown: tuple[float, ...] = ()  # values that mean "not known", in the vendor's unit
+    timezone: ZoneInfo | None = None  # of times written as text without an offset
 
 
 def mapped(sources: Mapping[Quantity, Source], items: str | None = None) -> Format:

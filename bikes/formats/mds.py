@@ -30,38 +30,19 @@ VehicleState = Literal[
 
 
 class MdsEvent(msgspec.Struct, gc=False, kw_only=True):
-    """One MDS Event object, as far as it is used.
+    """One MDS Event object, as far as it is used."""
 
-    Attributes
-    ----------
-    vehicle_state : VehicleState
-        The state since this event.
-    timestamp : int
-        When it happened [ms since the epoch].
-    event_types : list of str
-        What led to it.
-    device_id : str, optional
-        When it is there it must be the topic's.
-    """
-
-    vehicle_state: VehicleState
-    timestamp: int
-    event_types: list[str] = []
-    device_id: str | None = None
+    vehicle_state: VehicleState  # the state since this event
+    timestamp: int  # when it happened [ms since the epoch]
+    event_types: list[str] = []  # what led to it
+    device_id: str | None = None  # when it is there it must be the topic's
 
 
 class StatusMessage(msgspec.Struct, gc=False, kw_only=True):
-    """The payload of a status topic.
+    """The payload of a status topic."""
 
-    Attributes
-    ----------
-    online : bool
-        Whether the bike is connected.
-    timestamp : int, optional
-        When it was said; in a last will, when the connection began [ms since the epoch].
-    """
-
-    online: bool
+    online: bool  # whether the bike is connected
+    # When it was said; in a last will, when the connection began [ms since the epoch].
     timestamp: int | None = None
 
 

@@ -37,24 +37,16 @@ class Format:
 
     Both functions are pure and give the same items; they differ in what they do with a bad
     payload. A caller tries `quick` and asks `decode` only about what `quick` raised on.
-
-    Attributes
-    ----------
-    name : str
-        As configured.
-    quick : callable of bytes
-        One item, or a list of items, which may be empty. Raises any of
-        :data:`QUICK_ERRORS` when something, anything, is wrong, and does not say what.
-    decode : callable of bytes and int
-        ``decode(payload, max_items)``: one item, or a list in which every item has the
-        position it has in the payload and a bad one is a :class:`~bikes.errors.DecodeError`
-        with its ``index``. A payload that carries no telemetry is an empty list. Raises
-        DecodeError when the payload as a whole cannot be accepted (``not_json``,
-        ``schema``, ``out_of_range``, ``too_many``), and nothing else.
     """
 
-    name: str
+    name: str  # as configured
+    # One item, or a list of items, which may be empty. Raises any of `QUICK_ERRORS` when something,
+    # anything, is wrong, and does not say what.
     quick: Callable[[bytes], Telemetry | Sequence[Item]]
+    # `decode(payload, max_items)`: one item, or a list in which every item has the position it has
+    # in the payload and a bad one is a `bikes.errors.DecodeError` with its `index`. A payload that
+    # carries no telemetry is an empty list. Raises DecodeError when the payload as a whole cannot
+    # be accepted (`not_json`, `schema`, `out_of_range`, `too_many`), and nothing else.
     decode: Callable[[bytes, int], Telemetry | Sequence[Item]]
 
 

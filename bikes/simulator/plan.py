@@ -14,43 +14,22 @@ from bikes import topics
 
 
 class SimZone(NamedTuple):
-    """A zone to ride in.
-
-    Attributes
-    ----------
-    zone_id : str
-        Its name.
-    geometry : shapely geometry
-        Polygon or MultiPolygon, WGS-84, (lng, lat). What cannot be ridden on must already be
-        cut out of it; parts up to 400 m apart are joined by bridges.
-    weight : float
-        Its share of the bikes, relative to the other zones; positive.
-    """
+    """A zone to ride in."""
 
     zone_id: str
+    # Polygon or MultiPolygon, WGS-84, (lng, lat). What cannot be ridden on must already be cut out
+    # of it; parts up to 400 m apart are joined by bridges.
     geometry: BaseGeometry
-    weight: float = 1.0
+    weight: float = 1.0  # its share of the bikes, relative to the other zones; positive
 
 
 class SimulatedMessage(NamedTuple):
-    """One message of the fleet.
+    """One message of the fleet."""
 
-    Attributes
-    ----------
-    at_ms : int
-        When it is sent, simulated time [ms since the epoch].
-    topic : str
-        The topic it is published to, with QoS 1.
-    payload : bytes
-        What is sent.
-    items : int
-        Telemetry items it carries; a bad message counts as one, a status message as none.
-    """
-
-    at_ms: int
-    topic: str
+    at_ms: int  # when it is sent, simulated time [ms since the epoch]
+    topic: str  # the topic it is published to, with QoS 1
     payload: bytes
-    items: int
+    items: int  # telemetry items it carries; a bad message counts as one, a status message as none
 
     @property
     def retain(self) -> bool:
@@ -62,77 +41,42 @@ class SimulatedMessage(NamedTuple):
 class SimulationPlan:
     """Everything that decides what the fleet does.
 
-    Attributes
-    ----------
-    seed : int
-        The same plan with the same seed gives the same messages.
-    vendor : str
-        Name of the vendor in the topics.
-    bike_ids : sequence of str
-        The bikes. A bike does the same whichever bikes come after it in the list.
-    zones : sequence of SimZone
-        Where they ride.
-    start_ms : int
-        When the simulation begins [ms since the epoch].
-    timezone : str
-        IANA name of the time zone of `shifts`.
-    neglected : str, optional
-        Zone that nobody goes to: no bike comes near it.
-    delayed : str, optional
-        Zone whose inspectors begin `delayed_by_s` after `start_ms`, until then parked in it.
-        Bikes of other zones keep away.
-    delayed_by_s : float
-        [s].
-    shifts : sequence of (time, time)
-        Riding hours of every day, in order; between them bikes are parked.
-    interval_s : float
-        Time between two fixes on duty [s].
-    street_spacing_m : float
-        Mean distance of parallel streets [m].
-    reassigned : float
-        Probability that an inspector is sent to a neighbouring zone in a shift. The first bike
-        of a zone always stays.
-    inaccurate : float
-        Share of fixes with a stated accuracy of 60 to 150 m, and an error to match.
-    outlier : float
-        Share of fixes that lie 300 to 2000 m off and claim an accuracy of a few metres.
-    dropouts_per_hour : float
-        How often a bike's radio goes away.
-    dropout_s : (float, float)
-        Shortest and longest time it stays away [s]; the stored fixes are sent afterwards.
-    upload_items : int
-        Most items in one message of stored fixes.
-    duplicate : float
-        Share of messages that are sent twice.
-    bad : float
-        Share of live messages that are mangled: not JSON, a field missing, a latitude that does
-        not exist, or another device's id.
-
     Raises
     ------
     ValueError
         The plan contradicts itself; the message lists everything that is wrong with it.
     """
 
-    seed: int
-    vendor: str
+    seed: int  # the same plan with the same seed gives the same messages
+    vendor: str  # name of the vendor in the topics
+    # The bikes. A bike does the same whichever bikes come after it in the list.
     bike_ids: Sequence[str]
-    zones: Sequence[SimZone]
-    start_ms: int
-    timezone: str = "Asia/Shanghai"
-    neglected: str | None = None
+    zones: Sequence[SimZone]  # where they ride
+    start_ms: int  # when the simulation begins [ms since the epoch]
+    timezone: str = "Asia/Shanghai"  # IANA name of the time zone of `shifts`
+    neglected: str | None = None  # zone that nobody goes to: no bike comes near it
+    # Zone whose inspectors begin `delayed_by_s` after `start_ms`, until then parked in it. Bikes of
+    # other zones keep away.
     delayed: str | None = None
-    delayed_by_s: float = 35 * 60.0
+    delayed_by_s: float = 35 * 60.0  # [s]
+    # Riding hours of every day, in order; between them bikes are parked.
     shifts: Sequence[tuple[time, time]] = ((time(8), time(12)), (time(13, 30), time(18)))
-    interval_s: float = 3.0
-    street_spacing_m: float = 135.0
+    interval_s: float = 3.0  # time between two fixes on duty [s]
+    street_spacing_m: float = 135.0  # mean distance of parallel streets [m]
+    # Probability that an inspector is sent to a neighbouring zone in a shift. The first bike of a
+    # zone always stays.
     reassigned: float = 0.25
+    # Share of fixes with a stated accuracy of 60 to 150 m, and an error to match.
     inaccurate: float = 0.003
+    # Share of fixes that lie 300 to 2000 m off and claim an accuracy of a few metres.
     outlier: float = 0.0002
-    dropouts_per_hour: float = 0.3
+    dropouts_per_hour: float = 0.3  # how often a bike's radio goes away
+    # Shortest and longest time it stays away [s]; the stored fixes are sent afterwards.
     dropout_s: tuple[float, float] = (120.0, 600.0)
-    upload_items: int = 500
-    duplicate: float = 0.004
+    upload_items: int = 500  # most items in one message of stored fixes
+    duplicate: float = 0.004  # share of messages that are sent twice
+    # Share of live messages that are mangled: not JSON, a field missing, a latitude that does not
+    # exist, or another device's id.
     bad: float = 0.002
 
     def __post_init__(self) -> None:

@@ -62,31 +62,21 @@ class States(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """A ride from standing to standing, or a rest.
+    """A ride from standing to standing, or a rest."""
 
-    Attributes
-    ----------
-    begins_s, ends_s : float
-        Seconds after the start of the simulation.
-    charge : (float, float)
-        Battery at both ends [%].
-    parked : bool
-        Whether the bike is off duty.
-    x_m, y_m, along_m, heading_deg : ndarray of float64, shape (corners,)
-        The corners of the path, how far along it they are, and the heading from each.
-    knot_s, knot_m, knot_mps : ndarray of float64, shape (knots,)
-        Time after `begins_s`, distance and speed; between two knots the acceleration is
-        constant. A rest has one knot.
-    """
-
+    # Seconds after the start of the simulation.
     begins_s: float
     ends_s: float
-    charge: tuple[float, float]
-    parked: bool
+    charge: tuple[float, float]  # battery at both ends [%]
+    parked: bool  # whether the bike is off duty
+    # Shape (corners,): the corners of the path, how far along it they are, and the heading from
+    # each.
     x_m: Column
     y_m: Column
     along_m: Column
     heading_deg: Column
+    # Shape (knots,): time after `begins_s`, distance and speed; between two knots the acceleration
+    # is constant. A rest has one knot.
     knot_s: Column
     knot_m: Column
     knot_mps: Column
@@ -208,21 +198,11 @@ def _knots(
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """True states of a bike at the times of its fixes.
+    """True states of a bike at the times of its fixes, as columns of one length."""
 
-    Attributes
-    ----------
-    at_ms : ndarray of int64, shape (n,)
-        [ms since the epoch].
-    states : States
-        Columns of shape (n,).
-    parked : ndarray of bool, shape (n,)
-        Whether the bike was off duty.
-    """
-
-    at_ms: NDArray[np.int64]
+    at_ms: NDArray[np.int64]  # [ms since the epoch]
     states: States
-    parked: NDArray[np.bool_]
+    parked: NDArray[np.bool_]  # whether the bike was off duty
 
 
 class Rider:

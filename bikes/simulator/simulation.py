@@ -20,18 +20,13 @@ which the messages of the fleet are put in order."""
 
 @dataclass(slots=True)
 class SimulatedBike:
-    """One bike: where it is, what its receiver says, and what its radio sends of that.
-
-    Attributes
-    ----------
-    until_ms : int
-        The bike is simulated up to here. Each bike has blocks of its own, so that the work of
-        a large fleet is spread over time.
-    """
+    """One bike: where it is, what its receiver says, and what its radio sends of that."""
 
     rider: Rider
     receiver: Receiver
     radio: Radio
+    # The bike is simulated up to here. Each bike has blocks of its own, so that the work of a large
+    # fleet is spread over time.
     until_ms: int
 
     def send(self, to_ms: int) -> list[SimulatedMessage]:

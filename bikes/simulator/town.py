@@ -64,28 +64,17 @@ class Plane:
 
 @dataclass(frozen=True, slots=True)
 class Streets:
-    """Crossings and the streets between them.
+    """Crossings and the streets between them."""
 
-    Attributes
-    ----------
-    plane : Plane
-        What the coordinates mean.
-    x_m, y_m : list of float
-        Where the crossings are.
-    zone : list of int
-        Position of each crossing's zone in the plan.
-    ways : list of list of int
-        For each crossing those that a street leads to; some are in another zone.
-    parts : list of list of list of int
-        For each zone its parts, the largest first, as lists of crossings. The crossings of a
-        part can be reached from each other without leaving the zone.
-    """
-
-    plane: Plane
+    plane: Plane  # what the coordinates mean
+    # Where the crossings are.
     x_m: list[float]
     y_m: list[float]
-    zone: list[int]
+    zone: list[int]  # position of each crossing's zone in the plan
+    # For each crossing those that a street leads to; some are in another zone.
     ways: list[list[int]]
+    # For each zone its parts, the largest first, as lists of crossings. The crossings of a part can
+    # be reached from each other without leaving the zone.
     parts: list[list[list[int]]]
 
     def route(
