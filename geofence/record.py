@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from functools import cached_property
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bikes.roster import BikeKey
+from bikes.roster import Roster
 from geofence.atlas import ALWAYS_MS, Layout
-from geofence.coverage import SLOT_MS, Rows, View
+from geofence.coverage import SLOT_MS, View, union_between
 from geofence.covered import covered, covered_since
 from geofence.zonemap import ZoneMap
 
@@ -60,13 +60,6 @@ class VisitBy(NamedTuple):
     at_ms: int
 
 
-class Names(Protocol):
-    """Names of bikes."""
-
-    def key(self, bike: int) -> BikeKey:
-        """Vendor and id of a bike, by its number in the ledger."""
-
-
 def patrolled_ms(
     cell: NDArray[np.int32], at_ms: NDArray[np.int64], needed: int
 ) -> NDArray[np.int64]:
@@ -97,11 +90,6 @@ def patrolled_ms(
     return at_ms[counting[last] >= needed]
 
 
-def may_serve(zone_id: str) -> NDArray[np.int32] | None:
-    """The bikes whose telemetry could tell of a zone, by number; None for every bike, as yet."""
-    return None
-
-
 class _Patrols(NamedTuple):
     """First and last visits of some slots, sorted by zone, then time."""
 
@@ -120,7 +108,7 @@ class Record:
     ledger : View
         Visits, and who was heard; of an instant of the past, :meth:`View.as_of` it. Visits that
         a further fix may take back are left out: they count some seconds later.
-    names : Names
+    names : Roster
         Who bikes are.
     since_ms : int
         Where knowledge begins [ms].
@@ -136,7 +124,7 @@ class Record:
         self,
         layout: Layout,
         ledger: View,
-        names: Names,
+        names: Roster,
         *,
         since_ms: int,
         now_ms: int,
@@ -148,7 +136,6 @@ class Record:
         self._names = names
         self._memory: dict[Hashable, tuple[int, object]] = {}
         self._open: dict[Hashable, tuple[int, object]] = {}
-        self._newest: dict[Hashable, int | None] = {}
         if before is not None and before._foretells(self):
             self._memory = before._memory
         if len(self._memory) > MEMORIES:
@@ -231,35 +218,25 @@ class Record:
         age_s = np.maximum(self.now_ms - np.maximum(last, self.since_ms), 0) / 1000
         return CellAges(float(age_s.max()), float(age_s.mean()))
 
-    def heard_ms(self, zone_id: str) -> int | None:
-        """Time of the newest fix, not ahead of the instant, of any bike that may serve a zone."""
-        bikes = may_serve(zone_id)
-        key = None if bikes is None else tuple(bikes.tolist())
-        if key not in self._newest:
-            self._newest[key] = None
-            for since_ms in (self.now_ms - SLOT_MS, self.now_ms - DAY_MS, 0):
-                rows = self._heard(bikes, since_ms, self.now_ms).as_of(self.now_ms)
-                if rows.key.size:
-                    self._newest[key] = int(rows.last_ms.max())
-                    break
-        return self._newest[key]
+    @cached_property
+    def heard_ms(self) -> int | None:
+        """Time of the newest fix of any bike, not ahead of the instant [ms]."""
+        for since_ms in (self.now_ms - SLOT_MS, self.now_ms - DAY_MS, 0):
+            rows = union_between(self.ledger.heard, since_ms, self.now_ms + SLOT_MS)
+            rows = rows.as_of(self.now_ms)
+            if rows.key.size:
+                return int(rows.last_ms.max())
+        return None
 
-    def _heard(self, bikes: NDArray[np.int32] | None, from_ms: int, to_ms: int) -> Rows:
-        """Rows of what was heard of some bikes in the slots from one instant to another."""
-        rows = Rows.union([part.between(from_ms, to_ms + SLOT_MS) for part in self.ledger.heard])
-        return rows if bikes is None else rows.where(np.isin(rows.bike, bikes))
-
-    def silences(self, zone_id: str, from_ms: int, to_ms: int) -> list[tuple[int, int]]:
-        """The stretches of [from_ms, to_ms) in which no bike that may serve a zone was heard.
+    def silences(self, from_ms: int, to_ms: int) -> list[tuple[int, int]]:
+        """The stretches of [from_ms, to_ms) in which no bike was heard.
 
         A bike is taken to have been heard from its first fix in a slot to its last: a silence of
         less than a slot may be missing.
         """
 
-        bikes = may_serve(zone_id)
-
         def find() -> list[tuple[int, int]]:
-            rows = self._heard(bikes, from_ms, to_ms)
+            rows = union_between(self.ledger.heard, from_ms, to_ms + SLOT_MS)
             rows = rows.where((rows.first_ms < to_ms) & (rows.last_ms >= from_ms))
             order = np.argsort(rows.first_ms, kind="stable")
             begins = np.append(rows.first_ms[order], to_ms)
@@ -267,8 +244,7 @@ class Record:
             silent = begins > ends
             return list(zip(ends[silent].tolist(), begins[silent].tolist(), strict=True))
 
-        key = None if bikes is None else tuple(bikes.tolist())
-        return self.remember(("silences", key, from_ms, to_ms), to_ms, find)
+        return self.remember(("silences", from_ms, to_ms), to_ms, find)
 
     def last_visit_by(self, zone_id: str, since_ms: int) -> VisitBy | None:
         """The newest visit in the zone at or after `since_ms`, as evidence."""

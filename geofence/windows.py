@@ -150,9 +150,8 @@ class Zone(Generic[PlanT]):
         return self.record.cells_total(self.zone_id, window.to_ms)
 
     def silence_s(self, at_ms: int) -> float:
-        """Duty time since the last telemetry of any bike that may serve the zone [s]."""
-        heard_ms = self.record.heard_ms(self.zone_id)
-        return self.plan.duty_s(self.idle_from_ms(heard_ms), at_ms)
+        """Duty time since the last telemetry of any bike, each of which may serve the zone [s]."""
+        return self.plan.duty_s(self.idle_from_ms(self.record.heard_ms), at_ms)
 
 
 def cells_needed(asked: Asked, cells_total: int) -> int:
@@ -238,7 +237,7 @@ def _judge(zone: Zone, window: Window, asked: Asked) -> WindowVerdict:
 def _longest_silence_s(zone: Zone, window: Window, *, at_least_s: float) -> float:
     """The longest silence in a window [s of duty]; shorter ones than asked for may be missing."""
     longest_s = 0.0
-    for from_ms, to_ms in zone.record.silences(zone.zone_id, *window):
+    for from_ms, to_ms in zone.record.silences(*window):
         if to_ms - from_ms >= max(at_least_s, longest_s) * 1000:
             longest_s = max(longest_s, zone.plan.duty_s(from_ms, to_ms))
     return longest_s

@@ -14,7 +14,7 @@ def evaluate(case: ZoneCase) -> Finding:
     zone, status, alert = case.zone, case.status, case.alert(RULE.name)
     if status.reason in ("pipeline_behind", "no_cells"):
         return Finding("unknown", status.reason, {})
-    heard_ms = zone.record.heard_ms(zone.zone_id)
+    heard_ms = zone.record.heard_ms
     silence_s = zone.silence_s(case.now_ms)
     evidence: dict[str, object] = {
         "silence_s": silence_s,

@@ -42,7 +42,7 @@ class FakePatrols:
         self.refs = [ZoneRef(z, f"Zone {z}", f"{z}片区", policy, cells) for z in zone_ids]
         self.cells = dict.fromkeys(zone_ids, cells)
         self.visits: dict[str, list[tuple[int, int, str]]] = {z: [] for z in zone_ids}
-        self.heard: dict[str, int | None] = dict.fromkeys(zone_ids)
+        self.heard: int | None = None
         self.always_heard = True
         self.now_ms = 0
         self.calls = 0
@@ -80,11 +80,12 @@ class FakePatrols:
     def cell_ages(self, zone_id: str) -> CellAges:
         return CellAges(None, None)
 
-    def heard_ms(self, zone_id: str) -> int | None:
-        return self.now_ms if self.always_heard else self.heard[zone_id]
+    @property
+    def heard_ms(self) -> int | None:
+        return self.now_ms if self.always_heard else self.heard
 
-    def silences(self, zone_id: str, from_ms: int, to_ms: int) -> list[tuple[int, int]]:
-        begins_ms = max(from_ms, self.heard_ms(zone_id) or 0)
+    def silences(self, from_ms: int, to_ms: int) -> list[tuple[int, int]]:
+        begins_ms = max(from_ms, self.heard_ms or 0)
         return [(begins_ms, to_ms)] if begins_ms < to_ms else []
 
     def last_visit_by(self, zone_id: str, since_ms: int) -> VisitBy | None:

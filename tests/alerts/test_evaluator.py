@@ -235,7 +235,7 @@ def test_silence_is_not_neglect() -> None:
     district = District()
     district.patrols.patrol("Z01", "23 09:30")
     district.patrols.always_heard = False
-    district.patrols.heard["Z01"] = at("23 09:30")
+    district.patrols.heard = at("23 09:30")
     happened = district.run("23 09:31", "23 18:10")
     assert happened == [
         ("23 11:31", "Z01/telemetry_silent raise"),
@@ -252,9 +252,9 @@ def test_silence_is_not_neglect() -> None:
 def test_when_bikes_are_heard_again_the_zone_is_judged_again() -> None:
     district = District()
     district.patrols.always_heard = False
-    district.patrols.heard["Z01"] = at("23 08:00")
+    district.patrols.heard = at("23 08:00")
     district.run("23 08:00", "23 12:00")
-    district.patrols.heard["Z01"] = at("23 12:01")
+    district.patrols.heard = at("23 12:01")
     assert district.evaluate("23 12:01") == [
         "Z01/telemetry_silent return",
         "Z01/zone_unpatrolled raise",
@@ -271,7 +271,7 @@ def test_silence_is_counted_over_duty_time() -> None:
     district = District(target=0.1)
     district.patrols.patrol("Z01", "23 17:59")
     district.patrols.always_heard = False
-    district.patrols.heard["Z01"] = at("23 18:00")
+    district.patrols.heard = at("23 18:00")
     assert district.run("23 18:00", "24 09:55", step_s=300) == []
 
 

@@ -163,7 +163,7 @@ def test_silence_does_not_end_a_risk_and_does_not_prove_it() -> None:
     district.patrols.patrol("Z01", "23 10:00", cells=2)
     district.run("23 10:00", "23 11:00")
     district.patrols.always_heard = False
-    district.patrols.heard["Z01"] = at("23 11:00")
+    district.patrols.heard = at("23 11:00")
     district.run("23 11:01", "23 17:00")
     assert district.status().reason == "telemetry_silent"
     assert district.alert("coverage_at_risk").state == "active"

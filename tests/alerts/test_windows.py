@@ -72,7 +72,7 @@ def test_a_clock_that_was_ahead_costs_no_window() -> None:
     """Windows that it had taken for ended are judged at their end; none is raised twice."""
     district = District(off=(*OFF, "zone_unpatrolled", "telemetry_silent"))
     district.patrols.always_heard = False
-    district.patrols.heard["Z01"] = at("23 12:00")
+    district.patrols.heard = at("23 12:00")
     district.run("23 08:00", "23 12:00", step_s=600)
     assert district.evaluate("28 12:00") == []  # nobody could have told
     district.patrols.always_heard = True

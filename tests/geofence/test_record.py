@@ -293,16 +293,14 @@ def test_silences_lie_between_what_was_heard(
     for bike, at_ms in fixes:
         ledger.hear(np.array([bike], np.int32), np.array([at_ms]))
     asked = record(ledger, at_ms=now_ms)
-    assert asked.heard_ms("west") == max(
-        (t for _, t in ends_of(fixes) if t <= now_ms), default=None
-    )
+    assert asked.heard_ms == max((t for _, t in ends_of(fixes) if t <= now_ms), default=None)
     asked = record(ledger)
     spans = [
         (min(of), max(of))
         for bike, slot in {(b, t // SLOT_MS) for b, t in fixes}
         for of in [[t for b, t in fixes if (b, t // SLOT_MS) == (bike, slot)]]
     ]
-    silences = asked.silences("west", first_ms, end_ms)
+    silences = asked.silences(first_ms, end_ms)
     assert all(first_ms <= begin < end <= end_ms for begin, end in silences)
     for instant in range(first_ms, end_ms, 90_000):
         heard = any(begin <= instant <= end for begin, end in spans)

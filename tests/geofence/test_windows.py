@@ -29,7 +29,7 @@ class Told(FakePatrols):
     def covered(self, zone_id: str, from_ms: int, to_ms: int) -> int:
         return self.told.get(from_ms, 10)
 
-    def silences(self, zone_id: str, from_ms: int, to_ms: int) -> list[tuple[int, int]]:
+    def silences(self, from_ms: int, to_ms: int) -> list[tuple[int, int]]:
         within = ((max(begin, from_ms), min(end, to_ms)) for begin, end in self.silent)
         return [(begin, end) for begin, end in within if begin < end]
 
