@@ -21,7 +21,6 @@ from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import URGENCY, Views
 from dashboards.sources import Health, Sources
-from ingest.rejects import Reject
 
 
 class RejectedMessage(TypedDict):
@@ -185,18 +184,6 @@ def rejects_router(sources: Sources, times: Times) -> APIRouter:
     """The route /rejects."""
     routes = APIRouter(tags=["rejects"], dependencies=[needs("viewer")])
 
-    def answer(reject: Reject) -> RejectedMessage:
-        return {
-            "reason": reject.reason,
-            "detail": reject.detail,
-            "received_at": times.write(reject.received_at_ms),
-            "topic": reject.topic,
-            "payload": reject.payload,
-            "index": reject.index,
-            "vendor": reject.vendor,
-            "bike_id": reject.bike_id,
-        }
-
     @routes.get("/rejects", response_model=Rejects)
     async def rejects(
         vendor: str | None = None,
@@ -222,7 +209,8 @@ def rejects_router(sources: Sources, times: Times) -> APIRouter:
         counts: dict[str, dict[str, int]] = {}
         for (name, why), count in sorted(book.counts.items()):
             counts.setdefault(name, {})[why] = count
-        found = {"counts": counts, "rejects": [answer(reject) for _, reject in page]}
+        listed = [times.answer(RejectedMessage, reject) for _, reject in page]
+        found = {"counts": counts, "rejects": listed}
         return paging.answer(found, None if going_on is None else -going_on)
 
     return routes

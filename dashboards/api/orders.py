@@ -65,23 +65,13 @@ def router(sources: Sources, times: Times) -> APIRouter:
     orders = sources.orders
 
     def view(order: Order, now_ms: int) -> answers.Campaign:
-        write = times.write_or_none
-        return {
-            "name": order.name,
-            "kind": order.kind,
-            "zones": list(order.zones),
-            "from": times.write(order.from_ms),
-            "to": times.write(order.to_ms),
-            "keys": {key: _plain(value) for key, value in order.keys.items()},
-            "state": order.state(now_ms),
-            "source": "console" if order.number else "configuration",
-            "ordered_by": order.ordered_by,
-            "ordered_at": write(order.ordered_at_ms),
-            "reason": order.reason,
-            "ended_by": order.ended_by,
-            "ended_at": write(order.ended_at_ms),
-            "end_reason": order.end_reason,
-        }
+        return times.answer(
+            answers.Campaign,
+            order,
+            keys={key: _plain(value) for key, value in order.keys.items()},
+            state=order.state(now_ms),
+            source="console" if order.number else "configuration",
+        )
 
     def views(found: Iterable[Order]) -> Response:
         now_ms = sources.now_ms()

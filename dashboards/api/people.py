@@ -159,12 +159,7 @@ def router(access: Access, times: Times) -> APIRouter:
 
     def me(identity: Identity) -> Me:
         token = csrf_token(identity.secret) if identity.kind == "session" else None
-        return {
-            "name": identity.name,
-            "role": identity.role,
-            "kind": identity.kind,
-            "csrf_token": token,
-        }
+        return times.answer(Me, identity, csrf_token=token)
 
     def signed_in(request: Request, identity: Identity) -> Response:
         answer = Answer(me(identity), status_code=201, headers={"Cache-Control": "no-store"})
@@ -177,25 +172,11 @@ def router(access: Access, times: Times) -> APIRouter:
         return answer
 
     def user(found: User) -> UserAnswer:
-        return {
-            "username": found.name,
-            "role": found.role,
-            "disabled": found.disabled,
-            "created": times.write(found.created_ms),
-            "password_changed": times.write(found.password_ms),
-            "signed_in": times.write_or_none(found.signed_in_ms),
-        }
+        changed = times.write(found.password_ms)
+        return times.answer(UserAnswer, found, username=found.name, password_changed=changed)
 
     def token(found: Token) -> TokenAnswer:
-        return {
-            "name": found.name,
-            "role": found.role,
-            "created": times.write(found.created_ms),
-            "created_by": found.created_by,
-            "expires": times.write_or_none(found.expires_ms),
-            "revoked": times.write_or_none(found.revoked_ms),
-            "last_used": times.write_or_none(found.used_ms),
-        }
+        return times.answer(TokenAnswer, found, last_used=times.write_or_none(found.used_ms))
 
     @routes.post("/setup", dependencies=[needs("nobody")], status_code=201, response_model=Me)
     async def set_up(request: Request, body: SetUp) -> Response:
@@ -291,18 +272,7 @@ def router(access: Access, times: Times) -> APIRouter:
         """Every change, the newest first: who, when, from where, what."""
         before = paging.number(cursor)
         found = access.entries(actor=actor, action=action, before=before, limit=limit + 1)
-        entries = [
-            {
-                "seq": entry.seq,
-                "at": times.write(entry.at_ms),
-                "actor": entry.actor,
-                "address": entry.address,
-                "action": entry.action,
-                "subject": entry.subject,
-                "detail": entry.detail,
-            }
-            for entry in found[:limit]
-        ]
+        entries = [times.answer(AuditEntry, entry) for entry in found[:limit]]
         going_on = found[limit - 1].seq if len(found) > limit else None
         return paging.answer({"entries": entries}, going_on)
 

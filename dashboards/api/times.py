@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from dashboards.api.problems import ProblemError
@@ -13,6 +14,8 @@ from dashboards.api.problems import ProblemError
 _PLUS_LOST = re.compile(r"^(.*[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?) (\d{2}:?\d{2})$")
 _EARLIEST_MS = 0
 _LATEST_MS = 253_402_300_799_000  # the end of the year 9999
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,25 @@ class Times:
     def write_or_none(self, at_ms: int | None) -> str | None:
         """As :meth:`write`; None, and 0 which means never, stay None."""
         return self.write(at_ms) if at_ms else None
+
+    def answer(self, shape: type[T], source: object, /, **known: object) -> T:
+        """An answer of a shape (a TypedDict): each of its keys is `known` or read from `source`.
+
+        It is the attribute of the key's name, the angle of that name in degrees (``_deg``), or
+        the instant of that name in milliseconds (``_ms``, ``_at_ms``), which is written as a time.
+        """
+        found = {
+            key: known[key] if key in known else self._value(source, key)
+            for key in shape.__annotations__
+        }
+        return cast(T, found)
+
+    def _value(self, source: object, key: str) -> object:
+        for name in (key, f"{key}_deg"):
+            if hasattr(source, name):
+                return getattr(source, name)
+        name = f"{key}_ms" if hasattr(source, f"{key}_ms") else f"{key}_at_ms"
+        return self.write_or_none(getattr(source, name))
 
     def read(self, text: str, *, name: str) -> int:
         """Milliseconds since the epoch of a time in RFC 3339, a local time or a local date.

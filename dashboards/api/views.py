@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import shapely
 
-from alerts.alert import Alert, Transition, undo_until_ms
+from alerts.alert import Alert, undo_until_ms
 from bikes.fleet import BikeState, Liveness, liveness
 from bikes.roster import BikeKey, Roster
 from dashboards.api import answers
@@ -120,33 +120,18 @@ class Views:
         zone = zones.zones[zones.index(status.zone_id)]
         present = presence[status.zone_id]
         visit = present.last_visit_by
-        write = self._times.write_or_none
-        return {
-            "zone_id": zone.zone_id,
-            "name": zone.name,
-            "name_zh": zone.name_zh,
-            "policy": status.policy,
-            "state": status.state,
-            "reason": status.reason,
-            "detail": status.detail,
-            "covered_ratio": status.covered_ratio,
-            "cells_covered": status.cells_covered,
-            "cells_total": status.cells_total,
-            "cells_expected": status.cells_expected,
-            "target": status.target,
-            "window_from": write(status.window_from_ms),
-            "window_to": write(status.window_to_ms),
-            "idle_s": round(status.idle_s, 3),
-            "frequency_s": status.frequency_s,
-            "due_in_s": _seconds(status.due_in_s),
-            "oldest_cell_age_s": _seconds(status.oldest_cell_age_s),
-            "mean_cell_age_s": _seconds(status.mean_cell_age_s),
-            "last_patrolled": write(status.last_patrolled_ms),
-            "campaign": status.campaign,
-            "paused_until": write(status.paused_until_ms),
-            "bikes_inside": present.bikes_inside,
-            "last_visit_by": visit and {"bike": visit.bike, "at": self._times.write(visit.at_ms)},
-        }
+        return self._times.answer(
+            answers.ZoneCoverage,
+            status,
+            name=zone.name,
+            name_zh=zone.name_zh,
+            idle_s=_seconds(status.idle_s),
+            due_in_s=_seconds(status.due_in_s),
+            oldest_cell_age_s=_seconds(status.oldest_cell_age_s),
+            mean_cell_age_s=_seconds(status.mean_cell_age_s),
+            bikes_inside=present.bikes_inside,
+            last_visit_by=visit and self._times.answer(answers.VisitBy, visit),
+        )
 
     def bikes(self) -> list[answers.Bike]:
         """All bikes of the roster, sorted by vendor and id."""
@@ -174,82 +159,27 @@ class Views:
     def _bike(
         self, key: BikeKey, state: BikeState, alive: Liveness, zone_id: str | None
     ) -> answers.Bike:
-        return {
-            "vendor": key.vendor,
-            "bike_id": key.bike_id,
-            "liveness": alive,
-            "online": state.online,
-            "vehicle_state": state.vehicle_state,
-            "at": self._times.write_or_none(state.last_ms),
-            "lat": state.lat_deg,
-            "lng": state.lng_deg,
-            "heading_deg": state.heading_deg,
-            "speed_mps": state.speed_mps,
-            "accuracy_m": state.accuracy_m,
-            "battery_percent": state.battery_percent,
-            "zone_id": zone_id,
-        }
+        at = self._times.write_or_none(state.last_ms)
+        more = {"liveness": alive, "at": at, "zone_id": zone_id}
+        return self._times.answer(answers.Bike, state, **key._asdict(), **more)
 
     def grid(self) -> answers.GridBox:
         """The box of the grid."""
-        grid = self._sources.atlas.grid
-        return {
-            "south": grid.south_deg,
-            "west": grid.west_deg,
-            "north": grid.north_deg,
-            "east": grid.east_deg,
-            "rows": grid.rows,
-            "cols": grid.cols,
-            "cell_m": grid.cell_m,
-        }
+        return self._times.answer(answers.GridBox, self._sources.atlas.grid)
 
     def alert(self, alert: Alert) -> answers.Alert:
         """An alert without its history."""
-        write = self._times.write_or_none
-        return {
-            "alert_id": alert.alert_id,
-            "rule": alert.rule,
-            "severity": alert.severity,
-            "subject": alert.subject,
-            "zone_id": alert.zone_id,
-            "bike": alert.bike,
-            "vendor": alert.vendor,
-            "window_from": write(alert.window_from_ms),
-            "window_to": write(alert.window_to_ms),
-            "state": alert.state,
-            "opened": self._times.write(alert.opened_at_ms),
-            "updated": self._times.write(alert.updated_at_ms),
-            "acknowledged_by": alert.acknowledged_by,
-            "assigned_to": alert.assigned_to,
-            "shelved_until": write(alert.shelved_until_ms),
-            "closed": write(alert.closed_at_ms),
-            "reopened": alert.reopened,
-            "undo_until": write(undo_until_ms(alert.history[-1], self._sources.undo_within_ms)),
-            "reason": alert.reason,
-            "evidence": alert.evidence,
-        }
+        undo_ms = undo_until_ms(alert.history[-1], self._sources.undo_within_ms)
+        undo_until = self._times.write_or_none(undo_ms)
+        return self._times.answer(answers.Alert, alert, undo_until=undo_until)
 
     def record(self, alert: Alert) -> answers.AlertRecord:
         """An alert with its history."""
-        undone = alert.undone
-        rows = [self.transition(row, undone=row.seq in undone) for row in alert.history]
+        rows = [
+            self._times.answer(answers.AlertTransition, row, undone=row.seq in alert.undone)
+            for row in alert.history
+        ]
         return {**self.alert(alert), "history": rows}
-
-    def transition(self, row: Transition, *, undone: bool) -> answers.AlertTransition:
-        """One row of an alert's record."""
-        return {
-            "seq": row.seq,
-            "at": self._times.write(row.at_ms),
-            "event": row.event,
-            "from_state": row.from_state,
-            "to_state": row.to_state,
-            "actor": row.actor,
-            "reason": row.reason,
-            "evidence": row.evidence,
-            "until": self._times.write_or_none(row.until_ms),
-            "assigned_to": row.assigned_to,
-            "undone": undone,
-        }
 
 
 def feature(zone: Zone, more: Mapping[str, object]) -> dict[str, Any]:

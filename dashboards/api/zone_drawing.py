@@ -226,17 +226,8 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     @routes.get("/policies", response_model=answers.Policies)
     async def policies() -> Response:
         """The policies that a zone can have, as they are without a campaign."""
-        answer: answers.Policies = {
-            "policies": [
-                {
-                    "name": name,
-                    "frequency_s": policy.frequency_s,
-                    "target": policy.target,
-                    "window": policy.window,
-                }
-                for name, policy in sources.policies.items()
-            ]
-        }
-        return Answer(answer)
+        asked = sources.policies.items()
+        named = [times.answer(answers.PolicyName, each, name=name) for name, each in asked]
+        return Answer({"policies": named})
 
     return routes

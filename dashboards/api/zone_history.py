@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Query
@@ -111,24 +111,18 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         at_ms = sources.now_ms() if at_ms is None else at_ms
         asked = sources.plan(known(zone_id, at_ms)).policy_at(at_ms)
         exceptions = asked.hours.exceptions(at_ms, at_ms + YEAR_MS)[:EXCEPTIONS]
-        answer: dict[str, Any] = {
-            "zone_id": zone_id,
-            "policy": asked.name,
-            "campaign": asked.campaign,
-            "frequency_s": asked.frequency_s,
-            "target": asked.target,
-            "window": asked.window,
-            "hours": [span_text(span) for span in asked.hours.spans],
-            "exceptions": [
+        answer = times.answer(
+            answers.ZonePolicy,
+            asked,
+            zone_id=zone_id,
+            policy=asked.name,
+            hours=[span_text(span) for span in asked.hours.spans],
+            exceptions=[
                 {"summary": summary, "from": times.write(from_ms), "to": times.write(to_ms)}
                 for from_ms, to_ms, summary in exceptions
             ],
-            "min_cells": asked.min_cells,
-            "look_back_s": asked.look_back_s,
-            "paused": asked.paused or None,
-            "auto_close": asked.auto_close,
-            "close_hold_s": asked.close_hold_s,
-        }
+            paused=asked.paused or None,
+        )
         return Answer(answer)
 
     return routes
