@@ -26,10 +26,9 @@ if TYPE_CHECKING:
     from alerts.alert import Transition
     from ingest.recordings import Problem
     from patrol.demo import DemoOptions, Summary
-    from patrol.replay import Replay
+    from patrol.replay import Replay, ZoneJudged
     from patrol.simulate import Fleet
     from patrol.station import Station
-    from patrol.what_if import ZoneJudged
 
 TELL_EVERY_S = 10.0
 SHOW_EVERY_S = 0.5
@@ -56,7 +55,7 @@ async def progress(console: Console, line: Callable[[], str]) -> None:
 async def tell_demo(console: Console, options: DemoOptions, station: Station, fleet: Fleet) -> None:
     """Tell what happens in a demo until cancelled."""
     district, now_ms = station.district, station.clock.now_ms
-    timezone = ZoneInfo(district.settings.district.timezone)
+    timezone = district.settings.district.tz
     names = ZoneNames(district.atlas, "zh", now_ms)
 
     def time(at_ms: int) -> str:

@@ -1,7 +1,8 @@
 """`patrol replay`: recorded telemetry to coverage, without a broker.
 
 The whole record is judged in one pass, by the function that live intake uses, so what is found
-is what the running system would have found.
+is what the running system would have found. With ``--what-if`` it is judged twice: by the policies
+that are configured, and by others.
 """
 
 from __future__ import annotations
@@ -9,25 +10,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
 
+from alerts.orders import Orders
+from alerts.store.book_file import BookFile
 from bikes.roster import Roster
 from bikes.telemetry import TelemetryBatch
 from geofence.atlas import Atlas
+from geofence.closed_record import zone_records
+from geofence.coverage import Ledger
 from geofence.idleness import cell_idleness, zone_idleness
 from geofence.quality import VERDICTS
+from geofence.record import Record
 from geofence.runs import Visits
+from geofence.windows import Plan
 from geofence.zones import Zones
 from ingest.recordings import SUFFIXES, Problem, RecordingReader
 from ingest.recordings import files as files_in
-from patrol.assembly import district_of, vendors_of
+from patrol.assembly import District, district_of, vendors_of
 from patrol.config.sections import Policy, Settings
 from patrol.errors import ConfigError
 from patrol.errors import Problem as ConfigProblem
-from patrol.what_if import WhatIf, follow_orders, judged_by
 
 
 class ZoneReplay(msgspec.Struct, frozen=True):
@@ -41,25 +46,40 @@ class ZoneReplay(msgspec.Struct, frozen=True):
     mean_idle_s: float
 
 
-class Replay(msgspec.Struct, frozen=True, omit_defaults=True, rename={"from_": "from"}):
-    """The result of a record.
+class ZoneJudged(msgspec.Struct, frozen=True):
+    """One zone against its policy. Only duty time counts: patrol hours less exceptions and pauses.
 
-    Attributes
-    ----------
-    zones : list of ZoneReplay
-    verdicts : dict
-        Number of fixes by quality verdict; only verdicts that were given.
-    from_, to : str
-        First and last fix, RFC 3339.
-    what_if : WhatIf, optional
-        How the record stands against other policies, where these were given.
+    Windows are those of the policy that the record covers, as :mod:`geofence.windows` judges them.
     """
+
+    zone_id: str
+    policy: str
+    unpatrolled: int
+    """How often its frequency was exceeded."""
+    longest_idle_s: float
+    """The longest it was not patrolled, the ends of the record included [s of duty]."""
+    windows: int
+    windows_short: int
+    windows_unknown: int
+
+
+class WhatIf(msgspec.Struct, frozen=True):
+    """Zones by the policies that are configured, and by the others."""
+
+    configured: list[ZoneJudged]
+    zones: list[ZoneJudged]
+
+
+class Replay(msgspec.Struct, frozen=True, omit_defaults=True, rename={"from_": "from"}):
+    """The result of a record, from its first to its last fix [RFC 3339]."""
 
     zones: list[ZoneReplay]
     verdicts: dict[str, int]
+    """Number of fixes by quality verdict; only verdicts that were given."""
     from_: str
     to: str
     what_if: WhatIf | None = None
+    """How the record stands against other policies, where these were given."""
 
 
 def replay(
@@ -68,15 +88,13 @@ def replay(
     zones: Zones,
     *,
     on_problem: Callable[[Problem], None],
-    on_read: Callable[[int], None] = lambda size: None,
-    other: Mapping[str, Policy] | None = None,
+    on_read: Callable[[int], None],
+    other: Mapping[str, Policy] | None,
 ) -> Replay:
-    """Judge everything in some files.
+    """Judge everything in some files, as :func:`recordings` gives them.
 
     Parameters
     ----------
-    files : sequence of Path
-        As :func:`recordings` gives them.
     on_problem : callable
         Called with everything that cannot be used: a line, or a file as a whole.
     on_read : callable
@@ -88,6 +106,8 @@ def replay(
     ------
     ConfigError
         Nothing in the files can be used.
+    BookUnavailable, BookUnreadable
+        There is an alert book, and what people have ordered cannot be read from it.
     """
     roster = Roster({name: vendor.bikes for name, vendor in settings.vendors.items()})
     reader = RecordingReader(roster, vendors_of(settings))
@@ -144,20 +164,71 @@ def _judged(
     if other is not None:
         policies = {**settings.policies, **other}
         another = district_of(settings.model_copy(update={"policies": policies}), zones, to_ms)
-        follow_orders(settings, district, another)
+        _follow_orders(settings, district, another)
         # The other policies may also say differently what a visit is.
         _, under_other = another.judge.assess(distinct)
         what_if = WhatIf(
-            configured=judged_by(district, distinct, visits, from_ms, to_ms),
-            zones=judged_by(another, distinct, under_other, from_ms, to_ms),
+            configured=_judged_by(district, distinct, visits, from_ms, to_ms),
+            zones=_judged_by(another, distinct, under_other, from_ms, to_ms),
         )
+    first, last = (
+        datetime.fromtimestamp(at_ms / 1000, settings.district.tz).isoformat(
+            timespec="milliseconds"
+        )
+        for at_ms in (from_ms, to_ms)
+    )
     return Replay(
         zones=_zones(district.atlas, visits, from_ms, to_ms),
         verdicts={verdict: count for verdict, count in counts.items() if count},
-        from_=_time(from_ms, settings),
-        to=_time(to_ms, settings),
+        from_=first,
+        to=last,
         what_if=what_if,
     )
+
+
+def _follow_orders(settings: Settings, *districts: District) -> None:
+    """Let what people have ordered lie over the policies: what was paused stays paused.
+
+    Orders are in the alert book of the configured storage; without one there are none.
+    """
+    path = settings.storage.path / "alerts.sqlite"
+    if not path.exists():
+        return
+    file = BookFile(path)
+    try:
+        for district in districts:
+            Orders(file, district.policies, settings.district.tz)
+    finally:
+        file.close()
+
+
+def _judged_by(
+    district: District, fixes: TelemetryBatch, visits: Visits, from_ms: int, to_ms: int
+) -> list[ZoneJudged]:
+    """Every zone of a district against its policies, over the record [from_ms, to_ms]."""
+    ledger = Ledger(district.atlas.grid.size)
+    ledger.add(visits)
+    ledger.hear(fixes.bike, fixes.timestamp_ms)
+    # A window is open at its end, and the last fix is of the record.
+    record = Record(
+        district.atlas.layout, ledger.view(), Roster({}), since_ms=from_ms, now_ms=to_ms + 1
+    )
+    plans: dict[str, Plan] = {
+        zone: district.policies.plan(zone) for zone in district.policies.zones
+    }
+    policy_of = {ref.zone_id: ref.policy for ref in record.zones()}
+    return [
+        ZoneJudged(
+            zone_id,
+            policy_of[zone_id],
+            found.unpatrolled,
+            found.longest_idle_s,
+            found.windows.total(),
+            found.windows["short"],
+            found.windows["unknown"],
+        )
+        for zone_id, found in zone_records(record, plans, visits).items()
+    ]
 
 
 def _zones(atlas: Atlas, visits: Visits, from_ms: int, to_ms: int) -> list[ZoneReplay]:
@@ -185,8 +256,3 @@ def _zones(atlas: Atlas, visits: Visits, from_ms: int, to_ms: int) -> list[ZoneR
         )
         for index, zone in enumerate(zones.zones)
     ]
-
-
-def _time(at_ms: int, settings: Settings) -> str:
-    zone = ZoneInfo(settings.district.timezone)
-    return datetime.fromtimestamp(at_ms / 1000, zone).isoformat(timespec="milliseconds")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -23,21 +22,15 @@ from words.catalogue import Language
 def report(district: District, kind: Kind, day: date, now_ms: int) -> Bulletin:
     """The bulletin about the day, week or month in which `day` lies; everybody's alerts.
 
-    It holds no coverage: only the bulletin that the station sends does.
-
-    Raises
-    ------
-    ConfigError
-        There is no alert book where the configuration says.
-    BookUnavailable, BookUnreadable
-        It cannot be read.
+    It holds no coverage: only the bulletin that the station sends does. Raises ConfigError when
+    there is no alert book where the configuration says, or BookUnavailable or BookUnreadable.
     """
     settings = district.settings
     path = settings.storage.path / "alerts.sqlite"
     if not path.exists():
         message = "there is no alert book yet; patrol run makes one in [storage] path"
         raise ConfigError([Problem(str(path), message)])
-    tz = ZoneInfo(settings.district.timezone)
+    tz = settings.district.tz
     book = AlertBook(path)
     try:
         Orders(book.file, district.policies, tz)  # what people have paused is paused here too
@@ -49,9 +42,8 @@ def report(district: District, kind: Kind, day: date, now_ms: int) -> Bulletin:
 
 def report_text(district: District, bulletin: Bulletin, language: Language, now_ms: int) -> str:
     """A bulletin for people to read, with the names that zones have now."""
-    tz = ZoneInfo(district.settings.district.timezone)
-    wording = Wording(language, tz, ZoneNames(district.atlas, language, lambda: now_ms))
-    text = bulletin_text(bulletin, wording)
+    names = ZoneNames(district.atlas, language, lambda: now_ms)
+    text = bulletin_text(bulletin, Wording(language, district.settings.district.tz, names))
     return f"{text.title}\n{text.body}"
 
 

@@ -54,8 +54,7 @@ from patrol.config.fields import (
     split_listen,
 )
 from patrol.config.mistakes import NAMED_TABLES
-
-Language = Literal["zh", "en"]
+from words.catalogue import Language
 
 
 class District(Section):
@@ -66,6 +65,11 @@ class District(Section):
     zones: File = Field(default=Path("zones.geojson"), validate_default=True)
     exclusions: File | None = None
     cell_m: float = Field(default=100, ge=20, le=1_000)
+
+    @property
+    def tz(self) -> ZoneInfo:
+        """Where days begin."""
+        return ZoneInfo(self.timezone)
 
 
 class Mqtt(Section):
@@ -399,20 +403,10 @@ class Settings(Section):
 
 
 def keys_of(table: Sequence[str], model: type[Section] = Settings) -> dict[str, FieldInfo]:
-    """The keys that a table may have.
+    """The keys that a table may have, by their names in the file; none when there is no such table.
 
-    Parameters
-    ----------
-    table : sequence of str
-        Its path: empty for the sections themselves, or a section, with or without the name
-        of one of its tables, and what is in that.
-    model : type of Section
-        All the tables.
-
-    Returns
-    -------
-    dict
-        Fields by the name that they have in the file; empty when there is no such table.
+    The path of the table is empty for the sections themselves, or a section, with or without the
+    name of one of its tables, and what is in that.
     """
     fields = dict(model.model_fields)
     named = bool(table) and table[0] in NAMED_TABLES
