@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from ingest.mqtt.connection import MqttOptions
 from ingest.mqtt.publisher import Publisher
+from ingest.worker import WorkerView
 from patrol import web
 from patrol.assembly import district_of, filters_of
 from patrol.broker import embedded_broker
@@ -46,18 +45,12 @@ AHEAD_S = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class DemoOptions(FleetOptions):
-    """Options of the demo.
-
-    Attributes
-    ----------
-    port : int, optional
-        Where the console listens; None takes the first free one from 8080 on.
-    data : Path, optional
-        Where to store; None for a temporary folder.
-    """
+    """Options of the demo."""
 
     port: int | None = None
+    """Where the console listens; None takes the first free one from 8080 on."""
     data: Path | None = None
+    """Where to store; None for a temporary folder."""
 
 
 class ZoneSummary(msgspec.Struct, frozen=True):
@@ -77,15 +70,7 @@ class AlertsSummary(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """The whole.
-
-    Attributes
-    ----------
-    published : int
-        Telemetry items that the broker took from the fleet.
-    stored, rejected : int
-        What became of them.
-    """
+    """Telemetry items that the broker took, what became of them, the zones and the alerts."""
 
     published: int
     stored: int
@@ -94,36 +79,14 @@ class Summary(msgspec.Struct, frozen=True):
     alerts: AlertsSummary
 
 
-class Before(NamedTuple):
-    """Counters of a station before a run, which is judged by what it adds.
-
-    Attributes
-    ----------
-    start_ms : int
-        When the run starts [ms].
-    received, rejected : int
-        Telemetry items.
-    """
-
-    start_ms: int
-    received: int
-    rejected: int
-
-    @classmethod
-    def of(cls, station: Station, start_ms: int) -> Before:
-        """The counters as they are now."""
-        return cls(start_ms, station.worker.view.received, station.worker.view.rejected)
-
-
-def summary_of(station: Station, before: Before, published: int) -> Summary:
-    """The summary of a station that has been evaluated."""
+def summary_of(station: Station, before: WorkerView, start_ms: int, published: int) -> Summary:
+    """What a run from `start_ms` on has added to a station, which has been evaluated."""
     received = station.worker.view.received - before.received
     rejected = station.worker.view.rejected - before.rejected
     alerts = [
         alert
         for alert in station.book.find(limit=100_000)
-        if alert.activated_at_ms is not None
-        and (alert.open or alert.updated_at_ms >= before.start_ms)
+        if alert.activated_at_ms is not None and (alert.open or alert.updated_at_ms >= start_ms)
     ]
     return Summary(
         published=published,
@@ -153,12 +116,7 @@ async def demo(
     tell: Callable[[Station, Fleet], Coroutine[None, None, None]],
     stop: asyncio.Event,
 ) -> Summary:
-    """Run until `options.for_s` is over or `stop` is set.
-
-    Parameters
-    ----------
-    tell : callable
-        Run beside the fleet, once everything runs, and cancelled when it ends.
+    """Run until `options.for_s` is over or `stop` is set, with `tell` beside the fleet.
 
     Raises
     ------
@@ -226,7 +184,7 @@ async def _demo(
                 delayed=DELAYED if DELAYED in there else None,
             )
             fleet = Fleet(plan, publisher, clock)
-            before = Before.of(station, start_ms)
+            before = station.worker.view
             station.published = lambda: before.received + fleet.published.items
 
             def arrived() -> bool:
@@ -236,12 +194,13 @@ async def _demo(
                 background_task(tell(station, fleet)),
                 background_task(_keep_pace(clock, station, before.received, fleet)),
             ):
-                await _ride(fleet, options.for_s, stop, running)
+                async with background_task(fleet.run(stop, options.for_s)) as riding:
+                    await _until(riding.done, running)
                 # Everything that the broker has taken comes to be in the coverage.
                 with suppress(TimeoutError):
                     await asyncio.wait_for(_until(arrived, running), DRAIN_S)
                 station.evaluate()
-            return summary_of(station, before, fleet.published.items)
+            return summary_of(station, before, start_ms, fleet.published.items)
         finally:
             await asyncio.to_thread(publisher.close, 1.0)
             station.stop()
@@ -252,17 +211,9 @@ async def _until(done: Callable[[], bool], running: asyncio.Task[None]) -> None:
     """Wait until something is so; raise why the station has ended, when it has."""
     while not done():
         await asyncio.wait({running}, timeout=0.05)
-        _still(running)
-
-
-async def _ride(
-    fleet: Fleet, for_s: float | None, stop: asyncio.Event, running: asyncio.Task[None]
-) -> None:
-    """Let the fleet ride until it is time, or somebody wants it to stop."""
-    async with background_task(fleet.run(stop, for_s)) as riding:
-        await asyncio.wait({riding, running}, return_when=asyncio.FIRST_COMPLETED)
-    if riding.cancelled():
-        _still(running)
+        if running.done():
+            running.result()
+            raise RuntimeError("the station has ended by itself")
 
 
 async def _keep_pace(clock: FastClock, station: Station, before: int, fleet: Fleet) -> None:
@@ -277,20 +228,13 @@ async def _keep_pace(clock: FastClock, station: Station, before: int, fleet: Fle
         await asyncio.sleep(AHEAD_S / 10)
 
 
-def _still(running: asyncio.Task[None]) -> None:
-    """Raise why the station has ended, when it has."""
-    if running.done():
-        running.result()
-        raise RuntimeError("the station has ended by itself")
-
-
 def _mqtt(port: int, client_id: str, *, filters: tuple[str, ...] = ()) -> MqttOptions:
     return MqttOptions("127.0.0.1", port, protocol="3.1.1", client_id=client_id, filters=filters)
 
 
 def _start_ms(settings: Settings, folder: Path) -> int:
     """Eight in the morning of today, or of the day after the newest that is stored."""
-    zone = ZoneInfo(settings.district.timezone)
+    zone = settings.district.tz
     day = datetime.now(zone).date()
     stored = [date.fromisoformat(file.stem) for file in folder.glob("archive/*/*.parquet")]
     if stored:

@@ -38,19 +38,12 @@ LOOK_MS = 50
 
 @dataclass
 class Published:
-    """Counters of a fleet.
-
-    Attributes
-    ----------
-    messages, items : int
-        Messages that the broker has acknowledged, and telemetry items in them.
-    lost : int
-        Messages with telemetry that the broker has not acknowledged by the end.
-    """
+    """Messages that the broker has acknowledged, and telemetry items in them."""
 
     messages: int = 0
     items: int = 0
     lost: int = 0
+    """Messages with telemetry that the broker has not acknowledged by the end."""
 
 
 def sim_zones(zones: Zones) -> list[SimZone]:
@@ -91,38 +84,19 @@ def bike_ids(listed: Sequence[str], number: int) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class FleetOptions:
-    """Options of a simulated fleet, in `patrol simulate` and in the demo.
-
-    Attributes
-    ----------
-    bikes : int
-        Number of bikes.
-    speed : float
-        How many seconds of the fleet's clock pass in one of the wall's.
-    for_s : float, optional
-        Stop after so long [s of the wall]; None rides until it is stopped.
-    seed : int
-        The same seed rides the same way.
-    """
+    """Options of a simulated fleet, in `patrol simulate` and in the demo."""
 
     bikes: int = 28
     speed: float = 1.0
+    """How many seconds of the fleet's clock pass in one of the wall's."""
     for_s: float | None = None
+    """Stop after so long [s of the wall]; None rides until it is stopped."""
     seed: int = 1
+    """The same seed rides the same way."""
 
 
 class Fleet:
-    """Publishes what a plan says, when its clock says so.
-
-    Parameters
-    ----------
-    plan : SimulationPlan
-        Who rides where.
-    publisher : Publisher
-        Started already.
-    clock : Clock
-        The plan's time.
-    """
+    """Publishes what a plan says, when its clock says so, through a publisher that was started."""
 
     def __init__(self, plan: SimulationPlan, publisher: Publisher, clock: Clock) -> None:
         self.plan, self.publisher, self.clock = plan, publisher, clock
@@ -204,12 +178,7 @@ async def simulate(
     A fleet that is faster than life begins in the past, because telemetry from the future is
     rejected, and ends, or goes on at the pace of life, when it has caught up with now.
 
-    Parameters
-    ----------
-    neglected : str, optional
-        A zone that nobody goes to.
-    tell : callable
-        Run beside the fleet, and cancelled when it ends.
+    Nobody goes to the zone `neglected`. `tell` runs beside the fleet, and is cancelled at its end.
 
     Raises
     ------
