@@ -9,9 +9,9 @@ from __future__ import annotations
 import getpass
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
-from typing import Annotated, cast
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
@@ -20,7 +20,7 @@ from rich.table import Table
 
 from dashboards.access.access import Access
 from dashboards.access.audit import By
-from dashboards.access.roles import ROLES, Role
+from dashboards.access.roles import Role
 from patrol.process import Config, duration, errors_told, say
 
 user = typer.Typer(name="user", help="Who may sign in to the console.", no_args_is_help=True)
@@ -29,20 +29,9 @@ token = typer.Typer(name="token", help="How programs use the API.", no_args_is_h
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 
 
-def _role(text: str) -> str:
-    if text not in ROLES:
-        raise typer.BadParameter(f"{text!r} is not one of {', '.join(ROLES)}")
-    return text
-
-
 RoleOption = Annotated[
-    str,
-    typer.Option(
-        "--role",
-        parser=_role,
-        metavar="|".join(ROLES),
-        help="viewer reads, dispatcher acts on alerts, admin everything.",
-    ),
+    Role,
+    typer.Option("--role", help="viewer reads, dispatcher acts on alerts, admin everything."),
 ]
 
 
@@ -50,7 +39,7 @@ RoleOption = Annotated[
 def add_user(name: Name, config: Config, role: RoleOption = "viewer") -> None:
     """Add a user. The password is asked for, or is the first line of standard input."""
     with _access(config) as (access, _):
-        access.accounts.add_user(_by(access), name, cast(Role, role), _password())
+        access.accounts.add_user(_by(access), name, role, _password())
         typer.echo(f"{name} can sign in as {role}")
 
 
@@ -77,7 +66,7 @@ def set_password(name: Name, config: Config) -> None:
 def set_role(name: Name, config: Config, role: RoleOption) -> None:
     """Give a user another role, at once."""
     with _access(config) as (access, _):
-        access.accounts.change_user(_by(access), name, role=cast(Role, role))
+        access.accounts.change_user(_by(access), name, role=role)
         typer.echo(f"{name} is {role} now")
 
 
@@ -111,7 +100,7 @@ def add_token(
     with _access(config) as (access, _):
         by = _by(access)
         expires_ms = None if expires_s is None else by.at_ms + round(expires_s * 1000)
-        _, secret = access.accounts.add_token(by, name, cast(Role, role), expires_ms)
+        _, secret = access.accounts.add_token(by, name, role, expires_ms)
         say("Keep it: nobody can see it again. Use it as  Authorization: Bearer TOKEN")
         typer.echo(secret)
 
@@ -144,8 +133,8 @@ def _access(config: Config) -> Iterator[tuple[Access, ZoneInfo]]:
 
     with errors_told():
         settings = load(config)
-        with web.opened_access(settings) as access:
-            yield access, ZoneInfo(settings.district.timezone)
+        with closing(web.access_of(settings)) as access:
+            yield access, settings.district.tz
 
 
 def _by(access: Access) -> By:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from alerts.duty_hours import Hours
 from alerts.errors import BookUnavailable
@@ -23,6 +22,7 @@ from bikes.fleet import FleetState
 from bikes.roster import Roster
 from bikes.topics import INBOUND_FILTERS, TopicPattern
 from dashboards.drawing import Drawing
+from dashboards.sources import Health
 from geofence.atlas import ALWAYS_MS, Atlas
 from geofence.errors import Problem, ZonesError
 from geofence.presence import bikes_inside
@@ -52,27 +52,16 @@ from patrol.config.sections import Mqtt, Settings
 
 @dataclass(frozen=True)
 class District:
-    """The values that the parts share; zones and policies change in place while the system runs.
-
-    Attributes
-    ----------
-    settings : Settings
-        As read.
-    atlas : Atlas
-        The zones through time; follows what people draw.
-    policies : Policies
-        What is asked of each zone; follows what people order.
-    judge : Judge
-        What turns fixes into visits.
-    calendars : mapping of str to str
-        Text of the calendars of exceptions, by the name that `exceptions` has in a policy.
-    """
+    """The values that the parts share; zones and policies change in place while the system runs."""
 
     settings: Settings
     atlas: Atlas
+    """The zones through time; follows what people draw."""
     policies: Policies
+    """What is asked of each zone; follows what people order."""
     judge: Judge
     calendars: Mapping[str, str]
+    """Text of the calendars of exceptions, by the name that `exceptions` has in a policy."""
 
     @property
     def fingerprint(self) -> str:
@@ -109,7 +98,6 @@ def district_of(settings: Settings, zones: Zones, now_ms: int) -> District:
     ZonesError
         There is no zone at `now_ms`, or some zone has no patrollable cell.
     """
-    timezone = settings.district.timezone
     if not zones.at(now_ms):
         raise ZonesError([Problem("zones", "none is valid now; see valid_from and valid_to")])
     atlas = Atlas(zones, cell_m=settings.district.cell_m)
@@ -118,9 +106,14 @@ def district_of(settings: Settings, zones: Zones, now_ms: int) -> District:
     min_cell_m = {
         name: max(policy.min_cell_m, TOUCHED_M) for name, policy in settings.policies.items()
     }
-    tz = ZoneInfo(timezone)
+    tz = settings.district.tz
     on_shift = Hours.parse(quality.duty_hours, tz).contain if quality.duty_hours else None
-    calendars = _calendars(settings)
+    files = {
+        section.exceptions
+        for section in (*settings.policies.values(), *settings.campaigns.values())
+        if section.exceptions is not None
+    }
+    calendars = {str(file): file.read_text("utf-8-sig") for file in files}
     policies = policies_of(settings, calendars, zones)
     other_path = [
         OtherPath(frozenset(campaign.zones), campaign.from_ms, campaign.to_ms, max(m, TOUCHED_M))
@@ -128,7 +121,9 @@ def district_of(settings: Settings, zones: Zones, now_ms: int) -> District:
         if isinstance(m := campaign.keys.get("min_cell_m"), int | float)
         and not campaign.keys.get("paused")
     ]
-    judge = Judge(atlas, limits, Midnights(timezone), min_cell_m, on_shift, other_path)
+    judge = Judge(
+        atlas, limits, Midnights(settings.district.timezone), min_cell_m, on_shift, other_path
+    )
     return District(settings, atlas, policies, judge, calendars)
 
 
@@ -148,7 +143,7 @@ def policies_of(
     return Policies.parse(
         versions_of(zones),
         {name: policy.as_written() for name, policy in settings.policies.items()},
-        ZoneInfo(settings.district.timezone),
+        settings.district.tz,
         campaigns={name: item.as_written() for name, item in settings.campaigns.items()},
         calendars=calendars,
         orders=orders,
@@ -162,28 +157,21 @@ def drawing_of(
     folder: Path,
     then: Callable[[], None],
 ) -> Drawing:
-    """The way to redraw the zones of a station.
+    """The way to redraw the zones of a station, whose file is kept in `folder`.
 
     Parameters
     ----------
-    district : District
-        Its atlas and policies follow.
     redrawn : callable
         Judges again, soon, what lies after an instant [ms], such as fixes of a bike whose clock is
         ahead; the second argument is the new fingerprint.
-    orders : Orders
-        What people have ordered stays so.
-    folder : Path
-        Where the file of drawn zones is kept.
     then : callable
-        Called when all of these have followed.
+        Called when the atlas, the policies with their orders, and the intake have followed.
     """
     settings = district.settings
     configured = digest_of(settings.district.zones.read_bytes())
-    timezone = ZoneInfo(settings.district.timezone)
 
     def write(zones: Zones) -> None:
-        write_drawn(folder / NAME, zones, configured, timezone)
+        write_drawn(folder / NAME, zones, configured, settings.district.tz)
 
     def plans(zones: Zones) -> Policies:
         return policies_of(settings, district.calendars, zones, orders.campaigns)
@@ -215,9 +203,9 @@ def versions_of(zones: Zones) -> dict[str, list[tuple[int, str | None]]]:
 
 def policies_named(district: District) -> dict[str, Policy]:
     """The policies of the configuration, by name, as they are without a campaign."""
-    timezone = ZoneInfo(district.settings.district.timezone)
+    tz = district.settings.district.tz
     return {
-        name: parse_policy(name, policy.as_written(), timezone, district.calendars)
+        name: parse_policy(name, policy.as_written(), tz, district.calendars)
         for name, policy in district.settings.policies.items()
     }
 
@@ -288,7 +276,6 @@ def filters_of(settings: Settings) -> tuple[str, ...]:
 def recipients_of(district: District, now_ms: Callable[[], int]) -> list[AppriseNotifier]:
     """Everybody in [notify.*]."""
     settings = district.settings
-    zone = ZoneInfo(settings.district.timezone)
     people = []
     for name, section in settings.notify.items():
         names = ZoneNames(district.atlas, section.language, now_ms)
@@ -301,7 +288,7 @@ def recipients_of(district: District, now_ms: Callable[[], int]) -> list[Apprise
             AppriseNotifier(
                 name,
                 section.url,
-                Wording(section.language, zone, names),
+                Wording(section.language, settings.district.tz, names),
                 wanted,
                 escalate_after_s=section.escalate_after_s,
                 bulletins=section.bulletins,
@@ -320,27 +307,11 @@ def influx_writer_of(
     district: District,
     worker: Worker,
     folder: Path,
-    *,
     book: AlertBook,
-    health: Callable[[], HealthFigures],
-    parts: Callable[[], Iterable[tuple[str, bool, str]]],
+    health: Callable[[], Health],
     now_ms: Callable[[], int],
 ) -> InfluxWriter | None:
-    """The writer as configured; None when nothing is to be sent to InfluxDB.
-
-    Parameters
-    ----------
-    folder : Path
-        Where ``influx.sqlite`` is kept.
-    book : AlertBook
-        Where transitions come from.
-    health : callable
-        Counters of the intake as they are now.
-    parts : callable
-        Name of each part of the station, whether it works, and why not.
-    now_ms : callable
-        The clock [ms].
-    """
+    """The writer as configured; None when nothing is to be sent to InfluxDB."""
     influx = district.settings.influx
     if influx is None:
         return None
@@ -368,10 +339,16 @@ def influx_writer_of(
             raise StoreUnavailable(str(exc)) from exc
         return [AlertStep(*(getattr(row, name) for name in AlertStep._fields)) for row in rows]
 
+    def figures() -> HealthFigures:
+        now, depth = health(), worker.log.head - worker.seq
+        return HealthFigures(
+            now.received, now.stored, now.rejected, now.duplicates, depth, now.lag_s
+        )
+
     reporter = Reporter(
         file,
-        health,
-        parts,
+        figures,
+        lambda: [(part.name, part.ok, part.reason) for part in health().parts],
         lambda: bikes_inside(district.atlas.at(now_ms()), worker.view.fleet.live(now_ms())),
         now_ms,
         socket.gethostname(),
@@ -379,13 +356,3 @@ def influx_writer_of(
     return InfluxWriter(
         lambda: InfluxStore(options), file, source, worker.log, reporter, transitions
     )
-
-
-def _calendars(settings: Settings) -> dict[str, str]:
-    """Text of the calendars of exceptions, by the name that `exceptions` has in a policy."""
-    files = {
-        section.exceptions
-        for section in (*settings.policies.values(), *settings.campaigns.values())
-        if section.exceptions is not None
-    }
-    return {str(file): file.read_text("utf-8-sig") for file in files}

@@ -130,6 +130,8 @@ def demo(
 @app.command()
 def run(config: Config) -> None:
     """Receive, store, judge, alert and show: the real thing."""
+    from contextlib import closing
+
     from patrol import cli_output, web
     from patrol.assembly import district_of, filters_of, mqtt_options
     from patrol.clock import Clock
@@ -143,7 +145,7 @@ def run(config: Config) -> None:
         host, port = settings.http.host, web.wanted_port(settings.http.host, settings.http.port)
 
     async def main(stop: asyncio.Event) -> None:
-        with web.opened_access(settings) as access:
+        with closing(web.access_of(settings)) as access:
             web.refuse_strangers(settings.http, access)
             station = Station(
                 district=district_of(settings, zones, clock.now_ms()),
@@ -155,11 +157,10 @@ def run(config: Config) -> None:
                 clock=clock,
                 access=access,
             )
-            link = web.invitation_link(access, web.url(host, port))
-            if link is not None:
+            if not access.accounts.users():
                 say(
-                    f"Nobody can sign in yet. To be the first administrator, open\n\n    {link}\n\n"
-                    "It works once, for a day."
+                    "Nobody can sign in yet. To be the first administrator, open\n\n"
+                    f"    {web.url(host, port)}setup#{access.invite()}\n\nIt works once, for a day."
                 )
             await cli_output.log_life(station, stop)
 
@@ -277,8 +278,6 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Count the alerts raised and closed in a day, week or month, and list those that are open."""
-    from zoneinfo import ZoneInfo
-
     from alerts.periods import last_whole
     from patrol.assembly import district_of
     from patrol.clock import Clock
@@ -290,8 +289,7 @@ def report(
         settings, zones = load_with_zones(config)
         now_ms = Clock().now_ms()
         district = district_of(settings, zones, now_ms)
-        zone = ZoneInfo(settings.district.timezone)
-        which = day.date() if day is not None else last_whole(kind, now_ms, zone)
+        which = day.date() if day is not None else last_whole(kind, now_ms, settings.district.tz)
         bulletin = report_of(district, kind, which, now_ms)
         if as_json:
             typer.echo(report_json(bulletin).decode())

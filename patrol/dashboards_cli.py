@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,9 +14,6 @@ import typer
 from patrol.errors import ConfigError, Problem, Unreachable
 from patrol.process import errors_told
 from words.catalogue import LANGUAGES, Language
-
-if TYPE_CHECKING:
-    from dashboards.grafana_push import Influx
 
 app = typer.Typer(help="Grafana's dashboards: as files, or straight to it.", no_args_is_help=True)
 
@@ -117,8 +114,11 @@ def push(
         settings = None if config is None else load(config)
         # Its token is the station's, and may only write: Grafana needs one of its own.
         section = None if settings is None else settings.influx
-        store = None if section is None else Influx(section.url, section.bucket)
-        store = _overridden(store, influx, bucket, influx_token_file)
+        store = Influx(
+            influx or (section.url if section else None),
+            bucket or (section.bucket if section else None),
+            _secret(influx_token_file) if influx_token_file else None,
+        )
         edition = Edition(lang, timezone or TIMEZONE, datasource)
         if settings is not None:
             edition = replace(
@@ -132,7 +132,7 @@ def push(
             bring(
                 client,
                 edition,
-                influx=store,
+                influx=None if store == Influx() else store,
                 only_dashboards=only_dashboards,
                 told=lambda done: typer.echo(f"{done.what}: {done.outcome}"),
             )
@@ -141,18 +141,6 @@ def push(
         except GrafanaUnreachable as exc:
             raise Unreachable(f"{where}: {exc}") from exc
     typer.echo(f"{where}/d/zhixun-fleet")
-
-
-def _overridden(
-    store: Influx | None, url: str | None, bucket: str | None, token_file: Path | None
-) -> Influx | None:
-    from dashboards.grafana_push import Influx
-
-    if url is None and bucket is None and token_file is None:
-        return store
-    store = store or Influx()
-    token = _secret(token_file) if token_file is not None else store.token
-    return Influx(url or store.url, bucket or store.database, token)
 
 
 def _credential(url: str, token_file: Path | None) -> str | tuple[str, str] | None:

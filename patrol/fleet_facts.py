@@ -23,24 +23,14 @@ BUCKET_MS = 60_000
 
 @dataclass
 class FleetFacts:
-    """Implements :class:`alerts.fleet.Fleet`.
-
-    Parameters
-    ----------
-    atlas : Atlas
-        The zones, outside all of which a bike is outside the district.
-    fleet : callable
-        Who was heard: the same view for as long as one evaluation takes.
-    roster : Roster
-        Who they are.
-    keep_ms : int
-        How far back messages are counted [ms].
-    """
+    """Implements :class:`alerts.fleet.Fleet`; a bike outside all zones is outside the district."""
 
     atlas: Atlas
     fleet: Callable[[], FleetState]
+    """Who was heard: the same view for as long as one evaluation takes."""
     roster: Roster
     keep_ms: int
+    """How far back messages are counted [ms]."""
     _index: dict[str, int] = field(default_factory=dict)
     _fix_ms: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     _outside_m: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))

@@ -41,12 +41,9 @@ def errors_told() -> Iterator[None]:
     try:
         yield
     except (ConfigError, ZonesError, PolicyError) as exc:
-        for problem in exc.problems:
-            say(str(problem))
-        raise typer.Exit(WRONG_INPUT) from exc
+        text, code = "\n".join(map(str, exc.problems)), WRONG_INPUT
     except AccessRefused as exc:
-        say(exc.detail)
-        raise typer.Exit(WRONG_INPUT) from exc
+        text, code = exc.detail, WRONG_INPUT
     except (
         Unreachable,
         StoreUnavailable,
@@ -54,16 +51,17 @@ def errors_told() -> Iterator[None]:
         BrokerUnavailable,
         AccessUnavailable,
     ) as exc:
-        say(str(exc))
-        raise typer.Exit(UNREACHABLE) from exc
+        text, code = str(exc), UNREACHABLE
     except (IngestError, AlertsError, AccessUnreadable) as exc:
-        say(str(exc))
-        raise typer.Exit(WRONG_INPUT) from exc
+        text, code = str(exc), WRONG_INPUT
     except OSError as exc:
         if exc.filename is None:
             raise  # not a file that somebody named: a bug, or a closed pipe
-        say(f"{os.fsdecode(exc.filename)} cannot be used: {exc.strerror}")
-        raise typer.Exit(WRONG_INPUT) from exc
+        text, code = f"{os.fsdecode(exc.filename)} cannot be used: {exc.strerror}", WRONG_INPUT
+    else:
+        return
+    say(text)
+    raise typer.Exit(code)
 
 
 def run_until_signalled(main: Main) -> None:

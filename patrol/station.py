@@ -18,12 +18,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import structlog
 import uvicorn
 
-from alerts.alert import Notice
 from alerts.desk import BulletinDesk
 from alerts.errors import BookUnavailable
 from alerts.evaluator import Evaluator
@@ -35,7 +33,7 @@ from alerts.store.book import AlertBook
 from bikes import topics
 from bikes.roster import BikeKey
 from dashboards.access.access import Access
-from dashboards.api.loopback import LOOPBACK
+from dashboards.api.loopback import LOOPBACK, Hosts
 from dashboards.app import create_app
 from dashboards.console.page import ConsoleOptions, mount
 from dashboards.sources import Health, Part, Sources
@@ -46,7 +44,6 @@ from geofence.steps import JudgedFixes
 from geofence.zone_state import ZoneStatus
 from ingest.decode import Decoded
 from ingest.errors import StoreUnavailable
-from ingest.influx.figures import HealthFigures
 from ingest.intake import Intake
 from ingest.log import SqliteLog
 from ingest.mqtt.connection import MqttOptions
@@ -64,9 +61,10 @@ from patrol.assembly import (
     worker_of,
 )
 from patrol.clock import Clock
+from patrol.config.fields import is_loopback
 from patrol.fleet_facts import FleetFacts
 from patrol.supervisor import Supervisor
-from patrol.web import WebServer, hosts, refuse_strangers
+from patrol.web import WebServer, refuse_strangers
 
 log = structlog.get_logger(__name__)
 
@@ -76,32 +74,19 @@ STOP_WEB_S = 1.0
 
 @dataclass
 class Station:
-    """The running system.
-
-    Parameters
-    ----------
-    district : District
-        The settings, zones, policies and judge of the district.
-    folder : Path
-        Folder of everything that is stored; made when missing.
-    inlet, publisher : MqttOptions
-        The broker, to receive from and to publish to.
-    port : int
-        Port of the web on `host`; it must be free.
-    clock : Clock
-        The one clock.
-    access : Access, optional
-        Users and tokens. None lets in everybody on this machine, as in the demo.
-    """
+    """The running system."""
 
     district: District
     folder: Path
+    """Folder of everything that is stored; made when missing."""
     inlet: MqttOptions
     publisher: MqttOptions
     host: str = "127.0.0.1"
     port: int = 8080
+    """Port of the web; it must be free."""
     clock: Clock = field(default_factory=Clock)
     access: Access | None = None
+    """Users and tokens. None lets in everybody on this machine, as in the demo."""
     published: Callable[[], int | None] = lambda: None
     statuses: dict[str, ZoneStatus] = field(default_factory=dict)
     era: Era = field(init=False)
@@ -128,9 +113,14 @@ class Station:
         self.outbox = Outbox(self.book.file, notifiers, Clock().now_ms)
         self.book.listen(self.outbox.wake)
         self._record: Record | None = None
-        self.fleet_facts = self._fleet_facts()
         policies, settings = self.district.policies, self.district.settings
-        zone = ZoneInfo(settings.district.timezone)
+        zone, limits = settings.district.tz, settings.rules.limits
+        self.fleet_facts = FleetFacts(
+            self.district.atlas,
+            lambda: self.view.fleet,
+            self.worker.roster,
+            keep_ms=round(limits["rejects_period_s"] * 1000),
+        )
         self.orders = Orders(self.book.file, policies, zone)
         self.evaluator = Evaluator(
             policies,
@@ -138,18 +128,12 @@ class Station:
             self.book,
             off=settings.rules.off,
             fleet=self.fleet_facts,
-            limits=settings.rules.limits,
+            limits=limits,
             recipients=people,
         )
         self.desk = BulletinDesk(self.book, policies, self.record_at, people, zone)
         self.influx = influx_writer_of(
-            self.district,
-            self.worker,
-            self.folder,
-            book=self.book,
-            health=self._health_figures,
-            parts=lambda: [(part.name, part.ok, part.reason) for part in self.health().parts],
-            now_ms=self.clock.now_ms,
+            self.district, self.worker, self.folder, self.book, self.health, self.clock.now_ms
         )
         self.drawing = drawing_of(
             self.district, self.intake.redrawn, self.orders, self.folder, self._follow_zones
@@ -247,17 +231,6 @@ class Station:
         state = self.influx.state
         return [Part("influx", state.ok and not failure, failure or state.reason, required=False)]
 
-    def _health_figures(self) -> HealthFigures:
-        health = self.health()
-        return HealthFigures(
-            received=health.received,
-            stored=health.stored,
-            rejected=health.rejected,
-            duplicates=health.duplicates,
-            log_depth=self.log.head - self.worker.seq,
-            lag_s=health.lag_s,
-        )
-
     def judged(self, keys: Sequence[BikeKey], from_ms: int, to_ms: int) -> JudgedFixes:
         """The fixes of some bikes in [from_ms, to_ms), and the steps between; may read files."""
         # A long answer is worked out in parts: at a stop its remaining parts are left undone.
@@ -309,24 +282,13 @@ class Station:
             except BookUnavailable as exc:
                 log.warning("zones were redrawn and not yet judged", trouble=str(exc))
 
-    def _fleet_facts(self) -> FleetFacts:
-        return FleetFacts(
-            self.district.atlas,
-            lambda: self.view.fleet,
-            self.worker.roster,
-            keep_ms=round(self.district.settings.rules.limits["rejects_period_s"] * 1000),
-        )
-
     def _mqtt(self) -> MqttNotifier:
         """The notifier that tells programs about alerts."""
 
         async def publish(topic: str, payload: bytes, retain: bool) -> bool:
             return await asyncio.wrap_future(self.sender.publish(topic, payload, retain))
 
-        def latest_open(zone_id: str, rule: str) -> Notice | None:
-            return self.book.latest_open(zone_id, rule)
-
-        return MqttNotifier(publish, latest_open)
+        return MqttNotifier(publish, lambda zone_id, rule: self.book.latest_open(zone_id, rule))
 
     def _on_read(self, decoded: list[Decoded]) -> None:
         """Book what was rejected, and tell the vendor."""
@@ -387,7 +349,8 @@ class Station:
             demo_speed=None if self.clock.speed == 1.0 else self.clock.speed,
         )
         http = settings.http
-        reached = LOOPBACK if self.access is None else hosts(http)
+        names = Hosts(frozenset(http.public_hosts), beyond=not is_loopback(http.host))
+        reached = LOOPBACK if self.access is None else names
         self.app = create_app(sources, self.access, reached)
         console = settings.console
         options = ConsoleOptions(

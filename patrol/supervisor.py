@@ -17,7 +17,6 @@ log = structlog.get_logger(__name__)
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 STEADY_S = 60.0
-"""A task that ran for so long was well: the next waiting time is short again [s]."""
 
 
 @dataclass
@@ -26,20 +25,11 @@ class Supervisor:
 
     Unforeseen errors are caught only here: the error is logged, it becomes the task's failure,
     and the task is started again after a waiting time that doubles.
-
-    Parameters
-    ----------
-    first_wait_s, steady_s : float
-        The first waiting time, and the running time after which a task counts as well [s].
-
-    Attributes
-    ----------
-    tasks : dict of str to asyncio.Task
-        Every task that was started, by name.
     """
 
     first_wait_s: float = FIRST_WAIT_S
     steady_s: float = STEADY_S
+    """A task that ran for so long was well: the next waiting time is the first again [s]."""
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _failures: dict[str, str] = field(default_factory=dict)
 

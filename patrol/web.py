@@ -12,7 +12,6 @@ import uvicorn
 from dashboards.access.access import FILE_NAME, Access, AccessOptions
 from dashboards.access.sessions import Lifetime
 from dashboards.access.tokens import parse_tokens_file
-from dashboards.api.loopback import Hosts
 from patrol.clock import Clock
 from patrol.config.fields import is_loopback
 from patrol.config.sections import Http, Settings
@@ -99,9 +98,8 @@ def _socket_for(host: str) -> socket.socket:
     return trial
 
 
-@contextmanager
-def opened_access(settings: Settings) -> Iterator[Access]:
-    """The users, sessions and tokens of an installation.
+def access_of(settings: Settings) -> Access:
+    """The users, sessions and tokens of an installation; whoever asks closes their file.
 
     Raises
     ------
@@ -117,26 +115,11 @@ def opened_access(settings: Settings) -> Iterator[Access]:
         lifetime=Lifetime(http.session_idle_s * 1000, http.session_max_s * 1000),
         static_tokens=tokens,
     )
-    access = Access(settings.storage.path / FILE_NAME, Clock().now_ms, options)
-    try:
-        yield access
-    finally:
-        access.close()
-
-
-def hosts(http: Http) -> Hosts:
-    """The host names that the web answers to."""
-    return Hosts(frozenset(http.public_hosts), beyond=not is_loopback(http.host))
+    return Access(settings.storage.path / FILE_NAME, Clock().now_ms, options)
 
 
 def refuse_strangers(http: Http, access: Access | None) -> None:
-    """Refuse to listen for other machines before there is a user to sign in.
-
-    Raises
-    ------
-    ConfigError
-        With what to do.
-    """
+    """Raise ConfigError rather than listen for other machines before there is a user to sign in."""
     if is_loopback(http.host) or (access is not None and access.has_users()):
         return
     message = f'"{http.listen}" can be reached from other machines, and '
@@ -149,8 +132,3 @@ def refuse_strangers(http: Http, access: Access | None) -> None:
             "that is printed"
         )
     raise ConfigError([Problem("http.listen", message)])
-
-
-def invitation_link(access: Access, url: str) -> str | None:
-    """The one-time link for the first administrator; None when there is a user already."""
-    return None if access.accounts.users() else f"{url}setup#{access.invite()}"

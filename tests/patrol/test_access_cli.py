@@ -55,7 +55,7 @@ def test_users_are_managed_on_the_machine(config: Path) -> None:
         (("user", "add", "eve"), "", 1, "a password has 12 to 256 characters"),
         (("user", "add", "e v"), PASSWORD, 1, "a user name is 1 to 32 of"),
         (("user", "add", "ada"), PASSWORD, 1, "there is a user 'ada' already"),
-        (("user", "add", "eve", "--role", "king"), PASSWORD, 2, "is not one of viewer"),
+        (("user", "add", "eve", "--role", "king"), PASSWORD, 2, "is not one of 'viewer'"),
         (("user", "disable", "ada"), "", 1, "the last administrator"),
         (("user", "password", "eve"), PASSWORD, 1, "there is no user 'eve'; there is ada"),
         (("token", "revoke", "ci"), "", 1, "there is no token 'ci'"),
