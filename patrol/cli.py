@@ -16,6 +16,7 @@ import typer
 
 from patrol import access_cli, dashboards_cli
 from patrol.process import Config, duration, errors_told, log_to_stderr, run_until_signalled, say
+from words.catalogue import Language
 
 if TYPE_CHECKING:
     import asyncio
@@ -37,7 +38,6 @@ app.add_typer(access_cli.user)
 app.add_typer(access_cli.token)
 
 ReportKind = Literal["daily", "weekly", "monthly"]
-Language = Literal["zh", "en"]
 
 
 def _times(text: str) -> float:

@@ -26,23 +26,11 @@ OVER = "drawn_over"
 
 
 def write_drawn(file: Path, zones: Zones, configured: str, timezone: tzinfo) -> None:
-    """Replace the file; it is there after a power cut.
+    """Replace the file by all versions of all zones; it is there after a power cut.
 
-    Parameters
-    ----------
-    file : Path
-        Its place.
-    zones : Zones
-        All versions of all zones.
-    configured : str
-        SHA-256 of the configured file that was read at the start.
-    timezone : tzinfo
-        The time zone of the times in the file.
-
-    Raises
-    ------
-    StoreUnavailable
-        It cannot be written; it is as it was.
+    `configured` is the digest of the configured file that was read at the start; `timezone` is
+    that of the times in the file. Raises StoreUnavailable when it cannot be written, and leaves it
+    as it was.
     """
     features = [feature_of(zone, timezone) for zone in zones.zones]
     document = {"type": "FeatureCollection", OVER: configured, "features": features}
@@ -62,14 +50,7 @@ def zones_file(storage: Path, configured: Path) -> Path:
 
 
 def read_drawn(folder: Path, configured: bytes, name: str) -> tuple[Path, bytes] | None:
-    """The drawn zones that are in force, if any were drawn.
-
-    Parameters
-    ----------
-    folder : Path
-        Where everything is stored.
-    configured, name : bytes, str
-        The configured file, and what it is called.
+    """The drawn zones in a folder, if any; `name` is what the configured file is called.
 
     Raises
     ------

@@ -25,15 +25,7 @@ _SETTING = re.compile(rf"\s*({_DOTTED})\s*=")
 
 
 class Places:
-    """The places of the settings of one file.
-
-    Parameters
-    ----------
-    path : Path
-        The file, as its user named it.
-    text : str
-        What is in it.
-    """
+    """The places of the settings in the text of a file; messages name it as its user did."""
 
     def __init__(self, path: Path, text: str) -> None:
         self._path = path
@@ -106,19 +98,10 @@ def key_of(error: ErrorDetails) -> Key:
 
 
 def complaint(error: ErrorDetails, siblings: Iterable[str]) -> str:
-    """A mistake in words, and what to write instead.
+    """One of pydantic's findings in words, and what to write instead.
 
-    Parameters
-    ----------
-    error : ErrorDetails
-        One of pydantic's findings.
-    siblings : iterable of str
-        The keys that may stand where the setting of this error stands.
-
-    Returns
-    -------
-    str
-        A message. It holds the value only where a value cannot be a secret.
+    `siblings` are the keys that may stand where the setting of this error stands. The message
+    holds the value only where a value cannot be a secret.
     """
     kind, context = error["type"], error.get("ctx", {})
     position = next((part + 1 for part in error["loc"] if isinstance(part, int)), None)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable
 from operator import itemgetter
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError
@@ -31,20 +32,15 @@ S = TypeVar("S", bound=Section)
 
 
 def load(path: Path) -> Settings:
-    """Read a patrol.toml, and the environment over it.
-
-    Parameters
-    ----------
-    path : Path
-        The file. Paths in it, and paths in the environment, are relative to its folder.
+    """Read a patrol.toml, and the environment over it; paths in both are relative to its folder.
 
     Raises
     ------
     ConfigError
-        With every mistake of the file and the  What is in the zones is not
+        With every mistake of the file and the environment. What is in the zones is not
         looked at; see :func:`load_with_zones`.
     """
-    draft = _SettingsDraft(path)
+    draft = _SettingsDraft(path, Settings)
     settings = draft.read()
     if settings is None or draft.problems:
         raise ConfigError(draft.problems)
@@ -54,14 +50,8 @@ def load(path: Path) -> Settings:
 def load_with_zones(path: Path, *, storage: Path | None = None) -> tuple[Settings, Zones]:
     """Read a patrol.toml, the environment over it, and the zones that it names.
 
-    Zones that were drawn on the map take the place of those that it names.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    storage : Path, optional
-        The folder in which drawn zones are looked for; None for that of the settings.
+    Zones that were drawn on the map take the place of those that it names; they are looked for in
+    the folder `storage`, or None for that of the settings.
 
     Raises
     ------
@@ -69,7 +59,7 @@ def load_with_zones(path: Path, *, storage: Path | None = None) -> tuple[Setting
         With every mistake of the file, the environment, the zones and the exclusions, and
         with the zones and policies that one file names and the other does not have.
     """
-    draft = _SettingsDraft(path)
+    draft = _SettingsDraft(path, Settings)
     settings, zones = draft.read(), draft.zones(storage)
     if settings is None or zones is None or draft.problems:
         raise ConfigError(draft.problems)
@@ -105,7 +95,7 @@ class _Draft(Generic[S]):
 
     def __init__(self, path: Path, model: type[S]) -> None:
         self._path, self._model = path, model
-        self._found: list[tuple[int, Problem]] = []
+        self._found: list[tuple[float, Problem]] = []
         self._broken: set[Key] = set()
         self._tables: Tables | None = None
         text = self._text()
@@ -115,7 +105,7 @@ class _Draft(Generic[S]):
 
     @property
     def problems(self) -> list[Problem]:
-        """The mistakes found so far, by line."""
+        """The mistakes found so far: by line, then those of the zones."""
         return [problem for _, problem in sorted(self._found, key=itemgetter(0))]
 
     def read(self) -> S | None:
@@ -173,15 +163,6 @@ class _Draft(Generic[S]):
 class _SettingsDraft(_Draft[Settings]):
     """A patrol.toml, the environment over it, and the zones that it names."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, Settings)
-        self._zone_problems: list[Problem] = []
-
-    @property
-    def problems(self) -> list[Problem]:
-        """The mistakes found so far: by line of patrol.toml, then by zone."""
-        return super().problems + self._zone_problems
-
     def read(self) -> Settings | None:
         """The settings, unless there is a mistake in them."""
         settings = super().read()
@@ -191,11 +172,10 @@ class _SettingsDraft(_Draft[Settings]):
         return settings
 
     def _text(self) -> str | None:
-        if self._path.exists():
-            return super()._text()
-        message = "there is no such file; name one with --config"
-        self._found.append((0, Problem(str(self._path), message)))
-        return None
+        if not self._path.exists():
+            message = "there is no such file; name one with --config"
+            raise ConfigError([Problem(str(self._path), message)])
+        return super()._text()
 
     def _parse(self, text: str) -> Tables | None:
         tables = super()._parse(text)
@@ -203,8 +183,7 @@ class _SettingsDraft(_Draft[Settings]):
 
     def zones(self, storage: Path | None) -> Zones | None:
         """The zones, unless there is a mistake in them."""
-        district = self._table("district")
-        source = district.get("zones", District.model_fields["zones"].default)
+        source = self._value("district", "zones")
         geojson = self._bytes(source)
         if self._tables is None or geojson is None:
             return None  # already reported, with the name of the file
@@ -212,10 +191,10 @@ class _SettingsDraft(_Draft[Settings]):
             drawn = read_drawn(storage or self._storage(), geojson, str(source))
             source, geojson = drawn or (source, geojson)
         except ZonesError as exc:
-            self._zone_problems += exc.problems
+            self._found += ((math.inf, problem) for problem in exc.problems)
         features = list(read_features(geojson, "", "zone_id", []))
         self._find_zones(_named(features, "zone_id"), str(source))
-        exclusions = district.get("exclusions")
+        exclusions = self._value("district", "exclusions")
         try:
             return parse_zones(
                 geojson,
@@ -227,21 +206,18 @@ class _SettingsDraft(_Draft[Settings]):
                 timezone=self._timezone(),
             )
         except ZonesError as exc:
-            self._zone_problems += exc.problems
+            self._found += ((math.inf, problem) for problem in exc.problems)
             return None
 
     def _storage(self) -> Path:
         """The folder of the storage; the default's when the setting is no path."""
-        default = Storage.model_fields["path"].default
-        path = self._table("storage").get("path", default)
-        path = path if isinstance(path, str | Path) else default
+        path = self._value("storage", "path")
+        path = path if isinstance(path, str | Path) else Storage.model_fields["path"].default
         return (self._path.parent / Path(path).expanduser()).resolve()
 
     def _compare_times(self) -> None:
         """Report what is right in one section and wrong beside another."""
-        days = self._table("storage").get(
-            "coverage_days", Storage.model_fields["coverage_days"].default
-        )
+        days = self._value("storage", "coverage_days")
         try:
             max_age_s = Quality.model_validate(self._table("quality")).max_age_s
             too_short = max_age_s >= float(days) * 86_400
@@ -269,6 +245,10 @@ class _SettingsDraft(_Draft[Settings]):
         table = (self._tables or {}).get(name)
         return table if isinstance(table, dict) else {}
 
+    def _value(self, section: str, key: str) -> Any:
+        """What is written, or else the default; it need not be right."""
+        return self._table(section).get(key, keys_of((section,))[key].default)
+
     def _bytes(self, path: object) -> bytes | None:
         if not isinstance(path, str | Path):
             return None
@@ -279,7 +259,7 @@ class _SettingsDraft(_Draft[Settings]):
 
     def _timezone(self) -> ZoneInfo:
         try:
-            return ZoneInfo(self._table("district")["timezone"])
+            return ZoneInfo(self._value("district", "timezone"))
         except (KeyError, TypeError, ValueError, OSError):  # not found is a KeyError
             return ZoneInfo(District.model_fields["timezone"].default)
 

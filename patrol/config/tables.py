@@ -14,7 +14,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -37,30 +37,13 @@ _ONE_LINE = re.compile(r"""\s*([^=\[\]#"']+?)\s*=(?!\s*(?:\[|\{|"{3}|'{3}))([^#]
 _BARE_TEXT = re.compile(r"[^\s\"'\[\]{},#=]+")
 
 
-class Mistake(NamedTuple):
-    """A line that is not TOML: its number, and what is wrong with it."""
+def parse_tables(text: str) -> tuple[Tables | None, list[tuple[int, str]]]:
+    """Read TOML; return what could be read, or None when a mistake makes the rest meaningless.
 
-    line: int
-    message: str
-
-
-def parse_tables(text: str) -> tuple[Tables | None, list[Mistake]]:
-    """Read TOML.
-
-    Parameters
-    ----------
-    text : str
-        The whole file.
-
-    Returns
-    -------
-    tables : dict or None
-        What could be read; None when a mistake makes the rest meaningless.
-    mistakes : list of Mistake
-        The lines left out, in order.
+    Beside it the lines that are not TOML and were left out, in order: number, and what is wrong.
     """
     lines = text.splitlines() or [""]
-    mistakes: list[Mistake] = []
+    mistakes: list[tuple[int, str]] = []
     while True:
         try:
             return tomllib.loads("\n".join(lines)), sorted(mistakes)
@@ -71,10 +54,10 @@ def parse_tables(text: str) -> tuple[Tables | None, list[Mistake]]:
             ((n, why) for n in range(1, number + 1) if (why := _alone(lines[n - 1]))), None
         )
         if wrong is None and not message.startswith("Cannot overwrite"):
-            mistakes.append(Mistake(number, message))
+            mistakes.append((number, message))
             return None, sorted(mistakes)
-        mistakes.append(Mistake(*(wrong or (number, message))))
-        lines[mistakes[-1].line - 1] = ""
+        mistakes.append(wrong or (number, message))
+        lines[mistakes[-1][0] - 1] = ""
 
 
 def _located(error: str, last: int) -> tuple[int, str]:
@@ -116,15 +99,10 @@ def overriding(key: Key) -> str | None:
 
 
 def overridden(tables: Tables, settings: type[BaseModel]) -> Tables:
-    """`tables` with the values of the environment in their place.
+    """The tables of patrol.toml with the values of the environment in their place.
 
-    Parameters
-    ----------
-    tables : dict
-        What patrol.toml says.
-    settings : type of BaseModel
-        Tells where a variable holds JSON: a list in ``PATROL_VENDORS__A__BIKES='["b1"]'``,
-        or a whole table.
+    The settings tell where a variable holds JSON: a list, as in
+    ``PATROL_VENDORS__A__BIKES='["b1"]'``, or a whole table.
     """
     environment = _Environment(
         settings,  # type: ignore[arg-type]  # it need not read the environment itself

@@ -265,7 +265,7 @@ def test_any_text_gives_tables_or_mistakes(text: str) -> None:
     """The parser ends on every input, and is silent only when TOML is."""
     tables, mistakes = parse_tables(text)
     assert (tables is not None) or mistakes
-    assert all(1 <= mistake.line <= max(1, len(text.splitlines())) for mistake in mistakes)
+    assert all(1 <= line <= max(1, len(text.splitlines())) for line, _ in mistakes)
 
 
 def test_broken_zones_do_not_hide_names_that_are_right(folder: Path) -> None:
