@@ -19,25 +19,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bikes.telemetry import TelemetryBatch
-from geofence.intervals import Intervals
 from geofence.quality import Limits
 
 NEVER = np.iinfo(np.int64).min // 2
 """Stands for the newest fix of a bike without any."""
-
-
-class History(Protocol):
-    """All fixes that were ever taken in, those of the step among them; later ones do no harm."""
-
-    def within(self, spans: Intervals) -> TelemetryBatch:
-        """Distinct fixes in some spans, sorted by bike, then time."""
-        ...
 
 
 class Judged(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -38,28 +38,17 @@ class DaemonExecutor:
 
     async def run(self, function: Callable[[], T]) -> T:
         """Return the result of `function`; it runs on when the caller is cancelled."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-
-        def settle(result: T | None, error: BaseException | None) -> None:
-            if future.done():
-                return
-            if error is None:
-                future.set_result(result)  # type: ignore[arg-type]
-            else:
-                future.set_exception(error)
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()  # from now on it cannot be cancelled
 
         def work() -> None:
-            result, error = None, None
             try:
-                result = function()
+                future.set_result(function())
             except BaseException as exc:  # noqa: BLE001 - the caller is who handles it
-                error = exc
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(settle, result, error)
+                future.set_exception(exc)
 
         self._queue.put(work)
-        return await future
+        return await asyncio.wrap_future(future)
 
     def end(self, last: Callable[[], None] | None = None) -> None:
         """Let the thread end after its work and `last`; return at once."""

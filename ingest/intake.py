@@ -29,8 +29,8 @@ import structlog
 
 from ingest.decode import Decoded
 from ingest.errors import ArchiveDamaged, StoreUnavailable
-from ingest.log import Log, Messages
-from ingest.mqtt.inlet import Inlet
+from ingest.log import Messages, SqliteLog
+from ingest.mqtt.inlet import MqttInlet
 from ingest.worker import COVERAGE, Worker
 
 log = structlog.get_logger(__name__)
@@ -67,9 +67,9 @@ class Intake:
 
     Parameters
     ----------
-    inlet : Inlet
+    inlet : MqttInlet
         Source of the messages.
-    log : Log
+    log : SqliteLog
         Store of the raw messages.
     worker : Worker
         Reader of the log; restored already.
@@ -84,8 +84,8 @@ class Intake:
         The worker has read all messages that were received before [ms].
     """
 
-    inlet: Inlet
-    log: Log
+    inlet: MqttInlet
+    log: SqliteLog
     worker: Worker
     on_read: Callable[[list[Decoded]], None] = lambda decoded: None
     caught_up: asyncio.Event = field(default_factory=asyncio.Event)

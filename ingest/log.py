@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 from zlib import crc32
 
 import msgspec
@@ -45,63 +45,6 @@ class LogEntry(NamedTuple):
 
     seq: int
     messages: Messages
-
-
-class Log(Protocol):
-    """Port of the store of raw messages. All methods may be called from any thread."""
-
-    @property
-    def head(self) -> int:
-        """Number of the newest message that is on disk; 0 when there was never one."""
-
-    def append(self, messages: Messages) -> int:
-        """Store a batch and return the number of its last message.
-
-        On return it survives a power cut. An empty batch stores nothing and returns the head.
-
-        Raises
-        ------
-        StoreUnavailable
-            Nothing was stored; the same batch can be appended again.
-        """
-
-    def read(self, after_seq: int, limit: int) -> list[LogEntry]:
-        """Return whole entries in order, until they hold at least `limit` messages.
-
-        The first is the one that holds message ``after_seq + 1``; at the head the list is empty.
-        Nothing beyond `head` is returned, so that whatever was read can be committed.
-
-        Raises
-        ------
-        LogCorrupt
-            The first entry cannot be read. (Entries before an unreadable one are returned.)
-        StoreUnavailable
-            The store does not answer now.
-        """
-
-    def commit(self, reader: str, seq: int) -> None:
-        """Declare that `reader` never needs a message numbered `seq` or lower again.
-
-        It never waits for an append. A cursor never goes back. After a crash a reader may find
-        its cursor at an earlier commit, and sees those entries again.
-
-        Raises
-        ------
-        KeyError
-            The reader is not registered.
-        """
-
-    def cursor(self, reader: str) -> int:
-        """Return what `reader` committed last; 0 when it never did."""
-
-    def depth(self, reader: str) -> int:
-        """Return how many messages `reader` has not passed."""
-
-    def trim(self) -> int:
-        """Delete the entries that every registered reader has passed; return their messages."""
-
-    def close(self) -> None:
-        """Give everything back to the system. Nothing may be called afterwards."""
 
 
 PAGE_BYTES = 32 * 1024  # a large batch is then a short chain of pages: half the CPU of 4 KiB
@@ -138,7 +81,7 @@ class _LogFile(SqliteFile):
 
 
 class SqliteLog:
-    """A :class:`Log` in one SQLite file.
+    """The log in one SQLite file. All methods may be called from any thread.
 
     Write-ahead log with ``synchronous=FULL``: a commit is one fsync. One thread writes at a
     time; readers use connections of their own, which a write in progress does not hold up.
@@ -210,7 +153,15 @@ class SqliteLog:
         return self._head
 
     def append(self, messages: Messages) -> int:
-        """Store a batch durably and return the number of its last message (see `Log`)."""
+        """Store a batch and return the number of its last message.
+
+        On return it survives a power cut. An empty batch stores nothing and returns the head.
+
+        Raises
+        ------
+        StoreUnavailable
+            Nothing was stored; the same batch can be appended again.
+        """
         count = len(messages.topics)
         if count != len(messages.payloads):
             raise ValueError(f"{count} topics but {len(messages.payloads)} payloads")
@@ -227,7 +178,18 @@ class SqliteLog:
         return seq
 
     def read(self, after_seq: int, limit: int) -> list[LogEntry]:
-        """Return whole entries in order, with at least `limit` messages (see `Log`)."""
+        """Return whole entries in order, until they hold at least `limit` messages.
+
+        The first is the one that holds message ``after_seq + 1``; at the head the list is empty.
+        Nothing beyond `head` is returned, so that whatever was read can be committed.
+
+        Raises
+        ------
+        LogCorrupt
+            The first entry cannot be read. (Entries before an unreadable one are returned.)
+        StoreUnavailable
+            The store does not answer now.
+        """
         rows: list[tuple[int, int, bytes]] = []
         found = 0
         # An append in progress may be in the file already, before `append` has moved the head.
@@ -279,7 +241,11 @@ class SqliteLog:
             self._spare_readers.append(db)
 
     def commit(self, reader: str, seq: int) -> None:
-        """Declare that `reader` never needs `seq` or anything before it again (see `Log`)."""
+        """Declare that a registered reader never needs `seq` or anything before it again.
+
+        It never waits for an append. A cursor never goes back. After a crash a reader may find
+        its cursor at an earlier commit, and sees those entries again.
+        """
         with self._cursors_lock:
             if seq > self._head:
                 raise ValueError(f"{reader} commits {seq}, but the log ends at {self._head}")

@@ -20,7 +20,8 @@ from geofence.coverage import SLOT_MS, Ledger
 from geofence.intervals import Intervals, keys
 from geofence.quality import DUPLICATE, VERDICTS
 from geofence.runs import Judge, Visits
-from ingest.contexts import Contexts, History, Judged
+from ingest.archive import Archive
+from ingest.contexts import Contexts, Judged
 from ingest.snapshot import under
 
 RESTATE = 512
@@ -65,14 +66,14 @@ class Pipeline:
     ----------
     judge : Judge
         Turns fixes into verdicts and visits.
-    history : History
-        Source of earlier fixes when a late one comes.
+    history : Archive
+        All fixes that were ever taken in, those of the step among them; later ones do no harm.
     reorder_s : float
         Disorder of fixes up to which history is not asked [s]. Cost grows with it.
     """
 
     judge: Judge
-    history: History
+    history: Archive
     reorder_s: float = 30.0
     ledger: Ledger = field(init=False)
     counters: Counters = field(default_factory=Counters)

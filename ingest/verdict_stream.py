@@ -21,7 +21,8 @@ from bikes.telemetry import COLUMNS, TelemetryBatch
 from geofence import quality
 from geofence.intervals import Intervals, keys
 from geofence.runs import Judge
-from ingest.contexts import Contexts, History, Judged
+from ingest.archive import Archive
+from ingest.contexts import Contexts, Judged
 
 UNTOLD = np.uint8(255)
 """Stands in a column of verdicts where none was told."""
@@ -37,14 +38,15 @@ class VerdictStream:
     ----------
     judge : Judge
         Gives the verdicts.
-    history : History
-        Source of the fixes around late ones, and of contexts after a restart.
+    history : Archive
+        Fixes around late ones, and contexts after a restart. It has at least the fixes that were
+        taken in; later ones do no harm.
     reorder_s : float
         Disorder of fixes up to which history is not asked [s].
     """
 
     judge: Judge
-    history: History
+    history: Archive
     reorder_s: float = 30.0
     _cold: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
 

@@ -28,7 +28,7 @@ from ingest import snapshot
 from ingest.archive import Archive, Flush
 from ingest.decode import Decoded, DecodedEntry, Decoder, RecentlyDecoded
 from ingest.errors import ArchiveDamaged
-from ingest.log import Log
+from ingest.log import SqliteLog
 from ingest.pipeline import Pipeline
 from ingest.rejects import Reject
 
@@ -113,7 +113,7 @@ class Worker:
         The state after the last change.
     """
 
-    log: Log
+    log: SqliteLog
     decoder: Decoder
     roster: Roster
     pipeline: Pipeline

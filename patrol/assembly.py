@@ -39,7 +39,7 @@ from ingest.influx.source import Source
 from ingest.influx.store import InfluxOptions, InfluxStore
 from ingest.influx.tracks import READER
 from ingest.influx.writer import InfluxWriter
-from ingest.log import Log
+from ingest.log import SqliteLog
 from ingest.mqtt.connection import MqttOptions
 from ingest.pipeline import Pipeline
 from ingest.vendors import DecodeLimits, VendorFormat
@@ -210,7 +210,7 @@ def policies_named(district: District) -> dict[str, Policy]:
     }
 
 
-def worker_of(district: District, log: Log, folder: Path) -> Worker:
+def worker_of(district: District, log: SqliteLog, folder: Path) -> Worker:
     """The reader of the log, with its state in `folder`."""
     settings = district.settings
     roster = Roster({name: vendor.bikes for name, vendor in settings.vendors.items()})

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ingest.errors import StoreUnavailable
 from ingest.log import Messages
-from ingest.mqtt.inlet import Inlet, InletState, MqttInlet, MqttOptions, Sink, make_inlet
+from ingest.mqtt.inlet import InletState, MqttInlet, MqttOptions, Sink, make_inlet
 from tests.broker import Broker
 from tests.patience import until_async as until
 
@@ -95,7 +95,7 @@ class MemoryInlet:
         await self.until(lambda: len(self.acknowledged) >= count)
 
 
-async def until_phase(inlet: Inlet, phase: str) -> None:
+async def until_phase(inlet: MqttInlet | MemoryInlet, phase: str) -> None:
     await until(lambda: inlet.state.phase == phase)
 
 

@@ -15,7 +15,7 @@ from ingest.contexts import Judged
 from ingest.daemon_executor import Stopping
 from ingest.decode import Decoded, DecodedEntry, Decoder, RecentlyDecoded
 from ingest.influx.line_protocol import reject_lines, status_lines, telemetry_lines
-from ingest.log import Log
+from ingest.log import SqliteLog
 from ingest.verdict_stream import VerdictStream
 
 LINES = 10_000
@@ -52,7 +52,7 @@ class Source:
 
     Parameters
     ----------
-    log : Log
+    log : SqliteLog
         The log that is read.
     decoder : Decoder
         Used by nobody else.
@@ -68,7 +68,7 @@ class Source:
         Whether a step is to be left undone; asked during it.
     """
 
-    log: Log
+    log: SqliteLog
     decoder: Decoder
     roster: Roster
     stream: VerdictStream

@@ -6,9 +6,10 @@
 | figures | coverage and health, kept in the file | they are deleted |
 | telemetry | the log | its cursor |
 
-A track reads on from where it is in memory. The place on disk moves only when everything before
-it was written (or rejected for good) and is confirmed (:class:`UnconfirmedWrites`); a track can be
-rewound to it.
+A track reads on from where it is in memory: ``next`` gives the next load, None when there is
+nothing, and raises StoreUnavailable when its source cannot be read now. The place on disk moves
+only when everything before it was written (or rejected for good) and is confirmed
+(:class:`UnconfirmedWrites`); a track can be rewound to it. Both block, and are called in a thread.
 """
 
 from __future__ import annotations
@@ -17,14 +18,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
 
 from ingest.influx.delivery import Delivery, Rejected
 from ingest.influx.figures import AlertStep
 from ingest.influx.file import InfluxFile
 from ingest.influx.line_protocol import alert_lines
 from ingest.influx.source import Points, Source, portions
-from ingest.log import Log
+from ingest.log import SqliteLog
 
 READER = "influx"
 """The cursor in the log."""
@@ -76,24 +76,6 @@ class Load:
         """Drop the rejected lines, once they are kept elsewhere."""
         for delivery in self.deliveries:
             delivery.rejected.clear()
-
-
-class Track(Protocol):
-    """Loads, one after the other."""
-
-    def next(self) -> Load | None:
-        """The next load; None when there is nothing. Blocks; called in a thread.
-
-        Raises
-        ------
-        StoreUnavailable
-            The source cannot be read now.
-        """
-        ...
-
-    def rewind(self) -> None:
-        """Go back to the place on disk. Blocks; called in a thread."""
-        ...
 
 
 @dataclass
@@ -151,7 +133,7 @@ class Telemetry:
     """Telemetry, connections and events, out of the log."""
 
     file: InfluxFile
-    log: Log
+    log: SqliteLog
     source: Source
 
     def next(self) -> Load | None:
@@ -169,6 +151,9 @@ class Telemetry:
         # In this order: a bike's newest fix may be ahead of the cursor, never behind it.
         self.file.set_newest_ms(points.newest_ms)
         self.log.commit(READER, points.seq)
+
+
+Track = Alerts | Figures | Telemetry
 
 
 SETTLE_S = 10.0

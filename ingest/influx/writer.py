@@ -43,7 +43,7 @@ from ingest.influx.tracks import (
     Track,
     UnconfirmedWrites,
 )
-from ingest.log import Log
+from ingest.log import SqliteLog
 
 log = structlog.get_logger(__name__)
 
@@ -101,7 +101,7 @@ class InfluxWriter:
         State between starts.
     source : Source
         The log as points.
-    log : Log
+    log : SqliteLog
         Keeper of the cursor.
     reporter : Reporter
         Coverage and health.
@@ -113,7 +113,7 @@ class InfluxWriter:
     open_store: Callable[[], Store]
     file: InfluxFile
     source: Source
-    log: Log
+    log: SqliteLog
     reporter: Reporter
     transitions: Callable[[int, int], Sequence[AlertStep]]
     counters: Counters = field(default_factory=Counters)

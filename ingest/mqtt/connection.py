@@ -1,12 +1,12 @@
-"""One connection to a broker: what it needs to know and what it must be able to do."""
+"""Address of a broker, our identity there, and the words for a connection that is not made."""
 
 from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
 from ingest.errors import BrokerUnavailable
 
@@ -29,14 +29,10 @@ class MqttOptions:
 
     Attributes
     ----------
-    host, port : str, int
-        Address of the broker.
     tls : bool
         Whether the connection is encrypted and the broker's certificate checked.
     protocol : {"5", "3.1.1"}
         Version of MQTT, which decides the inlet that is used.
-    username, password : str, optional
-        Credentials for the broker. The password is never shown.
     ca_file : str, optional
         PEM file of the authorities that may have signed the broker's certificate; the system's
         when not given.
@@ -85,31 +81,6 @@ class MqttOptions:
             raise BrokerUnavailable(f"the CA file {self.ca_file} cannot be used: {exc}") from exc
 
 
-class Connection(Protocol):
-    """An accepted and subscribed connection. It ends once; then a new one is made."""
-
-    async def acknowledge(self, packet_ids: Sequence[int | None]) -> None:
-        """Tell the broker that these messages are kept.
-
-        A packet id is None for a message of QoS 0 and has `QOS_2` added for one of QoS 2, which
-        we do not subscribe to but an old session may hold.
-
-        On a connection that has ended it does nothing: the broker sends them again.
-        """
-
-    def pause(self) -> None:
-        """Take no more messages."""
-
-    def resume(self) -> None:
-        """Take messages again."""
-
-    async def ended(self) -> str:
-        """Wait until the connection has ended, by whatever cause, and return the reason."""
-
-    async def close(self) -> None:
-        """Say goodbye, so that the broker keeps the session, and free everything."""
-
-
 def refusal(options: MqttOptions, code: str) -> str:
     """Put into words that the broker refused the connection with this reason."""
     words = code.lower().replace("_", " ")
@@ -118,6 +89,24 @@ def refusal(options: MqttOptions, code: str) -> str:
         who = f"the user name {options.username!r}" if options.username else "no user name"
         return f"{text}; it was given {who}, check user name and password"
     return text
+
+
+def refused_filters(options: MqttOptions, codes: Iterable[str | None]) -> str:
+    """Put into words that the broker refused topic filters; empty when it refused none.
+
+    Parameters
+    ----------
+    codes : iterable of str, optional
+        Reason of the refusal of each filter of the options; None for one that was granted.
+    """
+    refused = [
+        f"{pattern} ({code.lower().replace('_', ' ')})"
+        for pattern, code in zip(options.filters, codes, strict=False)
+        if code is not None
+    ]
+    if not refused:
+        return ""
+    return f"the broker {options.address} refused to subscribe us to {', '.join(refused)}"
 
 
 def failure(options: MqttOptions, exc: BaseException) -> str:

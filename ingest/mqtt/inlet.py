@@ -1,13 +1,11 @@
 """The inlet: messages in from a broker, acknowledged only when the sink has kept them.
 
-    phase       means
-    stopped     not running
-    connecting  the first try is under way
-    connected   messages flow
-    waiting     no usable connection; `reason` says why; it is tried again for ever
-    holding     the sink cannot keep anything, so nothing is acknowledged; `reason` says why
-
-This module knows both adapters; they know the port they fill (:mod:`ingest.mqtt.connection`).
+phase       means
+stopped     not running
+connecting  the first try is under way
+connected   messages flow
+waiting     no usable connection; `reason` says why; it is tried again for ever
+holding     the sink cannot keep anything, so nothing is acknowledged; `reason` says why
 """
 
 from __future__ import annotations
@@ -17,18 +15,17 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import structlog
 
 from files.backoff import Backoff
 from ingest.errors import BrokerUnavailable, StoreUnavailable
 from ingest.log import Messages
-from ingest.mqtt import mqtt5_inlet, paho_inlet
-from ingest.mqtt.batcher import Batch, Batcher
-from ingest.mqtt.connection import Connection, MqttOptions
-
-__all__ = ["Inlet", "InletState", "MqttInlet", "MqttOptions", "Sink", "make_inlet"]
+from ingest.mqtt.batcher import Batch, Batcher, Connection
+from ingest.mqtt.connection import MqttOptions
+from ingest.mqtt.mqtt5_inlet import Mqtt5Connection
+from ingest.mqtt.paho_inlet import PahoConnection
 
 log = structlog.get_logger(__name__)
 
@@ -52,29 +49,6 @@ class InletState:
     reason: str = ""
 
 
-class Inlet(Protocol):
-    """Port of received messages: connects to a broker and hands batches to a sink."""
-
-    @property
-    def state(self) -> InletState:
-        """Current phase."""
-
-    @property
-    def received(self) -> int:
-        """Messages handed to the sink and kept since the start; redelivered ones count again."""
-
-    async def run(self, sink: Sink) -> None:
-        """Connect, subscribe, gather, hand over; return only after `stop`.
-
-        `sink` is called with one batch at a time. A batch is acknowledged after the call
-        returned. When it raises StoreUnavailable the batch is kept and tried again; any other
-        exception ends `run` and is raised, and the broker will send the batch again.
-        """
-
-    async def stop(self) -> None:
-        """Hand over what is there, say goodbye and make `run` return, in under two seconds."""
-
-
 def wall_clock_ms() -> int:
     """Return the time of day [ms since the epoch]."""
     return time.time_ns() // 1_000_000
@@ -83,12 +57,6 @@ def wall_clock_ms() -> int:
 def make_inlet(options: MqttOptions, now_ms: Callable[[], int] = wall_clock_ms) -> MqttInlet:
     """Return the inlet for the protocol version of the options.
 
-    Parameters
-    ----------
-    options : MqttOptions
-    now_ms : callable
-        The clock that stamps received batches [ms since the epoch].
-
     Raises
     ------
     ValueError
@@ -96,12 +64,12 @@ def make_inlet(options: MqttOptions, now_ms: Callable[[], int] = wall_clock_ms) 
     """
     if not options.filters:
         raise ValueError("the inlet has no topic filters: configure at least one vendor")
-    connect = mqtt5_inlet.connect if options.protocol == "5" else paho_inlet.connect
-    return MqttInlet(options, connect, now_ms)
+    kind = Mqtt5Connection if options.protocol == "5" else PahoConnection
+    return MqttInlet(options, kind.made, now_ms)
 
 
 class MqttInlet:
-    """An :class:`Inlet` on connections to one MQTT broker.
+    """Received messages: connects to an MQTT broker and hands batches to a sink.
 
     Parameters
     ----------
@@ -138,7 +106,12 @@ class MqttInlet:
         return self._received
 
     async def run(self, sink: Sink) -> None:
-        """Receive until `stop` (see `Inlet`). It can be called once."""
+        """Connect, subscribe, gather, hand over; return only after `stop`. It can be called once.
+
+        `sink` is called with one batch at a time. A batch is acknowledged after the call
+        returned. When it raises StoreUnavailable the batch is kept and tried again; any other
+        exception ends `run` and is raised, and the broker will send the batch again.
+        """
         if self._running:
             raise RuntimeError("this inlet has been run already; make another")
         self._running = True
@@ -164,7 +137,7 @@ class MqttInlet:
             self._stopped.set()
 
     async def stop(self) -> None:
-        """Hand over what is there, say goodbye and make `run` return."""
+        """Hand over what is there, say goodbye and make `run` return, in under two seconds."""
         self._stopping.set()
         if self._running:
             await self._stopped.wait()

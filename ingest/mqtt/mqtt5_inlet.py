@@ -8,86 +8,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import ssl
 from collections.abc import Sequence
 from functools import partial
 
 from ingest.daemon_executor import DaemonExecutor
 from ingest.errors import BrokerUnavailable
-from ingest.mqtt.batcher import Batcher
-from ingest.mqtt.connection import CONNECT_TIMEOUT_S, Connection, MqttOptions, failure
+from ingest.mqtt.batcher import Batcher, Connection
+from ingest.mqtt.connection import MqttOptions
 from ingest.mqtt.mqtt5_wire import DISCONNECT, PINGREQ, Wire, acknowledgements
 
 GOODBYE_S = 0.5
 
 
-async def connect(options: MqttOptions, batcher: Batcher) -> Connection:
-    """Connect and subscribe; from then on messages go to `batcher`.
-
-    Raises
-    ------
-    BrokerRefused
-        The broker said no.
-    BrokerUnavailable
-        There is no broker, or it does not answer, or not in MQTT 5.
-    """
-    tls = options.tls_context()
-    link: Mqtt5Connection | None = None
-    try:
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            link = await _connected(options, batcher, tls)
-            await link.ready()
-    except BaseException as exc:
-        if link is not None:
-            link.abort()
-        if isinstance(exc, OSError | UnicodeError):  # the latter: such a name cannot even be asked
-            raise BrokerUnavailable(failure(options, exc)) from exc
-        raise
-    return link
-
-
-async def _connected(
-    options: MqttOptions, batcher: Batcher, tls: ssl.SSLContext | None
-) -> Mqtt5Connection:
-    """A connection to the first address of the broker that takes one."""
-    # Not by the event loop's threads: at the end of the program it waits for them, and a name
-    # server that does not answer keeps one for long. Nor does this wait while all are busy.
-    resolver = DaemonExecutor("mqtt resolver")
-    resolve = partial(socket.getaddrinfo, options.host, options.port, type=socket.SOCK_STREAM)
-    try:
-        found = await resolver.run(resolve)
-    finally:
-        resolver.end()
-    problem: OSError | None = None
-    for *_, address in found:
-        try:
-            _, link = await asyncio.get_running_loop().create_connection(
-                lambda: Mqtt5Connection(options, batcher),
-                str(address[0]),
-                options.port,
-                ssl=tls,
-                server_hostname=options.host if tls is not None else None,
-            )
-        except OSError as exc:
-            problem = exc
-        else:
-            return link
-    raise problem or OSError("its name has no address")
-
-
-class Mqtt5Connection(asyncio.BufferedProtocol):
-    """A :class:`Connection` that the event loop fills with received bytes."""
+class Mqtt5Connection(Connection, asyncio.BufferedProtocol):
+    """A connection that the event loop fills with received bytes."""
 
     def __init__(self, options: MqttOptions, batcher: Batcher) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._options = options
-        self._batcher = batcher
+        super().__init__(options, batcher)
         self._wire = Wire(options)
         self._transport: asyncio.Transport | None = None
-        self._ready: asyncio.Future[None] = self._loop.create_future()
-        self._ended: asyncio.Future[str] = self._loop.create_future()
         self._released = asyncio.Event()
-        self._problem: BrokerUnavailable | None = None
         self._paused = False
         self._heard_at_s = self._loop.time()
         self._ping_timer: asyncio.TimerHandle | None = None
@@ -114,7 +54,7 @@ class Mqtt5Connection(asyncio.BufferedProtocol):
         if answer and self._transport is not None:
             self._transport.write(answer)
         if self._wire.phase == "ready" and not self._ready.done():
-            self._ready.set_result(None)
+            self._set_ready()
             self._ping_later()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -126,16 +66,9 @@ class Mqtt5Connection(asyncio.BufferedProtocol):
         if self._wire.topics:
             self._batcher.put(self, *self._wire.take(), nbytes)
 
-    def _end(self, problem: BrokerUnavailable) -> None:
-        """Remember the first reason and let everybody know."""
-        if self._problem is not None:
-            return
-        self._problem = problem
+    def _free(self) -> None:
         if self._ping_timer is not None:
             self._ping_timer.cancel()
-        if not self._ready.done():
-            self._ready.set_result(None)
-        self._ended.set_result(str(problem))
         self.abort()
 
     def _ping(self) -> None:
@@ -160,11 +93,34 @@ class Mqtt5Connection(asyncio.BufferedProtocol):
 
     # The inlet calls these.
 
-    async def ready(self) -> None:
-        """Wait until the broker has accepted connection and subscriptions."""
-        await self._ready
-        if self._problem is not None:
-            raise self._problem
+    async def open(self) -> None:
+        """Connect to the first address of the broker that takes us."""
+        tls = self._options.tls_context()
+        # Not by the event loop's threads: at the end of the program it waits for them, and a name
+        # server that does not answer keeps one for long. Nor does this wait while all are busy.
+        resolver = DaemonExecutor("mqtt resolver")
+        host, port = self._options.host, self._options.port
+        try:
+            found = await resolver.run(
+                partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+            )
+        finally:
+            resolver.end()
+        problem: OSError | None = None
+        for *_, address in found:
+            try:
+                await self._loop.create_connection(
+                    lambda: self,
+                    str(address[0]),
+                    port,
+                    ssl=tls,
+                    server_hostname=host if tls is not None else None,
+                )
+            except OSError as exc:
+                problem = exc
+            else:
+                return
+        raise problem or OSError("its name has no address")
 
     async def acknowledge(self, packet_ids: Sequence[int | None]) -> None:
         """Send the PUBACKs of a batch in one go."""
@@ -183,10 +139,6 @@ class Mqtt5Connection(asyncio.BufferedProtocol):
             self._paused = False
             self._heard_at_s = self._loop.time()
             self._transport.resume_reading()
-
-    async def ended(self) -> str:
-        """Wait for the end of the connection and return its reason."""
-        return await asyncio.shield(self._ended)
 
     async def close(self) -> None:
         """Send DISCONNECT and close; what is not acknowledged stays in the broker's session.

@@ -24,7 +24,14 @@ import mqtt5
 import numpy as np
 
 from ingest.errors import BrokerRefused, BrokerUnavailable, MalformedPacket
-from ingest.mqtt.connection import MAX_PACKET_BYTES, QOS_2, RECEIVE_MAX, MqttOptions, refusal
+from ingest.mqtt.connection import (
+    MAX_PACKET_BYTES,
+    QOS_2,
+    RECEIVE_MAX,
+    MqttOptions,
+    refusal,
+    refused_filters,
+)
 
 BUFFER_BYTES = 256 * 1024
 MIN_FREE_BYTES = 64 * 1024
@@ -42,13 +49,8 @@ DISCONNECT = mqtt5.DisconnectPacket().write()
 class Wire:
     """The client's side of one connection.
 
-    Parameters
-    ----------
-    options : MqttOptions
-
     Attributes
     ----------
-    phase : {"connecting", "subscribing", "ready"}
     topics, payloads, packet_ids : list
         Messages received and not yet taken; the packet id is None at QoS 0.
     keep_alive_s : int
@@ -208,16 +210,12 @@ class Wire:
             raise self._malformed(
                 f"SUBACK for {len(packet.reason_codes)} of {len(filters)} filters"
             )
-        refused = [
-            f"{pattern} ({code.name.lower().replace('_', ' ')})"
-            for pattern, code in zip(filters, packet.reason_codes, strict=True)
-            if int(code) >= 0x80
-        ]
+        refused = refused_filters(
+            self._options,
+            (code.name if int(code) >= 0x80 else None for code in packet.reason_codes),
+        )
         if refused:
-            raise BrokerRefused(
-                f"the broker {self._options.address} refused to subscribe us to "
-                + ", ".join(refused)
-            )
+            raise BrokerRefused(refused)
         self.phase = "ready"
 
 

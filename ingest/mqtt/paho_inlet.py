@@ -7,14 +7,15 @@ import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import paho.mqtt.client as paho
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest.errors import BrokerRefused, BrokerUnavailable
-from ingest.mqtt.batcher import Batcher
-from ingest.mqtt.connection import CONNECT_TIMEOUT_S, QOS_2, Connection, MqttOptions, failure
+from ingest.mqtt.batcher import Batcher, Connection
+from ingest.mqtt.connection import QOS_2, MqttOptions, refused_filters
 from ingest.mqtt.paho_link import PahoLink
 
 GOODBYE_S = 0.5
@@ -25,39 +26,12 @@ FEW = 50
 """Up to this number, acknowledgements cost the event loop less than a change of threads."""
 
 
-async def connect(options: MqttOptions, batcher: Batcher) -> Connection:
-    """Connect and subscribe; from then on messages go to `batcher`.
-
-    Raises
-    ------
-    BrokerRefused
-        The broker said no.
-    BrokerUnavailable
-        There is no broker, or it does not answer, or not in MQTT 3.1.1.
-    """
-    link = PahoConnection(options, batcher)
-    try:
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            await link.ready()
-    except BaseException as exc:
-        link.abandon()
-        if isinstance(exc, TimeoutError):
-            raise BrokerUnavailable(failure(options, exc)) from exc
-        raise
-    return link
-
-
-class PahoConnection:
-    """A :class:`Connection` whose messages arrive in paho's thread."""
+class PahoConnection(Connection):
+    """A connection whose messages arrive in paho's thread."""
 
     def __init__(self, options: MqttOptions, batcher: Batcher) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._options = options
-        self._batcher = batcher
-        self._ready: asyncio.Future[None] = self._loop.create_future()
-        self._ended: asyncio.Future[str] = self._loop.create_future()
+        super().__init__(options, batcher)
         self._read = asyncio.Event()
-        self._refused = ""
         self._room = threading.Condition()  # guards all below
         self._paused = False
         self._over = False
@@ -75,7 +49,6 @@ class PahoConnection:
         self._link.client.on_message = self._received
         self._link.client.on_subscribe = self._subscribed
         self._link.client.on_unsubscribe = lambda *_: self._in_loop(self._read.set)
-        self._link.start()
 
     def _new_lists(self) -> None:
         self._topics: list[str] = []
@@ -96,16 +69,11 @@ class PahoConnection:
         codes: list[ReasonCode],
         properties: Properties | None,
     ) -> None:
-        refused = [
-            f"{pattern} ({str(code).lower()})"
-            for pattern, code in zip(self._options.filters, codes, strict=False)
-            if code.is_failure
-        ]
+        refused = refused_filters(
+            self._options, (str(code) if code.is_failure else None for code in codes)
+        )
         if refused:
-            self._refused = (
-                f"the broker {self._options.address} refused to subscribe us to "
-                + ", ".join(refused)
-            )
+            self._end_in_loop(BrokerRefused(refused))
         self._in_loop(self._set_ready)
 
     def _received(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:
@@ -132,17 +100,16 @@ class PahoConnection:
 
     def _link_ended(self, reason: str) -> None:
         self._in_loop(self._hand_over)
-        self._in_loop(lambda: self._end(reason))
+        self._end_in_loop(BrokerUnavailable(reason))
+
+    def _end_in_loop(self, problem: BrokerUnavailable) -> None:
+        self._in_loop(partial(self._end, problem))
 
     def _in_loop(self, call: Callable[[], None]) -> None:
         with contextlib.suppress(RuntimeError):  # the event loop is closed: nobody waits
             self._loop.call_soon_threadsafe(call)
 
     # These run in the event loop.
-
-    def _set_ready(self) -> None:
-        if not self._ready.done():
-            self._ready.set_result(None)
 
     def _hand_over(self) -> None:
         with self._room:
@@ -151,30 +118,23 @@ class PahoConnection:
             self._hand_over_due = False
         self._batcher.put(self, *taken)
 
-    def _end(self, reason: str) -> None:
+    def _free(self) -> None:
         self._free_thread()
         self._acknowledging.shutdown(wait=False)
         self._read.set()
-        if not self._ended.done():
-            self._ended.set_result(reason)
-        self._set_ready()
 
     def _free_thread(self) -> None:
         with self._room:
             self._over = True
             self._room.notify_all()
 
-    async def ready(self) -> None:
-        """Wait until the broker has accepted connection and subscriptions."""
-        await self._ready
-        if self._refused:
-            raise BrokerRefused(self._refused)
-        if self._ended.done():
-            raise BrokerUnavailable(self._ended.result())
+    async def open(self) -> None:
+        """Let paho's thread connect."""
+        self._link.start()
 
     async def acknowledge(self, packet_ids: Sequence[int | None]) -> None:
         """Send the PUBACKs of a batch."""
-        if self._ended.done():
+        if self._problem is not None:
             return
         if len(packet_ids) <= FEW:
             self._acknowledge(packet_ids)
@@ -198,11 +158,7 @@ class PahoConnection:
             self._paused = False
             self._room.notify_all()
 
-    async def ended(self) -> str:
-        """Wait for the end of the connection and return its reason."""
-        return await asyncio.shield(self._ended)
-
-    def abandon(self) -> None:
+    def abort(self) -> None:
         """Close without waiting."""
         self._free_thread()
         self._link.close()
@@ -215,7 +171,7 @@ class PahoConnection:
         order, so its answer to a question after them says that it has.
         """
         self._free_thread()
-        if not self._ended.done():
+        if self._problem is None:
             self._link.client.unsubscribe(NOTHING)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GOODBYE_S):

@@ -12,18 +12,17 @@ from bikes.roster import Roster
 from bikes.telemetry import TelemetryBatch
 from geofence.intervals import Intervals
 from ingest.archive import Archive
-from ingest.contexts import History
 from tests.histories import Everything
 from tests.rides import START_MS, batch
 
-Filled = Callable[[list[TelemetryBatch]], History]
+Filled = Callable[[list[TelemetryBatch]], Archive]
 
 
 @pytest.fixture(params=["archive", "memory"])
 def filled(request: pytest.FixtureRequest, tmp_path: Path) -> Filled:
     """Makes a history that was given some batches; half of the archive's are in its files."""
 
-    def fill(parts: list[TelemetryBatch]) -> History:
+    def fill(parts: list[TelemetryBatch]) -> Archive:
         if request.param == "memory":
             memory = Everything()
             for part in parts:

@@ -11,7 +11,7 @@ import pytest
 
 from ingest.errors import StoreUnavailable
 from ingest.log import Messages
-from ingest.mqtt.inlet import Inlet, MqttOptions, make_inlet
+from ingest.mqtt.inlet import MqttInlet, MqttOptions, make_inlet
 from tests.broker import Broker
 from tests.inlets import FILTERS, TOPIC, Kept, MemoryInlet, publish, until, until_phase
 
@@ -19,7 +19,7 @@ from tests.inlets import FILTERS, TOPIC, Kept, MemoryInlet, publish, until, unti
 class Line(NamedTuple):
     """An inlet, and the way to send it a message."""
 
-    inlet: Inlet
+    inlet: MqttInlet | MemoryInlet
     send: Callable[[bytes], Awaitable[None]]
 
 
