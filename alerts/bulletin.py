@@ -9,8 +9,8 @@ show a better one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Literal, NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -38,29 +38,6 @@ class Case(NamedTuple):
     vendor: str | None
     raised_ms: int
     state: State
-
-
-class Recipient(Protocol):
-    """Somebody who is told of alerts, at once or later, and gets bulletins."""
-
-    @property
-    def name(self) -> str:
-        """The name in the configuration."""
-
-    @property
-    def escalate_after_s(self) -> float | None:
-        """Duty time without an acknowledgement after which they are told; None: at once [s]."""
-
-    @property
-    def bulletins(self) -> Collection[Kind]:
-        """The kinds of bulletins that they get."""
-
-    @property
-    def bulletins_at_min(self) -> int:
-        """Minute of the local day at which they get them."""
-
-    def concerns(self, alert: Alert | Case) -> bool:
-        """Whether they want notices of such alerts."""
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -99,69 +76,37 @@ class Suppressed(msgspec.Struct, frozen=True):
 
 
 class ZoneCoverage(msgspec.Struct, frozen=True, kw_only=True):
-    """Coverage of a zone in a period.
-
-    Attributes
-    ----------
-    cells_covered, cells_total : int
-        Distinct cells visited in the period.
-    windows, reached : int
-        Windows of the policy that ended in it and had duty, and those that reached the target.
-    short : int, optional
-        Windows that missed it; None in a bulletin of an older version, which did not tell them
-        from windows of which nothing is known.
-    unknown : mapping of str to int
-        The other windows, by the reason why nobody can tell, see :mod:`geofence.windows`.
-    """
+    """Coverage of a zone in a period."""
 
     zone_id: str
-    cells_covered: int
+    cells_covered: int  # distinct cells visited in the period
     cells_total: int
-    windows: int
+    windows: int  # those of the policy that ended in it and had duty
     reached: int
+    # None in a bulletin of an older version, which did not tell windows that missed the target
+    # from those of which nothing is known.
     short: int | None = None
+    # By the reason why nobody can tell; see :mod:`geofence.windows`.
     unknown: dict[str, int] = {}
 
 
 class Bulletin(msgspec.Struct, frozen=True, kw_only=True):
-    """A daily reminder, weekly supervision or monthly bulletin, as it was made.
-
-    Attributes
-    ----------
-    kind, period : str
-        Which, about which period; see :class:`alerts.periods.Period`.
-    from_ms, to_ms, made_at_ms : int
-        The period ``[from_ms, to_ms)``, and when it was made.
-    due_ms : int, optional
-        When it was due; None for one that somebody has asked for.
-    missed : int
-        Earlier ones of its kind that could not be made in time and are contained in it.
-    verdict : str
-        Whether it is sent.
-    open : list of OpenAlert
-        What is not over, oldest first.
-    suppressed : list of Suppressed
-        What is not over either, but waits for duty, the end of a pause, or a date.
-    total, by_zone, by_rule : Tally, mapping of str to Tally
-        What was raised in the period.
-    coverage : list of ZoneCoverage
-        Where the record has all of the period; else empty.
-    """
+    """A daily reminder, weekly supervision or monthly bulletin, as it was made."""
 
     kind: Kind
-    period: str
+    period: str  # the name of :class:`alerts.periods.Period`, ``[from_ms, to_ms)``
     from_ms: int
     to_ms: int
     made_at_ms: int
-    due_ms: int | None = None
-    missed: int = 0
+    due_ms: int | None = None  # None: somebody has asked for it
+    missed: int = 0  # earlier ones that could not be made in time and are contained in it
     verdict: Verdict = "sent"
-    open: list[OpenAlert] = []
-    suppressed: list[Suppressed] = []
-    total: Tally = Tally()
+    open: list[OpenAlert] = []  # oldest first
+    suppressed: list[Suppressed] = []  # open too: wait for duty, the end of a pause, or a date
+    total: Tally = Tally()  # of what was raised in the period
     by_zone: dict[str, Tally] = {}
     by_rule: dict[str, Tally] = {}
-    coverage: list[ZoneCoverage] = []
+    coverage: list[ZoneCoverage] = []  # empty unless the record has all of the period
 
 
 def compiled(
@@ -175,24 +120,9 @@ def compiled(
     due_ms: int | None = None,
     missed: int = 0,
 ) -> Bulletin:
-    """Compile a bulletin.
+    """Compile a bulletin from the `cases` raised in a period and the `alerts` open now.
 
-    Parameters
-    ----------
-    period : Period
-        What it is about.
-    cases : iterable of Case
-        Alerts that were raised in the period.
-    alerts : iterable of Alert
-        Alerts that are open now.
-    suppressing : callable
-        Why nobody is reminded of an alert today, with words; None when they are.
-    coverage : sequence of ZoneCoverage
-        Of the period.
-    now_ms : int
-        When it is made.
-    due_ms, missed : int
-        See :class:`Bulletin`.
+    `suppressing` says why nobody is reminded of an alert today, with words; None: they are.
     """
     known = list(cases)
     told: list[OpenAlert] = []
@@ -204,7 +134,8 @@ def compiled(
         if why is not None:
             held.setdefault(why, []).append(alert.alert_id)
         else:
-            told.append(_open(alert))
+            names = OpenAlert.__struct_fields__
+            told.append(OpenAlert(**{name: getattr(alert, name) for name in names}))
     verdict: Verdict = "sent"
     if period.kind == "daily" and not told:
         verdict = "suppressed" if held else "nothing_open"
@@ -272,7 +203,3 @@ def _tally(cases: Iterable[Case]) -> Tally:
     states = [case.state for case in cases]
     voided = states.count("voided")
     return Tally(len(states) - voided, states.count("closed"), voided)
-
-
-def _open(alert: Alert) -> OpenAlert:
-    return OpenAlert(**{name: getattr(alert, name) for name in OpenAlert.__struct_fields__})

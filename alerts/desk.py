@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from alerts.alert import Alert
-from alerts.bulletin import Bulletin, Case, Recipient, compiled, suppression, zone_coverage
+from alerts.bulletin import Bulletin, Case, compiled, suppression, zone_coverage
+from alerts.notify.apprise import AppriseNotifier
 from alerts.periods import Kind, Period, due_between, local_day, next_due_ms, period_of
 from alerts.plan import Policies
 from alerts.store import outbox
@@ -29,28 +30,14 @@ log = structlog.get_logger(__name__)
 
 
 class BulletinDesk:
-    """Makes bulletins.
-
-    Parameters
-    ----------
-    book : AlertBook
-        What was raised and closed, and which bulletins were made.
-    policies : Policies
-        Where there is duty.
-    record_at : callable, optional
-        What was covered, as of now [ms]; without it bulletins do not tell.
-    subscribers : sequence of Recipient
-        For whom.
-    tz : ZoneInfo
-        The district's time zone.
-    """
+    """Makes bulletins."""
 
     def __init__(
         self,
         book: AlertBook,
         policies: Policies,
-        record_at: Callable[[int], Record] | None,
-        subscribers: Sequence[Recipient],
+        record_at: Callable[[int], Record] | None,  # as of now [ms]; None: coverage is left out
+        subscribers: Sequence[AppriseNotifier],
         tz: ZoneInfo,
     ) -> None:
         self._book = book
@@ -84,7 +71,7 @@ class BulletinDesk:
         period: Period,
         now_ms: int,
         *,
-        who: Recipient | None = None,
+        who: AppriseNotifier | None = None,
         due_ms: int | None = None,
         missed: int = 0,
     ) -> Bulletin:
@@ -106,7 +93,7 @@ class BulletinDesk:
             missed=missed,
         )
 
-    def _issue(self, who: Recipient, kind: Kind, now_ms: int) -> list[Bulletin]:
+    def _issue(self, who: AppriseNotifier, kind: Kind, now_ms: int) -> list[Bulletin]:
         file, at_min = self._book.file, who.bulletins_at_min
         settled_ms = outbox.settled_ms(file, who.name, kind, now_ms)
         due = due_between(kind, settled_ms, now_ms, at_min, self._tz)

@@ -16,10 +16,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from alerts.alert import Alert, Transition
-from alerts.bulletin import Recipient
 from alerts.findings import Step
 from alerts.fleet import Fleet, Limits
-from alerts.plan import Duty, Policies
+from alerts.notify.apprise import AppriseNotifier
+from alerts.plan import Policies, ZonePlan
 from alerts.rules import RULES
 from alerts.rules.cases import OpenAlerts, Windows, ZoneCase
 from alerts.rules.judge import Judge, removed
@@ -31,57 +31,26 @@ from geofence.zone_state import MAX_BEHIND_MS, ZoneStatus, state_of
 
 
 class Evaluation(NamedTuple):
-    """Statuses and transitions of one evaluation.
+    """Statuses and transitions of one evaluation."""
 
-    Attributes
-    ----------
-    statuses : list of ZoneStatus
-        All zones, in the order of the record.
-    transitions : list of Transition
-        Those that happened by themselves; durable.
-    """
-
-    statuses: list[ZoneStatus]
-    transitions: list[Transition]
+    statuses: list[ZoneStatus]  # of all zones, in the order of the record
+    transitions: list[Transition]  # those that happened by themselves; durable
 
 
 class Evaluator:
-    """Judges all zones, bikes and vendors.
-
-    Parameters
-    ----------
-    policies : Policies
-        The plan of every zone.
-    record_at : callable
-        The record as of now [ms].
-    book : AlertBook
-        Where alerts are kept.
-    rules : Registry, optional
-        The rules; all there are unless it says.
-    off : collection of str
-        Rules that raise nothing; what they have raised before runs to its end.
-    fleet : Fleet, optional
-        How bikes and vendors are; without it nothing is said about them.
-    limits : mapping, optional
-        Limits of rules, where they differ from the defaults.
-    recipients : sequence of Recipient
-        Who is told of what nobody acknowledges.
-    max_behind_ms : int
-        How far the pipeline may be behind before zones are unmeasurable.
-    """
+    """Judges all zones, bikes and vendors."""
 
     def __init__(
         self,
         policies: Policies,
-        record_at: Callable[[int], Record],
+        record_at: Callable[[int], Record],  # as of now [ms]
         book: AlertBook,
         *,
         rules: Registry = RULES,
-        off: Collection[str] = (),
-        fleet: Fleet | None = None,
-        limits: Limits | None = None,
-        recipients: Sequence[Recipient] = (),
-        max_behind_ms: int = MAX_BEHIND_MS,
+        off: Collection[str] = (),  # raise nothing; what they have raised before runs to its end
+        fleet: Fleet | None = None,  # without it nothing is said about bikes and vendors
+        limits: Limits | None = None,  # where they differ from the defaults
+        recipients: Sequence[AppriseNotifier] = (),  # told of what nobody acknowledges
     ) -> None:
         self._policies = policies
         self._record_at = record_at
@@ -89,7 +58,6 @@ class Evaluator:
         self._judge = Judge(rules, off, {**rules.defaults, **(limits or {})})
         self._fleet = fleet
         self._recipients = tuple(recipients)
-        self._max_behind_ms = max_behind_ms
 
     def evaluate(self, now_ms: int) -> Evaluation:
         """Judge all zones now and record what follows.
@@ -112,20 +80,20 @@ class Evaluator:
         behind_ms = max(0, record.behind_ms)
         until_ms = now_ms - behind_ms
         if judged_ms is not None:
-            until_ms = max(judged_ms, until_ms if behind_ms <= self._max_behind_ms else 0)
+            until_ms = max(judged_ms, until_ms if behind_ms <= MAX_BEHIND_MS else 0)
         windows = Windows(now_ms, judged_ms if judged_ms is not None else until_ms, until_ms)
         alerts = OpenAlerts(book.current())
         statuses: list[ZoneStatus] = []
         changes: list[Change] = []
         for ref in record.zones():
             zone = Zone(ref, self._policies.plan(ref.zone_id), record)
-            status = state_of(zone, now_ms, max_behind_ms=self._max_behind_ms)
+            status = state_of(zone, now_ms)
             statuses.append(status)
             changes += self._judge.judge("zone", ZoneCase(zone, status, alerts, windows, book))
         if statuses:
             changes += removed(alerts, "zone", {status.zone_id for status in statuses})
         if self._fleet is not None:
-            behind = behind_ms > self._max_behind_ms
+            behind = behind_ms > MAX_BEHIND_MS
             changes += self._judge.fleet(self._fleet, self._policies, alerts, now_ms, behind=behind)
         changes += self._escalate(alerts.by_key.values(), changes, now_ms)
         persist = judged_ms is None or set_back or windows.any_ended
@@ -136,12 +104,7 @@ class Evaluator:
         """Judge the windows of all zones that have ended since an instant.
 
         A window waits until the record has come to its end; one that ended before the record
-        began is left out.
-
-        Yields
-        ------
-        str, WindowVerdict
-            The zone's id, and the window with its verdict.
+        began is left out. Yields the zone's id, and the window with its verdict.
         """
         record = self._record_at(now_ms)
         for ref in record.zones():
@@ -154,12 +117,10 @@ class Evaluator:
         self, alerts: Iterable[Alert], changes: Iterable[Change], now_ms: int
     ) -> list[Change]:
         """Alerts that nobody acknowledges, unless something else happens to them now."""
-        if not self._recipients:
-            return []
         busy = {change.alert for change in changes}
         found = []
         for alert in alerts:
-            if alert.alert_id not in busy:
+            if self._recipients and alert.alert_id not in busy:
                 plan = self._policies.of(alert.zone_id)
                 todo = escalations(alert, self._recipients, plan, now_ms)
                 if todo:
@@ -168,20 +129,11 @@ class Evaluator:
 
 
 def escalations(
-    alert: Alert, recipients: Iterable[Recipient], duty: Duty, now_ms: int
+    alert: Alert, recipients: Iterable[AppriseNotifier], duty: ZonePlan | Policies, now_ms: int
 ) -> list[Step]:
-    """The escalations of an alert that are due now; each recipient is told once.
+    """The escalations of an active alert that are due now; each recipient is told once.
 
-    Parameters
-    ----------
-    alert : Alert
-        Any; only an active one is escalated.
-    recipients : iterable of Recipient
-        Everybody who is told of alerts.
-    duty : Duty
-        Of the alert's zone.
-    now_ms : int
-        When. Nothing is escalated off duty or in a pause.
+    Nothing is escalated off duty or in a pause of the alert's zone.
     """
     since_ms = alert.unacknowledged_since_ms
     if since_ms is None:

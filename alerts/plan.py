@@ -13,7 +13,8 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from functools import partial
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from alerts.errors import PolicyError, Problem
@@ -39,26 +40,10 @@ class Judged(NamedTuple):
     policy: Policy
 
 
-class Duty(Protocol):
-    """Duty of a zone or of the district."""
-
-    def on_duty(self, at_ms: int) -> bool:
-        """Whether there is duty at an instant."""
-
-    def duty_s(self, from_ms: int, to_ms: int) -> float:
-        """Duty time in ``[from_ms, to_ms)`` [s]."""
-
-
 class ZonePlan:
-    """The policies of a zone through time.
+    """The policies of a zone through time."""
 
-    Parameters
-    ----------
-    policies : sequence of (int, Policy)
-        From when each is in force [ms], ascending; the first holds before that as well.
-    """
-
-    def __init__(self, policies: Sequence[tuple[int, Policy]]) -> None:
+    def __init__(self, policies: Segments) -> None:
         self._starts = [from_ms for from_ms, _ in policies]
         self._policies = [policy for _, policy in policies]
 
@@ -151,26 +136,17 @@ class Policies:
 
     They change in place (:meth:`follow`) when people order something or redraw a zone, so whoever
     holds the object and asks it each time follows.
-
-    Parameters
-    ----------
-    plans : mapping of str to ZonePlan
-        By zone id. Zones with the same policy and campaigns should share a plan.
-    campaigns : sequence of Campaign
-        Those of the configuration.
-    again : callable, optional
-        Makes the plans anew, with orders over the configuration.
     """
 
     def __init__(
         self,
-        plans: Mapping[str, ZonePlan],
-        campaigns: Sequence[Campaign] = (),
-        again: Callable[[Sequence[Campaign]], Policies] | None = None,
+        plans: Mapping[str, ZonePlan],  # by zone id; zones of which the same is asked share one
+        campaigns: Sequence[Campaign],  # those of the configuration
+        again: Callable[..., Policies],  # :meth:`parse` of the same configuration
     ) -> None:
         self._plans = dict(plans)
         self._distinct = list({id(plan): plan for plan in plans.values()}.values())
-        self._campaigns = tuple(campaigns)
+        self.campaigns = tuple(campaigns)
         self._again = again
 
     @classmethod
@@ -192,12 +168,9 @@ class Policies:
             The policy of each zone, by zone id; or from when on it has which [ms], None while
             there is no such zone.
         policies, campaigns : mapping
-            The sections ``[policies.*]`` and ``[campaigns.*]``. Where campaigns overlap,
-            the one written later wins.
-        tz : ZoneInfo
-            The district's time zone.
-        calendars : mapping of str to str, optional
-            Text of the .ics files by the name that ``exceptions`` gives them.
+            The sections ``[policies.*]`` and ``[campaigns.*]``.
+        tz, calendars
+            As in :func:`alerts.policy.parse_policy`.
         orders : sequence of Campaign
             What people have ordered, in that order. A zone that is gone since is left out.
 
@@ -252,18 +225,8 @@ class Policies:
                 )
         if problems:
             raise PolicyError(list(dict.fromkeys(problems)))
-
-        def again(orders: Sequence[Campaign]) -> Policies:
-            return cls.parse(
-                zones, policies, tz, campaigns=campaigns, calendars=calendars, orders=orders
-            )
-
+        again = partial(cls.parse, zones, policies, tz, campaigns=campaigns, calendars=calendars)
         return cls({zone_id: plans[key] for zone_id, key in chosen.items()}, read, again)
-
-    @property
-    def campaigns(self) -> tuple[Campaign, ...]:
-        """The campaigns of the configuration."""
-        return self._campaigns
 
     def under(self, orders: Sequence[Campaign]) -> Policies:
         """The plans of the same configuration under these orders, which replace earlier ones.
@@ -273,13 +236,12 @@ class Policies:
         PolicyError
             With every key of an order that is wrong.
         """
-        assert self._again is not None, "only what was parsed can be planned again"
-        return self._again(orders)
+        return self._again(orders=orders)
 
     def follow(self, other: Policies) -> None:
         """Take over the plans of another one in place, so that all holders of this follow."""
         self._plans, self._distinct = other._plans, other._distinct
-        self._campaigns, self._again = other._campaigns, other._again
+        self.campaigns, self._again = other.campaigns, other._again
 
     def plan(self, zone_id: str) -> ZonePlan:
         """The plan of a zone; KeyError when there is none."""
@@ -304,7 +266,7 @@ class Policies:
         """
         return max((plan.duty_s(from_ms, to_ms) for plan in self._distinct), default=0.0)
 
-    def of(self, zone_id: str | None) -> Duty:
+    def of(self, zone_id: str | None) -> ZonePlan | Policies:
         """Duty of a zone, or of the district for None and unknown zones."""
         return self if zone_id is None else self._plans.get(zone_id, self)
 
@@ -320,26 +282,12 @@ def layered(
     tz: ZoneInfo,
     calendars: Mapping[str, str] | None = None,
 ) -> list[tuple[int, Policy]]:
-    """The start of each policy [ms], ascending, and the policy; the first holds before as well.
+    """The segments of `policy`, whose section is `base`, under campaigns, later over earlier ones.
 
-    Parameters
-    ----------
-    policy, base : Policy, mapping
-        What holds without a campaign, and its section.
-    campaigns : sequence of Campaign
-        Later ones over earlier ones. One that was ended before it began is never in force.
-    tz, calendars
-        As in :func:`alerts.policy.parse_policy`.
-
-    Raises
-    ------
-    PolicyError
-        With the keys of the first campaign that has wrong ones.
+    A campaign that was ended before it began is never in force. PolicyError has the keys of the
+    first campaign that has wrong ones.
     """
-    under = [
-        _paused(policy, campaign) or overridden(policy, base, campaign, tz, calendars)
-        for campaign in campaigns
-    ]
+    under = [overridden(policy, base, campaign, tz, calendars) for campaign in campaigns]
     edges: dict[int, list[int]] = {}
     for index, campaign in enumerate(campaigns):
         if campaign.from_ms < campaign.to_ms:
@@ -362,39 +310,22 @@ def layered(
     return segments
 
 
-def _paused(policy: Policy, campaign: Campaign) -> Policy | None:
-    """The policy under a campaign that only pauses it: pauses are many, and need no parsing."""
-    why = campaign.keys.get("paused")
-    if len(campaign.keys) == 1 and isinstance(why, str):
-        return replace(policy, paused=why)
-    return None
-
-
 def succession(parts: Sequence[tuple[int, Segments | None]]) -> list[tuple[int, Policy]]:
     """The segments of a zone through all its versions.
 
-    Parameters
-    ----------
-    parts : sequence of (int, segments or None)
-        From when on [ms], ascending, what holds by each version with its campaigns; the first
-        holds before that as well. None while there is no such zone: then there is no duty.
+    `parts` says from when on [ms], ascending, what holds by each version with its campaigns. None
+    while there is no such zone: then there is no duty.
     """
     there = [segments for _, segments in parts if segments is not None]
     found: list[tuple[int, Policy]] = []
-    for index, (from_ms, own) in enumerate(parts):
+    ends = [*(from_ms for from_ms, _ in parts[1:]), _FOREVER_MS]
+    for (from_ms, own), end_ms in zip(parts, ends, strict=True):
         if own is None:
             last = found[-1][1] if found else there[0][0][1]
             found.append((from_ms, replace(last, paused=GONE)))
             continue
-        end_ms = parts[index + 1][0] if index + 1 < len(parts) else None
-        if not found:
-            found += [(at_ms, policy) for at_ms, policy in own if end_ms is None or at_ms < end_ms]
-            continue
-        begun = max(0, bisect_right([at_ms for at_ms, _ in own], from_ms) - 1)
-        found.append((from_ms, own[begun][1]))
-        found += [
-            (at_ms, policy)
-            for at_ms, policy in own[begun + 1 :]
-            if end_ms is None or at_ms < end_ms
-        ]
+        if found:
+            begun = max(0, bisect_right([at_ms for at_ms, _ in own], from_ms) - 1)
+            own = [(from_ms, own[begun][1]), *own[begun + 1 :]]
+        found += [(at_ms, policy) for at_ms, policy in own if at_ms < end_ms]
     return found

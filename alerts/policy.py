@@ -26,57 +26,32 @@ from geofence.windows import Asked, WindowKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy(Asked):
-    """What is asked of a zone, and when.
+    """What is asked of a zone, and when."""
 
-    Attributes
-    ----------
-    hours : Hours
-        Patrol hours less exceptions.
-    min_cell_m : float
-        Length of path inside a cell that makes a visit [m]; used by geofence.
-    look_back_s : int, optional
-        A zone that was overdue must be patrolled again within this time [s of duty].
-    auto_close : bool
-        Whether a returned alert closes by itself.
-    close_hold_s : int
-        How long it stays returned before it does [s], on the clock, so that a correction
-        by late telemetry can come first.
-    """
-
-    hours: Hours
-    min_cell_m: float = 20.0
-    look_back_s: int | None = None
-    auto_close: bool = True
+    hours: Hours  # patrol hours less exceptions
+    min_cell_m: float = 20.0  # length of path inside a cell that makes a visit [m]
+    look_back_s: int | None = None  # to patrol again a zone that was overdue [s of duty]
+    auto_close: bool = True  # whether a returned alert closes by itself
+    # On the clock, so that a correction by late telemetry can come before it closes [s].
     close_hold_s: int = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """Overrides the policy of some zones in ``[from_ms, to_ms)``.
-
-    Attributes
-    ----------
-    name : str
-        The campaign's name.
-    zones : tuple of str
-        Zone ids.
-    from_ms, to_ms : int
-        When it is in force [ms since the epoch].
-    keys : mapping
-        Keys of a policy, as in the configuration.
-    """
+    """Overrides the policy of some zones in ``[from_ms, to_ms)`` [ms since the epoch]."""
 
     name: str
     zones: tuple[str, ...]
     from_ms: int
     to_ms: int
-    keys: Mapping[str, object]
+    keys: Mapping[str, object]  # of a policy, as in the configuration
 
 
-REQUIRED_KEYS = ("frequency", "target", "window")
-OPTIONAL_KEYS = ("min_cells", "min_cell_m", "look_back", "hours", "exceptions", "paused")
-CLOSING_KEYS = ("auto_close", "close_hold")
-POLICY_KEYS = frozenset((*REQUIRED_KEYS, *OPTIONAL_KEYS, *CLOSING_KEYS))
+REQUIRED_KEYS = frozenset({"frequency", "target", "window"})
+POLICY_KEYS = REQUIRED_KEYS | {
+    *("min_cells", "min_cell_m", "look_back", "hours", "exceptions", "paused"),
+    *("auto_close", "close_hold"),
+}
 CAMPAIGN_KEYS = frozenset({"zones", "from", "to"})
 QUARTER_MIN = 15
 """Coverage is kept by the quarter of an hour: two visits of a cell in it are known [min]."""
@@ -108,12 +83,10 @@ def parse_policy(
 
     Parameters
     ----------
-    name : str
-        The policy's name.
     keys : mapping
         As in the configuration: ``frequency``, ``target`` and ``window`` are required.
     tz : ZoneInfo
-        The district's time zone.
+        The district's.
     calendars : mapping of str to str, optional
         Text of the .ics files by the name that ``exceptions`` gives them.
     where : str, optional
@@ -214,6 +187,9 @@ def overridden(
     calendars: Mapping[str, str] | None = None,
 ) -> Policy:
     """`policy`, whose section is `base`, under a campaign; PolicyError names its keys."""
+    why = campaign.keys.get("paused")
+    if len(campaign.keys) == 1 and isinstance(why, str):
+        return replace(policy, paused=why)  # pauses are many, and need no parsing
     keys = {**base, **campaign.keys}
     shared = not campaign.keys.keys() & _HOURS
     if shared:  # read once, and so computed once
