@@ -19,32 +19,9 @@ UNDO_S: Final = 10.0
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the book: what happened to an alert, who did it, when and why.
+    """One row of the book: what happened to an alert, who did it, when and why."""
 
-    Attributes
-    ----------
-    seq : int
-        Number in the book, ascending over all alerts.
-    alert_id, rule, severity, zone_id, bike, vendor
-        Of the alert.
-    event, from_state, to_state : str
-        What happened.
-    actor : str
-        Who; ``system`` when it happened by itself.
-    at_ms : int
-        When.
-    reason : str
-        A named reason, or what the person wrote.
-    evidence : dict
-        What proves it: a bike and an instant, an idle time, a count of cells. Of ``undo``: the
-        number of the row that is taken back, as ``undone``, and its event.
-    until_ms : int, optional
-        Of ``shelve``: when it comes back.
-    assigned_to : str, optional
-        Of ``assign``: who goes there.
-    """
-
-    seq: int
+    seq: int  # ascending over all alerts
     alert_id: str
     rule: str
     severity: str
@@ -53,12 +30,14 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     event: Event
     from_state: State
     to_state: State
-    actor: str
+    actor: str  # `SYSTEM` when it happened by itself
     at_ms: int
-    reason: str = ""
+    reason: str = ""  # a named one, or what the person wrote
+    # What proves it: a bike and an instant, an idle time, a count of cells. Of ``undo``: the
+    # number of the row that is taken back, as ``undone``, and its event.
     evidence: dict[str, object] = {}
-    until_ms: int | None = None
-    assigned_to: str | None = None
+    until_ms: int | None = None  # of ``shelve``: when it comes back
+    assigned_to: str | None = None  # of ``assign``: who goes there
     vendor: str | None = None
 
     @property
@@ -68,38 +47,16 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert as its transitions have left it.
+    """An alert as its transitions have left it."""
 
-    Attributes
-    ----------
-    alert_id : str
-        Short, unique in the book.
-    rule, severity : str
-        Which rule, how bad.
-    subject : {"zone", "bike", "vendor"}
-        What it is about; `zone_id`, `bike` or `vendor` names it.
-    window_from_ms, window_to_ms : int, optional
-        The window it is about, where the rule has one.
-    state : State
-        Where it is in the table.
-    shelved_from : State, optional
-        What it was before it was shelved, while it is.
-    escalated_to : tuple of str
-        Recipients that were told because nobody had acknowledged it.
-    reopened : int
-        How often the condition came true again.
-    reason, evidence
-        Of the last transition that changed the state.
-    """
-
-    alert_id: str
+    alert_id: str  # short, unique in the book
     rule: str
     severity: str
     subject: Literal["zone", "bike", "vendor"]
     zone_id: str | None
     bike: str | None
     vendor: str | None = None
-    window_from_ms: int | None
+    window_from_ms: int | None  # where the rule is about windows
     window_to_ms: int | None
     state: State = "none"
     opened_at_ms: int = 0
@@ -108,12 +65,12 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_by: str | None = None
     assigned_to: str | None = None
     returned_at_ms: int | None = None
-    shelved_from: State | None = None
+    shelved_from: State | None = None  # the state before, while it is shelved
     shelved_until_ms: int | None = None
     closed_at_ms: int | None = None
-    escalated_to: tuple[str, ...] = ()
-    reopened: int = 0
-    reason: str = ""
+    escalated_to: tuple[str, ...] = ()  # recipients told because nobody had acknowledged it
+    reopened: int = 0  # how often the condition came true again
+    reason: str = ""  # this and `evidence`: of the last transition that changed the state
     evidence: dict[str, object] = {}
     history: tuple[Transition, ...] = ()
 
@@ -242,18 +199,8 @@ def undo_until_ms(row: Transition, within_ms: int) -> int | None:
 def undoing(alert: Alert, actor: str, now_ms: int, within_ms: int, *, raised_again: bool) -> State:
     """The state to which `actor` takes an alert back by undoing the last that happened to it.
 
-    Parameters
-    ----------
-    alert : Alert
-        The alert, over or not.
-    actor : str
-        Who wants to.
-    now_ms : int
-        When.
-    within_ms : int
-        How long what was done can be taken back, on the clock of `now_ms` [ms].
-    raised_again : bool
-        Whether another alert of its key is open by now: there is never more than one.
+    It can be taken back for `within_ms`, on the clock of `now_ms`, and not once another alert of
+    its key is open (`raised_again`): there is never more than one.
 
     Raises
     ------

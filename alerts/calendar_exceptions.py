@@ -25,14 +25,7 @@ class CalendarException(NamedTuple):
 
 
 class ExceptionCalendar:
-    """The events of an iCalendar text.
-
-    Parameters
-    ----------
-    text : str
-        The content of an .ics file.
-    tz : tzinfo
-        The district's time zone, for dates and floating times.
+    """The events of an iCalendar text; dates and floating times are of the zone `tz`.
 
     Raises
     ------

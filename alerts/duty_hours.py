@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -22,8 +22,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.calendar_exceptions import CalendarException, ExceptionCalendar, instant
+from alerts.calendar_exceptions import CalendarException, ExceptionCalendar
 from alerts.errors import PolicyError, Problem
+from alerts.periods import local_day, period_of, wall
 from geofence.windows import Window, WindowKind
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -122,17 +123,7 @@ class _Chunk(NamedTuple):
 
 
 class Hours:
-    """Patrol hours less exceptions, in one time zone.
-
-    Parameters
-    ----------
-    spans : sequence of Span
-        The weekly pattern; not overlapping.
-    tz : ZoneInfo
-        The district's time zone.
-    exceptions : ExceptionCalendar, optional
-        When there is no duty all the same.
-    """
+    """Patrol hours less exceptions, in one time zone; the spans of a week do not overlap."""
 
     def __init__(
         self, spans: Sequence[Span], tz: ZoneInfo, exceptions: ExceptionCalendar | None = None
@@ -145,16 +136,7 @@ class Hours:
 
     @classmethod
     def parse(cls, spans: Sequence[str], tz: ZoneInfo, exceptions: str | None = None) -> Hours:
-        """Read patrol hours.
-
-        Parameters
-        ----------
-        spans : sequence of str
-            Lines as above; an empty sequence is always on duty.
-        tz : ZoneInfo
-            The district's time zone.
-        exceptions : str, optional
-            The text of an .ics file.
+        """Read patrol hours: lines as above, none for always, and the text of an .ics file.
 
         Raises
         ------
@@ -303,18 +285,9 @@ class Hours:
         return None
 
     def _span_of_days(self, kind: WindowKind, at_ms: int) -> Window:
-        today = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(self.tz).date()
-        days = 1
-        if kind == "week":
-            today -= timedelta(days=today.weekday())
-            days = 7
-        return Window(self._wall(today, 0), self._wall(today, days * DAY_MIN))
-
-    def _wall(self, day: date, minute: int) -> int:
-        """The instant of a minute counted from the midnight at which a day begins."""
-        days, minute = divmod(minute, DAY_MIN)
-        at = datetime.combine(day + timedelta(days=days), time(minute // 60, minute % 60))
-        return instant(at, self.tz)
+        day = local_day(at_ms, self.tz)
+        period = period_of("weekly" if kind == "week" else "daily", day, self.tz)
+        return Window(period.from_ms, period.to_ms)
 
     def _chunk(self, index: int) -> _Chunk:
         chunk = self._chunks.get(index)
@@ -346,7 +319,8 @@ class Hours:
         while day <= last:
             for span in self.spans:
                 if day.weekday() in span.weekdays:
-                    shift = Window(self._wall(day, span.start_min), self._wall(day, span.end_min))
+                    clock = (span.start_min, span.end_min)
+                    shift = Window(*(wall(day, minute, self.tz) for minute in clock))
                     if shift.from_ms < shift.to_ms:  # a gap of the clock can swallow one
                         yield shift
             day += timedelta(days=1)

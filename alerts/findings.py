@@ -40,19 +40,10 @@ def steps(
     hold_s: float,
     auto_close: bool,
 ) -> list[Step]:
-    """The steps that follow by themselves from a finding; empty when there are none.
+    """The steps of the open alert of a key, or of none yet, that follow from a finding.
 
-    Parameters
-    ----------
-    alert : Alert or None
-        The open alert of the key, if there is one.
-    finding : Finding
-        About its condition.
-    now_ms : int
-        The time of the evaluation.
-    delay_s, hold_s : float
-        How long the condition must be true before an alert is active, and how long it
-        stays returned before it closes, when `auto_close` is set [s].
+    The condition must be true for `delay_s` before an alert is active, which stays returned for
+    `hold_s` before it closes, when `auto_close` is set.
     """
     state = alert.state if alert is not None else "none"
     verdict = finding.verdict

@@ -13,26 +13,12 @@ FRESH_S: Final = 3600
 
 
 class BikeFacts(NamedTuple):
-    """The newest facts of a bike; None for a fact that it never reported.
+    """The newest facts of a bike; None for a fact that it never reported."""
 
-    Attributes
-    ----------
-    bike : str
-        ``vendor/bike_id``.
-    heard_ms : int, optional
-        When it was last heard: its newest fix, or anything received from it [ms].
-    fix_ms : int, optional
-        Device time of the newest fix [ms].
-    outside_m : float, optional
-        How far that fix is outside all zones at least, given its accuracy; 0 inside [m].
-    battery_percent, battery_ms : float, int, optional
-        The newest battery level [%], and its time [ms].
-    """
-
-    bike: str
-    heard_ms: int | None = None
-    fix_ms: int | None = None
-    outside_m: float | None = None
+    bike: str  # ``vendor/bike_id``
+    heard_ms: int | None = None  # its newest fix, or anything received from it
+    fix_ms: int | None = None  # device time of the newest fix
+    outside_m: float | None = None  # of all zones, at least, given its accuracy; 0 inside
     battery_percent: float | None = None
     battery_ms: int | None = None
 

@@ -7,8 +7,7 @@ ending it early is another. No order begins in the past, so no window is judged 
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
@@ -37,42 +36,26 @@ _ORDERS = (
     "o.at_ms, e.actor, e.at_ms, e.reason FROM patrol_order o LEFT JOIN order_end e USING (number) "
     "ORDER BY o.number"
 )
+_INSERT = (
+    "INSERT INTO patrol_order (name, kind, zones, from_ms, to_ms, keys, reason, actor, at_ms) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """A pause or a campaign: who ordered what for which zones from when to when, and why.
+    """A pause or a campaign: who ordered what for which zones from when to when, and why."""
 
-    Attributes
-    ----------
-    number : int
-        Ascending in the order in which they were given; 0 of the configuration.
-    name, kind : str
-        What it is called; ``campaign`` or ``pause``.
-    zones : tuple of str
-        Zone ids.
-    from_ms, to_ms : int
-        When it is in force, unless it was ended before [ms].
-    keys : dict
-        Keys of a policy, as written.
-    reason : str
-        What the person wrote.
-    ordered_by, ordered_at_ms
-        Who, when [ms]; None of the configuration.
-    ended_by, ended_at_ms, end_reason
-        Who ended it before its time, when [ms] and why.
-    """
-
-    number: int = 0
+    number: int = 0  # ascending in the order in which they were given; 0 of the configuration
     name: str
     kind: Kind
     zones: tuple[str, ...]
     from_ms: int
-    to_ms: int
-    keys: dict[str, object]
+    to_ms: int  # unless it was ended before
+    keys: dict[str, object]  # of a policy, as written
     reason: str = ""
-    ordered_by: str | None = None
+    ordered_by: str | None = None  # None of the configuration
     ordered_at_ms: int | None = None
-    ended_by: str | None = None
+    ended_by: str | None = None  # before its time
     ended_at_ms: int | None = None
     end_reason: str = ""
 
@@ -97,16 +80,8 @@ class Orders:
     """All orders, and the way to give and to end them. Not safe for several threads.
 
     An order that has something wrong is refused by a PolicyError with all of it. When the book
-    cannot be written, BookUnavailable says so, and nothing was ordered or ended.
-
-    Parameters
-    ----------
-    file : BookFile
-        Where they are kept.
-    policies : Policies
-        What they override: planned anew in place at once, and whenever something is ordered.
-    tz : ZoneInfo
-        The district's time zone.
+    cannot be written, BookUnavailable says so, and nothing was ordered or ended. The policies are
+    planned anew in place at once, and whenever something is ordered or ended.
 
     Raises
     ------
@@ -153,14 +128,9 @@ class Orders:
     def start(
         self, name: str, keys: Mapping[str, object], actor: str, now_ms: int, *, reason: str = ""
     ) -> Order:
-        """Start a campaign.
+        """Start a campaign with the keys of a section ``[campaigns.*]``; by default it begins now.
 
-        Parameters
-        ----------
-        name : str
-            Of no order that is not over.
-        keys : mapping
-            As in a section ``[campaigns.*]``; without ``from`` it begins now.
+        The name must be that of no order that is not over.
         """
         return self._give("campaign", name, keys, actor, now_ms, reason)
 
@@ -231,7 +201,8 @@ class Orders:
             ordered_at_ms=now_ms,
         )
         with self._file.transaction() as db:
-            order = _insert(db, order)
+            number = db.execute(_INSERT, _row(order)).lastrowid
+        order = msgspec.structs.replace(order, number=number)
         self._given.append(order)
         self._policies.follow(planned)
         return order
@@ -246,7 +217,10 @@ class Orders:
         given = [ended.get(order.number, order) for order in self._given]
         planned = self._policies.under([order.campaign for order in given])
         with self._file.transaction() as db:
-            _insert_ends(db, ended.values())
+            db.executemany(
+                "INSERT INTO order_end (number, actor, at_ms, reason) VALUES (?, ?, ?, ?)",
+                [(number, actor, now_ms, reason) for number in ended],
+            )
         self._given = given
         self._policies.follow(planned)
         return list(ended.values())
@@ -306,26 +280,10 @@ def _refused(reason: str) -> OrderRefused:
     return OrderRefused(reason, REFUSALS[reason])
 
 
-def _insert(db: sqlite3.Connection, order: Order) -> Order:
-    """Append an order; returns it with its number."""
+def _row(order: Order) -> tuple[object, ...]:
     zones, keys = (msgspec.json.encode(value).decode() for value in (order.zones, order.keys))
-    made = db.execute(
-        "INSERT INTO patrol_order (name, kind, zones, from_ms, to_ms, keys, reason, actor, at_ms) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            *(order.name, order.kind, zones, order.from_ms, order.to_ms, keys),
-            *(order.reason, order.ordered_by, order.ordered_at_ms),
-        ),
-    )
-    return msgspec.structs.replace(order, number=made.lastrowid)
-
-
-def _insert_ends(db: sqlite3.Connection, orders: Iterable[Order]) -> None:
-    """Append the early ends of orders."""
-    db.executemany(
-        "INSERT INTO order_end (number, actor, at_ms, reason) VALUES (?, ?, ?, ?)",
-        [(each.number, each.ended_by, each.ended_at_ms, each.end_reason) for each in orders],
-    )
+    what = (order.name, order.kind, zones, order.from_ms, order.to_ms, keys)
+    return (*what, order.reason, order.ordered_by, order.ordered_at_ms)
 
 
 def _read(file: BookFile) -> list[Order]:

@@ -21,20 +21,10 @@ KINDS: tuple[Kind, ...] = ("daily", "weekly", "monthly")
 
 
 class Period(NamedTuple):
-    """One day, week or month.
-
-    Attributes
-    ----------
-    kind : {"daily", "weekly", "monthly"}
-        Which.
-    name : str
-        ``2026-11-23``, ``2026-W48`` or ``2026-11``; unique within its kind.
-    from_ms, to_ms : int
-        ``[from_ms, to_ms)``.
-    """
+    """One day, week or month: ``[from_ms, to_ms)``."""
 
     kind: Kind
-    name: str
+    name: str  # ``2026-11-23``, ``2026-W48`` or ``2026-11``; unique within its kind
     from_ms: int
     to_ms: int
 
@@ -49,7 +39,7 @@ def period_of(kind: Kind, day: date, tz: ZoneInfo) -> Period:
         name = f"{year}-W{week:02}"
     else:
         name = f"{first:%Y-%m}"
-    return Period(kind, name, _midnight(first, tz), _midnight(after, tz))
+    return Period(kind, name, wall(first, 0, tz), wall(after, 0, tz))
 
 
 def last_whole(kind: Kind, now_ms: int, tz: ZoneInfo) -> date:
@@ -61,27 +51,13 @@ def last_whole(kind: Kind, now_ms: int, tz: ZoneInfo) -> date:
 def due_between(
     kind: Kind, after_ms: int, until_ms: int, at_min: int, tz: ZoneInfo
 ) -> list[tuple[int, Period]]:
-    """The bulletins that come due in ``(after_ms, until_ms]``, in order.
+    """The bulletins that come due in ``(after_ms, until_ms]`` at a minute of the local day.
 
-    Parameters
-    ----------
-    kind : {"daily", "weekly", "monthly"}
-        Which.
-    after_ms, until_ms : int
-        From when, until when.
-    at_min : int
-        Minute of the local day at which they are due.
-    tz : ZoneInfo
-        The district's time zone.
-
-    Returns
-    -------
-    list of (int, Period)
-        When each is due, and the period that has ended just before.
+    In order: when each is due [ms], and the period that has ended just before.
     """
     found = []
     day, _ = _bounds(kind, local_day(after_ms, tz))
-    while (due_ms := _wall(day, at_min, tz)) <= until_ms:
+    while (due_ms := wall(day, at_min, tz)) <= until_ms:
         if due_ms > after_ms:
             found.append((due_ms, period_of(kind, day - timedelta(days=1), tz)))
         _, day = _bounds(kind, day)
@@ -91,13 +67,20 @@ def due_between(
 def next_due_ms(kind: Kind, after_ms: int, at_min: int, tz: ZoneInfo) -> int:
     """When the next bulletin is due after an instant."""
     day, following = _bounds(kind, local_day(after_ms, tz))
-    due_ms = _wall(day, at_min, tz)
-    return due_ms if due_ms > after_ms else _wall(following, at_min, tz)
+    due_ms = wall(day, at_min, tz)
+    return due_ms if due_ms > after_ms else wall(following, at_min, tz)
 
 
 def local_day(at_ms: int, tz: ZoneInfo) -> date:
     """The day on the district's calendar."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(tz).date()
+
+
+def wall(day: date, minute: int, tz: ZoneInfo) -> int:
+    """The instant of a minute counted from the midnight at which a day begins [ms]."""
+    days, minute = divmod(minute, 24 * 60)
+    at = datetime.combine(day + timedelta(days=days), time(minute // 60, minute % 60))
+    return instant(at, tz)
 
 
 def _bounds(kind: Kind, day: date) -> tuple[date, date]:
@@ -109,11 +92,3 @@ def _bounds(kind: Kind, day: date) -> tuple[date, date]:
         return monday, monday + timedelta(days=7)
     first = day.replace(day=1)
     return first, (first + timedelta(days=31)).replace(day=1)
-
-
-def _wall(day: date, minute: int, tz: ZoneInfo) -> int:
-    return instant(datetime.combine(day, time(minute // 60, minute % 60)), tz)
-
-
-def _midnight(day: date, tz: ZoneInfo) -> int:
-    return _wall(day, 0, tz)

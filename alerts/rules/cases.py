@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from alerts.alert import Alert, Key
 from alerts.fleet import BikeFacts, Fleet, Limits, VendorFacts
 from alerts.plan import Judged, Policies, ZonePlan
 from alerts.policy import Policy
+from alerts.store.book import AlertBook
 from geofence.windows import Window, Zone
 from geofence.zone_state import ZoneStatus
 
@@ -68,16 +69,6 @@ class Windows:
         return found
 
 
-class Past(Protocol):
-    """The questions of rules to the alert book about alerts that are over."""
-
-    def has(self, key: Key) -> bool:
-        """Whether there is or ever was an alert of this rule, zone and window."""
-
-    def last_closing(self, rule: str, zone_id: str) -> tuple[str, int] | None:
-        """The id of the last alert of this rule in the zone that was closed, and when [ms]."""
-
-
 @dataclass(frozen=True, slots=True)
 class ZoneCase:
     """A zone, and how it stands now."""
@@ -86,7 +77,7 @@ class ZoneCase:
     status: ZoneStatus
     alerts: OpenAlerts
     windows: Windows
-    past: Past
+    past: AlertBook
 
     @property
     def now_ms(self) -> int:

@@ -14,17 +14,7 @@ from alerts.store.book import Change
 
 
 class Judge:
-    """Runs the rules over their subjects.
-
-    Parameters
-    ----------
-    rules : Registry
-        The rules.
-    off : collection of str
-        Rules that raise nothing; what they have raised before runs to its end.
-    limits : mapping
-        Their limits.
-    """
+    """Runs the rules over their subjects; those that are `off` raise nothing."""
 
     def __init__(self, rules: Registry, off: Collection[str], limits: Limits) -> None:
         # Asked for every zone, every second.

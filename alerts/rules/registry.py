@@ -24,21 +24,11 @@ SUBJECTS: tuple[Subject, ...] = get_args(Subject)
 
 @dataclass(frozen=True)
 class Setting:
-    """A key of the section ``[rules]``.
+    """A key of the section ``[rules]``."""
 
-    Attributes
-    ----------
-    name : str
-        As the program calls it, with its unit. A duration has its key without the ``_s``.
-    default : float
-        In that unit.
-    bounds : mapping
-        ``ge``, ``gt``, ``le``, ``lt``, as pydantic has them.
-    """
-
-    name: str
-    default: float
-    bounds: Mapping[str, float] = field(default_factory=dict)
+    name: str  # as the program calls it, with its unit
+    default: float  # in that unit
+    bounds: Mapping[str, float] = field(default_factory=dict)  # ``ge``, ``gt``, ``le``, ``lt``
 
     @property
     def is_duration(self) -> bool:
@@ -52,67 +42,41 @@ class Setting:
 
 
 class Found(NamedTuple):
-    """The finding of a rule about one of its alerts, or about a possible one.
+    """The finding of a rule about one of its alerts, or about a possible one."""
 
-    Attributes
-    ----------
-    finding : Finding or tuple of Step
-        About the condition; or the steps of the alert, where the rule knows them itself.
-    alert : Alert, optional
-        The open one that it is about.
-    window : Window, optional
-        The window of a new one.
-    auto_close : bool, optional
-        Whether it closes by itself once it has returned; None: as the policy says.
-    """
-
-    finding: Finding | tuple[Step, ...]
-    alert: Alert | None = None
-    window: Window | None = None
-    auto_close: bool | None = None
+    finding: Finding | tuple[Step, ...]  # the steps, where the rule knows them itself
+    alert: Alert | None = None  # the open one that it is about
+    window: Window | None = None  # of a new one
+    auto_close: bool | None = None  # once it has returned; None: as the policy says
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """An alert rule.
-
-    Attributes
-    ----------
-    name : str
-        In alerts, settings, topics and the API; never changes.
-    subject : {"zone", "bike", "vendor"}
-        Each has at most one open alert of the rule; where `evaluate` finds about windows, one for
-        each window.
-    severity : {"info", "warning", "critical"}
-        How bad a breach is.
-    delay_s : float
-        How long the condition must hold before anybody is told [s].
-    words : Entries
-        Those of the file beside its module, unless they are given: ``title``; ``raised`` and
-        ``over``: when an alert is; ``reason.x`` and ``sentence.x``: the words of a reason that
-        only this rule names, and the sentence of a notice with its figures. The words of other
-        reasons stand in the package ``words``.
-    inhibited_by : tuple of str
-        States and reasons of the subject during which a condition that holds is unknown; rules
-        whose open alert keeps one from being raised.
-    settings : tuple of Setting
-        Its limits.
-    evaluate : callable
-        From a case (:mod:`alerts.rules.cases`) to a finding about all of the subject, or to what
-        it found about each window. Pure.
-    suspects : callable, optional
-        ``(fleet, limits, now_ms)`` to the bikes that may be beyond a limit; None: all.
-    """
+    """An alert rule."""
 
     name: str
+    """In alerts, settings, topics and the API; never changes."""
     subject: Subject
+    """Has at most one open alert of the rule, or one for each window where the rule has windows."""
     severity: Severity
     delay_s: float
+    """How long the condition must hold before anybody is told."""
     words: Entries = field(default_factory=dict)
+    """Those of the file beside its module, unless they are given.
+
+    ``title``; ``raised`` and ``over``: when an alert is; ``reason.x`` and ``sentence.x``: the words
+    of a reason that only this rule names, and the sentence of a notice with its figures. The words
+    of other reasons stand in the package ``words``.
+    """
     inhibited_by: tuple[str, ...] = ()
+    """States and reasons of the subject during which a condition that holds is unknown; rules
+    whose open alert keeps one from being raised."""
     settings: tuple[Setting, ...] = ()
     evaluate: Callable[[Any], Finding | Iterable[Found]]
+    """From a case (:mod:`alerts.rules.cases`) to a finding about all of the subject, or to what it
+    found about each window. Pure."""
     suspects: Callable[[Fleet, Limits, int], Collection[str]] | None = None
+    """``(fleet, limits, now_ms)`` to the bikes that may be beyond a limit; None: all."""
 
     def __post_init__(self) -> None:
         if not self.words:

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alerts.plan import Policies, ZonePlan
-from alerts.policy import parse_policy
+from alerts.plan import Policies
 from dashboards.api.answers import ZoneCoverage
 from dashboards.api.cells import AGE_CLASSES, MISSING
 from dashboards.api.views import Presence
@@ -232,8 +231,10 @@ def test_the_policy_names_the_next_exceptions(api: Api, district: District) -> N
     keys = {
         "frequency": "1h", "target": 0.5, "window": "day", "exceptions": "h.ics", "paused": "ice",
     }  # fmt: skip
-    policy = parse_policy("core", keys, ZoneInfo(TIMEZONE), {"h.ics": HOLIDAYS})
-    district.policies = Policies({"cy-08": ZonePlan([(0, policy)])})
+    calendars = {"h.ics": HOLIDAYS}
+    district.policies = Policies.parse(
+        {"cy-08": "core"}, {"core": keys}, ZoneInfo(TIMEZONE), calendars=calendars
+    )
     told = Api(create_app(district.sources())).get("/api/v1/zones/cy-08/policy").json()
     assert told["paused"] == "ice"
     assert [each["from"][:10] for each in told["exceptions"]] == [
