@@ -80,7 +80,7 @@ class BulletinDesk:
         day = today.from_ms, today.to_ms
         concerns = who.concerns if who is not None else _everything
         coverage = []
-        if period.kind == "monthly" and self._record_at is not None:
+        if period.kind != "daily" and self._record_at is not None:
             coverage = zone_coverage(period, self._policies, self._record_at(now_ms))
         return compiled(
             period,

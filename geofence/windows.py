@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, Literal, NamedTuple, Protocol
+from typing import Final, Generic, Literal, NamedTuple, Protocol, get_args
 
 from typing_extensions import TypeVar
 
@@ -34,6 +34,7 @@ MAKE_UP_MS: Final = 7 * DAY_MS * MAKE_UP_WINDOWS
 """The longest that so many windows can take: windows are weeks at most [ms]."""
 
 Verdict = Literal["reached", "short", "unknown"]
+VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
 Reason = Literal[
     "target_reached",
     "window_short",

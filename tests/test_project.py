@@ -59,6 +59,14 @@ def documents() -> list[Path]:
     return [file for file in project_files() if file.suffix == ".md"]
 
 
+def test_the_architecture_names_files_that_there_are() -> None:
+    """The way of a message and of an alert is a way through files."""
+    text = (ROOT / "docs/architecture.md").read_text("utf-8")
+    named = re.findall(r"`((?:\w+/)+[\w.]*)`", text)
+    assert len(named) > 40
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 @pytest.mark.parametrize(
     "pattern",
     [

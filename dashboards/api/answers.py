@@ -12,6 +12,8 @@ import msgspec
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
+from geofence.windows import Verdict
+
 Time = str
 """RFC 3339 with the district's offset."""
 
@@ -201,7 +203,8 @@ class ZoneDay(TypedDict):
 
     `verdict` says whether each shift or day that ends on it reached its target, and `reason` why:
     "unknown" for weeks, without duty, and while nobody can tell. `reached` says the same, as true,
-    false and null. `duty_s` is the duty so far. `mean_idle_s` is how
+    false and null. `windows` counts by verdict the windows with duty that end on the day, weeks
+    too. `duty_s` is the duty so far. `mean_idle_s` is how
     long a cell had been unvisited, in duty time, averaged over the day and the cells; null without
     duty.
     """
@@ -212,8 +215,9 @@ class ZoneDay(TypedDict):
     cells_total: int
     target: float
     reached: bool | None
-    verdict: Literal["reached", "short", "unknown"]
+    verdict: Verdict
     reason: str
+    windows: dict[Verdict, int]
     duty_s: float
     mean_idle_s: float | None
 

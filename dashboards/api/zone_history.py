@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import partial
@@ -25,7 +26,7 @@ from geofence.coverage import SLOT_MS, Rows, View, union_between
 from geofence.covered import covered_by_slot
 from geofence.idleness import zone_day
 from geofence.record import ZoneRef
-from geofence.windows import Window, Zone, judge_day
+from geofence.windows import VERDICTS, Window, Zone, judge_day, judge_windows
 from geofence.zonemap import ZoneMap
 
 TREND_S = 5.0
@@ -221,7 +222,9 @@ def days_of(
         )
         total = int(own.cells.size)
         ref = ZoneRef(zone_id, "", None, "", total, record.layout.since_ms(zone_id, measured_ms))
-        verdict, reason = judge_day(Zone(ref, plan, record), window)
+        zone = Zone(ref, plan, record)
+        verdict, reason = judge_day(zone, window)
+        ended = Counter(each.verdict for each in judge_windows(zone, window.from_ms, until_ms))
         found.append(
             {
                 "date": day.isoformat(),
@@ -232,6 +235,7 @@ def days_of(
                 "reached": {"reached": True, "short": False, "unknown": None}[verdict],
                 "verdict": verdict,
                 "reason": reason,
+                "windows": {verdict: ended[verdict] for verdict in VERDICTS},
                 "duty_s": plan.duty_s(window.from_ms, until_ms),
                 "mean_idle_s": measured.mean_idle_s,
             }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, get_args
+from typing import Final
 
 from grafana_foundation_sdk.builders import bargauge, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig
@@ -18,7 +18,7 @@ from dashboards.grafana import looks, panels
 from dashboards.grafana.board import Board, Row, link
 from dashboards.grafana.edition import Edition
 from dashboards.grafana.influxql import ZONE
-from geofence.windows import Verdict
+from geofence.windows import VERDICTS
 from geofence.zone_state import STATE_CODES, ZoneState
 
 SHOWN: Final[tuple[ZoneState, ...]] = (
@@ -183,7 +183,7 @@ def month(edition: Edition) -> table.Panel:
             'GROUP BY "zone_id") WHERE $timeFilter GROUP BY "zone_id"'
         )
 
-    verdicts = get_args(Verdict)
+    verdicts = VERDICTS
     counts = ", ".join(f'sum("{verdict}") AS "{verdict}"' for verdict in verdicts)
     ratio = {"unit": "percentunit", "decimals": 1}
     columns: dict[str, dict[str, object]] = {

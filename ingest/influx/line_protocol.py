@@ -25,7 +25,6 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,7 +159,7 @@ def window_lines(judged: Iterable[tuple[str, windows.WindowVerdict]]) -> bytes:
             "zone_window",
             {"zone_id": zone_id},
             {
-                **{verdict: int(found.verdict == verdict) for verdict in get_args(windows.Verdict)},
+                **{verdict: int(found.verdict == verdict) for verdict in windows.VERDICTS},
                 "reason": found.reason,
                 "cells_covered": found.cells_covered,
                 "cells_needed": found.cells_needed,

@@ -23,7 +23,8 @@ COVERAGE_EVERY_MS = 60_000
 HEALTH_EVERY_S = 10.0
 
 WINDOWS_EVERY_MS = 300_000
-"""How often windows are looked at [ms]."""
+"""How often windows are looked at; one must have ended so long ago that its last visits are
+certain (:attr:`geofence.quality.Limits.after_ms`) [ms]."""
 
 RESTATED_MS = 8 * 86_400_000
 """So far back late data may give a window another verdict that is written again [ms]."""
@@ -113,6 +114,7 @@ class Reporter:
         self._windows = {
             (zone_id, found.window.to_ms): found
             for zone_id, found in ended_since(at_ms - RESTATED_MS)
+            if found.window.to_ms <= at_ms - WINDOWS_EVERY_MS
         }
         news = [(key[0], found) for key, found in self._windows.items() if known.get(key) != found]
         if news:

@@ -149,6 +149,7 @@ def test_a_day_says_what_was_covered_and_what_was_asked(api: Api, district: Dist
             "reached": True,
             "verdict": "reached",
             "reason": "target_reached",
+            "windows": {"reached": 1, "short": 0, "unknown": 0},
             "duty_s": 8.5 * 3600,
             "mean_idle_s": idle_s,
         }

@@ -51,9 +51,10 @@ def test_a_zone_is_told_once_a_minute_and_when_its_state_changes(
 
 
 def test_windows_are_told_when_they_are_news() -> None:
-    """Once each, and again when late data gives one another verdict; looked at now and then."""
+    """Once each, and again when late data gives one another verdict; looked at now and then, and
+    not before their last visits are certain."""
     of = reporter(":memory:")
-    hour_ms, verdicts = 3_600_000, {1: "short", 2: "unknown"}
+    hour_ms, verdicts = 3_600_000, {1: "short", 2: "unknown", 3: "reached"}
 
     def ended_since(after_ms: int) -> list[tuple[str, WindowVerdict]]:
         assert after_ms == at_ms - RESTATED_MS
@@ -65,7 +66,9 @@ def test_windows_are_told_when_they_are_news() -> None:
             for n, verdict in verdicts.items()
         ]
 
-    for at_ms, late in ((AT_MS, "short"), (AT_MS + 1000, "reached"), (AT_MS + 300_000, "reached")):
+    last_ms = AT_MS + 3 * hour_ms  # the third window ends now
+    looks = (last_ms, "short"), (last_ms + 1000, "reached"), (last_ms + 300_000, "reached")
+    for at_ms, late in looks:
         verdicts[1] = late
         of.windows(ended_since, at_ms)
     of.keep()
@@ -73,7 +76,12 @@ def test_windows_are_told_when_they_are_news() -> None:
         (point.at_ms - AT_MS, *(point.fields[name] for name in ("reached", "short", "unknown")))
         for point in points(kept(of))
     ]
-    assert told == [(hour_ms - 1, 0, 1, 0), (2 * hour_ms - 1, 0, 0, 1), (hour_ms - 1, 1, 0, 0)]
+    assert told == [
+        (hour_ms - 1, 0, 1, 0),
+        (2 * hour_ms - 1, 0, 0, 1),
+        (hour_ms - 1, 1, 0, 0),
+        (3 * hour_ms - 1, 1, 0, 0),
+    ]
     of.file.close()
 
 
