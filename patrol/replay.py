@@ -168,8 +168,8 @@ def _judged(
         # The other policies may also say differently what a visit is.
         _, under_other = another.judge.assess(distinct)
         what_if = WhatIf(
-            configured=_judged_by(district, distinct, visits, from_ms, to_ms),
-            zones=_judged_by(another, distinct, under_other, from_ms, to_ms),
+            configured=judged_by(district, distinct, visits, from_ms, to_ms),
+            zones=judged_by(another, distinct, under_other, from_ms, to_ms),
         )
     first, last = (
         datetime.fromtimestamp(at_ms / 1000, settings.district.tz).isoformat(
@@ -202,7 +202,7 @@ def _follow_orders(settings: Settings, *districts: District) -> None:
         file.close()
 
 
-def _judged_by(
+def judged_by(
     district: District, fixes: TelemetryBatch, visits: Visits, from_ms: int, to_ms: int
 ) -> list[ZoneJudged]:
     """Every zone of a district against its policies, over the record [from_ms, to_ms]."""
