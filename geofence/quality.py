@@ -134,8 +134,10 @@ def run_starts(
 
 def agreement(
     at_ms: Times, x_m: Metres, y_m: Metres, starts: Mask, limits: Limits
-) -> NDArray[np.uint8]:
+) -> tuple[NDArray[np.uint8], Times]:
     """``ok``, ``teleport`` or ``too_fast`` for usable fixes, by their neighbours in the run.
+
+    With it comes from when on no further fix can take an ``ok`` back [ms].
 
     Parameters
     ----------
@@ -154,8 +156,9 @@ def agreement(
     """
     n = at_ms.size
     verdict = np.full(n, OK)
+    following_ms = at_ms + limits.max_gap_ms
     if n < 2:
-        return verdict
+        return verdict, following_ms
     joined = ~starts[1:]
     reach_m = np.diff(at_ms) * (limits.max_speed_mps / 1000)
     agree = joined & (np.diff(x_m) ** 2 + np.diff(y_m) ** 2 <= reach_m**2)
@@ -166,16 +169,23 @@ def agreement(
     has_right = np.zeros(n, dtype=bool)
     has_right[:-1] = joined
     believed |= ~(has_left | has_right)
+    following_ms[:-1][joined] = at_ms[1:][joined]
+    # One that does not agree with the fix before it waits for the next: it may be the wrong one.
+    agreed_ms = np.where(np.append(False, agree), at_ms, following_ms)
     doubtful = np.flatnonzero(~believed)
     if doubtful.size:
-        verdict[doubtful] = _second_look(doubtful, at_ms, x_m, y_m, starts, limits)
-    return verdict
+        verdict[doubtful], waits = _second_look(doubtful, at_ms, x_m, y_m, starts, limits)
+        agreed_ms[doubtful[waits]] = at_ms[doubtful[waits] + 2]
+    return verdict, agreed_ms
 
 
 def _second_look(
     rows: NDArray[np.intp], at_ms: Times, x_m: Metres, y_m: Metres, starts: Mask, limits: Limits
-) -> NDArray[np.uint8]:
-    """The verdict of fixes that agree with neither neighbour; few, so gathers are cheap."""
+) -> tuple[NDArray[np.uint8], Mask]:
+    """The verdict of fixes that agree with neither neighbour; few, so gathers are cheap.
+
+    With it comes which of them only the second fix after makes believed.
+    """
     run = np.cumsum(starts)
 
     def step(a: NDArray[np.intp], b: NDArray[np.intp]) -> tuple[Mask, Metres, Mask]:
@@ -200,9 +210,10 @@ def _second_look(
     _, across, skip_agrees = step(rows - 1, rows + 1)
     inner = left & right
     sandwiched = inner & skip_agrees
-    believed = ~sandwiched & (near(rows - 2, rows) | near(rows, rows + 2))
+    before, after = near(rows - 2, rows), near(rows, rows + 2)
+    believed = ~sandwiched & (before | after)
     along = inner & (across >= np.maximum(to_left, to_right))
-    return np.where(believed, OK, np.where(along, TOO_FAST, TELEPORT))
+    return np.where(believed, OK, np.where(along, TOO_FAST, TELEPORT)), believed & ~before
 
 
 def parked(
@@ -210,6 +221,7 @@ def parked(
     x_m: Metres,
     y_m: Metres,
     accuracy_m: NDArray[np.float32],
+    agreed_ms: Times,
     run: NDArray[np.intp],
     run_end_ms: Times,
     limits: Limits,
@@ -222,6 +234,8 @@ def parked(
 
     Parameters
     ----------
+    agreed_ms : ndarray of int64, shape (n,)
+        From when on each fix is believed for good, see :func:`agreement`.
     run : ndarray of intp, shape (n,)
         Number of the run of each fix, not decreasing.
     run_end_ms : ndarray of int64, shape (n,)
@@ -264,7 +278,7 @@ def parked(
         ) ** 2 <= squared_radius[first]
         go_on = ~over & near
         left = np.flatnonzero(~go_on & ~ended)
-        left_ms, leaving = next_ms[left], first[left]
+        left_ms, leaving = np.maximum(next_ms, agreed_ms[clipped])[left], first[left]
         cut = over[left]
         left_ms[cut] = run_end_ms[leaving[cut]] + limits.max_gap_ms
         # All have come equally far, so the fixes at one distance from their first are distinct.

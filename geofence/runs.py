@@ -15,8 +15,11 @@ from bikes.telemetry import TelemetryBatch
 from geofence import quality
 from geofence.atlas import Atlas
 from geofence.path import pieces
-from geofence.quality import Limits
+from geofence.quality import Limits, Mask, Metres, Times
 from geofence.steps import Steps
+
+Run = NDArray[np.intp]
+"""Number of the run of each believed fix, not decreasing."""
 
 OnShift = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
 """Tells at which of some times inspectors are on duty [ms]."""
@@ -101,14 +104,14 @@ class _Believed(NamedTuple):
     """Places of all fixes; rows of the believed ones, their runs, which of them are parked, and
     from when on it is certain that a fix is believed and, or else, moves [ms]."""
 
-    x_m: NDArray[np.float64]
-    y_m: NDArray[np.float64]
+    x_m: Metres
+    y_m: Metres
     cell: NDArray[np.int32]
     rows: NDArray[np.intp]
-    run: NDArray[np.intp]
-    stays: NDArray[np.bool_]
-    agreed_ms: NDArray[np.int64]
-    moves_ms: NDArray[np.int64]
+    run: Run
+    stays: Mask
+    agreed_ms: Times
+    moves_ms: Times
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ class Judge:
             In no particular order; one cell may be visited many times.
         """
         verdict, believed = self._judged(fixes)
-        return verdict, Visits.empty() if believed is None else self._visits(fixes, *believed)
+        return verdict, Visits.empty() if believed is None else self._visits(fixes, believed)
 
     def verdicts(self, fixes: TelemetryBatch) -> NDArray[np.uint8]:
         """Verdict of each fix, as :meth:`assess` returns it; visits cost half as much again."""
@@ -162,17 +165,20 @@ class Judge:
             return verdict, None
         day = self.midnights.day(at_ms[usable])
         starts = quality.run_starts(fixes.bike[usable], at_ms[usable], day, limits)
-        verdict[usable] = quality.agreement(at_ms[usable], x_m[usable], y_m[usable], starts, limits)
+        verdict[usable], agreed_ms = quality.agreement(
+            at_ms[usable], x_m[usable], y_m[usable], starts, limits
+        )
 
         run = np.cumsum(starts) - 1
         ends = np.append(np.flatnonzero(starts)[1:], usable.size) - 1
         believed = verdict[usable] == quality.OK
-        rows, run = usable[believed], run[believed]
+        rows, run, agreed_ms = usable[believed], run[believed], agreed_ms[believed]
         stays, moves_ms = quality.parked(
             at_ms[rows],
             x_m[rows],
             y_m[rows],
             fixes.accuracy_m[rows],
+            agreed_ms,
             run,
             at_ms[usable][ends][run],
             limits,
@@ -187,27 +193,11 @@ class Judge:
             limits,
         )
         verdict[rows[stays]] = quality.PARKED
-        # The first fix of a run waits for the second: it may be the one that is wrong.
-        times = at_ms[usable]
-        agreed_ms = times.copy()
-        following_ms = np.append(times[1:], times[-1:] + limits.max_gap_ms)
-        alone = np.append(starts[1:], True)
-        agreed_ms[starts] = np.where(alone, times + limits.max_gap_ms, following_ms)[starts]
-        return verdict, _Believed(x_m, y_m, cell, rows, run, stays, agreed_ms[believed], moves_ms)
+        return verdict, _Believed(x_m, y_m, cell, rows, run, stays, agreed_ms, moves_ms)
 
-    def _visits(
-        self,
-        fixes: TelemetryBatch,
-        x_m: NDArray[np.float64],
-        y_m: NDArray[np.float64],
-        cell: NDArray[np.int32],
-        rows: NDArray[np.intp],
-        run: NDArray[np.intp],
-        stays: NDArray[np.bool_],
-        agreed_ms: NDArray[np.int64],
-        moves_ms: NDArray[np.int64],
-    ) -> Visits:
+    def _visits(self, fixes: TelemetryBatch, believed: _Believed) -> Visits:
         """Visits by moving fixes, and by the path between believed ones (`rows`)."""
+        x_m, y_m, cell, rows, run, stays, agreed_ms, moves_ms = believed
         at_ms = fixes.timestamp_ms
         moves = np.flatnonzero(~stays)
         moves = moves[np.isfinite(self._least_m(cell[rows[moves]], at_ms[rows[moves]]))]
@@ -289,14 +279,8 @@ class Judge:
         )
 
     def _step(
-        self,
-        at_ms: NDArray[np.int64],
-        x_m: NDArray[np.float64],
-        y_m: NDArray[np.float64],
-        rows: NDArray[np.intp],
-        run: NDArray[np.intp],
-        stays: NDArray[np.bool_],
-    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.float64]]:
+        self, at_ms: Times, x_m: Metres, y_m: Metres, rows: NDArray[np.intp], run: Run, stays: Mask
+    ) -> tuple[Mask, Mask, Metres]:
         """Of steps between consecutive believed fixes: whether it is one, rides, and length².
 
         A bike that stays where it is parked drifts, and does not ride.
@@ -306,7 +290,7 @@ class Judge:
         dx, dy = x_m[b] - x_m[a], y_m[b] - y_m[a]
         squared = dx * dx + dy * dy
         reach = dt * (self.limits.max_speed_mps / 1000)
-        connected: NDArray[np.bool_] = (
+        connected: Mask = (
             (run[1:] == run[:-1])
             & (dt <= self.limits.max_gap_ms)
             & (squared <= self.limits.max_gap_m**2)

@@ -35,17 +35,12 @@ it lies within rounding of the edge, still finds the outline that runs along tha
 
 
 class Meetings(NamedTuple):
-    """Pairs of a zone and a cell it meets, by cell and then zone."""
+    """Pairs of a zone and a cell it meets, by cell and then zone, as columns."""
 
     cell: NDArray[np.int32]
     zone: NDArray[np.int16]
-    whole: NDArray[np.bool_]
-    """The cell and its margin lie inside the outline and do not touch it."""
-
-    @classmethod
-    def none(cls) -> Meetings:
-        """Meetings of no zone."""
-        return cls(np.empty(0, np.int32), np.empty(0, np.int16), np.empty(0, np.bool_))
+    whole: NDArray[np.bool_]  # the cell and its margin lie inside the outline and do not touch it
+    share: NDArray[np.float64]  # of the cell in the zone and outside exclusions, 0 to 1
 
 
 def _boxes(grid: Grid, cell: NDArray[np.int32], margin_deg: float = 0.0) -> Outlines:
@@ -60,66 +55,40 @@ def _boxes(grid: Grid, cell: NDArray[np.int32], margin_deg: float = 0.0) -> Outl
     return boxes
 
 
-def meetings_of(grid: Grid, outlines: Outlines) -> Meetings:
-    """The cells that outlines meet, with their edges and 0.1 mm around them.
+def meetings_of(grid: Grid, outline: Outline, excluded: BaseGeometry | None) -> Meetings:
+    """The cells that an outline meets, with their edges and 0.1 mm around them; its zone is 0.
 
     Parameters
     ----------
     grid : Grid
-        Covers all of them.
-    outlines : ndarray of Polygon or MultiPolygon
-        Prepared (`shapely.prepare`), else it is slow.
-    """
-    cells, zones, wholes = [], [], []
-    bounds = shapely.bounds(outlines)
-    first_row, first_col = np.divmod(grid.cell_of(bounds[:, 1], bounds[:, 0]), grid.cols)
-    last_row, last_col = np.divmod(grid.cell_of(bounds[:, 3], bounds[:, 2]), grid.cols)
-    for n, outline in enumerate(outlines):
-        # One more on each side for the margin of the cells.
-        rows = np.arange(max(first_row[n] - 1, 0), min(last_row[n] + 2, grid.rows))
-        cols = np.arange(max(first_col[n] - 1, 0), min(last_col[n] + 2, grid.cols))
-        cell = (rows[:, None] * grid.cols + cols).ravel().astype(np.int32)
-        boxes = _boxes(grid, cell, _CELL_MARGIN_DEG)
-        met = np.flatnonzero(shapely.intersects(outline, boxes))
-        cells.append(cell[met])
-        zones.append(np.full(len(met), n, dtype=np.int16))
-        wholes.append(shapely.contains_properly(outline, boxes[met]))
-    cell, zone = np.concatenate(cells), np.concatenate(zones)
-    order = np.lexsort((zone, cell))
-    return Meetings(cell[order], zone[order], np.concatenate(wholes)[order])
-
-
-def shares_of(
-    grid: Grid, meetings: Meetings, outlines: Outlines, excluded: BaseGeometry | None
-) -> NDArray[np.float64]:
-    """The share of each meeting's cell in the zone and outside exclusions, 0 to 1.
-
-    Parameters
-    ----------
-    grid : Grid
-    meetings : Meetings
-        Of `outlines`, as `meetings_of` returns them.
-    outlines : ndarray of Polygon or MultiPolygon
+        Covers the outline.
+    outline : Polygon or MultiPolygon
+        The outline of one zone.
     excluded : geometry, optional
         What cannot be patrolled; prepared, else it is slow.
-
-    Returns
-    -------
-    ndarray of float64, shape (len(meetings.cell),)
-        Rounded to nine decimals.
     """
-    parts = _boxes(grid, meetings.cell)
+    shapely.prepare(outline)
+    west, south, east, north = outline.bounds
+    corners = grid.cell_of(np.array([south, north]), np.array([west, east]))
+    (first_row, last_row), (first_col, last_col) = np.divmod(corners, grid.cols)
+    # One more on each side for the margin of the cells.
+    rows = np.arange(max(first_row - 1, 0), min(last_row + 2, grid.rows))
+    cols = np.arange(max(first_col - 1, 0), min(last_col + 2, grid.cols))
+    cell = (rows[:, None] * grid.cols + cols).ravel().astype(np.int32)
+    boxes = _boxes(grid, cell, _CELL_MARGIN_DEG)
+    met = np.flatnonzero(shapely.intersects(outline, boxes))
+    cell, whole = cell[met], shapely.contains_properly(outline, boxes[met])
+    parts = _boxes(grid, cell)
     cell_area = shapely.area(parts)
-    part = np.flatnonzero(~meetings.whole)
-    parts[part] = shapely.intersection(outlines[meetings.zone[part]], parts[part])
+    parts[~whole] = shapely.intersection(outline, parts[~whole])
     if excluded is not None:
         cut = np.flatnonzero(shapely.intersects(excluded, parts))
         parts[cut] = shapely.difference(parts[cut], excluded)
-    shares: NDArray[np.float64] = np.round(shapely.area(parts) / cell_area, _SHARE_DECIMALS)
-    return shares
+    share = np.round(shapely.area(parts) / cell_area, _SHARE_DECIMALS)
+    return Meetings(cell, np.zeros(cell.size, np.int16), whole, share)
 
 
-def owners_of(grid: Grid, meetings: Meetings, shares: NDArray[np.float64]) -> NDArray[np.int16]:
+def owners_of(grid: Grid, meetings: Meetings) -> NDArray[np.int16]:
     """The zone of each cell.
 
     Returns
@@ -128,8 +97,8 @@ def owners_of(grid: Grid, meetings: Meetings, shares: NDArray[np.float64]) -> ND
         Index of the zone with the largest share, of equal ones the smallest; `OUTSIDE` where
         the shares of all zones together are under a half.
     """
-    total = np.bincount(meetings.cell, weights=shares, minlength=grid.size)
-    best = np.lexsort((meetings.zone, -shares, meetings.cell))
+    total = np.bincount(meetings.cell, weights=meetings.share, minlength=grid.size)
+    best = np.lexsort((meetings.zone, -meetings.share, meetings.cell))
     cell, where = np.unique(meetings.cell[best], return_index=True)
     owner = np.full(grid.size, OUTSIDE, dtype=np.int16)
     owner[cell] = meetings.zone[best][where]
@@ -157,29 +126,23 @@ class Tiles:
         if exclusions:
             self._excluded = shapely.union_all(exclusions)
             shapely.prepare(self._excluded)
-        self._known: dict[Outline, tuple[Meetings, NDArray[np.float64]]] = {}
+        self._known: dict[Outline, Meetings] = {}
 
-    def of(self, outlines: Sequence[Outline]) -> tuple[Meetings, NDArray[np.float64]]:
-        """The cells that some outlines meet, and the share of each; see `shares_of`."""
-        parts = [self._of(outline) for outline in outlines]
-        cell = np.concatenate([met.cell for met, _ in parts])
-        zone = np.repeat(np.arange(len(parts), dtype=np.int16), [met.cell.size for met, _ in parts])
-        order = np.lexsort((zone, cell))
-        whole = np.concatenate([met.whole for met, _ in parts])
-        shares = np.concatenate([shares for _, shares in parts])
-        return Meetings(cell[order], zone[order], whole[order]), shares[order]
+    def of(self, outlines: Sequence[Outline]) -> Meetings:
+        """The cells that some outlines meet; the zone of a pair is a position among these."""
+        for outline in outlines:
+            if outline not in self._known:
+                self._known[outline] = meetings_of(self.grid, outline, self._excluded)
+        parts = [
+            self._known[outline]._replace(zone=np.full(self._known[outline].cell.size, n, np.int16))
+            for n, outline in enumerate(outlines)
+        ]
+        none = (np.empty(0, kind) for kind in (np.int32, np.int16, np.bool_, np.float64))
+        found = Meetings._make(map(np.concatenate, zip(none, *parts, strict=True)))
+        order = np.lexsort((found.zone, found.cell))
+        return Meetings._make(column[order] for column in found)
 
     def forget_others(self, outlines: Iterable[Outline]) -> None:
         """Keep what is known of some outlines only."""
         kept = set(outlines)
         self._known = {outline: found for outline, found in self._known.items() if outline in kept}
-
-    def _of(self, outline: Outline) -> tuple[Meetings, NDArray[np.float64]]:
-        found = self._known.get(outline)
-        if found is None:
-            alone = np.array([outline])
-            shapely.prepare(alone)
-            met = meetings_of(self.grid, alone)
-            found = met, shares_of(self.grid, met, alone, self._excluded)
-            self._known[outline] = found
-        return found

@@ -125,11 +125,8 @@ def lay(zones: tuple[Zone, ...], tiles: Tiles) -> ZoneMap:
         raise ZonesError([Problem("zones", f"{len(zones):,} zones, not at most {MAX_ZONES:,}")])
     grid = tiles.grid
     outlines = np.array([zone.geometry for zone in zones], dtype=object)
-    if zones:
-        meetings, shares = tiles.of(outlines.tolist())
-    else:
-        meetings, shares = Meetings.none(), np.empty(0)
-    cell_zone = owners_of(grid, meetings, shares)
+    meetings = tiles.of(outlines.tolist())
+    cell_zone = owners_of(grid, meetings)
     cells_total = np.bincount(cell_zone[cell_zone >= 0], minlength=len(zones)).astype(np.int32)
     if not cells_total.all():
         raise ZonesError(
