@@ -276,26 +276,26 @@ def filters_of(settings: Settings) -> tuple[str, ...]:
 def recipients_of(district: District, now_ms: Callable[[], int]) -> list[AppriseNotifier]:
     """Everybody in [notify.*]."""
     settings = district.settings
-    people = []
-    for name, section in settings.notify.items():
-        names = ZoneNames(district.atlas, section.language, now_ms)
-        wanted = Filter(
-            severities=section.severities or None,
-            rules=section.rules or None,
-            zones=section.zones or None,
+    return [
+        AppriseNotifier(
+            name,
+            section.url,
+            Wording(
+                section.language,
+                settings.district.tz,
+                ZoneNames(district.atlas, section.language, now_ms),
+            ),
+            Filter(
+                severities=section.severities or None,
+                rules=section.rules or None,
+                zones=section.zones or None,
+            ),
+            escalate_after_s=section.escalate_after_s,
+            bulletins=section.bulletins,
+            bulletins_at_min=section.bulletins_at_min,
         )
-        people.append(
-            AppriseNotifier(
-                name,
-                section.url,
-                Wording(section.language, settings.district.tz, names),
-                wanted,
-                escalate_after_s=section.escalate_after_s,
-                bulletins=section.bulletins,
-                bulletins_at_min=section.bulletins_at_min,
-            )
-        )
-    return people
+        for name, section in settings.notify.items()
+    ]
 
 
 def readers_of(settings: Settings) -> tuple[str, ...]:

@@ -146,7 +146,6 @@ def run(config: Config) -> None:
 
     async def main(stop: asyncio.Event) -> None:
         with closing(web.access_of(settings)) as access:
-            web.refuse_strangers(settings.http, access)
             station = Station(
                 district=district_of(settings, zones, clock.now_ms()),
                 folder=settings.storage.path,

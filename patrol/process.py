@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 WRONG_INPUT, UNREACHABLE = 1, 3
 
-Main = Callable[["asyncio.Event"], Awaitable[None]]
-"""A coroutine that runs until it is done, or the event that it is given is set."""
-
 
 def say(text: str) -> None:
     """A line on stderr, whatever characters the terminal has."""
@@ -64,7 +61,7 @@ def errors_told() -> Iterator[None]:
     raise typer.Exit(code)
 
 
-def run_until_signalled(main: Main) -> None:
+def run_until_signalled(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     """Run until it ends; SIGINT and SIGTERM set the event that it is given."""
     import asyncio
     import signal

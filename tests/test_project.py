@@ -13,8 +13,8 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from alerts.policy import duration_s
-from patrol.config.mistakes import NAMED_TABLES
 from patrol.config.sections import Settings, keys_of
+from patrol.config.tables import NAMED_TABLES
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))

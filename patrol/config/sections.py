@@ -53,7 +53,7 @@ from patrol.config.fields import (
     WebUrl,
     split_listen,
 )
-from patrol.config.mistakes import NAMED_TABLES
+from patrol.config.tables import NAMED_TABLES
 from words.catalogue import Language
 
 

@@ -17,14 +17,17 @@ from geofence.geojson import Feature, read_features
 from geofence.zones import Zones, parse_zones
 from patrol.config.drawn_zones import read_drawn
 from patrol.config.fields import FOLDER, Name, Section, did_you_mean
-from patrol.config.mistakes import Places, complaint, key_of, written
 from patrol.config.sections import District, Policy, Quality, Settings, Storage, keys_of
 from patrol.config.tables import (
     Key,
+    Places,
     Tables,
+    complaint,
+    key_of,
     overridden,
     parse_tables,
     unknown_variables,
+    written,
 )
 from patrol.errors import ConfigError, Problem
 

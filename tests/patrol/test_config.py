@@ -11,9 +11,9 @@ import pytest
 from alerts.plan import Policies
 from alerts.policy import CAMPAIGN_KEYS, POLICY_KEYS
 from patrol.config.fields import is_loopback, split_listen
-from patrol.config.mistakes import NAMED_TABLES
 from patrol.config.sections import Http, Mqtt, Settings, keys_of
 from patrol.config.settings import load, load_with_zones
+from patrol.config.tables import NAMED_TABLES
 from patrol.errors import ConfigError
 from tests.patrol.configurations import GOOD, SAMPLE, check, in_environment, with_line, written
 
