@@ -58,10 +58,7 @@ class Drawing:
     def propose(self, zones: Zones) -> Proposal:
         """What would come of other zones; nothing changes yet. Called in a thread, one at a time.
 
-        Raises
-        ------
-        ZonesError
-            They cannot be.
+        ZonesError: They cannot be.
         """
         atlas, live = self.atlas, self.atlas.holds(zones)
         cell_m = atlas.grid.cell_m
@@ -78,10 +75,7 @@ class Drawing:
     def adopt(self, proposal: Proposal) -> None:
         """Save what was proposed, and let everything follow.
 
-        Raises
-        ------
-        StoreUnavailable
-            It cannot be saved; nothing was changed.
+        StoreUnavailable: It cannot be saved; nothing was changed.
         """
         zones = proposal.layout.zones
         self.write(zones)

@@ -58,14 +58,8 @@ class Done(NamedTuple):
 class Influx:
     """The InfluxDB that the data source asks; a setting that is None stays as it is.
 
-    Attributes
-    ----------
-    url : str, optional
-        Address of InfluxDB, as Grafana reaches it.
-    database : str, optional
-        Name of the database, or of the DBRP mapping of a bucket.
-    token : str, optional
-        A token that may read it.
+    `url` is its address as Grafana reaches it, `database` may be the DBRP mapping of a bucket,
+    and `token` may read it.
     """
 
     url: str | None = None
@@ -74,14 +68,9 @@ class Influx:
 
 
 def connect(url: str, credential: str | tuple[str, str] | None) -> GrafanaApi:
-    """Make a client of a Grafana.
+    """Make a client of a Grafana whose front page is at `url`; it may be below a path.
 
-    Parameters
-    ----------
-    url : str
-        Address of its front page; Grafana may be below a path.
-    credential : str or (str, str), optional
-        A token of a service account, or user and password.
+    The credential is a token of a service account, or user and password.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""

@@ -117,11 +117,8 @@ class Access:
     def sign_in(self, username: str, password: str, address: str) -> Identity:
         """Start a session; slow.
 
-        Raises
-        ------
-        AccessRefused
-            `wrong_credentials`, the same for an unknown user, a disabled one and a wrong
-            password; or a reason of :class:`dashboards.access.throttle.Throttle`.
+        AccessRefused: `wrong_credentials`, the same for an unknown user, a disabled one and a wrong
+        password; or a reason of :class:`dashboards.access.throttle.Throttle`.
         """
         by = self.by(username.strip().lower(), address)
         name = by.actor
@@ -144,13 +141,7 @@ class Access:
             return self._start(db, users.known(db, name), by)
 
     def sign_out(self, identity: Identity, address: str) -> None:
-        """End this session.
-
-        Raises
-        ------
-        AccessRefused
-            `no_session`: a token has none.
-        """
+        """End this session. AccessRefused: `no_session`; a token has none."""
         if identity.kind != "session":
             raise AccessRefused("no_session", "a token has no session; revoke it instead")
         with self._file.transaction() as db:
@@ -213,11 +204,8 @@ class Access:
     def set_up(self, secret: str, username: str, password: str, address: str) -> Identity:
         """Make the first administrator with a one-time link, signed in; slow.
 
-        Raises
-        ------
-        AccessRefused
-            `already_set_up`, `invitation_wrong`, `invitation_over`, `invalid_username`,
-            `weak_password`; the link may be used again after the last two.
+        AccessRefused: `already_set_up`, `invitation_wrong`, `invitation_over`, `invalid_username`,
+        `weak_password`; the link may be used again after the last two.
         """
         by = self.by("setup", address)
         self._attempt(by)

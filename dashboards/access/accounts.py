@@ -57,10 +57,7 @@ class Accounts:
         With a new password, and when disabled, the user is signed out everywhere at once. Slow
         with a password.
 
-        Raises
-        ------
-        AccessRefused
-            `unknown_user`, `weak_password`, `last_admin`.
+        AccessRefused: `unknown_user`, `weak_password`, `last_admin`.
         """
         encoded = None
         if password is not None:
@@ -100,10 +97,7 @@ class Accounts:
     ) -> tuple[Token, str]:
         """Add a token; the second value is the token itself, which nobody can see again.
 
-        Raises
-        ------
-        AccessRefused
-            `invalid_token_name`, `token_name_taken`, `expiry_in_past`.
+        AccessRefused: `invalid_token_name`, `token_name_taken`, `expiry_in_past`.
         """
         if expires_ms is not None and expires_ms <= by.at_ms:
             raise AccessRefused("expiry_in_past", "a token expires at an instant after now")

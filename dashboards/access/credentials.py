@@ -55,10 +55,7 @@ DISTINCT = 5
 def check_password(password: str, username: str) -> None:
     """Refuse a password that would be guessed first.
 
-    Raises
-    ------
-    AccessRefused
-        `weak_password`, with what is wrong.
+    AccessRefused: `weak_password`, with what is wrong.
     """
     if not SHORTEST <= len(password) <= LONGEST:
         raise AccessRefused(
@@ -76,10 +73,7 @@ def check_password(password: str, username: str) -> None:
 class Passwords:
     """Hashes and verifies; slow on purpose, so never on the event loop.
 
-    Parameters
-    ----------
-    time_cost, memory_kib : int
-        Passes over the memory, and how much of it [KiB]. Smaller only in tests.
+    `time_cost` passes go over the memory of `memory_kib` [KiB]; fewer and less only in tests.
     """
 
     def __init__(self, time_cost: int = TIME_COST, memory_kib: int = MEMORY_KIB) -> None:

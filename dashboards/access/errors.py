@@ -38,14 +38,8 @@ Refusal = Literal[
 class AccessRefused(Exception):
     """Refused; nothing was changed.
 
-    Parameters
-    ----------
-    reason : str
-        One of :data:`Refusal`.
-    detail : str
-        What is wrong and what to do, for people. Never a secret.
-    retry_after_s : int, optional
-        When it is worth trying again [s].
+    `detail` says to people what is wrong and what to do, and never a secret; after `retry_after_s`
+    [s] it is worth trying again.
     """
 
     def __init__(self, reason: Refusal, detail: str, *, retry_after_s: int | None = None) -> None:

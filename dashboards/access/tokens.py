@@ -44,13 +44,7 @@ _SELECT = "SELECT name, role, created_ms, created_by, expires_ms, revoked_ms, us
 
 
 def token_name(text: str) -> str:
-    """A token's name as it is kept.
-
-    Raises
-    ------
-    AccessRefused
-        `invalid_token_name`.
-    """
+    """A token's name as it is kept. AccessRefused: `invalid_token_name`."""
     name = text.strip()
     if not _NAME.fullmatch(name):
         raise AccessRefused(
@@ -82,13 +76,7 @@ def find(db: sqlite3.Connection, digest: bytes) -> Token | None:
 
 
 def known(db: sqlite3.Connection, name: str) -> Token:
-    """A token by name.
-
-    Raises
-    ------
-    AccessRefused
-        `unknown_token`.
-    """
+    """A token by name. AccessRefused: `unknown_token`."""
     row = db.execute(_SELECT + " WHERE name = ?", (name,)).fetchone()
     if row is None:
         names = ", ".join(token.name for token in everything(db)[:10]) or "none yet"
@@ -99,10 +87,7 @@ def known(db: sqlite3.Connection, name: str) -> Token:
 def add(db: sqlite3.Connection, token: Token, digest: bytes) -> None:
     """Add a token.
 
-    Raises
-    ------
-    AccessRefused
-        `token_name_taken`; also by a revoked one, whose record must stay its own.
+    AccessRefused: `token_name_taken`; also by a revoked one, whose record must stay its own.
     """
     if db.execute("SELECT 1 FROM token WHERE name = ?", (token.name,)).fetchone():
         raise AccessRefused(
@@ -126,11 +111,8 @@ class TokensFileError(Exception):
 def parse_tokens_file(text: str) -> tuple[StaticToken, ...]:
     """The tokens of a file; empty lines and those that begin with # say nothing.
 
-    Raises
-    ------
-    TokensFileError
-        With all wrong lines. A message never repeats what a line says, for somebody may have
-        put the token itself there.
+    TokensFileError: With all wrong lines. A message never repeats what a line says, for somebody
+    may have put the token itself there.
     """
     found: list[StaticToken] = []
     problems: list[str] = []

@@ -21,10 +21,7 @@ RESERVED = frozenset({"system", "console", "anonymous", "nobody", "cli", "token"
 def username(text: str) -> str:
     """A user's name as it is kept: small letters, so that Li and li are one person.
 
-    Raises
-    ------
-    AccessRefused
-        `invalid_username`.
+    AccessRefused: `invalid_username`.
     """
     name = text.strip().lower()
     if not _USER.fullmatch(name):
@@ -64,13 +61,7 @@ def find(db: sqlite3.Connection, name: str) -> User | None:
 
 
 def known(db: sqlite3.Connection, name: str) -> User:
-    """A user.
-
-    Raises
-    ------
-    AccessRefused
-        `unknown_user`.
-    """
+    """A user. AccessRefused: `unknown_user`."""
     user = find(db, name)
     if user is None:
         names = ", ".join(user.name for user in everyone(db)[:10]) or "nobody yet"
@@ -88,10 +79,7 @@ def password_of(db: sqlite3.Connection, name: str) -> str | None:
 def add(db: sqlite3.Connection, name: str, role: Role, password: str, now_ms: int) -> None:
     """Add a user with the hash of a password.
 
-    Raises
-    ------
-    AccessRefused
-        `username_taken`; also by a disabled user, whose record must stay theirs.
+    AccessRefused: `username_taken`; also by a disabled user, whose record must stay theirs.
     """
     if find(db, name) is not None:
         raise AccessRefused("username_taken", f"there is a user {name!r} already")
@@ -111,10 +99,7 @@ def set_password(db: sqlite3.Connection, name: str, password: str, now_ms: int) 
 def change(db: sqlite3.Connection, name: str, role: Role, disabled: bool) -> None:
     """Set role and whether the user may sign in.
 
-    Raises
-    ------
-    AccessRefused
-        `last_admin`: nobody would be left to undo it.
+    AccessRefused: `last_admin`; nobody would be left to undo it.
     """
     had_admin = _has_admin(db)
     db.execute("UPDATE user SET role = ?, disabled = ? WHERE name = ?", (role, disabled, name))
@@ -145,13 +130,7 @@ def invite(db: sqlite3.Connection, digest: bytes, now_ms: int) -> None:
 
 
 def take_invitation(db: sqlite3.Connection, digest: bytes, now_ms: int) -> None:
-    """Use the one-time link up.
-
-    Raises
-    ------
-    AccessRefused
-        `invitation_wrong` or `invitation_over`.
-    """
+    """Use the one-time link up. AccessRefused: `invitation_wrong` or `invitation_over`."""
     row = db.execute("SELECT expires_ms FROM invitation WHERE digest = ?", (digest,)).fetchone()
     if row is None:
         raise AccessRefused(

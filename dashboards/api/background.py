@@ -28,16 +28,9 @@ class Background:
 
 
 class Shared(Generic[T]):
-    """Answers that are worked out once for all who ask within some time.
+    """Answers that are worked out once for all who ask within `keep_s` [s].
 
-    Parameters
-    ----------
-    background : Background
-        Where the work is done.
-    keep_s : float
-        How old an answer may be [s].
-    most : int
-        How many answers are kept; the oldest go.
+    At most `most` answers are kept; the oldest go.
     """
 
     def __init__(self, background: Background, *, keep_s: float, most: int) -> None:

@@ -88,10 +88,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
 def wanted_day(sources: Sources, times: Times, text: str | None) -> date:
     """The local day that is asked for; without one, today.
 
-    Raises
-    ------
-    ProblemError
-        400 `invalid_date` or `day_to_come`.
+    ProblemError: 400 `invalid_date` or `day_to_come`.
     """
     today = local_day(sources.now_ms(), times.zone)
     day = today if text is None else times.read_day(text, name="date")

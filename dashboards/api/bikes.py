@@ -152,10 +152,7 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
 def find_bike(sources: Sources, bike_id: str, vendor: str | None) -> BikeKey:
     """The bike that is meant.
 
-    Raises
-    ------
-    ProblemError
-        404 `unknown_bike` or `unknown_vendor`; 409 `ambiguous_bike`.
+    ProblemError: 404 `unknown_bike` or `unknown_vendor`; 409 `ambiguous_bike`.
     """
     keys = sources.roster.find(bike_id)
     if vendor is not None:

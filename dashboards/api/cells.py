@@ -78,14 +78,8 @@ def missing_class(last_visit_ms: NDArray[np.int64], since_ms: int) -> NDArray[np
 def draw(zones: ZoneMap, classes: NDArray[np.uint8], zone: int | None = None) -> Picture:
     """Draw the whole grid, north up; cells of no zone and of class 0 are transparent.
 
-    Parameters
-    ----------
-    zones : ZoneMap
-        Gives the grid and which cells count.
-    classes : ndarray of uint8, shape (grid.size,)
-        From :func:`age_class` or :func:`missing_class`.
-    zone : int, optional
-        Index of the only zone that is shown.
+    `classes`, of shape (grid.size,), are of :func:`age_class` or :func:`missing_class`; `zone` is
+    the index of the only zone that is shown.
     """
     shown = zones.cell_zone >= 0 if zone is None else zones.cell_zone == zone
     classes = np.where(shown, classes, 0).astype(np.uint8)

@@ -51,18 +51,9 @@ def forged(identity: Identity, method: str, token: str | None) -> Refusal | None
 
 
 class Gate:
-    """ASGI middleware over the whole application.
+    """ASGI middleware over the whole application, whose `routes` have their roles.
 
-    Parameters
-    ----------
-    app : ASGI application
-        All that is behind it.
-    access : Access
-        Who may.
-    routes : sequence of BaseRoute
-        The routes of the application, with their roles.
-    recheck_s : float
-        How often the session of an open stream is checked again [s].
+    The session of an open stream is checked again every `recheck_s` [s].
     """
 
     def __init__(

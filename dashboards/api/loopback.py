@@ -87,18 +87,9 @@ def refusal(
     fetch_site: str | None,
     hosts: Hosts = LOOPBACK,
 ) -> Refusal | None:
-    """Why a request is refused, or None.
+    """Why a request is refused, by its Host, Origin and Sec-Fetch-Site headers, or None.
 
-    Parameters
-    ----------
-    method : str
-        HTTP method.
-    host : str
-        The Host header.
-    origin, fetch_site : str, optional
-        The Origin and Sec-Fetch-Site headers. Programs that are not browsers send neither.
-    hosts : Hosts
-        Under which names the server answers.
+    Programs that are not browsers send neither of the last two.
     """
     unwanted = hosts.refusal(host)
     if unwanted is not None:

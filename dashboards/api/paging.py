@@ -25,16 +25,7 @@ def page(
 ) -> tuple[Sequence[Row], Any | None]:
     """The rows after the key `after`, and the key to go on from, None at the end.
 
-    Parameters
-    ----------
-    rows : sequence
-        Sorted by `key`, no key twice.
-    key : callable
-        The key of a row.
-    limit : int
-        Rows of a page, at least 1.
-    after : key, optional
-        None for the first page.
+    `rows` are sorted by `key`, no key twice; `limit` is at least 1; the first page is after None.
     """
     first = 0 if after is None else bisect_right(rows, after, key=key)
     found = rows[first : first + limit]
@@ -48,13 +39,7 @@ def answer(content: Mapping[str, object], going_on: object | None) -> Answer:
 
 
 def number(cursor: str | None) -> int | None:
-    """A cursor that is a number.
-
-    Raises
-    ------
-    ProblemError
-        400 `invalid_cursor`.
-    """
+    """A cursor that is a number. ProblemError: 400 `invalid_cursor`."""
     if cursor is None:
         return None
     if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:

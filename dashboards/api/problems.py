@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -30,42 +30,12 @@ class ProblemDocument(TypedDict):
     reason: str
 
 
-class ProblemError(Exception):
-    """Refuses a request.
-
-    Parameters
-    ----------
-    status : int
-        HTTP status.
-    reason : str
-        The word that names what is wrong; programs decide by it.
-    detail : str
-        What is wrong with this request and what to do, for people.
-    headers : mapping, optional
-        Headers of the answer, such as Retry-After.
-    **extra
-        Further members of the document.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        reason: str,
-        detail: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        **extra: object,
-    ) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.status = status
-        self.reason = reason
-        self.detail = detail
-        self.headers = dict(headers or {})
-        self.extra = extra
-
-
 class ProblemAnswer(Answer):
-    """A response with a problem document."""
+    """A response with a problem document: why a request is refused.
+
+    Programs decide by the word `reason`; `detail` says to people what is wrong and what to do;
+    `extra` are further members of the document.
+    """
 
     media_type = "application/problem+json"
 
@@ -86,6 +56,15 @@ class ProblemAnswer(Answer):
             **extra,
         }
         super().__init__(document, status_code=status, headers=headers)
+
+
+class ProblemError(Exception):
+    """Refuses a request with a :class:`ProblemAnswer` of the same arguments."""
+
+    def __init__(self, status: int, reason: str, detail: str, **extra: Any) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.detail = detail
+        self.answer = ProblemAnswer(status, reason, detail, **extra)
 
 
 def unknown(kind: str, wanted: str, known: Collection[str]) -> ProblemError:
@@ -153,7 +132,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ProblemError)
     async def problem(_: Request, exc: ProblemError) -> Answer:
-        return ProblemAnswer(exc.status, exc.reason, exc.detail, exc.headers, **exc.extra)
+        return exc.answer
 
     @app.exception_handler(AccessRefused)
     async def refused(_: Request, exc: AccessRefused) -> Answer:

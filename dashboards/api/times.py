@@ -65,10 +65,7 @@ class Times:
         name : str
             The parameter it came in, for the error.
 
-        Raises
-        ------
-        ProblemError
-            400 `invalid_time`: it is none of these, or not between 1970 and 9999.
+        ProblemError: 400 `invalid_time`: it is none of these, or not between 1970 and 9999.
         """
         text = text.strip()
         if re.fullmatch(r"\d{1,15}", text) and len(text) != len("20260501"):
@@ -95,13 +92,7 @@ class Times:
         return None if text is None else self.read(text, name=name)
 
     def read_day(self, text: str, *, name: str) -> date:
-        """A local date, as in ``2026-05-01``.
-
-        Raises
-        ------
-        ProblemError
-            400 `invalid_date`.
-        """
+        """A local date, as in ``2026-05-01``. ProblemError: 400 `invalid_date`."""
         try:
             day = datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=self.zone).date()
         except ValueError:

@@ -111,26 +111,10 @@ def rows(
     sort: str = "",
     descending: bool = False,
 ) -> table.Panel:
-    """Make a table.
+    """A table that the steps `before` make of the queries' answers.
 
-    Parameters
-    ----------
-    edition : Edition
-        Language and data source.
-    key : str
-        Of the catalogue.
-    *queries : str
-        In InfluxQL.
-    before : iterable of DataTransformerConfig
-        Steps that make the table of the queries' answers.
-    columns : mapping, optional
-        How each column looks, from left to right; without it they stand as they come.
-    hidden : sequence of str
-        Columns that are left out.
-    sort : str
-        The column by which rows stand until somebody clicks on another; no value is the least.
-    descending : bool
-        The largest first.
+    `columns` stand from left to right, without them as they come; `hidden` ones are left out. Rows
+    are sorted by the column `sort` until somebody clicks on another; no value is the least.
     """
     panel = table.Panel().cell_height(shapes.TableCellHeight.SM).show_header(True)
     # The text for no data is the panel's, not that of every empty cell.
