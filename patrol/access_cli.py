@@ -39,7 +39,7 @@ RoleOption = Annotated[
 def add_user(name: Name, config: Config, role: RoleOption = "viewer") -> None:
     """Add a user. The password is asked for, or is the first line of standard input."""
     with _access(config) as (access, _):
-        access.accounts.add_user(_by(access), name, role, _password())
+        access.add_user(_by(access), name, role, _password())
         typer.echo(f"{name} can sign in as {role}")
 
 
@@ -48,7 +48,7 @@ def list_users(config: Config) -> None:
     """All users."""
     with _access(config) as (access, zone):
         table = Table("user", "role", "", "last signed in", box=None)
-        for each in access.accounts.users():
+        for each in access.users():
             state = "disabled" if each.disabled else ""
             table.add_row(each.name, each.role, state, _time(each.signed_in_ms, zone))
         Console(highlight=False, soft_wrap=True).print(table)
@@ -58,7 +58,7 @@ def list_users(config: Config) -> None:
 def set_password(name: Name, config: Config) -> None:
     """Set a user's password; whoever is signed in with the old one is signed out."""
     with _access(config) as (access, _):
-        access.accounts.set_password(_by(access), name, _password())
+        access.set_password(_by(access), name, _password())
         typer.echo(f"{name} has a new password")
 
 
@@ -66,7 +66,7 @@ def set_password(name: Name, config: Config) -> None:
 def set_role(name: Name, config: Config, role: RoleOption) -> None:
     """Give a user another role, at once."""
     with _access(config) as (access, _):
-        access.accounts.change_user(_by(access), name, role=role)
+        access.change_user(_by(access), name, role=role)
         typer.echo(f"{name} is {role} now")
 
 
@@ -74,7 +74,7 @@ def set_role(name: Name, config: Config, role: RoleOption) -> None:
 def disable_user(name: Name, config: Config) -> None:
     """Sign a user out, at once, and let them in no more."""
     with _access(config) as (access, _):
-        access.accounts.change_user(_by(access), name, disabled=True)
+        access.change_user(_by(access), name, disabled=True)
         typer.echo(f"{name} cannot sign in any more")
 
 
@@ -82,7 +82,7 @@ def disable_user(name: Name, config: Config) -> None:
 def enable_user(name: Name, config: Config) -> None:
     """Let a disabled user in again, with the old password."""
     with _access(config) as (access, _):
-        access.accounts.change_user(_by(access), name, disabled=False)
+        access.change_user(_by(access), name, disabled=False)
         typer.echo(f"{name} can sign in again")
 
 
@@ -100,7 +100,7 @@ def add_token(
     with _access(config) as (access, _):
         by = _by(access)
         expires_ms = None if expires_s is None else by.at_ms + round(expires_s * 1000)
-        _, secret = access.accounts.add_token(by, name, role, expires_ms)
+        _, secret = access.add_token(by, name, role, expires_ms)
         say("Keep it: nobody can see it again. Use it as  Authorization: Bearer TOKEN")
         typer.echo(secret)
 
@@ -110,7 +110,7 @@ def list_tokens(config: Config) -> None:
     """All tokens, without the tokens themselves."""
     with _access(config) as (access, zone):
         table = Table("token", "role", "expires", "last used", "", box=None)
-        for each in access.accounts.tokens():
+        for each in access.tokens():
             state = "" if each.revoked_ms is None else f"revoked {_time(each.revoked_ms, zone)}"
             expires = "never" if each.expires_ms is None else _time(each.expires_ms, zone)
             table.add_row(each.name, each.role, expires, _time(each.used_ms, zone), state)
@@ -121,7 +121,7 @@ def list_tokens(config: Config) -> None:
 def revoke_token(name: Name, config: Config) -> None:
     """End a token, at once and for good."""
     with _access(config) as (access, _):
-        access.accounts.revoke_token(_by(access), name)
+        access.revoke_token(_by(access), name)
         typer.echo(f"{name} is worth nothing now")
 
 

@@ -156,7 +156,7 @@ def run(config: Config) -> None:
                 clock=clock,
                 access=access,
             )
-            if not access.accounts.users():
+            if not access.users():
                 say(
                     "Nobody can sign in yet. To be the first administrator, open\n\n"
                     f"    {web.url(host, port)}setup#{access.invite()}\n\nIt works once, for a day."

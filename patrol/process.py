@@ -30,7 +30,7 @@ def say(text: str) -> None:
 def errors_told() -> Iterator[None]:
     """Turn the errors that a user can do something about into a message and an exit code."""
     from alerts.errors import AlertsError, BookUnavailable, PolicyError
-    from dashboards.access.errors import AccessRefused, AccessUnavailable, AccessUnreadable
+    from dashboards.access.roles import AccessRefused, AccessUnavailable, AccessUnreadable
     from geofence.errors import ZonesError
     from ingest.errors import BrokerUnavailable, IngestError, StoreUnavailable
     from patrol.errors import ConfigError, Unreachable

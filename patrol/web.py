@@ -104,7 +104,7 @@ def access_of(settings: Settings) -> Access:
     Raises
     ------
     AccessUnavailable, AccessUnreadable
-        See :class:`dashboards.access.file.AccessFile`.
+        See :class:`dashboards.access.audit.AccessFile`.
     OSError
         The folder of the storage cannot be made.
     """

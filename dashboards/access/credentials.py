@@ -14,7 +14,7 @@ import secrets
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from dashboards.access.errors import AccessRefused
+from dashboards.access.roles import AccessRefused
 
 TOKEN_PREFIX = "zx_"  # noqa: S105  # not a secret: says what a string found somewhere is
 BYTES = 32

@@ -1,4 +1,4 @@
-"""Roles, and who is asking."""
+"""Roles, who is asking, and why access control refuses."""
 
 from __future__ import annotations
 
@@ -29,3 +29,56 @@ class Identity:
     """Whether a browser's cookie or a program's bearer token says so."""
     secret: str = ""
     """The session's secret; empty for a token."""
+
+
+Refusal = Literal[
+    "not_signed_in",
+    "session_over",
+    "token_unknown",
+    "token_expired",
+    "token_revoked",
+    "user_disabled",
+    "role_too_low",
+    "csrf_token_missing",
+    "csrf_token_wrong",
+    "wrong_credentials",
+    "too_many_attempts_user",
+    "too_many_attempts_address",
+    "too_many_attempts",
+    "invitation_wrong",
+    "invitation_over",
+    "already_set_up",
+    "invalid_username",
+    "username_taken",
+    "unknown_user",
+    "last_admin",
+    "weak_password",
+    "invalid_token_name",
+    "token_name_taken",
+    "unknown_token",
+    "expiry_in_past",
+    "no_session",
+]
+"""Reasons; answers, log and audit record use the same word."""
+
+
+class AccessRefused(Exception):
+    """Refused; nothing was changed.
+
+    `detail` says to people what is wrong and what to do, and never a secret; after `retry_after_s`
+    [s] it is worth trying again.
+    """
+
+    def __init__(self, reason: Refusal, detail: str, *, retry_after_s: int | None = None) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason: Refusal = reason
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+
+
+class AccessUnavailable(Exception):
+    """The file of users cannot be read or written now; nothing was changed."""
+
+
+class AccessUnreadable(Exception):
+    """The file of users is damaged, or of a newer version."""

@@ -6,8 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
-from dashboards.access.errors import Refusal
-from dashboards.access.roles import Role
+from dashboards.access.roles import Refusal, Role
 
 SEEN_EVERY_MS = 60_000
 """Use of a session is written at most this often [ms]: each time is a write to disk."""

@@ -12,8 +12,7 @@ import re
 import sqlite3
 from typing import NamedTuple, cast
 
-from dashboards.access.errors import AccessRefused, Refusal
-from dashboards.access.roles import ROLES, Role
+from dashboards.access.roles import ROLES, AccessRefused, Refusal, Role
 
 USED_EVERY_MS = 60_000
 """Use of a token is written at most this often [ms]: each time is a write to disk."""

@@ -9,8 +9,7 @@ import re
 import sqlite3
 from typing import NamedTuple, cast
 
-from dashboards.access.errors import AccessRefused
-from dashboards.access.roles import Role
+from dashboards.access.roles import AccessRefused, Role
 
 _USER = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?")
 

@@ -25,8 +25,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.access.access import Access
 from dashboards.access.credentials import csrf_token, same
-from dashboards.access.errors import AccessRefused, AccessUnavailable, AccessUnreadable, Refusal
-from dashboards.access.roles import Identity
+from dashboards.access.roles import (
+    AccessRefused,
+    AccessUnavailable,
+    AccessUnreadable,
+    Identity,
+    Refusal,
+)
 from dashboards.api import caller
 from dashboards.api.problems import ProblemAnswer, access_refused, access_unavailable
 from dashboards.api.routes import API, SAFE, Needs, Routes, Wanted

@@ -151,7 +151,6 @@ def router(access: Access, times: Times) -> APIRouter:
         dependencies=[Depends(caller.leave_out_of_record)],
     )
     admins = APIRouter(dependencies=[needs("admin")])
-    accounts = access.accounts
     hashing = Background()  # it takes 64 MiB and a core, and waits for no other work
 
     def by(request: Request) -> By:
@@ -219,12 +218,12 @@ def router(access: Access, times: Times) -> APIRouter:
     @admins.get("/users", response_model=Users)
     async def users() -> Response:
         """All users, disabled ones too."""
-        return Answer({"users": [user(each) for each in accounts.users()]})
+        return Answer({"users": [user(each) for each in access.users()]})
 
     @admins.post("/users", status_code=201, response_model=UserAnswer)
     async def add_user(request: Request, body: NewUser) -> Response:
         """Add a user."""
-        work = partial(accounts.add_user, by(request), body.username, body.role, body.password)
+        work = partial(access.add_user, by(request), body.username, body.role, body.password)
         return Answer(user(await hashing.run(work)), status_code=201)
 
     @admins.patch("/users/{username}", response_model=UserAnswer)
@@ -234,32 +233,32 @@ def router(access: Access, times: Times) -> APIRouter:
         A new password ends all sessions of the user; so does disabling. 409 `last_admin` when
         nobody would be left to undo it.
         """
-        change = partial(accounts.change_user, by(request), username, **body.model_dump())
+        change = partial(access.change_user, by(request), username, **body.model_dump())
         return Answer(user(change() if body.password is None else await hashing.run(change)))
 
     @admins.delete("/users/{username}", status_code=204, response_class=Response)
     async def disable_user(request: Request, username: str) -> Response:
         """Disable a user, who is signed out at once. The name stays in the records."""
-        accounts.change_user(by(request), username, disabled=True)
+        access.change_user(by(request), username, disabled=True)
         return Response(status_code=204)
 
     @admins.get("/tokens", response_model=Tokens)
     async def tokens() -> Response:
         """All tokens, those that are over too; never the tokens themselves."""
-        return Answer({"tokens": [token(each) for each in accounts.tokens()]})
+        return Answer({"tokens": [token(each) for each in access.tokens()]})
 
     @admins.post("/tokens", status_code=201, response_model=NewToken)
     async def add_token(request: Request, body: TokenWanted) -> Response:
         """Add a token for a program; the answer shows it this once."""
         expires_ms = times.read_or_none(body.expires, name="expires")
-        added, secret = accounts.add_token(by(request), body.name, body.role, expires_ms)
+        added, secret = access.add_token(by(request), body.name, body.role, expires_ms)
         answer: dict[str, Any] = {**token(added), "token": secret}
         return Answer(answer, status_code=201, headers={"Cache-Control": "no-store"})
 
     @admins.delete("/tokens/{name}", status_code=204, response_class=Response)
     async def revoke_token(request: Request, name: str) -> Response:
         """Revoke a token for good."""
-        accounts.revoke_token(by(request), name)
+        access.revoke_token(by(request), name)
         return Response(status_code=204)
 
     @admins.get("/audit", response_model=AuditPage)

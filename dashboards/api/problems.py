@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 
 from alerts.errors import BookUnavailable, Refused
 from alerts.errors import Problem as PolicyProblem
-from dashboards.access.errors import AccessRefused, AccessUnavailable, AccessUnreadable, Refusal
+from dashboards.access.roles import AccessRefused, AccessUnavailable, AccessUnreadable, Refusal
 from dashboards.api.answers import Answer
 from geofence.errors import Problem
 from ingest.errors import ArchiveDamaged, StoreUnavailable

@@ -20,8 +20,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, Mount, compile_path
 from starlette.staticfiles import StaticFiles
 
-from dashboards.access.errors import AccessRefused
-from dashboards.access.roles import Identity, Role, may
+from dashboards.access.roles import AccessRefused, Identity, Role, may
 from dashboards.api import caller
 
 API = "/api/v1"

@@ -75,8 +75,8 @@ def test_a_viewer_cannot_act(
     page: Page, server: ConsoleServer, district: District, access: Access
 ) -> None:
     """There is no button; the API refuses who asks it from the page all the same."""
-    access.accounts.add_user(boss(access), "ada", "admin", PASSWORD)
-    access.accounts.add_user(boss(access), "vera", "viewer", PASSWORD)
+    access.add_user(boss(access), "ada", "admin", PASSWORD)
+    access.add_user(boss(access), "vera", "viewer", PASSWORD)
     alert_id = server.do(lambda: district.raise_alert("cy-08"))
     page.goto(f"{server.url}/?lang=en")
     sign_in(page, "vera")
@@ -100,23 +100,23 @@ def test_who_is_disabled_is_led_to_the_door(
     page: Page, server: ConsoleServer, access: Access
 ) -> None:
     """The open page notices within seconds; after the door it is where it was."""
-    access.accounts.add_user(boss(access), "ada", "admin", PASSWORD)
-    access.accounts.add_user(boss(access), "li", "viewer", PASSWORD)
+    access.add_user(boss(access), "ada", "admin", PASSWORD)
+    access.add_user(boss(access), "li", "viewer", PASSWORD)
     page.goto(f"{server.url}/?lang=en")
     sign_in(page, "li")
     expect(page.locator("#health")).to_have_attribute("data-level", "ok")
-    access.accounts.change_user(boss(access), "li", disabled=True)
+    access.change_user(boss(access), "li", disabled=True)
     page.wait_for_url(f"{server.url}/login?next=%2F%3Flang%3Den", timeout=15_000)
     sign_in(page, "li")
     expect(page.locator("#problem")).to_have_text("User name or password is wrong")
-    access.accounts.change_user(boss(access), "li", disabled=False)
+    access.change_user(boss(access), "li", disabled=False)
     sign_in(page, "li")
     page.wait_for_url(f"{server.url}/?lang=en")
 
 
 def test_a_link_leads_nowhere_else(page: Page, server: ConsoleServer, access: Access) -> None:
     """After signing in one is on this server, whatever the link wanted."""
-    access.accounts.add_user(boss(access), "ada", "admin", PASSWORD)
+    access.add_user(boss(access), "ada", "admin", PASSWORD)
     for elsewhere in (
         "https://evil.example/",
         "//evil.example/",
@@ -133,7 +133,7 @@ def test_a_link_leads_nowhere_else(page: Page, server: ConsoleServer, access: Ac
 
 def test_the_door_speaks_chinese(page: Page, server: ConsoleServer, access: Access) -> None:
     """By link, and by what the browser prefers."""
-    access.accounts.add_user(boss(access), "ada", "admin", PASSWORD)
+    access.add_user(boss(access), "ada", "admin", PASSWORD)
     page.goto(f"{server.url}/login")
     page.get_by_role("link", name="中文").click()
     expect(page.get_by_role("heading")).to_have_text("登录")

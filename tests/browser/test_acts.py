@@ -33,8 +33,8 @@ def select(page: Page, url: str, alert_id: str) -> None:
 
 def li_at_the_inbox(page: Page, guarded: ConsoleServer, district: District, access: Access) -> str:
     """A dispatcher signs in and has the only alert before her; its id."""
-    access.accounts.add_user(boss(access), "ada", "admin", PASSWORD)
-    access.accounts.add_user(boss(access), "li", "dispatcher", PASSWORD)
+    access.add_user(boss(access), "ada", "admin", PASSWORD)
+    access.add_user(boss(access), "li", "dispatcher", PASSWORD)
     alert_id = guarded.do(lambda: district.raise_alert("cy-08"))
     page.goto(f"{guarded.url}/alerts?lang=en")
     sign_in(page, "li")
@@ -121,7 +121,7 @@ def test_a_session_ends_while_one_writes(
     page.keyboard.press("n")
     form = page.get_by_role("dialog")
     form.get_by_label("Text of the note").fill("half an hour of thought")
-    access.accounts.change_user(boss(access), "li", password=f"{PASSWORD}!")
+    access.change_user(boss(access), "li", password=f"{PASSWORD}!")
     form.get_by_role("button", name="Note").click()
     expect(form.locator(".session-over")).to_contain_text("this form is kept")
     with page.context.expect_page() as opened:
@@ -139,7 +139,7 @@ def test_a_session_ends_while_nothing_is_written(
 ) -> None:
     """The door, and back to where one was."""
     alert_id = li_at_the_inbox(page, guarded, district, access)
-    access.accounts.change_user(boss(access), "li", password=f"{PASSWORD}!")
+    access.change_user(boss(access), "li", password=f"{PASSWORD}!")
     page.keyboard.press("a")
     page.wait_for_url("**/login*")
     sign_in(page, "li", f"{PASSWORD}!")

@@ -295,7 +295,7 @@ def test_only_administrators_draw(
 ) -> None:
     """The others are told so, do not find the page in the bar, and the API refuses them."""
     page = chromium.new_page(locale="en-GB")
-    access.accounts.add_user(boss(access), "li", role, PASSWORD)
+    access.add_user(boss(access), "li", role, PASSWORD)
     page.goto(f"{guarded.url}/draw?lang=en")
     sign_in(page, "li")
     expect(page.locator("#main")).to_have_text("This page is for administrators")

@@ -63,9 +63,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleServer]:
     book.acknowledge(alert_id, "li", district.now_ms, "seen")
     book.assign(alert_id, "li", district.now_ms, to="Wang, 13")
     access = new_access(folder / "access.sqlite", Clock())
-    access.accounts.add_user(boss(access), "ada", "admin", PASSWORD)
-    access.accounts.add_user(boss(access), "li", "dispatcher", PASSWORD)
-    access.accounts.add_token(boss(access), "prometheus", "viewer", None)
+    access.add_user(boss(access), "ada", "admin", PASSWORD)
+    access.add_user(boss(access), "li", "dispatcher", PASSWORD)
+    access.add_token(boss(access), "prometheus", "viewer", None)
     with ConsoleServer(district, access=access) as server:
         yield server
     access.close()

@@ -15,8 +15,8 @@ from tests.dashboards.access.people import PASSWORD, boss
 
 def come(guest: Page, guarded: ConsoleServer, access: Access, name: str) -> None:
     """Ask for the page as ada, the only administrator, or as li, a dispatcher."""
-    access.accounts.add_user(boss(access), "ada", "admin", PASSWORD)
-    access.accounts.add_user(boss(access), "li", "dispatcher", PASSWORD)
+    access.add_user(boss(access), "ada", "admin", PASSWORD)
+    access.add_user(boss(access), "li", "dispatcher", PASSWORD)
     guest.goto(f"{guarded.url}/people?lang=en")
     sign_in(guest, name)
 
@@ -70,7 +70,7 @@ def test_a_user_is_changed(people: Page, access: Access) -> None:
     expect(li).to_contain_text("disabled")
     li.get_by_role("button", name="Enable").click()
     expect(li.get_by_role("button", name="Disable…")).to_be_visible()
-    assert [user.disabled for user in access.accounts.users()] == [False, False]
+    assert [user.disabled for user in access.users()] == [False, False]
 
 
 def test_the_last_administrator_stays(people: Page, access: Access) -> None:
@@ -81,7 +81,7 @@ def test_the_last_administrator_stays(people: Page, access: Access) -> None:
     expect(form).to_contain_text("This is you")
     form.get_by_role("button", name="Disable").click()
     expect(form.get_by_role("alert")).to_contain_text("Add another one first")
-    assert not access.accounts.users()[0].disabled
+    assert not access.users()[0].disabled
 
 
 def test_a_token_is_shown_once_and_revoked(people: Page, access: Access) -> None:
@@ -112,7 +112,7 @@ def test_a_token_is_shown_once_and_revoked(people: Page, access: Access) -> None
     people.get_by_role("button", name="Revoke", exact=True).click()
     expect(row).to_contain_text("revoked")
     expect(row.get_by_role("button")).to_have_count(0)
-    assert access.accounts.tokens()[0].revoked_ms is not None
+    assert access.tokens()[0].revoked_ms is not None
 
 
 def test_the_record_is_searched_and_paged(people: Page, access: Access) -> None:

@@ -258,7 +258,7 @@ def access(tmp_path: Path) -> Iterator[Access]:
     """Ada manages, Dan dispatches, Vera looks."""
     access = new_access(tmp_path / "access.sqlite", Clock())
     for name, role in (("ada", "admin"), ("dan", "dispatcher"), ("vera", "viewer")):
-        access.accounts.add_user(boss(access), name, role, PASSWORD)
+        access.add_user(boss(access), name, role, PASSWORD)
     yield access
     access.close()
 

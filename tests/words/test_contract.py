@@ -23,8 +23,7 @@ from alerts.rules import RULES, contract
 from alerts.rules.registry import Severity
 from bikes.errors import REJECT_REASONS
 from bikes.fleet import Liveness
-from dashboards.access.errors import Refusal
-from dashboards.access.roles import ROLES
+from dashboards.access.roles import ROLES, Refusal
 from dashboards.api import loopback
 from dashboards.console import catalogue
 from dashboards.grafana import edition

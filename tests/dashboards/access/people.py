@@ -69,7 +69,7 @@ class People(Api):
 
     def add(self, name: str, role: Role) -> None:
         """Add a user."""
-        self.access.accounts.add_user(boss(self.access), name, role, PASSWORD)
+        self.access.add_user(boss(self.access), name, role, PASSWORD)
 
     def sign_in(self, name: str, password: str = PASSWORD, **options: Any) -> httpx.Response:
         """Sign in; further requests may be `by` this name."""

@@ -11,8 +11,7 @@ import pytest
 
 from dashboards.access.access import Access, AccessOptions
 from dashboards.access.credentials import Passwords
-from dashboards.access.errors import AccessRefused, AccessUnreadable, Refusal
-from dashboards.access.roles import Role
+from dashboards.access.roles import AccessRefused, AccessUnreadable, Refusal, Role
 from tests.dashboards.access.people import PASSWORD, QUICK, Clock, boss, new_access
 
 HERE = "192.0.2.1"
@@ -26,7 +25,7 @@ def refusal(act: object) -> str:
 
 
 def add(access: Access, name: str, role: Role = "admin") -> None:
-    access.accounts.add_user(boss(access), name, role, PASSWORD)
+    access.add_user(boss(access), name, role, PASSWORD)
 
 
 def test_the_link_works_once(access: Access) -> None:
@@ -67,7 +66,7 @@ def test_nothing_in_the_file_lets_anybody_in(access: Access, tmp_path: Path) -> 
     """Neither password, session, link nor token; and only its owner can read it."""
     add(access, "ada")
     session = access.sign_in("ada", PASSWORD, HERE)
-    _, token = access.accounts.add_token(boss(access), "ci", "viewer")
+    _, token = access.add_token(boss(access), "ci", "viewer")
     raw = b"".join(file.read_bytes() for file in tmp_path.glob("access.sqlite*"))
     for secret in (PASSWORD, session.secret, token, token.removeprefix("zx_")):
         assert secret.encode() not in raw
@@ -79,7 +78,7 @@ def test_who_cannot_sign_in_is_not_told_why(access: Access) -> None:
     """Unknown, disabled and wrong password are one answer; the record tells no more either."""
     add(access, "ada")
     add(access, "li", "viewer")
-    access.accounts.change_user(boss(access), "li", disabled=True)
+    access.change_user(boss(access), "li", disabled=True)
     for name in ("nobody-here", "li", "ada", "A' OR 1=1", ""):
         with pytest.raises(AccessRefused) as refused:
             access.sign_in(name, "not the password", HERE)
@@ -146,7 +145,7 @@ def test_a_new_password_ends_all_sessions(access: Access) -> None:
         assert refusal(lambda secret=session.secret: access.session(secret)) == "session_over"
     assert refusal(lambda: access.sign_in("ada", PASSWORD, HERE)) == "wrong_credentials"
     session = access.sign_in("ada", new, HERE)
-    access.accounts.set_password(boss(access), "ada", PASSWORD)
+    access.set_password(boss(access), "ada", PASSWORD)
     assert refusal(lambda: access.session(session.secret)) == "session_over"
 
 
@@ -155,11 +154,11 @@ def test_roles_and_disabling_work_at_once(access: Access) -> None:
     add(access, "ada")
     add(access, "li", "dispatcher")
     session = access.sign_in("li", PASSWORD, HERE)
-    access.accounts.change_user(boss(access), "li", role="viewer")
+    access.change_user(boss(access), "li", role="viewer")
     assert access.session(session.secret).role == "viewer"
-    access.accounts.change_user(boss(access), "li", disabled=True)
+    access.change_user(boss(access), "li", disabled=True)
     assert refusal(lambda: access.session(session.secret)) == "session_over"
-    access.accounts.change_user(boss(access), "li", disabled=False)
+    access.change_user(boss(access), "li", disabled=False)
     assert refusal(lambda: access.session(session.secret)) == "session_over"
     assert access.sign_in("li", PASSWORD, HERE).role == "viewer"
 
@@ -169,11 +168,11 @@ def test_the_last_administrator_stays(access: Access) -> None:
     add(access, "ada")
     add(access, "li", "viewer")
     who = boss(access)
-    assert refusal(lambda: access.accounts.change_user(who, "ada", role="viewer")) == "last_admin"
-    assert refusal(lambda: access.accounts.change_user(who, "ada", disabled=True)) == "last_admin"
-    assert access.accounts.users()[0].role == "admin"
-    access.accounts.change_user(who, "li", role="admin")
-    access.accounts.change_user(who, "ada", disabled=True)
+    assert refusal(lambda: access.change_user(who, "ada", role="viewer")) == "last_admin"
+    assert refusal(lambda: access.change_user(who, "ada", disabled=True)) == "last_admin"
+    assert access.users()[0].role == "admin"
+    access.change_user(who, "li", role="admin")
+    access.change_user(who, "ada", disabled=True)
 
 
 def test_a_change_is_whole_or_nothing(access: Access) -> None:
@@ -181,9 +180,7 @@ def test_a_change_is_whole_or_nothing(access: Access) -> None:
     add(access, "ada")
     session = access.sign_in("ada", PASSWORD, HERE)
     change = {"role": "viewer", "password": "another four words"}
-    assert (
-        refusal(lambda: access.accounts.change_user(boss(access), "ada", **change)) == "last_admin"
-    )
+    assert refusal(lambda: access.change_user(boss(access), "ada", **change)) == "last_admin"
     assert access.session(session.secret).name == "ada"
     assert access.sign_in("ada", PASSWORD, HERE).role == "admin"
 
@@ -198,37 +195,31 @@ def test_names_are_never_used_again(access: Access) -> None:
     """A name in the record stays the name of the same user or token."""
     add(access, "ada")
     add(access, "li")
-    access.accounts.change_user(boss(access), "li", disabled=True)
+    access.change_user(boss(access), "li", disabled=True)
     assert refusal(lambda: add(access, "LI")) == "username_taken"
-    access.accounts.add_token(boss(access), "ci", "viewer")
-    access.accounts.revoke_token(boss(access), "ci")
-    assert (
-        refusal(lambda: access.accounts.add_token(boss(access), "ci", "viewer"))
-        == "token_name_taken"
-    )
+    access.add_token(boss(access), "ci", "viewer")
+    access.revoke_token(boss(access), "ci")
+    assert refusal(lambda: access.add_token(boss(access), "ci", "viewer")) == "token_name_taken"
 
 
 def test_tokens_work_until_they_expire_or_are_revoked(access: Access, clock: Clock) -> None:
     """And say when they were last used, to the minute."""
-    _, month = access.accounts.add_token(boss(access), "m", "viewer", clock.now_ms + 1000)
-    _, ever = access.accounts.add_token(boss(access), "e", "dispatcher")
+    _, month = access.add_token(boss(access), "m", "viewer", clock.now_ms + 1000)
+    _, ever = access.add_token(boss(access), "e", "dispatcher")
     assert access.token(month).name == "token:m"
     assert access.token(ever).role == "dispatcher"
     clock.now_ms += 1000
     assert refusal(lambda: access.token(month)) == "token_expired"
     assert access.token(ever)
-    assert [token.used_ms for token in access.accounts.tokens()] == [clock.now_ms - 1000] * 2
+    assert [token.used_ms for token in access.tokens()] == [clock.now_ms - 1000] * 2
     clock.now_ms += 60_000
     access.token(ever)
-    assert access.accounts.tokens()[0].used_ms == clock.now_ms
-    access.accounts.revoke_token(boss(access), "e")
+    assert access.tokens()[0].used_ms == clock.now_ms
+    access.revoke_token(boss(access), "e")
     assert refusal(lambda: access.token(ever)) == "token_revoked"
     assert refusal(lambda: access.token("zx_guess")) == "token_unknown"
     late = clock.now_ms
-    assert (
-        refusal(lambda: access.accounts.add_token(boss(access), "x", "viewer", late))
-        == "expiry_in_past"
-    )
+    assert refusal(lambda: access.add_token(boss(access), "x", "viewer", late)) == "expiry_in_past"
 
 
 def test_the_record_is_append_only(access: Access, tmp_path: Path) -> None:
@@ -246,15 +237,15 @@ def test_every_change_has_a_row(access: Access) -> None:
     link = access.invite()
     ada = access.set_up(link, "ada", PASSWORD, HERE)
     by = access.by("ada", HERE)
-    access.accounts.add_user(by, "li", "viewer", PASSWORD)
-    access.accounts.change_user(by, "li", role="dispatcher")
+    access.add_user(by, "li", "viewer", PASSWORD)
+    access.change_user(by, "li", role="dispatcher")
     refusal(lambda: access.sign_in("li", "wrong", HERE))
-    refusal(lambda: access.accounts.change_user(by, "ada", disabled=True))
-    access.accounts.set_password(by, "li", "another four words")
-    access.accounts.change_user(by, "li", disabled=True)
-    access.accounts.add_token(by, "ci", "viewer")
-    access.accounts.revoke_token(by, "ci")
-    access.accounts.revoke_token(by, "ci")
+    refusal(lambda: access.change_user(by, "ada", disabled=True))
+    access.set_password(by, "li", "another four words")
+    access.change_user(by, "li", disabled=True)
+    access.add_token(by, "ci", "viewer")
+    access.revoke_token(by, "ci")
+    access.revoke_token(by, "ci")
     access.sign_out(ada, HERE)
     rows = [(row.actor, row.action, row.subject) for row in reversed(access.entries())]
     assert rows == [
@@ -280,7 +271,7 @@ def test_two_programs_share_the_file(access: Access, tmp_path: Path, clock: Cloc
     add(access, "li", "viewer")
     session = access.sign_in("li", PASSWORD, HERE)
     other = new_access(tmp_path / "access.sqlite", clock)
-    other.accounts.change_user(boss(other), "li", disabled=True)
+    other.change_user(boss(other), "li", disabled=True)
     other.close()
     assert refusal(lambda: access.session(session.secret)) == "session_over"
 

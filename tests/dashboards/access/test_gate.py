@@ -526,7 +526,7 @@ def test_a_stream_ends_with_its_session(people: People, district: District) -> N
         conversation, sent, answered = listening(app, "/api/v1/stream", "http", headers)
         task = asyncio.create_task(conversation)
         await answered.wait()
-        people.access.accounts.change_user(boss(people.access), "vera", disabled=True)
+        people.access.change_user(boss(people.access), "vera", disabled=True)
         await asyncio.wait_for(task, 10)
         return sent
 

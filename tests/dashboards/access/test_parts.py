@@ -10,8 +10,7 @@ from starlette.responses import Response
 
 from dashboards.access import credentials, sessions, tokens, users
 from dashboards.access.credentials import Passwords
-from dashboards.access.errors import AccessRefused
-from dashboards.access.roles import ROLES, may
+from dashboards.access.roles import ROLES, AccessRefused, may
 from dashboards.access.sessions import Lifetime, Session
 from dashboards.access.throttle import MAX_BUCKETS, Allowance, Allowances, Throttle, network
 from dashboards.access.tokens import Token, TokensFileError, parse_tokens_file
