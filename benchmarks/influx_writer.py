@@ -26,8 +26,8 @@ from bikes.roster import Roster
 from bikes.telemetry import TelemetryBatch
 from geofence.intervals import Intervals
 from ingest.decode import Decoder, RecentlyDecoded
-from ingest.influx.figures import HealthFigures
 from ingest.influx.file import InfluxFile
+from ingest.influx.line_protocol import HealthFigures
 from ingest.influx.reporter import Reporter
 from ingest.influx.source import Source
 from ingest.influx.store import InfluxOptions, InfluxStore

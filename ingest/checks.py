@@ -6,6 +6,7 @@ The columns tell which items are bad; only for those is it worked out, one by on
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +30,7 @@ PLAUSIBLE = Bounds(946_684_800_000, 4_102_444_800_000)
 
 
 class Range(NamedTuple):
-    """Values a field may have, both ends included, and the name it has in a payload."""
+    """Values a field may have, both ends included, and its name in a payload and a Telemetry."""
 
     field: str
     low: float
@@ -60,28 +61,14 @@ def to_columns(
 ) -> tuple[TelemetryBatch, Faults]:
     """The columns of the items that can be accepted, and what is wrong with the others.
 
-    Parameters
-    ----------
-    bike : ndarray of int32, shape (n,)
-        Index of each item's bike.
-    items : sequence of Telemetry, length n
-        Positions stay in the datum they come in.
-    bounds : Bounds
-        Timestamps to accept.
-    bike_ids : list of str, length n, optional
-        The bikes' ids; an item that names another device is not accepted.
+    `bike` and `bike_ids` are the index and the id of each item's bike; with ids, an item that
+    names another device is not accepted. Positions stay in the datum they come in.
     """
-    places = [item.location for item in items]
     timestamp_ms = _int64([item.timestamp for item in items])
-    # Adding zero makes -0.0 into 0.0, so that equal values are equal bit for bit.
+    # None becomes NaN. Adding zero makes -0.0 into 0.0, so that equal values are equal bit for bit.
     values = {
-        "lat_deg": np.array([place.lat for place in places], np.float64) + 0.0,
-        "lng_deg": np.array([place.lng for place in places], np.float64) + 0.0,
-        "accuracy_m": _known([place.horizontal_accuracy for place in places]),
-        "speed_mps": _known([place.speed for place in places]),
-        "heading_deg": _known([place.heading for place in places]),
-        "altitude_m": _known([place.altitude for place in places]),
-        "battery_percent": _known([item.battery_percent for item in items]),
+        name: np.array(list(map(attrgetter(field), items)), np.float64) + 0.0
+        for name, (field, _, _) in RANGES.items()
     }
     bad = (timestamp_ms < bounds.oldest_ms) | (timestamp_ms > bounds.newest_ms)
     for name, (_, low, high) in RANGES.items():
@@ -105,21 +92,11 @@ def fault(item: Telemetry, bounds: Bounds, bike_id: str | None = None) -> Decode
     """The first fault of one item, in the order of reasons below, or None."""
     if bike_id is not None and (mismatch := device_fault(item.device_id, bike_id)):
         return mismatch
-    place = item.location
-    said = {
-        "lat_deg": place.lat,
-        "lng_deg": place.lng,
-        "accuracy_m": place.horizontal_accuracy,
-        "speed_mps": place.speed,
-        "heading_deg": place.heading,
-        "altitude_m": place.altitude,
-        "battery_percent": item.battery_percent,
-    }
     for name, (field, low, high) in RANGES.items():
-        value = said[name]
+        value = attrgetter(field)(item)
         if value is not None and not low <= value <= high:
             detail = f"{field}: {value:g} is not between {low:g} and {high:g}"
-            if name == "lat_deg" and abs(place.lat) <= 180 and abs(place.lng) <= 90:
+            if name == "lat_deg" and abs(value) <= 180 and abs(item.location.lng) <= 90:
                 detail += "; lat and lng may be swapped"
             return DecodeError("out_of_range", detail)
     return timestamp_fault(item.timestamp, bounds)
@@ -174,11 +151,6 @@ def _duration(ms: int) -> str:
 
 def _shown(value: int) -> str:
     return str(value) if abs(value) < 10**20 else "with over 20 digits"
-
-
-def _known(values: list[float | None]) -> NDArray[np.float64]:
-    """Values with NaN for None."""
-    return np.array(values, np.float64) + 0.0
 
 
 def _int64(values: list[int]) -> NDArray[np.int64]:

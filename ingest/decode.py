@@ -108,14 +108,7 @@ class RecentlyDecoded:
 class Decoder:
     """Decodes batches of messages; for one thread at a time.
 
-    Parameters
-    ----------
-    roster : Roster
-        Grows by the bikes of vendors that may have any.
-    vendors : mapping of str to VendorFormat
-        Format of each vendor of the roster.
-    limits : DecodeLimits
-        Limits of what is accepted.
+    The roster grows by the bikes of vendors that may have any.
 
     Raises
     ------
@@ -141,25 +134,21 @@ class Decoder:
         return _Reading(messages, self._vendors, self._limits, self._routes).read()
 
 
+@dataclass
 class _Reading:
     """One batch being decoded. Messages are known by their position in it."""
 
-    def __init__(
-        self,
-        messages: Messages,
-        vendors: Mapping[str, VendorFormat],
-        limits: DecodeLimits,
-        routes: Routes,
-    ) -> None:
-        self._messages = messages
-        self._vendors = vendors
-        self._limits = limits
-        self._bounds = limits.bounds(messages.received_at_ms)
-        self._routes = routes
-        self._telemetry: list[TelemetryBatch] = []
-        self._statuses: list[Status] = []
-        self._events: list[Event] = []
-        self._rejects: list[tuple[int, Reject]] = []
+    _messages: Messages
+    _vendors: Mapping[str, VendorFormat]
+    _limits: DecodeLimits
+    _routes: Routes
+    _telemetry: list[TelemetryBatch] = field(default_factory=list)
+    _statuses: list[Status] = field(default_factory=list)
+    _events: list[Event] = field(default_factory=list)
+    _rejects: list[tuple[int, Reject]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._bounds = self._limits.bounds(self._messages.received_at_ms)
 
     def read(self) -> Decoded:
         """Decode the batch."""
@@ -314,11 +303,9 @@ class _Reading:
             except DecodeError as exc:
                 self._reject(position, exc)
                 continue
-            if isinstance(found, list):
-                for index, event in enumerate(found):
-                    self._take_event(position, route, event, index)
-            else:
-                self._take_event(position, route, found, None)
+            items = enumerate(found) if isinstance(found, list) else [(None, found)]
+            for index, event in items:
+                self._take_event(position, route, event, index)
 
     def _take_event(
         self, at: int, route: int, event: mds.MdsEvent | DecodeError, index: int | None

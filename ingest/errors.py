@@ -16,12 +16,7 @@ class StoreUnavailable(IngestError):
 class StoreThrottled(StoreUnavailable):
     """The store asks for a pause: keep the data, and try again after it.
 
-    Parameters
-    ----------
-    detail : str
-        Message of the store.
-    retry_after_s : float, optional
-        Length of the pause [s]; None when the store did not say.
+    `retry_after_s` is its length [s]; None when the store did not say.
     """
 
     def __init__(self, detail: str, retry_after_s: float | None = None) -> None:
@@ -32,12 +27,8 @@ class StoreThrottled(StoreUnavailable):
 class StoreRejected(IngestError):
     """The store has read the lines and rejects them: trying again does not help.
 
-    Parameters
-    ----------
-    detail : str
-        Message of the store.
-    indices : range, optional
-        Positions of the offending lines; None when the store did not say, or not for sure.
+    `indices` are the positions of the offending lines; None when the store did not say, or not
+    for sure.
     """
 
     def __init__(self, detail: str, indices: range | None = None) -> None:
@@ -52,13 +43,8 @@ class RequestTooLarge(IngestError):
 class LogCorrupt(IngestError):
     """A part of the log cannot be read any more: show it to a person, nothing repairs itself.
 
-    Parameters
-    ----------
-    detail : str
-        The damage, and its place.
-    seq : int, optional
-        Number of the last message of the unreadable entry. A reader that wants to go on
-        without it commits this number.
+    `seq` is the number of the last message of the unreadable entry. A reader that wants to go on
+    without it commits this number.
     """
 
     def __init__(self, detail: str, seq: int | None = None) -> None:
@@ -67,15 +53,7 @@ class LogCorrupt(IngestError):
 
 
 class ArchiveDamaged(IngestError):
-    """A file of the archive cannot be read: show it to a person, nothing repairs itself.
-
-    Parameters
-    ----------
-    file : path-like
-        Which one.
-    reason : str
-        The damage.
-    """
+    """A file of the archive cannot be read: show it to a person, nothing repairs itself."""
 
     def __init__(self, file: str | PathLike[str], reason: str) -> None:
         super().__init__(

@@ -99,15 +99,11 @@ class Route(NamedTuple):
     refusal: DecodeError | None = None
 
 
-class Routes:
+class Routes(dict[str, int]):
     """Topics as small integers into columns, so that a known topic costs one look-up.
 
-    Parameters
-    ----------
-    roster : Roster
-        Grows by the bikes of vendors that may have any.
-    patterns : mapping of str to sequence of TopicPattern
-        The vendors' own telemetry topics.
+    The roster grows by the bikes of vendors that may have any; `patterns` are the vendors' own
+    telemetry topics.
 
     Attributes
     ----------
@@ -120,9 +116,9 @@ class Routes:
     """
 
     def __init__(self, roster: Roster, patterns: Mapping[str, Sequence[TopicPattern]]) -> None:
+        super().__init__()
         self._roster = roster
         self._patterns = [(vendor, one) for vendor, many in patterns.items() for one in many]
-        self._table = _Table(self)
         self._bikes = [-1]
         self._group_numbers = [REFUSED]
         self.groups = [Group("telemetry", "")]
@@ -132,7 +128,7 @@ class Routes:
 
     def find(self, names: Sequence[str]) -> NDArray[np.intp]:
         """The route of each topic."""
-        found = np.fromiter(map(self._table.__getitem__, names), np.intp, len(names))
+        found = np.fromiter(map(self.__getitem__, names), np.intp, len(names))
         if len(self._bikes) > self.bike.size:
             self.bike = np.array(self._bikes, np.int32)
             self.group = np.array(self._group_numbers, np.intp)
@@ -168,7 +164,7 @@ class Routes:
     def _bike(self, vendor: str, bike_id: str) -> int:
         return index_of(self._roster, vendor, bike_id) if bike_id else NAMED_INSIDE
 
-    def add(self, topic: str) -> int:
+    def __missing__(self, topic: str) -> int:
         """The route of a topic that is new; :data:`REFUSED` is not remembered."""
         kind, vendor, bike_id, refusal = self.resolve(topic)
         if refusal is not None:
@@ -179,7 +175,8 @@ class Routes:
         self._bikes.append(self._bike(vendor, bike_id))
         self._group_numbers.append(self.groups.index(group))
         self.bike_ids.append(bike_id)
-        return len(self._bikes) - 1
+        self[topic] = number = len(self._bikes) - 1
+        return number
 
     def _read(self, topic: str) -> Route:
         parsed = topics.parse(topic)
@@ -206,20 +203,6 @@ class Routes:
             return Route(kind, vendor, bike_id, _unknown_vendor(vendor))
         form = topics.of_bike("telemetry", vendor, "bike").replace("/bike/", "/{bike}/")
         return Route(kind, vendor, bike_id, _bad_name(topic, form))
-
-
-class _Table(dict[str, int]):
-    """Routes by topic; one that is not in it is worked out."""
-
-    def __init__(self, routes: Routes) -> None:
-        super().__init__()
-        self._routes = routes
-
-    def __missing__(self, topic: str) -> int:
-        number = self._routes.add(topic)
-        if number != REFUSED:
-            self[topic] = number
-        return number
 
 
 def index_of(roster: Roster, vendor: str, bike_id: str) -> int:

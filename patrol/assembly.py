@@ -32,8 +32,8 @@ from geofence.zones import Zones
 from ingest.archive import Archive
 from ingest.decode import Decoder
 from ingest.errors import StoreUnavailable
-from ingest.influx.figures import AlertStep, HealthFigures
 from ingest.influx.file import InfluxFile
+from ingest.influx.line_protocol import AlertStep, HealthFigures
 from ingest.influx.reporter import Reporter
 from ingest.influx.source import Source
 from ingest.influx.store import InfluxOptions, InfluxStore

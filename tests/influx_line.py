@@ -13,8 +13,8 @@ import numpy as np
 
 from bikes.roster import Roster
 from geofence.runs import Judge
-from ingest.influx.figures import AlertStep, HealthFigures
 from ingest.influx.file import InfluxFile
+from ingest.influx.line_protocol import AlertStep, HealthFigures
 from ingest.influx.reporter import Reporter
 from ingest.influx.source import Source
 from ingest.influx.store import InfluxOptions, InfluxStore, Store

@@ -25,6 +25,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,6 @@ from bikes.telemetry import Event, Status, TelemetryBatch
 from geofence import windows
 from geofence.quality import VERDICTS
 from geofence.zone_state import ZoneStatus
-from ingest.influx.figures import AlertStep
 
 OUTSIDE = "none"
 """Tag `zone_id` of a fix that is in no zone."""
@@ -46,6 +46,61 @@ RATIO_DIGITS = 6
 """Decimals of ratios."""
 
 Value = str | bool | int | float | None
+
+
+class AlertStep(NamedTuple):
+    """A transition of an alert.
+
+    Attributes
+    ----------
+    seq : int
+        Number in the book of alerts.
+    alert_id, rule, severity : str
+        The alert.
+    zone_id : str, optional
+        Its zone, unless it is about a bike.
+    from_state, to_state, actor, reason : str
+        The transition, the person or rule that made it, and why.
+    at_ms : int
+        Time of the transition [ms].
+    after_s : float, optional
+        Length of the wait that the step ends [s]: to be raised, since the condition came true; to
+        be acknowledged, and until a patrol had been there, since the alert was raised or came
+        back; to be closed, since it was raised. None for every other step.
+    """
+
+    seq: int
+    alert_id: str
+    rule: str
+    severity: str
+    zone_id: str | None
+    from_state: str
+    to_state: str
+    actor: str
+    reason: str
+    at_ms: int
+    after_s: float | None
+
+
+class HealthFigures(NamedTuple):
+    """Counters of the intake, cumulative, and how far behind it is.
+
+    Attributes
+    ----------
+    received, stored, rejected, duplicates : int
+        Items of telemetry.
+    log_depth : int
+        Messages that were received and are not computed yet.
+    lag_s : float
+        Age of the oldest of them [s].
+    """
+
+    received: int
+    stored: int
+    rejected: int
+    duplicates: int
+    log_depth: int
+    lag_s: float
 
 
 def telemetry_lines(
@@ -114,16 +169,9 @@ def status_lines(
 def coverage_lines(
     zones: Iterable[ZoneStatus], at_ms: int, *, bikes_inside: Mapping[str, int]
 ) -> bytes:
-    """Points of ``zone_coverage``: how zones stood at an instant.
+    """Points of ``zone_coverage``: how zones stood at an instant, with the live bikes in each.
 
-    Parameters
-    ----------
-    zones : iterable of ZoneStatus
-        One point each.
-    at_ms : int
-        The instant [ms].
-    bikes_inside : mapping of str to int
-        Live bikes in each zone by `zone_id`; 0 for one that is missing.
+    A zone that `bikes_inside`, by `zone_id`, does not name has none.
     """
     return b"".join(
         line(
@@ -223,38 +271,16 @@ def alert_lines(steps: Iterable[AlertStep], *, after_seq: int = 0) -> bytes:
     return b"".join(lines)
 
 
-def health_line(
-    host: str,
-    at_ms: int,
-    *,
-    received: int,
-    stored: int,
-    rejected: int,
-    duplicates: int,
-    log_depth: int,
-    lag_s: float,
-) -> bytes:
+def health_line(host: str, at_ms: int, figures: HealthFigures) -> bytes:
     """A point of ``ingest_health``: cumulative counters, and how far behind the intake is."""
-    fields: dict[str, Value] = {
-        "received": received,
-        "stored": stored,
-        "rejected": rejected,
-        "duplicates": duplicates,
-        "log_depth": log_depth,
-        "lag_s": _seconds(lag_s),
-    }
+    fields = figures._replace(lag_s=round(float(figures.lag_s), TIME_DIGITS))._asdict()
     return line("ingest_health", {"host": host}, fields, at_ms)
 
 
 def reject_lines(rejected: Mapping[tuple[str, str], int], received_at_ms: int) -> bytes:
-    """Points of ``ingest_rejects``: what was not accepted of messages that came in together.
+    """Points of ``ingest_rejects``: rejects, by vendor and reason, of messages that came together.
 
-    Parameters
-    ----------
-    rejected : mapping of (str, str) to int
-        Number of rejects, by vendor and reason.
-    received_at_ms : int
-        When they came in [ms]; read again from the log they are the same points.
+    Their time is that of the receipt [ms]: read again from the log they are the same points.
     """
     return b"".join(
         line(
@@ -268,16 +294,9 @@ def reject_lines(rejected: Mapping[tuple[str, str], int], received_at_ms: int) -
 
 
 def part_lines(host: str, parts: Iterable[tuple[str, bool, str]], at_ms: int) -> bytes:
-    """Points of ``part_state``: whether each part of the station works, and why not.
+    """Points of ``part_state``: whether each part of the station `host` works, and why not.
 
-    Parameters
-    ----------
-    host : str
-        Which station.
-    parts : iterable of (str, bool, str)
-        Name, whether it works, and the reason, which may be empty.
-    at_ms : int
-        When [ms].
+    A part is its name, whether it works, and the reason, which may be empty.
     """
     return b"".join(
         line("part_state", {"host": host, "part": name}, {"ok": int(ok), "reason": reason}, at_ms)
@@ -290,17 +309,9 @@ def line(
 ) -> bytes:
     """One point, or nothing when no field has a value.
 
-    Parameters
-    ----------
-    measurement : str
-        Its name; like the names of tags and fields it is one of the contract's, and needs no
-        escaping.
-    tags : mapping
-        Written in this order; None and what is empty are left out.
-    fields : mapping
-        None, NaN and infinite values are left out.
-    at_ms : int
-        Timestamp [ms].
+    The names of measurement, tags and fields are the contract's, and need no escaping. Tags are
+    written in their order; those that are None or empty are left out, and so are fields that are
+    None, NaN or infinite.
     """
     values = ",".join(
         f"{name}={text}"
@@ -389,9 +400,8 @@ def position_texts(name: str, degrees: NDArray[np.float64]) -> Parts:
     """A field of degrees with seven decimals, in two parts; empty where there is none."""
     known = np.isfinite(degrees)
     scaled = np.rint(np.where(known, degrees, 0.0) * 10**DEGREE_DIGITS).astype(np.int64)
-    if (
-        scaled.min(initial=0) < 0
-    ):  # rare: the floor of a negative number is not what precedes its digits
+    # Rare: the floor of a negative number is not what precedes its digits.
+    if scaled.min(initial=0) < 0:
         texts = [
             f",{name}={decimal_text(number, DEGREE_DIGITS)}" if there else ""
             for number, there in zip(scaled.tolist(), known.tolist(), strict=True)

@@ -13,9 +13,14 @@ import structlog
 from geofence.windows import WindowVerdict
 from geofence.zone_state import ZoneStatus
 from ingest.errors import StoreUnavailable
-from ingest.influx.figures import HealthFigures
 from ingest.influx.file import InfluxFile, Kind
-from ingest.influx.line_protocol import coverage_lines, health_line, part_lines, window_lines
+from ingest.influx.line_protocol import (
+    HealthFigures,
+    coverage_lines,
+    health_line,
+    part_lines,
+    window_lines,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -126,7 +131,7 @@ class Reporter:
         try:
             while not keeping.done():
                 now_ms, figures = self.now_ms(), self.health()
-                lines = health_line(self.host, now_ms, **figures._asdict())
+                lines = health_line(self.host, now_ms, figures)
                 self._note("health", lines + part_lines(self.host, self.parts(), now_ms))
                 await asyncio.wait({keeping}, timeout=self.health_every_s)
             keeping.result()

@@ -8,21 +8,20 @@
 
 A track reads on from where it is in memory: ``next`` gives the next load, None when there is
 nothing, and raises StoreUnavailable when its source cannot be read now. The place on disk moves
-only when everything before it was written (or rejected for good) and is confirmed
-(:class:`UnconfirmedWrites`); a track can be rewound to it. Both block, and are called in a thread.
+only when everything before it was written (or rejected for good) and has settled
+(:data:`ingest.influx.writer.SETTLE_S`); a track can be rewound to it. Both block, and are called
+in a thread.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from ingest.influx.delivery import Delivery, Rejected
-from ingest.influx.figures import AlertStep
 from ingest.influx.file import InfluxFile
-from ingest.influx.line_protocol import alert_lines
+from ingest.influx.line_protocol import AlertStep, alert_lines
 from ingest.influx.source import Points, Source, portions
 from ingest.log import SqliteLog
 
@@ -154,50 +153,3 @@ class Telemetry:
 
 
 Track = Alerts | Figures | Telemetry
-
-
-SETTLE_S = 10.0
-"""Longest time for which a server holds acknowledged lines in memory only [s]: VictoriaMetrics up
-to 5 s; InfluxDB has written them to its own log before it answers."""
-
-
-@dataclass
-class UnconfirmedWrites:
-    """Acknowledged loads, oldest first; each settles a while later.
-
-    Parameters
-    ----------
-    settle_s : float
-        Time from the acknowledgement until a load is safe on the server's disk [s].
-    """
-
-    settle_s: float = SETTLE_S
-    _arrived: deque[tuple[float, Load]] = field(default_factory=deque)
-
-    def __bool__(self) -> bool:
-        """Whether any load is unconfirmed."""
-        return bool(self._arrived)
-
-    def add(self, load: Load, now_s: float) -> None:
-        """Take in a load that was acknowledged at `now_s` [s]."""
-        self._arrived.append((now_s, load))
-
-    def due(self, alive_s: float) -> Load | None:
-        """The oldest load, once it has settled; it stays here until :meth:`settled`.
-
-        Parameters
-        ----------
-        alive_s : float
-            When the server was last known to be the one that acknowledged it [s].
-        """
-        if self._arrived and self._arrived[0][0] + self.settle_s <= alive_s:
-            return self._arrived[0][1]
-        return None
-
-    def settled(self) -> None:
-        """Drop the oldest load, after its place was moved."""
-        self._arrived.popleft()
-
-    def forget(self) -> None:
-        """Drop all loads, because the server may have lost them."""
-        self._arrived.clear()

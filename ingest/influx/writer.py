@@ -15,7 +15,7 @@ import asyncio
 import random
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,20 +28,18 @@ from files.backoff import Backoff
 from ingest.daemon_executor import DaemonExecutor, Stopping
 from ingest.errors import ArchiveDamaged, IngestError, StoreThrottled, StoreUnavailable
 from ingest.influx.delivery import Gate, RejectsEverything
-from ingest.influx.figures import AlertStep
 from ingest.influx.file import InfluxFile
+from ingest.influx.line_protocol import AlertStep
 from ingest.influx.reporter import Reporter
 from ingest.influx.source import Source
 from ingest.influx.store import Store, StoreUnreachable
 from ingest.influx.tracks import (
     READER,
-    SETTLE_S,
     Alerts,
     Figures,
     Load,
     Telemetry,
     Track,
-    UnconfirmedWrites,
 )
 from ingest.log import SqliteLog
 
@@ -58,6 +56,10 @@ REST_FACTOR = 4.0
 SHORTEST_WAIT_S, FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 1.0, 60.0
 TROUBLE = (StoreUnavailable, ArchiveDamaged)
 """Errors that may pass, and are tried again: of InfluxDB, our disk, or a file to be restored."""
+
+SETTLE_S = 10.0
+"""Longest time for which a server holds acknowledged lines in memory only [s]: VictoriaMetrics up
+to 5 s; InfluxDB has written them to its own log before it answers."""
 
 GRACE_S = 0.5
 """Time for a request that is under way at `stop` [s]."""
@@ -97,14 +99,6 @@ class InfluxWriter:
     ----------
     open_store : callable
         Makes the store; called at each start of :meth:`run`.
-    file : InfluxFile
-        State between starts.
-    source : Source
-        The log as points.
-    log : SqliteLog
-        Keeper of the cursor.
-    reporter : Reporter
-        Coverage and health.
     transitions : callable
         Rows of the book of alerts after a number, at most so many. Called in a thread; raises
         StoreUnavailable when the book cannot be read.
@@ -123,8 +117,8 @@ class InfluxWriter:
     first_wait_s: float = FIRST_WAIT_S
     _loads: dict[str, Load] = field(default_factory=dict)
     _ahead: asyncio.Task[Load | None] | None = None
-    _suspect: bool = False
-    _astray: bool = True
+    _suspect: bool = False  # InfluxDB may have been restarted since the last request
+    _astray: bool = True  # tracks must be rewound before they go on
     _requests: DaemonExecutor | None = None
     _reading: DaemonExecutor | None = None
     _written_seq: int = 0
@@ -152,7 +146,8 @@ class InfluxWriter:
         if not self._stopping.is_set():
             self._halt.clear()
         self._gate = Gate(self._write, self.counters.written)
-        self._settling = UnconfirmedWrites(self.settle_s)
+        # Acknowledged loads that have not settled, and when they were [s]; oldest first.
+        self._unsettled: deque[tuple[float, Load]] = deque()
         self._backoff = Backoff(self.first_wait_s, LONGEST_WAIT_S, self.rng)
         # What the run before has left under way ends first: source and store are for one thread.
         self._requests = DaemonExecutor("influx-requests", after=self._requests)
@@ -231,7 +226,7 @@ class InfluxWriter:
             if not delivery.done:
                 await self._do(self._requests, partial(delivery.attempt, self._gate))
         self.counters.written = self._gate.written
-        self._settling.add(load, time.monotonic())
+        self._unsettled.append((time.monotonic(), load))
         if name == "telemetry":
             self._written_seq = load.seq
         del self._loads[name]
@@ -244,10 +239,10 @@ class InfluxWriter:
 
     async def _settle(self) -> None:
         """Move the places of what has settled; write again what may be lost."""
-        while (load := self._settling.due(self._alive_s)) is not None:
-            await self._do(self._reading, partial(self._settled, load))
-            self._settling.settled()
-        if self._suspect and self._settling:
+        while self._unsettled and self._unsettled[0][0] + self.settle_s <= self._alive_s:
+            await self._do(self._reading, partial(self._settled, self._unsettled[0][1]))
+            self._unsettled.popleft()
+        if self._suspect and self._unsettled:
             log.info("InfluxDB may have been restarted: the last seconds are written again")
             self._astray = True
         self._suspect = False
@@ -278,7 +273,7 @@ class InfluxWriter:
             with suppress(*TROUBLE):
                 await ahead
         self._loads.clear()
-        self._settling.forget()
+        self._unsettled.clear()
         self._written_seq = self.log.cursor(READER)
         for track in self._tracks.values():
             await self._do(self._reading, track.rewind)

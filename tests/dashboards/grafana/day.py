@@ -212,12 +212,14 @@ def _health() -> Iterator[bytes]:
         yield lines.health_line(
             "station",
             start + step * 10_000,
-            received=received,
-            stored=received - rejected,
-            rejected=rejected,
-            duplicates=step // 2,
-            log_depth=step % 7,
-            lag_s=130.0 if step == 180 else 0.5,
+            lines.HealthFigures(
+                received=received,
+                stored=received - rejected,
+                rejected=rejected,
+                duplicates=step // 2,
+                log_depth=step % 7,
+                lag_s=130.0 if step == 180 else 0.5,
+            ),
         )
     for vendor, reason, count, at in (
         ("hello", "schema", 3, "11:10:00"),

@@ -17,6 +17,7 @@ from bikes.roster import BikeKey
 from bikes.telemetry import COLUMNS, Event, Status, TelemetryBatch
 from geofence.quality import VERDICTS
 from ingest.influx.line_protocol import (
+    HealthFigures,
     alert_lines,
     coverage_lines,
     health_line,
@@ -345,16 +346,7 @@ def test_how_long_an_alert_waited_is_in_the_field_of_its_state() -> None:
 
 def test_health() -> None:
     """Counters are integers, the lag is not."""
-    lines = health_line(
-        "a host",
-        AT_MS,
-        received=5,
-        stored=4,
-        rejected=1,
-        duplicates=0,
-        log_depth=2,
-        lag_s=0,
-    )
+    lines = health_line("a host", AT_MS, HealthFigures(5, 4, 1, 0, log_depth=2, lag_s=0))
     (point,) = points(lines)
     assert point.tags == {"host": "a host"}
     assert point.fields == {

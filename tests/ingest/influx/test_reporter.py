@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geofence.windows import Window, WindowVerdict
-from ingest.influx.figures import HealthFigures
 from ingest.influx.file import InfluxFile
+from ingest.influx.line_protocol import HealthFigures
 from ingest.influx.reporter import RESTATED_MS, Reporter
 from tests.influx_line import until
 from tests.ingest.influx.test_line_protocol import AT_MS, Zone, points

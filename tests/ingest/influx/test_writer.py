@@ -12,8 +12,8 @@ import pytest
 
 from bikes.roster import BikeKey
 from ingest.errors import StoreThrottled, StoreUnavailable
-from ingest.influx.figures import AlertStep
 from ingest.influx.file import InfluxFile
+from ingest.influx.line_protocol import AlertStep
 from tests.full_disk import full_disk
 from tests.influx_line import Line, caught_up, ride, run_until, until
 from tests.ingest.influx.test_line_protocol import AT_MS, Point, Step, Zone, points
