@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol
 
 from alerts.alert import Alert, Notice
-from alerts.bulletin import Bulletin, Case
+from alerts.bulletin import Case
 from alerts.lifecycle import Event
 from alerts.store.outbox import Channel
 
@@ -23,14 +23,6 @@ class Notifier(Channel, Protocol):
     """A channel with a way to it. Several sends may be under way at once, one per lane."""
 
     async def send(self, notice: Notice) -> None:
-        """Return once it has arrived; NotificationFailed to be called again later."""
-
-
-@runtime_checkable
-class Reader(Protocol):
-    """A notifier that can also send bulletins."""
-
-    async def send_bulletin(self, bulletin: Bulletin) -> None:
         """Return once it has arrived; NotificationFailed to be called again later."""
 
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from alerts.alert import Alert, Notice
@@ -15,39 +15,20 @@ from alerts.bulletin import Bulletin, Case
 from alerts.errors import NotificationFailed, PolicyError, Problem
 from alerts.notify import Filter
 from alerts.notify.bulletins import bulletin_text
-from alerts.notify.wording import Wording
+from alerts.notify.wording import Text, Wording
 from alerts.periods import Kind
 
 PEOPLE_WANT = frozenset({"activate", "reopen", "return", "unshelve", "close", "void"})
 """Events that people are told of; acts of people are not news to them."""
-
-
 THREADS = 2
 """The most notifications that are under way to one service at once."""
-
-_Type = Literal["failure", "success", "info"]
 
 
 class AppriseNotifier:
     """Sends a title and a body in Chinese or English.
 
-    Parameters
-    ----------
-    name : str
-        The name in the configuration.
-    url : str
-        An Apprise URL, or ``http(s)://``: a webhook that is sent JSON with ``title``,
-        ``message`` and ``type``. It may hold secrets and is never logged.
-    wording : Wording
-        The language, and the names of zones.
-    wanted : Filter
-        Which severities, rules and zones; events are those people want unless it says.
-    escalate_after_s : float, optional
-        Told only of what nobody has acknowledged for so long, and of what becomes of it [s].
-    bulletins : collection of Kind
-        Which bulletins are sent.
-    bulletins_at_min : int
-        When: minute of the local day.
+    The URL is one of Apprise, or ``http(s)://``: a webhook that is sent JSON with ``title``,
+    ``message`` and ``type``. It may hold secrets and is never logged.
     """
 
     def __init__(
@@ -55,11 +36,13 @@ class AppriseNotifier:
         name: str,
         url: str,
         wording: Wording,
-        wanted: Filter | None = None,
+        wanted: Filter | None = None,  # events are those people want unless it says
         *,
+        # Told only of what nobody has acknowledged for so long, and of what becomes of it [s of
+        # duty]; None: of everything at once.
         escalate_after_s: float | None = None,
         bulletins: Collection[Kind] = (),
-        bulletins_at_min: int = 510,
+        bulletins_at_min: int = 510,  # of the local day
     ) -> None:
         self.name = name
         self.escalate_after_s = escalate_after_s
@@ -99,22 +82,19 @@ class AppriseNotifier:
 
     async def send(self, notice: Notice) -> None:
         """Send; NotificationFailed when the service did not take it."""
-        text = self._wording.of(notice)
-        await self._in_thread(text.title, text.body, text.kind)
+        await self._in_thread(self._wording.of(notice))
 
     async def send_bulletin(self, bulletin: Bulletin) -> None:
         """Send a bulletin; NotificationFailed when the service did not take it."""
-        text = bulletin_text(bulletin, self._wording)
-        await self._in_thread(text.title, text.body, text.kind)
+        await self._in_thread(bulletin_text(bulletin, self._wording))
 
-    async def _in_thread(self, title: str, body: str, kind: _Type) -> None:
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._threads, self._send, title, body, kind)
+    async def _in_thread(self, text: Text) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._send, text)
 
-    def _send(self, title: str, body: str, kind: _Type) -> None:
+    def _send(self, text: Text) -> None:
         if not len(self._service):
             raise NotificationFailed(f"notify.{self.name}.url: no service has such a URL")
-        if not self._service.notify(title=title, body=body, notify_type=kind):
+        if not self._service.notify(title=text.title, body=text.body, notify_type=text.kind):
             raise NotificationFailed(f"notify.{self.name}: the service did not take it")
 
     @cached_property

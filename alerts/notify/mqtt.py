@@ -21,7 +21,10 @@ EVERY_MS = 60_000
 EVENT_TYPE = "zhixun.alert.transition.v1"
 
 Publish = Callable[[str, bytes, bool], "Awaitable[bool | None] | bool | None"]
-"""``publish(topic, payload, retain)``: False, or an awaitable of False, when it did not go."""
+"""``publish(topic, payload, retain)``: False, or an awaitable of False, when it did not go.
+
+It returns when the broker has the message, or will have it for certain.
+"""
 
 
 class MqttNotifier:
@@ -30,50 +33,32 @@ class MqttNotifier:
     The topic holds the last transition of the alert. An alert that is closed or voided is
     told once, not retained, and then leaves an empty retained message, or the last
     transition of another open alert of the same zone and rule.
-
-    Parameters
-    ----------
-    publish : callable
-        Returns when the broker has the message, or will have it for certain.
-    latest_open : callable
-        ``(zone_id, rule)`` to the newest open alert: ``AlertBook.latest_open``.
-    source : str
-        CloudEvents `source`: which system says so.
-    prefix : str
-        The topic before zone and rule.
     """
+
+    name = "mqtt"
 
     def __init__(
         self,
         publish: Publish,
-        latest_open: Callable[[str, str], Notice | None],
-        *,
-        source: str = "/zhixun",
-        prefix: str = "patrol/v1/alerts",
-        name: str = "mqtt",
+        latest_open: Callable[[str, str], Notice | None],  # of :class:`AlertBook`
     ) -> None:
-        self.name = name
         self._publish = publish
         self._latest_open = latest_open
-        self._source = source
-        self._prefix = prefix
-        self._filter = Filter()
 
     def wants(self, notice: Notice) -> bool:
         """All notices of alerts about zones, but pending ones: topics are those of zones only."""
-        return notice.alert.zone_id is not None and self._filter.passes(notice)
+        return notice.alert.zone_id is not None and Filter().passes(notice)
 
     async def send(self, notice: Notice) -> None:
         """Publish; NotificationFailed when it did not go."""
         alert = notice.alert
         assert alert.zone_id is not None
-        topic = f"{self._prefix}/{alert.zone_id}/{alert.rule}"
-        if alert.state not in FINAL:
-            await self._put(topic, cloud_event(notice, self._source), retain=True)
-            return
-        await self._put(topic, cloud_event(notice, self._source), retain=False)
-        other = self._latest_open(alert.zone_id, alert.rule)
-        await self._put(topic, cloud_event(other, self._source) if other else b"", retain=True)
+        topic = f"patrol/v1/alerts/{alert.zone_id}/{alert.rule}"
+        over = alert.state in FINAL
+        await self._put(topic, cloud_event(notice), retain=not over)
+        if over:
+            other = self._latest_open(alert.zone_id, alert.rule)
+            await self._put(topic, cloud_event(other) if other else b"", retain=True)
 
     async def _put(self, topic: str, payload: bytes, *, retain: bool) -> None:
         try:
@@ -89,13 +74,8 @@ class MqttNotifier:
 class ZoneStatusTopic:
     """Publishes the statuses of zones.
 
-    Parameters
-    ----------
-    publish : callable
-        Given topic, payload, and whether it is retained.
-    zone_ids : iterable of str
-        Zones with a retained message of an earlier run, perhaps; it is deleted once a zone is
-        no more.
+    The zones given first may have a retained message of an earlier run, which is deleted once a
+    zone is no more.
     """
 
     def __init__(self, publish: Callable[[str, bytes, bool], Any], zone_ids: Iterable[str]) -> None:
@@ -116,7 +96,7 @@ class ZoneStatusTopic:
             self._publish(topics.coverage(zone_id), b"", True)
 
 
-def cloud_event(notice: Notice, source: str) -> bytes:
+def cloud_event(notice: Notice) -> bytes:
     """A transition as a CloudEvents 1.0 event in structured JSON.
 
     Its `id` is the number of the row, so a duplicate can be told from a new one.
@@ -125,7 +105,7 @@ def cloud_event(notice: Notice, source: str) -> bytes:
     event = {
         "specversion": "1.0",
         "id": f"{alert.alert_id}.{row.seq}",
-        "source": source,
+        "source": "/zhixun",
         "type": EVENT_TYPE,
         "subject": notice.lane,
         "time": _time(row.at_ms),

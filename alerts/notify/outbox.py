@@ -14,7 +14,8 @@ from typing import NamedTuple
 import structlog
 
 from alerts.errors import BookUnavailable, NotificationFailed
-from alerts.notify import Notifier, Reader
+from alerts.notify import Notifier
+from alerts.notify.apprise import AppriseNotifier
 from alerts.store.book_file import BookFile
 from alerts.store.outbox import FIRST_RETRY_MS, OutboxRows, Waiting, retry_after_ms
 
@@ -30,27 +31,15 @@ class Counts(NamedTuple):
 
 
 class Outbox:
-    """Delivers the rows of the book's outbox.
-
-    Parameters
-    ----------
-    file : BookFile
-        Where the outbox is. Whoever writes into it calls :meth:`wake`.
-    notifiers : sequence of Notifier
-        The ways out. A channel that is in the outbox but not here any more is given up.
-    clock : callable
-        The time, for back-off [ms]: that of the wall also where `now_ms` runs faster.
-    send_timeout_s : float
-        After which a send counts as failed.
-    """
+    """Delivers the rows of the book's outbox. Whoever writes into it calls :meth:`wake`."""
 
     def __init__(
         self,
         file: BookFile,
-        notifiers: Sequence[Notifier],
-        clock: Callable[[], int],
+        notifiers: Sequence[Notifier],  # another channel in the outbox is given up
+        clock: Callable[[], int],  # for back-off [ms]: the wall's also where `now_ms` runs faster
         *,
-        send_timeout_s: float = 60.0,
+        send_timeout_s: float = 60.0,  # after which a send counts as failed
     ) -> None:
         self._rows = OutboxRows(file)
         self._notifiers = {notifier.name: notifier for notifier in notifiers}
@@ -134,7 +123,7 @@ class Outbox:
                 await notifier.send(notice)
             return
         assert row.bulletin is not None
-        if not isinstance(notifier, Reader):
+        if not isinstance(notifier, AppriseNotifier):
             raise NotificationFailed(f"notify.{row.channel} takes no bulletins")
         bulletin = await asyncio.to_thread(self._rows.bulletin, row.bulletin)
         async with asyncio.timeout(self._send_timeout_s):

@@ -33,21 +33,11 @@ class Text(NamedTuple):
 
 @dataclass(frozen=True)
 class ZoneNames(Mapping[str, str]):
-    """Names by zone id: as they are now, or were last; of one that is to come, as it will be.
-
-    Parameters
-    ----------
-    atlas : Atlas
-        The zones.
-    language : Language
-        `name_zh` counts in Chinese only.
-    now_ms : callable
-        The clock [ms].
-    """
+    """Names by zone id: as they are now, or were last; of one that is to come, as it will be."""
 
     atlas: Atlas
-    language: Language
-    now_ms: Callable[[], int]
+    language: Language  # `name_zh` counts in Chinese only
+    now_ms: Callable[[], int]  # the clock
 
     def __getitem__(self, zone_id: str) -> str:
         now_ms = self.now_ms()
@@ -66,25 +56,13 @@ class ZoneNames(Mapping[str, str]):
 
 
 class Wording:
-    """Puts notices into words.
-
-    Parameters
-    ----------
-    language : {"zh", "en"}
-        Of the words.
-    tz : ZoneInfo
-        The zone in which times are written.
-    names : mapping of str to str
-        Names of zones by id, in that language.
-    rules : Registry
-        The rules, with their names and the sentences of their reasons.
-    """
+    """Puts notices into words."""
 
     def __init__(
         self,
         language: Language,
-        tz: ZoneInfo,
-        names: Mapping[str, str] | None = None,
+        tz: ZoneInfo,  # in which times are written
+        names: Mapping[str, str] | None = None,  # of zones by id, in that language
         rules: Registry = RULES,
     ) -> None:
         self.language: Language = language
@@ -107,10 +85,8 @@ class Wording:
         title = say["title"].format(event=event, subject=subject, rule=rule)
         good = row.event != "undo" and row.to_state in ("returned", "closed", "voided")
         alarm = row.event in ("activate", "reopen", "unshelve", "escalate")
-        kind: Literal["failure", "success", "info"] = (
-            "success" if good else "failure" if alarm else "info"
-        )
-        return Text(title, "\n".join(part for part in parts if part), kind)
+        body = "\n".join(filter(None, parts))
+        return Text(title, body, "success" if good else "failure" if alarm else "info")
 
     def subject(self, subject_id: str) -> str:
         """The name of a zone, or the id of a bike or vendor."""

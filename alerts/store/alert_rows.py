@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -108,27 +108,6 @@ def load(db: sqlite3.Connection, where: str, values: Sequence[object] = ()) -> I
         for row in db.execute(f"{_ROWS} WHERE t.number = ? ORDER BY t.seq", identity[:1]):
             alert = apply(alert, _transition(row))
         yield alert
-
-
-def find(
-    db: sqlite3.Connection,
-    state: str | None,
-    columns: Mapping[str, str | None],
-    before: str | None,
-    limit: int,
-) -> list[Alert]:
-    """Alerts in a state (None: any but dropped), with these values, newest first."""
-    where = [f"{LAST_STATE} = ?" if state else f"{LAST_STATE} != ?"]
-    values: list[object] = [state or "dropped"]
-    for column, value in columns.items():
-        if value is not None:
-            where.append(f"{column} = ?")
-            values.append(value)
-    if before is not None:
-        where.append("number < ?")
-        values.append(number_of(before))
-    clause = f"WHERE {' AND '.join(where)} ORDER BY number DESC LIMIT ?"
-    return list(load(db, clause, (*values, limit)))
 
 
 def transitions(db: sqlite3.Connection, after_seq: int, limit: int) -> list[Transition]:

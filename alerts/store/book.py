@@ -33,12 +33,7 @@ class Change(NamedTuple):
 class AlertBook:
     """The alerts, their history, and the way for people to change them.
 
-    Parameters
-    ----------
-    path : Path or str
-        The SQLite file; ``":memory:"`` for tests.
-    channels : sequence of Channel
-        Who is told; rows for them enter the outbox with the transition.
+    Rows for channels that want to be told enter the outbox with the transition.
 
     Raises
     ------
@@ -60,8 +55,6 @@ class AlertBook:
                 self._open[alert.alert_id] = alert
             row = db.execute("SELECT at_ms FROM progress WHERE name = 'judged'").fetchone()
             self._judged_ms = row[0] if row else None
-
-    # -- reading ---------------------------------------------------------------------
 
     def current(self) -> list[Alert]:
         """Open alerts, pending ones included, in the order in which they were raised."""
@@ -88,21 +81,22 @@ class AlertBook:
         before: str | None = None,
         limit: int = 100,
     ) -> list[Alert]:
-        """Alerts of any state but dropped, newest first.
+        """Alerts of a state (None: any but dropped), zone and rule, newest first.
 
-        Parameters
-        ----------
-        state, zone_id, rule : str, optional
-            Only these; dropped ones when asked for.
-        before : str, optional
-            Only alerts older than this id: the cursor of a page.
-        limit : int
-            At most so many.
+        `before` is the cursor of a page: only alerts older than this id.
         """
         if state is not None and state not in STATES:
             raise ValueError(f"{state!r} is not a state; one of {', '.join(STATES)}")
+        where = f"{rows.LAST_STATE} {'=' if state else '!='} ?"
+        values: list[object] = [state or "dropped"]
+        number = rows.number_of(before) if before is not None else None
+        for clause, value in (("zone_id = ?", zone_id), ("rule = ?", rule), ("number < ?", number)):
+            if value is not None:
+                where += f" AND {clause}"
+                values.append(value)
+        clause = f"WHERE {where} ORDER BY number DESC LIMIT ?"
         with self.file.reading() as db:
-            return rows.find(db, state, {"zone_id": zone_id, "rule": rule}, before, limit)
+            return list(rows.load(db, clause, (*values, limit)))
 
     def transitions(self, after_seq: int = 0, limit: int = 1000) -> list[Transition]:
         """Rows after a row, in order: for those who copy the book elsewhere."""
@@ -150,8 +144,6 @@ class AlertBook:
     def listen(self, listener: Callable[[list[Transition]], None]) -> None:
         """Call `listener` with new rows after they are on disk, in the thread that wrote."""
         self._listeners.append(listener)
-
-    # -- writing ---------------------------------------------------------------------
 
     def record(
         self, changes: Iterable[Change], at_ms: int, *, judged_ms: int | None = None
