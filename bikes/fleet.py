@@ -35,6 +35,9 @@ NEVER = int(np.iinfo(np.int64).min)
 _STATE_NUMBERS: dict[str, int] = {name: number for number, name in enumerate(VEHICLE_STATES)}
 _UNKNOWN = -1
 
+_OF_FIX = ("lat_deg", "lng_deg", "accuracy_m", "speed_mps", "heading_deg", "altitude_m")
+"""What a state says of the newest fix, beside its time."""
+
 _SAID: dict[str, tuple[type[np.generic], object]] = {
     "heard_at_ms": (np.int64, NEVER),
     "online": (np.int8, _UNKNOWN),
@@ -67,13 +70,7 @@ class BikeState(msgspec.Struct, frozen=True, kw_only=True):
     heard_at_ms: int | None = None  # when anything of the bike was last received, by our clock [ms]
 
 
-def liveness(
-    state: BikeState,
-    now_ms: int,
-    *,
-    stale_after_s: float = STALE_AFTER_S,
-    silent_after_s: float = SILENT_AFTER_S,
-) -> Liveness:
+def liveness(state: BikeState, now_ms: int, *, stale_after_s: float = STALE_AFTER_S) -> Liveness:
     """Whether a bike is alive at `now_ms`; an age equal to a limit is still within it.
 
     A bike that catches up on what it stored is heard, but its position is old: it is stale,
@@ -86,7 +83,7 @@ def liveness(
         return "offline"
     if now_ms - fix_ms <= stale_after_s * 1000:
         return "live"
-    if now_ms - max(fix_ms, status_ms, heard_ms) <= silent_after_s * 1000:
+    if now_ms - max(fix_ms, status_ms, heard_ms) <= SILENT_AFTER_S * 1000:
         return "stale"
     return "silent"
 
@@ -193,12 +190,7 @@ class FleetState:
         return BikeState(
             bike=bike,
             last_ms=_time(fix.timestamp_ms[bike]),
-            lat_deg=_number(fix.lat_deg[bike]),
-            lng_deg=_number(fix.lng_deg[bike]),
-            accuracy_m=_number(fix.accuracy_m[bike]),
-            speed_mps=_number(fix.speed_mps[bike]),
-            heading_deg=_number(fix.heading_deg[bike]),
-            altitude_m=_number(fix.altitude_m[bike]),
+            **{name: _number(getattr(fix, name)[bike]) for name in _OF_FIX},
             battery_percent=_number(charge.battery_percent[bike]),
             battery_at_ms=_time(charge.timestamp_ms[bike]),
             online=None if said["online"] == _UNKNOWN else bool(said["online"]),

@@ -29,16 +29,9 @@ class Rides(NamedTuple):
 
 
 def rides(judged: JudgedFixes, bikes: NDArray[np.int32], layout: Layout) -> Rides:
-    """Distance, time in zones and verdicts of some bikes.
+    """Distance, time in zones and verdicts of some bikes, whose fixes `judged` holds.
 
-    Parameters
-    ----------
-    judged : JudgedFixes
-        Fixes of these bikes.
-    bikes : ndarray of int32, shape (k,)
-        Rising indices into the roster.
-    layout : Layout
-        The zones through time.
+    `bikes` are rising indices into the roster, of shape (k,).
     """
     fixes, verdict, steps = judged
     k, n = bikes.size, len(layout.zone_ids)
@@ -93,14 +86,7 @@ def contributions(rows: Rows, bikes: NDArray[np.int32], layout: Layout) -> Contr
     within a quarter of an hour may be wrong when both went on visiting the cell. Two bikes at one
     instant are both first.
 
-    Parameters
-    ----------
-    rows : Rows
-        The day's, of all bikes.
-    bikes : ndarray of int32, shape (k,)
-        Rising indices into the roster.
-    layout : Layout
-        The zones through time.
+    `rows` are the day's, of all bikes; `bikes` are rising indices into the roster, of shape (k,).
     """
     pairs = first_visits(rows, layout)
     asked = np.isin(pairs.bike, bikes)

@@ -85,16 +85,9 @@ def _windows(zone: Zone, from_ms: int, to_ms: int) -> Counter[Verdict]:
 
 
 def zone_records(record: Record, plans: dict[str, Plan], visits: Visits) -> dict[str, ZoneRecord]:
-    """Measure all zones of a record, by their ids.
+    """Measure all zones of a record, which is as of its end, by their ids.
 
-    Parameters
-    ----------
-    record : Record
-        As of its end.
-    plans : dict of str to Plan
-        What is asked of each zone.
-    visits : Visits
-        All that the record holds, in any order.
+    `plans` say what is asked of each zone; `visits` are all that the record holds, in any order.
     """
     zones = record.layout.era_at(record.now_ms).zones
     visits = visits.where(record.layout.own(visits.cell, visits.at_ms, zones))

@@ -48,6 +48,11 @@ class Box(NamedTuple):
     north_deg: float
     east_deg: float
 
+    def holds(self, lat: NDArray[np.float64], lng: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell which positions lie in the box [degrees]; NaN does not."""
+        inside: NDArray[np.bool_] = (lat >= self.south_deg) & (lat <= self.north_deg)
+        return inside & (lng >= self.west_deg) & (lng <= self.east_deg)
+
 
 CHINA = Box(0.8293, 72.004, 55.8271, 137.8347)
 """The box in which GCJ-02 and BD-09 differ from WGS-84: that of the published implementations.
@@ -161,12 +166,7 @@ def _inside_china(
 ) -> Position:
     """`displace` the positions inside the box, as contiguous arrays; copy the others."""
     lat, lng = _pair(lat_deg, lng_deg)
-    inside = (
-        (lat >= CHINA.south_deg)
-        & (lat <= CHINA.north_deg)
-        & (lng >= CHINA.west_deg)
-        & (lng <= CHINA.east_deg)
-    )
+    inside = CHINA.holds(lat, lng)
     # Indexing by a mask copies, so that `displace` sees one contiguous dimension.
     moved_lat, moved_lng = displace(lat[inside], lng[inside])
     out_lat, out_lng = lat.copy(), lng.copy()

@@ -164,16 +164,16 @@ def area_m2(geometry: Any) -> NDArray[np.float64]:
 def _rings(parts: list[Any], report: Report) -> list[list[NDArray[np.float64]]] | None:
     """The rings of each part as arrays (n, 2) of lng, lat."""
     made: list[list[NDArray[np.float64]]] = []
-    for part in parts:
+    for n, part in enumerate(parts):
         if not isinstance(part, list) or not all(isinstance(ring, list) for ring in part):
             report("coordinates are not nested as the geometry type needs: rings of positions")
             return None
         made.append([])
-        for ring in part:
+        for m, ring in enumerate(part):
             for number, position in enumerate(ring, 1):
                 if not _is_position(position):
                     report(
-                        f"position {number} of {_ring_name(made)} is {_shown(position)}, "
+                        f"position {number} of {_ring_name(n, m)} is {_shown(position)}, "
                         "not [lng, lat] in degrees"
                     )
                     return None
@@ -182,9 +182,9 @@ def _rings(parts: list[Any], report: Report) -> list[list[NDArray[np.float64]]] 
     return made
 
 
-def _ring_name(made: list[list[NDArray[np.float64]]]) -> str:
-    ring = "the outer ring" if not made[-1] else f"hole {len(made[-1])}"
-    return ring if len(made) == 1 else f"{ring} of part {len(made)}"
+def _ring_name(part: int, ring: int) -> str:
+    name = "the outer ring" if ring == 0 else f"hole {ring}"
+    return name if part == 0 else f"{name} of part {part + 1}"
 
 
 def _is_position(position: Any) -> bool:
@@ -205,7 +205,7 @@ def _plausible(positions: NDArray[np.float64], report: Report) -> bool:
     lng, lat = positions[:, 0], positions[:, 1]
     out = (np.abs(lng) > 180) | (np.abs(lat) > 90)
     # Written as lat, lng, a place in China is out of range (eastern) or in the Arctic (western).
-    if _all_in_china(lat=lng, lng=lat) and not _all_in_china(lat=lat, lng=lng):
+    if CHINA.holds(lat=lng, lng=lat).all() and not CHINA.holds(lat, lng).all():
         report(
             f"coordinates are swapped: [{lng[0]:g}, {lat[0]:g}] is lat, lng; "
             "GeoJSON positions are [lng, lat]"
@@ -233,18 +233,11 @@ def _plausible(positions: NDArray[np.float64], report: Report) -> bool:
     return False
 
 
-def _all_in_china(*, lat: NDArray[np.float64], lng: NDArray[np.float64]) -> bool:
-    return bool(
-        (lat >= CHINA.south_deg).all()
-        and (lat <= CHINA.north_deg).all()
-        and (lng >= CHINA.west_deg).all()
-        and (lng <= CHINA.east_deg).all()
-    )
-
-
 def _closed(rings: list[list[NDArray[np.float64]]], report: Report) -> bool:
     sound = True
-    for name, ring in _named(rings):
+    every = [(n, m, ring) for n, part in enumerate(rings) for m, ring in enumerate(part)]
+    for part, number, ring in every:
+        name = _ring_name(part, number)
         if not len(ring) or (ring[0] != ring[-1]).any():
             ends = " and ".join(f"[{p[0]:g}, {p[1]:g}]" for p in (ring[0], ring[-1])[: len(ring)])
             report(f"{name} is open: its ends are {ends or 'missing'}; repeat the first at the end")
@@ -253,15 +246,6 @@ def _closed(rings: list[list[NDArray[np.float64]]], report: Report) -> bool:
             report(f"{name} has {len(ring)} positions; a closed ring needs at least 4")
             sound = False
     return sound
-
-
-def _named(rings: list[list[NDArray[np.float64]]]) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    made: list[list[NDArray[np.float64]]] = []
-    for part in rings:
-        made.append([])
-        for ring in part:
-            yield _ring_name(made), ring
-            made[-1].append(ring)
 
 
 def _sound(outline: Outline, report: Report) -> bool:

@@ -16,12 +16,7 @@ from geofence.zonemap import ZoneMap
 def bikes_inside(zones: ZoneMap, live: TelemetryBatch) -> dict[str, int]:
     """Count the bikes in each zone, by its id; zones without any are left out.
 
-    Parameters
-    ----------
-    zones : ZoneMap
-        The zones.
-    live : TelemetryBatch
-        The newest fix of each bike that counts.
+    `live` holds the newest fix of each bike that counts.
     """
     inside = zones.zone_of(live.lat_deg, live.lng_deg)
     return {
@@ -29,27 +24,6 @@ def bikes_inside(zones: ZoneMap, live: TelemetryBatch) -> dict[str, int]:
         for index, count in Counter(inside.tolist()).items()
         if index >= 0
     }
-
-
-def newest_visits(last_visit_ms: NDArray[np.int64], zones: ZoneMap) -> NDArray[np.int64]:
-    """When each zone was visited last.
-
-    Parameters
-    ----------
-    last_visit_ms : ndarray of int64, shape (grid.size,)
-        Last visit of each cell [ms]; 0 for never.
-    zones : ZoneMap
-        The zones.
-
-    Returns
-    -------
-    ndarray of int64, shape (zones,)
-        [ms]; 0 for never.
-    """
-    visited = np.flatnonzero((zones.cell_zone >= 0) & (last_visit_ms > 0))
-    newest_ms = np.zeros(len(zones.zones), np.int64)
-    np.maximum.at(newest_ms, zones.cell_zone[visited], last_visit_ms[visited])
-    return newest_ms
 
 
 class Visitors(NamedTuple):
@@ -65,18 +39,13 @@ def visitors(ledger: View, zones: ZoneMap, known: Visitors | None = None) -> Vis
 
     When each zone was visited follows from last visits of cells, which a ledger has at hand.
     Only of zones where that changed it is looked up by whom, in one pass over the quarters of
-    an hour since the earliest of these visits: mostly the one that is on.
-
-    Parameters
-    ----------
-    ledger : View
-        Visited cells.
-    zones : ZoneMap
-        The zones.
-    known : Visitors, optional
-        The last answer about the same zones.
+    an hour since the earliest of these visits: mostly the one that is on. `known` is the last
+    answer about the same zones.
     """
-    at_ms = newest_visits(ledger.last_visit_ms(), zones)
+    last_visit_ms = ledger.last_visit_ms()
+    visited = np.flatnonzero((zones.cell_zone >= 0) & (last_visit_ms > 0))
+    at_ms = np.zeros(len(zones.zones), np.int64)
+    np.maximum.at(at_ms, zones.cell_zone[visited], last_visit_ms[visited])
     bike = np.full(at_ms.size, -1, np.int32) if known is None else known.bike.copy()
     changed = at_ms > 0 if known is None else at_ms != known.at_ms
     bike[at_ms == 0] = -1

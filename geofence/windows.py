@@ -105,17 +105,7 @@ PlanT = TypeVar("PlanT", bound=Plan, covariant=True, default=Plan)
 
 
 class Zone(Generic[PlanT]):
-    """A zone with its plan and its record.
-
-    Parameters
-    ----------
-    ref : ZoneRef
-        The zone.
-    plan : Plan
-        What is asked of it through time.
-    record : Record
-        What was patrolled.
-    """
+    """A zone, with its plan, which says what is asked of it, and its record of what was done."""
 
     __slots__ = ("plan", "record", "ref")
 
@@ -191,16 +181,9 @@ class WindowVerdict(NamedTuple):
 
 
 def judge_window(zone: Zone, window: Window, asked: Asked) -> WindowVerdict:
-    """Judge whether a window reached its target, by the zone's record.
+    """Judge whether a window reached its target, by the zone's record, which says what time it is.
 
-    Parameters
-    ----------
-    zone : Zone
-        The zone; its record says what time it is.
-    window : Window
-        The window.
-    asked : Asked
-        What was asked at its end.
+    `asked` is what was asked at the window's end.
     """
     if window.to_ms > zone.record.now_ms:
         return _judge(zone, window, asked)

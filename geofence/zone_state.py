@@ -97,16 +97,9 @@ class ZoneStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def state_of(zone: Zone, at_ms: int, *, max_behind_ms: int = MAX_BEHIND_MS) -> ZoneStatus:
-    """Judge the state of a zone.
+    """Judge the state of a zone, whose record is as of the instant [ms].
 
-    Parameters
-    ----------
-    zone : Zone
-        The zone, with its record as of the instant.
-    at_ms : int
-        The instant [ms].
-    max_behind_ms : int
-        How far the pipeline may be behind before nothing can be said [ms].
+    Nothing can be said when the pipeline is further behind than `max_behind_ms`.
     """
     plan, record, ref = zone.plan, zone.record, zone.ref
     policy = plan.policy_at(at_ms)

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from bikes.errors import DecodeError, RejectReason
-from bikes.formats.reading import Format, Item, Reader, is_array, split, too_many
+from bikes.formats.reading import Format, Item, Reader, too_many
 from bikes.telemetry import Location, Telemetry
 
 K = TypeVar("K", bound=Hashable)
@@ -96,10 +96,9 @@ def mapped(sources: Mapping[Quantity, Source], items: str | None = None) -> Form
         _check(quantity, source)
     reader = _ItemReader(sources)
     if items is None:
-        return Format("mapped", quick=reader.quick, decode=reader.decode)
+        return Format("mapped", quick=reader.quick_items, decode=reader.decode)
     _check_path("items", items)
-    envelope = _EnvelopeReader(items, reader)
-    return Format("mapped", quick=envelope.quick, decode=envelope.decode)
+    return _enveloped(items, reader)
 
 
 def _check_path(name: str, path: str) -> None:
@@ -127,7 +126,7 @@ class _Wrong(ValueError):
         self.reason: RejectReason = reason
 
 
-class _ItemReader:
+class _ItemReader(Reader[Any]):
     """Reads payloads that are one item, or an array of items."""
 
     def __init__(self, sources: Mapping[Quantity, Source]) -> None:
@@ -136,7 +135,7 @@ class _ItemReader:
             for quantity, source in sources.items()
         }
         self.type, places = _struct(leaves)
-        self._json: Reader[Any] = Reader(self.type, strict=False)
+        super().__init__(self.type, strict=False)
         read = {
             quantity: _value(quantity, source, places[quantity])
             for quantity, source in sources.items()
@@ -144,29 +143,14 @@ class _ItemReader:
         self._fix = {name: read[name] for name in Telemetry.__struct_fields__ if name in read}
         self._place = {name: read[name] for name in Location.__struct_fields__ if name in read}
 
-    def quick(self, payload: bytes) -> Telemetry | Sequence[Item]:
+    def quick_items(self, payload: bytes) -> Telemetry | Sequence[Item]:
         """See `Format.quick`."""
-        found = self._json.quick(payload)
+        found = self.quick(payload)
         return list(map(self.telemetry, found)) if type(found) is list else self.telemetry(found)
 
-    def decode(self, payload: bytes, max_items: int) -> Telemetry | Sequence[Item]:
-        """See `Format.decode`."""
-        if is_array(payload):
-            return self.each(split(payload, max_items))
-        return self._one(payload)
-
-    def each(self, items: Sequence[msgspec.Raw]) -> list[Item]:
-        """Items one by one, with an error in the place of each bad one."""
-        found: list[Item] = []
-        for index, item in enumerate(items):
-            try:
-                found.append(self._one(item, index))
-            except DecodeError as exc:
-                found.append(exc)
-        return found
-
-    def _one(self, payload: bytes | msgspec.Raw, index: int | None = None) -> Telemetry:
-        found = self._json.one(payload, index)
+    def one(self, payload: bytes | msgspec.Raw, index: int | None = None) -> Telemetry:
+        """One item as telemetry. Raises DecodeError with `index` when it cannot be read."""
+        found = super().one(payload, index)
         try:
             return self.telemetry(found)
         except _Wrong as exc:
@@ -180,27 +164,24 @@ class _ItemReader:
         )
 
 
-class _EnvelopeReader:
-    """Reads payloads that hold an array of items somewhere."""
+def _enveloped(path: str, items: _ItemReader) -> Format:
+    """The format of payloads that hold an array of items somewhere."""
+    whole, places = _struct({"items": _Leaf(path, list[items.type], True)})  # type: ignore[name-defined]
+    unread, _ = _struct({"items": _Leaf(path, list[msgspec.Raw], True)})
+    array = attrgetter(".".join(places["items"]))
+    read = msgspec.json.Decoder(whole, strict=False).decode
+    careful: Reader[Any] = Reader(unread)
 
-    def __init__(self, path: str, items: _ItemReader) -> None:
-        self._items = items
-        quick, places = _struct({"items": _Leaf(path, list[items.type], True)})  # type: ignore[name-defined]
-        careful, _ = _struct({"items": _Leaf(path, list[msgspec.Raw], True)})
-        self._array = attrgetter(".".join(places["items"]))
-        self._quick = msgspec.json.Decoder(quick, strict=False).decode
-        self._careful: Reader[Any] = Reader(careful)
+    def quick(payload: bytes) -> Sequence[Item]:
+        return list(map(items.telemetry, array(read(payload))))
 
-    def quick(self, payload: bytes) -> Sequence[Item]:
-        """See `Format.quick`."""
-        return list(map(self._items.telemetry, self._array(self._quick(payload))))
+    def decode(payload: bytes, max_items: int) -> Sequence[Item]:
+        found = array(careful.one(payload))
+        if len(found) > max_items:
+            raise too_many(len(found), max_items)
+        return items.each(found)
 
-    def decode(self, payload: bytes, max_items: int) -> Sequence[Item]:
-        """See `Format.decode`."""
-        items = self._array(self._careful.one(payload))
-        if len(items) > max_items:
-            raise too_many(len(items), max_items)
-        return self._items.each(items)
+    return Format("mapped", quick=quick, decode=decode)
 
 
 class _Leaf(NamedTuple):

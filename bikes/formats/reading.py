@@ -108,10 +108,25 @@ class Reader(Generic[T]):
             Nothing of the payload can be read: ``not_json``, ``schema``, ``out_of_range``, or
             ``too_many`` when an array has more than `max_items`.
         """
-        if not is_array(payload):
+        if not payload.lstrip(b" \t\r\n").startswith(b"["):
             return self.one(payload)
-        items = split(payload, max_items)
-        return [self._item(item, index) for index, item in enumerate(items)]
+        try:
+            items = _ITEMS.decode(payload)
+        except (ValueError, RecursionError) as exc:
+            raise explain(exc, payload) from exc
+        if len(items) > max_items:
+            raise too_many(len(items), max_items)
+        return self.each(items)
+
+    def each(self, items: Sequence[msgspec.Raw]) -> list[T | DecodeError]:
+        """Items one by one, with an error in the place of each bad one."""
+        found: list[T | DecodeError] = []
+        for index, item in enumerate(items):
+            try:
+                found.append(self.one(item, index))
+            except DecodeError as exc:
+                found.append(exc)
+        return found
 
     def one(self, payload: bytes | msgspec.Raw, index: int | None = None) -> T:
         """One object. Raises DecodeError with `index` when it cannot be read."""
@@ -127,28 +142,6 @@ class Reader(Generic[T]):
             detail = f"{error.detail}; {self._hints[path]} is wanted"
             return DecodeError(error.reason, detail, index)
         return error
-
-    def _item(self, item: msgspec.Raw, index: int) -> T | DecodeError:
-        try:
-            return self.one(item, index)
-        except DecodeError as exc:
-            return exc
-
-
-def is_array(payload: bytes) -> bool:
-    """Whether a payload is an array, if it is JSON at all."""
-    return payload.lstrip(b" \t\r\n").startswith(b"[")
-
-
-def split(payload: bytes, max_items: int) -> list[msgspec.Raw]:
-    """The items of an array, unread. Raises DecodeError (``not_json``, ``too_many``)."""
-    try:
-        items = _ITEMS.decode(payload)
-    except (ValueError, RecursionError) as exc:
-        raise explain(exc, payload) from exc
-    if len(items) > max_items:
-        raise too_many(len(items), max_items)
-    return items
 
 
 def too_many(items: int, max_items: int) -> DecodeError:

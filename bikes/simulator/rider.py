@@ -208,18 +208,8 @@ class Track:
 class Rider:
     """An inspector and the bike.
 
-    Parameters
-    ----------
-    plan : SimulationPlan
-        How to ride.
-    streets : Streets
-        Where.
-    home : sequence of int
-        Crossings of the part of the zone to patrol; at least two.
-    stays : bool
-        Never sent to another zone.
-    rng : numpy.random.Generator
-        Random numbers of this rider alone.
+    Home is the crossings of the part of a zone to patrol, at least two. A rider that stays is
+    never sent to another zone. `rng` is the rider's alone.
     """
 
     def __init__(

@@ -39,18 +39,7 @@ class SimulatedBike:
 
 
 class Simulator:
-    """A simulated fleet.
-
-    Parameters
-    ----------
-    plan : SimulationPlan
-        What to simulate.
-
-    Raises
-    ------
-    ValueError
-        A zone of the plan is too small for a street.
-    """
+    """A simulated fleet. Raises ValueError when a zone of the plan is too small for a street."""
 
     def __init__(self, plan: SimulationPlan) -> None:
         self.plan = plan
@@ -62,16 +51,11 @@ class Simulator:
         self._restart()
 
     def messages(self, from_ms: int, to_ms: int) -> Iterator[SimulatedMessage]:
-        """The messages sent in [from_ms, to_ms), in order of time; ties in order of bikes.
+        """The messages sent in [from_ms, to_ms) [epoch], by time; ties in order of bikes.
 
         The result does not depend on earlier calls. Calls that follow one another go on where
         the last one ended; one that goes back makes the fleet start again, which takes time.
-        Use one of these iterators at a time.
-
-        Parameters
-        ----------
-        from_ms, to_ms : int
-            [ms since the epoch]. Nothing is sent before the plan's start.
+        Use one of these iterators at a time. Nothing is sent before the plan's start.
         """
         if from_ms < self._given_ms:
             self._restart()

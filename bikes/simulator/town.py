@@ -324,21 +324,7 @@ class _Graph:
 class Walk:
     """A walk over crossings, by one inspector with a memory of their own.
 
-    Parameters
-    ----------
-    streets : Streets
-        Where one can go.
-    home : sequence of int
-        Crossings of the part of the zone to patrol; at least two.
-    rng : numpy.random.Generator
-        Random numbers of this rider alone.
-
-    Attributes
-    ----------
-    ahead : int
-        The crossing that the inspector is at, or heads for when stopped between two.
-    behind : int
-        The one passed before it; equal to `ahead` before the first street.
+    Home is the crossings of the part of a zone to patrol, at least two. `rng` is the rider's alone.
     """
 
     def __init__(self, streets: Streets, home: Sequence[int], rng: np.random.Generator) -> None:
@@ -347,6 +333,8 @@ class Walk:
         self.home_zone = streets.zone[home[0]]
         self._zone = self.home_zone
         self._ridden: dict[tuple[int, int], float] = {}
+        # `ahead` is where the inspector is, or heads for when stopped between two crossings;
+        # `behind` was passed before it, and is equal to it before the first street.
         self.ahead = self.behind = home[int(rng.integers(len(home)))]
 
     def place(self, crossing: int) -> tuple[float, float]:

@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bikes import topics
+from bikes.formats import mds
 from bikes.simulator.plan import SimulatedMessage, SimulationPlan
 from bikes.simulator.rider import Column, Track
 from bikes.simulator.town import Plane
+from bikes.telemetry import Location, Telemetry
 
 NOISE_M, NOISE_MEMORY_S = 3.5, 22.0
 """Standard deviation per axis [m] and correlation time [s] of the position error: they give the
@@ -54,18 +56,12 @@ class Fixes(NamedTuple):
     battery_percent: NDArray[np.int64]
 
 
-class Receiver:
-    """The receiver of one bike; its position error has a memory.
+_PLACE = ("lat", "lng", "speed", "heading", "horizontal_accuracy", "altitude", "satellites")
+"""Fields of a location, in the order of the columns of `Fixes`."""
 
-    Parameters
-    ----------
-    plan : SimulationPlan
-        How good it is.
-    plane : Plane
-        The plane of the tracks.
-    rng : numpy.random.Generator
-        Random numbers of this receiver alone.
-    """
+
+class Receiver:
+    """The receiver of one bike; its position error has a memory, and `rng` is its alone."""
 
     def __init__(self, plan: SimulationPlan, plane: Plane, rng: np.random.Generator) -> None:
         self._plan, self._plane, self._rng = plan, plane, rng
@@ -135,49 +131,18 @@ class Receiver:
         return result, step
 
 
-class _Place(msgspec.Struct, gc=False):
-    lat: float
-    lng: float
-    speed: float
-    heading: float
-    horizontal_accuracy: float
-    altitude: float
-    satellites: int
-
-
-class _Report(msgspec.Struct, gc=False):
-    """The MDS Telemetry object of this tracker; it sends exactly these fields."""
-
-    device_id: str
-    vehicle_id: str
-    timestamp: int
-    location: _Place
-    battery_percent: int
-
-
 class _Dropout(NamedTuple):
     begins_ms: int
     ends_ms: int
 
 
 class Radio:
-    """The radio of one bike.
-
-    Parameters
-    ----------
-    plan : SimulationPlan
-        How reliable it is.
-    bike_id : str
-        Whose it is.
-    rng : numpy.random.Generator
-        Random numbers of this radio alone.
-    """
+    """The radio of one bike; `rng` is its alone."""
 
     def __init__(self, plan: SimulationPlan, bike_id: str, rng: np.random.Generator) -> None:
         self._plan, self._bike_id, self._rng = plan, bike_id, rng
         self._telemetry = topics.of_bike("telemetry", plan.vendor, bike_id)
         self._status = topics.of_bike("status", plan.vendor, bike_id)
-        self._encode = msgspec.json.Encoder().encode
         self._stored: list[bytes] = []
         self._waiting: list[SimulatedMessage] = []
         self._dropout = self._next_dropout(plan.start_ms)
@@ -208,20 +173,17 @@ class Radio:
         return sent
 
     def _payloads(self, fixes: Fixes) -> list[bytes]:
-        bike_id, encode = self._bike_id, self._encode
         return [
-            encode(
-                _Report(
-                    bike_id,
-                    bike_id,
-                    at_ms,
-                    _Place(lat, lng, speed, heading, accuracy, altitude, satellites),
-                    battery,
+            mds.encode(
+                Telemetry(
+                    device_id=self._bike_id,
+                    vehicle_id=self._bike_id,
+                    timestamp=at_ms,
+                    location=Location(**dict(zip(_PLACE, place, strict=True))),
+                    battery_percent=battery,
                 )
             )
-            for at_ms, lat, lng, speed, heading, accuracy, altitude, satellites, battery in zip(
-                *(column.tolist() for column in fixes), strict=True
-            )
+            for at_ms, *place, battery in zip(*(column.tolist() for column in fixes), strict=True)
         ]
 
     def _live(self, times: list[int], payloads: list[bytes]) -> None:
@@ -250,7 +212,7 @@ class Radio:
             self._waiting.append(SimulatedMessage(again_ms, self._telemetry, payload, items))
 
     def _online(self, at_ms: int) -> None:
-        payload = self._encode({"online": True, "timestamp": at_ms})
+        payload = mds.encode({"online": True, "timestamp": at_ms})
         self._waiting.append(SimulatedMessage(at_ms, self._status, payload, 0))
 
     def _offline(self, at_ms: int) -> None:
@@ -280,4 +242,4 @@ class Radio:
             report["location"]["lat"] += 180.0
         else:
             report["device_id"] = "spare" + self._bike_id[-4:]
-        return self._encode(report)
+        return mds.encode(report)
