@@ -29,9 +29,8 @@ from ingest.decode import Decoder, RecentlyDecoded
 from ingest.influx.file import InfluxFile
 from ingest.influx.line_protocol import HealthFigures
 from ingest.influx.reporter import Reporter
-from ingest.influx.source import Source
 from ingest.influx.store import InfluxOptions, InfluxStore
-from ingest.influx.tracks import READER
+from ingest.influx.tracks import READER, Source
 from ingest.influx.writer import InfluxWriter
 from ingest.log import Messages, SqliteLog
 from ingest.vendors import DecodeLimits, VendorFormat
@@ -94,8 +93,8 @@ def writer_of(folder: Path, log: SqliteLog, bikes: int, url: str) -> InfluxWrite
     )
     return InfluxWriter(
         lambda: InfluxStore(InfluxOptions(url, "", "patrol")),
-        file,
         Source(
+            file,
             log,
             decoder,
             roster,
@@ -103,7 +102,6 @@ def writer_of(folder: Path, log: SqliteLog, bikes: int, url: str) -> InfluxWrite
             RecentlyDecoded(),
             upto=lambda: log.head,
         ),
-        log,
         reporter,
         lambda after, limit: [],
         rng=random.Random(0),

@@ -225,16 +225,6 @@ class Archive:
         self._tail.drop(flush.pieces)
         self._written = max(self._written, flush.seq)
 
-    def between(self, bike: int, from_ms: int, to_ms: int) -> TelemetryBatch:
-        """Distinct fixes of a bike in [from_ms, to_ms), sorted by time.
-
-        Raises
-        ------
-        ArchiveDamaged
-            A file of these days cannot be read.
-        """
-        return self.within(Intervals.one(bike, from_ms, to_ms))
-
     def within(self, spans: Intervals) -> TelemetryBatch:
         """Distinct fixes in some spans, sorted by bike, then time.
 
@@ -253,7 +243,7 @@ class Archive:
         for vendor, bikes in by_vendor.items():
             wanted = spans.where(np.isin(spans.bike, list(bikes.values())))
             for file in self._files_of(vendor, wanted):
-                rows = self._read(file, bikes)
+                rows = self.read_file(file, bikes)
                 parts.append(rows.take(wanted.contain(rows.bike, rows.timestamp_ms)))
         return TelemetryBatch.concat(parts).distinct()
 
@@ -286,16 +276,6 @@ class Archive:
             if file.stem in newest:
                 yield self.read_file(file)
 
-    def read_file(self, file: Path) -> TelemetryBatch:
-        """All rows of one archive file, for replay; its folder names the vendor.
-
-        Raises
-        ------
-        ArchiveDamaged
-            The file cannot be read.
-        """
-        return self._read(file, None)
-
     def _files_of(self, vendor: str, spans: Intervals) -> Iterator[Path]:
         """The files that can hold something of some spans."""
         for file in sorted((self.path / vendor).glob("????-??-??.parquet")):
@@ -320,7 +300,7 @@ class Archive:
                 indices = self.roster.restore(BikeKey(file.parent.name, name) for name in ids)
                 parts = [rows.take(np.isin(rows.bike, indices))]
                 if old:
-                    kept = self._read(file, dict(zip(ids, indices, strict=True)))
+                    kept = self.read_file(file, dict(zip(ids, indices, strict=True)))
                     parts.append(kept.take(kept.bike >= 0))
                 merged = TelemetryBatch.concat(parts).distinct()
                 writer.write_table(self._table(merged), row_group_size=ROW_GROUP)
@@ -353,10 +333,16 @@ class Archive:
         ]
         return pa.Table.from_arrays(columns, schema=SCHEMA)
 
-    def _read(self, file: Path, bikes: Mapping[str, int] | None) -> TelemetryBatch:
+    def read_file(self, file: Path, bikes: Mapping[str, int] | None = None) -> TelemetryBatch:
         """Rows of some bikes, by id, in the groups that hold them; of all bikes with None.
 
-        Groups hold more than what is asked for: rows of other bikes have the index -1.
+        The file's folder names the vendor. Groups hold more than what is asked for: rows of other
+        bikes have the index -1.
+
+        Raises
+        ------
+        ArchiveDamaged
+            The file cannot be read.
         """
         with _damaged(file), pa.OSFile(str(file)) as source:
             parquet = pq.ParquetFile(source, read_dictionary=["bike_id"])

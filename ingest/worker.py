@@ -135,11 +135,6 @@ class Worker:
         self._publish()
 
     @property
-    def stored(self) -> int:
-        """Telemetry items that were accepted; they are in the log or the archive."""
-        return self.received - self.rejected
-
-    @property
     def unsaved(self) -> int:
         """Messages that a start after a crash would have to read again."""
         return self.seq - self._saved_seq

@@ -35,9 +35,8 @@ from ingest.errors import StoreUnavailable
 from ingest.influx.file import InfluxFile
 from ingest.influx.line_protocol import AlertStep, HealthFigures
 from ingest.influx.reporter import Reporter
-from ingest.influx.source import Source
 from ingest.influx.store import InfluxOptions, InfluxStore
-from ingest.influx.tracks import READER
+from ingest.influx.tracks import READER, Source
 from ingest.influx.writer import InfluxWriter
 from ingest.log import SqliteLog
 from ingest.mqtt.connection import MqttOptions
@@ -322,6 +321,7 @@ def influx_writer_of(
     options = InfluxOptions(str(influx.url), influx.org, influx.bucket, token_now(), token_now)
     file = InfluxFile(folder / "influx.sqlite")
     source = Source(
+        file,
         worker.log,
         # Another decoder than the worker's, because a decoder is for one thread.
         decoder_of(district.settings, worker.roster),
@@ -353,6 +353,4 @@ def influx_writer_of(
         now_ms,
         socket.gethostname(),
     )
-    return InfluxWriter(
-        lambda: InfluxStore(options), file, source, worker.log, reporter, transitions
-    )
+    return InfluxWriter(lambda: InfluxStore(options), source, reporter, transitions)

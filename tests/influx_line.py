@@ -16,9 +16,8 @@ from geofence.runs import Judge
 from ingest.influx.file import InfluxFile
 from ingest.influx.line_protocol import AlertStep, HealthFigures
 from ingest.influx.reporter import Reporter
-from ingest.influx.source import Source
 from ingest.influx.store import InfluxOptions, InfluxStore, Store
-from ingest.influx.tracks import READER
+from ingest.influx.tracks import READER, Source
 from ingest.influx.writer import InfluxWriter
 from ingest.log import Messages, SqliteLog
 from ingest.verdict_stream import VerdictStream
@@ -102,6 +101,7 @@ class Line:
         self.worker.restore(START_MS)
         self.file = file(folder / "influx.sqlite")
         source = Source(
+            self.file,
             self.log,
             patient_decoder(roster),
             roster,
@@ -120,9 +120,7 @@ class Line:
         )
         self.writer = InfluxWriter(
             store or (lambda: InfluxStore(InfluxOptions(url, "org", "patrol", "secret"))),
-            self.file,
             source,
-            self.log,
             reporter,
             self.book,
             rng=random.Random(1),
@@ -131,7 +129,7 @@ class Line:
     def health(self) -> HealthFigures:
         self.now_ms += 1
         worker = self.worker
-        return HealthFigures(worker.received, worker.stored, worker.rejected, 0, 0, 0.0)
+        return HealthFigures(worker.received, worker.view.stored, worker.rejected, 0, 0, 0.0)
 
     def book(self, after_seq: int, limit: int) -> Sequence[AlertStep]:
         return [row for row in self.transitions if row.seq > after_seq][:limit]

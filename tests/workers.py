@@ -14,6 +14,7 @@ from bikes.roster import BikeKey, Roster
 from bikes.telemetry import Location, Telemetry, TelemetryBatch
 from bikes.topics import of_bike
 from geofence.atlas import Atlas
+from geofence.intervals import Intervals
 from geofence.quality import Limits
 from geofence.runs import Judge, Midnights
 from ingest.archive import Archive
@@ -132,7 +133,7 @@ def fleet(worker: Worker) -> dict[BikeKey, BikeState]:
 def track(worker: Worker, key: BikeKey) -> tuple[bytes, ...]:
     """Every bit of what is stored of a bike."""
     (bike,) = worker.roster.restore([key])
-    fixes = worker.archive.between(bike, 0, 1 << 42)
+    fixes = worker.archive.within(Intervals.one(bike, 0, 1 << 42))
     return tuple(
         np.asarray(column).tobytes()
         for column in (fixes.timestamp_ms, fixes.lat_deg, fixes.lng_deg, fixes.accuracy_m)

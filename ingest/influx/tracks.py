@@ -15,15 +15,38 @@ in a thread.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+
+from bikes.roster import BikeKey, Roster
+from bikes.telemetry import TelemetryBatch
+from ingest.contexts import Judged
+from ingest.daemon_executor import Stopping
+from ingest.decode import Decoded, DecodedEntry, Decoder, RecentlyDecoded
 from ingest.influx.delivery import Delivery, Rejected
 from ingest.influx.file import InfluxFile
-from ingest.influx.line_protocol import AlertStep, alert_lines
-from ingest.influx.source import Points, Source, portions
+from ingest.influx.line_protocol import (
+    AlertStep,
+    alert_lines,
+    reject_lines,
+    status_lines,
+    telemetry_lines,
+)
 from ingest.log import SqliteLog
+from ingest.verdict_stream import VerdictStream
+
+LINES = 10_000
+"""Lines of a request at most. A line of telemetry has under 300 bytes, so it is under 5 MB."""
+
+STATUS_LINES = 2_000
+"""Lines of connections, events and rejects of a request."""
+
+AT_LEAST, AT_MOST = 20_000, 250_000
+"""Messages of a step, when there are as many."""
 
 READER = "influx"
 """The cursor in the log."""
@@ -128,28 +151,137 @@ class Figures:
 
 
 @dataclass
-class Telemetry:
-    """Telemetry, connections and events, out of the log."""
+class Source:
+    """Telemetry, connections, events and numbers of rejects, out of the log.
+
+    Parameters
+    ----------
+    decoder : Decoder
+        Used by nobody else.
+    roster : Roster
+        The decoder's. All its bikes must be known by the time a message is read.
+    stream : VerdictStream
+        Used by nobody else.
+    recent : RecentlyDecoded
+        Entries that the worker has decoded, which need not be read and decoded again.
+    upto : callable
+        Number of the last message that may be read: history must know all up to it.
+    halted : callable
+        Whether a load is to be left undone; asked while it is made.
+    """
 
     file: InfluxFile
     log: SqliteLog
-    source: Source
+    decoder: Decoder
+    roster: Roster
+    stream: VerdictStream
+    recent: RecentlyDecoded
+    upto: Callable[[], int]
+    halted: Callable[[], bool] = lambda: False
+    seq: int = 0
 
-    def next(self) -> Load | None:
-        """The next step of the source."""
-        points = self.source.step()
-        if points is None:
-            return None
-        return Load.of(points.requests, partial(self._move, points), points.seq)
+    @property
+    def behind(self) -> bool:
+        """Whether more is waiting than a step takes."""
+        return self.upto() - self.seq > self._limit
+
+    @property
+    def _limit(self) -> int:
+        # Judging costs by the contexts as well: when they are large, more is read at once.
+        return min(max(self.stream.context_rows // 4, AT_LEAST), AT_MOST)
 
     def rewind(self) -> None:
-        """Go back to the log's cursor."""
-        self.source.restore(self.log.cursor(READER), self.file.newest_ms())
+        """Go back to the log's cursor, and to where verdicts were then."""
+        newest_ms = self.file.newest_ms()
+        stream = self.stream
+        self.stream = VerdictStream(stream.judge, stream.history, stream.reorder_s)
+        self.stream.restore(
+            dict(zip(self.roster.restore(newest_ms), newest_ms.values(), strict=True))
+        )
+        self.seq = self.log.cursor(READER)
 
-    def _move(self, points: Points) -> None:
+    def next(self) -> Load | None:
+        """Read on, and return the points; None at the head of the log.
+
+        Raises
+        ------
+        LogCorrupt, StoreUnavailable, ArchiveDamaged
+            Log or history cannot be read; nothing was changed.
+        Stopping
+            It was halted; the track must be rewound.
+        """
+        upto = self.upto()
+        if upto <= self.seq:
+            return None
+        entries = self.recent.after(self.seq, self._limit) or self._read(upto)
+        if not entries:
+            return None
+        decoded = [entry.decoded for entry in entries]
+        fixes = TelemetryBatch.concat([part.telemetry for part in decoded])
+        judged = self.stream.step(fixes)
+        keys = self.roster.keys
+        said = self._rejects(decoded) + status_lines(
+            (status for part in decoded for status in part.statuses),
+            (event for part in decoded for event in part.events),
+            keys=keys,
+        )
+        bikes = np.unique(fixes.bike)
+        newest_ms = self.stream.newest_ms(bikes).tolist()
+        self.seq = seq = entries[-1].seq
+        written = list(zip((keys[bike] for bike in bikes.tolist()), newest_ms, strict=True))
+        requests = [*self._telemetry(judged, keys), *portions(said, STATUS_LINES)]
+        return Load.of(requests, partial(self._move, written, seq), seq)
+
+    def _move(self, newest_ms: list[tuple[BikeKey, int]], seq: int) -> None:
         # In this order: a bike's newest fix may be ahead of the cursor, never behind it.
-        self.file.set_newest_ms(points.newest_ms)
-        self.log.commit(READER, points.seq)
+        self.file.set_newest_ms(newest_ms)
+        self.log.commit(READER, seq)
+
+    def _read(self, upto: int) -> list[DecodedEntry]:
+        found = []
+        for entry in self.log.read(self.seq, self._limit):
+            if self.halted():
+                raise Stopping
+            if entry.seq <= upto:
+                found.append(DecodedEntry(entry.seq, self.decoder.decode(entry.messages)))
+        return found
+
+    def _rejects(self, decoded: Sequence[Decoded]) -> bytes:
+        """Lines with the numbers of rejects, by vendor, reason and time of receipt."""
+        counts: dict[int, Counter[tuple[str, str]]] = {}
+        for part in decoded:
+            if part.rejects:
+                count = counts.setdefault(part.received_at_ms, Counter())
+                # A vendor that is not configured can have any name: it makes no series.
+                count.update(
+                    (item.vendor if item.vendor in self.roster.vendors else "", item.reason)
+                    for item in part.rejects
+                )
+        return b"".join(reject_lines(count, at_ms) for at_ms, count in counts.items())
+
+    def _telemetry(self, judged: Judged, keys: Sequence[BikeKey]) -> list[bytes]:
+        fixes, verdicts = judged
+        layout = self.stream.judge.atlas.layout
+        zones = layout.zone_of(fixes.lat_deg, fixes.lng_deg, fixes.timestamp_ms)
+        requests = []
+        for at in range(0, len(fixes), LINES):
+            rows = slice(at, at + LINES)
+            requests.append(
+                telemetry_lines(
+                    fixes.take(rows),
+                    verdicts[rows],
+                    zones[rows],
+                    keys=keys,
+                    zone_ids=layout.zone_ids,
+                )
+            )
+        return requests
 
 
-Track = Alerts | Figures | Telemetry
+Track = Alerts | Figures | Source
+
+
+def portions(lines: bytes, count: int) -> list[bytes]:
+    """Lines in portions of at most so many."""
+    parts = lines.splitlines(keepends=True)
+    return [b"".join(parts[at : at + count]) for at in range(0, len(parts), count)]

@@ -28,20 +28,17 @@ from files.backoff import Backoff
 from ingest.daemon_executor import DaemonExecutor, Stopping
 from ingest.errors import ArchiveDamaged, IngestError, StoreThrottled, StoreUnavailable
 from ingest.influx.delivery import Gate, RejectsEverything
-from ingest.influx.file import InfluxFile
 from ingest.influx.line_protocol import AlertStep
 from ingest.influx.reporter import Reporter
-from ingest.influx.source import Source
 from ingest.influx.store import Store, StoreUnreachable
 from ingest.influx.tracks import (
     READER,
     Alerts,
     Figures,
     Load,
-    Telemetry,
+    Source,
     Track,
 )
-from ingest.log import SqliteLog
 
 log = structlog.get_logger(__name__)
 
@@ -105,9 +102,7 @@ class InfluxWriter:
     """
 
     open_store: Callable[[], Store]
-    file: InfluxFile
     source: Source
-    log: SqliteLog
     reporter: Reporter
     transitions: Callable[[int, int], Sequence[AlertStep]]
     counters: Counters = field(default_factory=Counters)
@@ -128,10 +123,12 @@ class InfluxWriter:
         self._halt = threading.Event()
         self._stopping = asyncio.Event()
         self.source.halted = self._halt.is_set
+        self.file = self.source.file
+        self.log = self.source.log
         self._tracks: dict[str, Track] = {
             "alerts": Alerts(self.file, self.transitions),
             "figures": Figures(self.file),
-            "telemetry": Telemetry(self.file, self.log, self.source),
+            "telemetry": self.source,
         }
 
     @property

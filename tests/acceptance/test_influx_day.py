@@ -11,6 +11,7 @@ import numpy as np
 
 from bikes.simulator import SimulatedMessage, SimulationPlan, Simulator
 from bikes.telemetry import TelemetryBatch
+from geofence.intervals import Intervals
 from geofence.quality import VERDICTS
 from geofence.runs import Judge
 from ingest.log import Messages
@@ -74,7 +75,7 @@ def truth(line: Line) -> dict[tuple[str, int], Fix]:
     """Every fix that was accepted, judged in one pass."""
     judge, keys = sample_judge(), line.worker.roster.keys
     fixes = TelemetryBatch.concat(
-        [line.worker.archive.between(bike, 0, 1 << 42) for bike in range(BIKES)]
+        [line.worker.archive.within(Intervals.one(bike, 0, 1 << 42)) for bike in range(BIKES)]
     )
     verdicts, _ = judge.assess(fixes)
     layout = judge.atlas.layout

@@ -260,7 +260,7 @@ def test_bad_messages_block_nobody(tmp_path: Path) -> None:
 
     during(intake, inlet, test)
     assert len(inlet.acknowledged) == 3
-    assert (worker.stored, worker.rejected) == (10, worker.received - 10)
+    assert (worker.view.stored, worker.rejected) == (10, worker.received - 10)
     assert worker.rejected >= 2
     assert ledger(worker) == calm_ledger(tmp_path / "calm", RIDES[:2])
     worker.log.close()

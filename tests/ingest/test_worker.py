@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bikes import topics
 from bikes.roster import BikeKey
 from geofence.coverage import SLOT_MS
+from geofence.intervals import Intervals
 from geofence.quality import Limits
 from ingest import snapshot
 from ingest.decode import RECENT_MESSAGES, Decoded, DecodedEntry, RecentlyDecoded
@@ -105,7 +106,7 @@ def assert_same_state(worker: Worker, other: Worker) -> None:
     """So is everything else that is told of the fleet, and every counter."""
     assert_same(worker, other)
     assert fleet(worker) == fleet(other)
-    counts = [(w.received, w.rejected, w.stored, w.since_ms, w.seq) for w in (worker, other)]
+    counts = [(w.received, w.rejected, w.view.stored, w.since_ms, w.seq) for w in (worker, other)]
     assert counts[0] == counts[1]
     # After a crash history is ahead: which verdicts late fixes have changed is not exact then.
     totals = [
@@ -353,10 +354,10 @@ def test_what_is_received_is_rejected_or_stored(tmp_path: Path) -> None:
     worker = new_worker(tmp_path, filled(tmp_path, [good, mixed]))
     worker.restore(RECEIVED_MS)
     decoded = worker.step(100)
-    assert (worker.received, worker.rejected, worker.stored) == (4, 1, 3)
+    assert (worker.received, worker.rejected, worker.view.stored) == (4, 1, 3)
     assert [reject.reason for reject in rejects_of(decoded)] == ["unknown_bike", "not_json"]
     assert worker.pipeline.counters.duplicates == 1
-    assert len(worker.archive.between(0, 0, 1 << 42)) == 2
+    assert len(worker.archive.within(Intervals.one(0, 0, 1 << 42))) == 2
     worker.log.close()
 
 
@@ -376,7 +377,7 @@ def test_coverage_is_forgotten_after_its_days(tmp_path: Path) -> None:
     assert max(kept) == START_MS
     again = next_life(worker, tmp_path, coverage_days=3)
     assert ledger(again) == ledger(worker)
-    assert len(again.archive.between(0, 0, 1 << 42)) == 12
+    assert len(again.archive.within(Intervals.one(0, 0, 1 << 42))) == 12
     again.log.close()
 
 

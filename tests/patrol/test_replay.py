@@ -75,7 +75,7 @@ def test_ndjson_comes_to_what_the_live_line_found(
     assert {zone["zone_id"]: zone["cells_covered"] for zone in told["zones"]} == expected
     assert sum(expected.values()) > 1000
     assert expected["cy-07"] == 0
-    assert sum(told["verdicts"].values()) == worker.stored
+    assert sum(told["verdicts"].values()) == worker.view.stored
     assert told["verdicts"]["duplicate"] == worker.pipeline.counters.duplicates
     assert worker.rejected > 20
     problems = err.splitlines()
@@ -93,7 +93,9 @@ def test_the_archive_of_the_live_line(lived: tuple[District, Worker, Path], tmp_
     covered = {zone["zone_id"]: zone["cells_covered"] for zone in told["zones"]}
     assert covered == recorded.covered(district, worker)
     assert "duplicate" not in told["verdicts"]
-    assert sum(told["verdicts"].values()) == worker.stored - worker.pipeline.counters.duplicates
+    assert (
+        sum(told["verdicts"].values()) == worker.view.stored - worker.pipeline.counters.duplicates
+    )
 
 
 def test_what_is_printed(tmp_path: Path, tracks: dict[str, list[recorded.Fix]]) -> None:
