@@ -18,12 +18,7 @@ def atomic_write(file: Path, unavailable: type[Exception]) -> Iterator[BinaryIO]
 
     The folder is made when missing. When the context fails, the old file stays.
 
-    Parameters
-    ----------
-    file : Path
-        The file to write or replace.
-    unavailable : type of Exception
-        Raised when the disk is full, or the folder cannot be written.
+    When the disk is full or the folder cannot be written, `unavailable` is raised.
     """
     beside = file.with_suffix(SUFFIX)
     try:

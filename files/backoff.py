@@ -10,14 +10,7 @@ class Backoff:
 
     The jitter keeps many clients of one broker from coming back in the same instant.
 
-    Parameters
-    ----------
-    first_s : float
-        The first waiting time before jitter [s].
-    limit_s : float
-        No waiting time is longer [s].
-    rng : random.Random, optional
-        Source of the jitter.
+    They begin at `first_s`, before jitter.
     """
 
     def __init__(

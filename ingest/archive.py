@@ -131,14 +131,7 @@ class Archive:
 
     Changes belong to one thread; :meth:`write` and the readers may run in others.
 
-    Parameters
-    ----------
-    path : Path
-        The folder of the files; made when missing.
-    roster : Roster
-        Names the bikes of the columns.
-    timezone : str
-        Whose days the files are.
+    The folder is made when missing; `timezone` says whose days the files are.
     """
 
     path: Path

@@ -57,12 +57,7 @@ class Judged(NamedTuple):
 class Contexts:
     """The contexts of all bikes, by the roster's index; grows with it.
 
-    Parameters
-    ----------
-    limits : Limits
-        Reach of the fixes that decide a verdict.
-    reorder_s : float
-        Disorder of fixes up to which history is not asked [s]. Cost grows with it.
+    History is not asked for fixes in disorder up to `reorder_s` [s]. Cost grows with it.
 
     Attributes
     ----------

@@ -22,12 +22,7 @@ class DaemonExecutor:
     asyncio waits for its executor threads when the program ends, so a request that hangs would
     hold the end up. Nobody waits for this daemon thread.
 
-    Parameters
-    ----------
-    name : str
-        Name of the thread.
-    after : DaemonExecutor, optional
-        An executor that was told to end; this one starts after it has.
+    It starts when `after`, an executor that was told to end, has ended.
     """
 
     def __init__(self, name: str, after: DaemonExecutor | None = None) -> None:

@@ -65,16 +65,8 @@ ARCHIVE_EVERY_S = 300.0
 class Intake:
     """Runs the inlet, the log and the worker.
 
-    Parameters
-    ----------
-    inlet : MqttInlet
-        Source of the messages.
-    log : SqliteLog
-        Store of the raw messages.
-    worker : Worker
-        Reader of the log; restored already.
-    on_read : callable, optional
-        Called on the event loop after each step, with the decoded entries.
+    The worker is restored already. `on_read` is called on the event loop after each step, with the
+    decoded entries.
 
     Attributes
     ----------

@@ -86,13 +86,8 @@ class SqliteLog:
     Write-ahead log with ``synchronous=FULL``: a commit is one fsync. One thread writes at a
     time; readers use connections of their own, which a write in progress does not hold up.
 
-    Parameters
-    ----------
-    path : path-like
-        The file; it and its folder are created when missing. A second process that opens it is
-        turned away.
-    readers : sequence of str
-        The registered readers. One that never committed holds everything back from `trim`.
+    The file and its folder are created when missing; a second process that opens it is turned away.
+    A registered reader that never committed holds everything back from `trim`.
 
     Raises
     ------

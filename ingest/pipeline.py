@@ -62,14 +62,8 @@ class Counters:
 class Pipeline:
     """Keeps a ledger up to date with telemetry.
 
-    Parameters
-    ----------
-    judge : Judge
-        Turns fixes into verdicts and visits.
-    history : Archive
-        All fixes that were ever taken in, those of the step among them; later ones do no harm.
-    reorder_s : float
-        Disorder of fixes up to which history is not asked [s]. Cost grows with it.
+    `history` has all fixes that were ever taken in, those of the step among them; later ones do no
+    harm. It is not asked for fixes in disorder up to `reorder_s` [s], with which the cost grows.
     """
 
     judge: Judge

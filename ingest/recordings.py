@@ -102,16 +102,9 @@ class Recorded:
 class RecordingReader:
     """Reads recordings of the configured vendors.
 
-    Parameters
-    ----------
-    roster : Roster
-        Grows by the bikes of vendors that may have any.
-    vendors : mapping of str to VendorFormat
-        Their datums count; the kind of file says the format.
-    default_vendor : str, optional
-        Vendor of lines that name none; needed only when more than one is configured.
-    block_bytes : int
-        Bytes of a file that are read at once.
+    The roster grows by the bikes of vendors that may have any. Of a vendor its datum counts; the
+    kind of file says the format. The default vendor is that of lines that name none; it is needed
+    only when more than one is configured.
     """
 
     def __init__(

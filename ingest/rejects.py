@@ -87,13 +87,8 @@ def payload_json(reject: Reject) -> bytes:
 class RejectBook:
     """The last rejects, and how many there have been by vendor and reason.
 
-    Parameters
-    ----------
-    keep : int
-        Number of the last rejects that are kept.
-    max_vendors : int
-        Vendors that are counted by name. Anybody who may publish can invent vendors;
-        the rest are counted together, as :data:`OTHER`.
+    At most `max_vendors` are counted by name. Anybody who may publish can invent vendors; the rest
+    are counted together, as :data:`OTHER`.
     """
 
     def __init__(self, keep: int = 1000, max_vendors: int = 100) -> None:

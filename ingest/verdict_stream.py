@@ -34,15 +34,8 @@ VALUES = [name for name in COLUMNS if name not in ("bike", "timestamp_ms")]
 class VerdictStream:
     """Judges fixes as they come.
 
-    Parameters
-    ----------
-    judge : Judge
-        Gives the verdicts.
-    history : Archive
-        Fixes around late ones, and contexts after a restart. It has at least the fixes that were
-        taken in; later ones do no harm.
-    reorder_s : float
-        Disorder of fixes up to which history is not asked [s].
+    `history` has at least the fixes that were taken in; later ones do no harm. It is asked for the
+    fixes around late ones, which are later than `reorder_s` [s], and for contexts after a restart.
     """
 
     judge: Judge
@@ -61,10 +54,7 @@ class VerdictStream:
     def restore(self, newest_ms: Mapping[int, int]) -> None:
         """Go on from where an earlier life was.
 
-        Parameters
-        ----------
-        newest_ms : mapping of int to int
-            By bike: the newest fix that was told, or a later one [ms].
+        `newest_ms` is, by bike, its newest fix that was told, or a later one [ms].
         """
         self._grow(max(newest_ms, default=-1) + 1)
         for bike, at_ms in newest_ms.items():

@@ -87,14 +87,8 @@ class Worker:
     It belongs to one thread at a time. Other threads read :attr:`view`, which is replaced after
     every change, and the archive.
 
-    Parameters
-    ----------
-    snapshot_file : Path
-        File of the state between starts.
-    fingerprint : str
-        Digest of the configuration; a snapshot of another one is not used.
-    coverage_days : int
-        Days that the ledger remembers.
+    A snapshot with another fingerprint, the digest of the configuration, is not used. The ledger
+    remembers `coverage_days`.
 
     Attributes
     ----------
@@ -142,12 +136,7 @@ class Worker:
     def restore(self, now_ms: int, halted: Callable[[], bool] = lambda: False) -> bool:
         """Restore the state of the last start; the log is not yet read to its head.
 
-        Parameters
-        ----------
-        now_ms : int
-            The record starts now when there is none [ms].
-        halted : callable
-            Whether to stop restoring; asked now and then.
+        The record starts now [ms] when there is none. `halted`, asked now and then, stops it.
 
         Returns
         -------

@@ -108,13 +108,7 @@ class Gate:
 
 @dataclass
 class Delivery:
-    """Lines on their way to the store; what was achieved is kept when an attempt fails.
-
-    Parameters
-    ----------
-    lines : bytes
-        Whole lines.
-    """
+    """Lines on their way to the store; what was achieved is kept when an attempt fails."""
 
     lines: bytes
     rejected: list[Rejected] = field(default_factory=list)

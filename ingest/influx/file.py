@@ -59,13 +59,6 @@ class Waiting(NamedTuple):
 class InfluxFile(SqliteFile):
     """The open file. Methods may be called from any thread; each is one transaction.
 
-    Parameters
-    ----------
-    path : Path
-        The file; made when missing.
-    waiting_bytes, rejected_lines : int
-        The room there is.
-
     Raises
     ------
     StoreUnavailable

@@ -240,13 +240,8 @@ def alert_lines(steps: Iterable[AlertStep], *, after_seq: int = 0) -> bytes:
     Two transitions of one rule, zone and severity in one millisecond would be one point. The
     later is then written one millisecond later, so that every transition is there.
 
-    Parameters
-    ----------
-    steps : iterable of AlertStep
-        In the order of the book.
-    after_seq : int
-        Only what follows this number is written; what is before it says which milliseconds
-        are taken.
+    Steps are in the order of the book. Only those after `after_seq` are written; those before say
+    which milliseconds are taken.
     """
     taken: dict[tuple[str, str, str], int] = {}
     lines = []

@@ -42,22 +42,8 @@ UNKEPT = 10_000
 class Reporter:
     """Notes how zones and the intake stand.
 
-    Parameters
-    ----------
-    file : InfluxFile
-        File in which notes are kept.
-    health : callable
-        Counters of the intake as they are now; called on the event loop.
-    parts : callable
-        Name of each part of the station, whether it works, and why not; called on the event loop.
-    bikes_inside : callable
-        Live bikes in each zone, by its id; called on the event loop.
-    now_ms : callable
-        The clock [ms].
-    host : str
-        Tag of the health of this installation.
-    health_every_s : float
-        Interval between notes of the health [s].
+    `health`, `parts` (name, whether it works, and why not) and `bikes_inside` (live bikes by zone
+    id) are asked on the event loop, as things are now. `host` is the tag of this installation.
 
     Attributes
     ----------
@@ -83,12 +69,7 @@ class Reporter:
     def coverage(self, zones: Sequence[ZoneStatus], at_ms: int) -> None:
         """Note how zones stand: once a minute, and when a state changes.
 
-        Parameters
-        ----------
-        zones : sequence of ZoneStatus
-            All zones, as often as they are judged.
-        at_ms : int
-            When they were [ms].
+        `zones` are all of them, as often as they are judged.
         """
         due = []
         for zone in zones:
@@ -105,12 +86,7 @@ class Reporter:
     ) -> None:
         """Note which windows reached their targets: every five minutes, those that are news.
 
-        Parameters
-        ----------
-        ended_since : callable
-            The windows that ended after an instant [ms], with their zones, judged.
-        at_ms : int
-            Now [ms].
+        `ended_since` gives the windows that ended after an instant [ms], with their zones, judged.
         """
         if 0 <= at_ms - self._windows_ms < WINDOWS_EVERY_MS:
             return

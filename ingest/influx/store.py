@@ -200,18 +200,8 @@ def error_of(
 ) -> IngestError:
     """The error for an answer that is no success.
 
-    Parameters
-    ----------
-    status : int
-        Status of the answer.
-    body : str
-        Its text; InfluxDB and its kin say there what is wrong.
-    headers : mapping
-        Case-insensitive, or with ``Retry-After`` spelled so.
-    lines : bytes
-        The lines that were sent.
-    now_s : float
-        For a ``Retry-After`` that is a date [s since the epoch].
+    `now_s` is needed for a ``Retry-After`` that is a date [s since the epoch]; the headers are
+    case-insensitive, or spell it so.
     """
     said = message_of(body)
     pause_s = retry_after_s(headers.get("Retry-After"), now_s)

@@ -104,10 +104,7 @@ class Load:
 class Alerts:
     """Transitions of the book of alerts.
 
-    Parameters
-    ----------
-    transitions : callable
-        Rows of the book after a number, in order, at most so many.
+    `transitions` gives rows of the book after a number, in order, at most so many.
     """
 
     file: InfluxFile
@@ -154,20 +151,10 @@ class Figures:
 class Source:
     """Telemetry, connections, events and numbers of rejects, out of the log.
 
-    Parameters
-    ----------
-    decoder : Decoder
-        Used by nobody else.
-    roster : Roster
-        The decoder's. All its bikes must be known by the time a message is read.
-    stream : VerdictStream
-        Used by nobody else.
-    recent : RecentlyDecoded
-        Entries that the worker has decoded, which need not be read and decoded again.
-    upto : callable
-        Number of the last message that may be read: history must know all up to it.
-    halted : callable
-        Whether a load is to be left undone; asked while it is made.
+    Decoder and stream are used by nobody else. All bikes of the decoder's roster must be known by
+    the time a message is read. `recent` holds entries that the worker has decoded already. `upto`
+    is the last message that may be read: history must know all up to it. `halted` is asked while a
+    load is made, and says whether to leave it undone.
     """
 
     file: InfluxFile

@@ -92,13 +92,9 @@ class Counters:
 class InfluxWriter:
     """Writes to InfluxDB until it is stopped.
 
-    Parameters
-    ----------
-    open_store : callable
-        Makes the store; called at each start of :meth:`run`.
-    transitions : callable
-        Rows of the book of alerts after a number, at most so many. Called in a thread; raises
-        StoreUnavailable when the book cannot be read.
+    The store is opened at each start of :meth:`run`. `transitions` gives rows of the book of alerts
+    after a number, at most so many; it is called in a thread and raises StoreUnavailable when the
+    book cannot be read.
     """
 
     open_store: Callable[[], Store]

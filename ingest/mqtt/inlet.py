@@ -71,13 +71,7 @@ def make_inlet(options: MqttOptions, now_ms: Callable[[], int] = wall_clock_ms) 
 class MqttInlet:
     """Received messages: connects to an MQTT broker and hands batches to a sink.
 
-    Parameters
-    ----------
-    options : MqttOptions
-    connect : callable
-        Makes one connection.
-    now_ms : callable
-        The clock that stamps received batches [ms since the epoch].
+    `now_ms` is the clock that stamps received batches [ms since the epoch].
     """
 
     def __init__(self, options: MqttOptions, connect: Connect, now_ms: Callable[[], int]) -> None:

@@ -25,17 +25,9 @@ CONNECT_TIMEOUT_S = 5.0
 class PahoLink:
     """A connection to the broker of `options`.
 
-    Parameters
-    ----------
-    options : MqttOptions
-        Filters and protocol are not used: paho speaks MQTT 3.1.1 here.
-    client_id : str
-    clean_session : bool
-        False when the broker is to keep the session while we are away.
-    on_connected : callable
-        Called once, when the broker has accepted the connection.
-    on_ended : callable
-        Called once with the reason, last of all.
+    Filters and protocol of `options` are not used: paho speaks MQTT 3.1.1 here. Without
+    `clean_session` the broker keeps the session while we are away. `on_connected` is called once,
+    when the broker has accepted the connection; `on_ended` once with the reason, last of all.
 
     Notes
     -----

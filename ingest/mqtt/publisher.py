@@ -59,11 +59,6 @@ class OutgoingQueue:
 
     Retained messages, which say how things are now, go first and are given up last.
     Not thread-safe.
-
-    Parameters
-    ----------
-    limit : int
-        So many messages may wait.
     """
 
     def __init__(self, limit: int) -> None:
@@ -153,13 +148,8 @@ class PublisherState:
 class Publisher:
     """Publishes in the background.
 
-    Parameters
-    ----------
-    options : MqttOptions
-        The broker; the client id gets ``-publisher`` appended. Filters are not used.
-    max_queued : int
-        So many messages wait; beyond that the oldest is dropped, a message that is not
-        retained before one that is.
+    The client id gets ``-publisher`` appended; the filters of `options` are not used. When
+    `max_queued` messages wait, the oldest is dropped, one that is not retained before one that is.
 
     Notes
     -----
