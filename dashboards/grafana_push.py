@@ -31,6 +31,10 @@ URL, DATABASE = "http://127.0.0.1:8086", "patrol"
 
 ANSWER_S: Final = 15.0
 
+MISSING_OR_HIDDEN: Final = (404, 403)
+"""Grafana answers an Editor 403 about a missing folder. A missing permission shows when the thing
+is made."""
+
 Outcome = Literal["created", "updated", "unchanged", "kept"]
 T = TypeVar("T")
 
@@ -141,14 +145,14 @@ def _check_version(grafana: GrafanaApi) -> None:
 
 
 def _put_folder(grafana: GrafanaApi, title: str) -> Outcome:
-    if _found("read folders", lambda: grafana.folder.get_folder(FOLDER), hidden=True) is not None:
+    if _ask("read folders", lambda: grafana.folder.get_folder(FOLDER), MISSING_OR_HIDDEN):
         return "unchanged"
     _ask("make a folder", lambda: grafana.folder.create_folder(title, uid=FOLDER))
     return "created"
 
 
 def _put_datasource(grafana: GrafanaApi, uid: str, influx: Influx | None) -> Outcome:
-    there = _found("read data sources", lambda: grafana.datasource.get_datasource_by_uid(uid))
+    there = _ask("read data sources", lambda: grafana.datasource.get_datasource_by_uid(uid), (404,))
     if there is not None and influx is None:
         return "kept"
     wanted = datasource(uid, influx or Influx(), there or {})
@@ -194,9 +198,8 @@ def datasource(uid: str, influx: Influx, there: Mapping[str, Any]) -> dict[str, 
 
 
 def _put_dashboard(grafana: GrafanaApi, wanted: Mapping[str, Any]) -> Outcome:
-    there = _found(
-        "read dashboards", lambda: grafana.dashboard.get_dashboard(wanted["uid"]), hidden=True
-    )
+    uid = wanted["uid"]
+    there = _ask("read dashboards", lambda: grafana.dashboard.get_dashboard(uid), MISSING_OR_HIDDEN)
     if there is not None:
         shown = {name: value for name, value in there["dashboard"].items() if name in wanted}
         in_folder = there.get("meta", {}).get("folderUid") == FOLDER
@@ -223,30 +226,14 @@ def _holds(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     )
 
 
-def _found(what: str, ask: Callable[[], T], *, hidden: bool = False) -> T | None:
-    """Return the answer, or None when the thing does not exist.
-
-    With `hidden` also when Grafana answers 403: it does so to an Editor about a missing folder.
-    A missing permission shows when the thing is made.
-    """
-    try:
-        return _asked(what, ask)
-    except GrafanaException as exc:
-        if exc.status_code == 404 or (hidden and exc.status_code == 403):
-            return None
-        raise _named(what, exc) from exc
-
-
-def _ask(what: str, ask: Callable[[], T]) -> T:
-    try:
-        return _asked(what, ask)
-    except GrafanaException as exc:
-        raise _named(what, exc) from exc
-
-
-def _asked(what: str, ask: Callable[[], T]) -> T:
+def _ask(what: str, ask: Callable[[], T], missing: tuple[int, ...] = ()) -> T | None:
+    """Return the answer, or None when its status is one of those that say "there is none"."""
     try:
         return ask()
+    except GrafanaException as exc:
+        if exc.status_code in missing:
+            return None
+        raise _named(what, exc) from exc
     except ValueError as exc:  # before OSError: an answer that is not JSON is both
         raise GrafanaRefuses(f"what answers there is not Grafana: {exc}") from exc
     except OSError as exc:

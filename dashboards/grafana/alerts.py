@@ -45,16 +45,14 @@ def open_count(edition: Edition) -> stat.Panel:
 
 def raised(edition: Edition) -> stat.Panel:
     """How many alerts were raised."""
-    return panels.figure(edition, "alerts.raised", _counted('"raised"')).color_scheme(
-        looks.fixed(looks.VERMILION)
-    )
+    panel = panels.figure(edition, "alerts.raised", _counted('"raised"'))
+    return panel.color_scheme(looks.fixed(looks.VERMILION))
 
 
 def closed(edition: Edition) -> stat.Panel:
     """How many alerts were closed."""
-    return panels.figure(edition, "alerts.closed", _counted('"closed"')).color_scheme(
-        looks.fixed(looks.BLUE)
-    )
+    panel = panels.figure(edition, "alerts.closed", _counted('"closed"'))
+    return panel.color_scheme(looks.fixed(looks.BLUE))
 
 
 def closing_rate(edition: Edition) -> stat.Panel:
@@ -66,16 +64,14 @@ def closing_rate(edition: Edition) -> stat.Panel:
 
 def acknowledged_after(edition: Edition) -> stat.Panel:
     """How long an alert waits until somebody acknowledges it."""
-    return _median(edition, "acknowledged").thresholds(
-        looks.steps(looks.GOOD, (300, looks.WARN), (900, looks.BAD))
-    )
+    limits = looks.steps(looks.GOOD, (300, looks.WARN), (900, looks.BAD))
+    return _median(edition, "acknowledged").thresholds(limits)
 
 
 def closed_after(edition: Edition) -> stat.Panel:
     """How long an alert is open."""
-    return _median(edition, "closed").thresholds(
-        looks.steps(looks.GOOD, (3600, looks.WARN), (14_400, looks.BAD))
-    )
+    limits = looks.steps(looks.GOOD, (3600, looks.WARN), (14_400, looks.BAD))
+    return _median(edition, "closed").thresholds(limits)
 
 
 def open_list(edition: Edition) -> table.Panel:

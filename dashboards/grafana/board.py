@@ -145,12 +145,18 @@ def _variable(edition: Edition, name: Variable) -> model.VariableModel:
 def _alerts(edition: Edition, variables: Sequence[Variable]) -> model.AnnotationQuery:
     """Annotations where alerts were raised, and came back."""
     of_zones = f" AND {influxql.ZONE}" if "zone" in variables else ""
-    marked = influxql.events(
-        'SELECT "rule", "zone_id", "severity", "reason" FROM "alert" '
+    marked = {
+        "fromAnnotations": True,
+        "query": 'SELECT "rule", "zone_id", "severity", "reason" FROM "alert" '
         f"WHERE \"to_state\" = 'active' AND \"from_state\" != 'active'{of_zones} AND $timeFilter",
-        text_column="reason",
-        tag_columns=("rule", "zone_id", "severity"),
-    )
+        "rawQuery": True,
+        "refId": "Anno",
+        "tagsColumn": "rule,zone_id,severity",
+        "textColumn": "reason",
+        "textEditor": True,
+        "timeEndColumn": "",
+        "titleColumn": "",
+    }
     return model.AnnotationQuery(
         name=edition.say("annotation.alerts"),
         datasource=edition.source,

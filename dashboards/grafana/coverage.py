@@ -70,12 +70,8 @@ def sampling(edition: Edition) -> stat.Panel:
         'SELECT median("gap") FROM (SELECT elapsed("lat", 1s) AS "gap" FROM "bike_telemetry" '
         'WHERE $timeFilter GROUP BY "vendor", "bike_id")'
     )
-    panel = panels.figure(edition, "coverage.sampling", query)
-    return (
-        panel.unit("s")
-        .decimals(0)
-        .thresholds(looks.steps(looks.GOOD, (30, looks.WARN), (120, looks.BAD)))
-    )
+    panel = panels.figure(edition, "coverage.sampling", query).unit("s").decimals(0)
+    return panel.thresholds(looks.steps(looks.GOOD, (30, looks.WARN), (120, looks.BAD)))
 
 
 def zones(edition: Edition) -> table.Panel:
@@ -135,11 +131,8 @@ def oldest(edition: Edition) -> bargauge.Panel:
     panel = panels.ranking(
         edition, "coverage.oldest", query, label="zone_id", by=name, descending=True
     )
-    return (
-        panel.unit("s")
-        .min(0)
-        .thresholds(looks.steps(looks.GOOD, (day, looks.WARN), (7 * day, looks.BAD)))
-    )
+    limits = looks.steps(looks.GOOD, (day, looks.WARN), (7 * day, looks.BAD))
+    return panel.unit("s").min(0).thresholds(limits)
 
 
 def states_over_time(edition: Edition) -> statetimeline.Panel:
@@ -164,9 +157,8 @@ def week(edition: Edition) -> table.Panel:
         before=_day_by_hour(edition, day),
     )
     panel.time_from("now-6d/d").hide_time_override(True)
-    panel.unit("percentunit").decimals(0).thresholds(looks.steps(looks.BAD, *_ON_TIME)).min_width(
-        38
-    )
+    panel.thresholds(looks.steps(looks.BAD, *_ON_TIME))
+    panel.unit("percentunit").decimals(0).min_width(38)
     panel.align(FieldTextAlignment.CENTER).cell_options(
         TableColoredBackgroundCellOptions(mode=TableCellBackgroundDisplayMode.BASIC)
     )

@@ -42,17 +42,15 @@ _LAST_FIXES: Final = (
 def live(edition: Edition) -> stat.Panel:
     """How many bikes are live."""
     query = f'SELECT count("fixes") FROM ({_heard(LIVE_MIN)}) WHERE "fixes" > 0'
-    return panels.figure(edition, "fleet.live", query).thresholds(
-        looks.steps(looks.BAD, (1, looks.GOOD))
-    )
+    limits = looks.steps(looks.BAD, (1, looks.GOOD))
+    return panels.figure(edition, "fleet.live", query).thresholds(limits)
 
 
 def silent(edition: Edition) -> stat.Panel:
     """How many bikes were heard in this range and are silent at its end."""
     query = f'SELECT count("fixes") FROM ({_heard(SILENT_MIN)}) WHERE "fixes" = 0'
-    return panels.figure(edition, "fleet.silent", query).thresholds(
-        looks.steps(looks.GOOD, (1, looks.WARN), (5, looks.BAD))
-    )
+    limits = looks.steps(looks.GOOD, (1, looks.WARN), (5, looks.BAD))
+    return panels.figure(edition, "fleet.silent", query).thresholds(limits)
 
 
 def low_battery(edition: Edition) -> stat.Panel:
@@ -62,9 +60,8 @@ def low_battery(edition: Edition) -> stat.Panel:
         f'FROM "bike_telemetry" WHERE {BIKE} AND $timeFilter GROUP BY "vendor", "bike_id") '
         f'WHERE "charge" <= {edition.battery_low_percent:g}'
     )
-    return panels.figure(edition, "fleet.low_battery", query).thresholds(
-        looks.steps(looks.GOOD, (1, looks.BAD))
-    )
+    limits = looks.steps(looks.GOOD, (1, looks.BAD))
+    return panels.figure(edition, "fleet.low_battery", query).thresholds(limits)
 
 
 def distance(edition: Edition) -> stat.Panel:
@@ -138,10 +135,8 @@ def live_over_time(edition: Edition) -> charts.Panel:
         f"WHERE {_IN_RANGE} GROUP BY time($__interval, ${{__to}}ms) fill(0)"
     )
     query = edition.query(text, alias=edition.say("series.bikes"), colour=looks.BLUE)
-    panel = (
-        panels.lines(edition, "fleet.live_over_time", query).interval(f"{LIVE_MIN}m").decimals(0)
-    )
-    return panel.fill_opacity(20)
+    panel = panels.lines(edition, "fleet.live_over_time", query).interval(f"{LIVE_MIN}m")
+    return panel.decimals(0).fill_opacity(20)
 
 
 def distance_by_hour(edition: Edition) -> charts.Panel:
@@ -174,15 +169,9 @@ def connections(edition: Edition) -> statetimeline.Panel:
         'GROUP BY time($__interval), "vendor", "bike_id" fill(previous)',
         alias="$tag_bike_id",
     )
-    words = [
-        ("true", edition.say("online.true"), looks.GOOD),
-        ("false", edition.say("online.false"), looks.WARN),
-    ]
-    return (
-        panels.timeline(edition, "fleet.connections", query)
-        .interval("1m")
-        .mappings([looks.named(words)])
-    )
+    colours = {"true": looks.GOOD, "false": looks.WARN}
+    words = looks.words_for(edition.words, "online", colours)
+    return panels.timeline(edition, "fleet.connections", query).interval("1m").mappings([words])
 
 
 FLEET: Final = Board(

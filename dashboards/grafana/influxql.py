@@ -8,7 +8,6 @@ replaces ``$timeFilter``, ``$__interval`` and variables; these are always writte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,24 +68,6 @@ class Query(Builder[Dataquery], Dataquery):
         if self.alias:
             wire["alias"] = self.alias
         return wire
-
-
-def events(text: str, *, text_column: str, tag_columns: Sequence[str]) -> dict[str, object]:
-    """The target of an annotation: a query whose rows are marked in every panel.
-
-    One column is the annotation's text, others are its tags.
-    """
-    return {
-        "fromAnnotations": True,
-        "query": text,
-        "rawQuery": True,
-        "refId": "Anno",
-        "tagsColumn": ",".join(tag_columns),
-        "textColumn": text_column,
-        "textEditor": True,
-        "timeEndColumn": "",
-        "titleColumn": "",
-    }
 
 
 def matches(tag: str, variable: str) -> str:

@@ -25,9 +25,8 @@ COUNTERS: Final = {
 def rate_now(edition: Edition) -> stat.Panel:
     """Fixes a second."""
     panel = panels.figure(edition, "ingest.rate_now", _per_second("received")).decimals(1)
-    return panel.unit(edition.say("unit.per_second")).thresholds(
-        looks.steps(looks.BAD, (0.01, looks.GOOD))
-    )
+    panel.thresholds(looks.steps(looks.BAD, (0.01, looks.GOOD)))
+    return panel.unit(edition.say("unit.per_second"))
 
 
 def lag_now(edition: Edition) -> stat.Panel:
@@ -134,9 +133,8 @@ def verdicts(edition: Edition) -> timeseries.Panel:
         )
         for verdict, colour in looks.VERDICT_COLOURS.items()
     ]
-    return (
-        panels.bars(edition, "ingest.verdicts", *queries, stacked=True).interval("1m").decimals(0)
-    )
+    panel = panels.bars(edition, "ingest.verdicts", *queries, stacked=True)
+    return panel.interval("1m").decimals(0)
 
 
 def sampling(edition: Edition) -> table.Panel:
