@@ -58,7 +58,7 @@ def list_users(config: Config) -> None:
 def set_password(name: Name, config: Config) -> None:
     """Set a user's password; whoever is signed in with the old one is signed out."""
     with _access(config) as (access, _):
-        access.set_password(_by(access), name, _password())
+        access.change_user(_by(access), name, password=_password())
         typer.echo(f"{name} has a new password")
 
 

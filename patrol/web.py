@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 import uvicorn
 
-from dashboards.access.access import FILE_NAME, Access, AccessOptions
+from dashboards.access.access import FILE_NAME, Access
 from dashboards.access.sessions import Lifetime
 from dashboards.access.tokens import parse_tokens_file
 from patrol.clock import Clock
@@ -111,11 +111,9 @@ def access_of(settings: Settings) -> Access:
     settings.storage.path.mkdir(parents=True, exist_ok=True)
     http = settings.http
     tokens = parse_tokens_file(http.tokens_file.read_text("utf-8-sig")) if http.tokens_file else ()
-    options = AccessOptions(
-        lifetime=Lifetime(http.session_idle_s * 1000, http.session_max_s * 1000),
-        static_tokens=tokens,
-    )
-    return Access(settings.storage.path / FILE_NAME, Clock().now_ms, options)
+    lifetime = Lifetime(http.session_idle_s * 1000, http.session_max_s * 1000)
+    path = settings.storage.path / FILE_NAME
+    return Access(path, Clock().now_ms, lifetime=lifetime, static_tokens=tokens)
 
 
 def refuse_strangers(http: Http, access: Access | None) -> None:

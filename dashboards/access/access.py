@@ -6,8 +6,7 @@ Methods that hash a password take a tenth of a second: call them in a thread.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from dashboards.access import audit, credentials, sessions, tokens, users
@@ -30,38 +29,27 @@ _DETAILS: dict[Refusal, str] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class AccessOptions:
-    """Settings of access control."""
-
-    lifetime: Lifetime = field(default_factory=Lifetime)
-    """Lifetime of sessions."""
-    static_tokens: tuple[StaticToken, ...] = ()
-    """Tokens of the tokens file."""
-    passwords: Passwords = field(default_factory=Passwords)
-    """How passwords are hashed."""
-
-
 class Access:
     """Users, sessions and tokens over one file.
 
     Nobody is ever deleted: a name in a record must stay the name of the same person.
 
-    Parameters
-    ----------
-    path : Path or str
-        The file; see :class:`dashboards.access.audit.AccessFile`.
-    now_ms : callable
-        The wall's clock [ms]: sessions are about people, whatever time the bikes have.
+    `now_ms` is the wall's clock: sessions are about people, whatever time the bikes have.
+    `static_tokens` are those of the tokens file.
     """
 
     def __init__(
-        self, path: Path | str, now_ms: Callable[[], int], options: AccessOptions | None = None
+        self,
+        path: Path | str,
+        now_ms: Callable[[], int],
+        *,
+        lifetime: Lifetime | None = None,
+        static_tokens: Iterable[StaticToken] = (),
+        passwords: Passwords | None = None,
     ) -> None:
-        chosen = options or AccessOptions()
-        self.lifetime = chosen.lifetime
-        self._passwords = chosen.passwords
-        self._static = {token.digest: token for token in chosen.static_tokens}
+        self.lifetime = lifetime or Lifetime()
+        self._passwords = passwords or Passwords()
+        self._static = {token.digest: token for token in static_tokens}
         self._throttle = Throttle()
         self.now_ms = now_ms
         self._file = AccessFile(path)
@@ -152,7 +140,7 @@ class Access:
                 audit.append(db, by, "password_refused", identity.name)
             raise AccessRefused("wrong_credentials", "the current password is wrong")
         self._throttle.succeed(identity.name, address, by.at_ms)
-        self.set_password(by, identity.name, new)
+        self.change_user(by, identity.name, password=new)
 
     def _attempt(self, by: By) -> None:
         wait = self._throttle.attempt(by.actor, by.address, by.at_ms)
@@ -227,10 +215,6 @@ class Access:
             users.add(db, name, role, encoded, by.at_ms)
             audit.append(db, by, "user_added", name, {"role": role})
             return users.known(db, name)
-
-    def set_password(self, by: By, username: str, password: str) -> User:
-        """Set a password; all sessions of the user end. Slow."""
-        return self.change_user(by, username, password=password)
 
     def change_user(
         self,

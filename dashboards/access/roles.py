@@ -31,34 +31,29 @@ class Identity:
     """The session's secret; empty for a token."""
 
 
-Refusal = Literal[
+Unknown = Literal[
     "not_signed_in",
     "session_over",
     "token_unknown",
     "token_expired",
     "token_revoked",
     "user_disabled",
+    "wrong_credentials",
+]
+Forbidden = Literal[
     "role_too_low",
     "csrf_token_missing",
     "csrf_token_wrong",
-    "wrong_credentials",
-    "too_many_attempts_user",
-    "too_many_attempts_address",
-    "too_many_attempts",
     "invitation_wrong",
     "invitation_over",
-    "already_set_up",
-    "invalid_username",
-    "username_taken",
-    "unknown_user",
-    "last_admin",
-    "weak_password",
-    "invalid_token_name",
-    "token_name_taken",
-    "unknown_token",
-    "expiry_in_past",
-    "no_session",
 ]
+Missing = Literal["unknown_user", "unknown_token"]
+Conflict = Literal[
+    "already_set_up", "username_taken", "token_name_taken", "last_admin", "no_session"
+]
+Limited = Literal["too_many_attempts_user", "too_many_attempts_address", "too_many_attempts"]
+Invalid = Literal["invalid_username", "weak_password", "invalid_token_name", "expiry_in_past"]
+Refusal = Literal[Unknown, Forbidden, Missing, Conflict, Limited, Invalid]
 """Reasons; answers, log and audit record use the same word."""
 
 

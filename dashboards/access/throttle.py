@@ -10,9 +10,9 @@ from __future__ import annotations
 import ipaddress
 import math
 import threading
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-Limited = Literal["too_many_attempts_user", "too_many_attempts_address", "too_many_attempts"]
+from dashboards.access.roles import Limited
 
 MAX_BUCKETS = 10_000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,7 +14,8 @@ from typing_extensions import TypedDict
 
 from alerts.errors import BookUnavailable, Refused
 from alerts.errors import Problem as PolicyProblem
-from dashboards.access.roles import AccessRefused, AccessUnavailable, AccessUnreadable, Refusal
+from dashboards.access import roles
+from dashboards.access.roles import AccessRefused, AccessUnavailable, AccessUnreadable
 from dashboards.api.answers import Answer
 from geofence.errors import Problem
 from ingest.errors import ArchiveDamaged, StoreUnavailable
@@ -77,36 +78,23 @@ def unknown(kind: str, wanted: str, known: Collection[str]) -> ProblemError:
     return ProblemError(404, f"unknown_{kind}", f"no {kind} {wanted!r}{hint}", near=near)
 
 
-_REFUSALS: dict[Refusal, int] = {
-    "not_signed_in": 401,
-    "session_over": 401,
-    "token_unknown": 401,
-    "token_expired": 401,
-    "token_revoked": 401,
-    "user_disabled": 401,
-    "wrong_credentials": 401,
-    "role_too_low": 403,
-    "csrf_token_missing": 403,
-    "csrf_token_wrong": 403,
-    "invitation_wrong": 403,
-    "invitation_over": 403,
-    "unknown_user": 404,
-    "unknown_token": 404,
-    "already_set_up": 409,
-    "username_taken": 409,
-    "token_name_taken": 409,
-    "last_admin": 409,
-    "no_session": 409,
-    "too_many_attempts_user": 429,
-    "too_many_attempts_address": 429,
-    "too_many_attempts": 429,
+_STATUS = {
+    reason: status
+    for reasons, status in (
+        (roles.Unknown, 401),
+        (roles.Forbidden, 403),
+        (roles.Missing, 404),
+        (roles.Conflict, 409),
+        (roles.Limited, 429),
+        (roles.Invalid, 422),
+    )
+    for reason in get_args(reasons)
 }
-"""HTTP status of the refusals that are not 422."""
 
 
 def access_refused(exc: AccessRefused) -> ProblemAnswer:
     """The answer to a request that access control refuses."""
-    status = _REFUSALS.get(exc.reason, 422)
+    status = _STATUS[exc.reason]
     headers = {}
     if status == 401 and exc.reason != "wrong_credentials":
         headers["WWW-Authenticate"] = "Bearer"  # another token would change it

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from dashboards.access.access import Access, AccessOptions
+from dashboards.access.access import Access
 from dashboards.access.audit import By
 from dashboards.access.credentials import Passwords
 from dashboards.access.roles import Role
@@ -49,7 +49,7 @@ def new_access(path: Path | str, clock: Clock) -> Access:
     """With one token in the file."""
     digest = hashlib.sha256(STATIC.encode()).hexdigest()
     static = parse_tokens_file(f"# comment\n\nscada dispatcher {digest}\n")
-    return Access(path, clock, AccessOptions(static_tokens=static, passwords=QUICK))
+    return Access(path, clock, static_tokens=static, passwords=QUICK)
 
 
 def boss(access: Access) -> By:

@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 
-from dashboards.access.access import Access, AccessOptions
+from dashboards.access.access import Access
 from dashboards.access.credentials import Passwords
 from dashboards.access.roles import AccessRefused, AccessUnreadable, Refusal, Role
 from tests.dashboards.access.people import PASSWORD, QUICK, Clock, boss, new_access
@@ -145,7 +145,7 @@ def test_a_new_password_ends_all_sessions(access: Access) -> None:
         assert refusal(lambda secret=session.secret: access.session(secret)) == "session_over"
     assert refusal(lambda: access.sign_in("ada", PASSWORD, HERE)) == "wrong_credentials"
     session = access.sign_in("ada", new, HERE)
-    access.set_password(boss(access), "ada", PASSWORD)
+    access.change_user(boss(access), "ada", password=PASSWORD)
     assert refusal(lambda: access.session(session.secret)) == "session_over"
 
 
@@ -241,7 +241,7 @@ def test_every_change_has_a_row(access: Access) -> None:
     access.change_user(by, "li", role="dispatcher")
     refusal(lambda: access.sign_in("li", "wrong", HERE))
     refusal(lambda: access.change_user(by, "ada", disabled=True))
-    access.set_password(by, "li", "another four words")
+    access.change_user(by, "li", password="another four words")
     access.change_user(by, "li", disabled=True)
     access.add_token(by, "ci", "viewer")
     access.revoke_token(by, "ci")
@@ -279,11 +279,11 @@ def test_two_programs_share_the_file(access: Access, tmp_path: Path, clock: Cloc
 def test_an_old_hash_is_renewed_when_its_user_signs_in(tmp_path: Path, clock: Clock) -> None:
     """Then only is the password at hand."""
     path = tmp_path / "access.sqlite"
-    access = Access(path, clock, AccessOptions(passwords=QUICK))
+    access = Access(path, clock, passwords=QUICK)
     add(access, "ada")
     access.close()
     stronger = Passwords(time_cost=2, memory_kib=128)
-    access = Access(path, clock, AccessOptions(passwords=stronger))
+    access = Access(path, clock, passwords=stronger)
     access.sign_in("ada", PASSWORD, HERE)
     access.close()
     with sqlite3.connect(path) as db:
