@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from typing import NamedTuple
 
@@ -41,19 +41,16 @@ class Drawing:
     follow: Callable[[int], None]
     """Lets everything else follow the atlas, which has changed from an instant on [ms]."""
 
+    zones: Zones = field(init=False)
+    """The zones as they are saved; some may take effect at the next start only."""
+    version: str = field(init=False)
+    """A word that changes with the zones."""
+
     def __post_init__(self) -> None:
-        self._zones = self.atlas.layout.zones
-        self._version = version_of(self._zones)
+        self._keep(self.atlas.layout.zones)
 
-    @property
-    def zones(self) -> Zones:
-        """The zones as they are saved; some may take effect at the next start only."""
-        return self._zones
-
-    @property
-    def version(self) -> str:
-        """A word that changes with the zones."""
-        return self._version
+    def _keep(self, zones: Zones) -> None:
+        self.zones, self.version = zones, version_of(zones)
 
     def propose(self, zones: Zones) -> Proposal:
         """What would come of other zones; nothing changes yet. Called in a thread, one at a time.
@@ -79,7 +76,7 @@ class Drawing:
         """
         zones = proposal.layout.zones
         self.write(zones)
-        self._zones, self._version = zones, version_of(zones)
+        self._keep(zones)
         if proposal.live and (from_ms := self.atlas.adopt(proposal.layout)) is not None:
             self.follow(from_ms)
 

@@ -129,12 +129,7 @@ class Gate:
         return self._access.session(secret)
 
     async def _request(
-        self,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        identity: Identity,
-        want: Wanted,
+        self, scope: Scope, receive: Receive, send: Send, identity: Identity, want: Wanted
     ) -> None:
         if want.kind == "unlisted":
             detail = f"no route {scope['path']}; {API}/openapi.json lists them"
@@ -213,13 +208,8 @@ class Gate:
     def _refusal(self, request: HTTPConnection, want: Wanted, exc: AccessRefused) -> Response:
         """The answer to a refused request; a browser that opens a page is led to the door."""
         answer = access_refused(exc)
-        navigates = "text/html" in request.headers.get("accept", "")
-        if (
-            answer.status_code == 401
-            and want.kind == "page"
-            and request.scope["method"] == "GET"
-            and navigates
-        ):
+        opens = want.kind == "page" and request.scope["method"] == "GET"
+        if opens and answer.status_code == 401 and "text/html" in request.headers.get("accept", ""):
             path, query = request.scope["path"], request.scope["query_string"].decode()
             way = quote(f"{path}?{query}" if query else path, safe="")
             door = "/login" if self._access.has_users() else "/setup"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Annotated, NotRequired, get_args
 
 from fastapi import APIRouter, Query, Request
@@ -20,7 +21,7 @@ from dashboards.api.answers import Answer, Time
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import URGENCY, Views
-from dashboards.sources import Health, Sources
+from dashboards.sources import Sources
 
 
 class RejectedMessage(TypedDict):
@@ -84,10 +85,11 @@ def router(sources: Sources, views: Views) -> APIRouter:
         name other machines.
         """
         health = sources.health()
-        parts = parts_of(health, told=not caller.is_stranger(request))
-        return Answer(
-            {"ready": health.ready, "parts": parts}, status_code=200 if health.ready else 503
-        )
+        parts = health.parts
+        if caller.is_stranger(request):
+            parts = [replace(part, reason="") for part in parts]
+        content = {"ready": health.ready, "parts": parts}
+        return Answer(content, status_code=200 if health.ready else 503)
 
     @routes.get("/metrics", dependencies=[needs("viewer")], response_class=Response)
     async def metrics() -> Response:
@@ -95,19 +97,6 @@ def router(sources: Sources, views: Views) -> APIRouter:
         return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return routes
-
-
-def parts_of(health: Health, *, told: bool = True) -> list[PartState]:
-    """The parts of the system; why one does not work only when it may be `told`."""
-    return [
-        {
-            "name": part.name,
-            "ok": part.ok,
-            "reason": part.reason if told else "",
-            "required": part.required,
-        }
-        for part in health.parts
-    ]
 
 
 class Metrics(Collector):

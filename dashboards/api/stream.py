@@ -19,7 +19,6 @@ import msgspec
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
 
-from dashboards.api.health import parts_of
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import Views
@@ -198,7 +197,7 @@ class Watch:
             "at": self._times.write(now_ms),
             "now_ms": now_ms,
             "ready": health.ready,
-            "parts": parts_of(health),
+            "parts": health.parts,
             "bikes": bikes,
             "bikes_live": live,
             "rate_per_s": self._rate(health.received),

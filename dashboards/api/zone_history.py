@@ -21,6 +21,7 @@ from dashboards.api.background import Background, Shared
 from dashboards.api.problems import ProblemError, unknown
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
+from dashboards.api.zones import At, zone_index
 from dashboards.sources import Sources
 from geofence.coverage import SLOT_MS, Rows, View, union_between
 from geofence.covered import covered_by_slot
@@ -43,18 +44,6 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     """The routes /coverage/trend, /coverage/{zone_id}/days and /zones/{zone_id}/policy."""
     routes = APIRouter(tags=["coverage"], dependencies=[needs("viewer")])
     trends = Shared[answers.Trend](background, keep_s=TREND_S, most=1)
-
-    def known(zone_id: str, at_ms: int | None = None) -> str:
-        """A zone that there is at an instant; without one, that there ever is."""
-        layout = sources.atlas.layout
-        zone_ids = (
-            layout.zone_ids
-            if at_ms is None
-            else [zone.zone_id for zone in sources.zones_at(at_ms).zones]
-        )
-        if zone_id not in zone_ids:
-            raise unknown("zone", zone_id, zone_ids)
-        return zone_id
 
     @routes.get("/coverage/trend", response_model=answers.Trend)
     async def trend() -> Response:
@@ -82,7 +71,9 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         Of a day before the record, or still to come, nothing is known: it is left out, and so is
         one at whose end there was no such zone. A zone that has ended still has its days.
         """
-        known(zone_id)
+        zone_ids = sources.atlas.layout.zone_ids  # of the zones that there ever were
+        if zone_id not in zone_ids:
+            raise unknown("zone", zone_id, zone_ids)
         now_ms = sources.now_ms()
         last = local_day(now_ms, times.zone) if to is None else times.read_day(to, name="to")
         first = None if from_ is None else times.read_day(from_, name="from")
@@ -100,17 +91,15 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         return Answer({"zone_id": zone_id, "days": await background.run(work)})
 
     @routes.get("/zones/{zone_id}/policy", response_model=answers.ZonePolicy)
-    async def policy(
-        zone_id: str,
-        at: Annotated[str | None, Query(description="An instant; without it, now.")] = None,
-    ) -> Response:
+    async def policy(zone_id: str, at: At = None) -> Response:
         """What is asked of a zone: its policy, or what a campaign has made of it.
 
         With `at`, what was or will be asked at an instant, by what is ordered and configured now.
         """
         at_ms = times.read_or_none(at, name="at")
         at_ms = sources.now_ms() if at_ms is None else at_ms
-        asked = sources.plan(known(zone_id, at_ms)).policy_at(at_ms)
+        zone_index(sources.zones_at(at_ms), zone_id)
+        asked = sources.plan(zone_id).policy_at(at_ms)
         exceptions = asked.hours.exceptions(at_ms, at_ms + YEAR_MS)[:EXCEPTIONS]
         answer = times.answer(
             answers.ZonePolicy,
