@@ -120,7 +120,7 @@ def next_state(state: State, event: Event) -> State:
     """The state after `event`; TransitionRefused, with the named reason, when there is none."""
     to_state = TABLE.get((state, event))
     if to_state is None:
-        raise refused(refusal(state, event))
+        raise refused(_refusal(state, event))
     return to_state
 
 
@@ -136,8 +136,7 @@ def state_before(from_state: State, event: Event, to_state: State) -> State:
     return from_state
 
 
-def refusal(state: State, event: Event) -> str:
-    """The name of the reason why `event` is not possible in `state`."""
+def _refusal(state: State, event: Event) -> str:
     if event == "undo":
         return "nothing_to_undo"
     if state in _STATE_REFUSALS:

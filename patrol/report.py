@@ -9,8 +9,7 @@ import msgspec
 
 from alerts.bulletin import Bulletin, Tally
 from alerts.desk import BulletinDesk
-from alerts.notify.bulletins import bulletin_text
-from alerts.notify.wording import Wording, ZoneNames
+from alerts.notify.wording import Wording, ZoneNames, bulletin_text
 from alerts.orders import Orders
 from alerts.periods import Kind, period_of
 from alerts.store.book import AlertBook

@@ -14,8 +14,7 @@ from alerts.alert import Alert, Notice
 from alerts.bulletin import Bulletin, Case
 from alerts.errors import NotificationFailed, PolicyError, Problem
 from alerts.notify import Filter
-from alerts.notify.bulletins import bulletin_text
-from alerts.notify.wording import Text, Wording
+from alerts.notify.wording import Text, Wording, bulletin_text
 from alerts.periods import Kind
 
 PEOPLE_WANT = frozenset({"activate", "reopen", "return", "unshelve", "close", "void"})

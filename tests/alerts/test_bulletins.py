@@ -24,9 +24,8 @@ from alerts.desk import BulletinDesk
 from alerts.findings import Step
 from alerts.notify import Filter
 from alerts.notify.apprise import AppriseNotifier
-from alerts.notify.bulletins import bulletin_text
 from alerts.notify.outbox import Outbox
-from alerts.notify.wording import Wording
+from alerts.notify.wording import Wording, bulletin_text
 from alerts.periods import KINDS, due_between, local_day, next_due_ms, period_of
 from alerts.store import book_file
 from alerts.store import outbox as outbox_rows
