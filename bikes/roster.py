@@ -35,7 +35,7 @@ class Roster:
 
     def __init__(self, vendors: Mapping[str, Iterable[str] | Literal["any"]]) -> None:
         self._open = {vendor for vendor, bikes in vendors.items() if bikes == "any"}
-        self._vendors = frozenset(vendors)
+        self.vendors = frozenset(vendors)
         self._index: dict[BikeKey, int] = {}
         self._keys: list[BikeKey] = []
         self._adding = threading.Lock()
@@ -49,11 +49,6 @@ class Roster:
 
     def __contains__(self, key: BikeKey) -> bool:
         return key in self._index
-
-    @property
-    def vendors(self) -> frozenset[str]:
-        """Names of the configured vendors."""
-        return self._vendors
 
     @property
     def keys(self) -> list[BikeKey]:
@@ -75,7 +70,7 @@ class Roster:
             The vendor has a list of bikes, and this one is not on it.
         """
         key = BikeKey(vendor, bike_id)
-        if vendor not in self._vendors:
+        if vendor not in self.vendors:
             raise UnknownVendor(vendor)
         # Not "is it known": a bike of a snapshot may have been struck off the list since.
         if vendor not in self._open and key not in self._listed:

@@ -129,8 +129,8 @@ class TelemetryBatch:
 
     def _by_bike_and_time(self) -> NDArray[np.intp]:
         """Positions of the rows sorted by bike, then time, stably."""
-        if self.timestamp_ms.min() >= 0 and self.timestamp_ms.max() < 1 << _TIME_BITS:
-            key = (self.bike.astype(np.int64) << _TIME_BITS) | self.timestamp_ms
+        if self.timestamp_ms.min() >= 0 and self.timestamp_ms.max() < 1 << TIME_BITS:
+            key = (self.bike.astype(np.int64) << TIME_BITS) | self.timestamp_ms
             return np.argsort(key, kind="stable")
         return np.lexsort((self.timestamp_ms, self.bike))
 
@@ -141,7 +141,7 @@ class TelemetryBatch:
         return tuple(getattr(self, name)[rows] for name in names)
 
 
-_TIME_BITS = 42
+TIME_BITS = 42
 """Milliseconds since the epoch fit until the year 2109, and leave room for 2**21 bikes."""
 
 COLUMNS: dict[str, np.dtype[np.generic]] = {

@@ -8,7 +8,7 @@ redrawing a zone leaves the eras before it as they were.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,7 +16,6 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geofence.grid import Grid
 from geofence.tiling import Tiles
 from geofence.zonemap import MARGIN_M, ZoneMap, grid_over, lay
 from geofence.zones import Zones
@@ -156,21 +155,13 @@ class Atlas:
     def __init__(self, zones: Zones, *, cell_m: float = 100.0, margin_m: float = MARGIN_M) -> None:
         grid = grid_over(zones, cell_m=cell_m, margin_m=margin_m)
         self._tiles = Tiles(grid, [exclusion.geometry for exclusion in zones.exclusions])
-        self._layout = self._laid(zones, ())
-
-    @property
-    def grid(self) -> Grid:
-        """The grid that all eras share."""
-        return self._tiles.grid
-
-    @property
-    def layout(self) -> Layout:
-        """The present layout; another after :meth:`adopt`."""
-        return self._layout
+        self.grid = grid  # all eras share it
+        self.layout = Layout(zones, (), (), ())  # another after `lay` and `adopt`
+        self.layout = self.lay(zones)
 
     def at(self, at_ms: int) -> ZoneMap:
         """The zones of an instant."""
-        return self._layout.era_at(at_ms).zones
+        return self.layout.era_at(at_ms).zones
 
     def holds(self, zones: Zones) -> bool:
         """Tell whether the grid covers some zones and a cell around them."""
@@ -192,25 +183,8 @@ class Atlas:
         ZonesError
             Some zone has no patrollable cell.
         """
-        return self._laid(zones, self._layout.zone_ids)
-
-    def adopt(self, layout: Layout) -> int | None:
-        """Let zones be as they were laid out.
-
-        Returns
-        -------
-        int or None
-            The first instant at which something is not as it was [ms]; None when nothing is.
-        """
-        before, self._layout = self._layout, layout
-        for at_ms in sorted({*before.starts, *layout.starts}):
-            if before.era_at(at_ms).zones.zones != layout.era_at(at_ms).zones.zones:
-                return at_ms
-        return None
-
-    def _laid(self, zones: Zones, known: Sequence[str]) -> Layout:
         eras: list[Era] = []
-        laid = {} if not known else {era.zones.zones: era.zones for era in self._layout.eras}
+        laid = {era.zones.zones: era.zones for era in self.layout.eras}
         for at_ms in (ALWAYS_MS, *zones.changes_ms):
             valid = tuple(
                 replace(zone, valid_from_ms=None, valid_to_ms=None) for zone in zones.at(at_ms)
@@ -221,5 +195,20 @@ class Atlas:
                 laid[valid] = lay(valid, self._tiles)
             eras.append(Era(at_ms, laid[valid]))
         self._tiles.forget_others(zone.geometry for zone in zones.zones)
+        known = self.layout.zone_ids
         new = sorted({zone.zone_id for zone in zones.zones} - set(known))
         return Layout(zones, tuple(eras), tuple(era.from_ms for era in eras), (*known, *new))
+
+    def adopt(self, layout: Layout) -> int | None:
+        """Let zones be as they were laid out.
+
+        Returns
+        -------
+        int or None
+            The first instant at which something is not as it was [ms]; None when nothing is.
+        """
+        before, self.layout = self.layout, layout
+        for at_ms in sorted({*before.starts, *layout.starts}):
+            if before.era_at(at_ms).zones.zones != layout.era_at(at_ms).zones.zones:
+                return at_ms
+        return None

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -168,45 +170,26 @@ def _pack(bike: NDArray[np.int32], slot: NDArray[np.int64], cell: NDArray[np.int
     return packed
 
 
+@dataclass(frozen=True, eq=False)
 class View:
-    """All rows of a ledger as of one version: it never changes, so any thread may read it.
+    """All rows of a ledger as of one version: it never changes, so any thread may read it."""
 
-    Parameters
-    ----------
-    cells : int
-        Number of cells of the grid.
-    version : int
-        Rises with every change of the ledger, so that readers can cache what they derive.
-    parts, heard : tuple of Rows
-        Rows of visits, and of what was heard; a key may be in several parts.
-    changes : tuple of (int, int)
-        See :meth:`changed_since`.
-    settled_ms : ndarray of int64, shape (cells,), optional
-        Last visit of each cell in all parts but the last [ms], 0 for none, when it is known.
-    """
-
+    cells: int  # number of cells of the grid
+    version: int  # rises with every change of the ledger, for caches of what is derived
+    # Rows of visits, and of what was heard; a key may be in several parts.
+    parts: tuple[Rows, ...]
+    heard: tuple[Rows, ...]
+    changes: tuple[tuple[int, int], ...] = ()  # see `changed_since`
+    # Last visit of each cell in all parts but the last [ms], 0 for none, when it is known.
+    settled_ms: NDArray[np.int64] | None = None
     open_ms: int = 1 << 62  # from here on something was not certain yet [ms], see `certain`
-
-    def __init__(
-        self,
-        cells: int,
-        version: int,
-        parts: tuple[Rows, ...],
-        heard: tuple[Rows, ...],
-        changes: tuple[tuple[int, int], ...] = (),
-        settled_ms: NDArray[np.int64] | None = None,
-    ) -> None:
-        self.cells, self.version = cells, version
-        self.parts, self.heard = parts, heard
-        self._changes, self._settled_ms = changes, settled_ms
-        self._last_ms: NDArray[np.int64] | None = None
 
     def as_of(self, at_ms: int) -> View:
         """The view that the fixes up to an instant alone give; see :meth:`Rows.as_of`."""
         parts, heard = (
             tuple(part.as_of(at_ms) for part in table) for table in (self.parts, self.heard)
         )
-        return View(self.cells, self.version, parts, heard, self._changes)
+        return replace(self, parts=parts, heard=heard, settled_ms=None)
 
     def certain(self, now_ms: int) -> View:
         """As :meth:`as_of` for now: only the last part, the provisional one, is cut."""
@@ -215,9 +198,7 @@ class View:
         if not uncertain.key.size:
             return self
         parts = *settled, newest.as_of(now_ms)
-        found = View(self.cells, self.version, parts, self.heard, self._changes, self._settled_ms)
-        found.open_ms = int(uncertain.slot.min()) * SLOT_MS
-        return found
+        return replace(self, parts=parts, open_ms=int(uncertain.slot.min()) * SLOT_MS)
 
     def rows(self) -> Rows:
         """All rows, settled and provisional."""
@@ -227,23 +208,22 @@ class View:
         """The rows of the slots of [from_ms, to_ms); both are rounded down to a slot."""
         return union_between(self.parts, from_ms, to_ms)
 
+    @cached_property
     def last_visit_ms(self) -> NDArray[np.int64]:
         """Last visit of each cell [ms], 0 where there was none; shape (cells,). Not to change."""
-        if self._last_ms is None:
-            known = self._settled_ms
-            last_ms = np.zeros(self.cells, np.int64) if known is None else known.copy()
-            for part in self.parts if known is None else self.parts[-1:]:
-                np.maximum.at(last_ms, part.cell, part.last_ms)
-            self._last_ms = last_ms
-        return self._last_ms
+        known = self.settled_ms
+        last_ms = np.zeros(self.cells, np.int64) if known is None else known.copy()
+        for part in self.parts if known is None else self.parts[-1:]:
+            np.maximum.at(last_ms, part.cell, part.last_ms)
+        return last_ms
 
     def changed_since(self, version: int) -> int:
         """The earliest instant about which something has changed since a version [ms].
 
         What was derived from the rows before it still holds. Far ahead when nothing has changed.
         """
-        at = bisect_right(self._changes, version, key=lambda change: change[0])
-        return self._changes[at][1] if at < len(self._changes) else 1 << 62
+        at = bisect_right(self.changes, version, key=lambda change: change[0])
+        return self.changes[at][1] if at < len(self.changes) else 1 << 62
 
 
 class _Table:
@@ -275,17 +255,9 @@ class _Table:
 
 
 class Ledger:
-    """Visited cells of one grid, and which bikes were heard.
+    """Visited cells of one grid of at most :data:`MAX_CELLS`, and which bikes were heard.
 
-    Parameters
-    ----------
-    cells : int
-        Number of cells of the grid; at most :data:`MAX_CELLS`.
-
-    Attributes
-    ----------
-    version : int
-        Rises with every change.
+    The version rises with every change.
     """
 
     def __init__(self, cells: int) -> None:

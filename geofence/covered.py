@@ -21,23 +21,10 @@ from geofence.zonemap import ZoneMap
 def covered(
     ledger: View, layout: Layout, zones: ZoneMap, from_ms: int, to_ms: int
 ) -> NDArray[np.bool_]:
-    """Which cells of some zones were covered in a window.
+    """Which cells of zones were covered in [from_ms, to_ms); False for cells of no zone.
 
-    Parameters
-    ----------
-    ledger : View
-        Visited cells.
-    layout : Layout
-        The zones of all times.
-    zones : ZoneMap
-        Those of the end of the window.
-    from_ms, to_ms : int
-        ``[from_ms, to_ms)`` [ms]; see :meth:`geofence.coverage.Rows.visited`.
-
-    Returns
-    -------
-    ndarray of bool, shape (grid.size,)
-        False for cells of no zone.
+    The zones are those of the end of the window; its ends may lie where
+    :meth:`geofence.coverage.Rows.visited` is exact. The answer has the shape (grid.size,).
     """
     rows = ledger.between(from_ms, to_ms + SLOT_MS - 1).visited(from_ms, to_ms)
     found = np.zeros(zones.grid.size, dtype=bool)
@@ -57,10 +44,7 @@ def covered_since(
     The last visit of each cell says nearly always whether there was one that counts, whatever
     the size of the ledger.
 
-    Parameters
-    ----------
-    last_ms : ndarray of int64, shape (grid.size,)
-        Last visit of each cell, as the ledger says [ms]; 0 for never.
+    `last_ms`, of shape (grid.size,), is the last visit of each cell [ms]; 0 for never.
     """
     cell = np.flatnonzero((zones.cell_zone >= 0) & (last_ms >= max(from_ms, 1)))
     own = layout.own(cell, last_ms[cell], zones)

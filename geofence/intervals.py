@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-_TIME_BITS = 42
-_LAST_MS = (1 << _TIME_BITS) - 1
-"""Milliseconds since the epoch fit until the year 2109, and leave room for 2**21 bikes."""
+from bikes.telemetry import TIME_BITS
+
+_LAST_MS = (1 << TIME_BITS) - 1
 
 
 class Intervals(NamedTuple):
@@ -83,7 +83,7 @@ class Intervals(NamedTuple):
 
 def keys(bike: NDArray[np.int32], at_ms: NDArray[np.int64]) -> NDArray[np.int64]:
     """Numbers that sort by bike, then time; times from the epoch to the year 2109."""
-    packed: NDArray[np.int64] = (bike.astype(np.int64) << _TIME_BITS) | at_ms
+    packed: NDArray[np.int64] = (bike.astype(np.int64) << TIME_BITS) | at_ms
     return packed
 
 

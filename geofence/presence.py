@@ -42,7 +42,7 @@ def visitors(ledger: View, zones: ZoneMap, known: Visitors | None = None) -> Vis
     an hour since the earliest of these visits: mostly the one that is on. `known` is the last
     answer about the same zones.
     """
-    last_visit_ms = ledger.last_visit_ms()
+    last_visit_ms = ledger.last_visit_ms
     visited = np.flatnonzero((zones.cell_zone >= 0) & (last_visit_ms > 0))
     at_ms = np.zeros(len(zones.zones), np.int64)
     np.maximum.at(at_ms, zones.cell_zone[visited], last_visit_ms[visited])

@@ -197,7 +197,7 @@ class Record:
             return 0
 
         def count() -> NDArray[np.int64]:
-            last_ms = self.ledger.last_visit_ms()
+            last_ms = self.ledger.last_visit_ms
             if to_ms > int(last_ms.max(initial=0)):
                 found = covered_since(self.ledger, self.layout, zones, from_ms, last_ms)
             else:
@@ -212,7 +212,7 @@ class Record:
 
         A visit by a bike whose clock is ahead has no age yet.
         """
-        last = self.ledger.last_visit_ms()[self._cells_of(zone_id)]
+        last = self.ledger.last_visit_ms[self._cells_of(zone_id)]
         if not last.any():
             return CellAges(None, None)
         age_s = np.maximum(self.now_ms - np.maximum(last, self.since_ms), 0) / 1000
@@ -271,7 +271,7 @@ class Record:
         """
         cells = self._cells_of(zone_id)
         needed = min(min_cells, cells.size)
-        last = self.ledger.last_visit_ms()[cells]
+        last = self.ledger.last_visit_ms[cells]
         newest = int(last.max(initial=0))
         drawn_ms = self.layout.era_at(self.now_ms).from_ms
         if newest == 0 and drawn_ms == ALWAYS_MS:

@@ -23,6 +23,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
+from geofence.coverage import SLOT_MS
 from geofence.record import Record
 from geofence.windows import Asked, Plan, Window, Zone, cells_needed, missed_window
 
@@ -58,7 +59,6 @@ MAX_BEHIND_MS: Final = 120_000
 FORECAST_AFTER: Final = 0.25
 """Share of a window's duty time that must have passed before a forecast is made of it."""
 RECENT_S: Final = 3600
-SLOT_MS: Final = 900_000
 
 
 class ZoneStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -105,10 +105,10 @@ class SimulationPlan:
         more bike moves no other.
         """
         bikes = [0] * len(self.zones)
-        staffed = [n for n, zone in enumerate(self.zones) if zone.zone_id != self.neglected]
+        wanted = [zone.weight * (zone.zone_id != self.neglected) for zone in self.zones]
         stations = []
         for _ in self.bike_ids:
-            at = max(staffed, key=lambda n: (self.zones[n].weight / (2 * bikes[n] + 1), -n))
+            at = furthest_below(wanted, bikes)
             bikes[at] += 1
             stations.append(at)
         return stations
@@ -141,3 +141,8 @@ class SimulationPlan:
                 yield f"{name}: must be positive"
         if not 0 < self.dropout_s[0] <= self.dropout_s[1]:
             yield "dropout_s: must be positive, the smaller first"
+
+
+def furthest_below(weights: Sequence[float], bikes: Sequence[int]) -> int:
+    """Position of what has the fewest bikes for its weight, the first of several."""
+    return max(range(len(weights)), key=lambda n: (weights[n] / (2 * bikes[n] + 1), -n))

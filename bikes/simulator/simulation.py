@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 
 import numpy as np
 
-from bikes.simulator.plan import SimulatedMessage, SimulationPlan
+from bikes.simulator.plan import SimulatedMessage, SimulationPlan, furthest_below
 from bikes.simulator.rider import Rider
 from bikes.simulator.town import Streets, lay_streets
 from bikes.simulator.tracker import Radio, Receiver
@@ -44,11 +44,13 @@ class Simulator:
     def __init__(self, plan: SimulationPlan) -> None:
         self.plan = plan
         self.streets: Streets = lay_streets(plan)
-        self._bikes: list[SimulatedBike] = []
-        self._simulated_ms = self._given_ms = plan.start_ms
+        self._restart()
+
+    def _restart(self) -> None:
+        self._bikes = assemble(self.plan, self.streets)
+        self._simulated_ms = self._given_ms = self.plan.start_ms
         self._sent: list[SimulatedMessage] = []
         self._next = 0
-        self._restart()
 
     def messages(self, from_ms: int, to_ms: int) -> Iterator[SimulatedMessage]:
         """The messages sent in [from_ms, to_ms) [epoch], by time; ties in order of bikes.
@@ -78,11 +80,6 @@ class Simulator:
             self._sent.sort(key=attrgetter("at_ms"))
             self._next = 0
 
-    def _restart(self) -> None:
-        self._bikes = assemble(self.plan, self.streets)
-        self._simulated_ms = self._given_ms = self.plan.start_ms
-        self._sent, self._next = [], 0
-
 
 def assemble(plan: SimulationPlan, streets: Streets) -> list[SimulatedBike]:
     """The bikes of a plan, each with random numbers of its own, at their places."""
@@ -92,7 +89,7 @@ def assemble(plan: SimulationPlan, streets: Streets) -> list[SimulatedBike]:
     for bike_id, seed, zone in zip(plan.bike_ids, seeds, plan.stations(), strict=True):
         parts = streets.parts[zone]
         staffed = beats.setdefault(zone, [0] * len(parts))
-        part = _least_staffed(parts, staffed)
+        part = furthest_below([len(crossings) for crossings in parts], staffed)
         first = not any(staffed)
         staffed[part] += 1
         rider, receiver, radio, block = map(np.random.default_rng, seed.spawn(4))
@@ -105,8 +102,3 @@ def assemble(plan: SimulationPlan, streets: Streets) -> list[SimulatedBike]:
             )
         )
     return bikes
-
-
-def _least_staffed(parts: Sequence[Sequence[int]], staffed: Sequence[int]) -> int:
-    """The part of a zone that is furthest below its share of the zone's bikes."""
-    return max(range(len(parts)), key=lambda n: (len(parts[n]) / (2 * staffed[n] + 1), -n))

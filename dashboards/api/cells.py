@@ -164,12 +164,12 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         if at_ms is None and since_ms is None and shown is None:
             elapsed_s = time.monotonic()
             if picture is None or picture[1] is not zones or elapsed_s - picture[0] > PICTURE_S:
-                last_ms = sources.ledger().last_visit_ms()
+                last_ms = sources.ledger().last_visit_ms
                 picture = elapsed_s, zones, draw(zones, age_class(last_ms, sources.now_ms()))
             drawn = picture[2]
         else:
             known = sources.ledger()
-            last_ms = (known if at_ms is None else known.as_of(at_ms)).last_visit_ms()
+            last_ms = (known if at_ms is None else known.as_of(at_ms)).last_visit_ms
             if since_ms is None:
                 classes = age_class(last_ms, sources.now_ms() if at_ms is None else at_ms)
             else:
@@ -193,7 +193,7 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
 
 def _last_visits(ledger: View) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Last visit of each cell [ms], and whether it was observed."""
-    rows, last_ms = ledger.rows(), ledger.last_visit_ms()
+    rows, last_ms = ledger.rows(), ledger.last_visit_ms
     observed = np.zeros(ledger.cells, np.bool_)
     observed[rows.cell[rows.observed & (rows.last_ms == last_ms[rows.cell])]] = True
     return last_ms, observed

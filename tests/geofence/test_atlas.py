@@ -191,7 +191,7 @@ def test_a_cell_counts_for_the_zone_that_it_was_visited_in(
     found = covered(ledger.view(), ATLAS.layout, zones, from_ms, to_ms)
     assert set(np.flatnonzero(found).tolist()) == expected
     if to_ms > int(at_ms.max(initial=0)):
-        last_ms = ledger.view().last_visit_ms()
+        last_ms = ledger.view().last_visit_ms
         since = covered_since(ledger.view(), ATLAS.layout, zones, from_ms, last_ms)
         assert set(np.flatnonzero(since).tolist()) == expected
 

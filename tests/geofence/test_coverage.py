@@ -85,13 +85,13 @@ def test_the_ledger_is_a_dictionary(
             if at_ms <= T0 + instant:
                 known[cell] = max(known[cell], at_ms)
             window[cell] |= T0 + opened <= at_ms < T0 + instant
-    assert np.array_equal(view.last_visit_ms(), last)
+    assert np.array_equal(view.last_visit_ms, last)
     then = view.as_of(T0 + instant)
-    assert np.array_equal(then.last_visit_ms(), known)
+    assert np.array_equal(then.last_visit_ms, known)
     found = view.rows().visited(T0 + opened, T0 + instant)
     assert set(found.cell.tolist()) == set(np.flatnonzero(window).tolist())
     by_then = {cell for _, cell, at, _ in visits if at <= instant}
-    assert set(np.flatnonzero(then.last_visit_ms()).tolist()) == by_then
+    assert set(np.flatnonzero(then.last_visit_ms).tolist()) == by_then
 
     slots = range((T0 + opened) // SLOT_MS, (T0 + instant) // SLOT_MS)
     between = {key: value for key, value in expected.items() if key[1] in slots}
@@ -137,8 +137,8 @@ def test_a_visit_is_known_when_it_is_certain() -> None:
     ledger = Ledger(CELLS)
     ledger.add(Visits(bike, cell, at_ms, np.array([False]), at_ms, at_ms + 20))
     view = ledger.view()
-    assert not view.as_of(T0 + 19).last_visit_ms().any()
-    assert view.as_of(T0 + 20).last_visit_ms()[3] == T0
+    assert not view.as_of(T0 + 19).last_visit_ms.any()
+    assert view.as_of(T0 + 20).last_visit_ms[3] == T0
     assert view.rows().visited(T0, T0 + 1).cell.tolist() == [3]
 
 
@@ -165,7 +165,7 @@ def test_provisional_visits_are_replaced_per_bike() -> None:
     ledger = Ledger(CELLS)
     ledger.provisional(np.array([0, 1], np.int32), columns([(0, 5, 0, True), (1, 6, 0, True)]))
     ledger.provisional(np.array([0], np.int32), columns([(0, 7, 10, True)]))
-    assert np.flatnonzero(ledger.view().last_visit_ms()).tolist() == [6, 7]
+    assert np.flatnonzero(ledger.view().last_visit_ms).tolist() == [6, 7]
 
 
 def test_replacing_a_day_leaves_other_bikes_and_slots() -> None:
@@ -174,7 +174,7 @@ def test_replacing_a_day_leaves_other_bikes_and_slots() -> None:
     ledger.add(columns([(0, 1, 0, True), (0, 2, SLOT_MS, True), (1, 3, 0, True)]))
     first_slot = T0 // SLOT_MS * SLOT_MS
     ledger.replace(Intervals.one(0, first_slot, first_slot + SLOT_MS), columns([(0, 4, 5, False)]))
-    assert np.flatnonzero(ledger.view().last_visit_ms()).tolist() == [2, 3, 4]
+    assert np.flatnonzero(ledger.view().last_visit_ms).tolist() == [2, 3, 4]
 
 
 def test_a_snapshot_survives_a_new_numbering_of_bikes() -> None:
@@ -184,7 +184,7 @@ def test_a_snapshot_survives_a_new_numbering_of_bikes() -> None:
     again = Ledger(CELLS)
     again.restore(ledger.state(), np.array([1, 0], np.int32))
     assert as_dict(again.view().rows()) == slow([(1, 1, 0, True), (0, 2, 9, False)])
-    assert np.array_equal(again.view().last_visit_ms(), ledger.view().last_visit_ms())
+    assert np.array_equal(again.view().last_visit_ms, ledger.view().last_visit_ms)
 
 
 def test_old_slots_are_forgotten() -> None:
@@ -192,7 +192,7 @@ def test_old_slots_are_forgotten() -> None:
     ledger = Ledger(CELLS)
     ledger.add(columns([(0, 1, 0, True), (0, 2, 2 * SLOT_MS, True)]))
     ledger.forget_before(T0 + SLOT_MS)
-    assert np.flatnonzero(ledger.view().last_visit_ms()).tolist() == [2]
+    assert np.flatnonzero(ledger.view().last_visit_ms).tolist() == [2]
 
 
 def test_a_view_stays_as_it_is_while_the_ledger_goes_on() -> None:
