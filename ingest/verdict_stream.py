@@ -17,17 +17,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from bikes.telemetry import COLUMNS, TelemetryBatch
+from bikes.telemetry import TelemetryBatch
 from geofence import quality
 from geofence.intervals import Intervals, keys
 from geofence.runs import Judge
-from ingest.archive import Archive
+from ingest.archive import VALUES, Archive
 from ingest.contexts import Contexts, Judged
 
 UNTOLD = np.uint8(255)
 """Stands in a column of verdicts where none was told."""
-
-VALUES = [name for name in COLUMNS if name not in ("bike", "timestamp_ms")]
 
 
 @dataclass

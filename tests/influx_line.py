@@ -16,7 +16,7 @@ from geofence.runs import Judge
 from ingest.influx.file import InfluxFile
 from ingest.influx.line_protocol import AlertStep, HealthFigures
 from ingest.influx.reporter import Reporter
-from ingest.influx.store import InfluxOptions, InfluxStore, Store
+from ingest.influx.store import InfluxOptions, InfluxStore
 from ingest.influx.tracks import READER, Source
 from ingest.influx.writer import InfluxWriter
 from ingest.log import Messages, SqliteLog
@@ -84,7 +84,7 @@ class Line:
         folder: Path,
         url: str = "",
         *,
-        store: Callable[[], Store] | None = None,
+        store: Callable[[], InfluxStore] | None = None,
         file: Callable[[Path], InfluxFile] = InfluxFile,
         judged_by: Judge | None = None,
         bikes: int = 50,

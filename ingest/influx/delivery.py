@@ -57,13 +57,10 @@ class Gate:
     ----------
     written : int
         Lines that were taken.
-    requests : int
-        Requests that were made.
     """
 
     write: Callable[[bytes], None]
     written: int = 0
-    requests: int = 0
     _control: bytes | None = None
     _in_a_row: int = 0
 
@@ -76,7 +73,7 @@ class Gate:
             So many requests were rejected in a row that it must be the store.
         """
         try:
-            self._request(b"".join(lines))
+            self.write(b"".join(lines))
         except StoreRejected as exc:
             self._in_a_row += 1
             if self._in_a_row % SUSPICIOUS == 0:
@@ -97,13 +94,9 @@ class Gate:
         if self._control is None:
             raise RejectsEverything(f"{rejection} and has taken nothing yet") from rejection
         try:
-            self._request(self._control)
+            self.write(self._control)
         except (StoreRejected, RequestTooLarge) as exc:
             raise RejectsEverything(f"{exc}, also what it took before") from exc
-
-    def _request(self, lines: bytes) -> None:
-        self.requests += 1
-        self.write(lines)
 
 
 @dataclass

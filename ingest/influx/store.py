@@ -24,7 +24,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from urllib3.exceptions import HTTPError
@@ -73,32 +72,16 @@ class InfluxOptions:
     token_now: Callable[[], str | None] | None = field(default=None, repr=False)
 
 
-class Store(Protocol):
-    """Something that takes lines; for one thread at a time."""
-
-    def write(self, lines: bytes) -> None:
-        """Write whole lines; when it returns, the store has them.
-
-        Raises
-        ------
-        StoreThrottled, StoreUnavailable, StoreRejected, RequestTooLarge
-            As the module's table says. Some of the lines may have been written.
-        """
-
-    @property
-    def renewed(self) -> bool:
-        """Whether the connection had to be made again for the last write, unlike before."""
-
-    def close(self) -> None:
-        """Close connections."""
-
-
 class StoreUnreachable(StoreUnavailable):
     """Nobody answers, or somebody in its place: the store may have been restarted."""
 
 
 class InfluxStore:
-    """A :class:`Store` behind ``/api/v2/write``: InfluxDB 2.x and 3.x, and VictoriaMetrics."""
+    """The store behind ``/api/v2/write``: InfluxDB 2.x and 3.x, and VictoriaMetrics.
+
+    It is for one thread at a time. `renewed` says whether the connection had to be made again for
+    the last write, unlike before.
+    """
 
     def __init__(self, options: InfluxOptions) -> None:
         self._options = options
@@ -137,7 +120,13 @@ class InfluxStore:
             self._open(token)
 
     def write(self, lines: bytes) -> None:
-        """Write whole lines (see `Store`)."""
+        """Write whole lines; when it returns, the store has them.
+
+        Raises
+        ------
+        StoreThrottled, StoreUnavailable, StoreRejected, RequestTooLarge
+            As the module's table says. Some of the lines may have been written.
+        """
         from influxdb_client import WritePrecision
         from influxdb_client.rest import ApiException
 

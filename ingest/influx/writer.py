@@ -30,7 +30,7 @@ from ingest.errors import ArchiveDamaged, IngestError, StoreThrottled, StoreUnav
 from ingest.influx.delivery import Gate, RejectsEverything
 from ingest.influx.line_protocol import AlertStep
 from ingest.influx.reporter import Reporter
-from ingest.influx.store import Store, StoreUnreachable
+from ingest.influx.store import InfluxStore, StoreUnreachable
 from ingest.influx.tracks import (
     READER,
     Alerts,
@@ -97,7 +97,7 @@ class InfluxWriter:
     book cannot be read.
     """
 
-    open_store: Callable[[], Store]
+    open_store: Callable[[], InfluxStore]
     source: Source
     reporter: Reporter
     transitions: Callable[[int, int], Sequence[AlertStep]]
@@ -209,7 +209,12 @@ class InfluxWriter:
 
     async def _bring(self, name: str) -> None:
         """Bring a track's load to InfluxDB; what was achieved is kept when it fails."""
-        load = self._loads.get(name) or await self._take(name)
+        load = self._loads.get(name)
+        if load is None and name == "telemetry" and self._ahead is not None:
+            ahead, self._ahead = self._ahead, None
+            load = await ahead
+        elif load is None:
+            load = await self._do(self._reading, self._tracks[name].next)
         if load is None:
             return
         self._loads[name] = load
@@ -223,12 +228,6 @@ class InfluxWriter:
         if name == "telemetry":
             self._written_seq = load.seq
         del self._loads[name]
-
-    async def _take(self, name: str) -> Load | None:
-        if name != "telemetry" or self._ahead is None:
-            return await self._do(self._reading, self._tracks[name].next)
-        ahead, self._ahead = self._ahead, None
-        return await ahead
 
     async def _settle(self) -> None:
         """Move the places of what has settled; write again what may be lost."""

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import paho.mqtt.client as paho
-from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest.errors import BrokerRefused, BrokerUnavailable
@@ -62,12 +61,7 @@ class PahoConnection(Connection):
         self._link.client.subscribe([(pattern, 1) for pattern in self._options.filters])
 
     def _subscribed(
-        self,
-        client: paho.Client,
-        userdata: object,
-        mid: int,
-        codes: list[ReasonCode],
-        properties: Properties | None,
+        self, client: object, data: object, mid: int, codes: list[ReasonCode], properties: object
     ) -> None:
         refused = refused_filters(
             self._options, (str(code) if code.is_failure else None for code in codes)

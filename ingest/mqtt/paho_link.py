@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest.errors import BrokerUnavailable
@@ -101,12 +100,7 @@ class PahoLink:
             self._on_ended(self._reason or reason)
 
     def _connected(
-        self,
-        client: paho.Client,
-        userdata: object,
-        flags: paho.ConnectFlags,
-        code: ReasonCode,
-        properties: Properties | None,
+        self, client: object, data: object, flags: object, code: ReasonCode, properties: object
     ) -> None:
         if code.is_failure:
             self._reason = refusal(self._options, str(code))
@@ -114,12 +108,7 @@ class PahoLink:
             self._on_connected()
 
     def _disconnected(
-        self,
-        client: paho.Client,
-        userdata: object,
-        flags: paho.DisconnectFlags,
-        code: ReasonCode,
-        properties: Properties | None,
+        self, client: object, data: object, flags: object, code: ReasonCode, properties: object
     ) -> None:
         if not self._reason and str(code) == "Keep alive timeout":
             self._reason = f"{self._options.address} has not answered in time"
