@@ -307,7 +307,7 @@ class Access:
     ) -> list[Entry]:
         """Rows of the record, the newest first; see :func:`dashboards.access.audit.read`."""
         with self._file.reading() as db:
-            return audit.read(db, actor=actor, action=action, before=before, limit=limit)
+            return audit.read(db, actor, action, before, limit)
 
 
 def _refused(reason: Refusal) -> AccessRefused:

@@ -101,12 +101,7 @@ def append(
 
 
 def read(
-    db: sqlite3.Connection,
-    *,
-    actor: str | None = None,
-    action: str | None = None,
-    before: int | None = None,
-    limit: int = 100,
+    db: sqlite3.Connection, actor: str | None, action: str | None, before: int | None, limit: int
 ) -> list[Entry]:
     """Rows, the newest first: those of an actor or action, older than the row `before`."""
     found = db.execute(
@@ -115,7 +110,4 @@ def read(
         "ORDER BY seq DESC LIMIT ?4",
         (actor, action, _NEWEST if before is None else before, limit),
     )
-    return [
-        Entry(seq, at_ms, actor_, address, action_, subject, json.loads(detail))
-        for seq, at_ms, actor_, address, action_, subject, detail in found
-    ]
+    return [Entry._make((*row[:-1], json.loads(row[-1]))) for row in found]

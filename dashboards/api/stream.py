@@ -108,16 +108,12 @@ class Feed:
         return len(changed)
 
     def join(self) -> Mailbox:
-        """A mailbox with the whole state in it, to be filled until :meth:`leave`."""
+        """A mailbox with the whole state in it, to be filled from now on."""
         self.poll()
         mailbox = Mailbox()
         mailbox.put({thing: frame(thing, answer) for thing, answer in self._seen.items()})
         self._mailboxes.add(mailbox)
         return mailbox
-
-    def leave(self, mailbox: Mailbox) -> None:
-        """Stop filling a mailbox."""
-        self._mailboxes.discard(mailbox)
 
     async def stream(self) -> AsyncIterator[bytes]:
         """The bytes of one listener's stream, until it goes or the feed is closed."""
@@ -135,7 +131,7 @@ class Feed:
                     continue
                 yield mailbox.take()
         finally:
-            self.leave(mailbox)
+            self._mailboxes.discard(mailbox)
 
     def close(self) -> None:
         """End all streams, so that a server which waits for its connections can stop."""

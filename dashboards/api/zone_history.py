@@ -76,8 +76,10 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
             raise unknown("zone", zone_id, zone_ids)
         now_ms = sources.now_ms()
         last = local_day(now_ms, times.zone) if to is None else times.read_day(to, name="to")
-        first = None if from_ is None else times.read_day(from_, name="from")
-        dates = local_days(first, last, DAYS)
+        first = last - timedelta(days=DAYS - 1)
+        if from_ is not None:
+            first = times.read_day(from_, name="from")
+        dates = [first + timedelta(days=n) for n in range((last - first).days + 1)]
         if not dates:
             raise ProblemError(400, "empty_window", "from= must not be after to=", where="from")
         if len(dates) > MAX_DAYS:
@@ -164,12 +166,6 @@ def _known(ratios: list[float], first_slot: int, known_from_ms: int) -> list[flo
     """None for the quarter hours that ended before the record begins."""
     unknown = min(max(known_from_ms // SLOT_MS - first_slot, 0), len(ratios))
     return [*[None] * unknown, *ratios[unknown:]]
-
-
-def local_days(first: date | None, last: date, most: int) -> list[date]:
-    """The dates from `first` to `last`, both included; without a first, the last `most`."""
-    begin = last - timedelta(days=most - 1) if first is None else first
-    return [begin + timedelta(days=n) for n in range((last - begin).days + 1)]
 
 
 def days_of(
