@@ -35,12 +35,8 @@ class Format(NamedTuple):
 class SqliteFile:
     """An open file; safe to use from several threads, one transaction at a time.
 
-    A kind of file is a subclass with a name, formats, and errors of its own.
-
-    Parameters
-    ----------
-    path : Path or str
-        The file; created when it is not there, with its folder. ``":memory:"`` for tests.
+    A kind of file is a subclass with a name, formats, and errors of its own. It is created when it
+    is not there, with its folder; ``":memory:"`` is for tests.
 
     Raises
     ------

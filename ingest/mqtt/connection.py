@@ -94,10 +94,7 @@ def refusal(options: MqttOptions, code: str) -> str:
 def refused_filters(options: MqttOptions, codes: Iterable[str | None]) -> str:
     """Put into words that the broker refused topic filters; empty when it refused none.
 
-    Parameters
-    ----------
-    codes : iterable of str, optional
-        Reason of the refusal of each filter of the options; None for one that was granted.
+    `codes` are the reasons for each filter of the options; None for one that was granted.
     """
     refused = [
         f"{pattern} ({code.lower().replace('_', ' ')})"
