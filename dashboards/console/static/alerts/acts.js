@@ -24,8 +24,7 @@ export const ACTS = {
   ] },
 };
 
-/** @param {Alert} alert */
-export function possible(alert) {
+export function possible(/** @type {Alert} */ alert) {
   if (!config.may_act) return [];
   return Object.keys(ACTS).filter((name) => ACTS[name].states.includes(alert.state));
 }
@@ -63,10 +62,8 @@ function bodyOf(name, values) {
 
 // Acts are sent one after the other: a key pressed again meanwhile counts once, and "undo" is about
 // the latest act.
-/** @type {Promise<string | null> | null} */
-let under_way = null;
-/** @type {{alert: Alert, until: number} | null} */
-let last = null;
+/** @type {Promise<string | null> | null} */ let under_way = null;
+/** @type {{alert: Alert, until: number} | null} */ let last = null;
 
 /** Asks what an act needs to know, and does it. @param {Alert} alert @param {string} name */
 export async function act(alert, name) {
@@ -120,10 +117,8 @@ async function send(alert, name, body) {
   return null;
 }
 
-/**
- * Binds the keys to whatever alert is selected at the moment.
- * @param {() => Alert | null | undefined} selected
- */
+/** Binds the keys to whatever alert is selected at the moment.
+ * @param {() => Alert | null | undefined} selected */
 export function bindActs(selected) {
   if (!config.may_act) return;
   for (const key of new Set(Object.values(ACTS).map((each) => each.key))) {

@@ -36,16 +36,12 @@ start(async (main) => {
     onPick: (alert) => narrow.matches || shown.show(alert.alert_id),
     opens: () => narrow.matches, acts: 3, empty: "alerts.none",
   });
-  /** @type {Alert[]} */
-  let open = [];
-  /** @type {Alert[]} */
-  let past = [];
-  /** @type {string | null} */
-  let cursor = null;
+  /** @type {Alert[]} */ let open = [];
+  /** @type {Alert[]} */ let past = [];
+  /** @type {string | null} */ let cursor = null;
   let pages = 1, begun = {};
 
-  /** @param {Alert} alert */
-  function fits(alert) {
+  function fits(/** @type {Alert} */ alert) {
     return (!rule.value || alert.rule === rule.value)
       && (!zone.value || alert.zone_id === zone.value);
   }

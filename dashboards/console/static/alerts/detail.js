@@ -15,8 +15,7 @@ export class AlertDetail {
   /** @type {ProofMap | null} */ proof = null;
   map = el("div", "proof-map");
 
-  /** @param {HTMLElement} body */
-  constructor(body) {
+  constructor(/** @type {HTMLElement} */ body) {
     this.body = body;
     body.replaceChildren(el("div", "empty", words.say("alerts.pick")));
     live.on("alert", ({ alert_id }) => this.alert?.alert_id === alert_id && this.show(alert_id));
@@ -37,8 +36,7 @@ export class AlertDetail {
     }
   }
 
-  /** @param {AlertRecord} alert */
-  render(alert) {
+  render(/** @type {AlertRecord} */ alert) {
     const { zone_id: zoneId, severity } = alert, name = words.subject(alert);
     this.named = zoneId === null || words.zones.has(zoneId);
     const buttons = possible(alert).map((each, i) => button(i ? "button" : "button main",
@@ -66,8 +64,7 @@ function proof(alert) {
     typeof bike === "string" && typeof at_ms === "number") ?? null;
 }
 
-/** @param {AlertRow} row */
-function rowOf({ actor, assigned_to, until, reason, evidence, at, event }) {
+function rowOf(/** @type {AlertRow} */ { actor, assigned_to, until, reason, evidence, at, event }) {
   const who = actor === "system" ? words.say("alerts.system") : actor;
   const lines = [
     assigned_to && words.say("alerts.assigned_to", { who: assigned_to }),
@@ -97,8 +94,7 @@ function evidenceText(evidence) {
 class ProofMap {
   drawn = L.featureGroup();
 
-  /** @param {HTMLElement} element */
-  constructor(element) {
+  constructor(/** @type {HTMLElement} */ element) {
     this.map = baseMap(element);
   }
 

@@ -27,10 +27,8 @@ export class AlertList extends RowList {
     bindActs(() => this.rows.get(this.selected)?.alert);
   }
 
-  /**
-   * Shows these alerts in this order. A row that somebody is about to press stays the same node.
-   * @param {Alert[]} alerts
-   */
+  /** Shows these alerts in this order. A row that somebody is about to press stays the same node.
+   * @param {Alert[]} alerts */
   show(alerts) {
     const before = new Map(this.rows), was = before.get(this.selected)?.alert;
     const is = was && alerts.find((alert) => alert.alert_id === this.selected);

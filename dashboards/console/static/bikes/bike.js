@@ -30,8 +30,7 @@ start(async (main) => {
     el("section", "bike-map", frame, legend),
   );
   const state = new BikeNow(now), map = new DayMap(frame, legend);
-  /** @type {Bike | null} */
-  let bike = null;
+  /** @type {Bike | null} */ let bike = null;
 
   function render() {
     if (!bike) return;
@@ -90,14 +89,12 @@ class BikeNow {
   facts = el("p", "facts");
   low = el("p", "low-note", words.say("bike.low"));
 
-  /** @param {HTMLElement} node */
-  constructor(node) {
+  constructor(/** @type {HTMLElement} */ node) {
     node.replaceChildren(el("div", "bike-state", this.mark, this.word, this.battery.node),
       this.hint, this.facts, this.low);
   }
 
-  /** @param {Bike} bike */
-  show(bike) {
+  show(/** @type {Bike} */ bike) {
     const { liveness, at, accuracy_m, vehicle_state } = bike;
     if (this.liveness !== liveness) {
       this.liveness = liveness;
@@ -130,8 +127,7 @@ class BikeAlerts {
     new OpenAlerts((alerts) => this.show(alerts.filter((alert) => alert.bike === bike)));
   }
 
-  /** @param {Alert[]} alerts */
-  show(alerts) {
+  show(/** @type {Alert[]} */ alerts) {
     const said = JSON.stringify(alerts.map((alert) => [alert, words.since(alert.opened)]));
     if (said === this.said) return;
     this.said = said;

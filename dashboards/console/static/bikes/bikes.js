@@ -15,10 +15,8 @@ start(async (main) => {
   const query = new URLSearchParams(location.search);
   const asked = (name, known, otherwise) =>
     (known.includes(query.get(name)) ? String(query.get(name)) : otherwise);
-  /** @type {Map<string, Bike>} */
-  const bikes = new Map();
-  /** @type {WeakMap<Element, BikeRow>} */
-  const rows = new WeakMap();
+  /** @type {Map<string, Bike>} */ const bikes = new Map();
+  /** @type {WeakMap<Element, BikeRow>} */ const rows = new WeakMap();
   const find = Object.assign(el("input", "find"), { type: "search", maxLength: 100,
     placeholder: words.say("bikes.find"), value: query.get("q") ?? "" });
   const vendor = select("filter", [{ value: "", text: words.say("bikes.any_vendor") }]);
@@ -27,10 +25,8 @@ start(async (main) => {
   const notice = el("p", "panel-note"), nothing = el("div", "empty");
   let sort = { column: asked("sort", Object.keys(COLUMNS), "id"), down: query.has("down") };
   let shown = asked("show", SHOWN, "");
-  /** @type {string[]} */
-  let all = [];
-  /** @type {Set<string> | null} */
-  let heard = null;
+  /** @type {string[]} */ let all = [];
+  /** @type {Set<string> | null} */ let heard = null;
   let selected = "", moved = -AT_REST_MS;
 
   find.setAttribute("aria-label", words.say("bikes.find"));
@@ -90,8 +86,7 @@ start(async (main) => {
 
   const isShown = (bike, name) => !name || (name === "low" ? isLow(bike) : bike.liveness === name);
 
-  /** @param {Bike} bike */
-  function isFound(bike) {
+  function isFound(/** @type {Bike} */ bike) {
     const text = find.value.trim().toLowerCase();
     const says = [bike.bike_id, bike.vendor, bike.zone_id ?? "", zoneText(bike)];
     return (!vendor.value || bike.vendor === vendor.value)

@@ -13,8 +13,7 @@ export class BikeDay {
     this.node = node;
   }
 
-  /** @param {DayFigures} day */
-  show(day) {
+  show(/** @type {DayFigures} */ day) {
     const said = JSON.stringify(day) + words.zones.size; // zones' names may have come
     if (said === this.said) return;
     this.said = said;
@@ -82,8 +81,7 @@ export class DayPicker {
   /** @type {string | null} null until it is known */ today = null;
   input = Object.assign(el("input"), { type: "date", ariaLabel: words.say("day.pick") });
 
-  /** @param {() => void} onPick */
-  constructor(onPick) {
+  constructor(/** @type {() => void} */ onPick) {
     this.onPick = onPick;
     const step = (sign, by, key) => {
       const title = words.say(key), press = () => this.step(by);
@@ -114,8 +112,7 @@ export class DayPicker {
     this.pick(new Date(at).toISOString().slice(0, 10));
   }
 
-  /** @param {string | null} date */
-  pick(date) {
+  pick(/** @type {string | null} */ date) {
     this.value = date === null || date >= (this.today ?? "") ? null : date;
     this.input.value = date ?? this.today ?? "";
     this.onPick();
@@ -163,8 +160,7 @@ export class DayMap {
     this.zones?.setStyle({ color: colorOf("dim"), weight: 1, opacity: 0.6, fill: false });
   }
 
-  /** @param {BikePath} day */
-  async show(day, { fit }) {
+  async show(/** @type {BikePath} */ day, { fit }) {
     await this.ready;
     const said = JSON.stringify(day);
     if (said === this.said) return;

@@ -12,13 +12,11 @@ export function liveBadge(liveness) {
   return badge(LIKE[liveness] ?? liveness);
 }
 
-/** @param {BikeName} bike */
-export function keyOf(bike) {
+export function keyOf(/** @type {BikeName} */ bike) {
   return `${bike.vendor}/${bike.bike_id}`;
 }
 
-/** @param {BikeName} bike */
-export function pageOf(bike) {
+export function pageOf(/** @type {BikeName} */ bike) {
   return `/bikes/${encodeURIComponent(bike.vendor)}/${encodeURIComponent(bike.bike_id)}`;
 }
 
@@ -39,13 +37,11 @@ export function visitorLink({ bike: key }) {
   return bikeLink({ vendor: key.slice(0, slash), bike_id: key.slice(slash + 1) });
 }
 
-/** @param {Bike} bike */
-export function isLow(bike) {
+export function isLow(/** @type {Bike} */ bike) {
   return bike.battery_percent != null && bike.battery_percent <= config.battery_low_percent;
 }
 
-/** @param {Bike} bike */
-export function zoneText(bike) {
+export function zoneText(/** @type {Bike} */ bike) {
   if (bike.lat == null) return "–";
   return bike.zone_id == null ? words.say("bikes.outside") : words.zone(bike.zone_id);
 }
@@ -63,8 +59,7 @@ export function speedText(bike) {
   return kmh < 1 ? words.say("bikes.standing") : words.say("unit.kmh", { n: kmh.toFixed(0) });
 }
 
-/** @param {Bike} bike */
-export function ageText(bike) {
+export function ageText(/** @type {Bike} */ bike) {
   return bike.at ? words.say("bikes.ago", { age: words.since(bike.at) }) : words.say("bikes.never");
 }
 

@@ -94,8 +94,7 @@ export class BikeRow {
   }
 }
 
-/**
- * Figures of today: the pages of GET /bikes/days that are in sight, read again each half minute.
+/** Figures of today: the pages of GET /bikes/days that are in sight, read again each half minute.
  */
 export class DayPages {
   /** @type {Map<string, DayFigures>} */ days = new Map();

@@ -25,14 +25,10 @@ start(async (main) => {
     panel.replaceChildren(el("div", "empty", error.message));
     throw error;
   });
-  /** @type {Zones} */
-  let collection = { features: [], version: 0, grid: NO_GRID };
-  /** @type {Zone[]} */
-  let planned = [];
-  /** @type {Drawing | null} */
-  let drawing = null;
-  /** @type {ZoneCard | null} */
-  let card = null;
+  /** @type {Zones} */ let collection = { features: [], version: 0, grid: NO_GRID };
+  /** @type {Zone[]} */ let planned = [];
+  /** @type {Drawing | null} */ let drawing = null;
+  /** @type {ZoneCard | null} */ let card = null;
 
   // Lists the zones of now and the planned ones.
   function list() {
@@ -41,8 +37,7 @@ start(async (main) => {
     place(rows, all.sort((a, b) => a.id.localeCompare(b.id)).map(rowOf));
   }
 
-  /** @param {Zone} zone */
-  function rowOf({ id, geometry, properties }) {
+  function rowOf(/** @type {Zone} */ { id, geometry, properties }) {
     const area = words.say("draw.area", { n: (areaOf(geometry) / 1e6).toFixed(2) });
     const row = button("draw-row", "", () => pick(id));
     row.append(el("span", "two", el("b", "", words.zoneName(properties)),
@@ -137,9 +132,7 @@ start(async (main) => {
   if (asked) pick(asked);
 });
 
-/**
- * The plan for a zone: that it comes, ends, or changes.
- * @param {Zone} [now] @param {Zone} [then]
+/** The plan for a zone: that it comes, ends, or changes. @param {Zone} [now] @param {Zone} [then]
  */
 function planOf(now, then) {
   if (!now) return "new";

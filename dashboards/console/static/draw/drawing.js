@@ -64,8 +64,7 @@ export class Drawing {
     return Boolean(this.typed || drawn || this.pen?.strokes.length);
   }
 
-  /** @param {(geometry: Polygon) => void} onClosed */
-  draw(onClosed) {
+  draw(/** @type {(geometry: Polygon) => void} */ onClosed) {
     this.pen = new Pen(this.map.map, this.map.neighbours, { onDrawn: () => this.tell(), onClosed });
     this.tell();
   }
@@ -90,8 +89,7 @@ export class Drawing {
     return true;
   }
 
-  /** @param {Outline} outline */
-  grip(outline) {
+  grip(/** @type {Outline} */ outline) {
     this.map.outline("chosen", null);
     const isFirst = !this.outline;
     this.pen = null;
@@ -167,10 +165,8 @@ export class Drawing {
     return answer;
   }
 
-  /**
-   * Problems are told beside the form and shown where they are.
-   * @param {{text: string, place: Place | null}[]} flaws
-   */
+  /** Problems are told beside the form and shown where they are.
+   * @param {{text: string, place: Place | null}[]} flaws */
   show(flaws, fine = "") {
     const rows = flaws.map(({ text, place }) => {
       const row = button("flaw-row", text, () => place && this.map.goTo(place));
@@ -212,8 +208,7 @@ class DrawForm {
   effect = el("p", "says");
   moment = Object.assign(el("input"), { type: "datetime-local", hidden: true });
 
-  /** @param {DrawFormHands} hands */
-  constructor({ zone, planned, policies, onWhen, onTyped }) {
+  constructor(/** @type {DrawFormHands} */ { zone, planned, policies, onWhen, onTyped }) {
     this.policies = policies;
     this.planned = planned;
     this.isNew = !zone;

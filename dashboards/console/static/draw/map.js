@@ -44,8 +44,7 @@ export class DrawMap {
       && L.geoJSON(geometry, { interactive: false, style: LOOKS[name] }).addTo(this.map);
   }
 
-  /** @param {Zone[]} features */
-  fit(features) {
+  fit(/** @type {Zone[]} */ features) {
     const bounds = L.featureGroup(features.map((each) => L.geoJSON(each))).getBounds();
     this.map.fitBounds(bounds, { padding: [40, 40], maxZoom: 16, animate: false });
   }
@@ -80,8 +79,7 @@ class Neighbours {
     addEventListener("themechange", () => this.group.setStyle(look()));
   }
 
-  /** @param {Zone[]} features */
-  show(features) {
+  show(/** @type {Zone[]} */ features) {
     this.group.clearLayers();
     for (const feature of features) {
       const { label, zone_id } = feature.properties;
@@ -94,10 +92,8 @@ class Neighbours {
     this.points = null;
   }
 
-  /**
-   * The place that a position snaps to, and where on which ring it is; null when none is near.
-   * @returns {{on: {ring: Place[], index: number, share: number}?, place: Place?}}
-   */
+  /** The place that a position snaps to, and where on which ring it is; null when none is near.
+   * @returns {{on: {ring: Place[], index: number, share: number}?, place: Place?}} */
   snap(latlng) {
     this.points ??= this.rings.map((places) =>
       places.map((place) => this.map.latLngToLayerPoint(latLngOf(place))));

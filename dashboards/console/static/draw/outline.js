@@ -4,8 +4,7 @@
 const METRES_PER_DEGREE = 111_320; // as geofence/grid.py has it
 const DIGITS = 1e7; // of a degree: a centimetre
 
-/** @param {Geometry} geometry */
-function partsOf(geometry) {
+function partsOf(/** @type {Geometry} */ geometry) {
   return geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates;
 }
 
@@ -43,10 +42,8 @@ export class Outline {
     this.put(ring, (places) => places.splice(at, 0, place));
   }
 
-  /**
-   * A ring of three places has none to spare: without one of them there is no hole, or no part
-   * with its holes. The last part stays.
-   */
+  /** A ring of three places has none to spare: without one of them there is no hole, or no part
+   * with its holes. The last part stays. */
   remove(ring, at) {
     const { part, places } = this.rings[ring];
     const isShell = this.rings.findIndex((each) => each.part === part) === ring;
@@ -125,10 +122,8 @@ export function ringsOf(geometry) {
   return new Outline(geometry).rings.map(({ places }) => places);
 }
 
-/**
- * Area of a geometry [m²], holes left out, each part on the plane of its latitude.
- * @param {Geometry} geometry
- */
+/** Area of a geometry [m²], holes left out, each part on the plane of its latitude.
+ * @param {Geometry} geometry */
 export function areaOf(geometry) {
   return partsOf(geometry).reduce((sum, [shell, ...holes]) => {
     const lats = shell.map(([, lat]) => lat);
@@ -147,10 +142,8 @@ function swept(ring) {
   return Math.abs(twice) / 2;
 }
 
-/**
- * How many cells of a grid have their middle in a geometry: what cannot be patrolled is not known
- * here, so it is about as many as the zone will have.
- * @param {Geometry} geometry @param {Grid} grid
+/** How many cells of a grid have their middle in a geometry: what cannot be patrolled is not known
+ * here, so it is about as many as the zone will have. @param {Geometry} geometry @param {Grid} grid
  */
 export function cellsIn(geometry, { south, west, north, east, rows, cols }) {
   const height = (north - south) / rows, width = (east - west) / cols;
@@ -172,16 +165,12 @@ export function cellsIn(geometry, { south, west, north, east, rows, cols }) {
 // Zones must not overlap and should leave no gap, so a boundary that two of them share is drawn
 // with the very places of the first. Distances are in pixels, places are [lng, lat].
 
-/**
- * The place on rings that a pointer means: a vertex within reach goes before an edge.
+/** The place on rings that a pointer means: a vertex within reach goes before an edge.
  * @param {Pixel} at @param {Pixel[][]} rings @param {number} reach
- * @returns {(OnRing & {ring: number}) | null}
- */
+ * @returns {(OnRing & {ring: number}) | null} */
 export function nearest(at, rings, reach) {
-  /** @type {any} */
-  let vertex = null;
-  /** @type {any} */
-  let edge = null;
+  /** @type {any} */ let vertex = null;
+  /** @type {any} */ let edge = null;
   for (const [ring, points] of rings.entries()) {
     for (const [index, a] of points.entries()) {
       const away = Math.hypot(a.x - at.x, a.y - at.y);
@@ -214,12 +203,10 @@ export function between(places, from, to) {
   return lengths[1] < lengths[0] ? ways[1] : ways[0];
 }
 
-/** @param {Place[]} places */
-function forward(places, from, to) {
+function forward(/** @type {Place[]} */ places, from, to) {
   const begin = from.index + from.share, n = places.length;
   const end = to.index + to.share, last = end < begin ? end + n : end;
-  /** @type {Place[]} */
-  const found = [];
+  /** @type {Place[]} */ const found = [];
   for (let at = Math.floor(begin) + 1; at < last; at++) found.push(places[at % n]);
   return found;
 }

@@ -113,10 +113,8 @@ export class Pen {
   }
 }
 
-/**
- * The grips of an outline: one at each vertex, and one in the middle of each edge that makes a new
- * vertex. Of vertices too near each other to be gripped only one shows, until the map is nearer.
- */
+/** The grips of an outline: one at each vertex, and one in the middle of each edge that makes a new
+ * vertex. Of vertices too near each other to be gripped only one shows, until the map is nearer. */
 export class Grips {
   dragging = false;
   /** @type {string | null} "RING/VERTEX" */ focused = null;
@@ -147,8 +145,7 @@ export class Grips {
     const seen = this.map.getBounds().pad(0.1);
     for (const [ring, { places }] of this.outline.rings.entries()) {
       const points = places.map((place) => this.map.latLngToLayerPoint(latLngOf(place)));
-      /** @type {L.Point | null} */
-      let shown = null;
+      /** @type {L.Point | null} */ let shown = null;
       for (const [at, point] of points.entries()) {
         const next = (at + 1) % points.length;
         if (!shown || shown.distanceTo(point) >= APART_PX) {

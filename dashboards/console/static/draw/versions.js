@@ -82,8 +82,7 @@ export class ZoneCard {
     );
   }
 
-  /** @param {Zone} version */
-  rowOf(version) {
+  rowOf(/** @type {Zone} */ version) {
     const { valid_from: from, valid_to: to } = version.properties;
     const span = words.say("draw.span", { from: from ? words.time(from) : words.say("draw.always"),
       to: to ? words.time(to) : words.say("draw.open_end") });
@@ -137,8 +136,7 @@ export class ZoneCard {
   }
 }
 
-/** @param {Zone} version */
-function stateOf({ properties: { valid_from: from, valid_to: to } }) {
+function stateOf(/** @type {Zone} */ { properties: { valid_from: from, valid_to: to } }) {
   const now = live.now();
   if (from && Date.parse(from) > now) return "planned";
   return to && Date.parse(to) <= now ? "past" : "now";

@@ -157,8 +157,7 @@ function shapeOf(bike) {
   return bike.heading_deg == null ? "disc" : "arrow";
 }
 
-/** @param {Partial<Bike>} bike */
-export function pictureOf(bike) {
+export function pictureOf(/** @type {Partial<Bike>} */ bike) {
   return svg("0 0 24 24", SHAPES[shapeOf(bike)], "bike-arrow");
 }
 

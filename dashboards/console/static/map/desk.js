@@ -11,8 +11,7 @@ import { drawLegend, PatrolMap } from "./map.js";
 const RETRY_MS = 2000;
 
 // Asked for at once, so that they are there when the frame is.
-/** @type {Promise<Zones | null> | null} */
-let early = read("/zones").catch(() => null);
+/** @type {Promise<Zones | null> | null} */ let early = read("/zones").catch(() => null);
 
 start(async (main) => {
   drawLegend($("legend"));
@@ -42,8 +41,7 @@ start(async (main) => {
     }
   }
 
-  /** @param {Iterable<ZoneStatus>} statuses */
-  function show(statuses) {
+  function show(/** @type {Iterable<ZoneStatus>} */ statuses) {
     for (const status of statuses) {
       map.zones.update(status);
       table.update(status);

@@ -9,8 +9,7 @@ import { BikeCard, BikeLayer, pictureOf } from "./bikes.js";
 import { LastHour } from "./tracks.js";
 import { ageItems, CellOverlay, ZoneLayer } from "./zones.js";
 
-/** @type {L.FitBoundsOptions} */
-const ROOM = { padding: [14, 14] };
+/** @type {L.FitBoundsOptions} */ const ROOM = { padding: [14, 14] };
 const STORED = "zhixun-layers";
 
 export class PatrolMap {
@@ -113,11 +112,9 @@ function over(element, className) {
 
 /** A switch for each layer of the map, remembered on this device. */
 class LayerSwitches {
-  /**
-   * @param {HTMLElement} node @param {HTMLElement} button
+  /** @param {HTMLElement} node @param {HTMLElement} button
    * @param {Record<string, {on: boolean, show: (on: boolean) => void}>} layers by name; `show` is
-   *   called with whether the layer is on, now and later
-   */
+   * called with whether the layer is on, now and later */
   constructor(node, button, layers) {
     this.node = node;
     this.button = button;

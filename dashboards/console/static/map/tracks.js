@@ -60,8 +60,7 @@ function styleFor(look) {
 
 /** The positions of a track in [from, to] [ms], in pieces. @param {Track} track */
 function piecesOf({ timestamps, lat, lng, gap_ms }, from, to) {
-  /** @type {LatLng[][]} */
-  const pieces = [];
+  /** @type {LatLng[][]} */ const pieces = [];
   let before = -Infinity;
   for (let i = 0; i < timestamps.length; i++) {
     const at = timestamps[i];

@@ -113,8 +113,7 @@ function covers(one, other) {
   return wide > 0 && high > 0 && wide * high > (other.width * other.height) / 3;
 }
 
-/** @param {DrawnZone} zone */
-function paint({ shape, label, node, zoneId, name, status }) {
+function paint(/** @type {DrawnZone} */ { shape, label, node, zoneId, name, status }) {
   shape.setStyle(status ? styleOf(status.state) : styleOf("off_duty"));
   if (status?.state === "overdue") shape.bringToFront();
   const deadline = status && deadlineOf(status);
@@ -141,10 +140,8 @@ function settle(label, node) {
   label.update();
 }
 
-/**
- * The deadline on a label: by when a zone is due, or how long it has been late.
- * @param {ZoneStatus} status
- */
+/** The deadline on a label: by when a zone is due, or how long it has been late.
+ * @param {ZoneStatus} status */
 function deadlineOf(status) {
   const late_s = lateness(status), { state, due_in_s } = status;
   if (late_s) return words.say("zones.late_by", { time: words.duration(late_s) });
@@ -165,18 +162,14 @@ export class CellImage {
 
   /** The box that the image covers, as GET /zones says it. @param {Grid} grid */
   place({ south, west, north, east }) {
-    /** @type {L.LatLngBoundsLiteral} */
-    const box = [[south, west], [north, east]];
+    /** @type {L.LatLngBoundsLiteral} */ const box = [[south, west], [north, east]];
     this.overlay ??= L.imageOverlay("", box, { pane: "cells", className: "cells" });
     this.overlay.setBounds(L.latLngBounds(box));
   }
 
-  /**
-   * The new image is decoded before it replaces the old one, so nothing flickers.
-   * @param {URLSearchParams} asked of GET /cells.png
-   * @param {RequestCache} cache
-   * @param {() => boolean} outdated whether something else is wanted by now
-   */
+  /** The new image is decoded before it replaces the old one, so nothing flickers.
+   * @param {URLSearchParams} asked of GET /cells.png @param {RequestCache} cache
+   * @param {() => boolean} outdated whether something else is wanted by now */
   async load(asked, cache, outdated) {
     const path = `/api/v1/cells.png?${asked}`;
     const answer = await fetch(path, { cache }).catch(() => null);

@@ -5,10 +5,8 @@ import { words } from "./frame.js";
 
 const DAY_MS = 86_400_000;
 
-/**
- * Asks by a form that stays open until what it says is taken, or it is left.
- * @param {Question} question
- * @returns {Promise<any>} the values by name, or null when it was left
+/** Asks by a form that stays open until what it says is taken, or it is left.
+ * @param {Question} question @returns {Promise<any>} the values by name, or null when it was left
  */
 export function askFor({ title, note, fields = [], go, danger = false, send = async () => null }) {
   const inputs = fields.map(inputOf);
@@ -45,8 +43,7 @@ export function askFor({ title, note, fields = [], go, danger = false, send = as
   const writes = ({ node }) => !node.value || node.type === "text" || node.tagName === "TEXTAREA";
   inputs.find((each) => !each.box.hidden && writes(each))?.node.focus();
   return new Promise((answered) => {
-    /** @type {any} */
-    let values = null;
+    /** @type {any} */ let values = null;
     form.addEventListener("change", asked);
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
@@ -72,10 +69,8 @@ export function askFor({ title, note, fields = [], go, danger = false, send = as
   });
 }
 
-/**
- * A field: what asks it, what it is asked in, its value, and where its problem is told.
- * @param {Field} field
- */
+/** A field: what asks it, what it is asked in, its value, and where its problem is told.
+ * @param {Field} field */
 function inputOf(field) {
   const { name, type = "text", value = "", options = [], required = false } = field;
   /** @type {any} a field, or several boxes */
@@ -107,12 +102,10 @@ function suggestions({ name, list }, node) {
   return [options];
 }
 
-/**
- * A line at the foot of the page that goes by itself; with a button while something can be done.
+/** A line at the foot of the page that goes by itself; with a button while something can be done.
  * @param {string} text
  * @param {{button?: string, act?: () => unknown, for_ms?: number, kind?: string}} options
- * @returns {() => void} takes it away
- */
+ * @returns {() => void} takes it away */
 export function toast(text, { button: named, act, for_ms = 4000, kind = "" } = {}) {
   const node = el("div", `toast ${kind}`, el("span", "", text));
   const timer = setTimeout(() => node.remove(), for_ms);

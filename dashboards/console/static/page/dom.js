@@ -1,12 +1,8 @@
 // @ts-check
 // Small pieces of the page. Every text becomes a text node: nothing from outside is ever HTML.
 
-/**
- * An element with a class and children.
- * @template {keyof HTMLElementTagNameMap} K
- * @param {K} tag @param {string} className
- * @param {...(Node | string)} children
- */
+/** An element with a class and children. @template {keyof HTMLElementTagNameMap} K @param {K} tag
+ * @param {string} className @param {...(Node | string)} children */
 export function el(tag, className = "", ...children) {
   const node = document.createElement(tag);
   if (className) node.className = className;
@@ -37,11 +33,8 @@ export function place(body, nodes) {
   }
 }
 
-/**
- * A button; `key` is shown on it, and bound elsewhere.
- * @param {string} className @param {string} text
- * @param {(event: MouseEvent) => unknown} press @param {string} [key]
- */
+/** A button; `key` is shown on it, and bound elsewhere. @param {string} className
+ * @param {string} text @param {(event: MouseEvent) => unknown} press @param {string} [key] */
 export function button(className, text, press, key) {
   const node = el("button", className, text, ...(key ? [el("kbd", "", key.toUpperCase())] : []));
   node.type = "button";

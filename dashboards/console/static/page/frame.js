@@ -80,10 +80,8 @@ async function renew() {
   if ((await asked.catch(() => null))?.redirected && !hasUnsaved()) location.reload();
 }
 
-/**
- * Fills the frame, then the page.
- * @param {(main: HTMLElement) => unknown} fill gets the element that is the page's own
- */
+/** Fills the frame, then the page. @param {(main: HTMLElement) => unknown} fill gets the element
+ * that is the page's own */
 export async function start(fill) {
   await null; // until the whole of the page's module is there
   $("theme").addEventListener("click", () => window.switchTheme());
@@ -109,11 +107,8 @@ class Unread extends Error {
   }
 }
 
-/**
- * The newest answer of a route of the API; its `any` is one of the types of types.d.ts.
- * @param {string} path
- * @returns {Promise<any>}
- */
+/** The newest answer of a route of the API; its `any` is one of the types of types.d.ts.
+ * @param {string} path @returns {Promise<any>} */
 export async function read(path) {
   const answer = await fetch(`/api/v1${path}`).catch(() => {
     throw new Unread(words.say("alerts.failed"), 0);
@@ -124,12 +119,9 @@ export async function read(path) {
   return body;
 }
 
-/**
- * Does some reading now and then, once the system's time is known: one at a time, and none while
- * nobody looks. The notice about the stream says when the server is away.
- * @param {number} every_ms of the system's time
- * @param {() => Promise<unknown>} work
- */
+/** Does some reading now and then, once the system's time is known: one at a time, and none while
+ * nobody looks. The notice about the stream says when the server is away. @param {number} every_ms
+ * of the system's time @param {() => Promise<unknown>} work */
 export async function repeat(every_ms, work) {
   await told;
   async function once() {

@@ -20,10 +20,8 @@ export function stepFrom(ids, selected, by) {
   return ids[Math.min(Math.max(at + by, 0), ids.length - 1)];
 }
 
-/**
- * A list of very many rows of one height, as the style's --row says: only those in sight are
- * nodes, and nodes are used again.
- */
+/** A list of very many rows of one height, as the style's --row says: only those in sight are
+ * nodes, and nodes are used again. */
 export class LongList {
   /** @type {string[]} */ keys = [];
   /** @type {Map<string, HTMLElement>} */ nodes = new Map();
@@ -57,8 +55,7 @@ export class LongList {
     const first = Math.max(0, Math.floor(scrollTop / this.row_px) - SPARE);
     const last = Math.ceil((scrollTop + clientHeight) / this.row_px) + SPARE;
     const inSight = this.keys.slice(first, last), wanted = new Set(inSight);
-    /** @type {HTMLElement[]} */
-    const free = [];
+    /** @type {HTMLElement[]} */ const free = [];
     for (const [key, node] of this.nodes) {
       if (wanted.has(key)) continue;
       free.push(node);

@@ -29,10 +29,8 @@ export class Live {
     this.on("health", (health) => (this.said = { ...health, heard: performance.now() }));
   }
 
-  /**
-   * Calls `handle` with the data of each event of a name; "state" and "open" are its own.
-   * @param {string} name @param {(data: any) => unknown} handle
-   */
+  /** Calls `handle` with the data of each event of a name; "state" and "open" are its own.
+   * @param {string} name @param {(data: any) => unknown} handle */
   on(name, handle) {
     this.handlers.set(name, (this.handlers.get(name) ?? new Set()).add(handle));
     if (this.stream) this.follow(name);
@@ -43,10 +41,8 @@ export class Live {
     for (const handle of this.handlers.get(name) ?? []) handle(data);
   }
 
-  /**
-   * The system's clock [ms]: what the last health event said, and how long ago that was. It stands
-   * still when nothing is heard, because then nobody knows.
-   */
+  /** The system's clock [ms]: what the last health event said, and how long ago that was. It stands
+   * still when nothing is heard, because then nobody knows. */
   now() {
     if (!this.said) return Date.now();
     const since_ms = Math.min(performance.now() - this.said.heard, SILENT_MS);
@@ -131,11 +127,9 @@ function doPlanned() {
 // A page that is hidden meanwhile gets no next picture.
 document.addEventListener("visibilitychange", () => document.hidden && planned.size && soon());
 
-/**
- * Work for the newest that is wanted: one at a time, and no more often than every so many
- * milliseconds. Between two works there is a rest as long as a work, so that a slow server is
- * asked less; an instant wanted only in between is never asked for.
- */
+/** Work for the newest that is wanted: one at a time, and no more often than every so many
+ * milliseconds. Between two works there is a rest as long as a work, so that a slow server is asked
+ * less; an instant wanted only in between is never asked for. */
 export class Newest {
   waits = false;
   busy = false;

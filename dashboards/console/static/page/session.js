@@ -7,11 +7,9 @@ const PATIENCE_MS = 30_000; // a server that has not answered by then is away
 /** @type {Config} */
 export const config = JSON.parse($("console-config").textContent);
 
-/**
- * Sends a change with the CSRF token, which only this page knows. Rejects without an answer.
+/** Sends a change with the CSRF token, which only this page knows. Rejects without an answer.
  * @param {string} path
- * @param {{method?: string, body?: unknown, headers?: Record<string, string>}} options
- */
+ * @param {{method?: string, body?: unknown, headers?: Record<string, string>}} options */
 export async function ask(path, options = {}) {
   let answer = await send(path, options);
   if (answer.status === 403 && (await isOf(answer, "csrf_token_wrong")) && (await renewed())) {
@@ -21,10 +19,8 @@ export async function ask(path, options = {}) {
   return answer;
 }
 
-/**
- * Sends a change, and reads what the API says to it.
- * @returns {Promise<Answered | null>} null when no answer came that can be read
- */
+/** Sends a change, and reads what the API says to it. @returns {Promise<Answered | null>} null when
+ * no answer came that can be read */
 export async function change(path, method, body, headers = {}) {
   try {
     const answer = await ask(`/api/v1${path}`, { method, body, headers }), { ok, status } = answer;
@@ -58,8 +54,7 @@ async function renewed() {
 
 // Whether something on the page would be lost with it.
 const unsaved = [() => document.querySelector("dialog.ask") !== null];
-/** @param {() => boolean} isUnsaved */
-export function keepWhile(isUnsaved) {
+export function keepWhile(/** @type {() => boolean} */ isUnsaved) {
   unsaved.push(isUnsaved);
 }
 

@@ -51,8 +51,7 @@ export class Words {
     return sentences.join(this.config.lang === "zh" ? "" : " ");
   }
 
-  /** @param {{name: string, name_zh?: string}} zone */
-  zoneName(zone) {
+  zoneName(/** @type {{name: string, name_zh?: string}} */ zone) {
     return (this.config.lang === "zh" && zone.name_zh) || zone.name;
   }
 
@@ -83,10 +82,8 @@ export class Words {
     return (alert.zone_id && this.zone(alert.zone_id)) ?? alert.bike ?? alert.vendor ?? "";
   }
 
-  /**
-   * A problem document of the API in words. Its details are English sentences: they follow ours.
-   * @param {Problem} problem
-   */
+  /** A problem document of the API in words. Its details are English sentences: they follow ours.
+   * @param {Problem} problem */
   problem({ reason, detail = reason }) {
     const key = [`refusal.${reason}`, `door.${reason}`].find((each) => this.knows(each));
     return this.say(key ?? "refusal.other", { detail: detail ?? "" });
@@ -178,10 +175,8 @@ export function listed({ problems, errors }, words) {
 
 const PLACE = /lng (-?\d+(?:\.\d+)?), lat (-?\d+(?:\.\d+)?)/;
 
-/**
- * The flaws of a drawn zone, and where they are: some problems name "lng …, lat …".
- * @returns {{text: string, place: Place | null}[]}
- */
+/** The flaws of a drawn zone, and where they are: some problems name "lng …, lat …".
+ * @returns {{text: string, place: Place | null}[]} */
 export function flawsOf(problem, words) {
   const told = listed(problem, words) ?? [{ message: "", text: words.problem(problem) }];
   const flaws = new Map(); // two versions of a neighbour can be met at one place

@@ -38,11 +38,8 @@ function dayOf(time, otherwise = "") {
   return node;
 }
 
-/**
- * Asks by a form, and sends a change.
- * @param {ChangeForm} form
- * @returns {Promise<{given: any, said: any} | null>} what was given, and the API's answer
- */
+/** Asks by a form, and sends a change. @param {ChangeForm} form
+ * @returns {Promise<{given: any, said: any} | null>} what was given, and the API's answer */
 async function askAndSend({ notes = [], send, ...form }) {
   let said = null;
   const given = await askFor({ ...form, note: notes.join("\n\n"), send: async (values) => {
@@ -68,11 +65,8 @@ class Table {
   body = el("tbody");
   count = el("span", "count", "0");
 
-  /**
-   * @param {string} name of the route, and of the texts
-   * @param {string[]} columns
-   * @param {{onChange: () => void, note?: string}} options `onChange` is called after a change
-   */
+  /** @param {string} name of the route, and of the texts @param {string[]} columns
+   * @param {{onChange: () => void, note?: string}} options `onChange` is called after a change */
   constructor(name, columns, { onChange, note }) {
     this.name = name;
     this.onChange = onChange;
@@ -218,9 +212,7 @@ function passwordField(key) {
   return { name: "password", label: words.say(key), type: "password", required: true };
 }
 
-/**
- * The tokens of programs. A token is shown once, when it is made: the server keeps a hash only.
- */
+/** The tokens of programs. A token is shown once, when it is made: the server keeps a hash only. */
 export class TokenTable extends Table {
   tokens = [];
   states = "";

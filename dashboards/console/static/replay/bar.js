@@ -21,10 +21,8 @@ export class ReplayBar {
   hours = el("div", "replay-hours");
   slider = Object.assign(el("input", "replay-slider"), { type: "range", step: "1000" });
 
-  /**
-   * @param {HTMLElement} banner @param {HTMLElement} bar
-   * @param {Record<string, (chosen?: any) => unknown>} acts by name: leave, play, seek, step …
-   */
+  /** @param {HTMLElement} banner @param {HTMLElement} bar
+   * @param {Record<string, (chosen?: any) => unknown>} acts by name: leave, play, seek, step … */
   constructor(banner, bar, acts) {
     this.banner = banner;
     this.bar = bar;
@@ -70,10 +68,8 @@ export class ReplayBar {
     this.banner.hidden = this.bar.hidden = true;
   }
 
-  /**
-   * Moments under the slider; one is pressed to go there.
-   * @param {{at: number, text: string, kind: string}[]} marks
-   */
+  /** Moments under the slider; one is pressed to go there.
+   * @param {{at: number, text: string, kind: string}[]} marks */
   showMarks(marks) {
     const span = { from: Number(this.slider.min), to: Number(this.slider.max) };
     this.marks.replaceChildren(...marks.map(({ at, text, kind }) => {
@@ -122,11 +118,8 @@ function ticks({ from, to }) {
   return found;
 }
 
-/**
- * Spans by name, as seen from the last full minute.
- * @param {number} clock_ms @param {number} shift_from when the running shift began [ms]
- * @returns {Record<string, Span>}
- */
+/** Spans by name, as seen from the last full minute. @param {number} clock_ms
+ * @param {number} shift_from when the running shift began [ms] @returns {Record<string, Span>} */
 export function presets(clock_ms, shift_from) {
   const now = Math.floor(clock_ms / SHORTEST_MS) * SHORTEST_MS, today = midnight(now);
   const onShift = shift_from > today && shift_from < now - SHORTEST_MS;
@@ -145,11 +138,8 @@ function valid({ from, to }, now) {
   return { from, to: Math.min(end, from + LONGEST_MS) };
 }
 
-/**
- * Asks for a span, beginning with one.
- * @param {number} now @param {Span} before
- * @returns {Promise<Span | null>}
- */
+/** Asks for a span, beginning with one. @param {number} now @param {Span} before
+ * @returns {Promise<Span | null>} */
 export async function askSpan(now, { from, to }) {
   /** @returns {Field} */
   const moment = (name, at) => ({ name, label: words.say(`replay.${name}`), type: "moment",

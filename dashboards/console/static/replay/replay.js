@@ -28,10 +28,8 @@ export class Replay {
   to = 0;
   at = 0;
 
-  /**
-   * @param {HTMLElement} banner @param {HTMLElement} bar @param {Scene} scene
-   * @param {() => number} shiftFrom when the shift began [ms]
-   */
+  /** @param {HTMLElement} banner @param {HTMLElement} bar @param {Scene} scene
+   * @param {() => number} shiftFrom when the shift began [ms] */
   constructor(banner, bar, scene, shiftFrom) {
     this.scene = scene;
     this.shiftFrom = shiftFrom;
@@ -218,12 +216,9 @@ async function readTracks({ from, to }) {
   });
 }
 
-/**
- * A bike as at an instant [ms], or null where it is not known: on the straight way between two
- * fixes of GET /tracks, or at the last one while the next is too far off.
- * @param {Track} track @param {number} at
- * @returns {Bike | null}
- */
+/** A bike as at an instant [ms], or null where it is not known: on the straight way between two
+ * fixes of GET /tracks, or at the last one while the next is too far off. @param {Track} track
+ * @param {number} at @returns {Bike | null} */
 export function bikeAt({ vendor, bike_id, timestamps, lat, lng, heading, gap_ms }, at) {
   const i = lastBefore(timestamps, at);
   if (i < 0 || at - timestamps[i] > gap_ms) return null;

@@ -35,8 +35,7 @@ export class ZoneCells {
 
   /** The zone as it is now; it can be redrawn while the page is open. */
   async outline() {
-    /** @type {Zones} */
-    const { features, grid } = await read("/zones");
+    /** @type {Zones} */ const { features, grid } = await read("/zones");
     const zone = features.find((feature) => feature.id === this.zoneId);
     if (!zone) return;
     this.shape?.remove();
@@ -57,8 +56,7 @@ export class ZoneCells {
     if (this.shape) this.map.fitBounds(this.shape.getBounds(), room);
   }
 
-  /** @param {ZoneStatus} status */
-  update(status) {
+  update(/** @type {ZoneStatus} */ status) {
     const before = this.status;
     this.status = status;
     this.says.textContent = saysOf(status);
@@ -80,8 +78,7 @@ export class ZoneCells {
   }
 }
 
-/** @param {ZoneStatus} status */
-function saysOf({ cells_covered, cells_total, window_from }) {
+function saysOf(/** @type {ZoneStatus} */ { cells_covered, cells_total, window_from }) {
   const n = cells_total - cells_covered, time = window_from ? words.time(window_from) : "";
   return words.say(n ? "zone.cells_left" : "zone.cells_none", { n, total: cells_total, time });
 }

@@ -39,10 +39,8 @@ function path(className, points) {
   return draw("path", { class: className, d });
 }
 
-/**
- * The ratio over a window so far, with the target as a line; the width is the whole window.
- * @param {Sparkline} chart
- */
+/** The ratio over a window so far, with the target as a line; the width is the whole window.
+ * @param {Sparkline} chart */
 export function sparkline({ points, target, label }) {
   const width = 120, height = 30, y = (ratio) => height - 3 - ratio * (height - 6);
   const known = points.filter(({ ratio }) => ratio != null);
@@ -54,10 +52,8 @@ export function sparkline({ points, target, label }) {
   return picture("sparkline", width, height, label, ...parts);
 }
 
-/**
- * A window's progress: the ratio so far, the forecast to its end, the target, and its deadline.
- * @param {ProgressChart} chart
- */
+/** A window's progress: the ratio so far, the forecast to its end, the target, and its deadline.
+ * @param {ProgressChart} chart */
 export function progress(chart) {
   const { width, height, from_ms, to_ms, now_ms, points, forecast, target, says } = chart;
   const left = 42, right = 16, top = 26, bottom = 26;

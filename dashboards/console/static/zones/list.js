@@ -194,10 +194,8 @@ export function reasonOf({ state, reason, campaign, paused_until, detail }) {
     : "";
 }
 
-/**
- * The window so far as points of time and ratio; the last is what the stream has just said.
- * @param {ZoneStatus} status @param {Trend} [trend]
- */
+/** The window so far as points of time and ratio; the last is what the stream has just said.
+ * @param {ZoneStatus} status @param {Trend} [trend] */
 export function pointsOf(status, trend) {
   if (!trend?.from || trend.from !== status.window_from) return [];
   const from_ms = Date.parse(trend.from), end_ms = Math.min(words.now(), Date.parse(trend.to));
@@ -209,8 +207,7 @@ export function pointsOf(status, trend) {
   return known[0].ratio == null ? known : [{ at_ms: from_ms, ratio: 0 }, ...known];
 }
 
-/** @param {ZoneRow} row */
-function trendOf({ status, trend }) {
+function trendOf(/** @type {ZoneRow} */ { status, trend }) {
   const known = pointsOf(status, trend);
   if (!known.length || !trend?.from) return ["–"];
   const { from, to } = trend, { covered_ratio, target } = status;
@@ -250,8 +247,7 @@ export class ZoneTable {
     this.body.replaceChildren(el("div", "empty", text));
   }
 
-  /** @param {ZoneStatus} status */
-  update(status) {
+  update(/** @type {ZoneStatus} */ status) {
     const { zone_id: zone, state } = status, name = words.zoneName(status);
     let row = this.rows.get(zone);
     if (!row) {
@@ -300,8 +296,7 @@ function nameOf(status) {
         .filter(Boolean).join(" · "))));
 }
 
-/** @param {ZoneStatus} status */
-function barOf({ covered_ratio, target, window_to }) {
+function barOf(/** @type {ZoneStatus} */ { covered_ratio, target, window_to }) {
   const fill = el("i", "fill"), mark = el("i", "target");
   fill.style.width = `${100 * covered_ratio}%`;
   mark.style.left = `${100 * target}%`;
@@ -313,15 +308,13 @@ function barOf({ covered_ratio, target, window_to }) {
   return node;
 }
 
-/** @param {ZoneStatus} status */
-export function idleOf({ last_patrolled, idle_s }) {
+export function idleOf(/** @type {ZoneStatus} */ { last_patrolled, idle_s }) {
   const text = last_patrolled == null ? words.say("zones.never")
     : idle_s == null ? "–" : words.duration(idle_s);
   return el("span", "idle", text);
 }
 
-/** @param {ZoneStatus} status */
-export function dueOf(status) {
+export function dueOf(/** @type {ZoneStatus} */ status) {
   const late = lateness(status), says = () => el("small", "", words.say("zones.late"));
   if (late) return el("span", "due late", `+${words.duration(late)}`, says());
   return el("span", "due", status.due_in_s == null ? "–" : words.duration(status.due_in_s));

@@ -13,22 +13,18 @@ const DAY_MIN = 1440;
 
 const two = (n) => String(n).padStart(2, "0");
 
-/**
- * Sends an order; what refuses it is told at the fields it is about, the rest of the whole.
- * @param {string} path @param {Record<string, unknown>} body
- * @param {string[]} names of the fields, as the API's problems name them
- * @returns {Promise<{text: string, fields?: Record<string, string>} | null>}
- */
+/** Sends an order; what refuses it is told at the fields it is about, the rest of the whole.
+ * @param {string} path @param {Record<string, unknown>} body @param {string[]} names of the fields,
+ * as the API's problems name them
+ * @returns {Promise<{text: string, fields?: Record<string, string>} | null>} */
 async function send(path, body, names = Object.keys(body)) {
   const answer = await change(path, "POST", body);
   if (!answer) return { text: words.say("alerts.failed") };
   if (answer.ok) return null;
   const all = listed(answer.body, words);
   if (!all) return { text: words.refusal(answer.body) };
-  /** @type {Record<string, string>} */
-  const fields = {};
-  /** @type {string[]} */
-  const rest = [];
+  /** @type {Record<string, string>} */ const fields = {};
+  /** @type {string[]} */ const rest = [];
   for (const { where, text } of all) {
     const name = where.split(".").find((part) => names.includes(part));
     if (name) fields[name] = [fields[name], text].filter(Boolean).join(words.say("join.more"));
@@ -96,8 +92,7 @@ export async function pause(status) {
   });
 }
 
-/** @param {ZoneStatus} status */
-export function resume(status) {
+export function resume(/** @type {ZoneStatus} */ status) {
   return order({
     go: "resume", subject: words.zoneName(status), done: "resume.done",
     send: (given) => send(zoneRoute(status, "resume"), given),
@@ -142,20 +137,16 @@ export function startCampaign(zoneIds) {
   });
 }
 
-/** @param {Campaign} campaign */
-export function endCampaign({ name }) {
+export function endCampaign(/** @type {Campaign} */ { name }) {
   return order({
     go: "campaign.end", subject: name, done: "campaign.ended", note: words.say("campaign.end.note"),
     send: (given) => send(`/campaigns/${encodeURIComponent(name)}/end`, given),
   });
 }
 
-/**
- * A line of patrol hours, as the API writes it: "Mon-Fri,Sun 08:00-12:00"; a span that ends before
+/** A line of patrol hours, as the API writes it: "Mon-Fri,Sun 08:00-12:00"; a span that ends before
  * it begins goes on over midnight. Days count from Monday = 0, times are minutes of the day.
- * @param {string} line
- * @returns {HourSpan}
- */
+ * @param {string} line @returns {HourSpan} */
 export function readSpan(line) {
   const found = /^(.*\S)\s+(\d+):(\d+)-(\d+):(\d+)$/.exec(line) ?? ["", "", "0", "0", "0", "0"];
   const [hour, minute, hourTo, minuteTo] = found.slice(2).map(Number);
@@ -193,10 +184,8 @@ function untilNextDay(/** @type {HourSpan[]} */ spans, { weekday, minute }) {
   return begins.length ? Math.min(...begins) : null;
 }
 
-/**
- * "Mon–Fri 08:00–12:00, 13:30–18:00; Sat 09:00–12:00": spans of the same days stand together.
- * @param {Policy} policy
- */
+/** "Mon–Fri 08:00–12:00, 13:30–18:00; Sat 09:00–12:00": spans of the same days stand together.
+ * @param {Policy} policy */
 function policyHours({ hours }) {
   const byDays = new Map();
   for (const { ranges, from, to } of hours.map(readSpan)) {

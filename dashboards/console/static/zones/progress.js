@@ -18,14 +18,12 @@ export class ZoneProgress {
   chart = el("div", "chart-frame");
   says = el("p", "says");
 
-  /** @param {HTMLElement} body */
-  constructor(body) {
+  constructor(/** @type {HTMLElement} */ body) {
     body.append(this.chart, this.says);
     new ResizeObserver(() => this.draw()).observe(this.chart);
   }
 
-  /** @param {{status?: ZoneStatus, trend?: Trend, policy?: ZonePolicy}} newer */
-  show(newer) {
+  show(/** @type {{status?: ZoneStatus, trend?: Trend, policy?: ZonePolicy}} */ newer) {
     Object.assign(this, newer);
     this.draw();
   }
@@ -67,10 +65,8 @@ function sentenceOf({ covered_ratio, target, window_to }, then, over) {
   return words.say(`zone.says.${how}`, values);
 }
 
-/**
- * A line from now to what is expected at the window's end. How much that is the API says; here it
- * is only spread over the duty time that is left: nothing is covered at night.
- */
+/** A line from now to what is expected at the window's end. How much that is the API says; here it
+ * is only spread over the duty time that is left: nothing is covered at night. */
 function forecastOf(last, then, policy, now_ms, to_ms) {
   if (then == null || !last || now_ms >= to_ms) return [];
   const left_ms = dutyMs(policy, now_ms, to_ms), line = [last];
@@ -82,10 +78,8 @@ function forecastOf(last, then, policy, now_ms, to_ms) {
   return [...line, { at_ms: to_ms, ratio: then }];
 }
 
-/**
- * Patrol hours less exceptions in [from_ms, to_ms), to the step; all of it without a policy.
- * @param {ZonePolicy | undefined} policy
- */
+/** Patrol hours less exceptions in [from_ms, to_ms), to the step; all of it without a policy.
+ * @param {ZonePolicy | undefined} policy */
 function dutyMs(policy, from_ms, to_ms) {
   if (!policy) return to_ms - from_ms;
   const spans = policy.hours.map(readSpan);
@@ -169,13 +163,10 @@ export class ZoneMonth {
   }
 }
 
-/**
- * A day of the calendar; a day without telemetry is unknown, never missed.
- * @returns {CalendarDay}
+/** A day of the calendar; a day without telemetry is unknown, never missed. @returns {CalendarDay}
  */
 function dayOf(date, known, today) {
-  /** @type {ZoneDay | undefined} */
-  const day = known.get(date);
+  /** @type {ZoneDay | undefined} */ const day = known.get(date);
   const kind = day && !UNHEARD.has(day.reason) ? "known" : date > today ? "ahead" : "unknown";
   const at = new Date(date), level = day && Math.min(4, Math.floor(day.covered_ratio * 5 + 1e-9));
   return {

@@ -15,8 +15,7 @@ const RECENT = 20, PAGE = 100;
 
 start(async (main) => {
   const zoneId = config.page.params.zone_id, route = encodeURIComponent(zoneId);
-  /** @type {ZoneStatus} */
-  let status;
+  /** @type {ZoneStatus} */ let status;
   try {
     status = await read(`/coverage/${route}`);
   } catch (error) {
@@ -50,8 +49,7 @@ start(async (main) => {
   }
   keys.bind("Escape", "keys.back", () => history.back());
 
-  /** @param {ZoneStatus} newer */
-  function show(newer) {
+  function show(/** @type {ZoneStatus} */ newer) {
     status = newer;
     const { state, bikes_inside } = status;
     const fact = (key, node) => el("span", "fact", el("small", "", words.say(key)), node);
@@ -68,8 +66,7 @@ start(async (main) => {
   }
 
   async function loadPolicy() {
-    /** @type {ZonePolicy} */
-    const asked = await read(`/zones/${route}/policy`);
+    /** @type {ZonePolicy} */ const asked = await read(`/zones/${route}/policy`);
     progress.show({ policy: asked });
     const { paused, campaign: name, exceptions } = asked;
     const item = (kind) => (text) => el("li", kind, text);
@@ -83,10 +80,8 @@ start(async (main) => {
 
   // Open alerts as the stream tells them, then the newest closed ones.
   const shown = new AlertList(alerts, { empty: "zone.no_alerts" });
-  /** @type {Alert[]} */
-  let open = [];
-  /** @type {Alert[]} */
-  let past = [];
+  /** @type {Alert[]} */ let open = [];
+  /** @type {Alert[]} */ let past = [];
   const isOpen = ({ alert_id: id }) => open.some((each) => each.alert_id === id);
   const showAlerts = () => shown.show([...open, ...past.filter((each) => !isOpen(each))]);
   const loadAlerts = async () => {
@@ -113,8 +108,7 @@ start(async (main) => {
   repeat(DAYS_MS, () => month.load());
 });
 
-/** @param {ZoneStatus} status */
-function visitOf({ last_visit_by: visit }) {
+function visitOf(/** @type {ZoneStatus} */ { last_visit_by: visit }) {
   if (!visit) return el("b", "", words.say("zones.never"));
   const ago = words.say("zones.ago", { age: words.since(visit.at) });
   const node = el("b", "", visitorLink(visit), " · ", ago);
@@ -136,8 +130,7 @@ class ZoneBikes {
     repeat(TODAY_MS, () => this.load());
   }
 
-  /** @param {Bike} bike */
-  update(bike) {
+  update(/** @type {Bike} */ bike) {
     const key = keyOf(bike), before = this.there.has(key);
     if (bike.zone_id === this.zoneId && bike.liveness === "live") this.there.set(key, bike);
     else this.there.delete(key);
@@ -154,8 +147,7 @@ class ZoneBikes {
   /** Lists the bikes that were in the zone today, the longest first. */
   async load() {
     const asked = { limit: String(PAGE), date: words.local(live.now()).date };
-    /** @type {DayFigures[]} */
-    const days = [];
+    /** @type {DayFigures[]} */ const days = [];
     for (let cursor = ""; cursor !== null; ) {
       const query = new URLSearchParams({ ...asked, ...(cursor && { cursor }) });
       const answer = await read(`/bikes/days?${query}`);

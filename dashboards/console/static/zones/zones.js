@@ -85,8 +85,7 @@ class CampaignList {
   /** @type {Campaign[] | null} */ campaigns = null;
   drawn = "";
 
-  /** @param {HTMLElement} body */
-  constructor(body) {
+  constructor(/** @type {HTMLElement} */ body) {
     this.body = body;
     body.replaceChildren(el("div", "empty", words.say("connecting")));
   }
@@ -114,8 +113,7 @@ class CampaignList {
     if (!groups.length) this.body.append(el("div", "empty", words.say("campaign.none")));
   }
 
-  /** @param {Campaign} campaign */
-  row(campaign) {
+  row(/** @type {Campaign} */ campaign) {
     const { kind, name, keys } = campaign;
     const [from, to] = [campaign.from, campaign.to].map((at) => words.time(at));
     const zones = campaign.zones.flatMap((zoneId, i) =>
@@ -144,8 +142,7 @@ function orderedText({ source, ordered_by, ordered_at, reason }) {
   return withReason(ordered, reason);
 }
 
-/** @param {Campaign} campaign */
-function endedText({ ended_by, ended_at, end_reason }) {
+function endedText(/** @type {Campaign} */ { ended_by, ended_at, end_reason }) {
   if (!ended_at) return "";
   const values = { who: ended_by, time: words.time(ended_at) };
   return withReason(words.say("campaign.ended_by", values), end_reason);
