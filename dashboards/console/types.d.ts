@@ -33,6 +33,8 @@ interface Config {
   page: { name: string; params: Record<string, string>; allowed: boolean };
 }
 
+/** What an element is made of; what is null or false is left out. */
+type Child = Node | string | null | undefined | false;
 type LatLng = [number, number];
 /** As GeoJSON has it: lng, lat. */
 type Place = [number, number];
@@ -300,8 +302,12 @@ interface Answered {
   status: number;
   body: any;
 }
-interface ChangeForm extends Omit<Question, "note" | "send"> {
-  notes?: string[];
+interface ChangeForm extends Omit<Question, "title" | "note" | "go" | "send"> {
+  /** Of whom or what it is about; without one, something new is made. */
+  name?: string;
+  /** Key of the text of its button. */
+  go?: string;
+  notes: string[];
   send: (given: any) => Promise<Answered | null>;
 }
 

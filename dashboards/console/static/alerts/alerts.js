@@ -1,6 +1,6 @@
 // @ts-check
 // The inbox: open alerts as they come, and those of the past; beside the list the one selected.
-import { button, el, select } from "../page/dom.js";
+import { button, el } from "../page/dom.js";
 import { config, live, read, start, words } from "../page/frame.js";
 import { AlertDetail } from "./detail.js";
 import { AlertList, OpenAlerts } from "./list.js";
@@ -11,23 +11,20 @@ const PAST = ["closed", "voided"];
 
 start(async (main) => {
   const body = el("div", "rows"), detail = el("section", "panel detail");
-  const count = el("span", "count", "0"), notice = el("p", "panel-note");
+  const count = el("span", "count", "0");
+  const notice = el("p", { className: "panel-note", role: "status", hidden: true });
   const more = button("button", words.say("list.more"), () => load({ on: true }));
-  const rule = select("filter", [{ value: "", text: words.say("alerts.any_rule") },
-    ...config.rules.map((value) => ({ value, text: words.say(`rule.${value}`) }))]);
-  for (const option of rule.options) {
-    if (option.value) option.title = words.say(`rule_hint.${option.value}`);
-  }
-  const state = select("filter", ["open", ...PAST, ""].map((value) =>
-    ({ value, text: words.say(`alerts.show.${value || "all"}`) })));
-  const zone = select("filter");
-  state.value = new URLSearchParams(location.search).get("state") ?? "open";
-  for (const node of [state, rule, zone]) {
-    node.setAttribute("aria-label", words.say("list.filter"));
+  const filter = (...options) => {
+    const node = el("select", { className: "filter", ariaLabel: words.say("list.filter") }, options);
     node.addEventListener("change", () => load());
-  }
-  notice.setAttribute("role", "status");
-  notice.hidden = true;
+    return node;
+  };
+  const rule = filter(new Option(words.say("alerts.any_rule"), ""), ...config.rules.map((value) =>
+    el("option", { value, title: words.say(`rule_hint.${value}`) }, words.say(`rule.${value}`))));
+  const state = filter(...["open", ...PAST, ""].map((value) =>
+    new Option(words.say(`alerts.show.${value || "all"}`), value)));
+  const zone = filter();
+  state.value = new URLSearchParams(location.search).get("state") ?? "open";
   const head = el("div", "panel-head", el("h1", "", words.say("page.alerts")), count,
     el("span", "space"), state, rule, zone);
   main.replaceChildren(el("section", "panel list", head, notice, body, more), detail);
@@ -41,10 +38,8 @@ start(async (main) => {
   /** @type {string | null} */ let cursor = null;
   let pages = 1, begun = {};
 
-  function fits(/** @type {Alert} */ alert) {
-    return (!rule.value || alert.rule === rule.value)
-      && (!zone.value || alert.zone_id === zone.value);
-  }
+  const fits = (/** @type {Alert} */ alert) => (!rule.value || alert.rule === rule.value)
+    && (!zone.value || alert.zone_id === zone.value);
 
   function render() {
     const opened = ["open", ""].includes(state.value) ? open.filter(fits) : [];

@@ -3,7 +3,7 @@
 import { bikeRoute } from "../bikes/facts.js";
 import * as L from "../leaflet/leaflet-src.esm.js";
 import { baseMap, colorOf, styleOf } from "../map/base.js";
-import { button, el, zoneLink } from "../page/dom.js";
+import { button, el, fill, zoneLink } from "../page/dom.js";
 import { live, read, words } from "../page/frame.js";
 import { act, ACTS, possible } from "./acts.js";
 import { factsOf } from "./list.js";
@@ -42,19 +42,17 @@ export class AlertDetail {
     const buttons = possible(alert).map((each, i) => button(i ? "button" : "button main",
       words.say(`act.${each}`), () => act(alert, each), ACTS[each].key));
     const since = words.say("alerts.since", { time: words.time(alert.opened) });
-    const parts = [el("div", "detail-head",
+    const evidence = proof(alert), located = Boolean(evidence || zoneId);
+    if (located) {
+      this.proof ??= new ProofMap(this.map);
+      this.proof.show(zoneId, evidence);
+    }
+    fill(this.body, el("div", "detail-head",
       el("h1", "", words.say(`rule.${alert.rule}`), " · ", zoneId ? zoneLink(zoneId, name) : name),
       el("p", "facts", el("b", `severity ${severity}`, words.say(`severity.${severity}`)), " ",
         [...factsOf(alert), since].join(" · "))),
-    el("div", "buttons", ...buttons)];
-    const evidence = proof(alert);
-    if (evidence || zoneId) {
-      this.proof ??= new ProofMap(this.map);
-      this.proof.show(zoneId, evidence);
-      parts.push(this.map);
-    }
-    this.body.replaceChildren(...parts, el("h2", "", words.say("alerts.history")),
-      el("ol", "history", ...alert.history.map(rowOf)));
+    el("div", "buttons", buttons), located && this.map, el("h2", "", words.say("alerts.history")),
+    el("ol", "history", alert.history.map(rowOf)));
   }
 }
 
@@ -71,12 +69,9 @@ function rowOf(/** @type {AlertRow} */ { actor, assigned_to, until, reason, evid
     until && words.say("alerts.shelved_until", { time: words.time(until) }),
     reason && (words.knows(`reason.${reason}`) ? words.say(`reason.${reason}`) : reason),
     evidenceText(evidence),
-  ].filter(Boolean).map(String);
-  const item = el("li", "", el("time", "", words.time(at)),
-    el("b", "", words.say(`event.${event}`)), el("span", "who", who),
-    ...lines.map((line) => el("p", "", line)));
-  item.dataset.event = event;
-  return item;
+  ].filter(Boolean).map((line) => el("p", "", String(line)));
+  return el("li", { data: { event } }, el("time", "", words.time(at)),
+    el("b", "", words.say(`event.${event}`)), el("span", "who", who), lines);
 }
 
 /** Facts that prove a row, each in words; a fact without words of its own is left to the API. */

@@ -64,13 +64,13 @@ export class AlertList extends RowList {
 
   button(row, name, main) {
     const kind = main ? "button main" : "button";
-    const press = button(kind, words.say(`act.${name}`), async (event) => {
+    const is = { className: kind, title: ACTS[name].key.toUpperCase() };
+    const press = button(is, words.say(`act.${name}`), async (event) => {
       event.stopPropagation();
       press.disabled = true;
       await act(row.alert, name);
       press.disabled = false;
     });
-    press.title = ACTS[name].key.toUpperCase();
     return press;
   }
 }
@@ -84,11 +84,11 @@ export function factsOf({ state, acknowledged_by, assigned_to, shelved_until, re
   const until = shelved_until && words.time(shelved_until);
   return [
     words.say(`alert.${state}`),
-    ...(acknowledged_by ? [words.say("alerts.acknowledged_by", { who: acknowledged_by })] : []),
-    ...(assigned_to ? [words.say("alerts.assigned_to", { who: assigned_to })] : []),
-    ...(until ? [words.say("alerts.shelved_until", { time: until })] : []),
-    ...(reopened ? [words.say("alerts.reopened", { n: reopened })] : []),
-  ];
+    acknowledged_by && words.say("alerts.acknowledged_by", { who: acknowledged_by }),
+    assigned_to && words.say("alerts.assigned_to", { who: assigned_to }),
+    until && words.say("alerts.shelved_until", { time: until }),
+    reopened && words.say("alerts.reopened", { n: reopened }),
+  ].filter(Boolean);
 }
 
 /** The alerts that are open now, as the stream tells them. */

@@ -1,6 +1,6 @@
 // @ts-check
 // Questions to whoever is at the page: a small form, answered with values or not at all.
-import { button, el, select } from "./dom.js";
+import { button, el, modal, select } from "./dom.js";
 import { words } from "./frame.js";
 
 const DAY_MS = 86_400_000;
@@ -10,15 +10,11 @@ const DAY_MS = 86_400_000;
  */
 export function askFor({ title, note, fields = [], go, danger = false, send = async () => null }) {
   const inputs = fields.map(inputOf);
-  const problem = el("p", "problem");
-  problem.setAttribute("role", "alert");
+  const problem = el("p", { className: "problem", role: "alert" });
   const submit = el("button", danger ? "button main danger" : "button main", go);
-  const form = el("form", "", el("h2", "", title), ...(note ? [el("p", "note", note)] : []),
-    ...inputs.map(({ box }) => box), problem,
+  const form = el("form", "", el("h2", "", title), note && el("p", "note", note),
+    inputs.map(({ box }) => box), problem,
     el("div", "buttons", button("button", words.say("dialog.cancel"), () => box.close()), submit));
-  const box = el("dialog", "ask", form);
-  box.setAttribute("aria-label", title);
-  document.body.append(box);
   const read = () => Object.fromEntries(inputs.filter(({ box }) => !box.hidden)
     .map(({ field, value }) => [field.name, value()]));
   const asked = () => {
@@ -39,7 +35,7 @@ export function askFor({ title, note, fields = [], go, danger = false, send = as
   };
   refuse(null);
   asked();
-  box.showModal();
+  const box = modal({ className: "ask", ariaLabel: title }, form);
   const writes = ({ node }) => !node.value || node.type === "text" || node.tagName === "TEXTAREA";
   inputs.find((each) => !each.box.hidden && writes(each))?.node.focus();
   return new Promise((answered) => {
@@ -62,10 +58,7 @@ export function askFor({ title, note, fields = [], go, danger = false, send = as
     form.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
     });
-    box.addEventListener("close", () => {
-      box.remove();
-      answered(values);
-    });
+    box.addEventListener("close", () => answered(values));
   });
 }
 
@@ -77,8 +70,8 @@ function inputOf(field) {
   const node = type === "several" ? el("div", "several")
     : type === "area" ? Object.assign(el("textarea"), { rows: 3 })
     : type === "choice" ? select("", options)
-    : Object.assign(el("input"), { type: type === "moment" ? "datetime-local" : type });
-  const boxes = type !== "several" ? [] : options.map((each) => Object.assign(el("input"),
+    : el("input", { type: type === "moment" ? "datetime-local" : type });
+  const boxes = type !== "several" ? [] : options.map((each) => el("input",
     { type: "checkbox", name, value: each.value, checked: value.includes(each.value) }));
   node.append(...boxes.map((box, i) => el("label", "", box, el("span", "", options[i].text))));
   if (!boxes.length) Object.assign(node, { name, value, required });
@@ -86,8 +79,8 @@ function inputOf(field) {
   if (type === "password") node.autocomplete = "new-password";
   const several = type === "several", said = el("small", "problem");
   const box = el(several ? "fieldset" : "label", "",
-    el(several ? "legend" : "span", "", field.label), node, ...suggestions(field, node),
-    ...(field.hint ? [el("small", "hint", field.hint)] : []), said);
+    el(several ? "legend" : "span", "", field.label), node, suggestions(field, node),
+    field.hint && el("small", "hint", field.hint), said);
   const valueOf = several ? () => boxes.filter(({ checked }) => checked).map(({ value }) => value)
     : () => (type === "password" ? node.value : node.value.trim());
   return { field, node, said, box, value: valueOf };
@@ -95,11 +88,9 @@ function inputOf(field) {
 
 /** @param {Field} field @param {HTMLElement} node */
 function suggestions({ name, list }, node) {
-  if (!list?.length) return [];
-  const options = el("datalist", "", ...list.map((text) => new Option(text)));
-  options.id = `known-${name}`;
-  node.setAttribute("list", options.id);
-  return [options];
+  if (!list?.length) return null;
+  node.setAttribute("list", `known-${name}`);
+  return el("datalist", { id: `known-${name}` }, list.map((text) => new Option(text)));
 }
 
 /** A line at the foot of the page that goes by itself; with a button while something can be done.
@@ -110,21 +101,18 @@ export function toast(text, { button: named, act, for_ms = 4000, kind = "" } = {
   const node = el("div", `toast ${kind}`, el("span", "", text));
   const timer = setTimeout(() => node.remove(), for_ms);
   if (named) {
-    const left = el("i", "left");
-    left.style.animationDuration = `${for_ms}ms`;
     node.append(button("button", named, () => {
       clearTimeout(timer);
       node.remove();
       act?.();
-    }), left);
+    }), el("i", { className: "left", style: { animationDuration: `${for_ms}ms` } }));
   }
   region.replaceChildren(node);
   return () => node.remove();
 }
 
 // Screen readers read out only what is added to a region that exists already.
-const region = el("div", "toasts");
-region.setAttribute("role", "status");
+const region = el("div", { className: "toasts", role: "status" });
 document.body.append(region);
 
 /** When something begins or ends: now, when the district's next day does, or a chosen time. */

@@ -1,13 +1,40 @@
 // @ts-check
 // Small pieces of the page. Every text becomes a text node: nothing from outside is ever HTML.
 
-/** An element with a class and children. @template {keyof HTMLElementTagNameMap} K @param {K} tag
- * @param {string} className @param {...(Node | string)} children */
-export function el(tag, className = "", ...children) {
+/** An element with a class, or with properties (`data` and `style` have their own), and children;
+ * lists of children are taken apart, and what is not there (null, false) is left out.
+ * @template {keyof HTMLElementTagNameMap} K @param {K} tag
+ * @param {string | Record<string, any>} is @param {...(Child | Child[])} children */
+export function el(tag, is = "", ...children) {
   const node = document.createElement(tag);
-  if (className) node.className = className;
-  node.append(...children);
+  const given = typeof is !== "string" ? is : is ? { className: is } : {};
+  const { data = {}, style = {}, ...properties } = given;
+  Object.assign(node, properties);
+  Object.assign(node.dataset, data);
+  Object.assign(node.style, style);
+  fill(node, ...children);
   return node;
+}
+
+/** Replaces the children of an element, as `el` takes them. @param {Element} node
+ * @param {...(Child | Child[])} children */
+export function fill(node, ...children) {
+  const there = children.flat().filter((child) => child != null && child !== false);
+  node.replaceChildren(.../** @type {(Node | string)[]} */ (there));
+}
+
+/** Opens a dialog, which goes when it is closed. @param {...(Child | Child[])} children */
+export function modal(is, ...children) {
+  const box = el("dialog", is, ...children);
+  box.addEventListener("close", () => box.remove());
+  document.body.append(box);
+  box.showModal();
+  return box;
+}
+
+/** A button with a sign instead of a text. */
+export function signButton(className, sign, title, press) {
+  return button({ className, title, ariaLabel: title }, sign, press);
 }
 
 /** An element of the page's template. @param {string} id @returns {any} */
@@ -15,14 +42,11 @@ export function $(id) {
   return document.getElementById(id);
 }
 
-/** A picture of one path. */
-export function svg(viewBox, d, className) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  node.setAttribute("viewBox", viewBox);
-  node.setAttribute("class", className);
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  path.setAttribute("d", d);
-  node.append(path);
+/** An element of a picture. @param {Record<string, any>} attributes @returns {any} */
+export function svg(tag, attributes = {}, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
   return node;
 }
 
@@ -33,24 +57,22 @@ export function place(body, nodes) {
   }
 }
 
-/** A button; `key` is shown on it, and bound elsewhere. @param {string} className
+/** A button; `key` is shown on it, and bound elsewhere. @param {string | Record<string, any>} is
  * @param {string} text @param {(event: MouseEvent) => unknown} press @param {string} [key] */
-export function button(className, text, press, key) {
-  const node = el("button", className, text, ...(key ? [el("kbd", "", key.toUpperCase())] : []));
+export function button(is, text, press, key) {
+  const node = el("button", is, text, key && el("kbd", "", key.toUpperCase()));
   node.type = "button";
   node.addEventListener("click", press);
   return node;
 }
 
 /** A selection of one; its options are {value, text}. */
-export function select(className, options = []) {
-  const node = el("select", className);
-  node.append(...options.map(({ value, text }) => new Option(text, value)));
-  return node;
+export function select(is, options = []) {
+  return el("select", is, ...options.map(({ value, text }) => new Option(text, value)));
 }
 
 export function link(className, href, ...children) {
-  return Object.assign(el("a", className, ...children), { href });
+  return el("a", { className, href }, ...children);
 }
 
 export function zonePath(zoneId) {

@@ -1,6 +1,6 @@
 // @ts-check
 // The frame of every page: the bar with clock and health, the live stream, the notice, the keys.
-import { $, button, el } from "./dom.js";
+import { $, button, el, modal } from "./dom.js";
 import { Live } from "./live.js";
 import { config, hasUnsaved, offerSignOut, signedIn, stillSignedIn } from "./session.js";
 import { Words } from "./words.js";
@@ -57,12 +57,8 @@ class Keys {
     const nameOf = (key) => NAMES[key] ?? key.replace(/\w$/, (last) => last.toUpperCase());
     const rows = [...this.bound].map(([key, { what }]) =>
       el("div", "key-row", el("kbd", "", nameOf(key)), el("span", "", words.say(what))));
-    const box = el("dialog", "keys", el("h2", "", words.say("keys.title")),
-      el("div", "key-rows", ...rows),
+    const box = modal("keys", el("h2", "", words.say("keys.title")), el("div", "key-rows", rows),
       button("button", words.say("dialog.done"), () => box.close()));
-    box.addEventListener("close", () => box.remove());
-    document.body.append(box);
-    box.showModal();
   }
 }
 

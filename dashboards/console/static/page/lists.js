@@ -116,8 +116,7 @@ export class RowList {
 
   /** A new row; whoever makes it puts it into `rows`. @returns {any} */
   row(id, className) {
-    const node = el("div", className);
-    node.setAttribute("role", this.role);
+    const node = el("div", { className, role: this.role });
     node.addEventListener("click", () => (this.opens() ? this.go(id) : this.select(id)));
     node.addEventListener("dblclick", () => this.go(id));
     return { node };

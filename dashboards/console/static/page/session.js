@@ -1,6 +1,6 @@
 // @ts-check
 // The settings of the page, requests that change something, and the end of the session.
-import { $, el, link } from "./dom.js";
+import { $, el } from "./dom.js";
 
 const PATIENCE_MS = 30_000; // a server that has not answered by then is away
 
@@ -70,11 +70,8 @@ export function signIn() {
   const place = document.querySelector("dialog.ask") ?? document.body;
   if (place.querySelector(":scope > .session-over")) return;
   signedIn();
-  const opens = Object.assign(link("", door("/"), config.texts["session.sign_in"]),
-    { target: "_blank" });
-  const told = el("p", "session-over", config.texts["session.over"], " ", opens);
-  told.setAttribute("role", "alert");
-  place.prepend(told);
+  place.prepend(el("p", { className: "session-over", role: "alert" }, config.texts["session.over"],
+    " ", el("a", { href: door("/"), target: "_blank" }, config.texts["session.sign_in"])));
 }
 
 /** Takes the notice away when the stream flows, which needs a session. */

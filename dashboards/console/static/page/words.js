@@ -89,8 +89,10 @@ export class Words {
     return this.say(key ?? "refusal.other", { detail: detail ?? "" });
   }
 
-  refusal(problem) {
-    return this.say("alerts.refused", { why: this.problem(problem) });
+  /** Why a change was not made, or null. @param {Answered | null} answer */
+  refusal(answer) {
+    if (!answer) return this.say("alerts.failed");
+    return answer.ok ? null : this.say("alerts.refused", { why: this.problem(answer.body) });
   }
 
   since(text) {

@@ -1,7 +1,7 @@
 // @ts-check
 // The users, who may sign in and as what, and the tokens of programs.
 import { askFor, toast } from "../page/dialog.js";
-import { badge, button, el } from "../page/dom.js";
+import { badge, button, el, modal } from "../page/dom.js";
 import { config, live, read, words } from "../page/frame.js";
 import { change } from "../page/session.js";
 
@@ -25,40 +25,16 @@ function rolesExplained() {
 }
 
 function roleOf(role) {
-  const node = el("span", `role role-${role}`, words.say(`role.${role}`));
-  node.title = words.say(`role.${role}.may`);
-  return node;
+  return el("span", { className: `role role-${role}`, title: words.say(`role.${role}.may`) },
+    words.say(`role.${role}`));
 }
 
 /** A day with its year: what is of accounts is long ago or far ahead; the time on demand. */
 function dayOf(time, otherwise = "") {
-  if (!time) return otherwise;
-  const node = el("span", "day", days.format(new Date(time)));
-  node.title = words.time(time);
-  return node;
+  return time ? el("span", { className: "day", title: words.time(time) },
+    days.format(new Date(time))) : otherwise;
 }
 
-/** Asks by a form, and sends a change. @param {ChangeForm} form
- * @returns {Promise<{given: any, said: any} | null>} what was given, and the API's answer */
-async function askAndSend({ notes = [], send, ...form }) {
-  let said = null;
-  const given = await askFor({ ...form, note: notes.join("\n\n"), send: async (values) => {
-    const answer = await send(values);
-    said = answer?.body;
-    return refusalOf(answer);
-  } });
-  return given && { given, said };
-}
-
-/** In words why nothing was changed, or null. */
-function refusalOf(answer) {
-  if (!answer) return words.say("alerts.failed");
-  return answer.ok ? null : words.refusal(answer.body);
-}
-
-function done(text) {
-  toast(text, { for_ms: 5000 });
-}
 
 /** A table of accounts: a heading, a button that adds, and rows under column heads. */
 class Table {
@@ -75,12 +51,32 @@ class Table {
     const add = button("button main", words.say(`${name}.add`), () => this.add());
     this.node = el("section", "panel account-table",
       el("div", "panel-head", el("h2", "", words.say(name)), this.count, el("span", "space"), add),
-      ...(note ? [el("p", "table-note", note)] : []),
+      note && el("p", "table-note", note),
       el("div", "rows", el("table", "", el("thead", "", head), this.body)));
   }
 
   /** Asks for a new one. */
   add() {}
+
+  /** Asks by the form of a key, sends the change, and says so where there are words for it.
+   * @param {string} key @param {ChangeForm} form
+   * @returns {Promise<any>} the API's answer, or null when nothing was sent */
+  async order(key, { name, go = `${key}.go`, notes, send, ...form }) {
+    /** @type {any} */ let said = null;
+    const title = words.say(name ? `${key}.title` : key, { name });
+    const given = await askFor({
+      ...form, title, note: notes.join("\n\n"), go: words.say(name ? go : key),
+      send: async (values) => {
+        const answer = await send(values);
+        said = answer?.body;
+        return words.refusal(answer);
+      },
+    });
+    if (!given) return null;
+    const values = { name: name ?? said.username, role: words.say(`role.${given.role}`) };
+    this.changed(words.knows(`${key}.done`) ? words.say(`${key}.done`, values) : "");
+    return said;
+  }
 
   /** @param {any[]} all what the API lists */
   list(all) {}
@@ -99,13 +95,12 @@ class Table {
   }
 
   say(text) {
-    const cell = el("td", "empty", text);
-    cell.colSpan = 9;
+    const cell = el("td", { className: "empty", colSpan: 9 }, text);
     this.body.replaceChildren(el("tr", "", cell));
   }
 
   changed(text) {
-    if (text) done(text);
+    if (text) toast(text, { for_ms: 5000 });
     this.load();
     this.onChange();
   }
@@ -116,9 +111,8 @@ class Table {
 }
 
 function row(key, over, ...cells) {
-  const node = el("tr", over ? "over" : "", ...cells.map((cell) => el("td", "", ...[cell].flat())));
-  node.dataset.name = key;
-  return node;
+  return el("tr", { className: over ? "over" : "", data: { name: key } },
+    cells.map((cell) => el("td", "", cell)));
 }
 
 /** The users: who may sign in, and as what. */
@@ -137,7 +131,7 @@ export class UserTable extends Table {
 
   rowOf(user) {
     const { username: name, disabled } = user;
-    const chip = (key) => [" ", el("small", "chip", words.say(key))];
+    const chip = (is, key) => (is ? [" ", el("small", "chip", words.say(key))] : []);
     const act = (key, press, kind = "") => button(`button ${kind}`, words.say(key), press);
     const acts = disabled ? [act("users.enable", () => this.enable(user))] : [
       act("users.change_role", () => this.setRole(user)),
@@ -145,15 +139,14 @@ export class UserTable extends Table {
       act("users.disable", () => this.disable(user), "danger"),
     ];
     return row(name, disabled,
-      [el("b", "", name), ...(name === config.me ? chip("users.you") : []),
-        ...(disabled ? chip("users.disabled") : [])],
+      [el("b", "", name), ...chip(name === config.me, "users.you"),
+        ...chip(disabled, "users.disabled")],
       roleOf(user.role), dayOf(user.signed_in, words.say("users.never")),
       dayOf(user.password_changed), el("div", "acts", ...acts));
   }
 
-  async add() {
-    const answer = await askAndSend({
-      title: words.say("users.add"), go: words.say("users.add"),
+  add() {
+    return this.order("users.add", {
       notes: [words.say("users.add.note"), rolesExplained()],
       fields: [
         { name: "username", label: words.say("users.name"), required: true },
@@ -161,44 +154,36 @@ export class UserTable extends Table {
       ],
       send: (given) => change("/users", "POST", given),
     });
-    if (answer) this.changed(words.say("users.add.done", { name: answer.said.username }));
   }
 
   async setRole({ username: name, role }) {
-    const self = name === config.me;
-    const answer = await askAndSend({
-      title: words.say("users.change_role.title", { name }), go: words.say("users.save"),
-      notes: [rolesExplained(), words.say("users.change_role.note"),
-        ...(self ? [words.say("users.change_role.self")] : [])],
-      fields: [roleField(role)], send: (given) => this.patch(name, given),
+    const self = name === config.me, notes = self ? [words.say("users.change_role.self")] : [];
+    const done = await this.order("users.change_role", {
+      name, go: "users.save", fields: [roleField(role)],
+      notes: [rolesExplained(), words.say("users.change_role.note"), ...notes],
+      send: (given) => this.patch(name, given),
     });
-    if (!answer) return;
-    const is = words.say(`role.${answer.given.role}`);
-    this.changed(words.say("users.change_role.done", { name, role: is }));
-    if (self) location.reload(); // the page may not be for this user any more
+    if (done && self) location.reload(); // the page may not be for this user any more
   }
 
-  async setPassword({ username: name }) {
-    const answer = await askAndSend({
-      title: words.say("users.set_password.title", { name }), go: words.say("users.save"),
+  setPassword({ username: name }) {
+    return this.order("users.set_password", {
+      name, go: "users.save", fields: [passwordField("door.new")],
       notes: [words.say("users.set_password.note", { name })],
-      fields: [passwordField("door.new")], send: (given) => this.patch(name, given),
+      send: (given) => this.patch(name, given),
     });
-    if (answer) this.changed(words.say("users.set_password.done", { name }));
   }
 
-  async disable({ username: name }) {
-    const answer = await askAndSend({
-      title: words.say("users.disable.title", { name }), go: words.say("users.disable.go"),
-      notes: [words.say("users.disable.note", { name }),
-        ...(name === config.me ? [words.say("users.disable.self")] : [])],
-      danger: true, send: () => this.patch(name, { disabled: true }),
+  disable({ username: name }) {
+    const self = name === config.me ? [words.say("users.disable.self")] : [];
+    return this.order("users.disable", {
+      name, notes: [words.say("users.disable.note", { name }), ...self], danger: true,
+      send: () => this.patch(name, { disabled: true }),
     });
-    if (answer) this.changed(words.say("users.disable.done", { name }));
   }
 
   async enable({ username: name }) {
-    const wrong = refusalOf(await this.patch(name, { disabled: false }));
+    const wrong = words.refusal(await this.patch(name, { disabled: false }));
     this.changed(wrong ?? words.say("users.enable.done", { name }));
   }
 
@@ -245,15 +230,14 @@ export class TokenTable extends Table {
       el("span", "two", el("b", "", name), el("small", "", made)), roleOf(role),
       el("span", "token-state", badge(SIGNS[state]), words.say(`tokens.state.${state}`)),
       dayOf(expires, words.say("tokens.forever")), dayOf(last_used, words.say("tokens.unused")),
-      el("div", "acts", ...(state === "revoked" ? [] : [revoke])));
+      el("div", "acts", state !== "revoked" && revoke));
   }
 
   async add() {
     const options = LAST_DAYS.map((n) =>
       ({ value: String(n), text: words.say("tokens.add.days", { n }) }));
     options.push({ value: "", text: words.say("tokens.add.never") });
-    const answer = await askAndSend({
-      title: words.say("tokens.add"), go: words.say("tokens.add"),
+    const made = await this.order("tokens.add", {
       notes: [words.say("tokens.note"), rolesExplained()],
       fields: [
         { name: "name", label: words.say("tokens.add.name"), required: true }, roleField("viewer"),
@@ -265,18 +249,14 @@ export class TokenTable extends Table {
         return change("/tokens", "POST", { name, role, expires });
       },
     });
-    if (!answer) return;
-    this.changed("");
-    await showOnce(answer.said);
+    if (made) await showOnce(made);
   }
 
-  async revoke({ name }) {
-    const answer = await askAndSend({
-      title: words.say("tokens.revoke.title", { name }), go: words.say("tokens.revoke.go"),
-      notes: [words.say("tokens.revoke.note")], danger: true,
+  revoke({ name }) {
+    return this.order("tokens.revoke", {
+      name, notes: [words.say("tokens.revoke.note")], danger: true,
       send: () => change(this.path(name), "DELETE", undefined),
     });
-    if (answer) this.changed(words.say("tokens.revoke.done", { name }));
   }
 }
 
@@ -287,11 +267,11 @@ function stateOf(token) {
 
 /** Shows a new token until its user confirms that it is kept: Escape must not lose it. */
 function showOnce({ name, token }) {
-  const title = words.say("tokens.once.title", { name }), copied = el("span", "copied");
-  const secret = Object.assign(el("input", "secret"),
-    { value: token, readOnly: true, ariaLabel: title });
+  const title = words.say("tokens.once.title", { name });
+  const copied = el("span", { className: "copied", role: "status" });
+  const secret = el("input",
+    { className: "secret", value: token, readOnly: true, ariaLabel: title });
   secret.addEventListener("focus", () => secret.select());
-  copied.setAttribute("role", "status");
   const copy = button("button main", words.say("tokens.once.copy"), async () => {
     secret.select();
     // Browsers give the clipboard to pages of this machine or over TLS only.
@@ -299,12 +279,10 @@ function showOnce({ name, token }) {
     copied.textContent = words.say(ok ? "tokens.once.copied" : "tokens.once.select");
   });
   const kept = button("button", words.say("tokens.once.done"), () => box.close());
-  const box = el("dialog", "ask once", el("h2", "", title),
+  const box = modal("ask once", el("h2", "", title),
     el("p", "warning", words.say("tokens.once.warning")), secret,
     el("p", "note", words.say("tokens.once.use")), el("div", "buttons", copied, copy, kept));
   box.addEventListener("cancel", (event) => event.preventDefault());
-  document.body.append(box);
-  box.showModal();
   copy.focus();
-  return new Promise((closed) => box.addEventListener("close", () => closed(box.remove())));
+  return new Promise((closed) => box.addEventListener("close", closed));
 }

@@ -1,6 +1,6 @@
 // @ts-check
 // Users, tokens of programs, and the audit record.
-import { button, el, select } from "../page/dom.js";
+import { button, el } from "../page/dom.js";
 import { config, read, start, words } from "../page/frame.js";
 import { TokenTable, UserTable } from "./accounts.js";
 
@@ -28,10 +28,11 @@ function openToAll() {
 
 /** The audit record: every change, the newest first. */
 class AuditList {
-  who = Object.assign(el("input", "filter"),
-    { type: "search", placeholder: words.say("audit.actor"), maxLength: 100 });
-  actors = Object.assign(el("datalist"), { id: "known-actors" });
-  what = select("filter", [{ value: "", text: words.say("audit.any") }]);
+  who = el("input", { className: "filter", type: "search", maxLength: 100,
+    placeholder: words.say("audit.actor"), ariaLabel: words.say("audit.who") });
+  actors = el("datalist", { id: "known-actors" });
+  what = el("select", { className: "filter", ariaLabel: words.say("audit.action") },
+    new Option(words.say("audit.any"), ""));
   list = el("ol", "audit");
   more = button("button", words.say("list.more"), () => this.load({ on: true }));
   begun = {};
@@ -39,8 +40,6 @@ class AuditList {
 
   constructor() {
     this.who.setAttribute("list", this.actors.id);
-    this.who.ariaLabel = words.say("audit.who");
-    this.what.ariaLabel = words.say("audit.action");
     for (const node of [this.who, this.what]) node.addEventListener("change", () => this.load());
     for (const key of Object.keys(words.config.texts)) {
       if (key.startsWith(DID) && key !== `${DID}alert`) this.offer(key.slice(DID.length));
@@ -94,12 +93,10 @@ function inWords(action) {
 
 function rowOf({ at, actor, address, action, subject, detail }) {
   const more = Object.entries(detail).filter(([, value]) => value !== null).map(detailOf);
-  const item = el("li", "", el("time", "", words.time(at)),
+  return el("li", { data: { action } }, el("time", "", words.time(at)),
     el("p", "", el("b", "", actor || "–"), " ", inWords(action), subject ? " · " : "",
       el("span", "subject", subject)),
     el("small", "", [address, ...more].filter(Boolean).join(" · ")));
-  item.dataset.action = action;
-  return item;
 }
 
 function detailOf([name, value]) {

@@ -1,32 +1,23 @@
 // @ts-check
 // Charts as small SVG. Each says in words what it shows; what is coloured is marked as well.
+import { svg } from "../page/dom.js";
 import { words } from "../page/frame.js";
-
-const NS = "http://www.w3.org/2000/svg";
-
-/** @param {string} tag @param {Record<string, any>} attributes @returns {any} */
-function draw(tag, attributes = {}, ...children) {
-  const node = document.createElementNS(NS, tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
 
 function picture(className, width, height, label, ...children) {
   const viewBox = `0 0 ${width} ${height}`, name = { role: "img", "aria-label": label };
-  return draw("svg", { class: `chart ${className}`, viewBox, ...name }, ...children);
+  return svg("svg", { class: `chart ${className}`, viewBox, ...name }, ...children);
 }
 
 function line(className, x1, y1, x2, y2) {
-  return draw("line", { class: className, x1, y1, x2, y2 });
+  return svg("line", { class: className, x1, y1, x2, y2 });
 }
 
 function text(className, x, y, said, anchor = "middle") {
-  return draw("text", { class: className, x, y, "text-anchor": anchor }, said);
+  return svg("text", { class: className, x, y, "text-anchor": anchor }, said);
 }
 
 function circle(className, [cx, cy], r) {
-  return draw("circle", { class: className, cx, cy, r });
+  return svg("circle", { class: className, cx, cy, r });
 }
 
 /** A path through the points that are known; a gap where one is not. */
@@ -36,7 +27,7 @@ function path(className, points) {
     if (y != null) d += `${pen}${x.toFixed(1)} ${y.toFixed(1)}`;
     pen = y == null ? "M" : "L";
   }
-  return draw("path", { class: className, d });
+  return svg("path", { class: className, d });
 }
 
 /** The ratio over a window so far, with the target as a line; the width is the whole window.
@@ -83,7 +74,7 @@ export function progress(chart) {
   if (known.length > 1) {
     const steps = known.map((point) => `L${place(point).join(" ")}`).join("");
     const [first, last] = [known[0], known[known.length - 1]].map(({ at_ms }) => x(at_ms));
-    parts.push(draw("path", { class: "area", d: `M${first} ${y(0)}${steps}L${last} ${y(0)}Z` }));
+    parts.push(svg("path", { class: "area", d: `M${first} ${y(0)}${steps}L${last} ${y(0)}Z` }));
   }
   parts.push(path("curve", points.map(place)), path("forecast", forecast.map(place)));
   if (now_ms > from_ms && now_ms < to_ms) {
@@ -109,20 +100,20 @@ const CELL = { width: 54, height: 35, head: 20 };
 export function calendar({ days, label, onDay }) {
   const weeks = Math.ceil((days[0].weekday + days.length) / 7);
   const width = CELL.width * 7, height = CELL.head + CELL.height * weeks;
-  const hatch = draw("pattern",
+  const hatch = svg("pattern",
     { id: "hatch", width: 7, height: 7, patternUnits: "userSpaceOnUse",
       patternTransform: "rotate(45)" },
-    draw("rect", { class: "hatch-ground", width: 7, height: 7 }), line("hatch-line", 0, 0, 0, 7));
-  const parts = [draw("defs", {}, hatch),
+    svg("rect", { class: "hatch-ground", width: 7, height: 7 }), line("hatch-line", 0, 0, 0, 7));
+  const parts = [svg("defs", {}, hatch),
     ...[0, 1, 2, 3, 4, 5, 6].map((day) =>
       text("tick", CELL.width * (day + 0.5), 13, words.say(`day.${day}`)))];
   for (const [i, day] of days.entries()) {
     const place = days[0].weekday + i;
     const left = (place % 7) * CELL.width, top = CELL.head + Math.floor(place / 7) * CELL.height;
-    const square = draw("rect", { x: 1.5, y: 1.5, width: CELL.width - 3, height: CELL.height - 3,
+    const square = svg("rect", { x: 1.5, y: 1.5, width: CELL.width - 3, height: CELL.height - 3,
       rx: 4 });
     if (day.kind === "unknown") square.style.fill = "url(#hatch)";
-    const cell = draw("g", { class: `day ${day.kind} ${day.mark}`,
+    const cell = svg("g", { class: `day ${day.kind} ${day.mark}`,
       transform: `translate(${left} ${top})`, role: "img", tabindex: day.kind === "ahead" ? -1 : 0,
       "aria-label": day.says, "data-date": day.date },
       square, text("date", 6, 13, day.number, "start"));
@@ -132,8 +123,8 @@ export function calendar({ days, label, onDay }) {
     }
     const mark = { missed: `M${CELL.width - 17} 5h10l-5 8.5z`,
       reached: `M${CELL.width - 16} 9l3 3.5 6 -7` }[day.mark];
-    if (mark) cell.append(draw("path", { class: "mark", d: mark }));
-    cell.append(draw("title", {}, day.says));
+    if (mark) cell.append(svg("path", { class: "mark", d: mark }));
+    cell.append(svg("title", {}, day.says));
     for (const event of ["mouseenter", "focus", "click"]) {
       cell.addEventListener(event, () => onDay(day));
     }

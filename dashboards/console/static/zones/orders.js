@@ -19,18 +19,15 @@ const two = (n) => String(n).padStart(2, "0");
  * @returns {Promise<{text: string, fields?: Record<string, string>} | null>} */
 async function send(path, body, names = Object.keys(body)) {
   const answer = await change(path, "POST", body);
-  if (!answer) return { text: words.say("alerts.failed") };
-  if (answer.ok) return null;
-  const all = listed(answer.body, words);
-  if (!all) return { text: words.refusal(answer.body) };
+  if (answer?.ok) return null;
+  const all = answer && listed(answer.body, words);
+  if (!all) return { text: String(words.refusal(answer)) };
   /** @type {Record<string, string>} */ const fields = {};
-  /** @type {string[]} */ const rest = [];
   for (const { where, text } of all) {
-    const name = where.split(".").find((part) => names.includes(part));
-    if (name) fields[name] = [fields[name], text].filter(Boolean).join(words.say("join.more"));
-    else rest.push(text);
+    const name = where.split(".").find((part) => names.includes(part)) ?? "";
+    fields[name] = [fields[name], text].filter(Boolean).join(words.say("join.more"));
   }
-  return { fields, text: rest.join(words.say("join.more")) };
+  return { fields, text: fields[""] ?? "" };
 }
 
 /** Asks for an order by a form, sends it, and says that it was done. @param {Order} order */
@@ -61,8 +58,7 @@ function localIn(minutes) {
 function untils(policy) {
   const spans = (policy?.hours ?? []).map(readSpan), now = words.local(live.now());
   const presets = { hour: 60, shift: leftOfShift(spans, now), tomorrow: untilNextDay(spans, now) };
-  const known = Object.entries(presets).filter(([, minutes]) => minutes);
-  const options = known.map(([name, minutes]) => {
+  const options = Object.entries(presets).filter(([, minutes]) => minutes).map(([name, minutes]) => {
     const value = localIn(minutes), time = value.slice(11), date = value.slice(5, 10);
     return { value, text: words.say(`pause.until.${name}`, { time, date }) };
   });
@@ -128,9 +124,8 @@ export function startCampaign(zoneIds) {
       if (!values.zones.length) return { fields: { zones: words.say("campaign.zones.none") } };
       const body = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== ""));
       const percent = Number((body.target ?? "0").replace(/\s*%$/, ""));
-      if (!Number.isFinite(percent)) {
-        return { fields: { target: words.say("campaign.target.number") } };
-      }
+      const isNumber = Number.isFinite(percent);
+      if (!isNumber) return { fields: { target: words.say("campaign.target.number") } };
       if (body.target) body.target = percent / 100;
       return send("/campaigns", body, fields.map(({ name }) => name));
     },
