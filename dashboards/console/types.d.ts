@@ -346,7 +346,7 @@ interface ZoneColumn {
   sort: (a: ZoneRow, b: ZoneRow) => number;
   /** Values that a cell is drawn from, and its nodes. */
   of: (row: ZoneRow) => unknown[];
-  cell: (row: ZoneRow) => (Node | string)[];
+  cell: (row: ZoneRow) => Child[];
 }
 interface BikeColumn {
   /** Value to sort by; a bike without one stands at the end either way. */

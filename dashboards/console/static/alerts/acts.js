@@ -108,7 +108,8 @@ async function post(alert, name, body) {
 }
 
 async function send(alert, name, body) {
-  const answer = await change(`/alerts/${encodeURIComponent(alert.alert_id)}/${name}`, "POST", body);
+  const path = `/alerts/${encodeURIComponent(alert.alert_id)}/${name}`;
+  const answer = await change(path, "POST", body);
   if (!answer?.ok) return words.refusal(answer);
   if (name !== "undo") last = { alert, until: performance.now() + UNDO_MS };
   live.emit("alert", answer.body);

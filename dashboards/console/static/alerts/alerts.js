@@ -3,7 +3,7 @@
 import { button, el } from "../page/dom.js";
 import { config, live, read, start, words } from "../page/frame.js";
 import { AlertDetail } from "./detail.js";
-import { AlertList, OpenAlerts } from "./list.js";
+import { AlertList, followAlerts } from "./list.js";
 
 const PAGE = 100;
 const narrow = matchMedia("(max-width: 860px)"); // the list alone, as in the style
@@ -15,7 +15,8 @@ start(async (main) => {
   const notice = el("p", { className: "panel-note", role: "status", hidden: true });
   const more = button("button", words.say("list.more"), () => load({ on: true }));
   const filter = (...options) => {
-    const node = el("select", { className: "filter", ariaLabel: words.say("list.filter") }, options);
+    const is = { className: "filter", ariaLabel: words.say("list.filter") };
+    const node = el("select", is, options);
     node.addEventListener("change", () => load());
     return node;
   };
@@ -85,7 +86,7 @@ start(async (main) => {
     return new URLSearchParams([["limit", String(PAGE)], ...given]);
   }
 
-  new OpenAlerts((alerts) => {
+  followAlerts((alerts) => {
     open = alerts;
     render();
   });

@@ -1,6 +1,6 @@
 // @ts-check
 // An alert as a whole: its facts, what may be done, the map with the evidence, and its history.
-import { bikeRoute } from "../bikes/facts.js";
+import { bikeOf, bikeRoute } from "../bikes/facts.js";
 import * as L from "../leaflet/leaflet-src.esm.js";
 import { baseMap, colorOf, styleOf } from "../map/base.js";
 import { button, el, fill, zoneLink } from "../page/dom.js";
@@ -123,9 +123,8 @@ class ProofMap {
 
   /** The believed fixes up to a visit. @returns {Promise<LatLng[] | null>} */
   async track({ bike, at_ms }) {
-    const [vendor, bike_id] = bike.split("/");
     const span = { from: at_ms - BEFORE_MS, to: at_ms + AFTER_MS };
-    const answer = await read(bikeRoute({ vendor, bike_id }, "/track", span)).catch(() => null);
+    const answer = await read(bikeRoute(bikeOf(bike), "/track", span)).catch(() => null);
     if (!answer) return null;
     const { timestamps, verdicts } = answer.properties;
     return answer.geometry.coordinates

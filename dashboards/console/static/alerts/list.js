@@ -91,32 +91,22 @@ export function factsOf({ state, acknowledged_by, assigned_to, shelved_until, re
   ].filter(Boolean);
 }
 
-/** The alerts that are open now, as the stream tells them. */
-export class OpenAlerts {
-  /** @type {Map<string, Alert>} */ alerts = new Map();
-
-  /** @param {(open: Alert[], active: number) => void} onChange gets them, the urgent ones first */
-  constructor(onChange) {
-    this.onChange = onChange;
-    live.on("open", () => {
-      this.alerts.clear(); // the stream begins with everything that is open
-      this.changed();
-    });
-    live.on("alert", (alert) => {
-      if (OPEN.has(alert.state)) this.alerts.set(alert.alert_id, alert);
-      else this.alerts.delete(alert.alert_id);
-      this.changed();
-    });
-    live.on("coverage", () => this.changed()); // a zone's name may have come
-    setInterval(() => this.changed(), 5000); // ages
-  }
-
-  changed() {
-    later("alerts", () => {
-      const sorted = [...this.alerts.values()].sort(byUrgency);
-      const active = sorted.filter((alert) => alert.state === "active").length;
-      document.title = (active ? `(${active}) ` : "") + words.say("title");
-      this.onChange(sorted, active);
-    });
-  }
+/** Follows the alerts that are open, as the stream tells them.
+ * @param {(open: Alert[], active: number) => void} onChange gets them, the urgent ones first */
+export function followAlerts(onChange) {
+  /** @type {Map<string, Alert>} */ const alerts = new Map();
+  const changed = () => later("alerts", () => {
+    const sorted = [...alerts.values()].sort(byUrgency);
+    const active = sorted.filter((alert) => alert.state === "active").length;
+    document.title = (active ? `(${active}) ` : "") + words.say("title");
+    onChange(sorted, active);
+  });
+  live.on("open", () => alerts.clear()); // the stream begins with everything that is open
+  live.on("alert", (alert) => {
+    if (OPEN.has(alert.state)) alerts.set(alert.alert_id, alert);
+    else alerts.delete(alert.alert_id);
+  });
+  // A zone's name may have come; and ages go on.
+  for (const event of ["open", "alert", "coverage"]) live.on(event, changed);
+  setInterval(changed, 5000);
 }

@@ -1,7 +1,7 @@
 // @ts-check
 // One bike: its state now, and one of its days.
-import { alertPath, factsOf, OpenAlerts } from "../alerts/list.js";
-import { el, link } from "../page/dom.js";
+import { alertPath, factsOf, followAlerts } from "../alerts/list.js";
+import { el, fill, link, write } from "../page/dom.js";
 import { config, keys, live, read, start, words } from "../page/frame.js";
 import { later } from "../page/live.js";
 import { BikeDay, DayMap, DayPicker } from "./day.js";
@@ -19,14 +19,13 @@ start(async (main) => {
   const back = link("back", "/bikes", "‹ ", words.say("bike.back"));
   keys.bind("Escape", "keys.back",
     () => (history.length > 1 ? history.back() : location.assign("/bikes")));
-  const alerts = new BikeAlerts(key);
   const picker = new DayPicker(() => load());
   const day = new BikeDay(figures);
   main.replaceChildren(
     el("section", "panel detail bike-side",
       el("div", "", back, el("h1", "bike-title", bike_id, el("small", "", vendor))), now,
       el("div", "day-head", el("h2", "", words.say("day.title")), picker.node),
-      figures, alerts.node, rejects),
+      figures, alertsOf(key), rejects),
     el("section", "bike-map", frame, legend),
   );
   const state = new BikeNow(now), map = new DayMap(frame, legend);
@@ -96,12 +95,10 @@ class BikeNow {
 
   show(/** @type {Bike} */ bike) {
     const { liveness, at, accuracy_m, vehicle_state } = bike;
-    if (this.liveness !== liveness) {
-      this.liveness = liveness;
-      this.mark.replaceChildren(liveBadge(liveness));
-      this.word.textContent = words.say(`live.${liveness}`);
-      this.hint.textContent = words.say(`live.${liveness}.hint`);
-    }
+    if (this.liveness !== liveness) this.mark.replaceChildren(liveBadge(liveness));
+    this.liveness = liveness;
+    write(this.word, words.say(`live.${liveness}`));
+    write(this.hint, words.say(`live.${liveness}.hint`));
     this.battery.show(bike);
     this.low.hidden = !isLow(bike);
     const facts = [
@@ -110,54 +107,44 @@ class BikeNow {
       accuracy_m != null && words.say("bike.accuracy", { n: Math.round(accuracy_m) }),
       vehicle_state != null && `${words.say("bike.vehicle_state")} ${vehicle_state}`,
     ];
-    const text = facts.filter((fact) => fact && fact !== "–").join(" · ");
-    if (this.facts.textContent !== text) this.facts.textContent = text;
+    write(this.facts, facts.filter((fact) => fact && fact !== "–").join(" · "));
   }
 }
 
-/** The open alerts about one bike. */
-class BikeAlerts {
-  list = el("div");
-  node = el("section", "card", el("h2", "", words.say("bike.alerts")), this.list);
-  said = "";
-
-  /** @param {string} bike its key */
-  constructor(bike) {
-    this.show([]);
-    new OpenAlerts((alerts) => this.show(alerts.filter((alert) => alert.bike === bike)));
-  }
-
-  show(/** @type {Alert[]} */ alerts) {
+/** The open alerts about one bike, by its key. */
+function alertsOf(bike) {
+  let drawn = "";
+  const list = el("div");
+  const show = (/** @type {Alert[]} */ alerts) => {
     const said = JSON.stringify(alerts.map((alert) => [alert, words.since(alert.opened)]));
-    if (said === this.said) return;
-    this.said = said;
-    const none = el("p", "dim", words.say("bike.alerts.none"));
-    this.list.replaceChildren(...(alerts.length ? alerts.map(alertRow) : [none]));
-  }
+    if (said === drawn) return;
+    drawn = said;
+    const none = !alerts.length && el("p", "dim", words.say("bike.alerts.none"));
+    fill(list, alerts.map(alertRow), none);
+  };
+  show([]);
+  followAlerts((alerts) => show(alerts.filter((alert) => alert.bike === bike)));
+  return el("section", "card", el("h2", "", words.say("bike.alerts")), list);
 }
 
 function alertRow(alert) {
   const facts = [words.since(alert.opened), ...factsOf(alert)].join(" · ");
-  const row = link("bike-alert", alertPath(alert.alert_id),
-    el("b", "", words.say(`rule.${alert.rule}`)), el("small", "", facts));
-  row.dataset.severity = alert.severity;
-  return row;
+  const is = { className: "bike-alert", href: alertPath(alert.alert_id),
+    data: { severity: alert.severity } };
+  return el("a", is, el("b", "", words.say(`rule.${alert.rule}`)), el("small", "", facts));
 }
 
 /** The latest rejected messages of a bike, for the engineer who must correct them. */
 async function showRejects(node, name) {
-  const head = el("h2", "", words.say("bike.rejects"));
   const asked = new URLSearchParams({ ...name, limit: String(REJECTS) });
-  const answer = await read(`/rejects?${asked}`).catch(() => null);
-  const says = (key) => el("p", "dim", words.say(key));
-  if (!answer) node.replaceChildren(head, says("bike.rejects.failed"));
-  else if (!answer.rejects.length) node.replaceChildren(head, says("bike.rejects.none"));
-  else node.replaceChildren(head, ...answer.rejects.map(rejectRow));
+  const rejects = await read(`/rejects?${asked}`).then((answer) => answer.rejects, () => null);
+  const empty = rejects ? words.say("bike.rejects.none") : words.say("bike.rejects.failed");
+  fill(node, el("h2", "", words.say("bike.rejects")), rejects?.map(rejectRow),
+    !rejects?.length && el("p", "dim", empty));
 }
 
 function rejectRow({ payload, reason, received_at, detail, index, topic }) {
-  const code = el("code", "payload", payload);
-  code.tabIndex = 0; // it scrolls
+  const code = el("code", { className: "payload", tabIndex: 0 }, payload); // it scrolls
   return el("div", "reject",
     el("div", "", el("b", "", words.say(`reject.${reason}`)), " ", el("code", "dim", reason),
       el("time", "dim", words.time(received_at))),

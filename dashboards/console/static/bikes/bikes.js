@@ -1,6 +1,6 @@
 // @ts-check
 // The fleet: every bike with its state now and its figures of today.
-import { button, el, select } from "../page/dom.js";
+import { button, el } from "../page/dom.js";
 import { keys, live, setQuery, start, words } from "../page/frame.js";
 import { bindSteps, LongList, stepFrom } from "../page/lists.js";
 import { later } from "../page/live.js";
@@ -17,24 +17,22 @@ start(async (main) => {
     (known.includes(query.get(name)) ? String(query.get(name)) : otherwise);
   /** @type {Map<string, Bike>} */ const bikes = new Map();
   /** @type {WeakMap<Element, BikeRow>} */ const rows = new WeakMap();
-  const find = Object.assign(el("input", "find"), { type: "search", maxLength: 100,
-    placeholder: words.say("bikes.find"), value: query.get("q") ?? "" });
-  const vendor = select("filter", [{ value: "", text: words.say("bikes.any_vendor") }]);
-  const chips = el("div", "chips"), count = el("span", "count");
-  const head = el("div", "bike-row head"), body = el("div", "rows long");
-  const notice = el("p", "panel-note"), nothing = el("div", "empty");
+  const says = words.say("bikes.find"), any = words.say("bikes.any_vendor");
+  const find = el("input", { className: "find", type: "search", maxLength: 100,
+    placeholder: says, ariaLabel: says, value: query.get("q") ?? "" });
+  const vendor = el("select", { className: "filter", ariaLabel: any }, new Option(any, ""));
+  const chips = el("div", "chips"), count = el("span", "count"), body = el("div", "rows long");
+  const head = el("div", { className: "bike-row head", role: "row" });
+  const notice = el("p", { className: "panel-note", hidden: true });
+  const nothing = el("div", { className: "empty", hidden: true });
   let sort = { column: asked("sort", Object.keys(COLUMNS), "id"), down: query.has("down") };
   let shown = asked("show", SHOWN, "");
   /** @type {string[]} */ let all = [];
   /** @type {Set<string> | null} */ let heard = null;
   let selected = "", moved = -AT_REST_MS;
 
-  find.setAttribute("aria-label", words.say("bikes.find"));
-  vendor.setAttribute("aria-label", words.say("bikes.any_vendor"));
-  notice.hidden = nothing.hidden = true;
-  const grid = el("div", "grid", head, body, nothing);
-  grid.setAttribute("role", "grid");
-  grid.setAttribute("aria-label", words.say("page.bikes"));
+  const grid = el("div", { className: "grid", role: "grid", ariaLabel: words.say("page.bikes") },
+    head, body, nothing);
   const title = el("div", "panel-head", el("h1", "", words.say("page.bikes")), count, chips,
     el("span", "space"), find, vendor);
   main.replaceChildren(el("section", "panel list", title, notice, grid));
@@ -51,20 +49,18 @@ start(async (main) => {
       rows.set(row.node, row);
       return row.node;
     },
-    fill: (node, key) => rows.get(node)?.fill(bikes.get(key), days.get(key), key === selected),
+    fill: (node, key) => rows.get(node)?.fill(bikes.get(key), days.days.get(key), key === selected),
   });
 
-  head.setAttribute("role", "row");
   const heads = Object.entries(COLUMNS).map(([name, { large }]) => {
-    const press = button(`cell cell-${name}${large ? " right" : ""}`, words.say(`bikes.${name}`),
-      () => {
-        // Large figures are asked for first, names from the beginning.
-        sort = { column: name, down: sort.column === name ? !sort.down : Boolean(large) };
-        changed();
-      });
+    const is = { className: `cell cell-${name}${large ? " right" : ""}`, role: "columnheader",
+      title: words.say("bikes.sort") };
+    const press = button(is, words.say(`bikes.${name}`), () => {
+      // Large figures are asked for first, names from the beginning.
+      sort = { column: name, down: sort.column === name ? !sort.down : Boolean(large) };
+      changed();
+    });
     press.append(el("i", "arrow"));
-    press.title = words.say("bikes.sort");
-    press.setAttribute("role", "columnheader");
     head.append(press);
     return { name, press };
   });
@@ -72,14 +68,13 @@ start(async (main) => {
   const buttons = SHOWN.map((name) => {
     const figure = el("b", "", "0"), lives = LIVENESS.includes(name);
     const text = words.say(name === "low" ? "bikes.low" : name ? `live.${name}` : "bikes.all");
-    const press = button("chip", text, () => {
+    const title = lives ? words.say(`live.${name}.hint`) : "";
+    const press = button({ className: "chip", title, data: { show: name } }, text, () => {
       shown = name;
       changed();
     });
-    if (lives) press.title = words.say(`live.${name}.hint`);
     if (name) press.prepend(lives ? liveBadge(name) : el("span", "low-sign", "!"));
     press.append(figure);
-    press.dataset.show = name;
     chips.append(press);
     return { name, press, figure };
   });
@@ -88,9 +83,9 @@ start(async (main) => {
 
   function isFound(/** @type {Bike} */ bike) {
     const text = find.value.trim().toLowerCase();
-    const says = [bike.bike_id, bike.vendor, bike.zone_id ?? "", zoneText(bike)];
+    const names = [bike.bike_id, bike.vendor, bike.zone_id ?? "", zoneText(bike)];
     return (!vendor.value || bike.vendor === vendor.value)
-      && says.some((each) => each.toLowerCase().includes(text));
+      && names.some((each) => each.toLowerCase().includes(text));
   }
 
   function arrange() {
@@ -102,7 +97,7 @@ start(async (main) => {
     const way = sort.down ? "descending" : "ascending";
     for (const { name, press } of heads) press.ariaSort = name === sort.column ? way : "none";
     const there = found.filter((bike) => isShown(bike, shown))
-      .sort(order(sort, (bike) => days.get(keyOf(bike))));
+      .sort(order(sort, (bike) => days.days.get(keyOf(bike))));
     list.show(there.map(keyOf));
     const n = there.length, size = bikes.size;
     count.textContent = n === size ? String(n) : words.say("bikes.of", { n, all: size });
@@ -116,11 +111,11 @@ start(async (main) => {
   const arrangeLater = () => later("arrange", arrange);
 
   // Sorting by a day's figure needs all of the fleet's days; otherwise those of the rows in sight.
-  const wantDays = () => days.want(all, COLUMNS[sort.column].day ? all : list.inSight());
+  const wantDays = () => days.want(all, COLUMNS[sort.column].day ? all : [...list.nodes.keys()]);
 
   // Takes the roster in the order of the API.
   function enrolled() {
-    const cmp = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+    const cmp = (a, b) => (a < b ? -1 : Number(a > b));
     const sorted = [...bikes.values()]
       .sort((a, b) => cmp(a.vendor, b.vendor) || cmp(a.bike_id, b.bike_id));
     all = sorted.map(keyOf);

@@ -2,7 +2,7 @@
 // A day of a bike in figures, in words and on a map.
 import * as L from "../leaflet/leaflet-src.esm.js";
 import { baseMap, colorOf, pane } from "../map/base.js";
-import { button, el, link, zonePath } from "../page/dom.js";
+import { button, el, fill, link, signButton, zonePath } from "../page/dom.js";
 import { keys, read, words } from "../page/frame.js";
 import { ageText, colorNameOf, distanceText, verdictMark } from "./facts.js";
 
@@ -46,11 +46,11 @@ function explained({ cells, cells_first, redundant_share }) {
 function zonesOf({ zones }) {
   if (!zones.length) return el("p", "dim", words.say("day.zones.none"));
   const sorted = zones.toSorted((a, b) => b.time_s - a.time_s), most = sorted[0].time_s;
-  return el("div", "bars", ...sorted.map(({ zone_id, time_s, cells }) => {
-    const fill = el("i", "fill");
-    fill.style.width = `${100 * (time_s / most || 0)}%`;
+  return el("div", "bars", sorted.map(({ zone_id, time_s, cells }) => {
+    const style = { width: `${100 * (time_s / most || 0)}%` };
     return el("div", "bar-row", link("", zonePath(zone_id), words.zone(zone_id)),
-      el("span", "bar", fill), el("span", "number", words.duration(time_s)),
+      el("span", "bar", el("i", { className: "fill", style })),
+      el("span", "number", words.duration(time_s)),
       el("span", "number", cells == null ? "" : words.say("unit.cells", { n: cells })));
   }));
 }
@@ -61,12 +61,10 @@ function verdictsOf({ verdicts }) {
   const all = found.reduce((sum, [, fixes]) => sum + fixes, 0);
   return el("dl", "verdicts", ...found.map(([verdict, fixes]) => {
     const figures = `${fixes.toLocaleString(words.config.lang)} · ${share(fixes / all)}`;
-    const item = el("div", "",
+    return el("div", { data: { verdict } },
       el("dt", "", verdictMark(verdict), words.say(`verdict.${verdict}`),
         el("b", "number", figures)),
       el("dd", "dim", words.say(`verdict.${verdict}.hint`)));
-    item.dataset.verdict = verdict;
-    return item;
   }));
 }
 
@@ -79,14 +77,14 @@ function share(ratio) {
 export class DayPicker {
   /** @type {string | null} null for today, whichever day that is by then */ value = null;
   /** @type {string | null} null until it is known */ today = null;
-  input = Object.assign(el("input"), { type: "date", ariaLabel: words.say("day.pick") });
+  input = el("input", { type: "date", ariaLabel: words.say("day.pick") });
 
   constructor(/** @type {() => void} */ onPick) {
     this.onPick = onPick;
     const step = (sign, by, key) => {
-      const title = words.say(key), press = () => this.step(by);
+      const press = () => this.step(by);
       keys.bind(by < 0 ? "[" : "]", key, press);
-      return Object.assign(button("button", sign, press), { title, ariaLabel: title });
+      return signButton("button", sign, words.say(key), press);
     };
     const before = step("‹", -1, "day.before");
     this.after = step("›", 1, "day.after");
@@ -237,9 +235,8 @@ export class DayMap {
     const verdicts = [...new Set(rejected)]
       .map((verdict) => item(verdictMark(verdict), words.say(`verdict.${verdict}`)));
     const n = rejected.length, some = words.say("day.map.some", { n, all: total });
-    this.legend.replaceChildren(swatch("path"), swatch("first"), swatch("again"),
+    fill(this.legend, swatch("path"), swatch("first"), swatch("again"),
       item(verdictMark("parked"), words.say("day.map.stop")),
-      ...(n ? [item(words.say("day.map.rejected"), ":"), ...verdicts] : []),
-      ...(n < total ? [item(some)] : []));
+      n > 0 && item(words.say("day.map.rejected"), ":"), verdicts, n < total && item(some));
   }
 }

@@ -1,6 +1,6 @@
 // @ts-check
 // How a bike's figures are shown, in the list of the fleet and on a bike's own page.
-import { badge, el, link } from "../page/dom.js";
+import { badge, el } from "../page/dom.js";
 import { config, words } from "../page/frame.js";
 
 export const LIVENESS = ["offline", "silent", "stale", "live"]; // who needs somebody first
@@ -28,13 +28,18 @@ export function bikeRoute({ vendor, bike_id }, what = "", asked = {}) {
 
 /** A bike's name, which leads to its page. @param {BikeName} bike */
 export function bikeLink(bike) {
-  return Object.assign(link("bike-link", pageOf(bike), bike.bike_id), { title: keyOf(bike) });
+  return el("a", { className: "bike-link", href: pageOf(bike), title: keyOf(bike) }, bike.bike_id);
 }
 
 /** The same of a visit, which names a bike by its key. @param {Visit} visit */
 export function visitorLink({ bike: key }) {
+  return bikeLink(bikeOf(key));
+}
+
+/** The bike of a key; a vendor's name has no slash. @returns {BikeName} */
+export function bikeOf(key) {
   const slash = key.indexOf("/");
-  return bikeLink({ vendor: key.slice(0, slash), bike_id: key.slice(slash + 1) });
+  return { vendor: key.slice(0, slash), bike_id: key.slice(slash + 1) };
 }
 
 export function isLow(/** @type {Bike} */ bike) {
@@ -104,7 +109,6 @@ export function colorNameOf(verdict) {
 }
 
 export function verdictMark(verdict) {
-  const node = el("span", "verdict-mark", (LOOKS[verdict] ?? ["", "·"])[1]);
-  node.style.background = `var(--${colorNameOf(verdict)})`;
-  return node;
+  const style = { background: `var(--${colorNameOf(verdict)})` };
+  return el("span", { className: "verdict-mark", style }, (LOOKS[verdict] ?? ["", "·"])[1]);
 }

@@ -1,6 +1,6 @@
 // @ts-check
 // The columns of the fleet, and a row of it. A row is filled many times and makes no nodes then.
-import { el, link } from "../page/dom.js";
+import { el, link, write } from "../page/dom.js";
 import { read, words } from "../page/frame.js";
 import {
   ageText, Battery, distanceText, keyOf, liveBadge, LIVENESS, pageOf, percentText, speedText,
@@ -25,8 +25,7 @@ export const COLUMNS = {
 
 /** How bikes are sorted by a column; `dayOf` gives a bike's day. */
 export function order({ column, down }, dayOf) {
-  const { of } = COLUMNS[column];
-  const sign = down ? -1 : 1;
+  const { of } = COLUMNS[column], sign = down ? -1 : 1;
   return (a, b) => {
     const [x, y] = [of(a, dayOf(a)), of(b, dayOf(b))];
     const found = x == null || y == null ? Number(x == null) - Number(y == null)
@@ -44,18 +43,14 @@ export class BikeRow {
   /** @type {Record<string, HTMLElement>} */ texts = {};
 
   constructor() {
-    const cell = (name, ...children) => {
-      const node = el("span", `cell cell-${name}`, ...children);
-      node.setAttribute("role", "gridcell");
-      return node;
-    };
+    const cell = (name, ...children) =>
+      el("span", { className: `cell cell-${name}`, role: "gridcell" }, children);
     const text = (name) => (this.texts[name] = cell(name));
-    this.node = el("div", "bike-row",
+    this.node = el("div", { className: "bike-row", role: "row" },
       cell("id", el("span", "two", this.link, this.vendor)),
       this.stateCell = cell("state", this.mark, this.state), text("zone"), text("speed"),
       cell("battery", this.battery.node), text("age"),
       text("distance"), text("cells"), text("redundant"));
-    this.node.setAttribute("role", "row");
   }
 
   fill(bike, day, selected) {
@@ -89,8 +84,7 @@ export class BikeRow {
   }
 
   write(name, text) {
-    const node = this.texts[name];
-    if (node.textContent !== text) node.textContent = text;
+    write(this.texts[name], text);
   }
 }
 
@@ -108,9 +102,6 @@ export class DayPages {
     setInterval(() => this.work(), 1000);
   }
 
-  get(key) {
-    return this.days.get(key);
-  }
 
   // All who look at a fleet ask for the same pages, and the server works each out once.
   /** @param {string[]} all as the API sorts the fleet @param {string[]} keys in sight */

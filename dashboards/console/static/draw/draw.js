@@ -2,7 +2,7 @@
 // Zones are drawn and redrawn here, by an administrator. What is saved is a new version of a zone
 // from a moment on; what lies before that moment stays as it was.
 import { askFor } from "../page/dialog.js";
-import { button, el, place } from "../page/dom.js";
+import { button, el, fill, place } from "../page/dom.js";
 import { keys, live, read, start, words } from "../page/frame.js";
 import { keepWhile } from "../page/session.js";
 import { Drawing, effectOf } from "./drawing.js";
@@ -39,16 +39,15 @@ start(async (main) => {
 
   function rowOf(/** @type {Zone} */ { id, geometry, properties }) {
     const area = words.say("draw.area", { n: (areaOf(geometry) / 1e6).toFixed(2) });
-    const row = button("draw-row", "", () => pick(id));
-    row.append(el("span", "two", el("b", "", words.zoneName(properties)),
-      el("small", "", `${id} · ${properties.policy} · ${area}`)));
     const [now, then] = [collection.features, planned].map((all) =>
       all.find((each) => each.id === id));
     const plan = planOf(now, then);
-    if (plan) row.append(el("span", "plan", words.say(`draw.plan.${plan}`)));
-    row.dataset.zone = id;
-    row.setAttribute("aria-current", String(id === card?.zoneId));
-    return row;
+    const is = { className: "draw-row", data: { zone: id },
+      ariaCurrent: String(id === card?.zoneId) };
+    const row = button(is, "", () => pick(id));
+    return fill(row, el("span", "two", el("b", "", words.zoneName(properties)),
+      el("small", "", `${id} · ${properties.policy} · ${area}`)),
+    plan && el("span", "plan", words.say(`draw.plan.${plan}`)));
   }
 
   async function load() {
@@ -76,10 +75,10 @@ start(async (main) => {
   /** @param {string} zoneId @param {{stay?: boolean, said?: string, before?: ZoneCard}} how */
   async function pick(zoneId, { stay = false, said = "", before } = {}) {
     if (!(await left())) return;
-    const hands = { map, panel, zoneId, policies, said, onEdit: draw, onChanged: load };
-    const mine = (card = new ZoneCard(hands));
+    const mine = (card = new ZoneCard(
+      { map, panel, zoneId, policies, said, onEdit: draw, onChanged: load }));
     list();
-    await mine.load();
+    await mine.loaded;
     if (before) mine.choose(before.chosen); // it could be pressed until now
     if (card === mine && !drawing) mine.draw({ stay });
   }

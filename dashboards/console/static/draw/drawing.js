@@ -2,7 +2,7 @@
 // A zone being drawn: the outline on the map, the form beside it, and the API's answers to both. It
 // ends when it is saved or given up; a refusal keeps the drawing.
 import { momentOf, moments, toast } from "../page/dialog.js";
-import { button, el, select } from "../page/dom.js";
+import { button, el, fill, select } from "../page/dom.js";
 import { words } from "../page/frame.js";
 import { flawsOf } from "../page/words.js";
 import { policyBrief } from "../zones/orders.js";
@@ -20,7 +20,7 @@ export class Drawing {
   ended = false;
   facts = el("p", "draw-facts");
   how = el("p", "says");
-  said = el("div", "draw-said");
+  said = el("div", { className: "draw-said", role: "status" });
 
   /** @param {DrawingHands} hands */
   constructor({ map, panel, zone, over, planned, policies, grid, onSaved, onCancel }) {
@@ -29,16 +29,12 @@ export class Drawing {
     this.over = over;
     this.grid = grid;
     this.onSaved = onSaved;
-    this.form = new DrawForm({
-      zone: zone?.properties, planned, policies,
-      onWhen: () => this.showNeighbours(),
-      onTyped: () => (this.typed = true),
-    });
+    this.form = new DrawForm({ zone: zone?.properties, planned, policies,
+      onWhen: () => this.showNeighbours(), onTyped: () => (this.typed = true) });
     this.ring = button("button", words.say("draw.ring"), () => this.addRing(), "h");
-    this.said.setAttribute("role", "status");
     const check = button("button", words.say("draw.check"), () => this.check());
-    const save = button("button main", words.say("draw.save"), () => this.save());
-    save.title = "Ctrl+S";
+    const is = { className: "button main", title: "Ctrl+S" };
+    const save = button(is, words.say("draw.save"), () => this.save());
     this.buttons = [check, save];
     const title = zone ? words.zoneName(zone.properties) : words.say("draw.new");
     panel.replaceChildren(
@@ -46,8 +42,7 @@ export class Drawing {
       el("div", "draw-body", this.how, this.facts, el("div", "buttons", this.ring), this.form.node),
       this.said,
       el("div", "draw-foot", button("button", words.say("draw.cancel"), onCancel, "Esc"),
-        el("span", "space"), check, save),
-    );
+        el("span", "space"), check, save));
     map.outline("chosen", null);
     map.outline("older", zone?.geometry ?? null); // as it was, for comparison
     this.showNeighbours();
@@ -152,8 +147,9 @@ export class Drawing {
   async send({ dryRun }) {
     const tells = (key) => this.show([{ text: words.say(key), place: null }]);
     if (this.pen || !this.outline) tells("draw.open");
-    // One answer after the other.
-    if (this.pen || !this.outline || this.buttons[0].disabled || !this.form.sound) return null;
+    // One answer after the other; the browser says which field of the form is not as it must be.
+    if (this.pen || !this.outline || this.buttons[0].disabled
+      || !this.form.node.reportValidity()) return null;
     const properties = this.form.properties();
     const feature = { type: "Feature", geometry: this.outline.geometry(), properties };
     for (const each of this.buttons) each.disabled = true;
@@ -168,12 +164,10 @@ export class Drawing {
   /** Problems are told beside the form and shown where they are.
    * @param {{text: string, place: Place | null}[]} flaws */
   show(flaws, fine = "") {
-    const rows = flaws.map(({ text, place }) => {
-      const row = button("flaw-row", text, () => place && this.map.goTo(place));
-      row.dataset.placed = String(place !== null);
-      return row;
-    });
-    this.said.replaceChildren(...(fine ? [el("p", "fine", el("span", "tick", "✓"), fine)] : rows));
+    const rows = flaws.map(({ text, place }) =>
+      button({ className: "flaw-row", data: { placed: String(place !== null) } }, text,
+        () => place && this.map.goTo(place)));
+    fill(this.said, fine ? el("p", "fine", el("span", "tick", "✓"), fine) : rows);
     this.map.mark(flaws);
   }
 
@@ -206,7 +200,8 @@ class DrawForm {
   node = el("form", "draw-form");
   asks = el("p", "says");
   effect = el("p", "says");
-  moment = Object.assign(el("input"), { type: "datetime-local", hidden: true });
+  moment = el("input",
+    { type: "datetime-local", hidden: true, ariaLabel: words.say("moment.at") });
 
   constructor(/** @type {DrawFormHands} */ { zone, planned, policies, onWhen, onTyped }) {
     this.policies = policies;
@@ -229,7 +224,6 @@ class DrawForm {
       title: words.say("draw.code.hint") });
     this.node.append(this.asks);
     const when = this.field("when", select("", moments()));
-    this.moment.setAttribute("aria-label", words.say("moment.at"));
     when.after(this.moment);
     this.node.append(this.effect);
     this.node.addEventListener("input", (event) => {
@@ -269,10 +263,6 @@ class DrawForm {
     return this.inputs.zone_id?.value.trim();
   }
 
-  /** Whether everything is as it must be; the browser says at which field it is not. */
-  get sound() {
-    return this.node.reportValidity();
-  }
 
   properties() {
     const { name, name_zh, policy, code } = this.inputs, { validFrom } = this;

@@ -1,7 +1,7 @@
 // @ts-check
 // A zone as it is, was and will be: its versions, one of them shown, and what may be done.
 import { askFor, momentOf, moments, toast } from "../page/dialog.js";
-import { button, el, link, zonePath } from "../page/dom.js";
+import { button, el, fill, link, zonePath } from "../page/dom.js";
 import { config, live, read, words } from "../page/frame.js";
 import { change } from "../page/session.js";
 import { flawsOf } from "../page/words.js";
@@ -15,21 +15,14 @@ export class ZoneCard {
   failure = "";
 
   /** @param {ZoneCardHands} hands */
-  constructor({ map, panel, zoneId, policies, said, onEdit, onChanged }) {
-    this.map = map;
-    this.panel = panel;
-    this.zoneId = zoneId;
-    this.policies = policies;
-    this.said = said;
-    this.onEdit = onEdit;
-    this.onChanged = onChanged;
+  constructor(hands) {
+    this.hands = hands;
+    this.zoneId = hands.zoneId;
+    this.said = hands.said;
+    this.loaded = this.load();
   }
 
-  load() {
-    return (this.loaded = this.ask());
-  }
-
-  async ask() {
+  async load() {
     try {
       const [known, authors] = await Promise.all(
         [read(pathOf(this.zoneId, "/versions")), authorsOf(this.zoneId).catch(() => new Map())]);
@@ -59,54 +52,49 @@ export class ZoneCard {
 
   /** The version in force is the outline that counts; another one is shown against it. */
   draw({ stay = true } = {}) {
-    const { shown, zoneId } = this;
-    if (!shown) return this.panel.replaceChildren(el("div", "empty", this.failure));
-    if (!stay) this.map.fit([shown]);
+    const { shown, zoneId } = this, { map, panel, policies } = this.hands;
+    if (!shown) return fill(panel, el("div", "empty", this.failure));
+    if (!stay) map.fit([shown]);
     const counts = this.inForce ?? shown, { properties } = shown;
-    this.map.outline("chosen", counts.geometry);
-    this.map.outline("older", shown === counts ? null : shown.geometry);
-    const policy = this.policies.find((each) => each.name === properties.policy);
+    map.outline("chosen", counts.geometry);
+    map.outline("older", shown === counts ? null : shown.geometry);
+    const policy = policies.find((each) => each.name === properties.policy);
     const facts = [zoneId, properties.policy, properties.code].filter(Boolean);
     const ends = button("button danger", words.say("draw.end"), () => this.end());
-    this.panel.replaceChildren(
+    fill(panel,
       el("div", "panel-head", el("h1", "", words.zoneName(properties)), el("span", "space"),
         link("", zonePath(zoneId), words.say("draw.page"))),
       el("div", "draw-body",
-        ...(this.said ? [el("p", "fine", el("span", "tick", "✓"), this.said)] : []),
-        el("p", "says", facts.join(" · ")),
-        ...(policy ? [el("p", "says", policyBrief(policy))] : []),
+        this.said && el("p", "fine", el("span", "tick", "✓"), this.said),
+        el("p", "says", facts.join(" · ")), policy && el("p", "says", policyBrief(policy)),
         el("div", "buttons", button("button main", words.say("draw.edit"), () => this.edit(), "e"),
-          ...(this.last.properties.valid_to ? [] : [ends])),
+          !this.last.properties.valid_to && ends),
         el("h2", "", words.say("draw.versions")),
-        el("div", "versions", ...[...this.versions].reverse().map((each) => this.rowOf(each)))),
-    );
+        el("div", "versions", this.versions.toReversed().map((each) => this.rowOf(each)))));
   }
 
   rowOf(/** @type {Zone} */ version) {
     const { valid_from: from, valid_to: to } = version.properties;
     const span = words.say("draw.span", { from: from ? words.time(from) : words.say("draw.always"),
       to: to ? words.time(to) : words.say("draw.open_end") });
-    const row = button("version", "", () => {
+    const who = from && this.authors.get(Date.parse(from)), state = stateOf(version);
+    const is = { className: "version", data: { state },
+      ariaPressed: String(version === this.shown) };
+    const row = button(is, "", () => {
       this.choose(from);
       this.draw();
     });
-    const who = from && this.authors.get(Date.parse(from));
-    row.append(el("b", "", words.say(`draw.version.${stateOf(version)}`)), el("span", "", span),
-      ...(who ? [el("small", "", words.say("draw.by", { who }))] : []));
-    row.dataset.state = stateOf(version);
-    row.setAttribute("aria-pressed", String(version === this.shown));
-    return row;
-  }
-
-  /** Whether another version or an end is still to come. */
-  get planned() {
-    const { valid_to: end } = this.last.properties;
-    return stateOf(this.last) === "planned" || (end !== null && Date.parse(end) > live.now());
+    return fill(row, el("b", "", words.say(`draw.version.${state}`)), el("span", "", span),
+      who && el("small", "", words.say("draw.by", { who })));
   }
 
   async edit() {
     await this.loaded;
-    if (this.shown) this.onEdit(this.shown, { over: this.over, planned: this.planned });
+    if (!this.shown) return;
+    const { valid_to: end } = this.last.properties;
+    const planned = stateOf(this.last) === "planned"
+      || (end !== null && Date.parse(end) > live.now());
+    this.hands.onEdit(this.shown, { over: this.over, planned });
   }
 
   async end() {
@@ -124,15 +112,14 @@ export class ZoneCard {
       send: async ({ when, moment }) => {
         const body = { valid_to: momentOf(when, moment) };
         const answer = await change(pathOf(this.zoneId), "DELETE", body, over(this.over));
-        if (!answer) return words.say("alerts.failed");
-        if (answer.ok) return null;
+        if (!answer || answer.ok) return words.refusal(answer);
         if (answer.status === 412) return words.say("draw.stale");
         return flawsOf(answer.body, words).map(({ text }) => text).join(words.say("join.more"));
       },
     });
     if (!done) return;
     toast(words.say("draw.ended"));
-    this.onChanged();
+    this.hands.onChanged();
   }
 }
 

@@ -28,8 +28,8 @@ export function baseMap(element, options = {}) {
     zoomOutTitle: words.say("map.zoom_out") }).addTo(map);
   L.control.scale({ position: "bottomright", imperial: false }).addTo(map);
   if (config.attribution) element.append(el("div", "attribution", config.attribution));
-  const tiles = config.tile_url && L.tileLayer(config.tile_url, { maxZoom: 19 }).addTo(map);
-  return Object.assign(map, { tiles });
+  const { tile_url: url } = config;
+  return Object.assign(map, { tiles: url ? L.tileLayer(url, { maxZoom: 19 }).addTo(map) : null });
 }
 
 /** A pane for some layers of a map, below those with a larger index. */

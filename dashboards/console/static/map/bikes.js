@@ -2,8 +2,8 @@
 // The bikes on the map: where they are now or, while somebody looks at the past, where they were.
 // Whatever comes and however often, a bike is drawn once a picture, by changing what is there.
 import * as L from "../leaflet/leaflet-src.esm.js";
-import { isLow, keyOf, pageOf, percentText, speedOf, zoneText } from "../bikes/facts.js";
-import { button, el, link, svg } from "../page/dom.js";
+import { bikeOf, isLow, keyOf, pageOf, percentText, speedOf, zoneText } from "../bikes/facts.js";
+import { button, el, link, signButton, svg, write } from "../page/dom.js";
 import { words } from "../page/frame.js";
 import { later } from "../page/live.js";
 import { pane } from "./base.js";
@@ -54,11 +54,6 @@ export class BikeLayer {
   /** A bike as the map shows it; undefined when it is not on the map. */
   of(key) {
     return this.shown.get(key);
-  }
-
-  /** @param {string} key of a bike that is on the map @returns {L.LatLng} */
-  placeOf(key) {
-    return this.drawn.get(key).marker.getLatLng();
   }
 
   /** Bikes of an instant of the past, by key; null is back to now. */
@@ -158,7 +153,8 @@ function shapeOf(bike) {
 }
 
 export function pictureOf(/** @type {Partial<Bike>} */ bike) {
-  return svg("0 0 24 24", SHAPES[shapeOf(bike)], "bike-arrow");
+  const shape = svg("path", { d: SHAPES[shapeOf(bike)] });
+  return svg("svg", { viewBox: "0 0 24 24", class: "bike-arrow" }, shape);
 }
 
 /** Age of the fix [s]. A bike of the past brings its own. */
@@ -178,12 +174,10 @@ function batteryText(bike, key) {
 class BikeMark {
   constructor(key, bike) {
     this.picture = pictureOf(bike);
-    this.path = /** @type {SVGPathElement} */ (this.picture.firstChild);
-    this.facts = new Text();
-    this.age = new Text();
+    this.facts = el("span", "bike-facts");
+    this.age = el("span", "bike-age");
     this.node = el("div", "bike-mark", this.picture, el("i", "bike-low"),
-      el("span", "bike-label", el("b", "", bike.bike_id), el("span", "bike-facts", this.facts),
-        el("span", "bike-age", this.age)));
+      el("span", "bike-label", el("b", "", bike.bike_id), this.facts, this.age));
     this.key = key;
   }
 
@@ -191,7 +185,7 @@ class BikeMark {
   show(bike, place) {
     this.bike = bike;
     const shape = shapeOf(bike);
-    if (this.shape !== shape) this.path.setAttribute("d", SHAPES[shape]);
+    if (this.shape !== shape) this.picture.firstChild.setAttribute("d", SHAPES[shape]);
     this.shape = shape;
     const turn = shape === "arrow" ? `rotate(${Math.round(bike.heading_deg)}deg)` : "none";
     if (this.turn !== turn) this.picture.style.transform = this.turn = turn;
@@ -203,25 +197,21 @@ class BikeMark {
     }
     classList.toggle("low", isLow(bike));
     const charge = bike.battery_percent == null ? "" : percentText(bike.battery_percent);
-    say(this.facts, [speedOf(bike), charge].filter(Boolean).join(" · "));
+    write(this.facts, [speedOf(bike), charge].filter(Boolean).join(" · "));
     this.tick();
   }
 
   // Time goes by.
   tick() {
-    say(this.age, words.duration(ageOf(this.bike)));
+    write(this.age, words.duration(ageOf(this.bike)));
   }
-}
-
-export function say(text, what) {
-  if (text.data !== what) text.data = what;
 }
 
 /** A card with the facts of one bike, pinned to the map until it is closed. */
 export class BikeCard {
   /** @type {string | null} */ key = null;
   track = false;
-  texts = Object.fromEntries(ROWS.map((name) => [name, new Text()]));
+  texts = Object.fromEntries(ROWS.map((name) => [name, el("span")]));
   title = el("b");
   link = link("button", "", words.say("card.page"));
 
@@ -233,21 +223,19 @@ export class BikeCard {
     this.onClose = onClose;
     this.button = button("button", words.say("card.track"), () => this.showTrack(!this.track));
     this.rows = Object.fromEntries(ROWS.map((name) => [name, el("div", "card-row",
-      el("span", "dim", words.say(`card.${name}`)), el("span", "", this.texts[name]))]));
-    const close = button("plain", "×", () => this.close());
-    close.title = close.ariaLabel = words.say("dialog.done");
+      el("span", "dim", words.say(`card.${name}`)), this.texts[name])]));
+    const close = signButton("plain", "×", words.say("dialog.done"), () => this.close());
     node.append(el("div", "card-head", this.title, close), ...Object.values(this.rows),
       el("div", "buttons", this.button, this.link));
     node.hidden = true;
   }
 
   open(key) {
-    const [vendor, bikeId] = key.split("/");
+    const bike = bikeOf(key);
     if (this.track) this.showTrack(false);
     this.key = key;
-    this.title.textContent = bikeId;
-    this.title.title = vendor;
-    this.link.href = pageOf({ vendor, bike_id: bikeId });
+    Object.assign(this.title, { textContent: bike.bike_id, title: bike.vendor });
+    this.link.href = pageOf(bike);
     this.node.hidden = false;
     this.refresh();
   }
@@ -272,7 +260,7 @@ export class BikeCard {
     const facts = bike ? factsOf(bike) : { state: words.say("card.not_there") };
     for (const name of ROWS) {
       this.rows[name].hidden = !facts[name];
-      say(this.texts[name], facts[name] ?? "");
+      write(this.texts[name], facts[name] ?? "");
     }
     this.rows.battery.classList.toggle("bad", Boolean(bike && isLow(bike)));
     this.rows.state.classList.toggle("bad", bike?.liveness !== "live");

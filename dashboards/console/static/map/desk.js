@@ -1,6 +1,6 @@
 // @ts-check
 // The desk: the map, the zones by urgency, the open alerts. Open all day.
-import { AlertList, OpenAlerts } from "../alerts/list.js";
+import { AlertList, followAlerts } from "../alerts/list.js";
 import { $, el } from "../page/dom.js";
 import { keys, live, read, start, words } from "../page/frame.js";
 import { later } from "../page/live.js";
@@ -19,7 +19,7 @@ start(async (main) => {
   const table = new ZoneTable($("zones"), (zoneId) => map.showZone(zoneId));
   const list = new AlertList($("alerts"),
     { onPick: ({ zone_id }) => zone_id && map.showZone(zone_id, { stay: true }) });
-  new OpenAlerts((open, active) => {
+  followAlerts((open, active) => {
     $("alert-count").textContent = open.length;
     $("alert-count").classList.toggle("hot", active > 0);
     list.show(open);

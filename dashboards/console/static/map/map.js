@@ -2,7 +2,7 @@
 // The map of the desk: its layers, what switches them, and the card of the bike that was picked.
 // Text from outside enters the page as text nodes only.
 import * as L from "../leaflet/leaflet-src.esm.js";
-import { badge, button, el } from "../page/dom.js";
+import { badge, button, el, fill } from "../page/dom.js";
 import { config, words } from "../page/frame.js";
 import { baseMap } from "./base.js";
 import { BikeCard, BikeLayer, pictureOf } from "./bikes.js";
@@ -33,8 +33,7 @@ export class PatrolMap {
 
   // A button on the map.
   tool(name, key, act) {
-    const press = button("button", words.say(name), act, key);
-    press.id = `tool-${name}`;
+    const press = button({ className: "button", id: `tool-${name}` }, words.say(name), act, key);
     this.tools.append(press);
     return press;
   }
@@ -44,20 +43,16 @@ export class PatrolMap {
       const { style } = /** @type {HTMLElement} */ (this.map.getPane(name));
       return { on: true, show: (on) => void (style.display = on ? "" : "none") };
     };
-    const cells = pane("cells");
-    const { tiles } = this.map;
+    const cells = pane("cells"), { tiles } = this.map;
+    const showTiles = (on) => void (on ? tiles?.addTo(this.map) : tiles?.remove());
+    const showCells = (on) => {
+      cells.show(on);
+      this.cells.visible = on;
+    };
     return {
-      zones: pane("zones"),
-      names: pane("names"),
-      cells: { on: true, show: (on) => {
-        cells.show(on);
-        this.cells.visible = on;
-      } },
-      bikes: pane("bikes"),
-      tracks: { on: false, show: (on) => this.lastHour.showAll(on) },
-      ...(tiles && { tiles: {
-        on: true, show: (on) => void (on ? tiles.addTo(this.map) : tiles.remove()),
-      } }),
+      zones: pane("zones"), names: pane("names"), cells: { on: true, show: showCells },
+      bikes: pane("bikes"), tracks: { on: false, show: (on) => this.lastHour.showAll(on) },
+      ...(tiles && { tiles: { on: true, show: showTiles } }),
     };
   }
 
@@ -80,7 +75,7 @@ export class PatrolMap {
 
   /** Goes to a zone; asked for it again, back to the whole district, unless it is to stay. */
   showZone(zoneId, { stay = false } = {}) {
-    const bounds = this.zones.boundsOf(zoneId);
+    const bounds = this.zones.zones.get(zoneId)?.shape.getBounds();
     if (!bounds || (stay && this.shown === zoneId)) return;
     this.shown = this.shown === zoneId ? null : zoneId;
     this.map.flyToBounds(this.shown ? bounds : this.zones.bounds, { ...ROOM, duration: 0.4 });
@@ -97,7 +92,7 @@ export class PatrolMap {
     if (!keys.length) return;
     const key = keys[(keys.indexOf(this.card.key ?? "") + 1) % keys.length];
     this.pick(key);
-    this.map.panInside(this.bikes.placeOf(key), { padding: [60, 60] });
+    this.map.panInside(this.bikes.drawn.get(key).marker.getLatLng(), { padding: [60, 60] });
   }
 }
 
@@ -120,13 +115,10 @@ class LayerSwitches {
     this.button = button;
     this.layers = layers;
     const kept = stored();
-    node.setAttribute("role", "group");
-    node.setAttribute("aria-label", words.say("layers"));
-    node.hidden = true;
-    button.setAttribute("aria-expanded", "false");
+    Object.assign(node, { role: "group", ariaLabel: words.say("layers"), hidden: true });
+    button.ariaExpanded = "false";
     for (const [name, layer] of Object.entries(layers)) {
-      const box = el("input");
-      Object.assign(box, { type: "checkbox", name, checked: kept[name] ?? layer.on });
+      const box = el("input", { type: "checkbox", name, checked: kept[name] ?? layer.on });
       box.addEventListener("change", () => this.switch(name, box.checked));
       node.append(el("label", "", box, words.say(`layers.${name}`)));
       layer.on = box.checked;
@@ -168,19 +160,16 @@ function stored() {
 /** Draws the legend of the map's colours and signs. */
 export function drawLegend(node) {
   const bike = (kind, state) => {
-    const node = el("span", "bike", pictureOf(state));
-    node.dataset.liveness = state.liveness;
-    return el("span", "item", node, words.say(`legend.bike_${kind}`));
+    const is = { className: "bike", data: { liveness: state.liveness } };
+    return el("span", "item", el("span", is, pictureOf(state)), words.say(`legend.bike_${kind}`));
   };
   const riding = { liveness: "live", heading_deg: 0 };
-  node.replaceChildren(
-    el("div", "line", ...config.states.map((state) => el("span", "item", badge(state),
-      words.say(`state.${state}`)))),
-    el("div", "line", el("b", "", words.say("legend.cells")), ...ageItems()),
+  fill(node, el("div", "line", config.states.map((state) =>
+    el("span", "item", badge(state), words.say(`state.${state}`)))),
+    el("div", "line", el("b", "", words.say("legend.cells")), ageItems()),
     el("div", "line", el("b", "", words.say("legend.bikes")),
       bike("live", riding), bike("standing", { liveness: "live" }),
       bike("stale", { ...riding, liveness: "stale" }),
       bike("silent", { liveness: "silent" }), bike("offline", { liveness: "offline" }),
-      el("span", "item", el("i", "bike-low"), words.say("legend.bike_low"))),
-  );
+      el("span", "item", el("i", "bike-low"), words.say("legend.bike_low"))));
 }

@@ -2,7 +2,7 @@
 // Where bikes have been, as lines. A line breaks where nothing was heard for longer than a path
 // may bridge.
 import * as L from "../leaflet/leaflet-src.esm.js";
-import { bikeRoute, keyOf } from "../bikes/facts.js";
+import { bikeOf, bikeRoute, keyOf } from "../bikes/facts.js";
 import { config, live, read } from "../page/frame.js";
 import { Newest } from "../page/live.js";
 import { colorOf, pane } from "./base.js";
@@ -137,11 +137,11 @@ export class LastHour {
 
 /** A bike's believed fixes, as GET /tracks has them. */
 async function trackOf(key, span) {
-  const [vendor, bike_id] = key.split("/");
-  const { geometry, properties } = await read(bikeRoute({ vendor, bike_id }, "/track", span));
+  const bike = bikeOf(key);
+  const { geometry, properties } = await read(bikeRoute(bike, "/track", span));
   const believed = geometry.coordinates.map((_, i) => i)
     .filter((i) => BELIEVED.has(properties.verdicts[i]));
   const of = (values) => believed.map((i) => values[i]);
   const [lng, lat] = [0, 1].map((axis) => of(geometry.coordinates.map((place) => place[axis])));
-  return { vendor, bike_id, timestamps: of(properties.timestamps), lat, lng };
+  return { ...bike, timestamps: of(properties.timestamps), lat, lng };
 }

@@ -1,7 +1,7 @@
 // @ts-check
 // The zones on the map: outlines by state, and names with state, coverage and the next deadline.
 import * as L from "../leaflet/leaflet-src.esm.js";
-import { badge, el, zoneLink } from "../page/dom.js";
+import { badge, el, fill, zoneLink } from "../page/dom.js";
 import { config, words } from "../page/frame.js";
 import { later, Newest } from "../page/live.js";
 import { byUrgency, lateness } from "../zones/list.js";
@@ -55,9 +55,6 @@ export class ZoneLayer {
     return all;
   }
 
-  boundsOf(zoneId) {
-    return this.zones.get(zoneId)?.shape.getBounds();
-  }
 
   // However many statuses come, a zone is painted once a picture.
   update(status) {
@@ -75,10 +72,7 @@ export class ZoneLayer {
   /** Shows all zones without a state. */
   blank() {
     this.waiting.clear();
-    for (const zone of this.zones.values()) {
-      zone.status = null;
-      paint(zone);
-    }
+    for (const zone of this.zones.values()) paint(Object.assign(zone, { status: null }));
   }
 
   scale() {
@@ -121,13 +115,9 @@ function paint(/** @type {DrawnZone} */ { shape, label, node, zoneId, name, stat
   if (node.dataset.said === said && node.firstChild) return;
   node.dataset.said = said;
   node.dataset.state = status?.state ?? "";
-  node.replaceChildren(
-    el("b", "", zoneLink(zoneId, name)),
-    status
-      ? el("span", "zone-figures", badge(status.state), words.percent(status.covered_ratio))
-      : el("span", "zone-figures dim", "…"),
-    ...(deadline ? [el("span", "zone-deadline", deadline)] : []),
-  );
+  fill(node, el("b", "", zoneLink(zoneId, name)), status
+    ? el("span", "zone-figures", badge(status.state), words.percent(status.covered_ratio))
+    : el("span", "zone-figures dim", "…"), deadline && el("span", "zone-deadline", deadline));
   settle(label, node);
 }
 
@@ -230,10 +220,8 @@ export class CellOverlay extends CellImage {
 
 /** The legend of the cells' colours, an item for each class of ages. */
 export function ageItems() {
-  return config.ages.map(({ up_to_s, color }) => {
-    const swatch = el("i", "swatch");
-    swatch.style.background = color;
-    return el("span", "item", swatch, up_to_s == null ? words.say("legend.older")
-      : words.say("legend.within", { age: words.duration(up_to_s) }));
-  });
+  return config.ages.map(({ up_to_s, color }) => el("span", "item",
+    el("i", { className: "swatch", style: { background: color } }),
+    up_to_s == null ? words.say("legend.older")
+      : words.say("legend.within", { age: words.duration(up_to_s) })));
 }

@@ -12,15 +12,14 @@ export function el(tag, is = "", ...children) {
   Object.assign(node, properties);
   Object.assign(node.dataset, data);
   Object.assign(node.style, style);
-  fill(node, ...children);
-  return node;
+  return fill(node, ...children);
 }
 
-/** Replaces the children of an element, as `el` takes them. @param {Element} node
- * @param {...(Child | Child[])} children */
+/** Replaces the children of an element, as `el` takes them.
+ * @template {Element} E @param {E} node @param {...(Child | Child[])} children */
 export function fill(node, ...children) {
-  const there = children.flat().filter((child) => child != null && child !== false);
-  node.replaceChildren(.../** @type {(Node | string)[]} */ (there));
+  node.replaceChildren(.../** @type {(Node | string)[]} */ (children.flat().filter(Boolean)));
+  return node;
 }
 
 /** Opens a dialog, which goes when it is closed. @param {...(Child | Child[])} children */
@@ -48,6 +47,11 @@ export function svg(tag, attributes = {}, ...children) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   node.append(...children);
   return node;
+}
+
+/** Writes a text where it differs: it may be called for every picture. @param {Node} node */
+export function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
 }
 
 /** Shows these nodes in this order. What already stands right is not touched. */

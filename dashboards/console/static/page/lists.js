@@ -77,10 +77,6 @@ export class LongList {
     for (const node of free) node.remove();
   }
 
-  /** The keys that have a node now. */
-  inSight() {
-    return [...this.nodes.keys()];
-  }
 
   keyAt(target) {
     return this.of.get(target.closest("[role=row]"));

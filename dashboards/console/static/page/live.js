@@ -147,10 +147,6 @@ export class Newest {
     if (!this.busy) this.go();
   }
 
-  /** Forgets the work that waits; a work under way goes on. */
-  forget() {
-    this.waits = false;
-  }
 
   async go() {
     this.busy = true;

@@ -1,8 +1,7 @@
 // @ts-check
 // The controls of a replay: banner, spans, time slider with marks, play, speed.
-import { say } from "../map/bikes.js";
 import { askFor, toast } from "../page/dialog.js";
-import { button, el } from "../page/dom.js";
+import { button, el, signButton, write } from "../page/dom.js";
 import { config, words } from "../page/frame.js";
 import { fromLocal, toLocal } from "../page/words.js";
 
@@ -11,15 +10,15 @@ export const LONGEST_MS = 24 * 3_600_000;
 const HOUR_MS = 3_600_000, DAY_MS = 24 * HOUR_MS, SHORTEST_MS = 60_000;
 
 export class ReplayBar {
-  instant = new Text();
-  speed = new Text();
-  sign = new Text("▶");
+  instant = el("time");
+  speed = el("span", "replay-speed");
   note = el("span", "replay-note");
   spans = el("span", "replay-spans");
   span = el("span", "dim");
   marks = el("div", "replay-marks");
   hours = el("div", "replay-hours");
-  slider = Object.assign(el("input", "replay-slider"), { type: "range", step: "1000" });
+  slider = el("input", { className: "replay-slider", type: "range", step: "1000",
+    ariaLabel: words.say("replay.slider") });
 
   /** @param {HTMLElement} banner @param {HTMLElement} bar
    * @param {Record<string, (chosen?: any) => unknown>} acts by name: leave, play, seek, step … */
@@ -27,24 +26,19 @@ export class ReplayBar {
     this.banner = banner;
     this.bar = bar;
     this.acts = acts;
-    banner.append(el("b", "", words.say("replay.banner")), el("time", "", this.instant), this.note,
+    banner.append(el("b", "", words.say("replay.banner")), this.instant, this.note,
       button("button main", words.say("replay.leave"), acts.leave, "Esc"));
-    this.slider.setAttribute("aria-label", words.say("replay.slider"));
     this.slider.addEventListener("input", () => acts.seek(Number(this.slider.value)));
-    this.play = button("button main play", "", acts.play);
-    this.play.append(this.sign);
-    const press = (sign, name, act, by) => {
-      const title = words.say(`replay.${name}`), press = () => acts[act](by);
-      return Object.assign(button("button", sign, press), { title, ariaLabel: title });
-    };
+    this.play = button("button main play", "▶", acts.play);
+    const press = (sign, name, act, by) =>
+      signButton("button", sign, words.say(`replay.${name}`), () => acts[act](by));
     bar.append(
       el("div", "replay-line", this.spans, this.span),
       el("div", "replay-line",
         press("⇤", "previous_mark", "mark", -1), press("‹", "back", "step", -1), this.play,
         press("›", "forward", "step", 1), press("⇥", "next_mark", "mark", 1),
         el("div", "replay-time", this.marks, this.slider, this.hours),
-        press("−", "slower", "faster", -1), el("span", "replay-speed", this.speed),
-        press("+", "faster", "faster", 1)),
+        press("−", "slower", "faster", -1), this.speed, press("+", "faster", "faster", 1)),
     );
   }
 
@@ -52,9 +46,8 @@ export class ReplayBar {
   open(spans, { from, to }, chosen) {
     this.banner.hidden = this.bar.hidden = false;
     this.spans.replaceChildren(...[...Object.keys(spans), "custom"].map((name) => {
-      const press = button("button", words.say(`replay.${name}`), () => this.acts.choose(name));
-      press.setAttribute("aria-pressed", String(name === chosen));
-      return press;
+      const is = { className: "button", ariaPressed: String(name === chosen) };
+      return button(is, words.say(`replay.${name}`), () => this.acts.choose(name));
     }));
     this.span.textContent = `${words.time(from)} – ${words.time(to)}`;
     Object.assign(this.slider, { min: String(from), max: String(to) });
@@ -73,8 +66,8 @@ export class ReplayBar {
   showMarks(marks) {
     const span = { from: Number(this.slider.min), to: Number(this.slider.max) };
     this.marks.replaceChildren(...marks.map(({ at, text, kind }) => {
-      const mark = button(`replay-mark ${kind}`, "", () => this.acts.seek(at));
-      mark.title = mark.ariaLabel = `${words.exact(at)} ${text}`;
+      const title = `${words.exact(at)} ${text}`, go = () => this.acts.seek(at);
+      const mark = signButton(`replay-mark ${kind}`, "", title, go);
       mark.tabIndex = -1; // there are keys for going from one to the next
       return moved(mark, at, span);
     }));
@@ -82,18 +75,18 @@ export class ReplayBar {
 
   show({ at, playing, speed }) {
     const instant = words.exact(at);
-    say(this.instant, instant);
+    write(this.instant, instant);
     this.slider.value = at;
     this.slider.setAttribute("aria-valuetext", instant);
     const title = words.say(playing ? "replay.pause" : "replay.play");
-    say(this.sign, playing ? "❚❚" : "▶");
+    write(this.play, playing ? "❚❚" : "▶");
     if (this.play.title !== title) this.play.title = this.play.ariaLabel = title;
-    say(this.speed, `×${speed}`);
+    write(this.speed, `×${speed}`);
   }
 
   /** Tells beside the instant why something is not shown. */
   tell(text) {
-    if (this.note.textContent !== text) this.note.textContent = text;
+    write(this.note, text);
   }
 }
 

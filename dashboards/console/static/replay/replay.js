@@ -88,7 +88,7 @@ export class Replay {
     this.tracks = new Map();
     this.marks = [];
     this.mode?.end();
-    for (const newest of [this.zones, this.trails, this.link]) newest.forget();
+    for (const newest of [this.zones, this.trails, this.link]) newest.waits = false;
     this.bar.showMarks([]);
     setQuery({ from: null, to: null, at: null });
     this.bar.close();

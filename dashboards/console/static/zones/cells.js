@@ -11,7 +11,7 @@ const EVERY_MS = 30_000;
 export class ZoneCells {
   /** @type {ZoneStatus | null} */ status = null;
   /** @type {L.GeoJSON | null} */ shape = null;
-  ages = Object.assign(el("input"), { type: "checkbox" });
+  ages = el("input", { type: "checkbox" });
   says = el("span", "says");
   key = el("span", "key");
   wanted = "";

@@ -1,7 +1,7 @@
 // @ts-check
 // The zones as a table: the urgent ones first, or by a column. Only what has changed is drawn.
 import { visitorLink } from "../bikes/facts.js";
-import { badge, button, el, place, zoneLink, zonePath } from "../page/dom.js";
+import { badge, button, el, fill, place, zoneLink, zonePath } from "../page/dom.js";
 import { config, words } from "../page/frame.js";
 import { RowList } from "../page/lists.js";
 import { later } from "../page/live.js";
@@ -91,9 +91,7 @@ export class ZoneList extends RowList {
   headOf(name) {
     const press = button("sort", words.say(`zones.head.${name}`),
       () => this.sortBy(name, name === this.sorted && !this.reversed));
-    const node = el("span", `col-${name}`, press);
-    node.setAttribute("role", "columnheader");
-    return node;
+    return el("span", { className: `col-${name}`, role: "columnheader" }, press);
   }
 
   sortBy(name, reversed = false) {
@@ -136,10 +134,9 @@ export class ZoneList extends RowList {
     const row = this.row(zoneId, "zone-line");
     row.node.dataset.zone = zoneId;
     row.cells = Object.keys(COLUMNS).map((name) => {
-      const node = el("span", `col-${name}`);
-      node.setAttribute("role", "cell");
-      node.dataset.head = words.say(`zones.head.${name}`);
-      return { name, node, drawn: "" };
+      const is = { className: `col-${name}`, role: "cell",
+        data: { head: words.say(`zones.head.${name}`) } };
+      return { name, node: el("span", is), drawn: "" };
     });
     row.node.append(...row.cells.map(({ node }) => node));
     this.all.set(zoneId, row);
@@ -169,18 +166,16 @@ export class ZoneList extends RowList {
       const from = JSON.stringify(COLUMNS[cell.name].of(row));
       if (from === cell.drawn) continue;
       cell.drawn = from;
-      cell.node.replaceChildren(...COLUMNS[cell.name].cell(row));
+      fill(cell.node, COLUMNS[cell.name].cell(row));
     }
   }
 }
 
 // The state in a word, and why it is so.
 function stateOf(status) {
-  const why = reasonOf(status);
-  const node = el("span", "two", el("b", "", words.say(`state.${status.state}`)),
-    ...(why ? [el("small", "", why)] : []));
-  node.title = why;
-  return [badge(status.state), node];
+  const title = reasonOf(status);
+  return [badge(status.state), el("span", { className: "two", title },
+    el("b", "", words.say(`state.${status.state}`)), title && el("small", "", title))];
 }
 
 /** Why a zone is in its state: a pause or a campaign by its name. @param {ZoneStatus} status */
@@ -226,9 +221,9 @@ function gain({ status, trend }) {
 
 function visitOf({ last_visit_by: visit }) {
   if (!visit) return [words.say("zones.never")];
-  const ago = el("small", "", words.say("zones.ago", { age: words.since(visit.at) }));
-  ago.title = words.time(visit.at);
-  return [el("span", "two", visitorLink(visit), ago)];
+  const ago = words.say("zones.ago", { age: words.since(visit.at) });
+  const at = { title: words.time(visit.at) };
+  return [el("span", "two", visitorLink(visit), el("small", at, ago))];
 }
 
 /** The zones beside the map, the urgent ones first. */
@@ -297,15 +292,11 @@ function nameOf(status) {
 }
 
 function barOf(/** @type {ZoneStatus} */ { covered_ratio, target, window_to }) {
-  const fill = el("i", "fill"), mark = el("i", "target");
-  fill.style.width = `${100 * covered_ratio}%`;
-  mark.style.left = `${100 * target}%`;
-  const node = el("span", `covered${covered_ratio >= target ? " reached" : ""}`,
-    el("span", "figures", el("b", "", words.percent(covered_ratio)),
-      ` / ${words.percent(target)}`),
-    el("span", "bar", fill, mark));
-  if (window_to) node.title = words.say("zones.by", { time: words.time(window_to) });
-  return node;
+  const title = window_to ? words.say("zones.by", { time: words.time(window_to) }) : "";
+  return el("span", { className: `covered${covered_ratio >= target ? " reached" : ""}`, title },
+    el("span", "figures", el("b", "", words.percent(covered_ratio)), ` / ${words.percent(target)}`),
+    el("span", "bar", el("i", { className: "fill", style: { width: `${100 * covered_ratio}%` } }),
+      el("i", { className: "target", style: { left: `${100 * target}%` } })));
 }
 
 export function idleOf(/** @type {ZoneStatus} */ { last_patrolled, idle_s }) {

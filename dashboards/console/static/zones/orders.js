@@ -2,7 +2,8 @@
 // Policies in words, and orders about zones: pauses and campaigns. A form asks for each order; the
 // API decides.
 import { askFor, toast } from "../page/dialog.js";
-import { live, read, words } from "../page/frame.js";
+import { button, el, fill } from "../page/dom.js";
+import { config, keys, live, read, words } from "../page/frame.js";
 import { change } from "../page/session.js";
 import { listed } from "../page/words.js";
 
@@ -58,7 +59,8 @@ function localIn(minutes) {
 function untils(policy) {
   const spans = (policy?.hours ?? []).map(readSpan), now = words.local(live.now());
   const presets = { hour: 60, shift: leftOfShift(spans, now), tomorrow: untilNextDay(spans, now) };
-  const options = Object.entries(presets).filter(([, minutes]) => minutes).map(([name, minutes]) => {
+  const known = Object.entries(presets).filter(([, minutes]) => minutes);
+  const options = known.map(([name, minutes]) => {
     const value = localIn(minutes), time = value.slice(11), date = value.slice(5, 10);
     return { value, text: words.say(`pause.until.${name}`, { time, date }) };
   });
@@ -137,6 +139,40 @@ export function endCampaign(/** @type {Campaign} */ { name }) {
     go: "campaign.end", subject: name, done: "campaign.ended", note: words.say("campaign.end.note"),
     send: (given) => send(`/campaigns/${encodeURIComponent(name)}/end`, given),
   });
+}
+
+/** Buttons and keys of orders about a zone; `find` gives its status, `then` gets what was done. */
+export class OrderButtons {
+  node = el("span", "buttons");
+  press = button("button", "", () => this.order());
+
+  /** @param {() => ZoneStatus | null} find @param {(what: string) => unknown} then */
+  constructor(find, then) {
+    this.find = find;
+    this.then = then;
+    if (!config.may_act) return;
+    const campaign = async () => {
+      const status = find();
+      if (await startCampaign(status ? [status.zone_id] : [])) then("campaign");
+    };
+    this.node.append(this.press, button("button main", words.say("campaign.start"), campaign, "o"));
+    keys.bind("p", "pause", () => this.order()).bind("o", "campaign.start", campaign);
+  }
+
+  async order() {
+    const status = this.find();
+    if (status && await (status.state === "paused" ? resume(status) : pause(status))) {
+      this.then("order");
+    }
+  }
+
+  /** Says what the press would do. */
+  show(title = "") {
+    const status = this.find();
+    Object.assign(this.press, { title, disabled: !status });
+    const go = status?.state === "paused" ? "resume" : "pause";
+    fill(this.press, words.say(go), el("kbd", "", "P"));
+  }
 }
 
 /** A line of patrol hours, as the API writes it: "Mon-Fri,Sun 08:00-12:00"; a span that ends before

@@ -112,7 +112,7 @@ function ticksOf(from_ms, to_ms, width) {
 export class ZoneMonth {
   title = el("b", "month");
   frame = el("div", "chart-frame");
-  says = el("p", "says");
+  says = el("p", { className: "says", role: "status" });
   month = "";
   drawn = "";
 
@@ -120,9 +120,8 @@ export class ZoneMonth {
   constructor(body, zoneId) {
     this.zoneId = zoneId;
     const turn = (sign, by, key) =>
-      Object.assign(button("button", sign, () => this.go(by)), { title: words.say(key) });
+      button({ className: "button", title: words.say(key) }, sign, () => this.go(by));
     this.later = turn("›", 1, "zone.month.after");
-    this.says.setAttribute("role", "status");
     body.append(el("div", "month-head", turn("‹", -1, "zone.month.before"), this.title, this.later,
       el("span", "space"), legend()), this.frame, this.says);
   }
@@ -190,13 +189,9 @@ function saysOf({ date, covered_ratio, target, cells_covered: n, cells_total: to
 }
 
 function legend() {
-  const levels = [0, 1, 2, 3, 4].map((level) => {
-    const swatch = el("i", "swatch");
-    swatch.title = `${level * 20}–${level * 20 + 20}%`;
-    swatch.dataset.level = String(level);
-    return swatch;
-  });
-  return el("span", "key", el("span", "item", "0%", ...levels, "100%"),
+  const levels = [0, 1, 2, 3, 4].map((level) => el("i",
+    { className: "swatch", title: `${level * 20}–${level * 20 + 20}%`, data: { level } }));
+  return el("span", "key", el("span", "item", "0%", levels, "100%"),
     el("span", "item missed", el("i", "mark", "▼"), words.say("zone.key.missed")),
     el("span", "item", el("i", "swatch hatched"), words.say("zone.key.unknown")));
 }

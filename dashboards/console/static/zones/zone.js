@@ -1,13 +1,13 @@
 // @ts-check
 // One zone: the window's progress, the cells that are missing, its month, its policy, who is there.
-import { AlertList, byUrgency, OPEN, OpenAlerts } from "../alerts/list.js";
+import { AlertList, byUrgency, OPEN, followAlerts } from "../alerts/list.js";
 import { bikeLink, keyOf, speedOf, visitorLink } from "../bikes/facts.js";
-import { badge, button, el } from "../page/dom.js";
+import { badge, el, fill } from "../page/dom.js";
 import { config, keys, live, read, repeat, start, unread, words } from "../page/frame.js";
 import { later } from "../page/live.js";
 import { ZoneCells } from "./cells.js";
 import { dueOf, idleOf, reasonOf } from "./list.js";
-import { pause, policySentences, resume, startCampaign } from "./orders.js";
+import { OrderButtons, policySentences } from "./orders.js";
 import { ZoneMonth, ZoneProgress } from "./progress.js";
 
 const TREND_MS = 60_000, POLICY_MS = 60_000, DAYS_MS = 300_000, TODAY_MS = 120_000;
@@ -25,8 +25,9 @@ start(async (main) => {
 
   const panel = (name, ...children) =>
     el("section", `panel part-${name}`, el("h2", "", words.say(`zone.${name}`)), ...children);
-  const facts = el("span", "zone-facts"), acts = el("span", "buttons");
-  const head = el("section", "panel zone-head", facts, acts);
+  const facts = el("span", "zone-facts");
+  const orders = new OrderButtons(() => status, () => loadPolicy());
+  const head = el("section", "panel zone-head", facts, orders.node);
   const window = panel("window"), cells = panel("cells"), days = panel("days");
   const policy = el("ul", "sentences"), alerts = el("div", "rows");
   const inside = el("ul", "bikes"), today = el("ul", "bikes");
@@ -37,16 +38,9 @@ start(async (main) => {
 
   const progress = new ZoneProgress(window), map = new ZoneCells(cells, zoneId);
   const month = new ZoneMonth(days, zoneId);
-  new ZoneBikes(inside, today, zoneId);
+  showInside(inside, zoneId);
+  repeat(TODAY_MS, () => showToday(today, zoneId));
 
-  const then = (done) => done && loadPolicy();
-  const order = () => (status.state === "paused" ? resume(status) : pause(status)).then(then);
-  const campaign = () => startCampaign([zoneId]).then(then);
-  const press = button("button", "", order);
-  if (config.may_act) {
-    acts.append(press, button("button main", words.say("campaign.start"), campaign, "o"));
-    keys.bind("p", "pause", order).bind("o", "campaign.start", campaign);
-  }
   keys.bind("Escape", "keys.back", () => history.back());
 
   function show(/** @type {ZoneStatus} */ newer) {
@@ -60,7 +54,7 @@ start(async (main) => {
       fact("zones.head.bikes", el("b", "", String(bikes_inside ?? "–"))),
       fact("zones.head.visit", visitOf(status)));
     head.dataset.state = state;
-    press.replaceChildren(words.say(state === "paused" ? "resume" : "pause"), el("kbd", "", "P"));
+    orders.show();
     progress.show({ status });
     map.update(status);
   }
@@ -72,10 +66,9 @@ start(async (main) => {
     const item = (kind) => (text) => el("li", kind, text);
     const free = exceptions.map(({ summary, from, to }) => words.say("policy.exception",
       { what: summary, from: words.time(from), to: words.time(to) }));
-    policy.replaceChildren(
-      ...(paused ? [item("ordered")(words.say("policy.paused", { why: paused }))] : []),
-      ...(name ? [item("ordered")(words.say("zones.campaign", { name }))] : []),
-      ...policySentences(asked).map(item("")), ...free.map(item("dim")));
+    fill(policy, paused && item("ordered")(words.say("policy.paused", { why: paused })),
+      name && item("ordered")(words.say("zones.campaign", { name })),
+      policySentences(asked).map(item("")), free.map(item("dim")));
   }
 
   // Open alerts as the stream tells them, then the newest closed ones.
@@ -89,7 +82,7 @@ start(async (main) => {
     past = answer.alerts.filter((alert) => !OPEN.has(alert.state));
     showAlerts();
   };
-  new OpenAlerts((all) => {
+  followAlerts((all) => {
     open = all.filter((alert) => alert.zone_id === zoneId).sort(byUrgency);
     showAlerts();
   });
@@ -111,54 +104,42 @@ start(async (main) => {
 function visitOf(/** @type {ZoneStatus} */ { last_visit_by: visit }) {
   if (!visit) return el("b", "", words.say("zones.never"));
   const ago = words.say("zones.ago", { age: words.since(visit.at) });
-  const node = el("b", "", visitorLink(visit), " · ", ago);
-  node.title = words.time(visit.at);
-  return node;
+  return el("b", { title: words.time(visit.at) }, visitorLink(visit), " · ", ago);
 }
 
-/** The bikes in a zone now, and those of today. */
-class ZoneBikes {
-  /** @type {Map<string, Bike>} */ there = new Map();
+/** Lists the bikes in a zone now. */
+function showInside(list, zoneId) {
+  /** @type {Map<string, Bike>} */ const there = new Map();
+  const draw = () => {
+    const bikes = [...there].sort(([a], [b]) => a.localeCompare(b));
+    fill(list, bikes.map(([, bike]) =>
+      el("li", "", el("b", "", bikeLink(bike)), el("span", "dim", speedOf(bike)))),
+    !bikes.length && el("li", "dim", words.say("zone.nobody")));
+  };
+  live.on("open", () => there.clear());
+  live.on("bike", (/** @type {Bike} */ bike) => {
+    const key = keyOf(bike), before = there.has(key);
+    if (bike.zone_id === zoneId && bike.liveness === "live") there.set(key, bike);
+    else there.delete(key);
+    if (before || there.has(key)) later("zone-bikes", draw);
+  });
+  draw();
+}
 
-  constructor(inside, today, zoneId) {
-    this.inside = inside;
-    this.today = today;
-    this.zoneId = zoneId;
-    live.on("open", () => this.there.clear());
-    live.on("bike", (bike) => this.update(bike));
-    this.draw();
-    repeat(TODAY_MS, () => this.load());
+/** Lists the bikes that were in a zone today, the longest first. */
+async function showToday(list, zoneId) {
+  const asked = { limit: String(PAGE), date: words.local(live.now()).date };
+  /** @type {DayFigures[]} */ const days = [];
+  for (let cursor = ""; cursor !== null; ) {
+    const query = new URLSearchParams({ ...asked, ...(cursor && { cursor }) });
+    const answer = await read(`/bikes/days?${query}`);
+    days.push(...answer.days);
+    cursor = answer.next_cursor ?? null;
   }
-
-  update(/** @type {Bike} */ bike) {
-    const key = keyOf(bike), before = this.there.has(key);
-    if (bike.zone_id === this.zoneId && bike.liveness === "live") this.there.set(key, bike);
-    else this.there.delete(key);
-    if (before || this.there.has(key)) later("zone-bikes", () => this.draw());
-  }
-
-  draw() {
-    const bikes = [...this.there].sort(([a], [b]) => a.localeCompare(b));
-    this.inside.replaceChildren(...bikes.map(([, bike]) =>
-      el("li", "", el("b", "", bikeLink(bike)), el("span", "dim", speedOf(bike)))));
-    if (!bikes.length) this.inside.append(el("li", "dim", words.say("zone.nobody")));
-  }
-
-  /** Lists the bikes that were in the zone today, the longest first. */
-  async load() {
-    const asked = { limit: String(PAGE), date: words.local(live.now()).date };
-    /** @type {DayFigures[]} */ const days = [];
-    for (let cursor = ""; cursor !== null; ) {
-      const query = new URLSearchParams({ ...asked, ...(cursor && { cursor }) });
-      const answer = await read(`/bikes/days?${query}`);
-      days.push(...answer.days);
-      cursor = answer.next_cursor ?? null;
-    }
-    const rows = days.flatMap((bike) => bike.zones.map((zone) => ({ ...zone, bike })))
-      .filter(({ zone_id }) => zone_id === this.zoneId).sort((a, b) => b.time_s - a.time_s);
-    this.today.replaceChildren(...rows.map(({ bike, time_s, cells }) =>
-      el("li", "", el("b", "", bikeLink(bike)), el("span", "", words.duration(time_s)),
-        el("span", "dim", cells == null ? "" : words.say("zone.n_cells", { n: cells })))));
-    if (!rows.length) this.today.append(el("li", "dim", words.say("zone.nobody_today")));
-  }
+  const rows = days.flatMap((bike) => bike.zones.map((zone) => ({ ...zone, bike })))
+    .filter(({ zone_id }) => zone_id === zoneId).sort((a, b) => b.time_s - a.time_s);
+  fill(list, rows.map(({ bike, time_s, cells }) =>
+    el("li", "", el("b", "", bikeLink(bike)), el("span", "", words.duration(time_s)),
+      el("span", "dim", cells == null ? "" : words.say("zone.n_cells", { n: cells })))),
+  !rows.length && el("li", "dim", words.say("zone.nobody_today")));
 }

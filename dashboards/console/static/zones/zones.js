@@ -1,13 +1,11 @@
 // @ts-check
 // The zones: how each stands, and what was ordered for them.
-import { OpenAlerts } from "../alerts/list.js";
-import { button, el, zoneLink } from "../page/dom.js";
-import {
-  config, keys, live, read, repeat, setQuery, start, unread, words,
-} from "../page/frame.js";
+import { followAlerts } from "../alerts/list.js";
+import { button, el, fill, zoneLink } from "../page/dom.js";
+import { config, live, read, repeat, setQuery, start, unread, words } from "../page/frame.js";
 import { later } from "../page/live.js";
 import { ZoneList } from "./list.js";
-import { endCampaign, pause, resume, startCampaign } from "./orders.js";
+import { endCampaign, OrderButtons } from "./orders.js";
 
 const TREND_MS = 60_000, CAMPAIGNS_MS = 60_000;
 const STATES = ["in_force", "planned", "over"];
@@ -15,17 +13,22 @@ const VIEWS = ["zones", "campaigns"];
 
 start(async (main) => {
   const head = el("div", "zone-line head"), rows = el("div", "rows");
-  const orders = el("div", "rows orders"), acts = el("span", "buttons");
-  const table = el("div", "zone-table", head, rows);
-  table.setAttribute("role", "table");
+  const orders = el("div", "rows orders");
+  const table = el("div", { className: "zone-table", role: "table" }, head, rows);
   const views = { zones: table, campaigns: orders };
   const tabs = VIEWS.map((name) => button("tab", words.say(`zones.tab.${name}`), () => show(name)));
   const count = el("span", "count", "0");
   tabs[0].append(count);
-  const bar = el("div", "panel-head", el("div", "tabs", ...tabs), el("span", "space"), acts);
+  const buttons = new OrderButtons(() => list.status, async (what) => {
+    await load();
+    if (what === "campaign") show("campaigns");
+  });
+  const offer = () =>
+    buttons.show(list.status ? words.zoneName(list.status) : words.say("zones.pick"));
+  const list = new ZoneList(head, rows, { onPick: offer });
+  const bar = el("div", "panel-head", el("div", "tabs", tabs), el("span", "space"), buttons.node);
   main.replaceChildren(el("section", "panel", bar, table, orders));
-
-  const list = new ZoneList(head, rows, { onPick: () => offer() });
+  offer();
   const campaigns = new CampaignList(orders);
   const load = () => campaigns.load()
     .catch((error) => orders.replaceChildren(el("div", "empty", error.message)));
@@ -39,30 +42,6 @@ start(async (main) => {
     if (name === "campaigns") load();
   }
 
-  // Orders about the selected zone.
-  const order = async () => {
-    const { status } = list;
-    if (status && await (status.state === "paused" ? resume(status) : pause(status))) load();
-  };
-  const campaign = async () => {
-    if (await startCampaign(list.selected ? [list.selected] : [])) {
-      await load();
-      show("campaigns");
-    }
-  };
-  const press = button("button", "", order);
-  function offer() {
-    const { status } = list;
-    press.disabled = !status;
-    press.replaceChildren(words.say(status?.state === "paused" ? "resume" : "pause"),
-      el("kbd", "", "P"));
-    press.title = status ? words.zoneName(status) : words.say("zones.pick");
-  }
-  if (config.may_act) {
-    acts.append(press, button("button main", words.say("campaign.start"), campaign, "o"));
-    keys.bind("p", "pause", order).bind("o", "campaign.start", campaign);
-    offer();
-  }
 
   live.on("coverage", (status) => {
     list.update(status);
@@ -73,7 +52,7 @@ start(async (main) => {
   const zones = async () =>
     list.keep(new Set((await read("/zones")).features.map((feature) => feature.id)));
   for (const event of ["open", "zones"]) live.on(event, () => zones().catch(unread));
-  new OpenAlerts((open) => list.showAlerts(open));
+  followAlerts((open) => list.showAlerts(open));
   repeat(TREND_MS, async () => list.showTrends((await read("/coverage/trend")).zones));
   repeat(CAMPAIGNS_MS, async () => orders.hidden || load());
   const asked = new URLSearchParams(location.search).get("show");
@@ -106,33 +85,25 @@ class CampaignList {
     const groups = STATES
       .map((state) => ({ state, own: campaigns.filter((each) => each.state === state) }))
       .filter(({ own }) => own.length);
-    this.body.replaceChildren(...groups.map(({ state, own }) =>
-      el("section", `campaigns ${state}`,
-        el("h2", "", words.say(`order.${state}`), " ", el("span", "count", String(own.length))),
-        ...own.map((campaign) => this.row(campaign)))));
-    if (!groups.length) this.body.append(el("div", "empty", words.say("campaign.none")));
+    fill(this.body, groups.map(({ state, own }) => el("section", `campaigns ${state}`,
+      el("h2", "", words.say(`order.${state}`), " ", el("span", "count", String(own.length))),
+      own.map((campaign) => this.row(campaign)))),
+    !groups.length && el("div", "empty", words.say("campaign.none")));
   }
 
   row(/** @type {Campaign} */ campaign) {
-    const { kind, name, keys } = campaign;
+    const { kind, name, keys, source, state } = campaign;
+    const endable = config.may_act && state !== "over" && source === "console";
     const [from, to] = [campaign.from, campaign.to].map((at) => words.time(at));
     const zones = campaign.zones.flatMap((zoneId, i) =>
       [i ? words.say("list.and") : "", zoneLink(zoneId, words.zone(zoneId))]);
     const facts = [keysText(keys), orderedText(campaign), endedText(campaign)].filter(Boolean);
-    const node = el("article", "campaign",
+    return el("article", { className: "campaign", data: { campaign: name } },
       el("div", "campaign-head", el("span", `kind of-${kind}`, words.say(`order.${kind}`)),
         el("b", "", name), el("span", "dim", words.say("campaign.between", { from, to })),
-        el("span", "space"), ...this.buttons(campaign)),
-      el("p", "", words.say("campaign.of"), ...zones),
-      ...facts.map((text) => el("p", "dim", text)));
-    node.dataset.campaign = name;
-    return node;
-  }
-
-  buttons(campaign) {
-    if (!config.may_act || campaign.state === "over" || campaign.source !== "console") return [];
-    return [button("button danger", words.say("campaign.end"),
-      async () => (await endCampaign(campaign)) && this.load())];
+        el("span", "space"), endable && button("button danger", words.say("campaign.end"),
+          async () => (await endCampaign(campaign)) && this.load())),
+      el("p", "", words.say("campaign.of"), zones), facts.map((text) => el("p", "dim", text)));
   }
 }
 
