@@ -35,7 +35,7 @@ from bikes.roster import BikeKey
 from dashboards.access.access import Access
 from dashboards.api.loopback import LOOPBACK, Hosts
 from dashboards.app import create_app
-from dashboards.console.page import ConsoleOptions, mount
+from dashboards.console.pages import ConsoleOptions, mount
 from dashboards.sources import Health, Part, Sources
 from geofence.atlas import Era
 from geofence.coverage import View

@@ -45,27 +45,23 @@ def mount(app: FastAPI, access: Access) -> None:
     """Put the pages at /login, /setup and /password."""
     files.mount(app)
 
+    @app.get("/login", include_in_schema=False, dependencies=[needs("nobody")])
+    async def login(request: Request) -> Response:
+        return answer(request, "login") if access.has_users() else RedirectResponse("/setup", 303)
+
+    @app.get("/setup", include_in_schema=False, dependencies=[needs("nobody")])
+    async def setup(request: Request) -> Response:
+        return RedirectResponse("/login", 303) if access.has_users() else answer(request, "setup")
+
+    @app.get("/password", include_in_schema=False, dependencies=[needs("viewer")])
+    async def password(request: Request) -> Response:
+        return answer(request, "password")
+
     def answer(request: Request, door: Door) -> Response:
         return HTMLResponse(
             page(door, _language(request), _csrf(request)),
             headers={"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"},
         )
-
-    @app.get("/login", include_in_schema=False, dependencies=[needs("nobody")])
-    async def login(request: Request) -> Response:
-        if not access.has_users():
-            return RedirectResponse("/setup", 303)
-        return answer(request, "login")
-
-    @app.get("/setup", include_in_schema=False, dependencies=[needs("nobody")])
-    async def setup(request: Request) -> Response:
-        if access.has_users():
-            return RedirectResponse("/login", 303)
-        return answer(request, "setup")
-
-    @app.get("/password", include_in_schema=False, dependencies=[needs("viewer")])
-    async def password(request: Request) -> Response:
-        return answer(request, "password")
 
 
 def page(door: Door, language: Language, csrf: str | None = None) -> str:

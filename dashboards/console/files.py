@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -76,14 +75,11 @@ def modules_of(script: str) -> tuple[str, ...]:
     for name in found:  # grows meanwhile
         if name.startswith("leaflet/"):
             continue
-        text = (STATIC / name).read_text("utf-8")
-        found += _fresh(_IMPORT.findall(text), posixpath.dirname(name), found)
+        for imported in _IMPORT.findall((STATIC / name).read_text("utf-8")):
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(name), imported))
+            if path not in found:
+                found.append(path)
     return tuple(found)
-
-
-def _fresh(imported: list[str], folder: str, known: list[str]) -> Iterator[str]:
-    paths = (posixpath.normpath(posixpath.join(folder, each)) for each in imported)
-    return (path for path in dict.fromkeys(paths) if path not in known)
 
 
 def mount(app: FastAPI) -> None:

@@ -1,38 +1,43 @@
-"""The pages of the console, in one table: where each is, which key leads there, and for whom.
+"""The pages of the console, in one table, and what puts them on the API's server.
 
-A page is the template ``page.html`` and a script that fills it from the API; where it needs a
-style of its own, that stands beside the script. The API decides who may do what; a page that is
-not for everybody is left out of the bar for the others, and says so to who types its address.
+A page is the template ``page.html`` and a script that fills it from the public API and its event
+stream, so a console costs the server one stream and nothing per bike; where it needs a style of
+its own, that stands beside the script. Everything it loads comes from this server. The API decides
+who may do what; a page that is not for everybody is left out of the bar for the others, and says
+so to who types its address.
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple
 
-from dashboards.access.roles import Role
+from fastapi import FastAPI, Request
+from starlette.responses import HTMLResponse, Response
+
+from alerts.rules import RULES
+from dashboards.access.credentials import csrf_token
+from dashboards.access.roles import Role, may
+from dashboards.api import caller
+from dashboards.api.cells import AGE_CLASSES
+from dashboards.api.routes import needs
+from dashboards.api.views import URGENCY
+from dashboards.console import files
+from dashboards.console.catalogue import COOKIE, texts
+from dashboards.sources import Sources
+from words import catalogue
+from words.catalogue import LANGUAGES, Language
+
+_YEAR_S = 365 * 24 * 3600
 
 
 class Page(NamedTuple):
-    """One page.
-
-    Attributes
-    ----------
-    name : str
-        Of its texts: ``page.NAME``.
-    path : str
-        Where it is; parameters in braces reach the script.
-    script : str
-        Its module, below the folder of the console's files.
-    key : str
-        The key that leads to it; empty for a page that is not in the bar.
-    needs : Role
-        Whom it is for.
-    """
+    """One page; its name in words is the text ``page.NAME``."""
 
     name: str
-    path: str
-    script: str
-    key: str = ""
+    path: str  # parameters in braces reach the script
+    script: str  # its module, below the folder of the console's files
+    key: str = ""  # leads to it; empty for a page that is not in the bar
     needs: Role = "viewer"
 
 
@@ -47,3 +52,111 @@ PAGES: Final = (
     Page("draw", "/draw", "draw/draw.js", "5", "admin"),
     Page("people", "/people", "people/people.js", "6", "admin"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleOptions:
+    """Settings of the console."""
+
+    language: Language = "zh"
+    """What is shown to who has not chosen with ``?lang=``."""
+    tile_url: str | None = None
+    """Base map, such as ``https://tiles.example/{z}/{x}/{y}.png``. None: no base map, and no
+    request leaves this server."""
+    tile_datum: Literal["wgs84", "gcj02"] = "wgs84"
+    """Datum of the base map; what is drawn over it is moved accordingly."""
+    attribution: str = ""
+    """Whom the base map must name."""
+    max_gap_s: float = 120.0
+    """No path is drawn over a longer silence of a bike [s]."""
+    battery_low_percent: float = RULES.defaults["battery_low_percent"]
+    """A battery at or below is marked, as its alert's rule does [%]."""
+
+
+def mount(app: FastAPI, sources: Sources, options: ConsoleOptions | None = None) -> None:
+    """Put the console at ``/`` of an application made by `create_app`; once per application."""
+    chosen = options or ConsoleOptions()
+    files.mount(app)
+    for page in PAGES:
+        _add(app, sources, chosen, page)
+
+
+def _add(app: FastAPI, sources: Sources, options: ConsoleOptions, page: Page) -> None:
+    async def show(request: Request) -> Response:
+        asked = request.query_params.get("lang")
+        wanted = asked or request.cookies.get(COOKIE)
+        language = next((known for known in LANGUAGES if known == wanted), options.language)
+        html = files.render(
+            "page.html", language, **_values(sources, options, page, request, language)
+        )
+        answer = HTMLResponse(html, headers={"Cache-Control": "no-store"})
+        if asked is not None:
+            answer.set_cookie(COOKIE, language, max_age=_YEAR_S)
+        return answer
+
+    # For every viewer: a page for others says so itself.
+    app.get(page.path, name=page.name, include_in_schema=False, dependencies=[needs("viewer")])(
+        show
+    )
+
+
+def _values(
+    sources: Sources, options: ConsoleOptions, page: Page, request: Request, language: Language
+) -> dict[str, Any]:
+    style = page.script.removesuffix("js") + "css"
+    me = caller.identity(request)
+    return {
+        "page": page,
+        "pages": [each for each in PAGES if each.key and _is_for(request, each)],
+        "me": me,
+        "district": sources.district,
+        "demo_speed": sources.demo_speed,
+        "styles": [style] if (files.STATIC / style).is_file() else [],
+        "modules": files.modules_of(page.script),
+        "config": _config(sources, options, language)
+        | {
+            "me": None if me is None else me.name,
+            "may_act": caller.may_act(request),
+            "may_manage": me is None or may(me.role, "admin"),
+            "csrf": None if me is None else csrf_token(me.secret),
+            "page": {
+                "name": page.name,
+                "params": request.path_params,
+                "allowed": _is_for(request, page),
+            },
+        },
+    }
+
+
+def _is_for(request: Request, page: Page) -> bool:
+    """Whether whoever asks may do what the page is for; without access control, everybody."""
+    me = caller.identity(request)
+    return me is None or may(me.role, page.needs)
+
+
+def _config(sources: Sources, options: ConsoleOptions, language: Language) -> dict[str, Any]:
+    rules = sources.rules
+    of_rules = catalogue.texts({**rules.words(), **rules.hints()}, language)
+    return {
+        "lang": language,
+        "texts": texts(language) | of_rules,
+        "rules": list(rules),
+        "timezone": sources.timezone,
+        "demo_speed": sources.demo_speed,
+        "tile_url": options.tile_url,
+        "tile_datum": options.tile_datum,
+        "attribution": options.attribution,
+        "max_gap_s": options.max_gap_s,
+        "battery_low_percent": options.battery_low_percent,
+        "states": URGENCY,
+        "ages": [
+            {
+                "up_to_s": each.up_to_s,
+                "color": "rgb({} {} {} / {:.0%})".format(*each.rgba[:3], each.rgba[3] / 255),
+            }
+            for each in AGE_CLASSES
+        ],
+        "pages": [
+            {"name": each.name, "key": each.key, "path": each.path} for each in PAGES if each.key
+        ],
+    }

@@ -9,7 +9,7 @@ interface Window {
   switchTheme(): void;
 }
 
-/** The data block of the page, from dashboards/console/page.py. */
+/** The data block of the page, from dashboards/console/pages.py. */
 interface Config {
   lang: "zh" | "en";
   texts: Record<string, string>;

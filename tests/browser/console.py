@@ -16,7 +16,7 @@ from dashboards.access.access import Access
 from dashboards.api.stream import Feed
 from dashboards.app import create_app
 from dashboards.console import files
-from dashboards.console.page import ConsoleOptions, mount
+from dashboards.console.pages import ConsoleOptions, mount
 from tests.dashboards.access.people import PASSWORD
 from tests.dashboards.district import District
 

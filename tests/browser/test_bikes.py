@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from alerts.store.book import AlertBook
 from bikes.roster import Roster
 from bikes.telemetry import TelemetryBatch
-from dashboards.console.page import ConsoleOptions
+from dashboards.console.pages import ConsoleOptions
 from tests.browser.conftest import LAT, LNG, PAYLOADS, watch
 from tests.browser.console import ConsoleServer
 from tests.dashboards.district import District

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from dashboards.console.page import ConsoleOptions
+from dashboards.console.pages import ConsoleOptions
 from geofence.datum import gcj02_to_wgs84, wgs84_to_gcj02
 from tests.browser.console import ConsoleServer, in_module
 from tests.browser.tiles import Dot, serving_tiles

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, FloatRect, Page, expect
 
 from dashboards.access.access import Access
 from dashboards.access.roles import Role
-from dashboards.console.page import ConsoleOptions
+from dashboards.console.pages import ConsoleOptions
 from geofence.datum import gcj02_to_wgs84
 from tests.browser.conftest import PAYLOADS, strict_page
 from tests.browser.console import ConsoleServer, in_module, sign_in

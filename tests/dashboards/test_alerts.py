@@ -10,7 +10,7 @@ import pytest
 
 from alerts.rules import RULES
 from dashboards.app import create_app
-from dashboards.console.page import mount
+from dashboards.console.pages import mount
 from tests.alerts.test_rules import WITH_SLOW
 from tests.dashboards.conftest import Api
 from tests.dashboards.district import District

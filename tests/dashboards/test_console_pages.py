@@ -10,8 +10,7 @@ import pytest
 
 from dashboards.app import create_app
 from dashboards.console import files
-from dashboards.console.page import ConsoleOptions, mount
-from dashboards.console.pages import PAGES
+from dashboards.console.pages import PAGES, ConsoleOptions, mount
 from tests.dashboards.conftest import Api
 from tests.dashboards.district import District
 

@@ -17,7 +17,7 @@ from dashboards.api.loopback import Hosts
 from dashboards.api.routes import API, SAFE, Listed, Routes, listed
 from dashboards.app import create_app
 from dashboards.console import files
-from dashboards.console import page as console
+from dashboards.console import pages as console
 from dashboards.sources import Health, Part
 from tests.dashboards.access.people import (
     DOCUMENTED,
