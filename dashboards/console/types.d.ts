@@ -450,6 +450,7 @@ interface Scene {
 }
 
 type Pixel = { x: number; y: number };
+type Replay = import("./static/replay/replay.js").Replay;
 type DrawMap = import("./static/draw/map.js").DrawMap;
 type Neighbours = DrawMap["neighbours"];
 type Outline = import("./static/draw/outline.js").Outline;

@@ -116,9 +116,8 @@ async function send(alert, name, body) {
   return null;
 }
 
-/** Binds the keys to whatever alert is selected at the moment.
- * @param {() => Alert | null | undefined} selected */
-export function bindActs(selected) {
+/** Binds the keys to whatever alert is selected at the moment. */
+export function bindActs(/** @type {() => Alert | null | undefined} */ selected) {
   if (!config.may_act) return;
   for (const key of new Set(Object.values(ACTS).map((each) => each.key))) {
     const names = Object.keys(ACTS).filter((name) => ACTS[name].key === key);

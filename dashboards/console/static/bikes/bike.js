@@ -4,7 +4,7 @@ import { alertPath, factsOf, followAlerts } from "../alerts/list.js";
 import { el, fill, link, write } from "../page/dom.js";
 import { config, keys, live, read, start, words } from "../page/frame.js";
 import { later } from "../page/live.js";
-import { BikeDay, DayMap, DayPicker } from "./day.js";
+import { dayFigures, DayMap, DayPicker } from "./day.js";
 import {
   ageText, Battery, bikeRoute, isLow, keyOf, liveBadge, speedText, zoneText,
 } from "./facts.js";
@@ -20,7 +20,7 @@ start(async (main) => {
   keys.bind("Escape", "keys.back",
     () => (history.length > 1 ? history.back() : location.assign("/bikes")));
   const picker = new DayPicker(() => load());
-  const day = new BikeDay(figures);
+  const show = dayFigures(figures);
   main.replaceChildren(
     el("section", "panel detail bike-side",
       el("div", "", back, el("h1", "bike-title", bike_id, el("small", "", vendor))), now,
@@ -44,7 +44,7 @@ start(async (main) => {
         ["/day", "/path"].map((what) => read(bikeRoute(name, what, asked))));
       if (date !== picker.value) return; // another day was picked meanwhile
       picker.known(found.date);
-      day.show(found);
+      show(found);
       await map.show(drawn, { fit: !again });
       render();
     } catch (error) {

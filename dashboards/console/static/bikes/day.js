@@ -8,22 +8,20 @@ import { ageText, colorNameOf, distanceText, verdictMark } from "./facts.js";
 
 const DAY_MS = 86_400_000;
 
-export class BikeDay {
-  constructor(node) {
-    this.node = node;
-  }
-
-  show(/** @type {DayFigures} */ day) {
+/** Shows the figures of a day, and again where they are others. */
+export function dayFigures(node) {
+  let shown = "";
+  return (/** @type {DayFigures} */ day) => {
     const said = JSON.stringify(day) + words.zones.size; // zones' names may have come
-    if (said === this.said) return;
-    this.said = said;
-    this.node.replaceChildren(figuresOf(day), explained(day), section("day.zones", zonesOf(day)),
+    if (said === shown) return;
+    shown = said;
+    fill(node, figuresOf(day), explained(day), section("day.zones", zonesOf(day)),
       section("day.verdicts", verdictsOf(day)));
-  }
+  };
 }
 
-function section(key, ...children) {
-  return el("section", "card", el("h2", "", words.say(key)), ...children);
+function section(key, child) {
+  return el("section", "card", el("h2", "", words.say(key)), child);
 }
 
 function figuresOf(day) {
@@ -127,8 +125,7 @@ export class DayMap {
   made = false;
   said = "";
 
-  /** @param {HTMLElement} element @param {HTMLElement} legend */
-  constructor(element, legend) {
+  constructor(/** @type {HTMLElement} */ element, /** @type {HTMLElement} */ legend) {
     this.legend = legend;
     this.map = baseMap(element);
     pane(this.map, "day-cells", 350);

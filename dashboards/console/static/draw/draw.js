@@ -30,7 +30,6 @@ start(async (main) => {
   /** @type {Drawing | null} */ let drawing = null;
   /** @type {ZoneCard | null} */ let card = null;
 
-  // Lists the zones of now and the planned ones.
   function list() {
     const known = new Set(collection.features.map((feature) => feature.id));
     const all = [...collection.features, ...planned.filter((feature) => !known.has(feature.id))];

@@ -161,9 +161,8 @@ export class Drawing {
     return answer;
   }
 
-  /** Problems are told beside the form and shown where they are.
-   * @param {{text: string, place: Place | null}[]} flaws */
-  show(flaws, fine = "") {
+  /** Problems are told beside the form and shown where they are. */
+  show(/** @type {{text: string, place: Place | null}[]} */ flaws, fine = "") {
     const rows = flaws.map(({ text, place }) =>
       button({ className: "flaw-row", data: { placed: String(place !== null) } }, text,
         () => place && this.map.goTo(place)));

@@ -122,9 +122,8 @@ export function ringsOf(geometry) {
   return new Outline(geometry).rings.map(({ places }) => places);
 }
 
-/** Area of a geometry [m²], holes left out, each part on the plane of its latitude.
- * @param {Geometry} geometry */
-export function areaOf(geometry) {
+/** Area of a geometry [m²], holes left out, each part on the plane of its latitude. */
+export function areaOf(/** @type {Geometry} */ geometry) {
   return partsOf(geometry).reduce((sum, [shell, ...holes]) => {
     const lats = shell.map(([, lat]) => lat);
     const middle = ((Math.min(...lats) + Math.max(...lats)) / 2) * (Math.PI / 180);
@@ -189,8 +188,7 @@ export function nearest(at, rings, reach) {
 }
 
 // The place itself: a vertex with all its digits, or a place on the edge.
-/** @param {Place[]} places @param {OnRing} on */
-export function placeAt(places, { index, share }) {
+export function placeAt(/** @type {Place[]} */ places, /** @type {OnRing} */ { index, share }) {
   const a = places[index], b = places[(index + 1) % places.length];
   return share ? rounded([a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share]) : a;
 }

@@ -143,7 +143,6 @@ async function authorsOf(zoneId) {
   return new Map(drawn.map(({ actor, detail }) => [Date.parse(detail.at), actor]));
 }
 
-/** Saves a zone, or only checks it. */
 export function put(zoneId, feature, { version, dryRun }) {
   return change(pathOf(zoneId, dryRun ? "?dry_run=true" : ""), "PUT", feature, over(version));
 }

@@ -21,8 +21,7 @@ export class BikeLayer {
   /** @type {string | null} */ marked = null;
   ready = false;
 
-  /** @param {L.Map} map @param {BikeLayerTells} tells */
-  constructor(map, { onPick, onDraw }) {
+  constructor(/** @type {L.Map} */ map, /** @type {BikeLayerTells} */ { onPick, onDraw }) {
     this.map = map;
     this.onPick = onPick;
     this.onDraw = onDraw;
@@ -201,7 +200,6 @@ class BikeMark {
     this.tick();
   }
 
-  // Time goes by.
   tick() {
     write(this.age, words.duration(ageOf(this.bike)));
   }
@@ -216,11 +214,9 @@ export class BikeCard {
   link = link("button", "", words.say("card.page"));
 
   /** @param {HTMLElement} node @param {BikeCardAsks} asks */
-  constructor(node, { find, onTrack, onClose }) {
+  constructor(node, asks) {
     this.node = node;
-    this.find = find;
-    this.onTrack = onTrack;
-    this.onClose = onClose;
+    this.asks = asks;
     this.button = button("button", words.say("card.track"), () => this.showTrack(!this.track));
     this.rows = Object.fromEntries(ROWS.map((name) => [name, el("div", "card-row",
       el("span", "dim", words.say(`card.${name}`)), this.texts[name])]));
@@ -244,19 +240,19 @@ export class BikeCard {
     if (this.track) this.showTrack(false);
     this.key = null;
     this.node.hidden = true;
-    this.onClose();
+    this.asks.onClose();
   }
 
   showTrack(on) {
     this.track = on;
     this.button.setAttribute("aria-pressed", String(on));
-    this.onTrack(on ? this.key : null);
+    this.asks.onTrack(on ? this.key : null);
   }
 
   // Changes texts and makes nothing, so that it may be called for every picture.
   refresh() {
     if (!this.key) return;
-    const bike = this.find(this.key);
+    const bike = this.asks.find(this.key);
     const facts = bike ? factsOf(bike) : { state: words.say("card.not_there") };
     for (const name of ROWS) {
       this.rows[name].hidden = !facts[name];

@@ -92,7 +92,7 @@ start(async (main) => {
   // After a press by pointer the space bar is for playing, not for the button once more.
   main.addEventListener("click", ({ detail, target }) =>
     detail && target instanceof Element && target.closest("button")?.blur());
-  keys.bind("l", "layers.key", () => map.switches.toggle());
+  keys.bind("l", "layers.key", () => map.toggleLayers());
   keys.bind("b", "card.key", () => map.pickNext());
   keys.bind("Escape", "card.close", () => map.card.key && map.card.close());
 

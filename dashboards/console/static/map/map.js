@@ -21,17 +21,16 @@ export class PatrolMap {
     this.lastHour = new LastHour(this.map);
     this.card = new BikeCard(over(element, "bike-card"), {
       find: (key) => this.bikes.of(key),
-      onTrack: (key) => this.lastHour.showOne(key),
+      onTrack: (one) => this.lastHour.show({ one }),
       onClose: () => this.bikes.mark(null),
     });
     this.bikes = new BikeLayer(this.map,
       { onPick: (key) => this.pick(key), onDraw: () => this.card.refresh() });
     this.tools = over(element, "map-tools");
-    const press = this.tool("layers", "L", () => this.switches.toggle());
-    this.switches = new LayerSwitches(over(element, "layer-switches"), press, this.layers());
+    const press = this.tool("layers", "L", () => this.toggleLayers());
+    this.toggleLayers = layerSwitches(over(element, "layer-switches"), press, this.layers());
   }
 
-  // A button on the map.
   tool(name, key, act) {
     const press = button({ className: "button", id: `tool-${name}` }, words.say(name), act, key);
     this.tools.append(press);
@@ -51,7 +50,7 @@ export class PatrolMap {
     };
     return {
       zones: pane("zones"), names: pane("names"), cells: { on: true, show: showCells },
-      bikes: pane("bikes"), tracks: { on: false, show: (on) => this.lastHour.showAll(on) },
+      bikes: pane("bikes"), tracks: { on: false, show: (all) => this.lastHour.show({ all }) },
       ...(tiles && { tiles: { on: true, show: showTiles } }),
     };
   }
@@ -105,48 +104,45 @@ function over(element, className) {
   return node;
 }
 
-/** A switch for each layer of the map, remembered on this device. */
-class LayerSwitches {
-  /** @param {HTMLElement} node @param {HTMLElement} button
-   * @param {Record<string, {on: boolean, show: (on: boolean) => void}>} layers by name; `show` is
-   * called with whether the layer is on, now and later */
-  constructor(node, button, layers) {
-    this.node = node;
-    this.button = button;
-    this.layers = layers;
-    const kept = stored();
-    Object.assign(node, { role: "group", ariaLabel: words.say("layers"), hidden: true });
-    button.ariaExpanded = "false";
-    for (const [name, layer] of Object.entries(layers)) {
-      const box = el("input", { type: "checkbox", name, checked: kept[name] ?? layer.on });
-      box.addEventListener("change", () => this.switch(name, box.checked));
-      node.append(el("label", "", box, words.say(`layers.${name}`)));
-      layer.on = box.checked;
-      layer.show(box.checked);
-    }
-    // Keys of the page stay still while one is in a field.
-    node.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" && event.key.toLowerCase() !== "l") return;
-      this.toggle();
-      event.preventDefault();
+/** A switch for each layer of the map, remembered on this device.
+ * @param {HTMLElement} node @param {HTMLElement} button
+ * @param {Record<string, {on: boolean, show: (on: boolean) => void}>} layers by name; `show` is
+ * called with whether the layer is on, now and later
+ * @returns {() => void} shows the switches, or hides them */
+function layerSwitches(node, button, layers) {
+  const kept = stored();
+  Object.assign(node, { role: "group", ariaLabel: words.say("layers"), hidden: true });
+  button.ariaExpanded = "false";
+  const toggle = () => {
+    node.hidden = !node.hidden;
+    button.ariaExpanded = String(!node.hidden);
+    if (node.hidden) button.focus();
+    else node.querySelector("input")?.focus();
+  };
+  for (const [name, layer] of Object.entries(layers)) {
+    const box = el("input", { type: "checkbox", name, checked: kept[name] ?? layer.on });
+    const set = () => layer.show((layer.on = box.checked));
+    box.addEventListener("change", () => {
+      set();
+      keep(layers);
     });
+    node.append(el("label", "", box, words.say(`layers.${name}`)));
+    set();
   }
+  // Keys of the page stay still while one is in a field.
+  node.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" && event.key.toLowerCase() !== "l") return;
+    toggle();
+    event.preventDefault();
+  });
+  return toggle;
+}
 
-  toggle() {
-    this.node.hidden = !this.node.hidden;
-    this.button.setAttribute("aria-expanded", String(!this.node.hidden));
-    if (this.node.hidden) this.button.focus();
-    else this.node.querySelector("input")?.focus();
-  }
-
-  switch(name, on) {
-    this.layers[name].on = on;
-    this.layers[name].show(on);
-    const all = Object.entries(this.layers).map(([each, layer]) => [each, layer.on]);
-    try {
-      localStorage.setItem(STORED, JSON.stringify(Object.fromEntries(all)));
-    } catch { /* a browser that keeps nothing shows what it is told until the next visit */ }
-  }
+function keep(layers) {
+  const all = Object.entries(layers).map(([name, { on }]) => [name, on]);
+  try {
+    localStorage.setItem(STORED, JSON.stringify(Object.fromEntries(all)));
+  } catch { /* a browser that keeps nothing shows what it is told until the next visit */ }
 }
 
 function stored() {
@@ -157,7 +153,6 @@ function stored() {
   }
 }
 
-/** Draws the legend of the map's colours and signs. */
 export function drawLegend(node) {
   const bike = (kind, state) => {
     const is = { className: "bike", data: { liveness: state.liveness } };

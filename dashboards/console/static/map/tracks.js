@@ -19,9 +19,8 @@ class TrackLayer {
     this.map = map;
     pane(map, "tracks", 420);
     addEventListener("themechange", () => {
-      for (const { paths } of this.lines.values()) {
-        for (const [path, look] of paths) path.setStyle(styleFor(look));
-      }
+      const all = [...this.lines.values()].flatMap(({ paths }) => paths);
+      for (const [path, look] of all) path.setStyle(styleFor(look));
     });
   }
 
@@ -44,7 +43,6 @@ class TrackLayer {
     this.lines.delete(key);
   }
 
-  /** Removes all lines but some. */
   keep(keys) {
     for (const key of [...this.lines.keys()]) if (!keys.has(key)) this.remove(key);
   }
@@ -89,13 +87,9 @@ export class LastHour {
     return !this.then && (this.all || this.one);
   }
 
-  showAll(on) {
-    this.all = on;
-    this.again();
-  }
-
-  showOne(key) {
-    this.one = key;
+  /** All of them or not, or the one of a key. */
+  show(/** @type {{all?: boolean, one?: string | null}} */ wanted) {
+    Object.assign(this, wanted);
     this.again();
   }
 

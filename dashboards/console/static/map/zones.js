@@ -130,9 +130,8 @@ function settle(label, node) {
   label.update();
 }
 
-/** The deadline on a label: by when a zone is due, or how long it has been late.
- * @param {ZoneStatus} status */
-function deadlineOf(status) {
+/** The deadline on a label: by when a zone is due, or how long it has been late. */
+function deadlineOf(/** @type {ZoneStatus} */ status) {
   const late_s = lateness(status), { state, due_in_s } = status;
   if (late_s) return words.say("zones.late_by", { time: words.duration(late_s) });
   if (state === "overdue" || state === "short") return words.say(`state.${state}`);
@@ -201,7 +200,6 @@ export class CellOverlay extends CellImage {
     this.ask();
   }
 
-  /** Whether anybody sees them. */
   set visible(shown) {
     this.shown = shown;
     if (shown) this.ask();

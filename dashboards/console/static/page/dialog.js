@@ -62,9 +62,8 @@ export function askFor({ title, note, fields = [], go, danger = false, send = as
   });
 }
 
-/** A field: what asks it, what it is asked in, its value, and where its problem is told.
- * @param {Field} field */
-function inputOf(field) {
+/** A field: what asks it, what it is asked in, its value, and where its problem is told. */
+function inputOf(/** @type {Field} */ field) {
   const { name, type = "text", value = "", options = [], required = false } = field;
   /** @type {any} a field, or several boxes */
   const node = type === "several" ? el("div", "several")
@@ -86,8 +85,7 @@ function inputOf(field) {
   return { field, node, said, box, value: valueOf };
 }
 
-/** @param {Field} field @param {HTMLElement} node */
-function suggestions({ name, list }, node) {
+function suggestions(/** @type {Field} */ { name, list }, /** @type {HTMLElement} */ node) {
   if (!list?.length) return null;
   node.setAttribute("list", `known-${name}`);
   return el("datalist", { id: `known-${name}` }, list.map((text) => new Option(text)));

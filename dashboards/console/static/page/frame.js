@@ -2,7 +2,7 @@
 // The frame of every page: the bar with clock and health, the live stream, the notice, the keys.
 import { $, button, el, modal } from "./dom.js";
 import { Live } from "./live.js";
-import { config, hasUnsaved, offerSignOut, signedIn, stillSignedIn } from "./session.js";
+import { config, hasUnsaved, signedIn, signOut, stillSignedIn } from "./session.js";
 import { Words } from "./words.js";
 
 const BEHIND_S = 60;
@@ -81,7 +81,7 @@ async function renew() {
 export async function start(fill) {
   await null; // until the whole of the page's module is there
   $("theme").addEventListener("click", () => window.switchTheme());
-  offerSignOut($("sign-out"));
+  $("sign-out")?.addEventListener("click", signOut);
   keepQuery($("other-language"));
   for (const { key, name, path } of config.pages) {
     keys.bind(key, `page.${name}`, () => location.assign(path));

@@ -29,8 +29,7 @@ export class LongList {
   row_px = 1;
   sheet = el("div", "sheet");
 
-  /** @param {HTMLElement} body @param {LongRows} rows */
-  constructor(body, { make, fill }) {
+  constructor(/** @type {HTMLElement} */ body, /** @type {LongRows} */ { make, fill }) {
     this.body = body;
     this.make = make;
     this.fill = fill;

@@ -114,14 +114,13 @@ export function later(key, work) {
 }
 
 function soon() {
-  if (document.hidden) setTimeout(doPlanned, 1000);
-  else requestAnimationFrame(doPlanned);
-}
-
-function doPlanned() {
-  const works = [...planned.values()];
-  planned.clear();
-  for (const each of works) each();
+  const work = () => {
+    const works = [...planned.values()];
+    planned.clear();
+    for (const each of works) each();
+  };
+  if (document.hidden) setTimeout(work, 1000);
+  else requestAnimationFrame(work);
 }
 
 // A page that is hidden meanwhile gets no next picture.
@@ -134,8 +133,7 @@ export class Newest {
   waits = false;
   busy = false;
 
-  /** @param {(what: any) => Promise<unknown>} work @param {number} every_ms */
-  constructor(work, every_ms) {
+  constructor(/** @type {(what: any) => Promise<unknown>} */ work, /** @type {number} */ every_ms) {
     this.work = work;
     this.every_ms = every_ms;
   }

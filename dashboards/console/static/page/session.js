@@ -12,8 +12,9 @@ export const config = JSON.parse($("console-config").textContent);
  * @param {{method?: string, body?: unknown, headers?: Record<string, string>}} options */
 export async function ask(path, options = {}) {
   let answer = await send(path, options);
-  if (answer.status === 403 && (await isOf(answer, "csrf_token_wrong")) && (await renewed())) {
-    answer = await send(path, options);
+  if (answer.status === 403) {
+    const { reason } = await answer.clone().json().catch(() => ({}));
+    if (reason === "csrf_token_wrong" && (await renewed())) answer = await send(path, options);
   }
   if (answer.status === 401) signIn();
   return answer;
@@ -40,9 +41,6 @@ function send(path, { method = "POST", body, headers = {} }) {
   return fetch(path, { method, headers: sent, body: text, signal });
 }
 
-async function isOf(answer, reason) {
-  return (await answer.clone().json().catch(() => ({}))).reason === reason;
-}
 
 // Go on here when the same user has signed in again elsewhere in this browser.
 async function renewed() {
@@ -86,9 +84,7 @@ export async function stillSignedIn() {
   if (answer?.status === 401) signIn();
 }
 
-export function offerSignOut(button) {
-  button?.addEventListener("click", async () => {
-    await ask("/api/v1/session", { method: "DELETE" }).catch(() => null);
-    location.assign("/login");
-  });
+export async function signOut() {
+  await ask("/api/v1/session", { method: "DELETE" }).catch(() => null);
+  location.assign("/login");
 }

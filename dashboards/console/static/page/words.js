@@ -159,8 +159,7 @@ const KNOWN = Object.entries({
   "wrong.no_zone": /^there is no zone ['"](?<what>.*)['"]/,
 });
 
-/** @param {string} message @param {Words} words */
-export function inWords(message, words) {
+export function inWords(/** @type {string} */ message, /** @type {Words} */ words) {
   for (const [key, pattern] of KNOWN) {
     const { groups } = pattern.exec(message) ?? { groups: null };
     if (groups === null) continue;

@@ -115,7 +115,6 @@ function row(key, over, ...cells) {
     cells.map((cell) => el("td", "", cell)));
 }
 
-/** The users: who may sign in, and as what. */
 export class UserTable extends Table {
   constructor({ onChange, onNames }) {
     super("users", ["name", "role", "signed_in", "password_changed"], { onChange });

@@ -51,7 +51,6 @@ class AuditList {
       el("div", "rows", this.list, this.more));
   }
 
-  /** Names that may be looked for. */
   suggest(names) {
     this.actors.replaceChildren(...names.map((name) => new Option(name)));
   }

@@ -20,23 +20,22 @@ export class ReplayBar {
   slider = el("input", { className: "replay-slider", type: "range", step: "1000",
     ariaLabel: words.say("replay.slider") });
 
-  /** @param {HTMLElement} banner @param {HTMLElement} bar
-   * @param {Record<string, (chosen?: any) => unknown>} acts by name: leave, play, seek, step … */
-  constructor(banner, bar, acts) {
+  /** @param {HTMLElement} banner @param {HTMLElement} bar @param {Replay} replay */
+  constructor(banner, bar, replay) {
     this.banner = banner;
     this.bar = bar;
-    this.acts = acts;
+    this.replay = replay;
     banner.append(el("b", "", words.say("replay.banner")), this.instant, this.note,
-      button("button main", words.say("replay.leave"), acts.leave, "Esc"));
-    this.slider.addEventListener("input", () => acts.seek(Number(this.slider.value)));
-    this.play = button("button main play", "▶", acts.play);
+      button("button main", words.say("replay.leave"), () => replay.leave(), "Esc"));
+    this.slider.addEventListener("input", () => replay.seek(Number(this.slider.value)));
+    this.play = button("button main play", "▶", () => replay.play(!replay.playing));
     const press = (sign, name, act, by) =>
-      signButton("button", sign, words.say(`replay.${name}`), () => acts[act](by));
+      signButton("button", sign, words.say(`replay.${name}`), () => replay[act](by));
     bar.append(
       el("div", "replay-line", this.spans, this.span),
       el("div", "replay-line",
-        press("⇤", "previous_mark", "mark", -1), press("‹", "back", "step", -1), this.play,
-        press("›", "forward", "step", 1), press("⇥", "next_mark", "mark", 1),
+        press("⇤", "previous_mark", "toMark", -1), press("‹", "back", "step", -1), this.play,
+        press("›", "forward", "step", 1), press("⇥", "next_mark", "toMark", 1),
         el("div", "replay-time", this.marks, this.slider, this.hours),
         press("−", "slower", "faster", -1), this.speed, press("+", "faster", "faster", 1)),
     );
@@ -47,7 +46,7 @@ export class ReplayBar {
     this.banner.hidden = this.bar.hidden = false;
     this.spans.replaceChildren(...[...Object.keys(spans), "custom"].map((name) => {
       const is = { className: "button", ariaPressed: String(name === chosen) };
-      return button(is, words.say(`replay.${name}`), () => this.acts.choose(name));
+      return button(is, words.say(`replay.${name}`), () => this.replay.choose(name));
     }));
     this.span.textContent = `${words.time(from)} – ${words.time(to)}`;
     Object.assign(this.slider, { min: String(from), max: String(to) });
@@ -61,12 +60,11 @@ export class ReplayBar {
     this.banner.hidden = this.bar.hidden = true;
   }
 
-  /** Moments under the slider; one is pressed to go there.
-   * @param {{at: number, text: string, kind: string}[]} marks */
-  showMarks(marks) {
+  /** Moments under the slider; one is pressed to go there. */
+  showMarks(/** @type {{at: number, text: string, kind: string}[]} */ marks) {
     const span = { from: Number(this.slider.min), to: Number(this.slider.max) };
     this.marks.replaceChildren(...marks.map(({ at, text, kind }) => {
-      const title = `${words.exact(at)} ${text}`, go = () => this.acts.seek(at);
+      const title = `${words.exact(at)} ${text}`, go = () => this.replay.seek(at);
       const mark = signButton(`replay-mark ${kind}`, "", title, go);
       mark.tabIndex = -1; // there are keys for going from one to the next
       return moved(mark, at, span);

@@ -33,11 +33,7 @@ export class Replay {
   constructor(banner, bar, scene, shiftFrom) {
     this.scene = scene;
     this.shiftFrom = shiftFrom;
-    this.bar = new ReplayBar(banner, bar, {
-      leave: () => this.leave(), play: () => this.play(!this.playing),
-      seek: (at) => this.seek(at), step: (by) => this.step(by), mark: (by) => this.toMark(by),
-      faster: (by) => this.faster(by), choose: (name) => this.choose(name),
-    });
+    this.bar = new ReplayBar(banner, bar, this);
     this.zones = new Newest((at) => this.readZones(at), SCENE_EVERY_MS);
     const trails = async (at) => this.on && this.scene.trails(this.tracks, at);
     this.trails = new Newest(trails, TRAILS_EVERY_MS);

@@ -16,8 +16,7 @@ export class ZoneCells {
   key = el("span", "key");
   wanted = "";
 
-  /** @param {HTMLElement} body @param {string} zoneId */
-  constructor(body, zoneId) {
+  constructor(/** @type {HTMLElement} */ body, /** @type {string} */ zoneId) {
     this.zoneId = zoneId;
     const frame = el("div", "zone-map");
     const ages = el("label", "switch", this.ages, words.say("zone.ages"));

@@ -30,9 +30,8 @@ function path(className, points) {
   return svg("path", { class: className, d });
 }
 
-/** The ratio over a window so far, with the target as a line; the width is the whole window.
- * @param {Sparkline} chart */
-export function sparkline({ points, target, label }) {
+/** The ratio over a window so far, with the target as a line; the width is the whole window. */
+export function sparkline(/** @type {Sparkline} */ { points, target, label }) {
   const width = 120, height = 30, y = (ratio) => height - 3 - ratio * (height - 6);
   const known = points.filter(({ ratio }) => ratio != null);
   /** @returns {any} */
@@ -43,9 +42,8 @@ export function sparkline({ points, target, label }) {
   return picture("sparkline", width, height, label, ...parts);
 }
 
-/** A window's progress: the ratio so far, the forecast to its end, the target, and its deadline.
- * @param {ProgressChart} chart */
-export function progress(chart) {
+/** A window's progress: the ratio so far, the forecast to its end, the target, and its deadline. */
+export function progress(/** @type {ProgressChart} */ chart) {
   const { width, height, from_ms, to_ms, now_ms, points, forecast, target, says } = chart;
   const left = 42, right = 16, top = 26, bottom = 26;
   const x = (at_ms) => left + ((at_ms - from_ms) / (to_ms - from_ms)) * (width - left - right);
@@ -53,18 +51,15 @@ export function progress(chart) {
   /** @param {RatioPoint} point @returns {any} */
   const place = ({ at_ms, ratio }) => [x(at_ms), ratio == null ? null : y(ratio)];
   const end = width - right;
-  const parts = [];
-  for (const ratio of [0, 0.25, 0.5, 0.75, 1]) {
-    parts.push(line("grid", left, y(ratio), end, y(ratio)),
-      text("tick", left - 6, y(ratio) + 4, words.percent(ratio), "end"));
-  }
-  for (const { at_ms, text: said } of chart.ticks) {
-    parts.push(line("grid", x(at_ms), height - bottom, x(at_ms), height - bottom + 4),
-      text("tick", x(at_ms), height - 8, said));
-  }
-  parts.push(line("axis", left, y(0), end, y(0)),
-    line("deadline", x(to_ms), top - 8, x(to_ms), y(0)),
-    text("deadline-text", x(to_ms) + 8, top - 12, says.deadline, "end"));
+  const parts = [
+    ...[0, 0.25, 0.5, 0.75, 1].flatMap((ratio) => [line("grid", left, y(ratio), end, y(ratio)),
+      text("tick", left - 6, y(ratio) + 4, words.percent(ratio), "end")]),
+    ...chart.ticks.flatMap(({ at_ms, text: said }) => [
+      line("grid", x(at_ms), height - bottom, x(at_ms), height - bottom + 4),
+      text("tick", x(at_ms), height - 8, said)]),
+    line("axis", left, y(0), end, y(0)), line("deadline", x(to_ms), top - 8, x(to_ms), y(0)),
+    text("deadline-text", x(to_ms) + 8, top - 12, says.deadline, "end"),
+  ];
   // The target's text is on the side of its line where the forecast does not end.
   const then = forecast.at(-1)?.ratio, above = then == null || then < target;
   const off = above && target < 0.9 ? -6 : 15;

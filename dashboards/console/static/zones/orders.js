@@ -166,7 +166,6 @@ export class OrderButtons {
     }
   }
 
-  /** Says what the press would do. */
   show(title = "") {
     const status = this.find();
     Object.assign(this.press, { title, disabled: !status });
@@ -215,9 +214,8 @@ function untilNextDay(/** @type {HourSpan[]} */ spans, { weekday, minute }) {
   return begins.length ? Math.min(...begins) : null;
 }
 
-/** "Mon–Fri 08:00–12:00, 13:30–18:00; Sat 09:00–12:00": spans of the same days stand together.
- * @param {Policy} policy */
-function policyHours({ hours }) {
+/** "Mon–Fri 08:00–12:00, 13:30–18:00; Sat 09:00–12:00": spans of the same days stand together. */
+function policyHours(/** @type {Policy} */ { hours }) {
   const byDays = new Map();
   for (const { ranges, from, to } of hours.map(readSpan)) {
     const days = ranges.map(daysText).join(words.say("policy.and_day"));

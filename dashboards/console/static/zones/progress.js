@@ -78,9 +78,8 @@ function forecastOf(last, then, policy, now_ms, to_ms) {
   return [...line, { at_ms: to_ms, ratio: then }];
 }
 
-/** Patrol hours less exceptions in [from_ms, to_ms), to the step; all of it without a policy.
- * @param {ZonePolicy | undefined} policy */
-function dutyMs(policy, from_ms, to_ms) {
+/** Patrol hours less exceptions in [from_ms, to_ms), to the step; all of it without a policy. */
+function dutyMs(/** @type {ZonePolicy | undefined} */ policy, from_ms, to_ms) {
   if (!policy) return to_ms - from_ms;
   const spans = policy.hours.map(readSpan);
   const free = policy.exceptions.map(({ from, to }) => [Date.parse(from), Date.parse(to)]);
@@ -116,8 +115,7 @@ export class ZoneMonth {
   month = "";
   drawn = "";
 
-  /** @param {HTMLElement} body @param {string} zoneId */
-  constructor(body, zoneId) {
+  constructor(/** @type {HTMLElement} */ body, /** @type {string} */ zoneId) {
     this.zoneId = zoneId;
     const turn = (sign, by, key) =>
       button({ className: "button", title: words.say(key) }, sign, () => this.go(by));

@@ -107,7 +107,6 @@ function visitOf(/** @type {ZoneStatus} */ { last_visit_by: visit }) {
   return el("b", { title: words.time(visit.at) }, visitorLink(visit), " · ", ago);
 }
 
-/** Lists the bikes in a zone now. */
 function showInside(list, zoneId) {
   /** @type {Map<string, Bike>} */ const there = new Map();
   const draw = () => {

@@ -97,7 +97,7 @@ class CampaignList {
     const [from, to] = [campaign.from, campaign.to].map((at) => words.time(at));
     const zones = campaign.zones.flatMap((zoneId, i) =>
       [i ? words.say("list.and") : "", zoneLink(zoneId, words.zone(zoneId))]);
-    const facts = [keysText(keys), orderedText(campaign), endedText(campaign)].filter(Boolean);
+    const facts = [keysText(keys), ...ordersText(campaign)].filter(Boolean);
     return el("article", { className: "campaign", data: { campaign: name } },
       el("div", "campaign-head", el("span", `kind of-${kind}`, words.say(`order.${kind}`)),
         el("b", "", name), el("span", "dim", words.say("campaign.between", { from, to })),
@@ -107,20 +107,13 @@ class CampaignList {
   }
 }
 
-function orderedText({ source, ordered_by, ordered_at, reason }) {
-  const ordered = source === "configuration" ? words.say("campaign.configured")
-    : words.say("campaign.ordered", { who: ordered_by, time: words.time(ordered_at) });
-  return withReason(ordered, reason);
-}
-
-function endedText(/** @type {Campaign} */ { ended_by, ended_at, end_reason }) {
-  if (!ended_at) return "";
-  const values = { who: ended_by, time: words.time(ended_at) };
-  return withReason(words.say("campaign.ended_by", values), end_reason);
-}
-
-function withReason(text, why) {
-  return why ? `${text} · ${words.say("campaign.why", { why })}` : text;
+/** By whom a campaign was ordered and ended, when and why. @param {Campaign} campaign */
+function ordersText({ source, ordered_by, ordered_at, reason, ended_by, ended_at, end_reason }) {
+  const text = (key, who, at, why) => words.say(key, { who, time: at && words.time(at) })
+    + (why ? ` · ${words.say("campaign.why", { why })}` : "");
+  const ordered = source === "configuration" ? "campaign.configured" : "campaign.ordered";
+  return [text(ordered, ordered_by, ordered_at, reason),
+    ended_at ? text("campaign.ended_by", ended_by, ended_at, end_reason) : ""];
 }
 
 /** The keys of the policy that a campaign sets, in words; one without words as it is written. */
