@@ -56,6 +56,6 @@ def test_a_page_is_told_all_its_modules() -> None:
     """Its own first, then whatever is imported at whatever depth, each once."""
     modules = modules_of("map/desk.js")
     assert modules[0] == "map/desk.js"
-    assert {"map/map.js", "page/words.js", "leaflet/leaflet-src.esm.js"} <= set(modules)
+    assert {"map/bikes.js", "page/words.js", "leaflet/leaflet-src.esm.js"} <= set(modules)
     assert len(set(modules)) == len(modules)
     assert "page/theme.js" not in modules

@@ -2,8 +2,8 @@
 // One alert, with its acts, its history and its evidence.
 import { el } from "../page/dom.js";
 import { config, keys, start } from "../page/frame.js";
-import { bindActs } from "./acts.js";
 import { AlertDetail } from "./detail.js";
+import { bindActs } from "./list.js";
 
 start(async (main) => {
   const box = el("section", "panel detail");

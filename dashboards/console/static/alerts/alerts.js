@@ -38,10 +38,8 @@ start(async (main) => {
   /** @type {Alert[]} */ let past = [];
   /** @type {string | null} */ let cursor = null;
   let pages = 1, begun = {};
-
   const fits = (/** @type {Alert} */ alert) => (!rule.value || alert.rule === rule.value)
     && (!zone.value || alert.zone_id === zone.value);
-
   function render() {
     const opened = ["open", ""].includes(state.value) ? open.filter(fits) : [];
     const there = new Set(opened.map((alert) => alert.alert_id));

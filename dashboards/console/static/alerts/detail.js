@@ -5,8 +5,7 @@ import * as L from "../leaflet/leaflet-src.esm.js";
 import { baseMap, colorOf, styleOf } from "../map/base.js";
 import { button, el, fill, zoneLink } from "../page/dom.js";
 import { live, read, words } from "../page/frame.js";
-import { act, ACTS, possible } from "./acts.js";
-import { factsOf } from "./list.js";
+import { act, ACTS, factsOf, possible } from "./list.js";
 
 const BEFORE_MS = 30 * 60_000, AFTER_MS = 2 * 60_000; // what makes a patrol, and a little more
 

@@ -1,12 +1,14 @@
 // @ts-check
 // One bike: its state now, and one of its days.
 import { alertPath, factsOf, followAlerts } from "../alerts/list.js";
-import { el, fill, link, write } from "../page/dom.js";
+import * as L from "../leaflet/leaflet-src.esm.js";
+import { baseMap, colorOf, pane } from "../map/base.js";
+import { button, el, fill, link, signButton, write, zonePath } from "../page/dom.js";
 import { config, keys, live, read, start, words } from "../page/frame.js";
 import { later } from "../page/live.js";
-import { dayFigures, DayMap, DayPicker } from "./day.js";
 import {
-  ageText, Battery, bikeRoute, isLow, keyOf, liveBadge, speedText, zoneText,
+  ageText, Battery, bikeRoute, colorNameOf, distanceText, isLow, keyOf, liveBadge, speedText,
+  verdictMark, zoneText,
 } from "./facts.js";
 
 const AGAIN_MS = 30_000, REJECTS = 10;
@@ -30,7 +32,6 @@ start(async (main) => {
   );
   const state = new BikeNow(now), map = new DayMap(frame, legend);
   /** @type {Bike | null} */ let bike = null;
-
   function render() {
     if (!bike) return;
     state.show(bike);
@@ -60,7 +61,6 @@ start(async (main) => {
   });
   live.on("coverage", () => later("bike", render)); // a zone's name may have come
   setInterval(render, 1000);
-
   try {
     bike = await read(bikeRoute(name));
   } catch (error) {
@@ -151,4 +151,236 @@ function rejectRow({ payload, reason, received_at, detail, index, topic }) {
     el("p", "", detail,
       index == null ? "" : words.say("bike.rejects.item", { n: index + 1 })),
     el("small", "", topic), code);
+}
+
+const DAY_MS = 86_400_000;
+
+/** Shows the figures of a day, and again where they are others. */
+function dayFigures(node) {
+  let shown = "";
+  return (/** @type {DayFigures} */ day) => {
+    const said = JSON.stringify(day) + words.zones.size; // zones' names may have come
+    if (said === shown) return;
+    shown = said;
+    fill(node, figuresOf(day), explained(day), section("day.zones", zonesOf(day)),
+      section("day.verdicts", verdictsOf(day)));
+  };
+}
+
+function section(key, child) {
+  return el("section", "card", el("h2", "", words.say(key)), child);
+}
+
+function figuresOf(day) {
+  const figure = (key, text) => el("div", "", el("b", "", text), el("span", "", words.say(key)));
+  const number = (value) => (value == null ? "–" : String(value));
+  return el("div", "day-figures",
+    figure("day.distance", distanceText(day.distance_m)), figure("day.cells", number(day.cells)),
+    figure("day.first", number(day.cells_first)),
+    figure("day.redundant", words.percent(day.redundant_share)));
+}
+
+function explained({ cells, cells_first, redundant_share }) {
+  const says = (key, values = {}) => el("p", "dim", words.say(key, values));
+  if (cells == null) return says("day.cells.unknown");
+  if (redundant_share == null) return says("day.redundant.none");
+  return says("day.redundant.why", { all: cells, again: cells - cells_first });
+}
+
+/** The zones it was in for longest first. */
+function zonesOf({ zones }) {
+  if (!zones.length) return el("p", "dim", words.say("day.zones.none"));
+  const sorted = zones.toSorted((a, b) => b.time_s - a.time_s), most = sorted[0].time_s;
+  return el("div", "bars", sorted.map(({ zone_id, time_s, cells }) => {
+    const style = { width: `${100 * (time_s / most || 0)}%` };
+    return el("div", "bar-row", link("", zonePath(zone_id), words.zone(zone_id)),
+      el("span", "bar", el("i", { className: "fill", style })),
+      el("span", "number", words.duration(time_s)),
+      el("span", "number", cells == null ? "" : words.say("unit.cells", { n: cells })));
+  }));
+}
+
+function verdictsOf({ verdicts }) {
+  const found = Object.entries(verdicts).sort((a, b) => b[1] - a[1]);
+  if (!found.length) return el("p", "dim", words.say("day.verdicts.none"));
+  const all = found.reduce((sum, [, fixes]) => sum + fixes, 0);
+  return el("dl", "verdicts", ...found.map(([verdict, fixes]) => {
+    const figures = `${fixes.toLocaleString(words.config.lang)} · ${share(fixes / all)}`;
+    return el("div", { data: { verdict } },
+      el("dt", "", verdictMark(verdict), words.say(`verdict.${verdict}`),
+        el("b", "number", figures)),
+      el("dd", "dim", words.say(`verdict.${verdict}.hint`)));
+  }));
+}
+
+// A few of many are not none of them.
+function share(ratio) {
+  return ratio > 0 && ratio < 0.01 ? "<1%" : words.percent(ratio);
+}
+
+/** Which local day is looked at: today, which goes on, or one that is over. */
+class DayPicker {
+  /** @type {string | null} null for today, whichever day that is by then */ value = null;
+  /** @type {string | null} null until it is known */ today = null;
+  input = el("input", { type: "date", ariaLabel: words.say("day.pick") });
+
+  constructor(/** @type {() => void} */ onPick) {
+    this.onPick = onPick;
+    const step = (sign, by, key) => {
+      const press = () => this.step(by);
+      keys.bind(by < 0 ? "[" : "]", key, press);
+      return signButton("button", sign, words.say(key), press);
+    };
+    const before = step("‹", -1, "day.before");
+    this.after = step("›", 1, "day.after");
+    this.now = button("button", words.say("day.today"), () => this.pick(null));
+    this.input.addEventListener("change", () => this.input.value && this.pick(this.input.value));
+    this.node = el("div", "day-picker", before, this.input, this.after, this.now);
+  }
+
+  isToday() {
+    return this.value === null;
+  }
+
+  /** Takes the date of the API's answer, which also tells which day today is. */
+  known(date) {
+    if (this.isToday()) this.input.max = this.today = date;
+    if (document.activeElement !== this.input) this.input.value = date;
+    this.after.disabled = this.now.disabled = this.isToday();
+  }
+
+  step(by) {
+    if (this.today === null || (by > 0 && this.isToday())) return;
+    const at = Date.parse(`${this.value ?? this.today}T00:00:00Z`) + by * DAY_MS;
+    this.pick(new Date(at).toISOString().slice(0, 10));
+  }
+
+  pick(/** @type {string | null} */ date) {
+    this.value = date === null || date >= (this.today ?? "") ? null : date;
+    this.input.value = date ?? this.today ?? "";
+    this.onPick();
+  }
+}
+
+const tip = (...children) => el("div", "day-tip", ...children);
+
+/** A day of a bike on the map: its path, where it parked, what was not believed, its cells. */
+class DayMap {
+  /** @type {BikePath | null} */ drawn = null;
+  /** @type {L.GeoJSON | null} */ zones = null;
+  /** @type {L.CircleMarker | null} */ bike = null;
+  made = false;
+  said = "";
+
+  constructor(/** @type {HTMLElement} */ element, /** @type {HTMLElement} */ legend) {
+    this.legend = legend;
+    this.map = baseMap(element);
+    pane(this.map, "day-cells", 350);
+    pane(this.map, "day-path", 420);
+    pane(this.map, "day-marks", 430);
+    this.cells = { pane: "day-cells", renderer: L.canvas({ pane: "day-cells" }),
+      interactive: false };
+    this.line = { pane: "day-path", renderer: L.svg({ pane: "day-path" }), interactive: false };
+    this.marks = { pane: "day-marks", renderer: L.svg({ pane: "day-marks" }) };
+    this.day = L.featureGroup().addTo(this.map);
+    this.ready = this.place();
+    addEventListener("themechange", () => this.drawn && this.draw(this.drawn, false));
+  }
+
+  /** Goes to where the zones are. */
+  async place() {
+    const zones = await read("/zones").catch(() => null);
+    if (zones) {
+      this.zones = L.geoJSON(zones, { interactive: false }).addTo(this.map);
+      this.outline();
+      this.map.fitBounds(this.zones.getBounds(), { padding: [14, 14], animate: false });
+    } else this.map.setView([0, 0], 2); // until there is something to show
+    this.made = true;
+  }
+
+  outline() {
+    this.zones?.setStyle({ color: colorOf("dim"), weight: 1, opacity: 0.6, fill: false });
+  }
+
+  async show(/** @type {BikePath} */ day, { fit }) {
+    await this.ready;
+    const said = JSON.stringify(day);
+    if (said === this.said) return;
+    this.said = said;
+    this.drawn = day;
+    this.draw(day, fit);
+  }
+
+  /** Where it is now; nothing on a day that is over. @param {Bike | null} bike */
+  showBike(bike) {
+    if (!this.made) return;
+    if (!bike || bike.lat == null || bike.lng == null) {
+      this.bike?.remove();
+      this.bike = null;
+      return;
+    }
+    const place = L.latLng(bike.lat, bike.lng);
+    this.bike ??= L.circleMarker(place,
+      { ...this.marks, className: "day-bike", radius: 7, weight: 2, fillOpacity: 1 })
+      .bindTooltip("", { direction: "top", offset: [0, -6] }).addTo(this.map);
+    this.bike.setTooltipContent(
+      tip(el("b", "", bike.bike_id), el("div", "", ageText(bike))));
+    this.bike.setStyle({ color: colorOf("halo"), fillColor: colorOf("bike") })
+      .setLatLng(place).bringToFront();
+  }
+
+  /** @param {BikePath} day @param {boolean} fit */
+  draw({ path, stops, rejected, rejected_total, cells, cell }, fit) {
+    this.day.clearLayers();
+    this.outline();
+    if (cells) this.drawCells(cells, cell);
+    const line = (color, weight) => L.polyline(path, { ...this.line,
+      className: `day-path-${color}`, color: colorOf(color), weight }).addTo(this.day);
+    if (path.length) {
+      line("halo", 6);
+      line("accent", 3);
+    }
+    for (const stop of stops) {
+      const [from, to] = [stop.from, stop.to].map((at) => words.time(at));
+      this.mark(stop, "parked", 6, () =>
+        tip(el("b", "", verdictMark("parked"), words.say("day.map.stopped", { from, to }))));
+    }
+    const { timestamps, lat, lng, verdicts } = rejected;
+    verdicts.forEach((verdict, i) => this.mark({ lat: lat[i], lng: lng[i] }, verdict, 4, () =>
+      tip(el("b", "", verdictMark(verdict), words.say(`verdict.${verdict}`)),
+        el("div", "", words.time(timestamps[i])),
+        el("div", "dim", words.say(`verdict.${verdict}.hint`)))));
+    this.drawLegend(verdicts, rejected_total);
+    this.map.invalidateSize();
+    const bounds = this.day.getBounds(), room = { padding: L.point(24, 24), maxZoom: 16 };
+    if (fit && bounds.isValid()) this.map.fitBounds(bounds, { ...room, animate: false });
+  }
+
+  drawCells({ lat: lats, lng: lngs, first: firsts }, [high, wide]) {
+    lats.forEach((lat, i) => {
+      const lng = lngs[i], first = firsts[i];
+      L.rectangle([[lat - high / 2, lng - wide / 2], [lat + high / 2, lng + wide / 2]], {
+        ...this.cells, weight: 1, color: colorOf(first ? "compliant" : "dim"),
+        opacity: 0.5, fillOpacity: first ? 0.3 : 0.12,
+      }).addTo(this.day);
+    });
+  }
+
+  mark({ lat, lng }, verdict, radius, told) {
+    L.circleMarker([lat, lng], { ...this.marks, className: `day-mark day-mark-${verdict}`, radius,
+      color: colorOf("halo"), weight: 1.5, fillColor: colorOf(colorNameOf(verdict)),
+      fillOpacity: 1 })
+      .bindTooltip(told, { direction: "top", offset: [0, -4] }).addTo(this.day);
+  }
+
+  drawLegend(rejected, total) {
+    const item = (...children) => el("span", "item", ...children);
+    const swatch = (name) => item(el("i", `swatch swatch-${name}`), words.say(`day.map.${name}`));
+    const verdicts = [...new Set(rejected)]
+      .map((verdict) => item(verdictMark(verdict), words.say(`verdict.${verdict}`)));
+    const n = rejected.length, some = words.say("day.map.some", { n, all: total });
+    fill(this.legend, swatch("path"), swatch("first"), swatch("again"),
+      item(verdictMark("parked"), words.say("day.map.stop")),
+      n > 0 && item(words.say("day.map.rejected"), ":"), verdicts, n < total && item(some));
+  }
 }

@@ -29,7 +29,6 @@ start(async (main) => {
   /** @type {Zone[]} */ let planned = [];
   /** @type {Drawing | null} */ let drawing = null;
   /** @type {ZoneCard | null} */ let card = null;
-
   function list() {
     const known = new Set(collection.features.map((feature) => feature.id));
     const all = [...collection.features, ...planned.filter((feature) => !known.has(feature.id))];
@@ -111,7 +110,6 @@ start(async (main) => {
     if (zoneId) pick(zoneId, { stay: true });
     else idle();
   }
-
   keys.bind("n", "draw.new", () => draw(null));
   keys.bind("e", "draw.edit", () => !drawing && card?.edit());
   keys.bind("h", "draw.ring", () => drawing?.addRing());

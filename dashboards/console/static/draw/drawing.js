@@ -6,8 +6,8 @@ import { button, el, fill, select } from "../page/dom.js";
 import { words } from "../page/frame.js";
 import { flawsOf } from "../page/words.js";
 import { policyBrief } from "../zones/orders.js";
+import { Grips, Pen } from "./map.js";
 import { areaOf, cellsIn, Outline, ringsOf } from "./outline.js";
-import { Grips, Pen } from "./pen.js";
 import { put, zonesAt } from "./versions.js";
 
 const FIELDS = ["zone_id", "name", "name_zh", "policy", "code"];

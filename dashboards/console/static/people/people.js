@@ -1,8 +1,9 @@
 // @ts-check
 // Users, tokens of programs, and the audit record.
-import { button, el } from "../page/dom.js";
-import { config, read, start, words } from "../page/frame.js";
-import { TokenTable, UserTable } from "./accounts.js";
+import { askFor, toast } from "../page/dialog.js";
+import { badge, button, el, modal } from "../page/dom.js";
+import { config, live, read, start, words } from "../page/frame.js";
+import { change } from "../page/session.js";
 
 const PAGE = 50;
 const DID = "audit.did.";
@@ -104,4 +105,285 @@ function detailOf([name, value]) {
     : words.knows(`role.${value}`) ? words.say(`role.${value}`)
     : typeof value === "object" ? JSON.stringify(value) : String(value);
   return words.knows(key) ? words.say(key, { n }) : `${name} ${n}`;
+}
+
+const ROLES = ["viewer", "dispatcher", "admin"];
+const LAST_DAYS = [30, 90, 365];
+const DAY_MS = 86_400_000;
+const SIGNS = { valid: "compliant", expired: "due", revoked: "off_duty" };
+const days = new Intl.DateTimeFormat(words.locale,
+  { timeZone: config.timezone, year: "numeric", month: "short", day: "numeric" });
+
+/** @returns {Field} */
+function roleField(value) {
+  const options = ROLES.map((role) => ({ value: role, text: words.say(`role.${role}`) }));
+  return { name: "role", label: words.say("users.role"), type: "choice", options, value };
+}
+
+/** The rights of each role, a line for each. */
+function rolesExplained() {
+  const of = (role) => [`role.${role}`, "join.of", `role.${role}.may`];
+  return ROLES.map((role) => of(role).map((key) => words.say(key)).join("")).join("\n");
+}
+
+function roleOf(role) {
+  return el("span", { className: `role role-${role}`, title: words.say(`role.${role}.may`) },
+    words.say(`role.${role}`));
+}
+
+/** A day with its year: what is of accounts is long ago or far ahead; the time on demand. */
+function dayOf(time, otherwise = "") {
+  return time ? el("span", { className: "day", title: words.time(time) },
+    days.format(new Date(time))) : otherwise;
+}
+
+
+/** A table of accounts: a heading, a button that adds, and rows under column heads. */
+class Table {
+  body = el("tbody");
+  count = el("span", "count", "0");
+
+  /** @param {string} name of the route, and of the texts @param {string[]} columns
+   * @param {{onChange: () => void, note?: string}} options `onChange` is called after a change */
+  constructor(name, columns, { onChange, note }) {
+    this.name = name;
+    this.onChange = onChange;
+    const heads = [...columns.map((each) => words.say(`${name}.${each}`)), ""];
+    const head = el("tr", "", ...heads.map((text) => el("th", "", text)));
+    const add = button("button main", words.say(`${name}.add`), () => this.add());
+    this.node = el("section", "panel account-table",
+      el("div", "panel-head", el("h2", "", words.say(name)), this.count, el("span", "space"), add),
+      note && el("p", "table-note", note),
+      el("div", "rows", el("table", "", el("thead", "", head), this.body)));
+  }
+
+  /** Asks for a new one. */
+  add() {}
+
+  /** Asks by the form of a key, sends the change, and says so where there are words for it.
+   * @param {string} key @param {ChangeForm} form
+   * @returns {Promise<any>} the API's answer, or null when nothing was sent */
+  async order(key, { name, go = `${key}.go`, notes, send, ...form }) {
+    /** @type {any} */ let said = null;
+    const title = words.say(name ? `${key}.title` : key, { name });
+    const given = await askFor({
+      ...form, title, note: notes.join("\n\n"), go: words.say(name ? go : key),
+      send: async (values) => {
+        const answer = await send(values);
+        said = answer?.body;
+        return words.refusal(answer);
+      },
+    });
+    if (!given) return null;
+    const values = { name: name ?? said.username, role: words.say(`role.${given.role}`) };
+    this.changed(words.knows(`${key}.done`) ? words.say(`${key}.done`, values) : "");
+    return said;
+  }
+
+  /** @param {any[]} all what the API lists */
+  list(all) {}
+
+  async load() {
+    try {
+      this.list((await read(`/${this.name}`))[this.name]);
+    } catch (error) {
+      this.say(words.say("people.failed", { why: error.message }));
+    }
+  }
+
+  show(rows) {
+    this.count.textContent = String(rows.length);
+    this.body.replaceChildren(...rows);
+  }
+
+  say(text) {
+    const cell = el("td", { className: "empty", colSpan: 9 }, text);
+    this.body.replaceChildren(el("tr", "", cell));
+  }
+
+  changed(text) {
+    if (text) toast(text, { for_ms: 5000 });
+    this.load();
+    this.onChange();
+  }
+
+  path(name) {
+    return `/${this.name}/${encodeURIComponent(name)}`;
+  }
+}
+
+function row(key, over, ...cells) {
+  return el("tr", { className: over ? "over" : "", data: { name: key } },
+    cells.map((cell) => el("td", "", cell)));
+}
+
+class UserTable extends Table {
+  constructor({ onChange, onNames }) {
+    super("users", ["name", "role", "signed_in", "password_changed"], { onChange });
+    this.onNames = onNames;
+  }
+
+  list(users) {
+    this.onNames(users.map((user) => user.username));
+    // Enabled users first; names are sorted already.
+    const sorted = users.toSorted((a, b) => Number(a.disabled) - Number(b.disabled));
+    this.show(sorted.map((user) => this.rowOf(user)));
+  }
+
+  rowOf(user) {
+    const { username: name, disabled } = user;
+    const chip = (is, key) => (is ? [" ", el("small", "chip", words.say(key))] : []);
+    const act = (key, press, kind = "") => button(`button ${kind}`, words.say(key), press);
+    const acts = disabled ? [act("users.enable", () => this.enable(user))] : [
+      act("users.change_role", () => this.setRole(user)),
+      act("users.set_password", () => this.setPassword(user)),
+      act("users.disable", () => this.disable(user), "danger"),
+    ];
+    return row(name, disabled,
+      [el("b", "", name), ...chip(name === config.me, "users.you"),
+        ...chip(disabled, "users.disabled")],
+      roleOf(user.role), dayOf(user.signed_in, words.say("users.never")),
+      dayOf(user.password_changed), el("div", "acts", ...acts));
+  }
+
+  add() {
+    return this.order("users.add", {
+      notes: [words.say("users.add.note"), rolesExplained()],
+      fields: [
+        { name: "username", label: words.say("users.name"), required: true },
+        roleField("dispatcher"), passwordField("users.password.first"),
+      ],
+      send: (given) => change("/users", "POST", given),
+    });
+  }
+
+  async setRole({ username: name, role }) {
+    const self = name === config.me, notes = self ? [words.say("users.change_role.self")] : [];
+    const done = await this.order("users.change_role", {
+      name, go: "users.save", fields: [roleField(role)],
+      notes: [rolesExplained(), words.say("users.change_role.note"), ...notes],
+      send: (given) => this.patch(name, given),
+    });
+    if (done && self) location.reload(); // the page may not be for this user any more
+  }
+
+  setPassword({ username: name }) {
+    return this.order("users.set_password", {
+      name, go: "users.save", fields: [passwordField("door.new")],
+      notes: [words.say("users.set_password.note", { name })],
+      send: (given) => this.patch(name, given),
+    });
+  }
+
+  disable({ username: name }) {
+    const self = name === config.me ? [words.say("users.disable.self")] : [];
+    return this.order("users.disable", {
+      name, notes: [words.say("users.disable.note", { name }), ...self], danger: true,
+      send: () => this.patch(name, { disabled: true }),
+    });
+  }
+
+  async enable({ username: name }) {
+    const wrong = words.refusal(await this.patch(name, { disabled: false }));
+    this.changed(wrong ?? words.say("users.enable.done", { name }));
+  }
+
+  patch(name, body) {
+    return change(this.path(name), "PATCH", body);
+  }
+}
+
+/** @returns {Field} */
+function passwordField(key) {
+  return { name: "password", label: words.say(key), type: "password", required: true };
+}
+
+/** The tokens of programs. A token is shown once, when it is made: the server keeps a hash only. */
+class TokenTable extends Table {
+  tokens = [];
+  states = "";
+
+  constructor({ onChange }) {
+    const note = words.say("tokens.note");
+    super("tokens", ["name", "role", "state", "expires", "used"], { onChange, note });
+    // A token may expire while the page is open, by the station's clock.
+    live.on("health", () => this.tokens.map(stateOf).join() !== this.states && this.render());
+  }
+
+  list(tokens) {
+    this.tokens = tokens;
+    this.render();
+  }
+
+  /** Expired and revoked tokens last; names are sorted already. */
+  render() {
+    this.states = this.tokens.map(stateOf).join();
+    const over = (token) => Number(stateOf(token) !== "valid");
+    this.show(this.tokens.toSorted((a, b) => over(a) - over(b)).map((each) => this.rowOf(each)));
+    if (!this.tokens.length) this.say(words.say("tokens.none"));
+  }
+
+  rowOf(token) {
+    const { name, role, created_by, created, expires, last_used } = token, state = stateOf(token);
+    const made = words.say("tokens.made_by", { who: created_by, time: words.time(created) });
+    const revoke = button("button danger", words.say("tokens.revoke"), () => this.revoke(token));
+    return row(name, state !== "valid",
+      el("span", "two", el("b", "", name), el("small", "", made)), roleOf(role),
+      el("span", "token-state", badge(SIGNS[state]), words.say(`tokens.state.${state}`)),
+      dayOf(expires, words.say("tokens.forever")), dayOf(last_used, words.say("tokens.unused")),
+      el("div", "acts", state !== "revoked" && revoke));
+  }
+
+  async add() {
+    const options = LAST_DAYS.map((n) =>
+      ({ value: String(n), text: words.say("tokens.add.days", { n }) }));
+    options.push({ value: "", text: words.say("tokens.add.never") });
+    const made = await this.order("tokens.add", {
+      notes: [words.say("tokens.note"), rolesExplained()],
+      fields: [
+        { name: "name", label: words.say("tokens.add.name"), required: true }, roleField("viewer"),
+        { name: "days", label: words.say("tokens.add.expires"), type: "choice", options,
+          value: "90" },
+      ],
+      send: ({ name, role, days }) => {
+        const expires = days ? new Date(live.now() + Number(days) * DAY_MS).toISOString() : null;
+        return change("/tokens", "POST", { name, role, expires });
+      },
+    });
+    if (made) await showOnce(made);
+  }
+
+  revoke({ name }) {
+    return this.order("tokens.revoke", {
+      name, notes: [words.say("tokens.revoke.note")], danger: true,
+      send: () => change(this.path(name), "DELETE", undefined),
+    });
+  }
+}
+
+function stateOf(token) {
+  if (token.revoked) return "revoked";
+  return token.expires && Date.parse(token.expires) <= live.now() ? "expired" : "valid";
+}
+
+/** Shows a new token until its user confirms that it is kept: Escape must not lose it. */
+function showOnce({ name, token }) {
+  const title = words.say("tokens.once.title", { name });
+  const copied = el("span", { className: "copied", role: "status" });
+  const secret = el("input",
+    { className: "secret", value: token, readOnly: true, ariaLabel: title });
+  secret.addEventListener("focus", () => secret.select());
+  const copy = button("button main", words.say("tokens.once.copy"), async () => {
+    secret.select();
+    // Browsers give the clipboard to pages of this machine or over TLS only.
+    const ok = await navigator.clipboard?.writeText(token).then(() => true, () => false);
+    copied.textContent = words.say(ok ? "tokens.once.copied" : "tokens.once.select");
+  });
+  const kept = button("button", words.say("tokens.once.done"), () => box.close());
+  const box = modal("ask once", el("h2", "", title),
+    el("p", "warning", words.say("tokens.once.warning")), secret,
+    el("p", "note", words.say("tokens.once.use")), el("div", "buttons", copied, copy, kept));
+  box.addEventListener("cancel", (event) => event.preventDefault());
+  copy.focus();
+  return new Promise((closed) => box.addEventListener("close", closed));
 }

@@ -32,7 +32,6 @@ start(async (main) => {
   const campaigns = new CampaignList(orders);
   const load = () => campaigns.load()
     .catch((error) => orders.replaceChildren(el("div", "empty", error.message)));
-
   function show(name) {
     for (const [i, each] of VIEWS.entries()) {
       tabs[i].setAttribute("aria-pressed", String(each === name));
@@ -41,7 +40,6 @@ start(async (main) => {
     setQuery({ show: name });
     if (name === "campaigns") load();
   }
-
 
   live.on("coverage", (status) => {
     list.update(status);
