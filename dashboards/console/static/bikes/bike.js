@@ -35,7 +35,7 @@ start(async (main) => {
   function render() {
     if (!bike) return;
     state.show(bike);
-    map.showBike(picker.isToday() ? bike : null);
+    map.showBike(picker.value === null ? bike : null);
   }
 
   async function load({ again = false } = {}) {
@@ -74,7 +74,7 @@ start(async (main) => {
   showRejects(rejects, name);
   setInterval(() => {
     if (document.hidden) return;
-    if (picker.isToday()) load({ again: true });
+    if (picker.value === null) load({ again: true });
     showRejects(rejects, name);
   }, AGAIN_MS);
 });
@@ -238,19 +238,15 @@ class DayPicker {
     this.node = el("div", "day-picker", before, this.input, this.after, this.now);
   }
 
-  isToday() {
-    return this.value === null;
-  }
-
   /** Takes the date of the API's answer, which also tells which day today is. */
   known(date) {
-    if (this.isToday()) this.input.max = this.today = date;
+    if (this.value === null) this.input.max = this.today = date;
     if (document.activeElement !== this.input) this.input.value = date;
-    this.after.disabled = this.now.disabled = this.isToday();
+    this.after.disabled = this.now.disabled = this.value === null;
   }
 
   step(by) {
-    if (this.today === null || (by > 0 && this.isToday())) return;
+    if (this.today === null || (by > 0 && this.value === null)) return;
     const at = Date.parse(`${this.value ?? this.today}T00:00:00Z`) + by * DAY_MS;
     this.pick(new Date(at).toISOString().slice(0, 10));
   }

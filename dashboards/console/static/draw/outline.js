@@ -47,15 +47,11 @@ export class Outline {
   remove(ring, at) {
     const { part, places } = this.rings[ring];
     const isShell = this.rings.findIndex((each) => each.part === part) === ring;
-    if (places.length > 3) {
-      this.mark();
-      this.put(ring, (left) => left.splice(at, 1));
-      return true;
-    }
     const left = this.rings.filter((each, i) => (isShell ? each.part !== part : i !== ring));
-    if (!left.length) return false;
+    if (places.length <= 3 && !left.length) return false;
     this.mark();
-    this.rings = left;
+    if (places.length > 3) this.put(ring, (others) => others.splice(at, 1));
+    else this.rings = left;
     return true;
   }
 

@@ -302,7 +302,6 @@ class TrackLayer {
     });
   }
 
-  /** @param {string} key @param {LatLng[][]} pieces */
   draw(key, pieces, { strong = false } = {}) {
     const known = this.lines.get(key);
     if (known?.strong === strong) {

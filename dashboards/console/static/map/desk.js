@@ -52,24 +52,24 @@ start(async (main) => {
     later("zones", () => table.sort());
   }
   const tool = map.tool("replay", "R", () => replay.toggle());
+  const isPast = (is) => {
+    main.toggleAttribute("data-replay", is);
+    tool.ariaPressed = String(is);
+    map.map.keyboard[is ? "disable" : "enable"]();
+    asOf.hidden = !is;
+  };
   // Table and map never show two different times: both are of the instant, or both are of now.
   const replay = new Replay($("replay-banner"), $("replay-bar"), {
     enter() {
-      main.dataset.replay = "";
-      tool.setAttribute("aria-pressed", "true");
-      map.map.keyboard.disable();
+      isPast(true);
       map.bikes.hold(new Map());
-      asOf.hidden = false;
     },
     resized: () => map.resized(),
     leave() {
-      delete main.dataset.replay;
-      tool.setAttribute("aria-pressed", "false");
-      map.map.keyboard.enable();
+      isPast(false);
       map.cells.show(null);
       map.lastHour.hold(null);
       map.bikes.hold(null);
-      asOf.hidden = true;
       map.zones.blank();
       table.empty(words.say("connecting"));
       show(words.zones.values());

@@ -76,19 +76,16 @@ function inputOf(/** @type {Field} */ field) {
   if (!boxes.length) Object.assign(node, { name, value, required });
   if (type === "text" || type === "area") node.maxLength = 2000;
   if (type === "password") node.autocomplete = "new-password";
+  const known = `known-${name}`, list = field.list?.length
+    && el("datalist", { id: known }, field.list.map((text) => new Option(text)));
+  if (list) node.setAttribute("list", known);
   const several = type === "several", said = el("small", "problem");
   const box = el(several ? "fieldset" : "label", "",
-    el(several ? "legend" : "span", "", field.label), node, suggestions(field, node),
+    el(several ? "legend" : "span", "", field.label), node, list || null,
     field.hint && el("small", "hint", field.hint), said);
   const valueOf = several ? () => boxes.filter(({ checked }) => checked).map(({ value }) => value)
     : () => (type === "password" ? node.value : node.value.trim());
   return { field, node, said, box, value: valueOf };
-}
-
-function suggestions(/** @type {Field} */ { name, list }, /** @type {HTMLElement} */ node) {
-  if (!list?.length) return null;
-  node.setAttribute("list", `known-${name}`);
-  return el("datalist", { id: `known-${name}` }, list.map((text) => new Option(text)));
 }
 
 /** A line at the foot of the page that goes by itself; with a button while something can be done.

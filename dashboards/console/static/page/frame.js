@@ -95,23 +95,19 @@ export async function start(fill) {
 }
 
 /** Why something could not be read, with the API's status: 0 when the server was not reached. */
-class Unread extends Error {
-  /** @param {string} message @param {number} status @param {Problem} body */
-  constructor(message, status, body = {}) {
-    super(message);
-    Object.assign(this, { status, body });
-  }
+function unreadOf(message, status, body = {}) {
+  return Object.assign(new Error(message), { status, body });
 }
 
 /** The newest answer of a route of the API; its `any` is one of the types of types.d.ts.
  * @param {string} path @returns {Promise<any>} */
 export async function read(path) {
   const answer = await fetch(`/api/v1${path}`).catch(() => {
-    throw new Unread(words.say("alerts.failed"), 0);
+    throw unreadOf(words.say("alerts.failed"), 0);
   });
   if (answer.status === 401) stillSignedIn();
   const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Unread(words.problem(body), answer.status, body);
+  if (!answer.ok) throw unreadOf(words.problem(body), answer.status, body);
   return body;
 }
 
@@ -129,7 +125,7 @@ export async function repeat(every_ms, work) {
 
 /** Ignores a failed reading, which is repeated later; reports any other error. */
 export function unread(error) {
-  if (!(error instanceof Unread)) reportError(error);
+  if (!("status" in error)) reportError(error);
 }
 
 /** Sets parameters of the page's address, which can be sent to somebody; null removes one. */

@@ -97,13 +97,10 @@ export class RowList {
   /** @type {any} id of a row */ selected = null;
   /** @type {{before: string[], after: string[]} | null} */ left = null;
 
-  /** @param {HTMLElement} body @param {PickedRows} rows */
-  constructor(body, { role, path, onPick, opens = () => false }) {
+  /** @param {HTMLElement} body @param {PickedRows} how */
+  constructor(body, how) {
     this.body = body;
-    this.role = role;
-    this.path = path;
-    this.onPick = onPick;
-    this.opens = opens;
+    this.how = how;
     body.tabIndex = 0;
     bindSteps((by) => this.move(by));
     keys.bind("Enter", "keys.open", () => this.selected && this.go(this.selected));
@@ -111,14 +108,14 @@ export class RowList {
 
   /** A new row; whoever makes it puts it into `rows`. @returns {any} */
   row(id, className) {
-    const node = el("div", { className, role: this.role });
-    node.addEventListener("click", () => (this.opens() ? this.go(id) : this.select(id)));
+    const node = el("div", { className, role: this.how.role });
+    node.addEventListener("click", () => (this.how.opens?.() ? this.go(id) : this.select(id)));
     node.addEventListener("dblclick", () => this.go(id));
     return { node };
   }
 
   go(id) {
-    location.assign(this.path(id));
+    location.assign(this.how.path(id));
   }
 
   select(id) {
@@ -127,7 +124,7 @@ export class RowList {
     for (const [each, { node }] of this.rows) node.setAttribute("aria-selected", each === id);
     const row = this.rows.get(id);
     row?.node.scrollIntoView({ block: "nearest" });
-    if (row) this.onPick(row);
+    if (row) this.how.onPick(row);
   }
 
   /** The selected row is about to go elsewhere by what was done to it: go on from where it was. */

@@ -31,8 +31,7 @@ export async function change(path, method, body, headers = {}) {
   }
 }
 
-/** @param {string} path @param {{method?: string, body?: unknown, headers?: object}} options */
-function send(path, { method = "POST", body, headers = {} }) {
+function send(path, { method = "POST", body = /** @type {any} */ (undefined), headers = {} }) {
   const sent = { ...headers };
   if (body !== undefined) sent["content-type"] = "application/json";
   if (config.csrf) sent["x-csrf-token"] = config.csrf;

@@ -161,9 +161,8 @@ const KNOWN = Object.entries({
 
 export function inWords(/** @type {string} */ message, /** @type {Words} */ words) {
   for (const [key, pattern] of KNOWN) {
-    const { groups } = pattern.exec(message) ?? { groups: null };
-    if (groups === null) continue;
-    return words.say(key, { ...groups, zone: groups?.zone && words.zone(groups.zone) });
+    const found = pattern.exec(message), zone = found?.groups?.zone;
+    if (found) return words.say(key, { ...found.groups, zone: zone && words.zone(zone) });
   }
   return words.say("refusal.other", { detail: message });
 }

@@ -157,8 +157,10 @@ class Table {
       el("div", "rows", el("table", "", el("thead", "", head), this.body)));
   }
 
-  /** Asks for a new one. */
-  add() {}
+
+  add() {} // asks for a new one
+
+  list(/** @type {any[]} */ _all) {} // takes what the API lists
 
   /** Asks by the form of a key, sends the change, and says so where there are words for it.
    * @param {string} key @param {ChangeForm} form
@@ -180,8 +182,6 @@ class Table {
     return said;
   }
 
-  /** @param {any[]} all what the API lists */
-  list(all) {}
 
   async load() {
     try {
