@@ -58,8 +58,10 @@ def mount(app: FastAPI, access: Access) -> None:
         return answer(request, "password")
 
     def answer(request: Request, door: Door) -> Response:
+        user = caller.identity(request)
+        csrf = csrf_token(user.secret) if user and user.kind == "session" else None
         return HTMLResponse(
-            page(door, _language(request), _csrf(request)),
+            page(door, _language(request), csrf),
             headers={"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"},
         )
 
@@ -79,8 +81,3 @@ def _language(request: Request) -> Language:
     return next(
         (known for word in (asked, preferred) for known in LANGUAGES if word == known), "zh"
     )
-
-
-def _csrf(request: Request) -> str | None:
-    identity = caller.identity(request)
-    return csrf_token(identity.secret) if identity and identity.kind == "session" else None

@@ -82,6 +82,8 @@ def mount(app: FastAPI, sources: Sources, options: ConsoleOptions | None = None)
 
 
 def _add(app: FastAPI, sources: Sources, options: ConsoleOptions, page: Page) -> None:
+    # For every viewer: a page for others says so itself.
+    @app.get(page.path, name=page.name, include_in_schema=False, dependencies=[needs("viewer")])
     async def show(request: Request) -> Response:
         asked = request.query_params.get("lang")
         wanted = asked or request.cookies.get(COOKIE)
@@ -93,11 +95,6 @@ def _add(app: FastAPI, sources: Sources, options: ConsoleOptions, page: Page) ->
         if asked is not None:
             answer.set_cookie(COOKIE, language, max_age=_YEAR_S)
         return answer
-
-    # For every viewer: a page for others says so itself.
-    app.get(page.path, name=page.name, include_in_schema=False, dependencies=[needs("viewer")])(
-        show
-    )
 
 
 def _values(

@@ -274,6 +274,32 @@ interface Field {
   /** Another field, and the value it must have for this one to be asked. */
   only?: [string, string];
 }
+/** A line at the foot of the page: its button, what that does, how long it stays, its colour. */
+interface ToastOptions {
+  button?: string;
+  act?: () => unknown;
+  for_ms?: number;
+  kind?: string;
+}
+/** A request that changes something. */
+interface ChangeOptions {
+  method?: string;
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+/** Layers of the map by name; `show` is called with whether the layer is on, now and later. */
+type Layers = Record<string, { on: boolean; show: (on: boolean) => void }>;
+/** A moment on the bar of a replay. */
+interface Mark {
+  at: number;
+  text: string;
+  kind: string;
+}
+/** What is wrong with a drawn zone, and where, if that is known. */
+interface Flaw {
+  text: string;
+  place: Place | null;
+}
 /** Mistakes in a form: one of the whole, and those of its fields by name. */
 type Wrong = string | { text?: string; fields?: Record<string, string> } | null | undefined;
 

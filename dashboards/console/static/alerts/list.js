@@ -168,8 +168,7 @@ function bodyOf(name, values) {
   return { until: until ? ends() : at, reason };
 }
 
-// Acts are sent one after the other: a key pressed again meanwhile counts once, and "undo" is about
-// the latest act.
+// One act is sent at a time: a key pressed again meanwhile counts once; undo is about the latest.
 /** @type {Promise<string | null> | null} */ let under_way = null;
 /** @type {{alert: Alert, until: number} | null} */ let last = null;
 

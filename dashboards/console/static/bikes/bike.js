@@ -205,7 +205,9 @@ function verdictsOf({ verdicts }) {
   if (!found.length) return el("p", "dim", words.say("day.verdicts.none"));
   const all = found.reduce((sum, [, fixes]) => sum + fixes, 0);
   return el("dl", "verdicts", ...found.map(([verdict, fixes]) => {
-    const figures = `${fixes.toLocaleString(words.config.lang)} · ${share(fixes / all)}`;
+    const part = fixes / all; // a few of many are not none of them
+    const share = part > 0 && part < 0.01 ? "<1%" : words.percent(part);
+    const figures = `${fixes.toLocaleString(words.config.lang)} · ${share}`;
     return el("div", { data: { verdict } },
       el("dt", "", verdictMark(verdict), words.say(`verdict.${verdict}`),
         el("b", "number", figures)),
@@ -213,10 +215,6 @@ function verdictsOf({ verdicts }) {
   }));
 }
 
-// A few of many are not none of them.
-function share(ratio) {
-  return ratio > 0 && ratio < 0.01 ? "<1%" : words.percent(ratio);
-}
 
 /** Which local day is looked at: today, which goes on, or one that is over. */
 class DayPicker {

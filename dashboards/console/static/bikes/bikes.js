@@ -253,8 +253,7 @@ class BikeRow {
   }
 }
 
-/** Figures of today: the pages of GET /bikes/days that are in sight, read again each half minute.
- */
+/** Figures of today: the pages of GET /bikes/days in sight, read again each half minute. */
 class DayPages {
   /** @type {Map<string, DayFigures>} */ days = new Map();
   /** @type {Map<string, number>} */ begun = new Map();

@@ -128,8 +128,7 @@ start(async (main) => {
   if (asked) pick(asked);
 });
 
-/** The plan for a zone: that it comes, ends, or changes. @param {Zone} [now] @param {Zone} [then]
- */
+/** The plan for a zone: it comes, ends, or changes. @param {Zone} [now] @param {Zone} [then] */
 function planOf(now, then) {
   if (!now) return "new";
   if (!then) return "end";

@@ -138,8 +138,7 @@ function swept(ring) {
 }
 
 /** How many cells of a grid have their middle in a geometry: what cannot be patrolled is not known
- * here, so it is about as many as the zone will have. @param {Geometry} geometry @param {Grid} grid
- */
+ * here, so it is about as many as it will have. @param {Geometry} geometry @param {Grid} grid */
 export function cellsIn(geometry, { south, west, north, east, rows, cols }) {
   const height = (north - south) / rows, width = (east - west) / cols;
   const rings = ringsOf(geometry);

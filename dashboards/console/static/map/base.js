@@ -5,8 +5,7 @@ import * as L from "../leaflet/leaflet-src.esm.js";
 import { el } from "../page/dom.js";
 import { config, words } from "../page/frame.js";
 
-/** @type {any} its projection is not in Leaflet's types */
-const MERCATOR = L.CRS.EPSG3857;
+/** @type {any} its projection is not in Leaflet's types */ const MERCATOR = L.CRS.EPSG3857;
 
 const OVER_GCJ02 = L.extend({}, MERCATOR, {
   projection: L.extend({}, MERCATOR.projection, {

@@ -133,8 +133,7 @@ function fillTip(node, bike) {
     el("div", "dim", bike.vendor));
 }
 
-// How a bike looks and what stands beside it. Its shape says what it does, so that no eye needs
-// the colour:
+// How a bike looks and what stands beside it: its shape says what it does, not its colour alone.
 //   live     a solid arrow, or a disc while it says no heading
 //   stale    a hollow arrow or disc with broken outline, and how old the fix is
 //   silent   a ring with a question mark, and how old the fix is

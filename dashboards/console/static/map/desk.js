@@ -205,9 +205,7 @@ function over(element, className) {
 }
 
 /** A switch for each layer of the map, remembered on this device.
- * @param {HTMLElement} node @param {HTMLElement} button
- * @param {Record<string, {on: boolean, show: (on: boolean) => void}>} layers by name; `show` is
- * called with whether the layer is on, now and later
+ * @param {HTMLElement} node @param {HTMLElement} button @param {Layers} layers
  * @returns {() => void} shows the switches, or hides them */
 function layerSwitches(node, button, layers) {
   const kept = stored();

@@ -6,8 +6,7 @@ import { words } from "./frame.js";
 const DAY_MS = 86_400_000;
 
 /** Asks by a form that stays open until what it says is taken, or it is left.
- * @param {Question} question @returns {Promise<any>} the values by name, or null when it was left
- */
+ * @param {Question} question @returns {Promise<any>} the values by name, null when it was left */
 export function askFor({ title, note, fields = [], go, danger = false, send = async () => null }) {
   const inputs = fields.map(inputOf);
   const problem = el("p", { className: "problem", role: "alert" });
@@ -89,9 +88,7 @@ function inputOf(/** @type {Field} */ field) {
 }
 
 /** A line at the foot of the page that goes by itself; with a button while something can be done.
- * @param {string} text
- * @param {{button?: string, act?: () => unknown, for_ms?: number, kind?: string}} options
- * @returns {() => void} takes it away */
+ * @param {string} text @param {ToastOptions} options @returns {() => void} takes it away */
 export function toast(text, { button: named, act, for_ms = 4000, kind = "" } = {}) {
   const node = el("div", `toast ${kind}`, el("span", "", text));
   const timer = setTimeout(() => node.remove(), for_ms);

@@ -69,16 +69,14 @@ export const keys = new Keys();
 
 const told = new Promise((heard) => live.on("health", heard));
 
-// An upgraded server redirects this page's scripts to its own: load the page again, but not while
-// somebody writes on it.
+// An upgraded server redirects this page's scripts: load the page again, unless somebody writes.
 async function renew() {
   const asked = fetch(import.meta.url, { method: "HEAD", cache: "no-store" });
   if ((await asked.catch(() => null))?.redirected && !hasUnsaved()) location.reload();
 }
 
-/** Fills the frame, then the page. @param {(main: HTMLElement) => unknown} fill gets the element
- * that is the page's own */
-export async function start(fill) {
+/** Fills the frame, then the element that is the page's own. */
+export async function start(/** @type {(main: HTMLElement) => unknown} */ fill) {
   await null; // until the whole of the page's module is there
   $("theme").addEventListener("click", () => window.switchTheme());
   $("sign-out")?.addEventListener("click", signOut);

@@ -138,8 +138,7 @@ export class Newest {
     this.every_ms = every_ms;
   }
 
-  /** @param {any} [what] */
-  want(what) {
+  want(what = /** @type {any} */ (undefined)) {
     this.wanted = what;
     this.waits = true;
     if (!this.busy) this.go();

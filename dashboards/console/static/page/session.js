@@ -4,12 +4,10 @@ import { $, el } from "./dom.js";
 
 const PATIENCE_MS = 30_000; // a server that has not answered by then is away
 
-/** @type {Config} */
-export const config = JSON.parse($("console-config").textContent);
+/** @type {Config} */ export const config = JSON.parse($("console-config").textContent);
 
 /** Sends a change with the CSRF token, which only this page knows. Rejects without an answer.
- * @param {string} path
- * @param {{method?: string, body?: unknown, headers?: Record<string, string>}} options */
+ * @param {string} path @param {ChangeOptions} options */
 export async function ask(path, options = {}) {
   let answer = await send(path, options);
   if (answer.status === 403) {
@@ -20,8 +18,7 @@ export async function ask(path, options = {}) {
   return answer;
 }
 
-/** Sends a change, and reads what the API says to it. @returns {Promise<Answered | null>} null when
- * no answer came that can be read */
+/** Sends a change. @returns {Promise<Answered | null>} null when no answer came that can be read */
 export async function change(path, method, body, headers = {}) {
   try {
     const answer = await ask(`/api/v1${path}`, { method, body, headers }), { ok, status } = answer;

@@ -123,8 +123,7 @@ export function fromLocal(text, timeZone) {
   return wall_ms - offset_ms(wall_ms - offset_ms(wall_ms));
 }
 
-// The API's English messages about wrong input, by key of our text. A message without a text is
-// shown as the API wrote it.
+// The API's English messages about wrong input, by key of our text; others are shown as written.
 const SHAPE = /outline is not valid: /.source;
 const NEEDED = [/is required|Field required|\w+ is (missing|empty)/,
   /(String|Value) should have at least 1 (character|item)/].map(({ source }) => source);
@@ -176,7 +175,7 @@ export function listed({ problems, errors }, words) {
 const PLACE = /lng (-?\d+(?:\.\d+)?), lat (-?\d+(?:\.\d+)?)/;
 
 /** The flaws of a drawn zone, and where they are: some problems name "lng …, lat …".
- * @returns {{text: string, place: Place | null}[]} */
+ * @returns {Flaw[]} */
 export function flawsOf(problem, words) {
   const told = listed(problem, words) ?? [{ message: "", text: words.problem(problem) }];
   const flaws = new Map(); // two versions of a neighbour can be met at one place

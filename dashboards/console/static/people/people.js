@@ -159,7 +159,6 @@ class Table {
 
 
   add() {} // asks for a new one
-
   list(/** @type {any[]} */ _all) {} // takes what the API lists
 
   /** Asks by the form of a key, sends the change, and says so where there are words for it.

@@ -22,7 +22,7 @@ const MARKED = new Set(["zone_unpatrolled", "coverage_short"]);
 
 export class Replay {
   /** @type {Map<string, Track>} */ tracks = new Map();
-  /** @type {{at: number, text: string, kind: string}[]} */ marks = [];
+  /** @type {Mark[]} */ marks = [];
   on = false;
   playing = false;
   speed = 60;
@@ -300,7 +300,7 @@ class ReplayBar {
   }
 
   /** Moments under the slider; one is pressed to go there. */
-  showMarks(/** @type {{at: number, text: string, kind: string}[]} */ marks) {
+  showMarks(/** @type {Mark[]} */ marks) {
     const span = { from: Number(this.slider.min), to: Number(this.slider.max) };
     this.marks.replaceChildren(...marks.map(({ at, text, kind }) => {
       const title = `${words.exact(at)} ${text}`, go = () => this.replay.seek(at);

@@ -78,11 +78,9 @@ export class ZoneList extends RowList {
 
   constructor(head, body, { onPick }) {
     super(body, { role: "row", path: zonePath, onPick });
-    body.setAttribute("role", "rowgroup");
     body.addEventListener("pointermove", () => (this.moved = performance.now()));
     body.replaceChildren(el("div", "empty", words.say("connecting")));
     this.heads = new Map(Object.keys(COLUMNS).map((name) => [name, this.headOf(name)]));
-    head.setAttribute("role", "row");
     head.replaceChildren(...this.heads.values());
     this.sortBy("state");
     setInterval(() => this.changed(), ROW_EVERY_MS); // ages, and an order that had to wait

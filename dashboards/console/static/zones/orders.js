@@ -1,6 +1,5 @@
 // @ts-check
-// Policies in words, and orders about zones: pauses and campaigns. A form asks for each order; the
-// API decides.
+// Policies in words, and orders about zones (pauses, campaigns): a form asks, the API decides.
 import { askFor, toast } from "../page/dialog.js";
 import { button, el, fill } from "../page/dom.js";
 import { config, keys, live, read, words } from "../page/frame.js";
@@ -67,8 +66,7 @@ function untils(policy) {
   return [...options, { value: "", text: words.say("pause.until.custom") }];
 }
 
-/** @param {ZoneStatus} status @returns {Promise<boolean>} whether it was done, as of all orders */
-export async function pause(status) {
+export async function pause(/** @type {ZoneStatus} */ status) {
   const policy = await read(zoneRoute(status, "policy")).catch(() => null);
   const options = untils(policy);
   const hours = policy && words.say("policy.hours", { hours: policyHours(policy) });
@@ -97,11 +95,10 @@ export function resume(/** @type {ZoneStatus} */ status) {
   });
 }
 
-/** @param {string[]} zoneIds those that are chosen already */
-export function startCampaign(zoneIds) {
+export function startCampaign(/** @type {string[]} */ zoneIds) {
   const zones = [...words.zones.values()]
     .map((zone) => ({ value: zone.zone_id, text: `${words.zoneName(zone)} · ${zone.zone_id}` }));
-  const chosen = ({ value }) => Number(zoneIds.includes(value));
+  const chosen = ({ value }) => Number(zoneIds.includes(value)); // these stand first
   zones.sort((a, b) => chosen(b) - chosen(a) || a.value.localeCompare(b.value));
   const windows = WINDOWS.map((value) => ({ value, text: words.say(`window.${value}`) }));
   const kept = { value: "", text: words.say("campaign.kept") };

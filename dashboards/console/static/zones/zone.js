@@ -370,8 +370,7 @@ class ZoneMonth {
   }
 }
 
-/** A day of the calendar; a day without telemetry is unknown, never missed. @returns {CalendarDay}
- */
+/** A day of the calendar; without telemetry it is unknown, never missed. @returns {CalendarDay} */
 function dayOf(date, known, today) {
   /** @type {ZoneDay | undefined} */ const day = known.get(date);
   const kind = day && !UNHEARD.has(day.reason) ? "known" : date > today ? "ahead" : "unknown";

@@ -12,7 +12,8 @@ const STATES = ["in_force", "planned", "over"];
 const VIEWS = ["zones", "campaigns"];
 
 start(async (main) => {
-  const head = el("div", "zone-line head"), rows = el("div", "rows");
+  const head = el("div", { className: "zone-line head", role: "row" });
+  const rows = el("div", { className: "rows", role: "rowgroup" });
   const orders = el("div", "rows orders");
   const table = el("div", { className: "zone-table", role: "table" }, head, rows);
   const views = { zones: table, campaigns: orders };
