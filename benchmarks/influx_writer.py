@@ -23,8 +23,7 @@ import numpy as np
 
 from bikes.formats import FORMATS
 from bikes.roster import Roster
-from bikes.telemetry import TelemetryBatch
-from geofence.intervals import Intervals
+from ingest.archive import Archive
 from ingest.decode import Decoder, RecentlyDecoded
 from ingest.influx.file import InfluxFile
 from ingest.influx.line_protocol import HealthFigures
@@ -42,14 +41,6 @@ SAMPLE = Path(__file__).parent.parent / "samples" / "chengyang"
 START_MS = 1_763_856_000_000
 BATCH = 250
 """Messages of an entry of the log, as they are gathered in 50 ms."""
-
-
-class Nothing:
-    """A history that is never asked: nothing comes late here."""
-
-    def within(self, spans: Intervals) -> TelemetryBatch:
-        """No fixes."""
-        return TelemetryBatch.empty()
 
 
 def second(rng: np.random.Generator, east: np.ndarray, number: int) -> Iterator[Messages]:
@@ -98,7 +89,7 @@ def writer_of(folder: Path, log: SqliteLog, bikes: int, url: str) -> InfluxWrite
             log,
             decoder,
             roster,
-            VerdictStream(sample_judge(), Nothing()),
+            VerdictStream(sample_judge(), Archive(folder / "archive", roster, "Asia/Shanghai")),
             RecentlyDecoded(),
             upto=lambda: log.head,
         ),

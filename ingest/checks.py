@@ -64,12 +64,20 @@ def to_columns(
     `bike` and `bike_ids` are the index and the id of each item's bike; with ids, an item that
     names another device is not accepted. Positions stay in the datum they come in.
     """
+    places = [item.location for item in items]
     timestamp_ms = _int64([item.timestamp for item in items])
-    # None becomes NaN. Adding zero makes -0.0 into 0.0, so that equal values are equal bit for bit.
-    values = {
-        name: np.array(list(map(attrgetter(field), items)), np.float64) + 0.0
-        for name, (field, _, _) in RANGES.items()
+    # Written out: reading attributes by name takes a fifth more of all decoding.
+    stated: dict[str, list[Any]] = {
+        "lat_deg": [place.lat for place in places],
+        "lng_deg": [place.lng for place in places],
+        "accuracy_m": [place.horizontal_accuracy for place in places],
+        "speed_mps": [place.speed for place in places],
+        "heading_deg": [place.heading for place in places],
+        "altitude_m": [place.altitude for place in places],
+        "battery_percent": [item.battery_percent for item in items],
     }
+    # None becomes NaN. Adding zero makes -0.0 into 0.0, so that equal values are equal bit for bit.
+    values = {name: np.array(column, np.float64) + 0.0 for name, column in stated.items()}
     bad = (timestamp_ms < bounds.oldest_ms) | (timestamp_ms > bounds.newest_ms)
     for name, (_, low, high) in RANGES.items():
         bad |= (values[name] < low) | (values[name] > high)

@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-READ_MESSAGES = 65_536
+READ_MESSAGES = 131_072
 """Messages the worker takes at once when it is behind: more is faster, because each bike's context
 is judged once a step."""
 

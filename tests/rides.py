@@ -77,7 +77,7 @@ def batch(
         timestamp_ms=START_MS + np.round(np.array(at_s, float) * 1000).astype(np.int64),
         lat_deg=36.30 + np.array(north_m, float) / grid.metres_per_lat,
         lng_deg=120.38 + np.array(east_m, float) / grid.metres_per_lng,
-        accuracy_m=np.broadcast_to(np.float32(accuracy_m), (n,)).astype(np.float32),
+        accuracy_m=np.broadcast_to(np.asarray(accuracy_m, np.float32), (n,)).copy(),
         speed_mps=nan,
         heading_deg=nan,
         altitude_m=nan,
