@@ -1,13 +1,16 @@
-"""Figures of zones over a closed record: the longest idle time, and the windows in it."""
+"""Figures of zones over a closed record: coverage, idle times, and the windows in it."""
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geofence.atlas import Atlas
+from geofence.idleness import cell_idleness, zone_idleness
 from geofence.record import DAY_MS, Record, patrolled_ms
 from geofence.runs import Visits
 from geofence.windows import RECORD_SLACK_S, Plan, Verdict, Window, Zone, judge_window
@@ -99,3 +102,45 @@ def zone_records(record: Record, plans: dict[str, Plan], visits: Visits) -> dict
         )
         for ref in record.zones()
     }
+
+
+@dataclass(frozen=True)
+class ZoneCoverage:
+    """The coverage of one zone over a record; idle times are of its cells [s]."""
+
+    zone_id: str
+    covered_ratio: float
+    cells_covered: int
+    cells_total: int
+    worst_idle_s: float
+    mean_idle_s: float
+
+
+def zone_coverages(atlas: Atlas, visits: Visits, from_ms: int, to_ms: int) -> list[ZoneCoverage]:
+    """Measure the zones that exist at the end of a record, over all of it [from_ms, to_ms].
+
+    Of the `visits`, in any order, those count that were made in the zone.
+    """
+    zones = atlas.at(to_ms)
+    visits = visits.where(atlas.layout.own(visits.cell, visits.at_ms, zones))
+    # A record of one instant has no length; a millisecond keeps its idleness defined.
+    cells = cell_idleness(
+        visits.cell,
+        visits.at_ms,
+        size=zones.grid.size,
+        from_ms=from_ms,
+        to_ms=max(to_ms, from_ms + 1),
+    )
+    idle = zone_idleness(cells, zones.cell_zone, zones=len(zones.zones))
+    covered = np.bincount(zones.cell_zone[np.unique(visits.cell)], minlength=len(zones.zones))
+    return [
+        ZoneCoverage(
+            zone.zone_id,
+            covered_ratio=round(float(covered[index] / zones.cells_total[index]), 4),
+            cells_covered=int(covered[index]),
+            cells_total=int(zones.cells_total[index]),
+            worst_idle_s=round(float(idle.worst_s[index]), 1),
+            mean_idle_s=round(float(idle.mean_s[index]), 1),
+        )
+        for index, zone in enumerate(zones.zones)
+    ]

@@ -12,6 +12,7 @@ topic of many bikes the device says whose item it is.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, cast
@@ -62,6 +63,19 @@ class Decoded:
     rejects: list[Reject] = field(default_factory=list)
     messages: int = 0
     items: int = 0
+
+    def items_by_vendor(self, roster: Roster) -> tuple[Counter[str], Counter[str]]:
+        """Items of telemetry of each vendor of the roster, and rejected ones among them."""
+        rejected = Counter(
+            reject.vendor
+            for reject in self.rejects
+            if reject.kind == "telemetry" and reject.vendor in roster.vendors
+        )
+        received = Counter(rejected)
+        bikes, items = np.unique(self.telemetry.bike, return_counts=True)
+        for bike, count in zip(bikes.tolist(), items.tolist(), strict=True):
+            received[roster.key(bike).vendor] += count
+        return received, rejected
 
 
 class DecodedEntry(NamedTuple):

@@ -18,10 +18,8 @@ from alerts.orders import Orders
 from alerts.store.book_file import BookFile
 from bikes.roster import Roster
 from bikes.telemetry import TelemetryBatch
-from geofence.atlas import Atlas
-from geofence.closed_record import zone_records
+from geofence.closed_record import ZoneCoverage, zone_coverages, zone_records
 from geofence.coverage import Ledger
-from geofence.idleness import cell_idleness, zone_idleness
 from geofence.quality import VERDICTS
 from geofence.record import Record
 from geofence.runs import Visits
@@ -33,17 +31,6 @@ from patrol.assembly import District, district_of, vendors_of
 from patrol.config.sections import Policy, Settings
 from patrol.errors import ConfigError
 from patrol.errors import Problem as ConfigProblem
-
-
-class ZoneReplay(msgspec.Struct, frozen=True):
-    """The coverage of one zone over the record; idle times are of its cells [s]."""
-
-    zone_id: str
-    covered_ratio: float
-    cells_covered: int
-    cells_total: int
-    worst_idle_s: float
-    mean_idle_s: float
 
 
 class ZoneJudged(msgspec.Struct, frozen=True):
@@ -73,7 +60,7 @@ class WhatIf(msgspec.Struct, frozen=True):
 class Replay(msgspec.Struct, frozen=True, omit_defaults=True, rename={"from_": "from"}):
     """The result of a record, from its first to its last fix [RFC 3339]."""
 
-    zones: list[ZoneReplay]
+    zones: list[ZoneCoverage]
     verdicts: dict[str, int]
     """Number of fixes by quality verdict; only verdicts that were given."""
     from_: str
@@ -178,7 +165,7 @@ def _judged(
         for at_ms in (from_ms, to_ms)
     )
     return Replay(
-        zones=_zones(district.atlas, visits, from_ms, to_ms),
+        zones=zone_coverages(district.atlas, visits, from_ms, to_ms),
         verdicts={verdict: count for verdict, count in counts.items() if count},
         from_=first,
         to=last,
@@ -228,31 +215,4 @@ def judged_by(
             found.windows["unknown"],
         )
         for zone_id, found in zone_records(record, plans, visits).items()
-    ]
-
-
-def _zones(atlas: Atlas, visits: Visits, from_ms: int, to_ms: int) -> list[ZoneReplay]:
-    """By the zones at the end of the record: visits count that were made in the zone."""
-    zones = atlas.at(to_ms)
-    visits = visits.where(atlas.layout.own(visits.cell, visits.at_ms, zones))
-    size = zones.grid.size
-    # A record of one instant has no length; a millisecond keeps its idleness defined.
-    cells = cell_idleness(
-        visits.cell, visits.at_ms, size=size, from_ms=from_ms, to_ms=max(to_ms, from_ms + 1)
-    )
-    idle = zone_idleness(cells, zones.cell_zone, zones=len(zones.zones))
-    visited = np.unique(visits.cell)
-    covered = np.bincount(zones.cell_zone[visited], minlength=len(zones.zones))
-    # A zone without patrollable cells lacks nothing.
-    ratio = np.where(zones.cells_total > 0, covered / np.maximum(zones.cells_total, 1), 1.0)
-    return [
-        ZoneReplay(
-            zone_id=zone.zone_id,
-            covered_ratio=round(float(ratio[index]), 4),
-            cells_covered=int(covered[index]),
-            cells_total=int(zones.cells_total[index]),
-            worst_idle_s=round(float(idle.worst_s[index]), 1),
-            mean_idle_s=round(float(idle.mean_s[index]), 1),
-        )
-        for index, zone in enumerate(zones.zones)
     ]

@@ -25,6 +25,7 @@ import uvicorn
 from alerts.desk import BulletinDesk
 from alerts.errors import BookUnavailable
 from alerts.evaluator import Evaluator
+from alerts.fleet_facts import FleetFacts
 from alerts.notify import Notifier
 from alerts.notify.mqtt import MqttNotifier, ZoneStatusTopic
 from alerts.notify.outbox import Outbox
@@ -62,7 +63,6 @@ from patrol.assembly import (
 )
 from patrol.clock import Clock
 from patrol.config.fields import is_loopback
-from patrol.fleet_facts import FleetFacts
 from patrol.supervisor import Supervisor
 from patrol.web import WebServer, refuse_strangers
 
@@ -294,7 +294,8 @@ class Station:
         """Book what was rejected, and tell the vendor."""
         rejects = rejects_of(decoded)
         self.rejects.add(rejects)
-        self.fleet_facts.add(decoded)
+        for part in decoded:
+            self.fleet_facts.add(part.received_at_ms, *part.items_by_vendor(self.worker.roster))
         for reject in rejects:
             if reject.answerable:
                 self.sender.publish(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from alerts.fleet import Fleet
+from alerts.fleet_facts import FleetFacts
 from bikes.fleet import FleetState
 from bikes.roster import Roster
 from bikes.telemetry import TelemetryBatch
@@ -15,7 +16,6 @@ from geofence.atlas import Atlas
 from geofence.coverage import Ledger
 from geofence.record import Record, VisitBy
 from geofence.runs import Visits
-from patrol.fleet_facts import FleetFacts
 from tests.alerts.district import FakeFleet, FakePatrols, at
 from tests.rides import two_drawn, two_zones
 

@@ -1,21 +1,20 @@
-"""Facts of bikes and vendors for `alerts`, from fleet state and decoder."""
+"""Facts of bikes and vendors for the rules, from the fleet's state and counts of messages."""
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from alerts.fleet import BikeFacts, VendorFacts
 from bikes.fleet import NEVER, FleetState
 from bikes.roster import Roster
 from geofence.atlas import Atlas
+from geofence.district_edge import DistrictEdge
 from geofence.zonemap import ZoneMap
-from ingest.decode import Decoded
 
 BUCKET_MS = 60_000
 """Received and rejected messages are counted by the minute [ms]."""
@@ -41,28 +40,20 @@ class FleetFacts:
 
     def _follow(self, zones: ZoneMap) -> None:
         """Measure by other zones from now on."""
-        self._zones = zones
-        outlines = shapely.union_all([zone.geometry for zone in zones.zones])
-        self._district = shapely.transform(outlines, self._to_plane)
-        shapely.prepare(self._district)
+        self._zones, self._edge = zones, DistrictEdge(zones)
         self._fix_ms = np.full(self._fix_ms.size, NEVER)
 
-    def add(self, decoded: Iterable[Decoded]) -> None:
-        """Count what was received and rejected."""
-        for part in decoded:
-            minute = part.received_at_ms // BUCKET_MS
-            if not self._counts or self._counts[-1][0] < minute:
-                self._counts.append((minute, Counter(), Counter()))
-            _, received, rejected = self._counts[-1]
-            bikes, items = np.unique(part.telemetry.bike, return_counts=True)
-            for bike, count in zip(bikes.tolist(), items.tolist(), strict=True):
-                received[self.roster.key(bike).vendor] += count
-            for reject in part.rejects:
-                if reject.kind == "telemetry" and reject.vendor in self.roster.vendors:
-                    received[reject.vendor] += 1
-                    rejected[reject.vendor] += 1
-            while self._counts[0][0] < minute - self.keep_ms // BUCKET_MS - 1:
-                self._counts.popleft()
+    def add(
+        self, received_at_ms: int, received: Mapping[str, int], rejected: Mapping[str, int]
+    ) -> None:
+        """Count what came by vendor: items of telemetry, and rejected ones among them."""
+        minute = received_at_ms // BUCKET_MS
+        if not self._counts or self._counts[-1][0] < minute:
+            self._counts.append((minute, Counter(), Counter()))
+        self._counts[-1][1].update(received)
+        self._counts[-1][2].update(rejected)
+        while self._counts[0][0] < minute - self.keep_ms // BUCKET_MS - 1:
+            self._counts.popleft()
 
     def bikes(self) -> list[str]:
         """All bikes of the roster."""
@@ -142,16 +133,8 @@ class FleetFacts:
             return
         lat, lng = self._column("fix_lat_deg")[new], self._column("fix_lng_deg")[new]
         accuracy_m = np.nan_to_num(self._column("fix_accuracy_m")[new])
-        outside_m = np.zeros(new.size)
-        out = np.flatnonzero(self._zones.zone_of(lat, lng) < 0)
-        x_m, y_m = self.atlas.grid.plane(lat[out], lng[out])
-        away_m = shapely.distance(shapely.points(x_m, y_m), self._district)
-        outside_m[out] = np.maximum(0, away_m - accuracy_m[out])
-        self._outside_m[new] = outside_m
+        self._outside_m[new] = np.maximum(0, self._edge.outside_m(lat, lng) - accuracy_m)
         self._fix_ms[new] = fix_ms[new]
 
     def _column(self, name: str) -> NDArray[np.float64]:
         return self.fleet().state()[name].astype(np.float64, copy=False)
-
-    def _to_plane(self, lng_lat: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.column_stack(self.atlas.grid.plane(lng_lat[:, 1], lng_lat[:, 0]))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from alerts.fleet import VendorFacts
+from alerts.fleet_facts import FleetFacts
 from alerts.rules import RULES
 from bikes.fleet import FleetState
 from bikes.formats import FORMATS
@@ -18,7 +19,6 @@ from geofence.zones import parse_zones
 from ingest.decode import Decoder
 from ingest.log import Messages
 from ingest.vendors import VendorFormat
-from patrol.fleet_facts import FleetFacts
 
 NOW = 1_795_399_200_000
 HOUR = 3_600_000
@@ -113,7 +113,8 @@ def test_messages_are_counted_by_vendor_over_a_sliding_period(facts) -> None:
     def receive(at_ms: int, *messages: tuple[str, bytes]) -> None:
         topics = [f"patrol/v1/{topic}/telemetry" for topic, _ in messages]
         payloads = [payload for _, payload in messages]
-        facts.add([decoder.decode(Messages(at_ms, topics, payloads))])
+        decoded = decoder.decode(Messages(at_ms, topics, payloads))
+        facts.add(at_ms, *decoded.items_by_vendor(facts.roster))
 
     receive(NOW, ("hello/b1", good), ("hello/b1", b"{"), ("nobody/x", good), ("mo/m9", good))
     receive(NOW + 600_000, ("hello/b1", good), ("hello/b2", good))
