@@ -61,7 +61,7 @@ _DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m(?:in)?)?\s*(?:(\d
 
 
 def duration_s(value: object) -> int:
-    """Seconds of "2h", "1h30m", "45m", "90s", "1d" or a whole number of seconds."""
+    """Seconds of "2h", "1h30m", "45m", "90s", "1d" or a whole number of them; else ValueError."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None

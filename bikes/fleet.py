@@ -215,7 +215,7 @@ class FleetState:
         ----------
         state : mapping
             What `state` gave.
-        bikes : ndarray of int32
+        bikes : ndarray of int32, shape (n,)
             At least as many as the snapshot has.
         """
         self._view = None

@@ -51,7 +51,7 @@ class Layout(NamedTuple):
         return self.eras[bisect_right(self.starts, at_ms) - 1]
 
     def split(self, at_ms: NDArray[np.int64]) -> Iterator[tuple[Era, Rows]]:
-        """Instants by their era: each era that has some, and which; mostly one has them all."""
+        """Instants [ms], of shape (n,), by their era: each era that has some, and their rows."""
         if not at_ms.size:
             return
         if len(self.eras) == 1:
@@ -66,7 +66,7 @@ class Layout(NamedTuple):
             yield self.eras[era], np.flatnonzero(which == era)
 
     def numbers(self, zones: ZoneMap) -> NDArray[np.int32]:
-        """The number of each zone of a map by its index, and last -1, which is at index -1."""
+        """The number of each zone of a map by its index, and last -1; shape (zones + 1,)."""
         known = {zone_id: number for number, zone_id in enumerate(self.zone_ids)}
         return np.array([*(known[zone.zone_id] for zone in zones.zones), -1], np.int32)
 
@@ -98,7 +98,7 @@ class Layout(NamedTuple):
     ) -> NDArray[np.int32]:
         """The number of the zone that each position lies in at an instant of its own.
 
-        As :meth:`ZoneMap.zone_of`; -1 outside all zones.
+        As :meth:`ZoneMap.zone_of`; -1 outside all zones. All of shape (n,).
         """
         zone = np.full(lat_deg.shape, -1, np.int32)
         for era, rows in self.split(at_ms):
@@ -110,7 +110,8 @@ class Layout(NamedTuple):
     ) -> NDArray[np.bool_]:
         """Tell which cells, at an instant of their own, were of the zone that has them on a map.
 
-        False where it is of no zone on the map.
+        False where it is of no zone on the map. `cell`, `at_ms` [ms] and the answer have shape
+        (n,).
         """
         then = self.numbers(zones)[zones.cell_zone[cell]]
         own: NDArray[np.bool_] = then >= 0

@@ -71,7 +71,7 @@ class Contributions(NamedTuple):
 
     @property
     def redundant_share(self) -> NDArray[np.float64]:
-        """Share of a bike's cells that another had visited earlier; NaN without cells."""
+        """Share of a bike's cells that another had visited earlier; NaN without. Shape (k,)."""
         cells = self.cells
         share = np.full(cells.size, np.nan)
         some = cells > 0

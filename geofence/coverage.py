@@ -36,7 +36,7 @@ Keys = NDArray[np.int64]
 
 
 class Rows(NamedTuple):
-    """Ledger rows as columns, sorted by key, one row per key."""
+    """Ledger rows as columns of shape (n,), sorted by key, one row per key."""
 
     key: Keys  # bike, slot and cell packed so that sorting by key sorts by them in this order
     # Last visit in the slot [ms]; of rows of what was heard, the last fix.
@@ -104,7 +104,7 @@ class Rows(NamedTuple):
         return self if rows.size == self.key.size else self.where(rows)
 
     def renumbered(self, bikes: NDArray[np.int32]) -> Rows:
-        """The rows, of bikes of which number i has become `bikes[i]`."""
+        """The rows, of bikes of which number i has become `bikes[i]`; shape (bikes,)."""
         key = _pack(bikes[self.bike], self.slot, self.cell)
         order = np.argsort(key)
         return self._replace(key=key).where(order)
@@ -255,9 +255,9 @@ class _Table:
 
 
 class Ledger:
-    """Visited cells of one grid of at most :data:`MAX_CELLS`, and which bikes were heard.
+    """Visited cells of one grid, and which bikes were heard; for one thread, save its views.
 
-    The version rises with every change.
+    The version rises with every change. ValueError: more than :data:`MAX_CELLS` cells.
     """
 
     def __init__(self, cells: int) -> None:
@@ -285,13 +285,13 @@ class Ledger:
         self._changed(rows)
 
     def hear(self, bike: NDArray[np.int32], at_ms: NDArray[np.int64]) -> None:
-        """Note when bikes were heard, by the times of their fixes [ms]; columns of one length."""
+        """Note when bikes were heard, by the times of their fixes [ms]; both of shape (n,)."""
         rows = Rows.heard(bike, at_ms)
         self._heard.add(rows)
         self._changed(rows)
 
     def provisional(self, bikes: NDArray[np.int32], visits: Visits) -> None:
-        """Replace all that is provisional about `bikes` by `visits`."""
+        """Replace all that is provisional about `bikes`, of shape (k,), by `visits`."""
         gone = np.isin(self._provisional.bike, bikes)
         rows = Rows.of(visits)
         self._changed(self._provisional.where(gone), rows)
@@ -351,7 +351,7 @@ class Ledger:
         }
 
     def restore(self, state: Mapping[str, NDArray[np.generic]], bikes: NDArray[np.int32]) -> None:
-        """Take the rows of a snapshot, whose bike i is `bikes[i]` now.
+        """Take the rows of a snapshot, whose bike i is `bikes[i]` now; shape (bikes,).
 
         One of an older version says neither when the first visit in a slot was, which is taken
         to be the last, nor who was heard: a bike that visited a cell was.

@@ -49,7 +49,7 @@ class Box(NamedTuple):
     east_deg: float
 
     def holds(self, lat: NDArray[np.float64], lng: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Tell which positions lie in the box [degrees]; NaN does not."""
+        """Tell which positions, of shape (n,), lie in the box [degrees]; NaN does not."""
         inside: NDArray[np.bool_] = (lat >= self.south_deg) & (lat <= self.north_deg)
         return inside & (lng >= self.west_deg) & (lng <= self.east_deg)
 

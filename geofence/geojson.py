@@ -154,7 +154,7 @@ def read_outline(geometry: Any, report: Report) -> Outline | None:
 
 
 def area_m2(geometry: Any) -> NDArray[np.float64]:
-    """Area of geometries in degrees, scalar or array, each on the plane of its latitude [m²]."""
+    """Area of geometries in degrees, each on the plane of its latitude [m²]; shape as given."""
     bounds = shapely.bounds(geometry)
     middle = np.radians((bounds[..., 1] + bounds[..., 3]) / 2)
     area: NDArray[np.float64] = shapely.area(geometry) * METRES_PER_DEGREE**2 * np.cos(middle)

@@ -101,7 +101,7 @@ class Grid:
         )
 
     def cell_at(self, x_m: NDArray[np.float64], y_m: NDArray[np.float64]) -> NDArray[np.int32]:
-        """The cell of positions on the plane; -1 outside the grid and for NaN.
+        """The cell of positions on the plane [m], shape (n,); -1 outside the grid and for NaN.
 
         A position on an edge belongs to the cell north or east of it.
         """
@@ -113,11 +113,11 @@ class Grid:
     def cell_of(
         self, lat_deg: NDArray[np.float64], lng_deg: NDArray[np.float64]
     ) -> NDArray[np.int32]:
-        """The cell of positions in degrees; -1 outside the grid and for NaN."""
+        """The cell of positions, WGS-84 [degrees], shape (n,); -1 outside the grid and for NaN."""
         return self.cell_at(*self.plane(lat_deg, lng_deg))
 
     def centre(self, cell: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Centre of cells: latitude and longitude, WGS-84 [degrees]."""
+        """Centre of cells, of shape (n,): latitude and longitude, WGS-84 [degrees]."""
         row, col = np.divmod(cell, self.cols)
         return (
             self.south_deg + (row + 0.5) * self.cell_m / self.metres_per_lat,

@@ -82,13 +82,13 @@ class Intervals(NamedTuple):
 
 
 def keys(bike: NDArray[np.int32], at_ms: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Numbers that sort by bike, then time; times from the epoch to the year 2109."""
+    """Numbers that sort by bike, then time, shape (n,); times from the epoch to the year 2109."""
     packed: NDArray[np.int64] = (bike.astype(np.int64) << TIME_BITS) | at_ms
     return packed
 
 
 def positions(low: NDArray[np.intp], high: NDArray[np.intp]) -> NDArray[np.intp]:
-    """All positions of some slices [low, high), one slice after the other."""
+    """All positions of some slices [low, high), of shape (k,), one slice after the other."""
     count = np.maximum(high - low, 0)
     ordinal = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
     found: NDArray[np.intp] = np.repeat(low, count) + ordinal

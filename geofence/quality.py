@@ -124,7 +124,7 @@ def gate(
 def run_starts(
     bike: NDArray[np.int32], at_ms: Times, day: NDArray[np.intp], limits: Limits
 ) -> Mask:
-    """Mark the first fix of each run among usable fixes sorted by bike and time."""
+    """Mark the first fix of each run among usable fixes sorted by bike and time; shape (n,)."""
     starts = np.ones(at_ms.size, dtype=bool)
     starts[1:] = (
         (bike[1:] != bike[:-1]) | (day[1:] != day[:-1]) | (np.diff(at_ms) > limits.max_gap_ms)

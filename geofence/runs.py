@@ -64,7 +64,7 @@ class Midnights:
         self._zone = ZoneInfo(timezone)
 
     def day(self, at_ms: NDArray[np.int64]) -> NDArray[np.intp]:
-        """A number per time that is equal exactly when the local date is; rises with time."""
+        """A number per time, shape (n,), equal exactly when the local date is; rises with time."""
         if not at_ms.size:
             return np.empty(0, np.intp)
         midnights = [self.starts(int(at_ms.min()))]
@@ -148,7 +148,7 @@ class Judge:
         return verdict, Visits.empty() if believed is None else self._visits(fixes, believed)
 
     def verdicts(self, fixes: TelemetryBatch) -> NDArray[np.uint8]:
-        """Verdict of each fix, as :meth:`assess` returns it; visits cost half as much again."""
+        """Verdict of each fix, shape (n,), as of :meth:`assess`; visits cost half as much again."""
         return self._judged(fixes)[0]
 
     def _judged(self, fixes: TelemetryBatch) -> tuple[NDArray[np.uint8], _Believed | None]:

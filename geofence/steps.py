@@ -30,7 +30,7 @@ class Steps(NamedTuple):
 
 
 class JudgedFixes(NamedTuple):
-    """Fixes with their verdicts, and the steps between them."""
+    """Fixes, n of them, with their verdicts, and the steps between them."""
 
     fixes: TelemetryBatch  # distinct, sorted by bike and time
     verdict: NDArray[np.uint8]  # shape (n,): positions in `geofence.quality.VERDICTS`
@@ -38,11 +38,11 @@ class JudgedFixes(NamedTuple):
 
     @property
     def believed(self) -> NDArray[np.bool_]:
-        """Which fixes say where the bike was."""
+        """Which fixes say where the bike was; shape (n,)."""
         return np.isin(self.verdict, BELIEVED)
 
     def where(self, mask: NDArray[np.bool_]) -> JudgedFixes:
-        """The fixes that `mask` selects, and the steps between two of them."""
+        """The fixes that `mask`, of shape (n,), selects, and the steps between two of them."""
         a, b, length_m, rides = self.steps
         whole = mask[a] & mask[b]
         row = np.cumsum(mask) - 1

@@ -59,7 +59,7 @@ class ZoneMap:
         return zone_id in self._index
 
     def cells(self, zone_id: str) -> NDArray[np.int32]:
-        """The patrollable cells of a zone, ascending; KeyError when there is no such zone."""
+        """The patrollable cells of a zone, ascending, shape (k,); KeyError for no such zone."""
         return np.flatnonzero(self.cell_zone == self.index(zone_id)).astype(np.int32)
 
     def zone_of(

@@ -61,8 +61,8 @@ def to_columns(
 ) -> tuple[TelemetryBatch, Faults]:
     """The columns of the items that can be accepted, and what is wrong with the others.
 
-    `bike` and `bike_ids` are the index and the id of each item's bike; with ids, an item that
-    names another device is not accepted. Positions stay in the datum they come in.
+    `bike`, of shape (items,), and `bike_ids` are the index and the id of each item's bike; with
+    ids, an item that names another device is not accepted. Positions stay in their datum.
     """
     places = [item.location for item in items]
     timestamp_ms = _int64([item.timestamp for item in items])

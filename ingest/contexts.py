@@ -49,7 +49,7 @@ class Judged(NamedTuple):
         return cls(fixes, np.concatenate([np.empty(0, np.uint8), *(p.verdicts for p in parts)]))
 
     def where(self, mask: NDArray[np.bool_]) -> Judged:
-        """The rows that `mask` selects."""
+        """The rows that `mask`, of shape (n,), selects."""
         return Judged(self.fixes.take(mask), self.verdicts[mask])
 
 

@@ -156,6 +156,8 @@ class SqliteLog:
         ------
         StoreUnavailable
             Nothing was stored; the same batch can be appended again.
+        ValueError
+            Not as many topics as payloads.
         """
         count = len(messages.topics)
         if count != len(messages.payloads):
@@ -239,7 +241,8 @@ class SqliteLog:
         """Declare that a registered reader never needs `seq` or anything before it again.
 
         It never waits for an append. A cursor never goes back. After a crash a reader may find
-        its cursor at an earlier commit, and sees those entries again.
+        its cursor at an earlier commit, and sees those entries again. ValueError: `seq` is ahead of
+        the head.
         """
         with self._cursors_lock:
             if seq > self._head:

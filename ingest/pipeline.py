@@ -201,7 +201,7 @@ class Pipeline:
         }
 
     def restore(self, state: Mapping[str, NDArray[np.generic]], bikes: NDArray[np.int32]) -> None:
-        """Go on from a snapshot whose bike i is `bikes[i]` now."""
+        """Go on from a snapshot whose bike i is `bikes[i]` now; shape (bikes,)."""
         columns = {name: state[f"context_{name}"] for name in COLUMNS}
         columns["bike"] = bikes[columns["bike"].astype(np.intp)]
         context = TelemetryBatch(**columns).distinct()  # type: ignore[arg-type]

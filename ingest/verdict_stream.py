@@ -59,7 +59,7 @@ class VerdictStream:
             self._contexts.newest_ms[bike], self._cold[bike] = at_ms, True
 
     def newest_ms(self, bikes: NDArray[np.int32]) -> NDArray[np.int64]:
-        """Time of the newest fix of each of some bikes that had any [ms]."""
+        """Time of the newest fix of each of some bikes that had any, shape (k,) [ms]."""
         return self._contexts.newest_ms[bikes]
 
     def step(self, batch: TelemetryBatch) -> Judged:

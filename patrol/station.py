@@ -232,7 +232,10 @@ class Station:
         return [Part("influx", state.ok and not failure, failure or state.reason, required=False)]
 
     def judged(self, keys: Sequence[BikeKey], from_ms: int, to_ms: int) -> JudgedFixes:
-        """The fixes of some bikes in [from_ms, to_ms), and the steps between; may read files."""
+        """The fixes of some bikes in [from_ms, to_ms), and the steps between; may read files.
+
+        StoreUnavailable: the station is stopping; errors of :meth:`Archive.judged` beside it.
+        """
         # A long answer is worked out in parts: at a stop its remaining parts are left undone.
         if self._stopping.is_set():
             raise StoreUnavailable("the station is stopping; ask again in a minute")

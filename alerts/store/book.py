@@ -83,7 +83,7 @@ class AlertBook:
     ) -> list[Alert]:
         """Alerts of a state (None: any but dropped), zone and rule, newest first.
 
-        `before` is the cursor of a page: only alerts older than this id.
+        `before` is the cursor of a page: only alerts older than this id. ValueError: no such state.
         """
         if state is not None and state not in STATES:
             raise ValueError(f"{state!r} is not a state; one of {', '.join(STATES)}")

@@ -50,7 +50,7 @@ def decode(payload: bytes, max_items: int = 1) -> Telemetry | list[Telemetry | D
     """Telemetry of a payload; see `Format.decode`.
 
     A message that is no location (``lwt``, ``waypoint``, ...) has no items. An encrypted one
-    is refused, as nothing would ever be read from it. OwnTracks has no arrays.
+    is refused (DecodeError), as nothing would ever be read from it. OwnTracks has no arrays.
     """
     kind = _messages.one(payload).kind
     if kind == "encrypted":
@@ -67,7 +67,10 @@ def quick_rec(line: bytes) -> Telemetry:
 
 
 def decode_rec(line: bytes) -> Telemetry | list[Telemetry | DecodeError]:
-    """Telemetry of a line of a .rec file: time, relative topic and JSON, apart by tabs."""
+    """Telemetry of a line of a .rec file: time, relative topic and JSON, apart by tabs.
+
+    DecodeError, as of :func:`decode`, and for fewer than three fields.
+    """
     fields = line.split(b"\t", 2)
     if len(fields) < _REC_FIELDS:
         raise DecodeError("schema", "expected three fields apart by tabs: time, topic, JSON")

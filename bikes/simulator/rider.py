@@ -82,7 +82,7 @@ class Leg:
     knot_mps: Column
 
     def at(self, at_s: Column) -> States:
-        """States at times within the leg [s after the start of the simulation]."""
+        """States at times within the leg, shape (n,) [s after the start of the simulation]."""
         since = at_s - self.begins_s
         charge = self.charge[0] + since / (self.ends_s - self.begins_s) * (
             self.charge[1] - self.charge[0]
@@ -116,7 +116,7 @@ def rest(
     *,
     parked: bool,
 ) -> Leg:
-    """Stand still."""
+    """Stand still at a place (x, y) [m]; `charge` is the battery at both ends [%]."""
     x, y, heading = (np.array([value]) for value in (*place, heading_deg))
     zero = np.zeros(1)
     return Leg(begins_s, begins_s + lasts_s, charge, parked, x, y, zero, heading, zero, zero, zero)

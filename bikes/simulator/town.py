@@ -58,7 +58,7 @@ class Plane:
         return shapely.transform(geometry, lambda lng_lat: (lng_lat - origin) * scale)
 
     def degrees(self, x_m: Metres, y_m: Metres) -> tuple[Metres, Metres]:
-        """Latitude and longitude of places on the plane [degrees]."""
+        """Latitude and longitude of places on the plane, WGS-84 [degrees]; shape as given."""
         return self.lat_deg + y_m / self.per_lat, self.lng_deg + x_m / self.per_lng
 
 

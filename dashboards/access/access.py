@@ -128,7 +128,10 @@ class Access:
             audit.append(db, self.by(identity.name, address), "logout")
 
     def change_own_password(self, identity: Identity, current: str, new: str, address: str) -> None:
-        """Change one's own password, given the current one; ends all sessions of the user. Slow."""
+        """Change one's own password, given the current one; ends all sessions of the user. Slow.
+
+        AccessRefused: `no_session`, `wrong_credentials`, `weak_password`, or too many attempts.
+        """
         if identity.kind != "session":
             raise AccessRefused("no_session", "a token has no password")
         by = self.by(identity.name, address)
@@ -170,7 +173,10 @@ class Access:
             return any(not user.disabled for user in users.everyone(db))
 
     def invite(self) -> str:
-        """Make a new one-time link and return its secret; an older link becomes invalid."""
+        """Make a new one-time link and return its secret; an older link becomes invalid.
+
+        AccessRefused: `already_set_up`.
+        """
         secret = new_secret()
         with self._file.transaction() as db:
             if users.everyone(db):

@@ -64,14 +64,17 @@ class Picture(NamedTuple):
 
 
 def age_class(last_visit_ms: NDArray[np.int64], now_ms: int) -> NDArray[np.uint8]:
-    """Class of each cell: 1 is the first of :data:`AGE_CLASSES`; 0 was never visited."""
+    """Class of each cell, shape (grid.size,): 1 is the first of :data:`AGE_CLASSES`; 0 is never."""
     age_ms = np.maximum(now_ms - last_visit_ms, 0)
     found = np.searchsorted(_LIMITS_MS, age_ms, side="left") + 1
     return np.where(last_visit_ms > 0, found, 0).astype(np.uint8)
 
 
 def missing_class(last_visit_ms: NDArray[np.int64], since_ms: int) -> NDArray[np.uint8]:
-    """Class of each cell: that of :data:`MISSING` when not visited at or after an instant, or 0."""
+    """Class of each cell: that of :data:`MISSING` when not visited at or after an instant, or 0.
+
+    Shape (grid.size,), as of :func:`age_class`; 0 ms is never.
+    """
     return np.where(last_visit_ms < since_ms, len(_COLOURS), 0).astype(np.uint8)
 
 

@@ -29,7 +29,7 @@ URGENCY = ("overdue", "short", "due", "unmeasurable", "compliant", "paused", "of
 
 
 def by_urgency(status: ZoneStatus) -> tuple[int, float, str]:
-    """Sort key: the state, then the time that is left, then the id."""
+    """Sort key: the state, then the time that is left [s], infinite for none, then the id."""
     left_s = math.inf if status.due_in_s is None else status.due_in_s
     return URGENCY.index(status.state), left_s, status.zone_id
 

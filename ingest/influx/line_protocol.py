@@ -385,14 +385,14 @@ Parts = tuple[list[str], list[str]]
 
 
 def time_texts(at_ms: NDArray[np.int64]) -> Parts:
-    """Timestamps [ms]."""
+    """Timestamps [ms], of shape (n,); the parts are as long."""
     if at_ms.min(initial=TAIL) < TAIL:  # only numbers that have a front and no sign are parted
         return list(map(str, at_ms.tolist())), [""] * at_ms.size
     return _parted(at_ms, str)
 
 
 def position_texts(name: str, degrees: NDArray[np.float64]) -> Parts:
-    """A field of degrees with seven decimals, in two parts; empty where there is none."""
+    """A field of degrees, of shape (n,), with seven decimals, in two parts; empty for NaN."""
     known = np.isfinite(degrees)
     scaled = np.rint(np.where(known, degrees, 0.0) * 10**DEGREE_DIGITS).astype(np.int64)
     # Rare: the floor of a negative number is not what precedes its digits.
@@ -424,7 +424,7 @@ def _parted(
 
 
 def field_texts(name: str, values: NDArray[np.float32], digits: int) -> list[str]:
-    """A field with so many decimals, an integer for none; empty where there is no value."""
+    """A field, of shape (n,), with so many decimals, an integer for none; empty for NaN."""
     known = np.isfinite(values)
     # As float64, because the nearest float32 to 3.3 is 3.299999952.
     scaled = np.rint(np.where(known, values, 0).astype(np.float64) * 10**digits).astype(np.int64)
@@ -453,5 +453,5 @@ def decimal_text(number: int, digits: int) -> str:
 
 
 def as_array(texts: Iterable[str]) -> NDArray[np.object_]:
-    """Texts as an array to gather from."""
+    """Texts as an array to gather from; shape (n,)."""
     return np.array([*texts], dtype=object)

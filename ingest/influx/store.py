@@ -124,7 +124,7 @@ class InfluxStore:
 
         Raises
         ------
-        StoreThrottled, StoreUnavailable, StoreRejected, RequestTooLarge
+        StoreThrottled, StoreUnavailable, StoreUnreachable, StoreRejected, RequestTooLarge
             As the module's table says. Some of the lines may have been written.
         """
         from influxdb_client import WritePrecision
