@@ -176,7 +176,7 @@ def suppression(
 
 
 def zone_coverage(period: Period, policies: Policies, record: Record) -> list[ZoneCoverage]:
-    """Coverage of each zone in a period; empty unless the record has all of it."""
+    """Coverage of each zone in a period, without those of which the record lacks a part."""
     found = []
     for ref in record.zones():
         zone = Zone(ref, policies.plan(ref.zone_id), record)

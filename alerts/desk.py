@@ -75,7 +75,11 @@ class BulletinDesk:
         due_ms: int | None = None,
         missed: int = 0,
     ) -> Bulletin:
-        """A bulletin about any period, for one recipient or for everybody; nothing is kept."""
+        """A bulletin about any period, for one recipient or for everybody; nothing is kept.
+
+        `due_ms` is when it was due, `missed` how many before it were not made. BookUnavailable: the
+        book cannot be read now.
+        """
         today = period_of("daily", local_day(now_ms, self._tz), self._tz)
         day = today.from_ms, today.to_ms
         concerns = who.concerns if who is not None else _everything

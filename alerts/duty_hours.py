@@ -216,7 +216,7 @@ class Hours:
         return self.duty_ms(from_ms, to_ms) / 1000
 
     def advance(self, from_ms: int, duty_ms: int) -> int | None:
-        """The first instant by which `duty_ms` of duty have passed since `from_ms`.
+        """The first instant by which `duty_ms` of duty have passed since `from_ms` [ms].
 
         None when that is over a year ahead.
         """

@@ -101,7 +101,7 @@ class Evaluator:
         return Evaluation(statuses, transitions)
 
     def windows(self, after_ms: int, now_ms: int) -> Iterator[tuple[str, WindowVerdict]]:
-        """Judge the windows of all zones that have ended since an instant.
+        """Judge the windows of all zones that ended in ``(after_ms, now_ms]``.
 
         A window waits until the record has come to its end; one that ended before the record
         began is left out. Yields the zone's id, and the window with its verdict.

@@ -31,16 +31,19 @@ class VendorFacts(NamedTuple):
 
 
 class Fleet(Protocol):
-    """The state of bikes and vendors. Called by one evaluation at a time, once a second."""
+    """The state of bikes and vendors. Called by one evaluation at a time, once a second.
+
+    A bike is named ``vendor/bike_id``.
+    """
 
     def bikes(self) -> Collection[str]:
         """All bikes there are."""
 
     def heard_between(self, from_ms: int, to_ms: int) -> Collection[str]:
-        """Bikes that were heard last in ``[from_ms, to_ms)``."""
+        """Bikes that were heard last in ``[from_ms, to_ms)`` [ms]."""
 
     def charged_at_most(self, percent: float) -> Collection[str]:
-        """Bikes whose newest battery level is so low [%]."""
+        """Bikes whose newest battery level is at most so much [%]; not those without one."""
 
     def outside_by(self, metres: float, now_ms: int) -> Collection[str]:
         """Bikes whose newest fix is farther than this outside all zones of an instant [m]."""
@@ -49,7 +52,7 @@ class Fleet(Protocol):
         """The facts of a bike; None when there is no such bike."""
 
     def heard(self, since_ms: int) -> int:
-        """The number of bikes that were heard at or after an instant."""
+        """The number of bikes that were heard at or after an instant [ms]."""
 
     def vendors(self, since_ms: int) -> Mapping[str, VendorFacts]:
-        """The messages of each configured vendor at or after an instant."""
+        """The messages of each configured vendor since the minute of an instant [ms]."""

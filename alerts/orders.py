@@ -117,7 +117,10 @@ class Orders:
         until: object,
         from_: object = None,
     ) -> Order:
-        """Pause a zone from an instant (None: now) to another."""
+        """Pause a zone from an instant (None: now) to another, as ``from`` and ``to`` are written.
+
+        See :func:`alerts.policy.parse_campaign`; errors are those of the class.
+        """
         taken = {order.name for order in self.all()}
         number = len(self._given) + 1
         while (name := f"pause-{zone_id}-{number}") in taken:

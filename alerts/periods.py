@@ -43,7 +43,7 @@ def period_of(kind: Kind, day: date, tz: ZoneInfo) -> Period:
 
 
 def last_whole(kind: Kind, now_ms: int, tz: ZoneInfo) -> date:
-    """A day of the last day, week or month that has ended."""
+    """The last day of the last day, week or month that has ended."""
     first, _ = _bounds(kind, local_day(now_ms, tz))
     return first - timedelta(days=1)
 
@@ -65,7 +65,7 @@ def due_between(
 
 
 def next_due_ms(kind: Kind, after_ms: int, at_min: int, tz: ZoneInfo) -> int:
-    """When the next bulletin is due after an instant."""
+    """When the next bulletin is due after an instant, which is excluded [ms]."""
     day, following = _bounds(kind, local_day(after_ms, tz))
     due_ms = wall(day, at_min, tz)
     return due_ms if due_ms > after_ms else wall(following, at_min, tz)

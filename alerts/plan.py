@@ -48,7 +48,7 @@ class ZonePlan:
         self._policies = [policy for _, policy in policies]
 
     def policy_at(self, at_ms: int) -> Policy:
-        """The policy in force at an instant."""
+        """The policy in force at an instant; before the first, the first."""
         if len(self._policies) == 1:
             return self._policies[0]
         return self._policies[max(0, bisect_right(self._starts, at_ms) - 1)]
@@ -59,7 +59,7 @@ class ZonePlan:
         return not policy.paused and policy.hours.contains(at_ms)
 
     def exception_at(self, at_ms: int) -> str | None:
-        """The words of the exception from patrol hours in force at an instant, if one is."""
+        """The words of the exception from patrol hours in force at an instant, else None."""
         exception = self.policy_at(at_ms).hours.exception_at(at_ms)
         return None if exception is None else exception.summary
 
@@ -80,7 +80,7 @@ class ZonePlan:
                 yield from policy.hours.duty(start, end)
 
     def advance(self, from_ms: int, duty_s: float) -> int | None:
-        """The first instant by which `duty_s` of duty have passed; None over a year ahead."""
+        """The first instant by which `duty_s` of duty have passed [ms]; None over a year ahead."""
         left_ms = round(duty_s * 1000)
         if left_ms <= 0:
             return from_ms
@@ -96,14 +96,14 @@ class ZonePlan:
         return None
 
     def paused_until_ms(self, at_ms: int) -> int | None:
-        """The end of the pause in force; None when there is none, or it has no end."""
+        """The end of the pause in force [ms]; None when there is none, or it has no end."""
         if not self.policy_at(at_ms).paused:
             return None
         later = self.parts(at_ms, _FOREVER_MS)
         return next((start for start, _, policy in later if not policy.paused), None)
 
     def window_at(self, at_ms: int) -> Window | None:
-        """The window of the policy in force; between shifts, the one that ended last."""
+        """The window of the policy in force; between shifts, the one that ended last, or None."""
         policy = self.policy_at(at_ms)
         return policy.hours.window_at(policy.window, at_ms)
 

@@ -56,7 +56,7 @@ class Roster:
         return list(self._keys)
 
     def key(self, index: int) -> BikeKey:
-        """The key of the bike with this index."""
+        """The key of the bike with this index; IndexError when there is none."""
         return self._keys[index]
 
     def index(self, vendor: str, bike_id: str) -> int:
@@ -83,7 +83,7 @@ class Roster:
         return [key for key in self._keys if key.bike_id == bike_id]
 
     def restore(self, keys: Iterable[BikeKey]) -> list[int]:
-        """Indices of bikes known from an earlier life, whether or not still configured."""
+        """Indices of bikes known from an earlier life, in their order, still configured or not."""
         return [self._index[key] if key in self._index else self._add(key) for key in keys]
 
     def _add(self, key: BikeKey) -> int:

@@ -53,18 +53,18 @@ def parse(topic: str) -> Topic | None:
 def of_bike(kind: Kind | Literal["rejected"], vendor: str, bike_id: str) -> str:
     """The topic of a bike; a vendor learns on ``rejected`` what was not accepted.
 
-    Raises ValueError for a name that the contract does not allow, as all these functions do.
+    Raises ValueError for a name that the contract does not allow.
     """
     return f"{PREFIX}/{_name(vendor)}/{_name(bike_id)}/{kind}"
 
 
 def coverage(zone_id: str) -> str:
-    """Topic of a zone's coverage."""
+    """Topic of a zone's coverage; ValueError as of :func:`of_bike`."""
     return f"{PREFIX}/coverage/{_name(zone_id)}"
 
 
 def alert(zone_id: str, rule: str) -> str:
-    """Topic of the last transition of a zone's alert."""
+    """Topic of the last transition of a zone's alert; ValueError as of :func:`of_bike`."""
     return f"{PREFIX}/alerts/{_name(zone_id)}/{_name(rule)}"
 
 

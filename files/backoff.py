@@ -10,7 +10,8 @@ class Backoff:
 
     The jitter keeps many clients of one broker from coming back in the same instant.
 
-    They begin at `first_s`, before jitter.
+    They begin at `first_s`, before jitter, which is the "equal jitter" of M. Brooker, Exponential
+    Backoff and Jitter, AWS Architecture Blog, 2015.
     """
 
     def __init__(

@@ -41,9 +41,10 @@ class SqliteFile:
     Raises
     ------
     unavailable
-        The file cannot be opened or used now.
+        The file cannot be opened or used now; by every method too.
     unreadable
-        The file is something else, is damaged, or was written by a newer version.
+        The file is something else, is damaged, or was written by a newer version; by every
+        method too when the damage is met.
     """
 
     name: ClassVar[str]
@@ -122,13 +123,13 @@ class SqliteFile:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """The connection, for queries."""
+        """The connection, for queries; other threads wait until the block is left."""
         with self._lock, self.named_errors():
             yield self._db
 
     @contextmanager
     def named_errors(self) -> Iterator[None]:
-        """Turn errors of SQLite into those of the kind of file."""
+        """Turn errors of SQLite into `unavailable` and `unreadable` of the kind of file."""
         try:
             yield
         except (sqlite3.OperationalError, sqlite3.InterfaceError) as exc:

@@ -119,7 +119,8 @@ class ZoneCoverage:
 def zone_coverages(atlas: Atlas, visits: Visits, from_ms: int, to_ms: int) -> list[ZoneCoverage]:
     """Measure the zones that exist at the end of a record, over all of it [from_ms, to_ms].
 
-    Of the `visits`, in any order, those count that were made in the zone.
+    Of the `visits`, in any order, those count that were made in the zone. ValueError: the record is
+    not longer than nothing.
     """
     zones = atlas.at(to_ms)
     visits = visits.where(atlas.layout.own(visits.cell, visits.at_ms, zones))

@@ -210,6 +210,7 @@ class Record:
     def cell_ages(self, zone_id: str) -> CellAges:
         """Ages of the zone's cells; one that was never visited is as old as the record.
 
+        Both are None when no cell was ever visited; KeyError when there is no such zone.
         A visit by a bike whose clock is ahead has no age yet.
         """
         last = self.ledger.last_visit_ms[self._cells_of(zone_id)]
@@ -220,7 +221,7 @@ class Record:
 
     @cached_property
     def heard_ms(self) -> int | None:
-        """Time of the newest fix of any bike, not ahead of the instant [ms]."""
+        """Time of the newest fix of any bike, not ahead of the instant [ms]; None before any."""
         for since_ms in (self.now_ms - SLOT_MS, self.now_ms - DAY_MS, 0):
             rows = union_between(self.ledger.heard, since_ms, self.now_ms + SLOT_MS)
             rows = rows.as_of(self.now_ms)
@@ -229,7 +230,7 @@ class Record:
         return None
 
     def silences(self, from_ms: int, to_ms: int) -> list[tuple[int, int]]:
-        """The stretches of [from_ms, to_ms) in which no bike was heard.
+        """The stretches [start, end) of [from_ms, to_ms) in which no bike was heard, in order [ms].
 
         A bike is taken to have been heard from its first fix in a slot to its last: a silence of
         less than a slot may be missing.
@@ -247,7 +248,7 @@ class Record:
         return self.remember(("silences", from_ms, to_ms), to_ms, find)
 
     def last_visit_by(self, zone_id: str, since_ms: int) -> VisitBy | None:
-        """The newest visit in the zone at or after `since_ms`, as evidence."""
+        """The newest visit in the zone at or after `since_ms`, as evidence; None without one."""
         rows = self.ledger.between(since_ms, 1 << 41)
         rows = rows.where(rows.last_ms >= since_ms)
         owner = self.layout.owner(rows.cell, rows.last_ms)
@@ -258,7 +259,9 @@ class Record:
         return VisitBy(str(self._names.key(int(rows.bike[newest]))), int(rows.last_ms[newest]))
 
     def last_patrolled_ms(self, zone_id: str, *, min_cells: int, now_ms: int) -> int | None:
-        """The last visit up to an instant that, with those of 30 min before, made a patrol.
+        """The last visit up to an instant that, with those of 30 min before, made a patrol [ms].
+
+        None when there was none since the record began.
 
         Parameters
         ----------

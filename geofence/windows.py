@@ -80,7 +80,7 @@ class Plan(Protocol):
         """Tell whether there is duty at an instant: in patrol hours, no exception, no pause."""
 
     def exception_at(self, at_ms: int) -> str | None:
-        """The words of the exception from patrol hours in force at an instant, if one is."""
+        """The words of the exception from patrol hours in force at an instant, else None."""
 
     def paused_until_ms(self, at_ms: int) -> int | None:
         """The end of the pause in force [ms]; None when there is none, or it has no end."""
@@ -89,16 +89,16 @@ class Plan(Protocol):
         """Duty time in ``[from_ms, to_ms)`` [s]."""
 
     def advance(self, from_ms: int, duty_s: float) -> int | None:
-        """The first instant by which so much duty time has passed [ms]."""
+        """The first instant by which so much duty time has passed [ms]; None over a year ahead."""
 
     def window_at(self, at_ms: int) -> Window | None:
-        """The window of an instant; between shifts, the one that ended last."""
+        """The window of an instant; between shifts, the one that ended last; None before any."""
 
     def parts(self, from_ms: int, to_ms: int) -> Iterator[tuple[int, int, Asked]]:
         """``[from_ms, to_ms)`` cut where what is asked changes: start, end, what is asked."""
 
     def windows_ended(self, after_ms: int, until_ms: int) -> Sequence[tuple[Window, Asked]]:
-        """Windows that ended in ``(after_ms, until_ms]``, with what was asked at their end."""
+        """Windows that ended in ``(after_ms, until_ms]``, in order, with what was asked then."""
 
 
 PlanT = TypeVar("PlanT", bound=Plan, covariant=True, default=Plan)
@@ -123,7 +123,7 @@ class Zone(Generic[PlanT]):
         return max(self.record.since_ms, self.ref.valid_from_ms or 0)
 
     def last_patrolled_ms(self, at_ms: int) -> int | None:
-        """When the zone was last patrolled, seen from an instant; never after it."""
+        """When the zone was last patrolled [ms], seen from an instant, never after it; or None."""
         # In a zone that has fewer cells than make a patrol, all of them do.
         needed = max(1, min(self.plan.policy_at(at_ms).min_cells, self.ref.cells_total))
         return self.record.last_patrolled_ms(self.zone_id, min_cells=needed, now_ms=at_ms)
@@ -133,7 +133,7 @@ class Zone(Generic[PlanT]):
         return max(last_patrolled_ms or 0, self.known_from_ms)
 
     def covered(self, window: Window) -> int:
-        """Cells visited in a window."""
+        """Patrollable cells visited in a window, see :meth:`geofence.record.Record.covered`."""
         return self.record.covered(self.zone_id, *window)
 
     def cells_total(self, window: Window) -> int:
@@ -146,7 +146,7 @@ class Zone(Generic[PlanT]):
 
 
 def cells_needed(asked: Asked, cells_total: int) -> int:
-    """Cells of so many that reach the target."""
+    """Cells of so many that reach the target: the fewest whose ratio is not below it."""
     return math.ceil(asked.target * cells_total - 1e-9)
 
 
@@ -269,7 +269,7 @@ def _windows_about(zone: Zone, at_ms: int) -> Sequence[tuple[Window, Asked]]:
 
 
 def missed_window(zone: Zone, at_ms: int) -> WindowVerdict | None:
-    """The last window that missed its target, unless one since has reached its own.
+    """The last window that missed its target, unless one since has reached its own; or None.
 
     The window that is on may have. Of windows that cannot be judged nothing is known: they
     neither miss nor make up. No more than :data:`MAKE_UP_WINDOWS` are looked at.

@@ -189,7 +189,7 @@ class Archive:
         self._seq = max(self._seq, seq)
 
     def begin_flush(self) -> Flush | None:
-        """Begin a flush of the tail; None when nothing is new."""
+        """Begin a flush of the tail, which :meth:`end_flush` ends; None when nothing is new."""
         if self._seq <= self._written:
             return None
         return Flush(self._seq, *self._tail.hold())
@@ -262,7 +262,13 @@ class Archive:
         return found.where((fixes.timestamp_ms >= from_ms) & (fixes.timestamp_ms < to_ms))
 
     def days(self, last: int) -> Iterator[TelemetryBatch]:
-        """The rows of the newest `last` days, a file at a time, older first."""
+        """The rows of the newest `last` days, a file at a time, older first.
+
+        Raises
+        ------
+        ArchiveDamaged
+            A file cannot be read; those before it were given.
+        """
         files = sorted(self.path.glob("*/????-??-??.parquet"), key=lambda file: file.stem)
         newest = sorted({file.stem for file in files})[-last:]
         for file in files:

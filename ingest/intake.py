@@ -132,7 +132,10 @@ class Intake:
             executor.shutdown()
 
     def redrawn(self, from_ms: int, fingerprint: str) -> None:
-        """The zones have changed from an instant on [ms]: judge again what lies after it, soon."""
+        """The zones have changed from an instant on [ms]: judge again what lies after it, soon.
+
+        Returns at once; history that cannot be read is told by :attr:`trouble`.
+        """
         if not self._finished:
             self._computing.submit(self.worker.redrawn, from_ms, fingerprint)
 

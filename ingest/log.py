@@ -273,15 +273,18 @@ class SqliteLog:
                 self._write_lock.release()
 
     def cursor(self, reader: str) -> int:
-        """Return what `reader` committed last; 0 when it never did."""
+        """Return what `reader` committed last; 0 when it never did, KeyError if not registered."""
         return self._cursors[reader]
 
     def depth(self, reader: str) -> int:
-        """Return how many messages `reader` has not passed."""
+        """Return how many messages `reader` has not passed; KeyError if it is not registered."""
         return self._head - self._cursors[reader]
 
     def trim(self) -> int:
-        """Delete the entries that every registered reader has passed; return their messages."""
+        """Delete the entries that every registered reader has passed; return their messages.
+
+        StoreUnavailable: some may be deleted; it can be called again.
+        """
         with self._cursors_lock:
             passed = min(self._cursors.values(), default=0)
         trimmed = 0

@@ -316,7 +316,10 @@ SUFFIXES: tuple[str, ...] = tuple(_READERS)
 
 
 def files(paths: Iterable[Path], suffixes: Collection[str] = SUFFIXES) -> list[Path]:
-    """The files meant by paths: themselves, and of folders all that have a suffix, sorted."""
+    """The files meant by paths: themselves, and of folders all that have a suffix, sorted.
+
+    A path that does not exist is among them: to read it gives the problem.
+    """
     found: list[Path] = []
     for path in paths:
         if path.is_dir():

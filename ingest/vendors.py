@@ -127,7 +127,7 @@ class Routes(dict[str, int]):
         self.group = np.array(self._group_numbers, np.intp)
 
     def find(self, names: Sequence[str]) -> NDArray[np.intp]:
-        """The route of each topic."""
+        """The route of each topic, new ones included; shape (len(names),)."""
         found = np.fromiter(map(self.__getitem__, names), np.intp, len(names))
         if len(self._bikes) > self.bike.size:
             self.bike = np.array(self._bikes, np.int32)

@@ -142,6 +142,11 @@ class Worker:
         -------
         bool
             False when it was halted: the state is of no use then, and must not be saved.
+
+        Raises
+        ------
+        ArchiveDamaged, LogCorrupt, StoreUnavailable
+            Archive or log cannot be read.
         """
         self.since_ms = now_ms
         restored = self._restore(halted)
@@ -207,7 +212,10 @@ class Worker:
         return decoded
 
     def redrawn(self, from_ms: int, fingerprint: str) -> None:
-        """Judge again what lies after an instant [ms], from which on the zones have changed."""
+        """Judge again what lies after an instant [ms], from which on the zones have changed.
+
+        When history cannot be read, :attr:`trouble` says so.
+        """
         self.fingerprint = fingerprint
         try:
             self.pipeline.redrawn(from_ms)
@@ -240,13 +248,16 @@ class Worker:
     def write_snapshot(
         self, header: snapshot.Header, arrays: dict[str, NDArray[np.generic]]
     ) -> None:
-        """Put the state on disk, and only then move the cursor."""
+        """Put the state on disk, and only then move the cursor; StoreUnavailable: not written."""
         snapshot.save(self.snapshot_file, header, arrays)
         self.log.commit(COVERAGE, header.seq)
         self._saved_seq = header.seq
 
     def write_archive(self, flush: Flush) -> None:
-        """Put a part of the tail into its files, and only then move the cursor."""
+        """Put a part of the tail into its files, and only then move the cursor.
+
+        Raises as :meth:`Archive.write`, and leaves the cursor where it was.
+        """
         self.archive.write(flush)
         self.log.commit(ARCHIVE, flush.seq)
 

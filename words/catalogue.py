@@ -61,7 +61,7 @@ def contract() -> Entries:
 
 
 def texts(entries: Entries, language: Language) -> dict[str, str]:
-    """All entries in one language."""
+    """All entries in one language, by key."""
     place = LANGUAGES.index(language)
     return {key: entry[place] for key, entry in entries.items()}
 

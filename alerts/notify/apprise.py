@@ -80,11 +80,11 @@ class AppriseNotifier:
             raise PolicyError([Problem(f"notify.{self.name}.url", "no service has such a URL")])
 
     async def send(self, notice: Notice) -> None:
-        """Send; NotificationFailed when the service did not take it."""
+        """Send, in a thread; NotificationFailed when the service did not take it."""
         await self._in_thread(self._wording.of(notice))
 
     async def send_bulletin(self, bulletin: Bulletin) -> None:
-        """Send a bulletin; NotificationFailed when the service did not take it."""
+        """Send a bulletin, in a thread; NotificationFailed when the service did not take it."""
         await self._in_thread(bulletin_text(bulletin, self._wording))
 
     async def _in_thread(self, text: Text) -> None:

@@ -68,7 +68,10 @@ class Outbox:
                 self._loop.call_soon_threadsafe(event.set)
 
     async def run(self) -> None:
-        """Deliver until :meth:`stop`; each channel by itself, so none waits for another."""
+        """Deliver until :meth:`stop`; each channel by itself, so none waits for another.
+
+        A book that cannot be used now, and a send that failed, are tried again for ever.
+        """
         self._loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as channels:
             for name in self._notifiers:
@@ -80,7 +83,10 @@ class Outbox:
         self.wake()
 
     async def deliver_due(self, now_ms: int, channel: str) -> int:
-        """Try every row of a channel that is due once; returns how many were delivered."""
+        """Try every row of a channel that is due once; returns how many were delivered.
+
+        BookUnavailable: rows cannot be read, or not be marked; the latter arrive twice.
+        """
         rows = await asyncio.to_thread(self._rows.due, channel, now_ms)
         results = await asyncio.gather(
             *(self._deliver(row, now_ms) for row in rows), return_exceptions=True

@@ -47,7 +47,7 @@ class Windows:
         self._later: dict[tuple[int, int], list[Judged]] = {}
 
     def ended(self, plan: ZonePlan) -> list[Judged]:
-        """Windows that ended since the last evaluation."""
+        """Windows that ended since the last evaluation, in order."""
         found = self._ended.get(id(plan))
         if found is None:
             found = self._ended[id(plan)] = plan.windows_ended(self._after_ms, self.until_ms)
@@ -116,7 +116,7 @@ class ZoneCase:
         ]
 
     def visit_since(self, at_ms: int) -> dict[str, object]:
-        """The evidence of the newest visit since an instant: which bike, when."""
+        """The evidence of the newest visit since an instant [ms]: which bike, when; else empty."""
         visit = self.zone.record.last_visit_by(self.zone.zone_id, at_ms)
         return {} if visit is None else {"bike": visit.bike, "at_ms": visit.at_ms}
 

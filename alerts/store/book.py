@@ -33,12 +33,18 @@ class Change(NamedTuple):
 class AlertBook:
     """The alerts, their history, and the way for people to change them.
 
-    Rows for channels that want to be told enter the outbox with the transition.
+    Rows for channels that want to be told enter the outbox with the transition. Methods may be
+    called from any thread; what is changed is on disk when they return.
 
     Raises
     ------
     BookUnavailable, BookUnreadable
-        See :class:`alerts.store.book_file.BookFile`.
+        See :class:`alerts.store.book_file.BookFile`; by every method that reads or writes the file,
+        and then nothing was changed.
+    UnknownAlert
+        By all that take the id of an alert: there is none.
+    TransitionRefused
+        By all that people do to an alert: not in its state, or not so, with the named reason.
     """
 
     def __init__(self, path: Path | str, channels: Sequence[Channel] = ()) -> None:
@@ -99,17 +105,17 @@ class AlertBook:
             return list(rows.load(db, clause, (*values, limit)))
 
     def transitions(self, after_seq: int = 0, limit: int = 1000) -> list[Transition]:
-        """Rows after a row, in order: for those who copy the book elsewhere."""
+        """Rows after a row, in order, at most `limit`: for those who copy the book elsewhere."""
         with self.file.reading() as db:
             return rows.transitions(db, after_seq, limit)
 
     def notice(self, seq: int) -> Notice:
-        """A transition and its alert as that transition left it."""
+        """The transition of a number, which there must be, and its alert as that left it."""
         with self.file.reading() as db:
             return rows.notice(db, seq)
 
     def latest_open(self, zone_id: str, rule: str) -> Notice | None:
-        """The newest alert of a zone and rule that somebody has heard of and is not over."""
+        """The newest alert of a zone and rule that is not over and was heard of; else None."""
         with self._lock:
             for alert in reversed(self._open.values()):
                 if (alert.zone_id, alert.rule) == (zone_id, rule) and alert.state != "pending":
@@ -123,13 +129,7 @@ class AlertBook:
             return db.execute(query, key).fetchone() is not None
 
     def last_closing(self, rule: str, zone_id: str) -> Closing | None:
-        """The last closing of an alert of this rule in the zone that was not undone.
-
-        Raises
-        ------
-        BookUnavailable
-            It had to be read again, and cannot be now.
-        """
+        """The last closing of an alert of this rule in the zone that was not undone; else None."""
         with self._lock:
             if self._closings is None:
                 with self.file.reading() as db:
@@ -142,7 +142,10 @@ class AlertBook:
         return self._judged_ms
 
     def listen(self, listener: Callable[[list[Transition]], None]) -> None:
-        """Call `listener` with new rows after they are on disk, in the thread that wrote."""
+        """Call `listener` with new rows after they are on disk, in the thread that wrote.
+
+        It must neither block nor raise an error.
+        """
         self._listeners.append(listener)
 
     def record(
@@ -152,11 +155,6 @@ class AlertBook:
 
         A step that the lifecycle no longer allows, because a person was faster, is left
         out: the next evaluation sees the new state.
-
-        Raises
-        ------
-        BookUnavailable
-            Nothing was recorded.
         """
         pending = list(changes)
         if not pending and judged_ms is None:
@@ -197,7 +195,10 @@ class AlertBook:
     def shelve(
         self, alert_id: str, actor: str, now_ms: int, *, until_ms: int, reason: str
     ) -> Alert:
-        """Shelve an alert; at `until_ms` it follows its condition again."""
+        """Shelve an alert; at `until_ms` it follows its condition again.
+
+        TransitionRefused also when that is not after `now_ms`: ``until_in_past``.
+        """
         if until_ms <= now_ms:
             raise refused("until_in_past")
         step = Step("shelve", reason, {})

@@ -96,7 +96,7 @@ class OutboxRows:
         self._file = file
 
     def pending(self) -> dict[str, int]:
-        """How many rows wait, by channel."""
+        """How many rows wait, by channel; one without any is left out."""
         query = "SELECT channel, COUNT(*) FROM outbox WHERE delivered_at_ms IS NULL GROUP BY 1"
         with self._file.reading() as db:
             return dict(db.execute(query).fetchall())
@@ -109,7 +109,7 @@ class OutboxRows:
         return gone
 
     def due(self, channel: str, now_ms: int) -> list[Waiting]:
-        """The first row of each lane of a channel whose time has come, at most a batch."""
+        """The first row of each lane of a channel whose time has come, at most :data:`BATCH`."""
         values = (channel, now_ms, now_ms + LAST_RETRY_MS, BATCH)
         with self._file.reading() as db:
             return [Waiting(*row) for row in db.execute(_DUE, values)]

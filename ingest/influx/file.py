@@ -149,7 +149,7 @@ class InfluxFile(SqliteFile):
             db.execute("REPLACE INTO place VALUES (?, ?)", (name, seq))
 
     def newest_ms(self) -> dict[BikeKey, int]:
-        """The newest fix of each bike that was written [ms]."""
+        """Time of the newest fix of each bike that was written [ms]."""
         with self.reading() as db:
             rows = db.execute("SELECT vendor, bike_id, newest_ms FROM bike").fetchall()
         return {BikeKey(vendor, bike_id): at_ms for vendor, bike_id, at_ms in rows}

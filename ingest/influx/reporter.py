@@ -69,7 +69,7 @@ class Reporter:
     def coverage(self, zones: Sequence[ZoneStatus], at_ms: int) -> None:
         """Note how zones stand: once a minute, and when a state changes.
 
-        `zones` are all of them, as often as they are judged.
+        `zones` are all of them, as often as they are judged. On the event loop.
         """
         due = []
         for zone in zones:
@@ -87,6 +87,7 @@ class Reporter:
         """Note which windows reached their targets: every five minutes, those that are news.
 
         `ended_since` gives the windows that ended after an instant [ms], with their zones, judged.
+        On the event loop.
         """
         if 0 <= at_ms - self._windows_ms < WINDOWS_EVERY_MS:
             return
@@ -115,7 +116,7 @@ class Reporter:
             keeping.cancel()
 
     def keep(self) -> None:
-        """Put on disk what was noted; blocks.
+        """Put on disk what was noted; blocks, in any thread.
 
         Raises
         ------

@@ -213,7 +213,10 @@ def error_of(
 
 
 def retry_after_s(text: str | None, now_s: float) -> float | None:
-    """The wait in a ``Retry-After`` header [s], which is a number of seconds or a date."""
+    """The wait in a ``Retry-After`` header [s], seconds or a date (RFC 9110, 10.2.3); else None.
+
+    It is 0 for a date that is past, and never over :data:`LONGEST_PAUSE_S`.
+    """
     if not text:
         return None
     try:
@@ -229,7 +232,7 @@ def retry_after_s(text: str | None, now_s: float) -> float | None:
 
 
 def message_of(body: str) -> str:
-    """The message of a JSON body, or the beginning of another body, after a colon."""
+    """The message of a JSON body, or the beginning of another, after a colon; "" for none."""
     text = body
     try:
         found = json.loads(body)

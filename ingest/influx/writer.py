@@ -134,7 +134,10 @@ class InfluxWriter:
         return self.log.head - there
 
     async def run(self) -> None:
-        """Write until :meth:`stop`; it may be run again after it has failed."""
+        """Write until :meth:`stop`; it may be run again after it has failed.
+
+        What is unavailable is tried again for ever, and `state` says so. A LogCorrupt ends it.
+        """
         self._store = self.open_store()
         if not self._stopping.is_set():
             self._halt.clear()
@@ -162,7 +165,7 @@ class InfluxWriter:
             self._leave()
 
     def stop(self) -> None:
-        """Let :meth:`run` end; a request under way has half a second left."""
+        """Let :meth:`run` end, on its event loop; a request under way has half a second left."""
         self._stopping.set()
         self._halt.set()
 

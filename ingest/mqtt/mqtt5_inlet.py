@@ -94,7 +94,10 @@ class Mqtt5Connection(Connection, asyncio.BufferedProtocol):
     # The inlet calls these.
 
     async def open(self) -> None:
-        """Connect to the first address of the broker that takes us."""
+        """Connect to the first address of the broker that takes us.
+
+        OSError when none does; BrokerUnavailable when `ca_file` cannot be used.
+        """
         tls = self._options.tls_context()
         # Not by the event loop's threads: at the end of the program it waits for them, and a name
         # server that does not answer keeps one for long. Nor does this wait while all are busy.
