@@ -55,7 +55,7 @@ class Drawing:
     def propose(self, zones: Zones) -> Proposal:
         """What would come of other zones; nothing changes yet. Called in a thread, one at a time.
 
-        ZonesError: They cannot be.
+        ZonesError: They cannot be: no cell, a policy that is wrong, or a grid that is too large.
         """
         atlas, live = self.atlas, self.atlas.holds(zones)
         cell_m = atlas.grid.cell_m

@@ -75,7 +75,10 @@ class Health:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Where the API and the console get what they show."""
+    """Where the API and the console get what they show.
+
+    It is asked on the event loop, where nothing else is said, and answers at once.
+    """
 
     district: str
     """Name of the district."""
@@ -106,12 +109,12 @@ class Sources:
     """What was patrolled as of an instant [ms], by a view of the ledger as of it. Called in a
     worker thread."""
     plan: Callable[[str], ZonePlan]
-    """What is asked of a zone (id) through time."""
+    """What is asked of a zone (id) through time; KeyError when there is none."""
     known_from_ms: Callable[[], int]
     """From when on it is known what was visited [ms]."""
     judged: Callable[[Sequence[BikeKey], int, int], JudgedFixes]
     """The fixes of some bikes in [from_ms, to_ms), with the steps between them. May read files:
-    called in a worker thread."""
+    called in a worker thread. Raises ArchiveDamaged, or StoreUnavailable at a stop."""
     health: Callable[[], Health]
     """State of the parts and counters."""
     now_ms: Callable[[], int]
@@ -122,7 +125,10 @@ class Sources:
     """How many times faster than the wall that clock runs; None when it is the wall's."""
 
     def ledger(self) -> View:
-        """Visited cells, as of the last step, without what a further fix may take back."""
+        """Visited cells, as of the last step, without what a further fix may take back.
+
+        It may be called, and read, in any thread.
+        """
         return self.view().ledger.certain(self.now_ms())
 
     @property

@@ -273,7 +273,7 @@ def filters_of(settings: Settings) -> tuple[str, ...]:
 
 
 def recipients_of(district: District, now_ms: Callable[[], int]) -> list[AppriseNotifier]:
-    """Everybody in [notify.*]."""
+    """Everybody in [notify.*]; `now_ms` is the clock [ms] by which zones have their names."""
     settings = district.settings
     return [
         AppriseNotifier(
@@ -310,7 +310,10 @@ def influx_writer_of(
     health: Callable[[], Health],
     now_ms: Callable[[], int],
 ) -> InfluxWriter | None:
-    """The writer as configured; None when nothing is to be sent to InfluxDB."""
+    """The writer as configured; None when nothing is to be sent to InfluxDB.
+
+    StoreUnavailable: its file in `folder` cannot be opened.
+    """
     influx = district.settings.influx
     if influx is None:
         return None

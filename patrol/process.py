@@ -28,7 +28,10 @@ def say(text: str) -> None:
 
 @contextlib.contextmanager
 def errors_told() -> Iterator[None]:
-    """Turn the errors that a user can do something about into a message and an exit code."""
+    """Turn the errors that a user can do something about into a message and an exit code.
+
+    Raises typer.Exit; any other error is a bug, and passes.
+    """
     from alerts.errors import AlertsError, BookUnavailable, PolicyError
     from dashboards.access.roles import AccessRefused, AccessUnavailable, AccessUnreadable
     from geofence.errors import ZonesError

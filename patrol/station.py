@@ -174,11 +174,14 @@ class Station:
             await self._end()
 
     def stop(self) -> None:
-        """Let :meth:`run` end in order."""
+        """Let :meth:`run` end in order; on its event loop."""
         self._stopping.set()
 
     def evaluate(self) -> None:
-        """Judge all zones now, and publish what changed."""
+        """Judge all zones now, and publish what changed; on the event loop.
+
+        Raises as :meth:`alerts.evaluator.Evaluator.evaluate`, and by the bulletins BookUnavailable.
+        """
         now_ms = self.clock.now_ms()
         # Zones, coverage and fleet stay the same for as long as this takes.
         self.view = self.worker.view
@@ -194,7 +197,7 @@ class Station:
             self.influx.reporter.windows(windows, now_ms)
 
     def health(self) -> Health:
-        """State of the parts, and counters."""
+        """State of the parts, and counters; on the event loop."""
         now_ms = self.clock.now_ms()
         inlet = self.intake.inlet.state
         behind_s = self.intake.behind_ms(now_ms) / 1000
@@ -264,7 +267,7 @@ class Station:
         )
 
     def known_from_ms(self) -> int:
-        """From when on the ledger knows what was visited; a day it has begun to forget is gone."""
+        """From when on the ledger knows what was visited [ms]; a day it began to forget is gone."""
         kept_ms = self.worker.view.newest_ms - self.worker.coverage_days * 86_400_000
         if kept_ms <= self.worker.since_ms:
             return self.worker.since_ms

@@ -38,7 +38,10 @@ class Supervisor:
         return self._failures.get(name, "")
 
     def start(self, name: str, run: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
-        """Start a task, and start it again whenever it fails, until it returns."""
+        """Start a task, and start it again whenever it fails, until it returns.
+
+        Like all methods, on the event loop; a name is used once.
+        """
         return self.start_once(name, self._restarted(name, run))
 
     def start_once(self, name: str, run: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -69,7 +69,7 @@ def why_not_free(host: str, port: int) -> str:
 
 
 def any_free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on now."""
+    """A port that nobody listens on now; OSError when there is none."""
     with _socket_for(host) as trial:
         trial.bind((host, 0))
         return int(trial.getsockname()[1])
@@ -105,8 +105,10 @@ def access_of(settings: Settings) -> Access:
     ------
     AccessUnavailable, AccessUnreadable
         See :class:`dashboards.access.audit.AccessFile`.
+    TokensFileError
+        The tokens file has wrong lines.
     OSError
-        The folder of the storage cannot be made.
+        The folder of the storage cannot be made, or the tokens file not be read.
     """
     settings.storage.path.mkdir(parents=True, exist_ok=True)
     http = settings.http

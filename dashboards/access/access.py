@@ -35,7 +35,9 @@ class Access:
     Nobody is ever deleted: a name in a record must stay the name of the same person.
 
     `now_ms` is the wall's clock: sessions are about people, whatever time the bikes have.
-    `static_tokens` are those of the tokens file.
+    `static_tokens` are those of the tokens file. Methods may be called from any thread, those that
+    are slow not on the event loop. By every one AccessUnavailable or AccessUnreadable may say that
+    the file cannot be used, and then nothing was changed.
     """
 
     def __init__(

@@ -85,7 +85,7 @@ def append(
     subject: str = "",
     detail: Mapping[str, object] | None = None,
 ) -> None:
-    """Append a row, in the transaction of the change that it is about."""
+    """Append a row, in the transaction `db` of the change that it is about."""
     db.execute(
         "INSERT INTO audit (at_ms, actor, address, action, subject, detail) "
         "VALUES (?, ?, ?, ?, ?, ?)",

@@ -21,12 +21,12 @@ BYTES = 32
 
 
 def new_secret(prefix: str = "") -> str:
-    """A secret that may stand in a cookie, a header or a link."""
+    """A secret of 256 random bits that may stand in a cookie, a header or a link."""
     return prefix + secrets.token_urlsafe(BYTES)
 
 
 def digest(secret: str) -> bytes:
-    """SHA-256 of a secret: it is stored and looked up instead of the secret."""
+    """SHA-256 of a secret, 32 bytes: it is stored and looked up instead of the secret."""
     return hashlib.sha256(secret.encode()).digest()
 
 
@@ -84,7 +84,7 @@ class Passwords:
         self._nobody = self._hasher.hash("nobody has this password")
 
     def hash(self, password: str) -> str:
-        """The hash in the usual encoding, which names its own parameters and salt."""
+        """The Argon2id hash (RFC 9106) in the PHC encoding, with its own parameters and salt."""
         return self._hasher.hash(password)
 
     def verify(self, password: str, encoded: str | None) -> bool:

@@ -56,7 +56,7 @@ def start(db: sqlite3.Connection, digest: bytes, user: str, address: str, now_ms
 
 
 def find(db: sqlite3.Connection, digest: bytes) -> Session | None:
-    """A session, over or not."""
+    """The session of a secret's digest, over or not; None when there is none."""
     row = db.execute(
         "SELECT user, role, disabled, session.created_ms, seen_ms FROM session "
         "JOIN user ON user.name = session.user WHERE digest = ?",

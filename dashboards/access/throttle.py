@@ -63,7 +63,10 @@ class Throttle:
         return len(self._buckets)
 
     def attempt(self, user: str, address: str, now_ms: int) -> Wait | None:
-        """Take one attempt; None when there was one in every bucket, else nothing is taken."""
+        """Take one attempt; None when there was one in every bucket, else nothing is taken.
+
+        The time is one clock's [ms]; one that was set back fills no bucket and empties none.
+        """
         with self._lock:
             keys = self._keys(user, address)
             levels = [self._level(key, now_ms) for key in keys]

@@ -69,7 +69,7 @@ def everything(db: sqlite3.Connection) -> list[Token]:
 
 
 def find(db: sqlite3.Connection, digest: bytes) -> Token | None:
-    """The token of a hash, over or not."""
+    """The token of a secret's digest, over or not; None when there is none."""
     row = db.execute(_SELECT + " WHERE digest = ?", (digest,)).fetchone()
     return _token(row) if row else None
 

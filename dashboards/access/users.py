@@ -89,7 +89,7 @@ def add(db: sqlite3.Connection, name: str, role: Role, password: str, now_ms: in
 
 
 def set_password(db: sqlite3.Connection, name: str, password: str, now_ms: int) -> None:
-    """Replace the hash of the password."""
+    """Replace the hash of a known user's password."""
     db.execute(
         "UPDATE user SET password = ?, password_ms = ? WHERE name = ?", (password, now_ms, name)
     )

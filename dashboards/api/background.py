@@ -23,7 +23,7 @@ class Background:
         self._limiter = anyio.CapacityLimiter(1)
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Call `work` in the thread when its turn comes, and return its result."""
+        """Call `work` in the thread when its turn comes; return its result, or raise its error."""
         return await anyio.to_thread.run_sync(work, limiter=self._limiter)
 
 
@@ -40,7 +40,10 @@ class Shared(Generic[T]):
         self._known: dict[Hashable, asyncio.Task[tuple[float, T]]] = {}
 
     async def get(self, key: Hashable, work: Callable[[], T]) -> T:
-        """Return the answer to the question `key`; run `work` for a new one when it is too old."""
+        """Return the answer to the question `key`; run `work` for a new one when it is too old.
+
+        An error of `work` is raised for all who wait for it, and not kept.
+        """
         task = self._known.get(key)
         if task is None or self._over(task):
             self._known.pop(key, None)

@@ -177,7 +177,7 @@ def find_bike(sources: Sources, bike_id: str, vendor: str | None) -> BikeKey:
 
 
 def bike_cursor(cursor: str | None) -> tuple[str, str] | None:
-    """The bike that a page goes on after; 400 `invalid_cursor`."""
+    """Vendor and id of the bike that a page goes on after. ProblemError: 400 `invalid_cursor`."""
     if cursor is None:
         return None
     vendor, slash, bike_id = cursor.partition("/")
@@ -187,7 +187,7 @@ def bike_cursor(cursor: str | None) -> tuple[str, str] | None:
 
 
 def points(bikes: int, span_ms: int, step_s: int) -> int:
-    """The most frames that there can be."""
+    """The most frames of some bikes in a time [ms] by steps [s]; one that is begun counts."""
     return bikes * -(-span_ms // (step_s * 1000))
 
 
@@ -202,7 +202,10 @@ def step_that_fits(bikes: int, span_ms: int) -> int:
 def tracks_of(
     sources: Sources, times: Times, keys: list[BikeKey], from_ms: int, to_ms: int, step_s: int
 ) -> answers.Tracks:
-    """The frames of some bikes, a part of them at a time."""
+    """The frames of some bikes in [from_ms, to_ms), a part of them at a time; in a worker thread.
+
+    Raises as :attr:`Sources.judged`.
+    """
     bikes: list[answers.BikeTrack] = []
     for start in range(0, len(keys), AT_ONCE):
         part = keys[start : start + AT_ONCE]

@@ -73,14 +73,14 @@ class Mailbox:
             self.filled.set()
 
     def take(self) -> bytes:
-        """All frames, one after the other; the mailbox is empty afterwards."""
+        """All frames, one after the other, empty for none; the mailbox is empty afterwards."""
         frames, self._frames = self._frames, {}
         self.filled.clear()
         return b"".join(frames.values())
 
 
 class Feed:
-    """Looks for changes while somebody listens; `look` is called on the event loop."""
+    """Looks for changes while somebody listens. All of it, `look` too, runs on the event loop."""
 
     def __init__(self, look: Look) -> None:
         self._look = look

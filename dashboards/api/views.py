@@ -66,7 +66,7 @@ class Presence:
         self._visitors: tuple[ZoneMap, Visitors] | None = None
 
     def now(self) -> Mapping[str, Present]:
-        """Presence in every zone, by its id."""
+        """Presence in every zone, by its id; on the event loop."""
         sources = self._sources
         statuses, zones = sources.statuses(), sources.zones
         known = self._visitors

@@ -30,7 +30,7 @@ def zones_of(sources: Sources, at_ms: int | None) -> ZoneMap:
 
 
 def zone_index(zones: ZoneMap, zone_id: str) -> int:
-    """The number of a zone among some; 404 `unknown_zone`."""
+    """The number of a zone among some. ProblemError: 404 `unknown_zone`."""
     if not zones.has(zone_id):
         raise unknown("zone", zone_id, [zone.zone_id for zone in zones.zones])
     return zones.index(zone_id)

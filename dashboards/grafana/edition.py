@@ -69,7 +69,7 @@ class Edition:
             object.__setattr__(self, "words", catalogue.texts(entries(), self.language))
 
     def say(self, key: str) -> str:
-        """The text of a key of the catalogue, with the limits that it names."""
+        """The text of a key of the catalogue, with the limits that it names; or KeyError."""
         return self.words[key].format(
             live_min=LIVE_MIN,
             silent_min=SILENT_MIN,

@@ -149,7 +149,10 @@ def _text(path: Path) -> str:
 
 
 def read_secret(path: Path) -> str:
-    """The secret in a file: its first line, without white space around it."""
+    """The secret in a file: its first line, without white space around it, maybe empty.
+
+    Raises OSError, or UnicodeDecodeError when it is no UTF-8.
+    """
     with path.open(encoding="utf-8-sig") as lines:
         return lines.readline().strip()
 
