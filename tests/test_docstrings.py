@@ -19,11 +19,10 @@ FRAMEWORK = {"HTTPException", "Exit", "BadParameter"}
 """Errors that a framework turns into its answer: no caller of ours meets them."""
 
 SHAPE = re.compile(r"\bshapes?\b|\((?:\w+, ?)+(?:\w+)?\)", re.IGNORECASE)
-UNIT_IN_NAME = re.compile(
-    r"(?:^|_)(?:h|s|ms|m|m2|km|deg|rad|mps|kmh|x|y|share|ratio|weight|factor)s?$"
-)
+UNIT_IN_NAME = re.compile(r"(?:^|_)(?:h|s|ms|m|m2|km|deg|rad|mps|mps2|kmh|percent|share|ratio)s?$")
 UNIT = re.compile(
-    r"\[[^\]]+\]|\b(?:seconds?|minutes?|hours?|metres?|degrees?|km|shares?|times)\b|[%°²÷]"
+    r"\[[^\[\],]*\b(?:ms|s|m|km|degrees)\b[^\[\],]*\]|[%°²÷]"
+    r"|\b(?:seconds?|minutes?|hours?|metres?|degrees?|km|shares?|0 to 1)\b"
 )
 
 
@@ -53,27 +52,29 @@ class Function(NamedTuple):
                 yield name
 
 
-def functions(package: str) -> Iterator[Function]:
-    """All that callers in other files may use; `__init__` has the docstring of its class."""
-    trees = {path: ast.parse(path.read_text("utf-8")) for path in (ROOT / package).rglob("*.py")}
-    arrays = frozenset(
-        name
-        for tree in trees.values()
-        for name in re.findall(r"^(\w+) = NDArray\[", ast.unparse(tree), re.MULTILINE)
-    )
-    for path, tree in trees.items():
-        within: list[tuple[str, str, list[ast.stmt]]] = [("", "", tree.body)]
-        for prefix, around, body in within:
-            for node in body:
-                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                    within.append((f"{node.name}.", ast.get_docstring(node) or "", node.body))
-                elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                    name = f"{path.relative_to(ROOT)}: {prefix}{node.name}"
-                    if node.name == "__init__":
-                        yield Function(name, node, around, around, arrays)
-                    elif not node.name.startswith("_") and not is_command(node):
-                        text = ast.get_docstring(node) or ""
-                        yield Function(name, node, text, around, arrays)
+def functions_of(package: str) -> Iterator[Function]:
+    """All functions of a package that callers in other files may use."""
+    sources = {path: path.read_text("utf-8") for path in (ROOT / package).rglob("*.py")}
+    arrays = frozenset(re.findall(r"^(\w+) = NDArray\[", "\n".join(sources.values()), re.MULTILINE))
+    for path, source in sources.items():
+        yield from functions_in(source, f"{path.relative_to(ROOT)}: ", arrays)
+
+
+def functions_in(
+    source: str, where: str = "", arrays: frozenset[str] = frozenset()
+) -> Iterator[Function]:
+    """Those of a module; `__init__` has the docstring of its class."""
+    within: list[tuple[str, str, list[ast.stmt]]] = [(where, "", ast.parse(source).body)]
+    for prefix, around, body in within:
+        for node in body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                within.append((f"{prefix}{node.name}.", ast.get_docstring(node) or "", node.body))
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                if node.name == "__init__":
+                    yield Function(f"{prefix}__init__", node, around, around, arrays)
+                elif not node.name.startswith("_") and not is_command(node):
+                    text = ast.get_docstring(node) or ""
+                    yield Function(prefix + node.name, node, text, around, arrays)
 
 
 def is_command(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
@@ -120,6 +121,29 @@ def test_a_docstring_says_what_types_cannot(
     missing: Callable[[Function], list[str]], package: str
 ) -> None:
     """Callers need not read a body for an error, the shape of an array, the unit of a number."""
-    found = {function.name: missing(function) for function in functions(package)}
+    found = {function.name: missing(function) for function in functions_of(package)}
     assert found
     assert {name: wants for name, wants in found.items() if wants} == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("def read():\n    raise Lost(1)", ["Lost"]),
+        ("def read():\n    'Lost: it is gone.'\n    raise Lost(1)", []),
+        ("class Log:\n    def __init__(self):\n        raise Lost", ["Lost"]),
+        ("class Log:\n    'Lost: it is gone.'\n    def read(self):\n        raise Lost", []),
+        ("def mean(of: NDArray[np.int64]): 'The mean.'", ["of"]),
+        ("def mean(of: NDArray[np.int64]): 'The mean; shape (n,).'", []),
+        ("def state() -> dict[str, NDArray[np.int64]]: 'Columns.'", []),
+        ("def wait(long: float | None): 'Sleep.'", ["long"]),
+        ("def wait(long: float): 'Sleep for so long [s].'", []),
+        ("def wait(long_s: float): 'Sleep.'", []),
+        ("def age() -> float: 'How old it is.'", ["age"]),
+    ],
+)
+def test_what_is_left_out_is_found(source: str, found: list[str]) -> None:
+    """The rules above see what they should see, and no more."""
+    (function,) = functions_in(source)
+    rules = (unnamed_errors, arrays_without_shape, floats_without_unit)
+    assert [name for rule in rules for name in rule(function)] == found

@@ -54,7 +54,7 @@ class Outbox:
             log.warning("channel_given_up", channel=channel)
 
     def counts(self) -> dict[str, Counts]:
-        """Rows that wait, and attempts since the start, by channel."""
+        """Rows that wait, and attempts since the start, by channel; reads the book."""
         pending = self._rows.pending()
         return {
             name: Counts(pending.get(name, 0), self._delivered[name], self._failed[name])

@@ -144,5 +144,5 @@ class SimulationPlan:
 
 
 def furthest_below(weights: Sequence[float], bikes: Sequence[int]) -> int:
-    """Position of what has the fewest bikes for its weight, the first of several."""
+    """Position of what has the fewest bikes for its weight, a share, the first of several."""
     return max(range(len(weights)), key=lambda n: (weights[n] / (2 * bikes[n] + 1), -n))

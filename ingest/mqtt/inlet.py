@@ -100,7 +100,7 @@ class MqttInlet:
         return self._received
 
     async def run(self, sink: Sink) -> None:
-        """Connect, subscribe, gather, hand over; return only after `stop`. Again is a RuntimeError.
+        """Connect, subscribe, gather, hand over; return only after `stop`. Twice: RuntimeError.
 
         `sink` is called with one batch at a time. A batch is acknowledged after the call
         returned. When it raises StoreUnavailable the batch is kept and tried again; any other
