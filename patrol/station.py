@@ -211,8 +211,11 @@ class Station:
                 Part("storage", not self.intake.trouble, self.intake.trouble),
                 Part("publisher", self.sender.state.connected, self.sender.state.reason),
                 *(
-                    Part(name, not (failure := self.supervisor.failure(name)), failure)
-                    for name in ("evaluation", "outbox")
+                    Part(name, not (why := self.supervisor.failure(name) or trouble), why)
+                    for name, trouble in (
+                        ("evaluation", ""),
+                        ("outbox", self.outbox.trouble),
+                    )
                 ),
                 *self._influx_part(),
             ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
@@ -81,7 +81,14 @@ class AppriseNotifier:
 
     async def send(self, notice: Notice) -> None:
         """Send, in a thread; NotificationFailed when the service did not take it."""
-        await self._in_thread(self._wording.of(notice))
+        await self.send_group([notice], 1)
+
+    async def send_group(self, notices: Sequence[Notice], count: int) -> None:
+        """Send one message about `count` notices of one rule and transition, in a thread.
+
+        `notices` are the first of them. NotificationFailed: the service did not take it.
+        """
+        await self._in_thread(self._wording.of_group(notices, count))
 
     async def send_bulletin(self, bulletin: Bulletin) -> None:
         """Send a bulletin, in a thread; NotificationFailed when the service did not take it."""

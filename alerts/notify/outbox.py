@@ -1,7 +1,11 @@
 """The worker that sends the rows of the outbox until they have arrived.
 
 A row leaves when its notifier returned; a crash just before that tells it again. Within a lane
-rows go in order; lanes do not wait for each other.
+rows go in order; lanes do not wait for each other. Programs get one message for each row, people
+one for each group (:mod:`alerts.notify.grouping`).
+
+Nothing is sent that cannot be booked: an attempt is written down before it is made, and a message
+that was sent while the disk filled up is remembered until it can be. Until then the channel waits.
 """
 
 from __future__ import annotations
@@ -9,17 +13,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import structlog
 
 from alerts.errors import BookUnavailable, NotificationFailed
 from alerts.notify import Notifier
 from alerts.notify.apprise import AppriseNotifier
+from alerts.notify.grouping import GATHER_MS, SHOWN, Gathering
 from alerts.store.book_file import BookFile
-from alerts.store.outbox import FIRST_RETRY_MS, OutboxRows, Waiting, retry_after_ms
+from alerts.store.outbox import OutboxRows, Waiting, retry_after_ms
+from files.backoff import Backoff
 
 log = structlog.get_logger(__name__)
+
+BATCH: Final = 64
+"""Messages of a channel that are under way at once."""
+LONGEST_WAIT_S: Final = 15.0
+"""Between two tries to book what was sent [s]."""
+GROUPED: Final = 10_000
+"""The most rows that are looked at for groups; the others wait for the next message."""
 
 
 class Counts(NamedTuple):
@@ -40,6 +53,7 @@ class Outbox:
         clock: Callable[[], int],  # for back-off [ms]: the wall's also where `now_ms` runs faster
         *,
         send_timeout_s: float = 60.0,  # after which a send counts as failed
+        gather_ms: int = GATHER_MS,  # how long people's notices are gathered at first
     ) -> None:
         self._rows = OutboxRows(file)
         self._notifiers = {notifier.name: notifier for notifier in notifiers}
@@ -48,10 +62,23 @@ class Outbox:
         self._delivered = dict.fromkeys(self._notifiers, 0)
         self._failed = dict.fromkeys(self._notifiers, 0)
         self._wake = {name: asyncio.Event() for name in self._notifiers}
+        self._gathering = {
+            name: Gathering(gather_ms)
+            for name, notifier in self._notifiers.items()
+            if isinstance(notifier, AppriseNotifier)
+        }
+        # Rows that have arrived and could not be marked; the channel sends nothing before they are.
+        self._unbooked: dict[str, dict[int, Waiting]] = {name: {} for name in self._notifiers}
+        self._troubles: dict[str, str] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
         for channel in self._rows.give_up_all_but(self._notifiers):
             log.warning("channel_given_up", channel=channel)
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing is sent at the moment; empty when it is."""
+        return next(iter(self._troubles.values()), "")
 
     def counts(self) -> dict[str, Counts]:
         """Rows that wait, and attempts since the start, by channel; reads the book."""
@@ -83,50 +110,81 @@ class Outbox:
         self.wake()
 
     async def deliver_due(self, now_ms: int, channel: str) -> int:
-        """Try every row of a channel that is due once; returns how many were delivered.
+        """Try every message of a channel that is due once; returns how many rows were delivered.
 
-        BookUnavailable: rows cannot be read, or not be marked; the latter arrive twice.
+        Raises
+        ------
+        BookUnavailable
+            What was sent is remembered; nothing is sent until it can be booked.
         """
-        rows = await asyncio.to_thread(self._rows.due, channel, now_ms)
+        await asyncio.to_thread(self._book, channel, now_ms)
+        gathering = self._gathering.get(channel)
+        limit = BATCH if gathering is None else GROUPED
+        rows = await asyncio.to_thread(self._rows.due, channel, now_ms, limit)
+        messages = [[row] for row in rows] if gathering is None else gathering.ripe(rows, now_ms)
+        if not messages:
+            return 0
+        await asyncio.to_thread(self._rows.begin, [row for rows in messages for row in rows])
         results = await asyncio.gather(
-            *(self._deliver(row, now_ms) for row in rows), return_exceptions=True
+            *(self._deliver(rows, now_ms) for rows in messages), return_exceptions=True
         )
         for result in results:
             if isinstance(result, BaseException):
                 raise result
-        return sum(1 for result in results if result is True)
+        return sum(result for result in results if isinstance(result, int))
 
     async def _run_channel(self, channel: str) -> None:
+        backoff = Backoff(1.0, LONGEST_WAIT_S)
         while not self._stopping:
             self._wake[channel].clear()
             try:
-                if await self.deliver_due(self._clock(), channel):
+                delivered = await self.deliver_due(self._clock(), channel)
+                if self._troubles.pop(channel, None):
+                    backoff.reset()
+                if delivered:
                     continue  # what waited behind a delivered row is due now
-                wait_ms = await asyncio.to_thread(self._wait_ms, channel)
+                wait_s = await asyncio.to_thread(self._wait_ms, channel) / 1000
             except BookUnavailable as exc:
-                log.warning("outbox_waits", reason="book_unavailable", detail=str(exc))
-                wait_ms = FIRST_RETRY_MS
+                if channel not in self._troubles:
+                    log.warning("outbox_waits", reason="book_unavailable", detail=str(exc))
+                self._troubles[channel] = str(exc)
+                wait_s = backoff.next_s()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake[channel].wait(), wait_ms / 1000)
+                await asyncio.wait_for(self._wake[channel].wait(), wait_s)
 
-    async def _deliver(self, row: Waiting, now_ms: int) -> bool:
+    async def _deliver(self, rows: Sequence[Waiting], now_ms: int) -> int:
+        """Send one message about rows; returns how many were delivered: all or none."""
+        channel = rows[0].channel
         try:
-            await self._send(row)
+            await self._send(rows)
         except BookUnavailable:
             raise
         # One notifier that fails in a way nobody foresaw must not stop the others.
         except Exception as exc:  # noqa: BLE001
-            await asyncio.to_thread(self._mark_failed, row, now_ms, exc)
-            return False
-        await asyncio.to_thread(self._mark_delivered, row, now_ms)
-        return True
+            await asyncio.to_thread(self._mark_failed, rows, now_ms, exc)
+            return 0
+        self._delivered[channel] += len(rows)
+        self._unbooked[channel].update((row.id, row) for row in rows)
+        await asyncio.to_thread(self._book, channel, now_ms)
+        return len(rows)
 
-    async def _send(self, row: Waiting) -> None:
-        notifier = self._notifiers[row.channel]
+    def _book(self, channel: str, now_ms: int) -> None:
+        """Mark the rows of a channel that have arrived."""
+        if rows := list(self._unbooked[channel].values()):
+            self._rows.delivered(rows, now_ms)
+            for row in rows:
+                self._unbooked[channel].pop(row.id, None)
+
+    async def _send(self, rows: Sequence[Waiting]) -> None:
+        row, notifier = rows[0], self._notifiers[rows[0].channel]
         if row.seq is not None:
-            notice = await asyncio.to_thread(self._rows.notice, row.seq)
+            shown = [row.seq for row in rows[:SHOWN] if row.seq is not None]
+            notices = [await asyncio.to_thread(self._rows.notice, seq) for seq in shown]
             async with asyncio.timeout(self._send_timeout_s):
-                await notifier.send(notice)
+                if isinstance(notifier, AppriseNotifier):
+                    await notifier.send_group(notices, len(rows))
+                else:
+                    await notifier.send(notices[0])
             return
         assert row.bulletin is not None
         if not isinstance(notifier, AppriseNotifier):
@@ -136,25 +194,24 @@ class Outbox:
             await notifier.send_bulletin(bulletin)
 
     def _wait_ms(self, channel: str) -> int:
-        """Until the next retry is due; capped, since the clock may be set."""
-        next_ms = self._rows.next_ms(channel)
+        """Until the next retry or group is due; capped, since the clock may be set."""
+        due = [self._rows.next_ms(channel)]
+        if channel in self._gathering:
+            due.append(self._gathering[channel].next_ms())
+        next_ms = min((at_ms for at_ms in due if at_ms is not None), default=None)
         return 60_000 if next_ms is None else min(60_000, max(10, next_ms - self._clock()))
 
-    def _mark_delivered(self, row: Waiting, now_ms: int) -> None:
-        self._rows.delivered(row, now_ms)
-        self._delivered[row.channel] += 1
-
-    def _mark_failed(self, row: Waiting, now_ms: int, exc: Exception) -> None:
-        attempts = row.attempts + 1
+    def _mark_failed(self, rows: Sequence[Waiting], now_ms: int, exc: Exception) -> None:
+        channel, attempts = rows[0].channel, max(row.attempts for row in rows) + 1
         wait_ms = retry_after_ms(attempts)
-        self._failed[row.channel] += 1
+        self._failed[channel] += 1
         known = isinstance(exc, NotificationFailed | TimeoutError)
         log.warning(
             "notification_failed",
-            channel=row.channel,
+            channel=channel,
             attempts=attempts,
             retry_in_s=wait_ms / 1000,
             detail=str(exc) or type(exc).__name__,
             exc_info=None if known else exc,
         )
-        self._rows.failed(row, now_ms + wait_ms, str(exc)[:500] or type(exc).__name__)
+        self._rows.failed(rows, now_ms + wait_ms, str(exc)[:500] or type(exc).__name__)

@@ -20,15 +20,17 @@ from alerts.store.book_file import BookFile
 
 FIRST_RETRY_MS: Final = 1_000
 LAST_RETRY_MS: Final = 300_000
-BATCH: Final = 64
 
 _DUE = (
-    "SELECT id, seq, bulletin, channel, attempts FROM outbox o "
+    "SELECT o.id, o.seq, o.bulletin, o.channel, o.attempts, "
+    "a.rule || ' ' || a.severity || ' ' || t.event || coalesce("
+    "json_extract(t.evidence, '$.undone'), '') FROM outbox o "
+    "LEFT JOIN transition t USING (seq) LEFT JOIN alert a USING (number) "
     "WHERE delivered_at_ms IS NULL AND channel = ? "
     # Further ahead than any retry is only what was written before the clock was set back.
     "AND (next_at_ms <= ? OR next_at_ms > ?) AND NOT EXISTS ("
     "SELECT 1 FROM outbox p WHERE p.delivered_at_ms IS NULL "
-    "AND p.channel = o.channel AND p.lane = o.lane AND p.id < o.id) ORDER BY id LIMIT ?"
+    "AND p.channel = o.channel AND p.lane = o.lane AND p.id < o.id) ORDER BY o.id LIMIT ?"
 )
 _NEXT = (
     "SELECT MIN(next_at_ms) FROM outbox "
@@ -68,7 +70,8 @@ class Waiting(NamedTuple):
     seq: int | None
     bulletin: int | None
     channel: str
-    attempts: int
+    attempts: int  # under way or over
+    group: str | None  # rule, severity and transition; an undo is alone; None: a bulletin
 
 
 def enqueue(db: sqlite3.Connection, notice: Notice, channels: Iterable[Channel]) -> None:
@@ -108,9 +111,9 @@ class OutboxRows:
             db.executemany(_GIVE_UP, [(channel,) for channel in gone])
         return gone
 
-    def due(self, channel: str, now_ms: int) -> list[Waiting]:
-        """The first row of each lane of a channel whose time has come, at most :data:`BATCH`."""
-        values = (channel, now_ms, now_ms + LAST_RETRY_MS, BATCH)
+    def due(self, channel: str, now_ms: int, limit: int) -> list[Waiting]:
+        """The first row of each lane of a channel whose time has come, in order."""
+        values = (channel, now_ms, now_ms + LAST_RETRY_MS, limit)
         with self._file.reading() as db:
             return [Waiting(*row) for row in db.execute(_DUE, values)]
 
@@ -131,21 +134,23 @@ class OutboxRows:
             (body,) = db.execute("SELECT body FROM bulletin WHERE id = ?", (number,)).fetchone()
         return msgspec.json.decode(body, type=Bulletin)
 
-    def delivered(self, row: Waiting, now_ms: int) -> None:
-        """Write down that a row has arrived."""
-        with self._file.transaction() as db:
-            db.execute(
-                "UPDATE outbox SET delivered_at_ms = ?, attempts = ?, error = NULL WHERE id = ?",
-                (now_ms, row.attempts + 1, row.id),
-            )
+    def begin(self, rows: Iterable[Waiting]) -> None:
+        """Write down that rows are about to be sent: what cannot be booked is not sent."""
+        self._update("UPDATE outbox SET attempts = attempts + 1 WHERE id = ?", rows)
 
-    def failed(self, row: Waiting, next_at_ms: int, error: str) -> None:
+    def delivered(self, rows: Iterable[Waiting], now_ms: int) -> None:
+        """Write down that rows have arrived."""
+        update = "UPDATE outbox SET delivered_at_ms = ?, error = NULL WHERE id = ?"
+        self._update(update, rows, now_ms)
+
+    def failed(self, rows: Iterable[Waiting], next_at_ms: int, error: str) -> None:
         """Write down that an attempt failed, and when the next is due [ms]."""
+        update = "UPDATE outbox SET next_at_ms = ?, error = ? WHERE id = ?"
+        self._update(update, rows, next_at_ms, error)
+
+    def _update(self, update: str, rows: Iterable[Waiting], *values: object) -> None:
         with self._file.transaction() as db:
-            db.execute(
-                "UPDATE outbox SET attempts = ?, next_at_ms = ?, error = ? WHERE id = ?",
-                (row.attempts + 1, next_at_ms, error, row.id),
-            )
+            db.executemany(update, [(*values, row.id) for row in rows])
 
 
 def raised_in(file: BookFile, period: Period) -> list[Case]:

@@ -11,17 +11,19 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alerts.duty_hours import Window
-from alerts.errors import NotificationFailed, PolicyError
+from alerts.errors import BookUnavailable, NotificationFailed, PolicyError
 from alerts.findings import Step
 from alerts.lifecycle import EVENTS
 from alerts.notify import UNHEARD, Filter
 from alerts.notify.apprise import THREADS, AppriseNotifier, webhook_url
+from alerts.notify.grouping import Gathering
 from alerts.notify.mqtt import MqttNotifier
 from alerts.notify.outbox import Outbox
 from alerts.notify.wording import Wording, phrases
 from alerts.store.alert_rows import Opening
 from alerts.store.book import AlertBook, Change
-from alerts.store.outbox import LAST_RETRY_MS, retry_after_ms
+from alerts.store.outbox import LAST_RETRY_MS, Waiting, retry_after_ms
+from tests.full_disk import full_disk
 from tests.patience import PATIENCE_S, until_async
 from tests.servers import Answer, Request, answering
 
@@ -68,7 +70,7 @@ def line(*, path=":memory:", extra=(), **options):
     broker = Broker()
     mqtt = MqttNotifier(broker.publish, lambda *key: book.latest_open(*key))
     book = AlertBook(path, [mqtt, *extra])
-    outbox = Outbox(book.file, [mqtt, *extra], lambda: T0, **options)
+    outbox = Outbox(book.file, [mqtt, *extra], lambda: T0, **{"gather_ms": 0, **options})
     book.listen(outbox.wake)
     return broker, book, outbox
 
@@ -354,6 +356,134 @@ def test_filters_choose_what_people_are_told() -> None:
     ]
     raised(book, "Z02", rule="coverage_short")
     assert events[4:] == [("all", "activate"), ("short", "activate"), ("z2", "activate")]
+
+
+def silent(book, count, severity="warning", event="raise", at_ms=T0):
+    """So many bikes are offline, in one transaction; the ids of their alerts."""
+    silence = {"silence_s": 1900.0, "last_heard_ms": T0}
+    steps = (Step("raise", "bike_silent", silence), Step("activate", "bike_silent", silence))
+    bikes = [Opening("bike_offline", severity, bike=f"hello/B{n:04}") for n in range(count)]
+    made = book.record([Change(bike, steps) for bike in bikes], at_ms)
+    return [row.alert_id for row in made if row.event == "activate"]
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "first", "last"),
+    [
+        (
+            "zh",
+            "【智巡】告警：3000 项 · 车辆离线",
+            "· hello/B0000，A000001：",
+            "……另有 2995 项。\n2026-11-23 10:00 · 全部见控制台“告警”页。",
+        ),
+        (
+            "en",
+            "[Zhixun] Alert: 3000 alerts · Bike offline",
+            "- hello/B0000, A000001: ",
+            "... and 2995 more.\n2026-11-23 10:00 · the page Alerts of the console lists all.",
+        ),
+    ],
+)
+def test_three_thousand_silent_bikes_are_one_message(language, title, first, last) -> None:
+    """With a count, the first names and where to see the rest; recovery is one message too."""
+    with Hook() as hook:
+        people = AppriseNotifier("team", f"json://{hook.address}/", wording(language))
+        broker, book, outbox = line(extra=[people])
+        ids = silent(book, 3000)
+        asyncio.run(drain(outbox, "team"))
+        steps = (Step("return", "heard_again", {}), Step("close", "heard_again", {}))
+        book.record([Change(alert_id, steps) for alert_id in ids], T0 + 60_000)
+        asyncio.run(drain(outbox, "team"))
+    told = [message for _, _, message in hook.received]
+    assert [len(told), told[0]["title"]] == [3, title]
+    assert told[0]["message"].startswith(first)
+    assert told[0]["message"].endswith(last)
+    assert len(told[0]["message"].splitlines()) == 7
+    assert outbox.counts()["team"] == (0, 9000, 0), "each of the rows is booked"
+    assert [m["type"] for m in told] == ["failure", "success", "success"]
+    asyncio.run(outbox.deliver_due(T0, "mqtt"))
+    assert broker.messages == [], "topics are those of zones"
+
+
+def test_a_group_is_of_one_rule_severity_and_transition() -> None:
+    """Programs get each; a retry keeps the group; a lane keeps its order."""
+    with Hook(500) as hook:
+        people = AppriseNotifier("team", f"json://{hook.address}/", wording("en"))
+        broker, book, outbox = line(extra=[people])
+        silent(book, 2)
+        silent(book, 1, severity="info")
+        returned = [raised(book, zone) for zone in ("Z01", "Z02", "Z03")][-1]
+        book.record([Change(returned, (Step("return", "patrolled", VISIT),))], T0)
+        asyncio.run(drain(outbox, "team"))
+        asyncio.run(drain(outbox, "team", T0 + 1000))
+        asyncio.run(drain(outbox))
+    titles = [message["title"].removeprefix("[Zhixun] ") for _, _, message in hook.received]
+    assert len(titles) == 5, "four messages, and one of them again"
+    assert set(titles) == {
+        "Alert: 2 alerts · Bike offline",
+        "Alert: 3 alerts · Zone not patrolled",
+        "Alert: hello/B0000 · Bike offline",
+        "Returned: Z03 · Zone not patrolled",
+    }
+    assert titles.index("Returned: Z03 · Zone not patrolled") > titles.index(
+        "Alert: 3 alerts · Zone not patrolled"
+    )
+    assert outbox.counts()["team"] == (0, 7, 1)
+    assert len(broker.messages) == 4
+
+
+def test_a_group_is_gathered_for_a_short_time_and_longer_while_more_come() -> None:
+    """One alert a second for ten minutes: seven messages, and after a quiet time the first wait."""
+    gathering, told, waiting = Gathering(), [], []
+    for second in range(600):
+        waiting.append(Waiting(second, second, None, "team", 0, "bike_offline warning activate"))
+        for rows in gathering.ripe(waiting, T0 + second * 1000):
+            told.append((second, len(rows)))
+            waiting = []
+    assert [second for second, _ in told] == [3, 10, 23, 48, 97, 194, 387]
+    assert sum(count for _, count in told) + len(waiting) == 600
+    assert gathering.ripe(waiting, T0 + 775_000) == [waiting]
+    late = [waiting[0]._replace(id=601)]
+    assert gathering.ripe(late, T0 + 9_000_000) == []
+    assert gathering.next_ms() == T0 + 9_003_000
+    assert gathering.ripe(late, T0 + 9_003_000) == [late]
+    bulletin = [Waiting(602, None, 1, "team", 0, None)]
+    assert gathering.ripe(bulletin, T0) == [bulletin], "a bulletin waits for nothing"
+
+
+def test_a_full_disk_sends_nothing_twice_and_nothing_that_cannot_be_booked(tmp_path) -> None:
+    """What was sent while it filled up is remembered; with room again all goes on by itself."""
+    wal, full, trouble = tmp_path / "alerts.db-wal", ExitStack(), []
+    received: list[Request] = []
+
+    def fills_up(request: Request) -> Answer:
+        received.append(request)
+        if len(received) == 1:
+            full.enter_context(full_disk(wal))
+        return Answer()
+
+    async def scenario(address: str) -> None:
+        people = AppriseNotifier("team", f"json://{address}/", wording())
+        _, book, outbox = line(path=tmp_path / "alerts.db", extra=[people])
+        raised(book, "Z01")
+        worker = asyncio.create_task(outbox.run())
+        await until_async(lambda: outbox.trouble)
+        for _ in range(20):
+            with pytest.raises(BookUnavailable):
+                await outbox.deliver_due(T0, "team")
+        trouble.append(outbox.trouble)
+        full.close()
+        await until_async(lambda: outbox.counts()["team"].pending == 0)
+        await until_async(lambda: not outbox.trouble)
+        raised(book, "Z02")
+        await until_async(lambda: outbox.counts()["team"] == (0, 2, 0))
+        outbox.stop()
+        await worker
+
+    with answering(fills_up) as url, full:
+        asyncio.run(scenario(url.removeprefix("http://")))
+    assert len(received) == 2
+    assert "cannot be used now" in trouble[0]
 
 
 def test_words_in_both_languages() -> None:
