@@ -16,7 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 METRES_PER_DEGREE = 111_320.0
-"""Length of a degree of latitude [m], on the mean sphere."""
+"""Length of a degree of latitude [m], on a sphere of WGS-84's equatorial radius (6,378,137 m).
+
+On the ellipsoid it is 0.3 % less at 36° N, and a degree of longitude 0.1 % more.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,9 +196,9 @@ def forecast_of(
 ) -> Forecast | None:
     """Forecast the end of a window; None when nothing can be said.
 
-    The rate is that of the last hour or of the window so far, whichever is higher: a
-    patrol may be elsewhere this hour. Nothing is forecast before a quarter of the window's
-    duty time has passed.
+    `covered` are the cells visited in the window so far. Their rate is that of the last hour or of
+    the window, whichever is higher: a patrol may be elsewhere this hour. Nothing is forecast before
+    a quarter of the window's duty time has passed.
     """
     if not window.from_ms <= now_ms < window.to_ms:
         return None

@@ -144,5 +144,8 @@ class SimulationPlan:
 
 
 def furthest_below(weights: Sequence[float], bikes: Sequence[int]) -> int:
-    """Position of what has the fewest bikes for its weight, a share, the first of several."""
+    """Position of what has the fewest bikes for its weight, a share, the first of several.
+
+    Seats are given to parties so: by the divisors 1, 3, 5 ... of Webster and Sainte-Laguë (1910).
+    """
     return max(range(len(weights)), key=lambda n: (weights[n] / (2 * bikes[n] + 1), -n))

@@ -47,7 +47,7 @@ class Plane:
 
     @classmethod
     def around(cls, lat_deg: float, lng_deg: float) -> Plane:
-        """The plane whose origin is at this place, WGS-84 [degrees]."""
+        """The plane whose origin is at this place, WGS-84 [degrees]; scales as of the grid."""
         per_lat = 111_320.0
         return cls(lat_deg, lng_deg, per_lat, per_lat * math.cos(math.radians(lat_deg)))
 
