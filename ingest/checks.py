@@ -30,7 +30,7 @@ PLAUSIBLE = Bounds(946_684_800_000, 4_102_444_800_000)
 
 
 class Range(NamedTuple):
-    """Values a field may have, both ends included, and its name in a payload and a Telemetry."""
+    """Values a field may have, in its unit, both ends included, and its name in a payload."""
 
     field: str
     low: float

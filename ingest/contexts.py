@@ -32,7 +32,7 @@ NEVER = np.iinfo(np.int64).min // 2
 
 
 class Judged(NamedTuple):
-    """Fixes, and the verdict of each: positions in :data:`geofence.quality.VERDICTS`."""
+    """Fixes, and their verdicts, shape (n,): positions in :data:`geofence.quality.VERDICTS`."""
 
     fixes: TelemetryBatch
     verdicts: NDArray[np.uint8]

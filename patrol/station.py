@@ -240,7 +240,7 @@ class Station:
     def judged(self, keys: Sequence[BikeKey], from_ms: int, to_ms: int) -> JudgedFixes:
         """The fixes of some bikes in [from_ms, to_ms), and the steps between; may read files.
 
-        StoreUnavailable: the station is stopping; errors of :meth:`Archive.judged` beside it.
+        StoreUnavailable: the station is stopping; else as :meth:`ingest.archive.Archive.judged`.
         """
         # A long answer is worked out in parts: at a stop its remaining parts are left undone.
         if self._stopping.is_set():

@@ -38,7 +38,7 @@ STALE_S = 4 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Plane:
-    """Metres east and north of an origin; one scale per axis, good for a district."""
+    """Metres east and north of an origin; one scale [m/degree] per axis, good for a district."""
 
     lat_deg: float
     lng_deg: float

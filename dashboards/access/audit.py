@@ -53,8 +53,8 @@ class AccessFile(SqliteFile):
 class By(NamedTuple):
     """Who does something, from where, and when [ms].
 
-    `actor` is an :attr:`Identity.name`, ``cli:NAME`` of who uses the machine's command line,
-    or what somebody called themselves who could not sign in.
+    `actor` is an :attr:`dashboards.access.roles.Identity.name`, ``cli:NAME`` of who uses the
+    machine's command line, or what somebody called themselves who could not sign in.
     """
 
     actor: str

@@ -54,7 +54,7 @@ class ZoneChange(TypedDict):
 
 
 class PolicyName(TypedDict):
-    """What a policy asks: how often, and how much of each window."""
+    """What a policy asks: how often [s of duty], and which ratio of each window, 0 to 1."""
 
     name: str
     frequency_s: int
@@ -262,7 +262,7 @@ class Bike(TypedDict):
     """The newest that is known of a bike; null where it never said.
 
     `liveness` is live, stale, silent or offline; `at` is the time of its newest fix, from which
-    position, heading, speed and accuracy are.
+    position (WGS-84 [degrees]), heading, speed and accuracy are.
     """
 
     vendor: str
