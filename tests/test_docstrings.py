@@ -18,6 +18,9 @@ PACKAGES: list[str] = PROJECT["tool"]["importlinter"]["root_packages"]
 FRAMEWORK = {"HTTPException", "Exit", "BadParameter"}
 """Errors that a framework turns into its answer: no caller of ours meets them."""
 
+STORES = {"transaction", "reading", "atomic_write"}
+"""Calls after which any store may say that it is unavailable."""
+
 SHAPE = re.compile(r"\bshapes?\b|\((?:\w+, ?)+(?:\w+)?\)", re.IGNORECASE)
 UNIT_IN_NAME = re.compile(r"(?:^|_)(?:h|s|ms|m|m2|km|deg|rad|mps|mps2|kmh|percent|share|ratio)s?$")
 UNIT = re.compile(
@@ -91,15 +94,17 @@ def own_statements(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def unnamed_errors(function: Function) -> list[str]:
-    """Errors that its own body raises and neither its docstring nor that of its class names."""
+    """Errors that its body, or a store that it calls, raises and no docstring of its names."""
     raised = set[str]()
     for node in own_statements(function.node):
         if isinstance(node, ast.Raise) and node.exc is not None:
             error = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
             raised.add(ast.unparse(error).rsplit(".", 1)[-1])
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rsplit(".", 1)[-1] in STORES:
+            raised.add("Unavailable")
     said = function.text + function.around
     errors = {name for name in raised if name[0].isupper()} - FRAMEWORK
-    return sorted(name for name in errors if name not in said)
+    return sorted(name for name in errors if name.lower() not in said.lower())
 
 
 def arrays_without_shape(function: Function) -> list[str]:
@@ -133,6 +138,8 @@ def test_a_docstring_says_what_types_cannot(
         ("def read():\n    'Lost: it is gone.'\n    raise Lost(1)", []),
         ("class Log:\n    def __init__(self):\n        raise Lost", ["Lost"]),
         ("class Log:\n    'Lost: it is gone.'\n    def read(self):\n        raise Lost", []),
+        ("def save(): file.transaction()", ["Unavailable"]),
+        ("def save():\n    'Save, or BookUnavailable.'\n    file.transaction()", []),
         ("def mean(of: NDArray[np.int64]): 'The mean.'", ["of"]),
         ("def mean(of: NDArray[np.int64]): 'The mean; shape (n,).'", []),
         ("def state() -> dict[str, NDArray[np.int64]]: 'Columns.'", []),

@@ -154,18 +154,20 @@ class OutboxRows:
 
 
 def raised_in(file: BookFile, period: Period) -> list[Case]:
-    """Alerts that became active in a period, and where they are now."""
+    """Alerts that became active in a period, and where they are now, or BookUnavailable."""
     with file.reading() as db:
         rows = db.execute(_RAISED, (period.from_ms, period.to_ms)).fetchall()
     return [Case(alert_rows.id_of(number), *rest) for number, *rest in rows]
 
 
 def settled_ms(file: BookFile, recipient: str, kind: Kind, now_ms: int) -> int:
-    """The instant up to which a recipient's bulletins of a kind have been made.
+    """The instant up to which a recipient's bulletins of a kind have been made [ms].
 
     A recipient who is new gets those that come due from now on; that is written down, so
     that one which comes due while nothing runs is not missed. A mark in the future was made by a
     clock that was ahead, and is taken back to now; what was made by it is not made again.
+
+    BookUnavailable: nothing was written down.
     """
     mark = _mark(recipient, kind)
     with file.transaction() as db:
@@ -183,6 +185,8 @@ def issue(file: BookFile, recipient: str, bulletin: Bulletin, due_ms: int) -> bo
     -------
     bool
         False when the recipient has had this one before; then nothing happens.
+
+    BookUnavailable: neither was written down.
     """
     key = (recipient, bulletin.kind, bulletin.period)
     body = msgspec.json.encode(bulletin).decode()
