@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 
 class BulletinDesk:
-    """Makes bulletins."""
+    """Makes bulletins; for one thread."""
 
     def __init__(
         self,

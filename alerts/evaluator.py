@@ -38,7 +38,7 @@ class Evaluation(NamedTuple):
 
 
 class Evaluator:
-    """Judges all zones, bikes and vendors."""
+    """Judges all zones, bikes and vendors; for one thread."""
 
     def __init__(
         self,

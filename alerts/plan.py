@@ -135,7 +135,8 @@ class Policies:
     """The plans of all zones.
 
     They change in place (:meth:`follow`) when people order something or redraw a zone, so whoever
-    holds the object and asks it each time follows.
+    holds the object and asks it each time follows. A :class:`ZonePlan` never changes: a thread of
+    its own asks for it once.
     """
 
     def __init__(

@@ -91,6 +91,8 @@ def liveness(state: BikeState, now_ms: int, *, stale_after_s: float = STALE_AFTE
 class FleetState:
     """The newest of every bike, as columns by the roster's index; grows with it.
 
+    It is for one thread; others read a :meth:`view`.
+
     The newest fix is a function of the set of fixes: an older one that comes late never
     replaces a newer one (OwnTracks #313), and of two with one timestamp the one stays that
     `TelemetryBatch.distinct` prefers. Statuses count in the order of their arrival, because a
@@ -119,7 +121,7 @@ class FleetState:
         return self._view
 
     def newest_ms(self) -> int | None:
-        """Time of the newest fix of any bike [ms]."""
+        """Time of the newest fix of any bike [ms]; None before the first."""
         return _time(self._fixes.timestamp_ms.max(initial=NEVER))
 
     def states(self) -> list[BikeState]:

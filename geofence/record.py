@@ -99,7 +99,7 @@ class _Patrols(NamedTuple):
 
 
 class Record:
-    """The patrols of a district as of an instant.
+    """The patrols of a district as of an instant, for one thread at a time.
 
     Parameters
     ----------

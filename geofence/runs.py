@@ -116,7 +116,7 @@ class _Believed(NamedTuple):
 
 @dataclass(frozen=True)
 class Judge:
-    """Turns fixes into verdicts and visits."""
+    """Turns fixes into verdicts and visits; the same fixes into the same, in any thread."""
 
     atlas: Atlas  # cells and zones of the district; a visit is judged by the zones of its time
     limits: Limits

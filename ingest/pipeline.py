@@ -60,7 +60,7 @@ class Counters:
 
 @dataclass
 class Pipeline:
-    """Keeps a ledger up to date with telemetry.
+    """Keeps a ledger up to date with telemetry; for one thread, save the views of the ledger.
 
     `history` has all fixes that were ever taken in, those of the step among them; later ones do no
     harm. It is not asked for fixes in disorder up to `reorder_s` [s], with which the cost grows.
@@ -82,7 +82,10 @@ class Pipeline:
         return max(int(self._contexts.newest_ms.max(initial=0)), 0)
 
     def step(self, batch: TelemetryBatch) -> None:
-        """Take in fixes, in any order, duplicates and late ones included."""
+        """Take in fixes, in any order, duplicates and late ones included.
+
+        ArchiveDamaged: what is not late was taken in, the ledger lacks the late ones.
+        """
         if not len(batch):
             return
         new = batch.distinct()
@@ -154,7 +157,7 @@ class Pipeline:
         """Judge again what has been judged from an instant on, where the zones have changed.
 
         Mostly that is nothing: zones are redrawn for later, and only the clock of a bike that is
-        ahead has been there already.
+        ahead has been there already. ArchiveDamaged: nothing was judged again.
         """
         settled_ms = self._contexts.settled_ms()
         ahead = np.flatnonzero(settled_ms >= from_ms).astype(np.int32)

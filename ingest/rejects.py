@@ -85,7 +85,7 @@ def payload_json(reject: Reject) -> bytes:
 
 
 class RejectBook:
-    """The last rejects, and how many there have been by vendor and reason.
+    """The last rejects, and how many there have been by vendor and reason; for one thread.
 
     At most `max_vendors` are counted by name. Anybody who may publish can invent vendors; the rest
     are counted together, as :data:`OTHER`.

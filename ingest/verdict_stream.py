@@ -30,7 +30,7 @@ UNTOLD = np.uint8(255)
 
 @dataclass
 class VerdictStream:
-    """Judges fixes as they come.
+    """Judges fixes as they come; for one thread.
 
     `history` has at least the fixes that were taken in; later ones do no harm. It is asked for the
     fixes around late ones, which are later than `reorder_s` [s], and for contexts after a restart.
