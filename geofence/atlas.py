@@ -47,7 +47,7 @@ class Layout(NamedTuple):
     zone_ids: tuple[str, ...]
 
     def era_at(self, at_ms: int) -> Era:
-        """The era of an instant."""
+        """The era of an instant [ms]; the first instant of an era belongs to it."""
         return self.eras[bisect_right(self.starts, at_ms) - 1]
 
     def split(self, at_ms: NDArray[np.int64]) -> Iterator[tuple[Era, Rows]]:
@@ -161,7 +161,7 @@ class Atlas:
         self.layout = self.lay(zones)
 
     def at(self, at_ms: int) -> ZoneMap:
-        """The zones of an instant."""
+        """The zones of an instant [ms]."""
         return self.layout.era_at(at_ms).zones
 
     def holds(self, zones: Zones) -> bool:

@@ -114,7 +114,7 @@ class Zone(Generic[PlanT]):
 
     @property
     def zone_id(self) -> str:
-        """Its id."""
+        """The id of the zone."""
         return self.ref.zone_id
 
     @property

@@ -47,7 +47,7 @@ class Piece:
     _sorted: tuple[TelemetryBatch, NDArray[np.int64]] | None = None
 
     def within(self, spans: Intervals) -> TelemetryBatch:
-        """Its fixes in some spans."""
+        """Its distinct fixes in some spans, sorted by bike, then time."""
         found = self._sorted
         if found is None:
             # Two threads may both do this: they come to the same, and either stays.

@@ -44,7 +44,7 @@ class Judged(NamedTuple):
 
     @classmethod
     def concat(cls, parts: Sequence[Judged]) -> Judged:
-        """One after the other."""
+        """All fixes of `parts`, one after the other."""
         fixes = TelemetryBatch.concat([part.fixes for part in parts])
         return cls(fixes, np.concatenate([np.empty(0, np.uint8), *(p.verdicts for p in parts)]))
 

@@ -61,12 +61,12 @@ class Reject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def excerpt(payload: bytes) -> str:
-    """The part of a payload that a reject keeps."""
+    """The first :data:`PAYLOAD_BYTES` of a payload as text, which a reject keeps."""
     return payload[:PAYLOAD_BYTES].decode("utf-8", "replace")
 
 
 def shortened(detail: str) -> str:
-    """A detail of bounded length."""
+    """A detail of at most :data:`DETAIL_CHARACTERS`; a longer one ends with an ellipsis."""
     return detail if len(detail) <= DETAIL_CHARACTERS else f"{detail[: DETAIL_CHARACTERS - 1]}…"
 
 

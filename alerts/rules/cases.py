@@ -81,7 +81,7 @@ class ZoneCase:
 
     @property
     def now_ms(self) -> int:
-        """The time of the evaluation."""
+        """The time of the evaluation [ms]."""
         return self.windows.now_ms
 
     @property

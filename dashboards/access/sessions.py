@@ -48,7 +48,7 @@ def verdict(session: Session | None, lifetime: Lifetime, now_ms: int) -> Refusal
 
 
 def start(db: sqlite3.Connection, digest: bytes, user: str, address: str, now_ms: int) -> None:
-    """Add a session."""
+    """Add a session, whose secret has this digest."""
     db.execute(
         "INSERT INTO session (digest, user, created_ms, seen_ms, address) VALUES (?, ?, ?, ?, ?)",
         (digest, user, now_ms, now_ms, address),

@@ -54,7 +54,7 @@ def everyone(db: sqlite3.Connection) -> list[User]:
 
 
 def find(db: sqlite3.Connection, name: str) -> User | None:
-    """A user, or None."""
+    """The user of a name as :func:`username` has it; None for nobody's."""
     row = db.execute(_SELECT + " WHERE name = ?", (name,)).fetchone()
     return _user(row) if row else None
 

@@ -110,7 +110,7 @@ class Views:
         self._bikes: dict[BikeKey, tuple[tuple[BikeState, Liveness, str | None], answers.Bike]] = {}
 
     def coverage(self, status: ZoneStatus) -> answers.ZoneCoverage:
-        """How a zone stands now."""
+        """The state of a zone now, and presence in it."""
         return self.coverage_of(status, self._sources.zones, self._presence.now())
 
     def coverage_of(

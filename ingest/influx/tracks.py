@@ -86,7 +86,7 @@ class Load:
 
     @classmethod
     def of(cls, requests: Sequence[bytes], move: Callable[[], None], seq: int) -> Load:
-        """A load of requests."""
+        """A load of requests, each of whole lines."""
         return cls([Delivery(lines) for lines in requests], move, seq)
 
     @property
@@ -112,7 +112,7 @@ class Alerts:
     _after: int = 0
 
     def next(self) -> Load | None:
-        """The next transitions."""
+        """The next transitions; None when there are none yet."""
         after = self._after
         steps = self.transitions(max(0, after - SAME_MOMENT), PAGE)
         if not steps or steps[-1].seq <= after:
@@ -134,7 +134,7 @@ class Figures:
     _after: int = 0
 
     def next(self) -> Load | None:
-        """The oldest lines that wait."""
+        """The oldest lines that wait and were not given yet; None when there are none."""
         found = self.file.waiting(self._after, FIGURE_BYTES)
         if found is None:
             return None

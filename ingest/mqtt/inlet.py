@@ -89,7 +89,7 @@ class MqttInlet:
 
     @property
     def state(self) -> InletState:
-        """Current phase."""
+        """Phase and reason, by the table of the module."""
         if self._holding:
             return InletState("holding", self._holding)
         return self._link_state

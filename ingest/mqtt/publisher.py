@@ -178,7 +178,7 @@ class Publisher:
 
     @property
     def state(self) -> PublisherState:
-        """Current state and counters."""
+        """State and counters at the moment, for any thread."""
         with self._changed:
             return PublisherState(
                 self._connected,

@@ -175,7 +175,7 @@ class Place(Section):
     timezone: Timezone | None = None
 
     def source(self) -> Source:
-        """The same for the reader."""
+        """The place as the reader of payloads takes it."""
         timezone = None if self.timezone is None else ZoneInfo(self.timezone)
         return Source(self.path, self.unit, self.unknown, timezone)
 
