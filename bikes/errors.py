@@ -15,6 +15,7 @@ RejectReason = Literal[
     "too_many",
     "future_timestamp",
     "too_old",
+    "over_budget",
 ]
 """Why a message, or one item of an array, was not accepted."""
 

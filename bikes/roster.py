@@ -7,6 +7,7 @@ means nothing outside the process that gave it: whatever is stored or compared u
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
@@ -26,6 +27,8 @@ class BikeKey(NamedTuple):
 class Roster:
     """The bikes of all vendors; grows, in any thread, and never shrinks or renumbers.
 
+    `counts` is the number of bikes of each vendor.
+
     Parameters
     ----------
     vendors : mapping
@@ -39,6 +42,7 @@ class Roster:
         self._index: dict[BikeKey, int] = {}
         self._keys: list[BikeKey] = []
         self._adding = threading.Lock()
+        self.counts: Counter[str] = Counter()
         for vendor, bikes in vendors.items():
             if bikes != "any":
                 self.restore(BikeKey(vendor, bike_id) for bike_id in bikes)
@@ -49,6 +53,10 @@ class Roster:
 
     def __contains__(self, key: BikeKey) -> bool:
         return key in self._index
+
+    def admits(self, key: BikeKey) -> bool:
+        """Whether the bike would be new, of a vendor that may have any."""
+        return key.vendor in self._open and key not in self._index
 
     @property
     def keys(self) -> list[BikeKey]:
@@ -92,4 +100,5 @@ class Roster:
                 # The key first: who finds the index in another thread can look it up.
                 self._keys.append(key)
                 self._index[key] = len(self._keys) - 1
+                self.counts[key.vendor] += 1
             return self._index[key]

@@ -58,11 +58,13 @@ def to_columns(
     bounds: Bounds,
     *,
     bike_ids: list[str] | None = None,
+    explained: int | None = None,
 ) -> tuple[TelemetryBatch, Faults]:
     """The columns of the items that can be accepted, and what is wrong with the others.
 
     `bike`, of shape (items,), and `bike_ids` are the index and the id of each item's bike; with
-    ids, an item that names another device is not accepted. Positions stay in their datum.
+    ids, an item that names another device is not accepted. Positions stay in their datum. Of the
+    others only the first are `explained`, if that is given.
     """
     places = [item.location for item in items]
     timestamp_ms = _int64([item.timestamp for item in items])
@@ -86,7 +88,7 @@ def to_columns(
     columns: dict[str, NDArray[Any]] = {"bike": bike, "timestamp_ms": timestamp_ms, **values}
     faults: Faults = {}
     if bad.any():
-        for row in np.flatnonzero(bad).tolist():
+        for row in np.flatnonzero(bad)[:explained].tolist():
             bike_id = bike_ids[row] if bike_ids is not None else None
             found = fault(items[row], bounds, bike_id)
             assert found is not None, "the columns and the item are judged by the same rules"

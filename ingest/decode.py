@@ -6,30 +6,47 @@ of receipt in the batch is the only clock. So reading the log again gives the sa
 A message is judged in this order, and the first reason found is the one that is given:
 its topic (``unknown_vendor``, ``unknown_bike``), its size (``too_large``), its text
 (``not_json``, ``schema``, ``too_many``), then each item's device, ranges and timestamp. On a
-topic of many bikes the device says whose item it is.
+topic of many bikes the device says whose item it is. What is over the vendor's budget is not
+read at all (``over_budget``).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, cast
+from typing import NamedTuple, Never, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bikes.errors import DecodeError
-from bikes.formats import Format, mds, reading
+from bikes.formats import mds, reading
 from bikes.formats.reading import Item, read_each
 from bikes.roster import Roster
 from bikes.telemetry import Event, Status, Telemetry, TelemetryBatch
-from bikes.topics import NAME
+from bikes.topics import NAME, Kind
+from ingest.budgets import ITEM_BYTES, Budget
 from ingest.checks import PLAUSIBLE, Bounds, Faults, device_fault, timestamp_fault, to_columns
 from ingest.log import Messages
-from ingest.rejects import Reject, excerpt, shortened
-from ingest.vendors import NAMED_INSIDE, REFUSED, DecodeLimits, Routes, VendorFormat, in_wgs84
+from ingest.refusals import Refusals
+from ingest.rejects import (
+    OTHER,
+    Refused,
+    Reject,
+)
+from ingest.vendors import (
+    NAMED_INSIDE,
+    REFUSED,
+    DecodeLimits,
+    Route,
+    Routes,
+    VendorFormat,
+    in_wgs84,
+)
+
+T = TypeVar("T")
 
 RECENT_MESSAGES, RECENT_ENTRIES = 200_000, 2_000
 """Capacity of :class:`RecentlyDecoded`: some 20 MB at most."""
@@ -48,7 +65,9 @@ class Decoded:
     statuses, events : list
         In the order of the messages.
     rejects : list of Reject
-        In the order of the messages and of their items.
+        Those that the vendor is told, one for a message, in the order of the messages.
+    refused : Counter
+        All items that were rejected, told or not.
     messages : int
         Messages in the batch.
     items : int
@@ -61,16 +80,16 @@ class Decoded:
     statuses: list[Status] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+    refused: Counter[Refused] = field(default_factory=Counter)
     messages: int = 0
     items: int = 0
 
     def items_by_vendor(self, roster: Roster) -> tuple[Counter[str], Counter[str]]:
         """Items of telemetry of each vendor of the roster, and rejected ones among them."""
-        rejected = Counter(
-            reject.vendor
-            for reject in self.rejects
-            if reject.kind == "telemetry" and reject.vendor in roster.vendors
-        )
+        rejected: Counter[str] = Counter()
+        for (kind, vendor, _), count in self.refused.items():
+            if kind == "telemetry" and vendor in roster.vendors:
+                rejected[vendor] += count
         received = Counter(rejected)
         bikes, items = np.unique(self.telemetry.bike, return_counts=True)
         for bike, count in zip(bikes.tolist(), items.tolist(), strict=True):
@@ -122,7 +141,8 @@ class RecentlyDecoded:
 class Decoder:
     """Decodes batches of messages; for one thread at a time.
 
-    The roster grows by the bikes of vendors that may have any.
+    The roster grows by the bikes of vendors that may have any. A decoder that `follows` another
+    one, which has read the same messages before, lets no bike in that was refused then.
 
     Raises
     ------
@@ -135,17 +155,24 @@ class Decoder:
         roster: Roster,
         vendors: Mapping[str, VendorFormat],
         limits: DecodeLimits | None = None,
+        *,
+        follows: bool = False,
     ) -> None:
         missing = sorted(roster.vendors - vendors.keys())
         if missing:
             raise ValueError(f"no format for vendors on the roster: {', '.join(missing)}")
         self._vendors = dict(vendors)
         self._limits = limits or DecodeLimits()
-        self._routes = Routes(roster, {name: v.topics for name, v in self._vendors.items()})
+        self._follows = follows
+        self._budgets = {name: Budget(name, v.limits) for name, v in self._vendors.items()}
+        self._budgets[OTHER] = Budget(OTHER)
+        topics = {name: v.topics for name, v in self._vendors.items()}
+        self._routes = Routes(roster, topics, self._budgets)
 
-    def decode(self, messages: Messages) -> Decoded:
-        """Decode a batch; nothing in it raises an error."""
-        return _Reading(messages, self._vendors, self._limits, self._routes).read()
+    def decode(self, messages: Messages, *, again: bool = False) -> Decoded:
+        """Decode a batch, maybe one that was read before; nothing in it raises an error."""
+        self._routes.at_ms = None if again or self._follows else messages.received_at_ms
+        return _Reading(messages, self._vendors, self._limits, self._routes, self._budgets).read()
 
 
 @dataclass
@@ -156,29 +183,32 @@ class _Reading:
     _vendors: Mapping[str, VendorFormat]
     _limits: DecodeLimits
     _routes: Routes
+    _budgets: Mapping[str, Budget]
     _telemetry: list[TelemetryBatch] = field(default_factory=list)
     _statuses: list[Status] = field(default_factory=list)
     _events: list[Event] = field(default_factory=list)
-    _rejects: list[tuple[int, Reject]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._bounds = self._limits.bounds(self._messages.received_at_ms)
+        self._at_ms = self._messages.received_at_ms
+        self._bounds = self._limits.bounds(self._at_ms)
+        self._refusals = Refusals(self._messages, self._budgets)
 
     def read(self) -> Decoded:
         """Decode the batch."""
         if self._messages.topics:
             self._read_groups()
         telemetry = TelemetryBatch.concat(self._telemetry)
-        self._rejects.sort(key=lambda entry: (entry[0], entry[1].index or 0))
-        rejects = [reject for _, reject in self._rejects]
+        rejects, counts = self._refusals.settle(), self._refusals.counts
+        refused = sum(items for what, items in counts.items() if what.kind == "telemetry")
         return Decoded(
-            received_at_ms=self._messages.received_at_ms,
+            received_at_ms=self._at_ms,
             telemetry=telemetry,
             statuses=self._statuses,
             events=self._events,
             rejects=rejects,
+            refused=counts,
             messages=len(self._messages.topics),
-            items=len(telemetry) + sum(reject.kind == "telemetry" for reject in rejects),
+            items=len(telemetry) + refused,
         )
 
     def _read_groups(self) -> None:
@@ -186,7 +216,11 @@ class _Reading:
         groups = self._routes.group[routes]
         sizes = np.fromiter(map(len, self._messages.payloads), np.int64, groups.size)
         groups[sizes > self._limits.max_bytes] = REFUSED
-        for number in np.flatnonzero(np.bincount(groups)).tolist():
+        for budget in self._budgets.values():
+            if budget.counts_messages:
+                self._drop_over_limit(budget, groups, sizes)
+        known = np.bincount(groups)[: len(self._routes.groups)]
+        for number in np.flatnonzero(known).tolist():
             at = np.flatnonzero(groups == number)
             group = self._routes.groups[number]
             if number == REFUSED:
@@ -194,19 +228,33 @@ class _Reading:
             elif group.kind == "telemetry":
                 self._read_telemetry(self._vendors[group.vendor], at, routes[at])
             elif group.kind == "status":
-                self._read_statuses(at, routes[at])
+                self._read_statuses(group.vendor, at, routes[at])
             else:
-                self._read_events(at, routes[at])
+                self._read_events(group.vendor, at, routes[at])
+
+    def _drop_over_limit(
+        self, budget: Budget, groups: NDArray[np.intp], sizes: NDArray[np.int64]
+    ) -> None:
+        """Refuse the messages of a vendor for which its hour has no room; they are of no group."""
+        known = self._routes.groups
+        its = [number != REFUSED and g.vendor == budget.vendor for number, g in enumerate(known)]
+        at = np.flatnonzero(np.array([*its, False])[groups])
+        at = at[budget.within(sizes[at], self._at_ms) :]
+        for position, number in zip(at.tolist(), groups[at].tolist(), strict=True):
+            route = Route(known[number].kind, budget.vendor, "")
+            self._refusals.unread(position, route, budget.too_many_messages)
+        groups[at] = len(known)
 
     def _refuse(self, at: NDArray[np.intp]) -> None:
         """Messages of which the topic or the size alone says that they are not accepted."""
         for position in at.tolist():
-            refusal = self._routes.resolve(self._messages.topics[position]).refusal
+            route = self._routes.resolve(self._messages.topics[position])
+            refusal = route.refusal
             if refusal is None:
                 size, most = len(self._messages.payloads[position]), self._limits.max_bytes
                 detail = f"{size} bytes; at most {most} are accepted"
                 refusal = DecodeError("too_large", detail)
-            self._reject(position, refusal)
+            self._refusals.add(position, route, refusal)
 
     def _read_telemetry(
         self, vendor: VendorFormat, at: NDArray[np.intp], routes: NDArray[np.intp]
@@ -219,23 +267,45 @@ class _Reading:
         # looked at by itself.
         if failed or set(map(type, found)) != {Telemetry}:
             for nth in failed:
-                found[nth] = self._reread(vendor.format, int(at[nth]), payloads[nth])
-            found, index, message = self._spread(at, found)
+                route = self._route("telemetry", vendor.vendor, int(routes[nth]))
+                found[nth] = self._reread(vendor.format.decode, int(at[nth]), route, payloads[nth])
+            found, index, message = self._spread(vendor.vendor, at, routes, found)
             at, routes = at[message], routes[message]
         items = cast("list[Telemetry]", found)
         bike_ids = list(map(self._routes.bike_ids.__getitem__, routes.tolist()))
         bike = self._routes.bike[routes]
         strangers = self._name_bikes(vendor.vendor, items, bike, bike_ids)
-        for row, fault in strangers.items():
-            self._reject(int(at[row]), fault, bike_ids[row], index[row] if index else None)
+        self._take_faults(vendor.vendor, strangers, at, bike_ids, index)
         if strangers:
             rows = [row for row in range(len(items)) if row not in strangers]
             at, bike, items = at[rows], bike[rows], [items[row] for row in rows]
             bike_ids, index = [bike_ids[row] for row in rows], [index[row] for row in rows if index]
-        batch, faults = to_columns(bike, items, self._bounds, bike_ids=bike_ids)
-        for row, fault in faults.items():
-            self._reject(int(at[row]), fault, bike_ids[row], index[row] if index else None)
+        wrong = self._budgets[vendor.vendor].wrong
+        batch, faults = to_columns(
+            bike, items, self._bounds, bike_ids=bike_ids, explained=wrong.left(self._at_ms)
+        )
+        self._take_faults(vendor.vendor, faults, at, bike_ids, index)
+        wrong.take(len(faults) - len(batch), self._at_ms)
+        if unread := len(items) - len(batch) - len(faults):
+            budget = self._budgets[vendor.vendor]
+            route = self._route("telemetry", vendor.vendor, int(routes[-1]))
+            self._refusals.unread(int(at[-1]), route, budget.too_many_wrong, unread)
         self._telemetry.append(in_wgs84(batch, vendor.datum))
+
+    def _take_faults(
+        self,
+        vendor: str,
+        faults: Faults,
+        at: NDArray[np.intp],
+        bike_ids: list[str],
+        index: list[int | None],
+    ) -> None:
+        for row, fault in faults.items():
+            route = Route("telemetry", vendor, bike_ids[row])
+            self._refusals.add(int(at[row]), route, fault, index[row] if index else None)
+
+    def _route(self, kind: Kind, vendor: str, number: int) -> Route:
+        return Route(kind, vendor, self._routes.bike_ids[number])
 
     def _name_bikes(
         self, vendor: str, items: list[Telemetry], bike: NDArray[np.int32], bike_ids: list[str]
@@ -252,16 +322,31 @@ class _Reading:
                 bike_ids[row] = device_id
         return faults
 
-    def _reread(self, format_: Format, at: int, payload: bytes) -> Telemetry | Sequence[Item]:
-        """The acceptable items of a payload that could not be read quickly."""
-        try:
-            return format_.decode(payload, self._limits.max_items)
-        except DecodeError as exc:
-            self._reject(at, exc)
+    def _reread(
+        self, decode: Callable[[bytes, int], T], at: int, route: Route, payload: bytes
+    ) -> T | list[Never]:
+        """The items of a payload that could not be read quickly, with an error for a bad one."""
+        budget = self._budgets[route.vendor]
+        if not budget.wrong.left(self._at_ms):
+            self._refusals.unread(at, route, budget.too_many_wrong)
             return []
+        try:
+            found = decode(payload, self._limits.max_items)
+        except DecodeError as exc:
+            self._refusals.add(at, route, exc)
+            budget.wrong.take(1 + len(payload) // ITEM_BYTES, self._at_ms)
+            return []
+        items = found if isinstance(found, list) else []
+        wrong = sum(isinstance(item, DecodeError) for item in items)
+        budget.wrong.take(max(wrong, len(payload) // ITEM_BYTES), self._at_ms)
+        return found
 
     def _spread(
-        self, at: NDArray[np.intp], found: Sequence[Telemetry | Sequence[Item] | None]
+        self,
+        vendor: str,
+        at: NDArray[np.intp],
+        routes: NDArray[np.intp],
+        found: Sequence[Telemetry | Sequence[Item] | None],
     ) -> tuple[list[Telemetry | Sequence[Item] | None], list[int | None], NDArray[np.intp]]:
         """Items one after the other, each one's index in its array, and which message it is of."""
         items: list[Telemetry | Sequence[Item] | None] = []
@@ -275,71 +360,79 @@ class _Reading:
                 continue
             assert said is not None, "what could not be read has been read again"
             if len(said) > self._limits.max_items:
-                self._reject(int(at[nth]), reading.too_many(len(said), self._limits.max_items))
-                continue
+                said = [reading.too_many(len(said), self._limits.max_items)]
             for place, item in enumerate(said):
                 if isinstance(item, DecodeError):
-                    self._reject(int(at[nth]), item)
+                    route = self._route("telemetry", vendor, int(routes[nth]))
+                    self._refusals.add(int(at[nth]), route, item)
                 else:
                     items.append(item)
                     index.append(place)
                     message.append(nth)
         return items, index, np.array(message, np.intp)
 
-    def _read_statuses(self, at: NDArray[np.intp], routes: NDArray[np.intp]) -> None:
-        received_at_ms = self._messages.received_at_ms
+    def _read_statuses(self, vendor: str, at: NDArray[np.intp], routes: NDArray[np.intp]) -> None:
+        received_at_ms = self._at_ms
         # A retained status may be of any age; only the unit of an old timestamp can be wrong.
         bounds = Bounds(PLAUSIBLE.oldest_ms, self._bounds.newest_ms)
-        for position, bike, payload in zip(
-            at.tolist(), self._routes.bike[routes].tolist(), self._payloads(at), strict=True
+        for position, number, payload in zip(
+            at.tolist(), routes.tolist(), self._payloads(at), strict=True
         ):
+            at_ms = received_at_ms
             try:
                 said = mds.decode_status(payload)
+                if said is None:
+                    continue
+                at_ms = received_at_ms if said.timestamp is None else said.timestamp
+                if wrong := timestamp_fault(at_ms, bounds):
+                    raise wrong
             except DecodeError as exc:
-                self._reject(position, exc)
-                continue
-            if said is None:
-                continue
-            at_ms = received_at_ms if said.timestamp is None else said.timestamp
-            if wrong := timestamp_fault(at_ms, bounds):
-                self._reject(position, wrong)
+                route = self._route("status", vendor, number)
+                self._refusals.add(position, route, exc)
                 continue
             # A last will was written when the connection began, long before it was sent.
             at_ms = at_ms if said.online else received_at_ms
+            bike = int(self._routes.bike[number])
             self._statuses.append(Status(bike=bike, online=said.online, timestamp_ms=at_ms))
 
-    def _read_events(self, at: NDArray[np.intp], routes: NDArray[np.intp]) -> None:
-        for position, route, payload in zip(
-            at.tolist(), routes.tolist(), self._payloads(at), strict=True
-        ):
-            try:
-                found = mds.decode_events(payload, self._limits.max_items)
-            except DecodeError as exc:
-                self._reject(position, exc)
+    def _read_events(self, vendor: str, at: NDArray[np.intp], routes: NDArray[np.intp]) -> None:
+        payloads = self._payloads(at)
+        found: list[mds.MdsEvent | Sequence[mds.MdsEvent | DecodeError] | None]
+        found, failed = read_each(mds.quick_events, payloads)  # type: ignore[assignment]
+        for nth in failed:
+            route = self._route("event", vendor, int(routes[nth]))
+            found[nth] = self._reread(mds.decode_events, int(at[nth]), route, payloads[nth])
+        for position, number, said in zip(at.tolist(), routes.tolist(), found, strict=True):
+            assert said is not None, "what could not be read has been read again"
+            route = self._route("event", vendor, number)
+            if isinstance(said, mds.MdsEvent):
+                self._take_event(position, route, number, said, None)
                 continue
-            items = enumerate(found) if isinstance(found, list) else [(None, found)]
-            for index, event in items:
-                self._take_event(position, route, event, index)
+            if len(said) > self._limits.max_items:
+                said = [reading.too_many(len(said), self._limits.max_items)]
+            for index, event in enumerate(said):
+                self._take_event(position, route, number, event, index)
 
     def _take_event(
-        self, at: int, route: int, event: mds.MdsEvent | DecodeError, index: int | None
+        self,
+        at: int,
+        route: Route,
+        number: int,
+        event: mds.MdsEvent | DecodeError,
+        index: int | None,
     ) -> None:
         if isinstance(event, DecodeError):
-            self._reject(at, event)
+            self._refusals.add(at, route, event)
             return
-        wrong = device_fault(event.device_id, self._routes.bike_ids[route]) or timestamp_fault(
+        wrong = device_fault(event.device_id, route.bike_id) or timestamp_fault(
             event.timestamp, self._bounds
         )
         if wrong:
-            wrong.index = index
-            self._reject(at, wrong)
+            self._refusals.add(at, route, wrong, index)
             return
+        bike = int(self._routes.bike[number])
         self._events.append(
-            Event(
-                bike=int(self._routes.bike[route]),
-                vehicle_state=event.vehicle_state,
-                timestamp_ms=event.timestamp,
-            )
+            Event(bike=bike, vehicle_state=event.vehicle_state, timestamp_ms=event.timestamp)
         )
 
     def _payloads(self, at: NDArray[np.intp]) -> list[bytes]:
@@ -347,22 +440,3 @@ class _Reading:
         if at.size == len(payloads):
             return payloads
         return [payloads[position] for position in at.tolist()]
-
-    def _reject(
-        self, at: int, error: DecodeError, bike_id: str = "", index: int | None = None
-    ) -> None:
-        """Reject the message at a position, or one item of it, of the bike that it names."""
-        topic = self._messages.topics[at]
-        route = self._routes.resolve(topic)
-        reject = Reject(
-            reason=error.reason,
-            detail=shortened(error.detail),
-            received_at_ms=self._messages.received_at_ms,
-            topic=topic,
-            payload=excerpt(self._messages.payloads[at]),
-            index=error.index if index is None else index,
-            vendor=route.vendor,
-            bike_id=route.bike_id or bike_id,
-            kind=route.kind,
-        )
-        self._rejects.append((at, reject))

@@ -65,8 +65,8 @@ ARCHIVE_EVERY_S = 300.0
 class Intake:
     """Runs the inlet, the log and the worker.
 
-    The worker is restored already. `on_read` is called on the event loop after each step, with the
-    decoded entries.
+    The worker is restored already. After each step the decoded entries are given to `answer` in the
+    worker's thread, and then to `on_read` on the event loop.
 
     Attributes
     ----------
@@ -80,6 +80,7 @@ class Intake:
     log: SqliteLog
     worker: Worker
     on_read: Callable[[list[Decoded]], None] = lambda decoded: None
+    answer: Callable[[list[Decoded]], None] = lambda decoded: None
     caught_up: asyncio.Event = field(default_factory=asyncio.Event)
     read_until_ms: int = 0
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -169,7 +170,7 @@ class Intake:
         took_s, head_at_start = 0.0, self.log.head
         while True:
             began_s = time.monotonic()
-            decoded = await self._compute(self.worker.step, READ_MESSAGES)
+            decoded = await self._compute(self._step)
             took_s = time.monotonic() - began_s
             if decoded:
                 self.read_until_ms = decoded[-1].received_at_ms
@@ -181,6 +182,11 @@ class Intake:
             if self._ending and self._read_enough():
                 return
             await self._gather(min(MAX_GATHER_S, max(GATHER_S, 3 * took_s)))
+
+    def _step(self) -> list[Decoded]:
+        decoded = self.worker.step(READ_MESSAGES)
+        self.answer(decoded)
+        return decoded
 
     def _read_enough(self) -> bool:
         """Whether the worker may leave, now that nothing more comes."""

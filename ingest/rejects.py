@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from operator import attrgetter
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,19 +19,41 @@ PAYLOAD_BYTES = 512
 DETAIL_CHARACTERS = 500
 """Characters of a detail that are kept; it may quote the payload."""
 
+FIRST_ITEMS = 5
+"""Items of a message of which a reject says what is wrong."""
+
 OTHER = "(other)"
-"""Stands for the vendors beyond those a :class:`RejectBook` counts by name."""
+"""Stands for all vendors that are not configured: anybody who may publish can invent some."""
+
+EPISODE_MS = 60_000
+"""A vendor that was not over its budget for so long is within it again [ms]."""
+
+
+class Refused(NamedTuple):
+    """What rejected items are counted by; `vendor` is a configured one or :data:`OTHER`."""
+
+    kind: Kind
+    vendor: str
+    reason: RejectReason
+
+
+class RejectedItem(msgspec.Struct, frozen=True):
+    """One item of a message: its position in the array, and why it was not accepted."""
+
+    index: int | None
+    reason: RejectReason
+    detail: str
 
 
 class Reject(msgspec.Struct, frozen=True, kw_only=True):
-    """One message, or one item of an array, that was not accepted.
+    """One message that was not accepted, or not all of it.
 
     Attributes
     ----------
     reason : RejectReason
-        The word of the contract.
+        The word of the contract, of its first item that was not accepted.
     detail : str
-        The exact fault, for the vendor's engineer.
+        The exact fault of that item, for the vendor's engineer.
     received_at_ms : int
         When the message was received.
     topic : str
@@ -36,12 +61,16 @@ class Reject(msgspec.Struct, frozen=True, kw_only=True):
     payload : str
         Its first 512 bytes; what is not UTF-8 is replaced.
     index : int, optional
-        Position of the item in the array; None when it is the whole message.
+        Position of that item in the array; None when it is the whole message.
     vendor, bike_id : str
         As the topic names them, whether known or not, or the item on a topic of many bikes; ""
         when neither does.
     kind : {"telemetry", "event", "status"}
         Kind of message on the topic.
+    count : int
+        Items that were not accepted.
+    items : tuple of RejectedItem
+        The first few of them, when there is more than one.
     """
 
     reason: RejectReason
@@ -53,6 +82,8 @@ class Reject(msgspec.Struct, frozen=True, kw_only=True):
     vendor: str = ""
     bike_id: str = ""
     kind: Kind = "telemetry"
+    count: int = 1
+    items: tuple[RejectedItem, ...] = ()
 
     @property
     def answerable(self) -> bool:
@@ -71,7 +102,7 @@ def shortened(detail: str) -> str:
 
 
 def payload_json(reject: Reject) -> bytes:
-    """The wire form of a reject; ``index`` only for an item of an array."""
+    """The wire form of a reject; ``index`` and what follows only for items of an array."""
     wire: dict[str, object] = {
         "reason": reject.reason,
         "detail": reject.detail,
@@ -81,52 +112,81 @@ def payload_json(reject: Reject) -> bytes:
     }
     if reject.index is not None:
         wire["index"] = reject.index
+    if reject.count > 1:
+        wire |= {"count": reject.count, "items": reject.items}
     return msgspec.json.encode(wire)
 
 
-class RejectBook:
-    """The last rejects, and how many there have been by vendor and reason; for one thread.
+class Excess(NamedTuple):
+    """A stretch of time in which a vendor was over its budget [ms], and the items not read."""
 
-    At most `max_vendors` are counted by name. Anybody who may publish can invent vendors; the rest
-    are counted together, as :data:`OTHER`.
+    since_ms: int
+    until_ms: int
+    items: int
+
+
+class Numbered(NamedTuple):
+    """A reject and its number since the start."""
+
+    number: int
+    reject: Reject
+
+
+_number = attrgetter("number")
+
+
+class RejectBook:
+    """The last rejects of each vendor, and the items rejected by vendor and reason; for one thread.
+
+    Those that are not among `vendors` are kept as one, :data:`OTHER`.
     """
 
-    def __init__(self, keep: int = 1000, max_vendors: int = 100) -> None:
-        self._last: deque[Reject] = deque(maxlen=keep)
-        self._max_vendors = max_vendors
-        self._vendors: set[str] = set()
-        self._counts: Counter[tuple[str, RejectReason]] = Counter()
+    def __init__(self, vendors: Iterable[str] = (), keep: int = 500) -> None:
+        self._last = {vendor: deque[Numbered](maxlen=keep) for vendor in (*vendors, OTHER)}
+        self._counts: Counter[Refused] = Counter()
+        self._excess: dict[str, Excess] = {}
+        self._total = 0
 
-    def add(self, rejects: Iterable[Reject]) -> None:
-        """Enter rejects, oldest first."""
+    def add(
+        self, at_ms: int, rejects: Iterable[Reject], refused: Mapping[Refused, int]
+    ) -> dict[str, Excess]:
+        """Enter rejects, oldest first, and the numbers of all that was refused with them.
+
+        Returns
+        -------
+        dict
+            The vendors that were within their budgets until now [ms], and are over them.
+        """
         for reject in rejects:
-            self._last.append(reject)
-            self._counts[self._counted(reject.vendor), reject.reason] += 1
+            self._total += 1
+            last = self._last.get(reject.vendor, self._last[OTHER])
+            last.append(Numbered(self._total, reject))
+        self._counts.update(refused)
+        began = {}
+        for (_, vendor, reason), items in refused.items():
+            if reason == "over_budget":
+                excess = self.over_budget(at_ms).get(vendor)
+                if excess is None:
+                    excess = began[vendor] = Excess(at_ms, at_ms, 0)
+                self._excess[vendor] = Excess(excess.since_ms, at_ms, excess.items + items)
+        return began
 
-    def last(
-        self, limit: int = 100, *, vendor: str | None = None, reason: str | None = None
-    ) -> list[Reject]:
-        """The last rejects, newest first, of one vendor or reason when that is asked for."""
-        found = (
-            reject
-            for reject in reversed(self._last)
-            if vendor in (None, reject.vendor) and reason in (None, reject.reason)
-        )
-        return [reject for reject, _ in zip(found, range(limit), strict=False)]
+    def last(self) -> list[Numbered]:
+        """The last rejects, newest first."""
+        return sorted(itertools.chain(*self._last.values()), key=_number, reverse=True)
 
     @property
     def counts(self) -> dict[tuple[str, RejectReason], int]:
-        """Rejects since the start by (vendor, reason)."""
-        return dict(self._counts)
+        """Rejected items since the start by (vendor, reason)."""
+        counts: Counter[tuple[str, RejectReason]] = Counter()
+        for (_, vendor, reason), items in self._counts.items():
+            counts[vendor, reason] += items
+        return dict(counts)
 
-    @property
-    def total(self) -> int:
-        """All rejects since the start."""
-        return self._counts.total()
-
-    def _counted(self, vendor: str) -> str:
-        if vendor not in self._vendors:
-            if len(self._vendors) >= self._max_vendors:
-                return OTHER
-            self._vendors.add(vendor)
-        return vendor
+    def over_budget(self, now_ms: int) -> dict[str, Excess]:
+        """The vendors that are over their budgets at an instant [ms], by name."""
+        return {
+            vendor: excess
+            for vendor, excess in self._excess.items()
+            if now_ms - excess.until_ms < EPISODE_MS
+        }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from bikes import topics
 from bikes.errors import DecodeError, UnknownBike, UnknownVendor
 from bikes.formats import Format
-from bikes.roster import Roster
+from bikes.roster import BikeKey, Roster
 from bikes.telemetry import TelemetryBatch
 from bikes.topics import NAME, Kind, TopicPattern
 from geofence.datum import Datum, to_wgs84
+from ingest.budgets import Budget, VendorLimits
 from ingest.checks import Bounds
 
 
@@ -33,12 +34,15 @@ class VendorFormat:
         Datum of its positions.
     topics : tuple of TopicPattern
         Its own telemetry topics, beside those of the contract.
+    limits : VendorLimits
+        What it may cost.
     """
 
     vendor: str
     format: Format
     datum: Datum = "wgs84"
     topics: tuple[TopicPattern, ...] = ()
+    limits: VendorLimits = field(default_factory=VendorLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +106,15 @@ class Route(NamedTuple):
 class Routes(dict[str, int]):
     """Topics as small integers into columns, so that a known topic costs one look-up.
 
-    The roster grows by the bikes of vendors that may have any; `patterns` are the vendors' own
-    telemetry topics.
+    The roster grows by the bikes of vendors that may have any, as far as their `budgets` allow;
+    `patterns` are the vendors' own telemetry topics.
 
     Attributes
     ----------
+    at_ms : int, optional
+        When the messages were received whose topics are asked for [ms]; None lets no new bike in.
+    refused : dict
+        The routes of refused topics among those that were asked for last.
     bike, group : ndarray, shape (routes,)
         Index of the bike of each route, or NAMED_INSIDE; its position in `groups`.
     bike_ids : list of str
@@ -115,9 +123,17 @@ class Routes(dict[str, int]):
         Groups of the routes; the first stands for :data:`REFUSED`.
     """
 
-    def __init__(self, roster: Roster, patterns: Mapping[str, Sequence[TopicPattern]]) -> None:
+    def __init__(
+        self,
+        roster: Roster,
+        patterns: Mapping[str, Sequence[TopicPattern]],
+        budgets: Mapping[str, Budget],
+    ) -> None:
         super().__init__()
+        self.at_ms: int | None = None
+        self.refused: dict[str, Route] = {}
         self._roster = roster
+        self._budgets = budgets
         self._patterns = [(vendor, one) for vendor, many in patterns.items() for one in many]
         self._bikes = [-1]
         self._group_numbers = [REFUSED]
@@ -128,6 +144,7 @@ class Routes(dict[str, int]):
 
     def find(self, names: Sequence[str]) -> NDArray[np.intp]:
         """The route of each topic, new ones included; shape (len(names),)."""
+        self.refused = {}
         found = np.fromiter(map(self.__getitem__, names), np.intp, len(names))
         if len(self._bikes) > self.bike.size:
             self.bike = np.array(self._bikes, np.int32)
@@ -136,6 +153,8 @@ class Routes(dict[str, int]):
 
     def resolve(self, topic: str) -> Route:
         """The route of a topic, with the reason when its messages are refused."""
+        if topic in self.refused:
+            return self.refused[topic]
         route = self._read(topic)
         if route.refusal is not None:
             return route
@@ -162,12 +181,19 @@ class Routes(dict[str, int]):
         return self._bike(vendor, device_id)
 
     def _bike(self, vendor: str, bike_id: str) -> int:
-        return index_of(self._roster, vendor, bike_id) if bike_id else NAMED_INSIDE
+        if not bike_id:
+            return NAMED_INSIDE
+        if self._roster.admits(BikeKey(vendor, bike_id)):
+            if self.at_ms is None:
+                raise DecodeError("over_budget", f"bike {bike_id!r} was refused before")
+            self._budgets[vendor].admit(self._roster.counts[vendor], self.at_ms)
+        return index_of(self._roster, vendor, bike_id)
 
     def __missing__(self, topic: str) -> int:
-        """The route of a topic that is new; :data:`REFUSED` is not remembered."""
-        kind, vendor, bike_id, refusal = self.resolve(topic)
+        """The route of a topic that is new; :data:`REFUSED` is not remembered for long."""
+        kind, vendor, bike_id, refusal = route = self.resolve(topic)
         if refusal is not None:
+            self.refused[topic] = route
             return REFUSED
         group = Group(kind, vendor)
         if group not in self.groups:

@@ -304,7 +304,7 @@ class Worker:
                 break
             for entry in entries:
                 if entry.seq <= self.seq:
-                    telemetry = self.decoder.decode(entry.messages).telemetry
+                    telemetry = self.decoder.decode(entry.messages, again=True).telemetry
                     self.archive.remember(entry.seq, telemetry)
             after = entries[-1].seq
         return True

@@ -30,6 +30,7 @@ from geofence.quality import Limits
 from geofence.runs import Judge, Midnights, OtherPath
 from geofence.zones import Zones
 from ingest.archive import Archive
+from ingest.budgets import VendorLimits
 from ingest.decode import Decoder
 from ingest.errors import StoreUnavailable
 from ingest.influx.file import InfluxFile
@@ -228,22 +229,23 @@ def worker_of(district: District, log: SqliteLog, folder: Path) -> Worker:
 
 
 def vendors_of(settings: Settings) -> dict[str, VendorFormat]:
-    """The format, datum and topics of each vendor."""
+    """The format, datum, topics and limits of each vendor."""
     return {
         name: VendorFormat(
             name,
             vendor.reader(),
             vendor.datum,
             tuple(TopicPattern(topic) for topic in vendor.topics),
+            VendorLimits(*(getattr(vendor, limit.name) for limit in fields(VendorLimits))),
         )
         for name, vendor in settings.vendors.items()
     }
 
 
-def decoder_of(settings: Settings, roster: Roster) -> Decoder:
-    """The decoder of the vendors' messages."""
+def decoder_of(settings: Settings, roster: Roster, *, follows: bool = False) -> Decoder:
+    """The decoder of the vendors' messages; see :class:`Decoder`."""
     limits = DecodeLimits(settings.quality.max_future_s, settings.quality.max_age_s)
-    return Decoder(roster, vendors_of(settings), limits)
+    return Decoder(roster, vendors_of(settings), limits, follows=follows)
 
 
 def mqtt_options(mqtt: Mqtt, *, suffix: str = "", filters: Sequence[str] = ()) -> MqttOptions:
@@ -327,7 +329,7 @@ def influx_writer_of(
         file,
         worker.log,
         # Another decoder than the worker's, because a decoder is for one thread.
-        decoder_of(district.settings, worker.roster),
+        decoder_of(district.settings, worker.roster, follows=True),
         worker.roster,
         VerdictStream(district.judge, worker.archive, worker.pipeline.reorder_s),
         worker.recent,

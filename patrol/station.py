@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -100,9 +101,13 @@ class Station:
         self.era = self.district.atlas.layout.era_at(self.clock.now_ms())
         self.worker: Worker = worker_of(self.district, self.log, self.folder)
         self.view = self.worker.view
-        self.rejects = RejectBook()
+        self.rejects = RejectBook(self.worker.roster.vendors)
         self.intake = Intake(
-            make_inlet(self.inlet, self.clock.now_ms), self.log, self.worker, self._on_read
+            make_inlet(self.inlet, self.clock.now_ms),
+            self.log,
+            self.worker,
+            self._on_read,
+            self._answer,
         )
         self.sender = Publisher(self.publisher)
         zone_ids = self.district.atlas.layout.zone_ids
@@ -218,6 +223,7 @@ class Station:
                     )
                 ),
                 *self._influx_part(),
+                self._vendors_part(now_ms),
             ],
             received=view.received,
             stored=view.stored,
@@ -236,6 +242,17 @@ class Station:
         failure = self.supervisor.failure("influx")
         state = self.influx.state
         return [Part("influx", state.ok and not failure, failure or state.reason, required=False)]
+
+    def _vendors_part(self, now_ms: int) -> Part:
+        """Vendors that are over their budgets, and by how much: nobody else has to wait."""
+        zone = self.district.settings.district.tz
+        over = [
+            f"{vendor} has been over its budget since "
+            f"{datetime.fromtimestamp(excess.since_ms / 1000, zone):%H:%M:%S}, {excess.items} items"
+            " not read; see /rejects"
+            for vendor, excess in self.rejects.over_budget(now_ms).items()
+        ]
+        return Part("vendors", not over, "; ".join(over), required=False)
 
     def judged(self, keys: Sequence[BikeKey], from_ms: int, to_ms: int) -> JudgedFixes:
         """The fixes of some bikes in [from_ms, to_ms), and the steps between; may read files.
@@ -300,12 +317,16 @@ class Station:
         return MqttNotifier(publish, lambda zone_id, rule: self.book.latest_open(zone_id, rule))
 
     def _on_read(self, decoded: list[Decoded]) -> None:
-        """Book what was rejected, and tell the vendor."""
-        rejects = rejects_of(decoded)
-        self.rejects.add(rejects)
+        """Book what came and what was rejected."""
         for part in decoded:
+            began = self.rejects.add(part.received_at_ms, part.rejects, part.refused)
+            for vendor in began:
+                log.warning("vendor is over its budget; see /rejects", vendor=vendor)
             self.fleet_facts.add(part.received_at_ms, *part.items_by_vendor(self.worker.roster))
-        for reject in rejects:
+
+    def _answer(self, decoded: list[Decoded]) -> None:
+        """Tell vendors what was rejected; called in the worker's thread."""
+        for reject in rejects_of(decoded):
             if reject.answerable:
                 self.sender.publish(
                     topics.of_bike("rejected", reject.vendor, reject.bike_id), payload_json(reject)

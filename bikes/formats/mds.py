@@ -66,6 +66,10 @@ def decode(payload: bytes, max_items: int = 500) -> Telemetry | list[Telemetry |
     return _telemetry.decode(payload, max_items)
 
 
+quick_events = _events.quick
+"""Events of a payload in which everything is fine, as `quick` does telemetry."""
+
+
 def decode_events(payload: bytes, max_items: int = 500) -> MdsEvent | list[MdsEvent | DecodeError]:
     """Events of a payload, item by item, as `decode` does telemetry."""
     return _events.decode(payload, max_items)

@@ -24,8 +24,19 @@ from dashboards.api.views import URGENCY, Views
 from dashboards.sources import Sources
 
 
+class RejectedItem(TypedDict):
+    """One item of an array that was not accepted, and its place there."""
+
+    index: int | None
+    reason: str
+    detail: str
+
+
 class RejectedMessage(TypedDict):
-    """A message, or an item of one, that was not accepted."""
+    """A message that was not accepted, or not all of it: `count` items of it.
+
+    What is said is of the first of them; `items` are the first few when there are more.
+    """
 
     reason: str
     detail: str
@@ -35,10 +46,12 @@ class RejectedMessage(TypedDict):
     index: int | None
     vendor: str
     bike_id: str
+    count: int
+    items: list[RejectedItem]
 
 
 class Rejects(TypedDict):
-    """Counts since the start, and the last messages, newest first."""
+    """Counts of items since the start, and the last messages, newest first."""
 
     counts: dict[str, dict[str, int]]
     rejects: list[RejectedMessage]
@@ -185,8 +198,8 @@ def rejects_router(sources: Sources, times: Times) -> APIRouter:
         book = sources.rejects
         # Numbered from the first reject ever, so that new ones do not shift a page.
         rows = [
-            (book.total - n, reject)
-            for n, reject in enumerate(book.last(book.total))
+            (number, reject)
+            for number, reject in book.last()
             if vendor in (None, reject.vendor)
             and bike_id in (None, reject.bike_id)
             and reason in (None, reject.reason)

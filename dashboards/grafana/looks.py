@@ -49,13 +49,13 @@ GOOD, WARN, BAD = STATE_COLOURS["compliant"], STATE_COLOURS["due"], STATE_COLOUR
 NEUTRAL: Final = "#667482"
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 SKY, PURPLE, YELLOW = "#56b4e9", "#cc79a7", "#f0e442"
-BROWN, WINE = "#a6761d", "#882255"
+BROWN, WINE, INDIGO = "#a6761d", "#882255", "#332288"
 PALETTE: Final = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW, NEUTRAL)
 VERDICT_COLOURS: Final[Mapping[str, str]] = dict(
     zip(VERDICTS, (GREEN, BROWN, YELLOW, VERMILION, ORANGE, SKY, BLUE, PURPLE), strict=True)
 )
 REASON_COLOURS: Final[Mapping[str, str]] = dict(
-    zip(REJECT_REASONS, (*PALETTE, BROWN, WINE), strict=True)
+    zip(REJECT_REASONS, (*PALETTE, BROWN, WINE, INDIGO), strict=True)
 )
 SEVERITY_COLOURS: Final[Mapping[str, str]] = {"critical": BAD, "warning": WARN, "info": BLUE}
 

@@ -37,6 +37,7 @@ from ingest.influx.line_protocol import (
     telemetry_lines,
 )
 from ingest.log import SqliteLog
+from ingest.rejects import OTHER
 from ingest.verdict_stream import VerdictStream
 
 LINES = 10_000
@@ -237,13 +238,9 @@ class Source:
         """Lines with the numbers of rejects, by vendor, reason and time of receipt."""
         counts: dict[int, Counter[tuple[str, str]]] = {}
         for part in decoded:
-            if part.rejects:
+            for (_, vendor, reason), items in part.refused.items():
                 count = counts.setdefault(part.received_at_ms, Counter())
-                # A vendor that is not configured can have any name: it makes no series.
-                count.update(
-                    (item.vendor if item.vendor in self.roster.vendors else "", item.reason)
-                    for item in part.rejects
-                )
+                count["" if vendor == OTHER else vendor, reason] += items
         return b"".join(reject_lines(count, at_ms) for at_ms, count in counts.items())
 
     def _telemetry(self, judged: Judged, keys: Sequence[BikeKey]) -> list[bytes]:

@@ -224,6 +224,10 @@ class Vendor(Section):
     topics: tuple[Topic, ...] = ()
     mapping: VendorMapping | None = None
     bikes: Bikes = "any"
+    max_bikes: int = Field(default=10_000, ge=1, le=1_000_000)
+    new_bikes_per_hour: int = Field(default=5_000, ge=1)
+    messages_per_hour: int | None = Field(default=None, ge=1)
+    bytes_per_hour: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _goes_together(self) -> Vendor:

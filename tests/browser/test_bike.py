@@ -115,12 +115,9 @@ def test_the_texts_of_a_vendor_are_inert(chromium: Browser, tmp_path: Path, payl
     bike = f"{payload}/{payload}"
     raise_for_bike(district, bike)
     district.reject(payload, payload=payload)
-    district.rejects.add(
-        [
-            msgspec.structs.replace(each, vendor=payload, detail=payload)
-            for each in district.rejects.last(1)
-        ]
-    )
+    (_, rejected), *_ = district.rejects.last()
+    hostile = msgspec.structs.replace(rejected, vendor=payload, detail=payload)
+    district.rejects.add(district.now_ms, [hostile], {})
     with ConsoleServer(district) as server:
         page = chromium.new_page(viewport={"width": 1280, "height": 720})
         complaints, strangers = watch(page, server.url)

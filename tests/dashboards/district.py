@@ -34,7 +34,7 @@ from geofence.zone_state import ZoneState, ZoneStatus
 from geofence.zonemap import ZoneMap
 from geofence.zones import Zones, parse_zones
 from ingest.archive import Archive
-from ingest.rejects import Reject, RejectBook
+from ingest.rejects import Refused, Reject, RejectBook
 from ingest.worker import WorkerView
 from tests.rides import zone_map
 
@@ -201,6 +201,7 @@ class District:
         """A message is not accepted."""
         topic = f"patrol/v1/hello/{bike_id}/telemetry"
         self.rejects.add(
+            self.now_ms,
             [
                 Reject(
                     reason="not_json",
@@ -211,7 +212,8 @@ class District:
                     vendor="hello",
                     bike_id=bike_id,
                 )
-            ]
+            ],
+            {Refused("telemetry", "hello", "not_json"): 1},
         )
 
     def patrol(self, bike: int, zone_id: str, *, at_ms: int, fixes: int = 60) -> TelemetryBatch:

@@ -170,14 +170,21 @@ def test_limits_belong_to_what_is_accepted(payload: dict) -> None:
 
 
 def test_array_item_by_item() -> None:
-    """Of an array each item is accepted or rejected by itself; a reject names its index."""
+    """Each item is accepted or rejected by itself; the message's one reject names them."""
     items = [fix(NOW_MS - 1), fix(lat=91), {"timestamp": 1}, fix(NOW_MS - 2)]
     decoded = decode((topic("b1"), fix()), (topic("b2"), items))
     assert decoded.telemetry.timestamp_ms.tolist() == [NOW_MS, NOW_MS - 1, NOW_MS - 2]
     assert decoded.telemetry.bike.tolist() == [0, 1, 1]
-    assert [(r.index, r.reason, r.bike_id) for r in decoded.rejects] == [
-        (1, "out_of_range", "b2"),
-        (2, "schema", "b2"),
+    (reject,) = decoded.rejects
+    assert (reject.index, reject.reason, reject.bike_id, reject.count) == (
+        1,
+        "out_of_range",
+        "b2",
+        2,
+    )
+    assert [(item.index, item.reason) for item in reject.items] == [
+        (1, "out_of_range"),
+        (2, "schema"),
     ]
     assert (decoded.messages, decoded.items) == (2, 5)
 
@@ -185,7 +192,8 @@ def test_array_item_by_item() -> None:
 def test_fine_arrays_with_a_bad_value() -> None:
     """An item whose JSON is fine and whose value is not is rejected with its index, too."""
     decoded = decode((topic(), [fix(), fix(device_id="b8"), fix(7)]))
-    assert [(r.index, r.reason) for r in decoded.rejects] == [
+    (reject,) = decoded.rejects
+    assert [(item.index, item.reason) for item in reject.items] == [
         (1, "device_mismatch"),
         (2, "too_old"),
     ]
@@ -235,14 +243,12 @@ def test_rejects_come_in_order() -> None:
         (topic(vendor="nobody"), fix()),
         (topic("b4", "own"), b"x"),
     )
-    assert [(r.bike_id, r.index) for r in decoded.rejects] == [
-        ("b1", None),
-        ("b2", None),
-        ("b3", 0),
-        ("b3", 1),
-        ("b3", 2),
-        ("b7", None),
-        ("b4", None),
+    assert [(r.bike_id, r.index, r.count) for r in decoded.rejects] == [
+        ("b1", None, 1),
+        ("b2", None, 1),
+        ("b3", 0, 3),
+        ("b7", None, 1),
+        ("b4", None, 1),
     ]
     assert decoded.items == 6
 
@@ -410,11 +416,13 @@ def test_items_on_a_topic_of_many_bikes_name_theirs() -> None:
         ("b2", -2),
         ("b1", 0),
     ]
-    assert [(r.reason, r.index, r.bike_id, r.answerable) for r in decoded.rejects] == [
-        ("schema", 2, "", False),
-        ("unknown_bike", 3, "", False),
+    (reject,) = decoded.rejects
+    assert (reject.bike_id, reject.answerable) == ("", False)
+    assert [(item.index, item.reason) for item in reject.items] == [
+        (2, "schema"),
+        (3, "unknown_bike"),
     ]
-    assert decoded.rejects[0].detail.startswith("device_id: required on a topic of many bikes")
+    assert reject.detail.startswith("device_id: required on a topic of many bikes")
     assert decoded.items == 6
 
 
@@ -457,8 +465,9 @@ def test_any_messages_are_accepted_or_rejected(messages: list[tuple[str, bytes]]
     """Whatever comes, nothing is raised; every item is accepted or has a reason, never both."""
     decoded = decode(*messages)
     assert decoded.messages == len(messages)
-    rejected = [r for r in decoded.rejects if r.kind == "telemetry"]
-    assert decoded.items == len(decoded.telemetry) + len(rejected)
+    rejected = sum(r.count for r in decoded.rejects if r.kind == "telemetry")
+    assert decoded.items == len(decoded.telemetry) + rejected
+    assert decoded.refused.total() == sum(r.count for r in decoded.rejects)
     assert {r.reason for r in decoded.rejects} <= set(REJECT_REASONS)
     assert all(r.detail for r in decoded.rejects)
 

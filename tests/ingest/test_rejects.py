@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+
+import msgspec
 
 from bikes.errors import RejectReason
-from ingest.rejects import OTHER, Reject, RejectBook, excerpt, payload_json
+from ingest.rejects import (
+    OTHER,
+    Excess,
+    Refused,
+    Reject,
+    RejectBook,
+    RejectedItem,
+    excerpt,
+    payload_json,
+)
 
 
 def reject(number: int = 0, *, vendor: str = "hello", reason: RejectReason = "schema") -> Reject:
@@ -21,7 +33,7 @@ def reject(number: int = 0, *, vendor: str = "hello", reason: RejectReason = "sc
 
 
 def test_wire_form() -> None:
-    """A reject goes out as the contract says, with an index only for an item of an array."""
+    """A reject goes out as the contract says; index, count and items are those of an array."""
     wire = json.loads(payload_json(reject(5)))
     assert wire == {
         "reason": "schema",
@@ -32,6 +44,16 @@ def test_wire_form() -> None:
     }
     item = Reject(reason="schema", detail="", received_at_ms=5, topic="", payload="", index=0)
     assert json.loads(payload_json(item))["index"] == 0
+    items = (RejectedItem(0, "schema", "a"), RejectedItem(4, "too_old", "b"))
+    several = msgspec.structs.replace(item, count=300, items=items)
+    assert json.loads(payload_json(several)) == {
+        **json.loads(payload_json(item)),
+        "count": 300,
+        "items": [
+            {"index": 0, "reason": "schema", "detail": "a"},
+            {"index": 4, "reason": "too_old", "detail": "b"},
+        ],
+    }
 
 
 def test_any_payload_has_a_wire_form() -> None:
@@ -53,37 +75,39 @@ def test_answerable_only_with_names() -> None:
     ).answerable
 
 
-def test_book_keeps_the_last() -> None:
-    """The book shows the newest first, keeps so many, and counts all."""
-    book = RejectBook(keep=3)
-    book.add(reject(number) for number in range(5))
-    assert [entry.received_at_ms for entry in book.last()] == [4, 3, 2]
-    assert [entry.received_at_ms for entry in book.last(1)] == [4]
-    assert book.last(0) == []
-    assert book.total == 5
+def entered(book: RejectBook, *rejects: Reject) -> None:
+    """Each in a step of its own, received when its number says."""
+    for each in rejects:
+        refused = Counter({Refused(each.kind, each.vendor, each.reason): each.count})
+        book.add(each.received_at_ms, [each], refused)
 
 
-def test_book_by_vendor_and_reason() -> None:
-    """Rejects are counted, and found, by vendor and reason."""
-    book = RejectBook()
-    book.add([reject(1), reject(2, vendor="other"), reject(3, reason="not_json"), reject(4)])
-    assert book.counts == {
-        ("hello", "schema"): 2,
-        ("other", "schema"): 1,
-        ("hello", "not_json"): 1,
-    }
-    assert [r.received_at_ms for r in book.last(vendor="hello")] == [4, 3, 1]
-    assert [r.received_at_ms for r in book.last(vendor="hello", reason="schema")] == [4, 1]
-    assert [r.received_at_ms for r in book.last(1, reason="schema")] == [4]
+def test_book_keeps_the_last_of_each_vendor() -> None:
+    """The newest come first; a vendor that fills its part pushes out no other's."""
+    book = RejectBook(["hello"], keep=3)
+    entered(book, *(reject(number, vendor="hello") for number in range(2)))
+    entered(book, *(reject(number, vendor=f"v{number}") for number in range(2, 100)))
+    assert [(n, each.received_at_ms) for n, each in book.last()] == [
+        (100, 99), (99, 98), (98, 97), (2, 1), (1, 0),
+    ]  # fmt: skip
 
 
-def test_invented_vendors_do_not_fill_the_book() -> None:
-    """Vendors beyond the limit are counted together; those known before keep their counts."""
-    book = RejectBook(max_vendors=2)
-    book.add(reject(vendor=f"v{number}", reason="unknown_vendor") for number in range(1000))
-    book.add([reject(vendor="v1", reason="unknown_vendor")])
-    assert book.counts == {
-        ("v0", "unknown_vendor"): 1,
-        ("v1", "unknown_vendor"): 2,
-        (OTHER, "unknown_vendor"): 998,
-    }
+def test_book_counts_items_by_vendor_and_reason() -> None:
+    """All kinds of messages, and all items of a message, told or not."""
+    book = RejectBook(["hello"])
+    book.add(0, [], {Refused("telemetry", "hello", "schema"): 500})
+    book.add(1, [reject()], {Refused("event", "hello", "schema"): 2})
+    book.add(1, [], {Refused("telemetry", OTHER, "unknown_vendor"): 7})
+    assert book.counts == {("hello", "schema"): 502, (OTHER, "unknown_vendor"): 7}
+
+
+def test_an_excess_is_told_once_with_its_number() -> None:
+    """From the first item that was not read, until there was none for a minute."""
+    book = RejectBook(["hello"])
+    over = {Refused("telemetry", "hello", "over_budget"): 1000}
+    assert list(book.add(5_000, [], over)) == ["hello"]
+    assert book.add(60_000, [], over) == {}
+    assert book.over_budget(119_000) == {"hello": Excess(5_000, 60_000, 2000)}
+    assert book.over_budget(120_000) == {}
+    assert list(book.add(130_000, [], over)) == ["hello"]
+    assert book.over_budget(130_000)["hello"].items == 1000

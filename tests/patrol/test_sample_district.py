@@ -59,7 +59,7 @@ def first_hour(seed: int) -> tuple[District, Visits, int]:
         decoded = decoder.decode(received)
         parts.append(decoded.telemetry)
         unaccounted += sum(m.items for m in batch)
-        unaccounted -= len(decoded.telemetry) + len(decoded.rejects)
+        unaccounted -= len(decoded.telemetry) + decoded.refused.total()
     _, visits = district.judge.assess(TelemetryBatch.concat(parts).distinct())
     return district, visits, unaccounted
 

@@ -143,13 +143,14 @@ async function showRejects(node, name) {
     !rejects?.length && el("p", "dim", empty));
 }
 
-function rejectRow({ payload, reason, received_at, detail, index, topic }) {
+function rejectRow({ payload, reason, received_at, detail, index, topic, count }) {
   const code = el("code", { className: "payload", tabIndex: 0 }, payload); // it scrolls
   return el("div", "reject",
     el("div", "", el("b", "", words.say(`reject.${reason}`)), " ", el("code", "dim", reason),
       el("time", "dim", words.time(received_at))),
     el("p", "", detail,
-      index == null ? "" : words.say("bike.rejects.item", { n: index + 1 })),
+      index == null ? "" : words.say("bike.rejects.item", { n: index + 1 }),
+      count > 1 && words.say("bike.rejects.more", { n: count - 1 })),
     el("small", "", topic), code);
 }
 
