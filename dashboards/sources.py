@@ -77,7 +77,8 @@ class Health:
 class Sources:
     """Where the API and the console get what they show.
 
-    It is asked on the event loop, where nothing else is said, and answers at once.
+    It is asked on the event loop. Work in a thread may ask it too, but not for `health`, `rejects`,
+    `orders` and `drawing`, which belong to the loop.
     """
 
     district: str

@@ -102,7 +102,8 @@ def days_of(
 ) -> list[answers.BikeDay]:
     """A day of some bikes, in their order; time and cells are of the zones of their time.
 
-    The work is bounded by the fixes of these bikes, and one pass over `parts`, the ledger's rows.
+    It runs in a thread, as it reads files; errors are those of :attr:`Sources.judged`. The work is
+    bounded by the fixes of these bikes, and one pass over `parts`, the ledger's rows.
     """
     period = period_of("daily", day, sources.tz)
     layout = sources.atlas.layout
@@ -155,7 +156,7 @@ def remembered(period: Period, sources: Sources) -> bool:
 def path_of(
     sources: Sources, times: Times, key: BikeKey, day: date, parts: Sequence[Rows]
 ) -> answers.BikePath:
-    """The path of a bike's day; `parts` are the ledger's."""
+    """The path of a bike's day, in a thread as :func:`days_of`; `parts` are the ledger's."""
     period = period_of("daily", day, sources.tz)
     grid = sources.atlas.grid
     judged = sources.judged([key], period.from_ms, period.to_ms)

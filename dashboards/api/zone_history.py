@@ -171,7 +171,7 @@ def _known(ratios: list[float], first_slot: int, known_from_ms: int) -> list[flo
 def days_of(
     sources: Sources, zone_id: str, dates: Sequence[date], ledger: View, now_ms: int
 ) -> list[answers.ZoneDay]:
-    """The days of `dates` of which something is known.
+    """The days of `dates` of which something is known; may run in a thread.
 
     Each day is measured by the zones there were at its end, or are now; of the visits, those
     that were made in the zone.
