@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from prometheus_client.registry import Collector
+
 from alerts.alert import UNDO_S
 from alerts.orders import Orders
 from alerts.plan import ZonePlan
@@ -120,6 +122,8 @@ class Sources:
     """State of the parts and counters."""
     now_ms: Callable[[], int]
     """The one clock [ms]: the wall's, or in demo and replay the telemetry's."""
+    meters: Sequence[Collector] = ()
+    """Metrics that other parts keep themselves."""
     rules: Registry = field(default_factory=lambda: RULES)
     """The alert rules."""
     demo_speed: float | None = None

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import structlog
 import uvicorn
+from prometheus_client import Histogram
 
 from alerts.desk import BulletinDesk
 from alerts.errors import BookUnavailable
@@ -64,6 +65,7 @@ from patrol.assembly import (
 )
 from patrol.clock import Clock
 from patrol.config.fields import is_loopback
+from patrol.loop_watch import loop_watch, watch
 from patrol.supervisor import Supervisor
 from patrol.web import WebServer, refuse_strangers
 
@@ -92,6 +94,7 @@ class Station:
     statuses: dict[str, ZoneStatus] = field(default_factory=dict)
     era: Era = field(init=False)
     supervisor: Supervisor = field(default_factory=Supervisor)
+    loop_held: Histogram = field(default_factory=loop_watch)
 
     def __post_init__(self) -> None:
         refuse_strangers(self.district.settings.http, self.access)
@@ -159,6 +162,7 @@ class Station:
         self.view = self.worker.view
         self.sender.start()
         intake = asyncio.create_task(self.intake.run())
+        self.supervisor.start("loop", partial(watch, self.loop_held))
         self.supervisor.start("evaluation", self._evaluate_always)
         self.supervisor.start("outbox", self.outbox.run)
         if self.influx is not None:
@@ -344,7 +348,8 @@ class Station:
             self.influx.stop()
         self.app.state.feed.close()
         self.web.should_exit = True
-        self.supervisor.tasks["evaluation"].cancel()
+        for name in ("loop", "evaluation"):
+            self.supervisor.tasks[name].cancel()
         await self.supervisor.end(within_s=STOP_WEB_S)
         await asyncio.to_thread(self.sender.close, 1.0)
         self._close()
@@ -376,6 +381,7 @@ class Station:
             known_from_ms=self.known_from_ms,
             judged=self.judged,
             health=self.health,
+            meters=[self.loop_held],
             now_ms=self.clock.now_ms,
             demo_speed=None if self.clock.speed == 1.0 else self.clock.speed,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import signal
 import sys
 import urllib.error
@@ -12,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.commands import Watch
+from patrol.loop_watch import LONGEST_S
+from tests.commands import Watch, kept_waiting_s
 from tests.patience import PATIENCE_S, until
 from tests.servers import REPOSITORY, Program, free_port
 
@@ -72,6 +74,32 @@ class Station(Program):
         super().__init__(command, log, environment=environment)
         self.config, self.port = config, port
 
+    def send(self, sign: signal.Signals) -> None:
+        """Send a signal; what ends in order has never held its event loop for long."""
+        if sign == signal.SIGTERM and self.runs:
+            self._has_held_nobody_up()
+        super().send(sign)
+
+    def kill(self) -> None:
+        """As above, when the test is through with a station that runs."""
+        try:
+            if self.runs:
+                self._has_held_nobody_up()
+        finally:
+            super().kill()
+
+    def _has_held_nobody_up(self) -> None:
+        """The event loop was never held for longer than `LONGEST_S`, and the machine took from it.
+
+        What the machine took is known of the whole life only: on a quiet machine that is next to
+        nothing, on a busy one the test says less.
+        """
+        late = self.samples("zhixun_loop_held_seconds_bucket")
+        counts = {float(label.split('"')[1]): count for label, count in late.items()}
+        exceeded = [le for le, count in counts.items() if count < max(counts.values())]
+        taken_s = kept_waiting_s(self.pid)
+        assert max(exceeded, default=0.0) < LONGEST_S + taken_s, f"{late}\n{self.said()[-4000:]}"
+
     def timed_stop(self) -> tuple[int, float]:
         """SIGTERM; exit code, and how long it took less what other programs took from it [s]."""
         watch, took_s = Watch(self.pid), 0.0
@@ -103,14 +131,18 @@ class Station(Program):
 
     def metric(self, name: str) -> float:
         """A Prometheus sample without labels; -1 while nobody listens."""
+        return self.samples(name).get("", -1.0)
+
+    def samples(self, name: str) -> dict[str, float]:
+        """All samples of a metric of Prometheus, by their labels; none while nobody listens."""
         try:
             with urllib.request.urlopen(self.request("/metrics"), timeout=10) as answer:
                 lines = answer.read().decode().splitlines()
         except OSError:
-            return -1.0
-        return next(
-            (float(line.split()[-1]) for line in lines if line.startswith(f"{name} ")), -1.0
-        )
+            return {}
+        sample = re.compile(rf"{name}(?:{{(.*)}})? (\S+)")
+        found = filter(None, map(sample.fullmatch, lines))
+        return {labels or "": float(value) for labels, value in map(re.Match.groups, found)}
 
     def ready(self) -> bool:
         """Whether /readyz says so."""

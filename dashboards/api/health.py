@@ -78,7 +78,8 @@ def router(sources: Sources, views: Views) -> APIRouter:
     """The routes /healthz, /readyz and /metrics."""
     routes = APIRouter(tags=["health"])
     registry = CollectorRegistry()
-    registry.register(Metrics(sources, views))
+    for collector in (Metrics(sources, views), *sources.meters):
+        registry.register(collector)
 
     @routes.get("/healthz", dependencies=[needs("nobody")], response_model=dict[str, bool])
     async def healthz() -> Response:
