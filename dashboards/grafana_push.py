@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ from grafana_client.client import GrafanaException
 from dashboards.grafana.build import build
 from dashboards.grafana.edition import Edition
 from dashboards.grafana.influxql import TYPE
+from files.secret import Secret
 
 OLDEST: Final = (10, 4)
 """The dashboards are written for Grafana 11.6; older versions lack features of them."""
@@ -68,19 +69,20 @@ class Influx:
 
     url: str | None = None
     database: str | None = None
-    token: str | None = field(default=None, repr=False)
+    token: Secret | None = None
 
 
-def connect(url: str, credential: str | tuple[str, str] | None) -> GrafanaApi:
+def connect(url: str, user: str | None, secret: Secret | None) -> GrafanaApi:
     """Make a client of a Grafana whose front page is at `url`; it may be below a path.
 
-    The credential is a token of a service account, or user and password.
+    The secret is the user's password, or without a user the token of a service account.
     """
+    value = None if secret is None else secret.get_secret_value()
     parts = urlsplit(url)
     host = parts.hostname or ""
     path = parts.path.strip("/")
     return GrafanaApi(
-        credential,
+        (user, value) if user else value,
         protocol=parts.scheme,
         host=f"[{host}]" if ":" in host else host,
         port=parts.port,
@@ -191,9 +193,9 @@ def datasource(uid: str, influx: Influx, there: Mapping[str, Any]) -> dict[str, 
         "url": influx.url or there.get("url") or URL,
         "jsonData": settings,
     }
-    if influx.token:
+    if influx.token is not None:
         settings["httpHeaderName1"] = "Authorization"
-        wanted["secureJsonData"] = {"httpHeaderValue1": f"Token {influx.token}"}
+        wanted["secureJsonData"] = {"httpHeaderValue1": f"Token {influx.token.get_secret_value()}"}
     return wanted
 
 

@@ -22,6 +22,7 @@ from alerts.rules.registry import Registry
 from alerts.store.book import AlertBook
 from bikes.roster import BikeKey, Roster
 from dashboards.drawing import Drawing
+from files.secret import harmless
 from geofence.atlas import Atlas, Era
 from geofence.coverage import View
 from geofence.record import Record
@@ -44,6 +45,10 @@ class Part:
     """Why not, or what it is doing."""
     required: bool = True
     """Whether the system is not ready without it. It is without a copy that catches up later."""
+
+    def __post_init__(self) -> None:
+        # A library or another server may have said it.
+        object.__setattr__(self, "reason", harmless(self.reason))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from bikes.roster import Roster
 from bikes.topics import INBOUND_FILTERS, TopicPattern
 from dashboards.drawing import Drawing
 from dashboards.sources import Health
+from files.secret import Secret
 from geofence.atlas import ALWAYS_MS, Atlas
 from geofence.errors import Problem, ZonesError
 from geofence.presence import bikes_inside
@@ -320,7 +321,7 @@ def influx_writer_of(
     if influx is None:
         return None
 
-    def token_now() -> str | None:
+    def token_now() -> Secret | None:
         return None if influx.token_file is None else read_secret(influx.token_file)
 
     options = InfluxOptions(str(influx.url), influx.org, influx.bucket, token_now(), token_now)

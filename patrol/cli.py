@@ -113,7 +113,6 @@ def demo(
     from patrol.demo import DemoOptions
     from patrol.demo import demo as run_demo
 
-    log_to_stderr("ERROR")
     options = DemoOptions(bikes=bikes, speed=speed, for_s=for_s, port=port, data=data)
     console = cli_output.console(stderr=as_json)
 
@@ -215,7 +214,6 @@ def simulate(
     from patrol.simulate import FleetOptions
     from patrol.simulate import simulate as run_fleet
 
-    log_to_stderr("ERROR")
     with errors_told():
         settings, zones = load_with_zones(config)
     options = FleetOptions(bikes=bikes, speed=speed, for_s=for_s, seed=seed)
@@ -304,7 +302,8 @@ def main() -> None:
         # A terminal that cannot show 智巡 shows something else rather than nothing.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    app()
+    log_to_stderr("ERROR")
+    typer.main.get_command(app)()  # and not app(): it has a traceback of its own
 
 
 def _print_json(result: object) -> None:

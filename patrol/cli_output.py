@@ -18,6 +18,7 @@ from rich.table import Table
 from alerts.notify import UNHEARD
 from alerts.notify.wording import ZoneNames
 from alerts.rules import contract
+from files.secret import harmless
 from patrol import web
 from patrol.supervisor import background_task
 from words.catalogue import word
@@ -111,7 +112,7 @@ async def tell_ride(console: Console, url: str, fleet: Fleet) -> None:
     def line() -> str:
         at = datetime.fromtimestamp(clock.now_ms() / 1000, zone)
         state = fleet.publisher.state
-        trouble = "" if state.connected else f"; waiting: {state.reason}"
+        trouble = "" if state.connected else f"; waiting: {harmless(state.reason)}"
         return f"{at:%m-%d %H:%M:%S}  published {fleet.published.items} fixes{trouble}"
 
     since = datetime.fromtimestamp(plan.start_ms / 1000, zone)
@@ -213,7 +214,7 @@ def reading(
             nonlocal problems
             problems += 1
             if problems <= MAX_PROBLEMS:
-                console.print(str(problem))
+                console.print(harmless(str(problem)))
 
         yield (lambda size: bar.advance(task, size)), on_problem
     if problems > MAX_PROBLEMS:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
+from files.secret import Secret
 from patrol.errors import ConfigError, Problem, Unreachable
 from patrol.process import errors_told
 from words.catalogue import LANGUAGES, Language
@@ -30,10 +31,14 @@ def _web_url(text: str) -> str:
     try:
         parts = urlsplit(text)
         valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        valid = valid and "@" not in parts.netloc
     except ValueError:
         valid = False
     if not valid:
-        raise typer.BadParameter("is not a URL such as http://grafana.example:3000")
+        raise typer.BadParameter(
+            "is not a URL such as http://grafana.example:3000, without a password: arguments are "
+            "seen by everybody on this machine"
+        )
     return text
 
 
@@ -117,7 +122,7 @@ def push(
         store = Influx(
             influx or (section.url if section else None),
             bucket or (section.bucket if section else None),
-            _secret(influx_token_file) if influx_token_file else None,
+            _secret(influx_token_file, "--influx-token-file") if influx_token_file else None,
         )
         edition = Edition(lang, timezone or TIMEZONE, datasource)
         if settings is not None:
@@ -126,8 +131,9 @@ def push(
                 timezone=timezone or settings.district.timezone,
                 battery_low_percent=settings.rules.limits["battery_low_percent"],
             )
-        client = connect(grafana, _credential(grafana, token_file))
-        where = _without_password(grafana)
+        user, secret = _credential(token_file)
+        client = connect(grafana, user, secret)
+        where = grafana.rstrip("/")
         try:
             bring(
                 client,
@@ -143,29 +149,20 @@ def push(
     typer.echo(f"{where}/d/zhixun-fleet")
 
 
-def _credential(url: str, token_file: Path | None) -> str | tuple[str, str] | None:
+def _credential(token_file: Path | None) -> tuple[str | None, Secret | None]:
     if token_file is not None:
-        return _secret(token_file)
+        return None, _secret(token_file, "--token-file")
     user, password = os.environ.get("GRAFANA_USER"), os.environ.get("GRAFANA_PASSWORD")
     if user and password:
-        return user, password
-    parts = urlsplit(url)
-    if parts.username and parts.password:
-        return parts.username, parts.password
-    return os.environ.get("GRAFANA_TOKEN") or None
+        return user, Secret(password)
+    token = os.environ.get("GRAFANA_TOKEN")
+    return None, Secret(token) if token else None
 
 
-def _secret(path: Path) -> str:
+def _secret(path: Path, option: str) -> Secret:
+    from patrol.config.fields import read_secret, secret_file
+
     try:
-        text = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as exc:
-        message = f"cannot be read: {getattr(exc, 'strerror', None) or exc}"
-        raise ConfigError([Problem(str(path), message)]) from exc
-    if not text:
-        raise ConfigError([Problem(str(path), "is empty; put the token into it")])
-    return text
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
+        return read_secret(secret_file(path))
+    except ValueError as exc:
+        raise ConfigError([Problem(option, str(exc))]) from exc

@@ -9,14 +9,19 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from files.secret import harmless
+
 if TYPE_CHECKING:
     import asyncio
+
+    from structlog.typing import Processor
 
 WRONG_INPUT, UNREACHABLE = 1, 3
 
@@ -60,7 +65,7 @@ def errors_told() -> Iterator[None]:
         text, code = f"{os.fsdecode(exc.filename)} cannot be used: {exc.strerror}", WRONG_INPUT
     else:
         return
-    say(text)
+    say(harmless(text, indent=""))
     raise typer.Exit(code)
 
 
@@ -81,24 +86,38 @@ def run_until_signalled(main: Callable[[asyncio.Event], Awaitable[None]]) -> Non
 
 
 def log_to_stderr(level: str) -> None:
-    """Write the log as lines on stderr, from this level up."""
+    """Write the log as lines on stderr, from this level up; see :func:`files.secret.harmless`."""
     import structlog
 
     number = logging.getLevelNamesMapping()[level]
+    # Local variables are left out of tracebacks: they hold all there is.
+    plain = structlog.dev.plain_traceback
+    entry: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.processors.format_exc_info,
+        lambda _, __, said: {
+            key: value if isinstance(value, int | float) or key[0] == "_" else harmless(str(value))
+            for key, value in said.items()
+        },
+    ]
+    written = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
     # Libraries speak when something is wrong; what matters of it we say ourselves.
-    logging.basicConfig(stream=sys.stderr, level=max(number, logging.WARNING))
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(written, foreign_pre_chain=entry))
+    logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
+    logging.captureWarnings(True)
     for noisy in ("uvicorn.error", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
-        ],
+        processors=[*entry, written],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    log = structlog.get_logger("patrol")
+    sys.excepthook = lambda *error: log.critical("ended by an error", exc_info=error)
+    threading.excepthook = lambda of: log.error("a thread failed", exc_info=of.exc_value)
 
 
 Config = Annotated[

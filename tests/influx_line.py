@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bikes.roster import Roster
+from files.secret import Secret
 from geofence.runs import Judge
 from ingest.influx.file import InfluxFile
 from ingest.influx.line_protocol import AlertStep, HealthFigures
@@ -119,7 +120,7 @@ class Line:
             host="testbed",
         )
         self.writer = InfluxWriter(
-            store or (lambda: InfluxStore(InfluxOptions(url, "org", "patrol", "secret"))),
+            store or (lambda: InfluxStore(InfluxOptions(url, "org", "patrol", Secret("secret")))),
             source,
             reporter,
             self.book,

@@ -24,6 +24,7 @@ from alerts.notify.grouping import GATHER_MS, SHOWN, Gathering
 from alerts.store.book_file import BookFile
 from alerts.store.outbox import OutboxRows, Waiting, retry_after_ms
 from files.backoff import Backoff
+from files.secret import harmless
 
 log = structlog.get_logger(__name__)
 
@@ -214,4 +215,4 @@ class Outbox:
             detail=str(exc) or type(exc).__name__,
             exc_info=None if known else exc,
         )
-        self._rows.failed(rows, now_ms + wait_ms, str(exc)[:500] or type(exc).__name__)
+        self._rows.failed(rows, now_ms + wait_ms, harmless(str(exc))[:500] or type(exc).__name__)

@@ -74,7 +74,7 @@ class Access:
             reason = sessions.verdict(found, self.lifetime, now_ms)
             if found is None or reason is not None:
                 raise _refused(reason or "session_over")
-            if now_ms - found.seen_ms >= sessions.SEEN_EVERY_MS:
+            if now_ms - found.seen_ms >= self.lifetime.seen_every_ms:
                 db.execute("UPDATE session SET seen_ms = ? WHERE digest = ?", (now_ms, key))
         return Identity(found.user, found.role, "session", secret)
 
@@ -95,8 +95,10 @@ class Access:
 
     # -- signing in and out ----------------------------------------------------------
 
-    def sign_in(self, username: str, password: str, address: str) -> Identity:
-        """Start a session; slow.
+    def sign_in(
+        self, username: str, password: str, address: str, before: str | None = None
+    ) -> Identity:
+        """Start a session, and end the one of the secret `before` in the same browser; slow.
 
         AccessRefused: `wrong_credentials`, the same for an unknown user, a disabled one and a wrong
         password; or a reason of :class:`dashboards.access.throttle.Throttle`.
@@ -119,6 +121,7 @@ class Access:
             if renewed is not None:
                 db.execute("UPDATE user SET password = ? WHERE name = ?", (renewed, name))
             sessions.sweep(db, self.lifetime, by.at_ms)
+            sessions.end(db, digest(before or ""))
             return self._start(db, users.known(db, name), by)
 
     def sign_out(self, identity: Identity, address: str) -> None:
@@ -126,7 +129,7 @@ class Access:
         if identity.kind != "session":
             raise AccessRefused("no_session", "a token has no session; revoke it instead")
         with self._file.transaction() as db:
-            db.execute("DELETE FROM session WHERE digest = ?", (digest(identity.secret),))
+            sessions.end(db, digest(identity.secret))
             audit.append(db, self.by(identity.name, address), "logout")
 
     def change_own_password(self, identity: Identity, current: str, new: str, address: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 Role = Literal["viewer", "dispatcher", "admin"]
@@ -27,7 +27,7 @@ class Identity:
     """What they may do."""
     kind: Literal["session", "token"]
     """Whether a browser's cookie or a program's bearer token says so."""
-    secret: str = ""
+    secret: str = field(default="", repr=False)
     """The session's secret; empty for a token."""
 
 

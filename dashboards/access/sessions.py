@@ -8,9 +8,6 @@ from typing import NamedTuple, cast
 
 from dashboards.access.roles import Refusal, Role
 
-SEEN_EVERY_MS = 60_000
-"""Use of a session is written at most this often [ms]: each time is a write to disk."""
-
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
@@ -18,6 +15,11 @@ class Lifetime:
 
     idle_ms: int = 12 * 3_600_000
     max_ms: int = 7 * 86_400_000
+
+    @property
+    def seen_every_ms(self) -> int:
+        """Use of a session is written at most this often [ms]: each time is a write to disk."""
+        return min(60_000, self.idle_ms // 10)
 
 
 class Session(NamedTuple):
@@ -66,6 +68,11 @@ def find(db: sqlite3.Connection, digest: bytes) -> Session | None:
         return None
     user, role, disabled, created_ms, seen_ms = row
     return Session(user, cast(Role, role), bool(disabled), created_ms, seen_ms)
+
+
+def end(db: sqlite3.Connection, digest: bytes) -> None:
+    """Forget a session, if there is one."""
+    db.execute("DELETE FROM session WHERE digest = ?", (digest,))
 
 
 def end_all(db: sqlite3.Connection, user: str) -> int:

@@ -188,7 +188,8 @@ def router(access: Access, times: Times) -> APIRouter:
     async def sign_in(request: Request, body: Credentials) -> Response:
         """Sign in: the answer sets the session's cookie. 429 with Retry-After when tried often."""
         where = caller.address(request.scope)
-        work = partial(access.sign_in, body.username, body.password, where)
+        before = caller.session_secret(request)
+        work = partial(access.sign_in, body.username, body.password, where, before)
         return signed_in(request, await hashing.run(work))
 
     @routes.delete(

@@ -22,12 +22,12 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
 
 from urllib3.exceptions import HTTPError
 
+from files.secret import Secret, harmless
 from ingest.errors import (
     IngestError,
     RequestTooLarge,
@@ -68,8 +68,8 @@ class InfluxOptions:
     url: str
     org: str
     bucket: str
-    token: str | None = field(default=None, repr=False)
-    token_now: Callable[[], str | None] | None = field(default=None, repr=False)
+    token: Secret | None = None
+    token_now: Callable[[], Secret | None] | None = None
 
 
 class StoreUnreachable(StoreUnavailable):
@@ -85,18 +85,18 @@ class InfluxStore:
 
     def __init__(self, options: InfluxOptions) -> None:
         self._options = options
-        self._where = f"InfluxDB at {_without_password(options.url)}"
+        self._where = f"InfluxDB at {options.url}"
         self.renewed = False
         self._open(options.token)
 
-    def _open(self, token: str | None) -> None:
+    def _open(self, token: Secret | None) -> None:
         # 20 MB and a quarter of a second, for those only who write to InfluxDB.
         from influxdb_client import InfluxDBClient, WriteService
 
         self._token, self._refused = token, False
         self._client = InfluxDBClient(
             self._options.url,
-            token or "",
+            "" if token is None else token.get_secret_value(),
             org=self._options.org,
             timeout=(CONNECT_MS, ANSWER_MS),
         )
@@ -242,7 +242,7 @@ def message_of(body: str) -> str:
         if isinstance(found, dict):
             text = str(found.get("message") or found.get("error") or body)
             text += _detail(found.get("data"))
-    text = " ".join(text.split())
+    text = harmless(" ".join(text.split()))
     if len(text) > DETAIL_CHARS:
         text = f"{text[:DETAIL_CHARS]}…"
     return f": {text}" if text else ""
@@ -261,11 +261,6 @@ def _all_dropped(said: str, lines: bytes) -> range | None:
     found = re.search(r"partial write: .*\bdropped=(\d+)", said)
     count = lines.count(b"\n")
     return range(count) if found and int(found[1]) == count else None
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _plain(exc: Exception) -> str:

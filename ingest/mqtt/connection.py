@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
+from files.secret import Secret
 from ingest.errors import BrokerUnavailable
 
 CONNECT_TIMEOUT_S = 10.0
@@ -52,7 +53,7 @@ class MqttOptions:
     tls: bool = False
     protocol: Literal["5", "3.1.1"] = "5"
     username: str | None = None
-    password: str | None = field(default=None, repr=False)
+    password: Secret | None = None
     ca_file: str | None = None
     client_id: str = "zhixun"
     filters: tuple[str, ...] = ()

@@ -79,11 +79,11 @@ class Wire:
 
     def hello(self) -> bytes:
         """Return the first bytes to send."""
-        options = self._options
+        options, password = self._options, self._options.password
         return mqtt5.ConnectPacket(
             options.client_id,
             username=options.username,
-            password=None if options.password is None else options.password.encode(),
+            password=None if password is None else password.get_secret_value().encode(),
             clean_start=False,
             keep_alive=options.keep_alive_s,
             session_expiry_interval=options.session_expiry_s,

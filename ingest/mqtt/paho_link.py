@@ -62,7 +62,10 @@ class PahoLink:
         # With this set, packets queued by other threads are written by the link's thread only.
         client.on_socket_register_write = lambda *_: None
         if options.username is not None:
-            client.username_pw_set(options.username, options.password)
+            password = options.password
+            client.username_pw_set(
+                options.username, None if password is None else password.get_secret_value()
+            )
         self._thread = threading.Thread(target=self._run, name=f"mqtt {client_id}", daemon=True)
 
     def start(self) -> None:

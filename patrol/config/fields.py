@@ -40,6 +40,7 @@ from alerts.notify.wording import Wording
 from alerts.policy import duration_s
 from bikes.topics import TopicPattern
 from dashboards.access.tokens import TokensFileError, parse_tokens_file
+from files.secret import Secret
 
 FOLDER: ContextVar[Path] = ContextVar("FOLDER")
 """The folder that relative paths start from; the working directory when it is not set."""
@@ -139,22 +140,33 @@ def _read_by(read: Callable[[Path], object]) -> Callable[[Path], Path]:
     return check
 
 
-def _secret(path: Path) -> None:
-    if not read_secret(path):
-        raise ValueError("is empty; write the secret on its first line")
-
-
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8-sig")
 
 
-def read_secret(path: Path) -> str:
+def secret_file(path: Path) -> Path:
+    """The path of a file with a secret in it, absolute.
+
+    Raises ValueError when there is none; it does not repeat the path, for somebody may have
+    written the secret in its place.
+    """
+    try:
+        found = _file(path)
+        secret = read_secret(found)
+    except (OSError, ValueError):
+        raise ValueError("names no file of text that can be read") from None
+    if not secret:
+        raise ValueError("names a file without a secret; write it on the first line")
+    return found
+
+
+def read_secret(path: Path) -> Secret:
     """The secret in a file: its first line, without white space around it, maybe empty.
 
     Raises OSError, or UnicodeDecodeError when it is no UTF-8.
     """
     with path.open(encoding="utf-8-sig") as lines:
-        return lines.readline().strip()
+        return Secret(lines.readline().strip())
 
 
 def _timezone(name: str) -> str:
@@ -195,7 +207,7 @@ def _mqtt_url(url: str) -> str:
     return url
 
 
-def _notify_url(url: str) -> str:
+def _notify_url(url: Secret) -> Secret:
     try:
         AppriseNotifier("", url, Wording("en", _ANY_ZONE)).check()
     except PolicyError:
@@ -304,15 +316,15 @@ CalendarFile = Annotated[
 """An iCalendar file of exceptions; absolute."""
 Folder = Annotated[Path, AfterValidator(_folder)]
 """A folder, or nothing yet; absolute."""
-SecretFile = Annotated[Path, AfterValidator(_read_by(_secret))]
+SecretFile = Annotated[Path, AfterValidator(secret_file)]
 """A file with a secret on its first line; see :func:`read_secret`."""
 Day = Annotated[date | datetime, WrapValidator(_day)]
 Timezone = Annotated[str, AfterValidator(_timezone)]
 MqttUrl = Annotated[str, AfterValidator(_mqtt_url)]
 WebUrl = Annotated[str, AfterValidator(_web_url)]
 TileUrl = Annotated[str, AfterValidator(_tile_url)]
-NotifyUrl = Annotated[str, AfterValidator(_notify_url)]
-"""A webhook or an Apprise URL; it may hold a secret, so it is never shown."""
+NotifyUrl = Annotated[Secret, AfterValidator(_notify_url)]
+"""A webhook or an Apprise URL; it may hold a secret."""
 Listen = Annotated[str, AfterValidator(_listen)]
 PublicHost = Annotated[str, AfterValidator(_public_host)]
 """A name that people type to reach the console, in small letters."""
@@ -325,7 +337,9 @@ TokensFile = Annotated[Path, AfterValidator(_read_by(lambda path: parse_tokens_f
 class Section(BaseModel):
     """A table: frozen, and a key that is not listed is a mistake."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
 
     @field_validator("*", mode="before")
     @classmethod

@@ -94,7 +94,7 @@ def _alone(line: str) -> str | None:
         if value[0] in "\"'":
             return "the quotes do not match"
         if _BARE_TEXT.fullmatch(value):
-            return f'text needs quotes: {key} = "{value}"'
+            return f'text needs quotes: {key} = "…"'  # it may be a secret
         return _located(str(exc), 1)[1]
     return None
 

@@ -31,6 +31,7 @@ from alerts.store import book_file
 from alerts.store import outbox as outbox_rows
 from alerts.store.alert_rows import Opening
 from alerts.store.book import AlertBook, Change
+from files.secret import Secret
 
 from .district import SHANGHAI, District, at
 
@@ -41,7 +42,7 @@ def team(name: str = "team", **options: object) -> AppriseNotifier:
     wanted = Filter(**{key: options.pop(key) for key in ("zones", "rules") if key in options})
     words = Wording("en", SHANGHAI, {"Z01": "Old Town", "Z02": "Harbour"})
     settings = {"bulletins": KINDS, "bulletins_at_min": HALF_PAST_EIGHT, **options}
-    return AppriseNotifier(name, "json://x", words, wanted, **settings)
+    return AppriseNotifier(name, Secret("json://x"), words, wanted, **settings)
 
 
 def issued(book: AlertBook) -> list[tuple[str, Bulletin]]:
@@ -303,6 +304,7 @@ CLERK = textwrap.dedent(
     from alerts.notify.apprise import AppriseNotifier
     from alerts.notify.wording import Wording
     from alerts.plan import Policies
+    from files.secret import Secret
 
     class Nothing:
         since_ms = behind_ms = 0
@@ -312,7 +314,8 @@ CLERK = textwrap.dedent(
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     tz = ZoneInfo("Asia/Shanghai")
     words = Wording("en", tz)
-    team = AppriseNotifier("team", "json://x", words, bulletins=("daily", "weekly", "monthly"))
+    kinds = ("daily", "weekly", "monthly")
+    team = AppriseNotifier("team", Secret("json://x"), words, bulletins=kinds)
     book = AlertBook(sys.argv[1], [team])
     keys = {"frequency": "2h", "target": 0.5, "window": "day"}
     policies = Policies.parse({"Z01": "core"}, {"core": keys}, tz)

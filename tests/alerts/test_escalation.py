@@ -6,13 +6,16 @@ from alerts.notify import Filter
 from alerts.notify.apprise import AppriseNotifier
 from alerts.notify.wording import Wording
 from alerts.store.book import AlertBook
+from files.secret import Secret
 
 from .district import SHANGHAI, District, at
 
 
 def recipient(name: str, after_s: float | None = None, **wanted: object) -> AppriseNotifier:
     words = Wording("en", SHANGHAI, {"Z01": "Old Town"})
-    return AppriseNotifier(name, "json://x", words, Filter(**wanted), escalate_after_s=after_s)
+    return AppriseNotifier(
+        name, Secret("json://x"), words, Filter(**wanted), escalate_after_s=after_s
+    )
 
 
 def district_with(*recipients: AppriseNotifier, path: object = ":memory:", **options) -> District:

@@ -23,6 +23,7 @@ from alerts.notify.wording import Wording, phrases
 from alerts.store.alert_rows import Opening
 from alerts.store.book import AlertBook, Change
 from alerts.store.outbox import LAST_RETRY_MS, Waiting, retry_after_ms
+from files.secret import Secret
 from tests.full_disk import full_disk
 from tests.patience import PATIENCE_S, until_async
 from tests.servers import Answer, Request, answering
@@ -238,7 +239,7 @@ def wording(language="zh"):
 def test_a_webhook_that_fails_first_is_told_again(url) -> None:
     """500, then 200: one notification arrives, one failure is counted, nothing waits."""
     with Hook(500) as hook:
-        people = AppriseNotifier("team", url.format(hook.address), wording())
+        people = AppriseNotifier("team", Secret(url.format(hook.address)), wording())
         _, book, outbox = line(extra=[people])
         raised(book)
         asyncio.run(drain(outbox, "team"))
@@ -297,7 +298,7 @@ def test_a_service_that_never_answers_takes_no_thread_of_others() -> None:
         return Answer()
 
     async def scenario(address: str) -> None:
-        people = AppriseNotifier("team", f"json://{address}/", wording())
+        people = AppriseNotifier("team", Secret(f"json://{address}/"), wording())
         sending = [asyncio.create_task(people.send(notice)) for _ in range(60)]
         await until_async(lambda: len(asked) == THREADS)
         await asyncio.wait_for(asyncio.to_thread(int), 15)
@@ -311,7 +312,7 @@ def test_a_service_that_never_answers_takes_no_thread_of_others() -> None:
 
 
 def test_a_channel_that_is_no_longer_configured_is_given_up(tmp_path) -> None:
-    people = AppriseNotifier("team", "json://127.0.0.1:1/", wording())
+    people = AppriseNotifier("team", Secret("json://127.0.0.1:1/"), wording())
     _, book, _ = line(path=tmp_path / "a.db", extra=[people])
     raised(book)
     book.close_file()
@@ -329,7 +330,7 @@ def test_filters_choose_what_people_are_told() -> None:
     class Taker:
         def __init__(self, name, **wanted):
             self.name = name
-            self.inner = AppriseNotifier(name, "json://x", wording(), Filter(**wanted))
+            self.inner = AppriseNotifier(name, Secret("json://x"), wording(), Filter(**wanted))
 
         def wants(self, notice):
             if self.inner.wants(notice):
@@ -506,11 +507,11 @@ def test_words_in_both_languages() -> None:
 def test_a_url_that_nobody_understands_is_named_by_its_key_only(caplog) -> None:
     """It may hold a secret: neither the error nor any log line shows it."""
     with pytest.raises(PolicyError) as wrong:
-        AppriseNotifier("team", "nonsense://secret", wording()).check()
+        AppriseNotifier("team", Secret("nonsense://secret"), wording()).check()
     assert "notify.team.url" in str(wrong.value)
     assert "secret" not in str(wrong.value)
     assert "secret" not in caplog.text
-    AppriseNotifier("team", "https://example.org/hook?key=1", wording()).check()
+    AppriseNotifier("team", Secret("https://example.org/hook?key=1"), wording()).check()
 
 
 def test_plain_webhooks_keep_their_query() -> None:

@@ -21,6 +21,7 @@ from alerts.periods import Period
 from alerts.store.alert_rows import Opening
 from alerts.store.book import AlertBook, Change
 from alerts.store.outbox import raised_in
+from files.secret import Secret
 
 from .district import SHANGHAI, District, at
 from .test_book import raised
@@ -240,9 +241,11 @@ def test_the_topic_holds_an_alert_that_is_open_again(late: bool) -> None:
 def test_who_was_told_is_told_that_it_was_undone() -> None:
     """Closings are news to people, and so is that one is undone; acknowledgements are not."""
     words = {language: Wording(language, SHANGHAI, {"Z01": "东片区"}) for language in ("zh", "en")}
-    team = AppriseNotifier("team", "json://x", words["zh"])
-    chief = AppriseNotifier("chief", "json://x", words["zh"], escalate_after_s=60)
-    closings = AppriseNotifier("closings", "json://x", words["zh"], Filter(events={"close"}))
+    team = AppriseNotifier("team", Secret("json://x"), words["zh"])
+    chief = AppriseNotifier("chief", Secret("json://x"), words["zh"], escalate_after_s=60)
+    closings = AppriseNotifier(
+        "closings", Secret("json://x"), words["zh"], Filter(events={"close"})
+    )
     book = AlertBook(":memory:", [team, chief, closings])
 
     def told(seq: int) -> set[str]:

@@ -64,7 +64,7 @@ window = "day"
     assert "[mqtt] url: must start with mqtt:// or mqtts://" in found[1]
     assert '[mqtt] prtocol: is not a setting; did you mean "protocol"?' in found[2]
     assert '[vendors.hello] datum: must be one of "wgs84", "gcj02", "bd09"' in found[3]
-    assert '[policies.core] frequency: text needs quotes: frequency = "2h"' in found[4]
+    assert '[policies.core] frequency: text needs quotes: frequency = "…"' in found[4]
     assert len(found) == 10
     assert sorted(line.split(" (")[0] for line in found[5:]) == [
         f"zones.geojson: feature {number}" for number in (1, 2, 3, 4, 5)
@@ -79,7 +79,7 @@ window = "day"
         ("district", 'exclusions = "sub"', "sub is a folder; name a file"),
         ("district", "cell_m = 5", "[district] cell_m: must be greater than or equal to 20, not 5"),
         ("district", 'timezone = "Mars"', 'there is no timezone "Mars"; one is for example'),
-        ("mqtt", 'password_file = "empty"\nusername = "u"', "empty is empty; write the secret"),
+        ("mqtt", 'password_file = "empty"\nusername = "u"', "names a file without a secret"),
         ("mqtt", 'password_file = "secret"', "[mqtt]: password_file needs username beside it"),
         ("mqtt", 'ca_file = "secret"', "[mqtt]: ca_file is for TLS; write mqtts:// in url"),
         ("mqtt", "protocol = 5", 'must be one of "5", "3.1.1", not 5; put it in quotes'),
@@ -241,7 +241,7 @@ def test_lines_that_are_not_toml_are_reported_together(folder: Path) -> None:
         "[vendors.hello] format: the quotes do not match",
         '[vendors.hello] datum: must be one of "wgs84", "gcj02", "bd09", not \'gcj\'; '
         'did you mean "gcj02"?',
-        '[policies.core] window: text needs quotes: window = "day"',
+        '[policies.core] window: text needs quotes: window = "…"',
     ]
 
 

@@ -13,6 +13,7 @@ from dashboards.access.access import Access
 from dashboards.access.audit import By
 from dashboards.access.credentials import Passwords
 from dashboards.access.roles import Role
+from dashboards.access.sessions import Lifetime
 from dashboards.access.tokens import parse_tokens_file
 from dashboards.api.loopback import Hosts
 from dashboards.app import create_app
@@ -45,11 +46,11 @@ class Clock:
         return self.now_ms
 
 
-def new_access(path: Path | str, clock: Clock) -> Access:
+def new_access(path: Path | str, clock: Clock, lifetime: Lifetime | None = None) -> Access:
     """With one token in the file."""
     digest = hashlib.sha256(STATIC.encode()).hexdigest()
     static = parse_tokens_file(f"# comment\n\nscada dispatcher {digest}\n")
-    return Access(path, clock, static_tokens=static, passwords=QUICK)
+    return Access(path, clock, lifetime=lifetime, static_tokens=static, passwords=QUICK)
 
 
 def boss(access: Access) -> By:

@@ -12,6 +12,7 @@ import pytest
 from dashboards.access.access import Access
 from dashboards.access.credentials import Passwords
 from dashboards.access.roles import AccessRefused, AccessUnreadable, Refusal, Role
+from dashboards.access.sessions import Lifetime
 from tests.dashboards.access.people import PASSWORD, QUICK, Clock, boss, new_access
 
 HERE = "192.0.2.1"
@@ -120,6 +121,19 @@ def test_sessions_end_without_use_and_absolutely(access: Access, clock: Clock) -
         access.session(session.secret)
     clock.now_ms += 3 * 3_600_000
     assert refusal(lambda: access.session(session.secret)) == "session_over"
+
+
+def test_a_short_session_lasts_while_it_is_used(tmp_path: Path, clock: Clock) -> None:
+    """Use counts however short `session_idle` is, not only once a minute."""
+    access = new_access(tmp_path / "short.sqlite", clock, Lifetime(idle_ms=20_000))
+    add(access, "ada")
+    session = access.sign_in("ada", PASSWORD, HERE)
+    for _ in range(20):
+        clock.now_ms += 15_000
+        assert access.session(session.secret).name == "ada"
+    clock.now_ms += 20_000
+    assert refusal(lambda: access.session(session.secret)) == "session_over"
+    access.close()
 
 
 def test_signing_out_ends_this_session_only(access: Access) -> None:

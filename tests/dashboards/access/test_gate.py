@@ -297,6 +297,18 @@ def test_signing_in_and_out(people: People) -> None:
     assert people.with_token(STATIC, "DELETE", "/api/v1/session").json()["reason"] == "no_session"
 
 
+def test_signing_in_anew_ends_the_session_before(people: People) -> None:
+    """In the same browser, also as somebody else; a wrong password ends nothing."""
+    cookie = {"Cookie": people.cookies["vera"]}
+    body = {"username": "ada", "password": "wrong words, four of them"}
+    assert people.ask("POST", "/api/v1/session", headers=cookie, json=body).status_code == 401
+    assert people.by("vera", "GET", "/api/v1/me").json()["name"] == "vera"
+    people.sign_in("ada", headers=cookie)
+    assert people.by("vera", "GET", "/api/v1/me").json()["reason"] == "session_over"
+    assert people.by("ada", "GET", "/api/v1/me").json()["name"] == "ada"
+    assert people.by("deng", "GET", "/api/v1/me").status_code == 200
+
+
 def test_a_wrong_password_is_401_and_a_flood_429(people: People) -> None:
     """With the named reason, and when to come back."""
     for _ in range(10):

@@ -110,14 +110,13 @@ def test_user_and_password_come_from_the_environment(
     assert "secret" not in result.output
 
 
-def test_a_password_in_the_url_is_used_and_not_shown(grafana: FakeGrafana) -> None:
-    """Neither in what it did nor in what went wrong."""
-    url = grafana.url.replace("//", "//boss:secret@")
-    assert push(url).exit_code == 0
-    grafana.mode = "nothing"
-    result = push(url)
-    assert result.exit_code == 1
-    assert "secret" not in result.output
+def test_a_password_in_the_url_is_refused(grafana: FakeGrafana) -> None:
+    """Everybody on the machine can read arguments; the answer does not repeat it."""
+    result = push(grafana.url.replace("://", "://boss:hunter2@"))
+    assert result.exit_code == 2
+    assert "everybody" in result.stderr
+    assert "hunter2" not in result.stderr
+    assert grafana.calls == []
 
 
 def test_a_grafana_below_a_path(token: Path) -> None:
@@ -298,7 +297,7 @@ def test_a_token_file_that_is_not_there_or_empty(grafana: FakeGrafana, tmp_path:
     for path in (tmp_path / "no-such", written(tmp_path / "empty", "\n")):
         result = push(grafana.url, "--token-file", path)
         assert result.exit_code == 1
-        assert str(path) in result.stderr
+        assert result.stderr.startswith("--token-file: names ")
     assert grafana.calls == []
 
 

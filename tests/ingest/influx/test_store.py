@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from files.secret import Secret
 from ingest.errors import (
     IngestError,
     RequestTooLarge,
@@ -142,7 +143,9 @@ def server(
 def test_what_is_sent() -> None:
     """Milliseconds stated, compressed, with the token; the path of the URL stays."""
     with server() as (url, seen):
-        store = InfluxStore(InfluxOptions(f"{url}/insert/0/influx/", "org", "bu cket", "secret"))
+        store = InfluxStore(
+            InfluxOptions(f"{url}/insert/0/influx/", "org", "bu cket", Secret("secret"))
+        )
         store.write(LINES)
         store.close()
     ((path, headers, body),) = seen  # type: ignore[misc]
@@ -164,14 +167,14 @@ def test_a_token_that_was_replaced_is_used() -> None:
     """As when InfluxDB was set up anew: the one that is refused is looked up again."""
     tokens: list[str | Exception] = [FileNotFoundError("just being replaced"), "old", "new"]
 
-    def token_now() -> str:
+    def token_now() -> Secret:
         found = tokens.pop(0)
         if isinstance(found, Exception):
             raise found
-        return found
+        return Secret(found)
 
     with server(token="new") as (url, seen):
-        store = InfluxStore(InfluxOptions(url, "o", "b", "old", token_now))
+        store = InfluxStore(InfluxOptions(url, "o", "b", Secret("old"), token_now))
         for _ in range(3):
             with pytest.raises(StoreUnavailable, match="token_file"):
                 store.write(LINES)
@@ -187,14 +190,13 @@ def test_a_token_that_was_replaced_is_used() -> None:
 def test_nobody_listens() -> None:
     """The error says where, in plain words, and never the password."""
     port = free_port()
-    store = InfluxStore(InfluxOptions(f"http://me:hush@127.0.0.1:{port}", "o", "b", "secret"))
+    store = InfluxStore(InfluxOptions(f"http://127.0.0.1:{port}", "o", "b", Secret("secret")))
     with pytest.raises(StoreUnreachable, match="Connection refused") as caught:
         store.write(LINES)
     assert f"http://127.0.0.1:{port} cannot be reached" in str(caught.value)
-    assert "hush" not in str(caught.value)
     assert "secret" not in str(caught.value)
     assert "host=" not in str(caught.value)  # what urllib3 calls its objects
-    assert "secret" not in repr(InfluxOptions("http://h", "o", "b", "secret"))
+    assert "secret" not in repr(InfluxOptions("http://h", "o", "b", Secret("secret")))
 
 
 def test_a_restart_between_two_writes_shows(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from files.secret import Secret
 from ingest.log import Messages
 from ingest.mqtt.inlet import MqttInlet, MqttOptions, make_inlet
 from tests.broker import Broker
@@ -120,7 +121,7 @@ def test_a_wrong_password_is_named_and_never_shown(tmp_path: Path, protocol: Pro
                 protocol=protocol,
                 filters=FILTERS,
                 username="patrol",
-                password="wrong-word",
+                password=Secret("wrong-word"),
             )
             assert "wrong-word" not in repr(options)
             async with running(options, Kept()) as inlet:
@@ -128,7 +129,7 @@ def test_a_wrong_password_is_named_and_never_shown(tmp_path: Path, protocol: Pro
                 assert "refused the connection: not authorized" in inlet.state.reason
                 assert "'patrol'" in inlet.state.reason
                 assert "wrong-word" not in inlet.state.reason
-            right = dataclasses.replace(options, password="right-word")
+            right = dataclasses.replace(options, password=Secret("right-word"))
             async with running(right, Kept()) as inlet:
                 await until_phase(inlet, "connected")
 

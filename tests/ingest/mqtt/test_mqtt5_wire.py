@@ -9,11 +9,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from files.secret import Secret
 from ingest.errors import BrokerRefused, BrokerUnavailable, MalformedPacket
 from ingest.mqtt.connection import MAX_PACKET_BYTES, QOS_2, RECEIVE_MAX, MqttOptions
 from ingest.mqtt.mqtt5_wire import BUFFER_BYTES, Wire, acknowledgements
 
-OPTIONS = MqttOptions("broker", filters=("a/+", "b/+"), username="me", password="secret")
+OPTIONS = MqttOptions("broker", filters=("a/+", "b/+"), username="me", password=Secret("secret"))
 CONNACK = mqtt5.ConnAckPacket().write()
 SUBACK = mqtt5.SubAckPacket(1, [mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE] * 2).write()
 

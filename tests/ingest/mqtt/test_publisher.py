@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from paho.mqtt.enums import CallbackAPIVersion
 from structlog.testing import capture_logs
 
+from files.secret import Secret
 from ingest.mqtt.connection import MqttOptions
 from ingest.mqtt.publisher import Outgoing, OutgoingQueue, Publisher
 from tests.broker import Broker
@@ -185,7 +186,7 @@ def test_close_before_start_is_harmless() -> None:
 
 def test_a_wrong_password_is_named(tmp_path: Path) -> None:
     with Broker(tmp_path, users={"patrol": "right"}) as broker:
-        options = MqttOptions(broker.host, broker.port, username="patrol", password="wrong")
+        options = MqttOptions(broker.host, broker.port, username="patrol", password=Secret("wrong"))
         publisher = Publisher(options)
         publisher.start()
         until(lambda: "not authorized" in publisher.state.reason)
