@@ -388,7 +388,7 @@ def silent(book, count, severity="warning", event="raise", at_ms=T0):
 def test_three_thousand_silent_bikes_are_one_message(language, title, first, last) -> None:
     """With a count, the first names and where to see the rest; recovery is one message too."""
     with Hook() as hook:
-        people = AppriseNotifier("team", f"json://{hook.address}/", wording(language))
+        people = AppriseNotifier("team", Secret(f"json://{hook.address}/"), wording(language))
         broker, book, outbox = line(extra=[people])
         ids = silent(book, 3000)
         asyncio.run(drain(outbox, "team"))
@@ -409,7 +409,7 @@ def test_three_thousand_silent_bikes_are_one_message(language, title, first, las
 def test_a_group_is_of_one_rule_severity_and_transition() -> None:
     """Programs get each; a retry keeps the group; a lane keeps its order."""
     with Hook(500) as hook:
-        people = AppriseNotifier("team", f"json://{hook.address}/", wording("en"))
+        people = AppriseNotifier("team", Secret(f"json://{hook.address}/"), wording("en"))
         broker, book, outbox = line(extra=[people])
         silent(book, 2)
         silent(book, 1, severity="info")
@@ -464,7 +464,7 @@ def test_a_full_disk_sends_nothing_twice_and_nothing_that_cannot_be_booked(tmp_p
         return Answer()
 
     async def scenario(address: str) -> None:
-        people = AppriseNotifier("team", f"json://{address}/", wording())
+        people = AppriseNotifier("team", Secret(f"json://{address}/"), wording())
         _, book, outbox = line(path=tmp_path / "alerts.db", extra=[people])
         raised(book, "Z01")
         worker = asyncio.create_task(outbox.run())
