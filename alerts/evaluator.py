@@ -22,8 +22,9 @@ from alerts.notify.apprise import AppriseNotifier
 from alerts.plan import Policies, ZonePlan
 from alerts.rules import RULES
 from alerts.rules.cases import OpenAlerts, Windows, ZoneCase
-from alerts.rules.judge import Judge, removed
+from alerts.rules.judge import AT_ONCE, Judge, removed
 from alerts.rules.registry import Registry
+from alerts.store.alert_rows import Opening
 from alerts.store.book import AlertBook, Change
 from geofence.record import Record
 from geofence.windows import WindowVerdict, Zone, judge_windows
@@ -60,14 +61,24 @@ class Evaluator:
         self._recipients = tuple(recipients)
 
     def evaluate(self, now_ms: int) -> Evaluation:
-        """Judge all zones now and record what follows.
+        """Judge everything now and record what follows.
 
         Raises
         ------
         BookUnavailable
-            Nothing was recorded: evaluate again later.
+            What was not recorded will be: evaluate again later.
         KeyError
             A zone of the record has no policy.
+        """
+        parts = list(self.in_parts(now_ms))
+        return Evaluation(parts[0].statuses, [row for part in parts for row in part.transitions])
+
+    def in_parts(self, now_ms: int) -> Iterator[Evaluation]:
+        """As :meth:`evaluate`, in parts: a caller may let others go on between them.
+
+        The first has the statuses of all zones and nothing is recorded yet, so a book that cannot
+        be written hides no status. Each further one has some of the transitions. Raises as
+        :meth:`evaluate`.
         """
         book, record = self._book, self._record_at(now_ms)
         judged_ms = book.judged_ms
@@ -82,23 +93,33 @@ class Evaluator:
         if judged_ms is not None:
             until_ms = max(judged_ms, until_ms if behind_ms <= MAX_BEHIND_MS else 0)
         windows = Windows(now_ms, judged_ms if judged_ms is not None else until_ms, until_ms)
+        zones = [Zone(r, self._policies.plan(r.zone_id), record) for r in record.zones()]
+        statuses = [state_of(zone, now_ms) for zone in zones]
+        yield Evaluation(statuses, [])
         alerts = OpenAlerts(book.current())
-        statuses: list[ZoneStatus] = []
         changes: list[Change] = []
-        for ref in record.zones():
-            zone = Zone(ref, self._policies.plan(ref.zone_id), record)
-            status = state_of(zone, now_ms)
-            statuses.append(status)
+        for zone, status in zip(zones, statuses, strict=True):
             changes += self._judge.judge("zone", ZoneCase(zone, status, alerts, windows, book))
         if statuses:
             changes += removed(alerts, "zone", {status.zone_id for status in statuses})
+        persist = judged_ms is None or set_back or windows.any_ended
+        made = book.record(changes, now_ms, judged_ms=until_ms if persist else None)
+        busy = {change.alert for change in changes}
         if self._fleet is not None:
             behind = behind_ms > MAX_BEHIND_MS
-            changes += self._judge.fleet(self._fleet, self._policies, alerts, now_ms, behind=behind)
-        changes += self._escalate(alerts.by_key.values(), changes, now_ms)
-        persist = judged_ms is None or set_back or windows.any_ended
-        transitions = book.record(changes, now_ms, judged_ms=until_ms if persist else None)
-        return Evaluation(statuses, transitions)
+            for part in self._judge.fleet(
+                self._fleet, self._policies, alerts, now_ms, behind=behind
+            ):
+                yield Evaluation(statuses, made)
+                made = book.record(part, now_ms)
+                busy.update(change.alert for change in part)
+        waiting = [a for a in alerts.by_key.values() if a.state == "active"]
+        for first in range(0, len(waiting) if self._recipients else 0, AT_ONCE):
+            yield Evaluation(statuses, made)
+            made = book.record(
+                self._escalate(waiting[first : first + AT_ONCE], busy, now_ms), now_ms
+            )
+        yield Evaluation(statuses, made)
 
     def windows(self, after_ms: int, now_ms: int) -> Iterator[tuple[str, WindowVerdict]]:
         """Judge the windows of all zones that ended in ``(after_ms, now_ms]``.
@@ -114,13 +135,12 @@ class Evaluator:
                 yield ref.zone_id, found
 
     def _escalate(
-        self, alerts: Iterable[Alert], changes: Iterable[Change], now_ms: int
+        self, alerts: Iterable[Alert], busy: Collection[str | Opening], now_ms: int
     ) -> list[Change]:
         """Alerts that nobody acknowledges, unless something else happens to them now."""
-        busy = {change.alert for change in changes}
         found = []
         for alert in alerts:
-            if self._recipients and alert.alert_id not in busy:
+            if alert.alert_id not in busy:
                 plan = self._policies.of(alert.zone_id)
                 todo = escalations(alert, self._recipients, plan, now_ms)
                 if todo:

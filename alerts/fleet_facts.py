@@ -33,6 +33,7 @@ class FleetFacts:
     _index: dict[str, int] = field(default_factory=dict)
     _fix_ms: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     _outside_m: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    _measured: FleetState | None = None  # the view whose fixes were measured last
     _counts: deque[tuple[int, Counter[str], Counter[str]]] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
@@ -42,6 +43,7 @@ class FleetFacts:
         """Measure by other zones from now on."""
         self._zones, self._edge = zones, DistrictEdge(zones)
         self._fix_ms = np.full(self._fix_ms.size, NEVER)
+        self._measured = None
 
     def add(
         self, received_at_ms: int, received: Mapping[str, int], rejected: Mapping[str, int]
@@ -124,6 +126,9 @@ class FleetFacts:
 
     def _measure(self) -> None:
         """Bring up to date how far the newest fixes are outside."""
+        if self._measured is self.fleet():
+            return
+        self._measured = self.fleet()
         fix_ms = self.fleet().state()["fix_timestamp_ms"]
         missing = fix_ms.size - self._fix_ms.size
         self._fix_ms = np.append(self._fix_ms, np.full(missing, NEVER))

@@ -14,7 +14,7 @@ outbox and influx again when they fail (:mod:`patrol.supervisor`), and /readyz n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -121,6 +121,7 @@ class Station:
         self.outbox = Outbox(self.book.file, notifiers, Clock().now_ms)
         self.book.listen(self.outbox.wake)
         self._record: Record | None = None
+        self._unbooked = ""  # why the last evaluation could not be recorded
         policies, settings = self.district.policies, self.district.settings
         zone, limits = settings.district.tz, settings.rules.limits
         self.fleet_facts = FleetFacts(
@@ -187,23 +188,41 @@ class Station:
         self._stopping.set()
 
     def evaluate(self) -> None:
-        """Judge all zones now, and publish what changed; on the event loop.
+        """Judge everything now, and publish what changed; on the event loop.
 
-        Raises as :meth:`alerts.evaluator.Evaluator.evaluate`, and by the bulletins BookUnavailable.
+        Raises as :meth:`alerts.evaluator.Evaluator.evaluate`, but that a book which cannot be
+        written is the trouble of /readyz, and what was not recorded will be.
         """
+        for _ in self._judged_in_parts():
+            pass
+
+    def _judged_in_parts(self) -> Iterator[None]:
+        """As :meth:`evaluate`; between its parts the event loop may do something else."""
         now_ms = self.clock.now_ms()
-        # Zones, coverage and fleet stay the same for as long as this takes.
+        # Coverage and fleet stay the same for as long as this takes.
         self.view = self.worker.view
-        found = self.evaluator.evaluate(now_ms)
-        if self.desk.issue(now_ms):
-            self.outbox.wake()
-        self.era = self.district.atlas.layout.era_at(now_ms)
-        self.statuses = {status.zone_id: status for status in found.statuses}
-        self.zone_statuses.publish(found.statuses, now_ms)
+        parts = self.evaluator.in_parts(now_ms)
+        self._show(next(parts).statuses, now_ms)
+        try:
+            for _ in parts:
+                yield
+            if self.desk.issue(now_ms):
+                self.outbox.wake()
+            self._unbooked = ""
+        except BookUnavailable as exc:
+            if not self._unbooked:
+                log.error("the alert book cannot be written, zones are still judged", why=str(exc))
+            self._unbooked = str(exc)
         if self.influx is not None:
-            self.influx.reporter.coverage(found.statuses, now_ms)
             windows = partial(self.evaluator.windows, now_ms=now_ms)
             self.influx.reporter.windows(windows, now_ms)
+
+    def _show(self, statuses: Sequence[ZoneStatus], now_ms: int) -> None:
+        self.era = self.district.atlas.layout.era_at(now_ms)
+        self.statuses = {status.zone_id: status for status in statuses}
+        self.zone_statuses.publish(statuses, now_ms)
+        if self.influx is not None:
+            self.influx.reporter.coverage(statuses, now_ms)
 
     def health(self) -> Health:
         """State of the parts, and counters; on the event loop."""
@@ -222,7 +241,7 @@ class Station:
                 *(
                     Part(name, not (why := self.supervisor.failure(name) or trouble), why)
                     for name, trouble in (
-                        ("evaluation", ""),
+                        ("evaluation", self._unbooked),
                         ("outbox", self.outbox.trouble),
                     )
                 ),
@@ -307,10 +326,7 @@ class Station:
             if self.era.zones.has(zone_id)
         }
         if self.intake.caught_up.is_set():
-            try:
-                self.evaluate()
-            except BookUnavailable as exc:
-                log.warning("zones were redrawn and not yet judged", trouble=str(exc))
+            self.evaluate()
 
     def _mqtt(self) -> MqttNotifier:
         """The notifier that tells programs about alerts."""
@@ -339,7 +355,8 @@ class Station:
     async def _evaluate_always(self) -> None:
         await self.intake.caught_up.wait()
         while True:
-            self.evaluate()
+            for _ in self._judged_in_parts():
+                await asyncio.sleep(0)
             await asyncio.sleep(EVALUATE_EVERY_S / min(self.clock.speed, 2.0))
 
     async def _end(self) -> None:

@@ -142,7 +142,7 @@ class FleetCase:
     policies: Policies
     alerts: OpenAlerts
     now_ms: int
-    behind: bool
+    held: frozenset[str]  # of what inhibits rules, that which holds now
     hold_s: float = HOLD_S
     auto_close: bool = True
 
@@ -160,17 +160,7 @@ class FleetCase:
 
     def inhibition(self, by: str, *, told: bool) -> str | None:
         """`by`, if it holds now: ``pipeline_behind``, ``off_duty`` or ``telemetry_silent``."""
-        match by:
-            case "pipeline_behind":
-                holds = self.behind
-            case "off_duty":
-                holds = not self.policies.on_duty(self.now_ms)
-            case "telemetry_silent":
-                since_ms = self.now_ms - round(self.limits["bike_offline_after_s"] * 1000)
-                holds = not self.fleet.heard(since_ms)
-            case _:
-                holds = False
-        return by if holds else None
+        return by if by in self.held else None
 
 
 def told(alert: Alert | None) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
+from functools import partial
+from typing import Final
 
 from alerts.findings import Finding, Step, steps
 from alerts.fleet import Fleet, Limits
@@ -11,6 +13,9 @@ from alerts.rules.cases import FleetCase, OpenAlerts, ZoneCase, told
 from alerts.rules.registry import SUBJECTS, Found, Registry, Rule, Subject
 from alerts.store.alert_rows import Opening
 from alerts.store.book import Change
+
+AT_ONCE: Final = 100
+"""Bikes that are judged and booked at once, so that nobody waits for 3,000 that fall silent."""
 
 
 class Judge:
@@ -24,30 +29,44 @@ class Judge:
 
     def fleet(
         self, fleet: Fleet, policies: Policies, alerts: OpenAlerts, now_ms: int, *, behind: bool
-    ) -> Iterator[Change]:
-        """Changes of alerts about bikes and vendors; `behind` when the pipeline is."""
-        limits = self._limits
+    ) -> Iterator[list[Change]]:
+        """Changes of alerts about bikes and vendors, some subjects at once.
+
+        `behind` is whether the pipeline is.
+        """
+        limits, vendors = self._limits, fleet.vendors(now_ms)
+        silent_ms = now_ms - round(limits["bike_offline_after_s"] * 1000)
+        inhibiting = {
+            "pipeline_behind": behind,
+            "off_duty": not policies.on_duty(now_ms),
+            "telemetry_silent": not fleet.heard(silent_ms),
+        }
+        held = frozenset(name for name, holds in inhibiting.items() if holds)
         bikes = {alert.bike for alert in alerts.by_key.values() if alert.bike is not None}
         for rule in self._about["bike"]:
-            if rule.name not in self._off:
+            # What is inhibited raises nothing, whoever is suspected.
+            if rule.name not in self._off and held.isdisjoint(rule.inhibited_by):
                 asked = rule.suspects
                 bikes.update(asked(fleet, limits, now_ms) if asked else fleet.bikes())
-        vendors = fleet.vendors(now_ms)
-        named: dict[Subject, Iterable[str]] = {"bike": sorted(bikes), "vendor": vendors}
-        for subject, names in named.items():
-            for name in names:
-                case = FleetCase(
-                    subject={subject: name},
-                    facts=fleet.bike(name) if subject == "bike" else None,
-                    fleet=fleet,
-                    limits=limits,
-                    policies=policies,
-                    alerts=alerts,
-                    now_ms=now_ms,
-                    behind=behind,
-                )
-                yield from self.judge(subject, case)
-        yield from removed(alerts, "vendor", vendors)
+        cases = partial(
+            FleetCase,
+            fleet=fleet,
+            limits=limits,
+            policies=policies,
+            alerts=alerts,
+            now_ms=now_ms,
+            held=held,
+        )
+        names = sorted(bikes)
+        for first in range(0, len(names), AT_ONCE):
+            changes: list[Change] = []
+            for name in names[first : first + AT_ONCE]:
+                changes += self.judge("bike", cases(subject={"bike": name}, facts=fleet.bike(name)))
+            yield changes
+        changes = []
+        for name in vendors:
+            changes += self.judge("vendor", cases(subject={"vendor": name}))
+        yield [*changes, *removed(alerts, "vendor", vendors)]
 
     def judge(self, subject: Subject, case: ZoneCase | FleetCase) -> Iterator[Change]:
         """Changes of the alerts of one zone, bike or vendor."""

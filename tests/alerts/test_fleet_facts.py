@@ -56,7 +56,7 @@ def facts() -> FleetFacts:
     zones = Atlas(parse_zones(json.dumps(collection).encode(), None, {"core"}))
     roster = Roster({"hello": "any", "mo": ["m1"]})
     fleet = FleetState(roster)
-    return FleetFacts(zones, lambda: fleet, roster, keep_ms=900_000)
+    return FleetFacts(zones, fleet.view, roster, keep_ms=900_000)
 
 
 def hear(facts: FleetFacts, bike_id: str, at_ms: int = NOW, **said: float) -> None:
@@ -65,7 +65,7 @@ def hear(facts: FleetFacts, bike_id: str, at_ms: int = NOW, **said: float) -> No
     columns = {name: np.array([value]) for name, value in {**values, **rest, **said}.items()}
     bike = np.array([facts.roster.index("hello", bike_id)], np.int32)
     batch = TelemetryBatch(bike=bike, timestamp_ms=np.array([at_ms]), **columns)
-    facts.fleet().update(batch, heard_at_ms=at_ms)
+    facts.fleet.__self__.update(batch, heard_at_ms=at_ms)  # whose view it is
 
 
 def test_bikes_that_are_well_are_no_suspects(facts) -> None:
