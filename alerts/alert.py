@@ -14,6 +14,8 @@ from alerts.lifecycle import FINAL, UNDOABLE, Event, State, refused, state_befor
 
 SYSTEM: Final = "system"
 """The actor of transitions that happen by themselves."""
+AHEAD_MS: Final = 300_000
+"""What is dated further ahead of now than this was written while the clock was ahead [ms]."""
 UNDO_S: Final = 10.0
 """An act can be undone for so long, on the wall's clock [s]."""
 

@@ -105,16 +105,16 @@ class BulletinDesk:
         for index, (due_ms, period) in enumerate(due[-CATCH_UP[kind] :]):
             missed = len(due) - CATCH_UP[kind] if index == 0 else 0
             bulletin = self.compile(period, now_ms, who=who, due_ms=due_ms, missed=max(0, missed))
-            if outbox.issue(file, who.name, bulletin, due_ms):
-                made.append(bulletin)
-                log.info(
-                    "bulletin",
-                    recipient=who.name,
-                    kind=kind,
-                    period=period.name,
-                    verdict=bulletin.verdict,
-                    suppressed={held.reason: len(held.alerts) for held in bulletin.suppressed},
-                )
+            outbox.issue(file, who.name, bulletin, due_ms)
+            made.append(bulletin)
+            log.info(
+                "bulletin",
+                recipient=who.name,
+                kind=kind,
+                period=period.name,
+                verdict=bulletin.verdict,
+                suppressed={held.reason: len(held.alerts) for held in bulletin.suppressed},
+            )
         self._next[who.name, kind] = next_due_ms(kind, now_ms, at_min, self._tz)
         return made
 

@@ -22,7 +22,7 @@ from alerts.notify.apprise import AppriseNotifier
 from alerts.plan import Policies, ZonePlan
 from alerts.rules import RULES
 from alerts.rules.cases import OpenAlerts, Windows, ZoneCase
-from alerts.rules.judge import AT_ONCE, Judge, removed
+from alerts.rules.judge import AT_ONCE, Judge, removed, undated
 from alerts.rules.registry import Registry
 from alerts.store.alert_rows import Opening
 from alerts.store.book import AlertBook, Change
@@ -84,8 +84,7 @@ class Evaluator:
         judged_ms = book.judged_ms
         set_back = judged_ms is not None and judged_ms > now_ms
         if set_back:
-            # The clock was ahead: judge the windows that end from now on. Do not raise again what
-            # was raised then.
+            # The clock was ahead: judge the windows that end from now on.
             judged_ms = now_ms
         # A window is judged when the record has come to its end; until then it waits.
         behind_ms = max(0, record.behind_ms)
@@ -97,7 +96,7 @@ class Evaluator:
         statuses = [state_of(zone, now_ms) for zone in zones]
         yield Evaluation(statuses, [])
         alerts = OpenAlerts(book.current())
-        changes: list[Change] = []
+        changes = list(undated(alerts, now_ms))
         for zone, status in zip(zones, statuses, strict=True):
             changes += self._judge.judge("zone", ZoneCase(zone, status, alerts, windows, book))
         if statuses:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Final, Literal, NamedTuple
 
-from alerts.alert import Alert
-from alerts.lifecycle import Event
+from alerts.alert import AHEAD_MS, SYSTEM, Alert
+from alerts.lifecycle import TABLE, Event
 
 
 class Finding(NamedTuple):
@@ -29,6 +30,23 @@ class Step(NamedTuple):
     event: Event
     reason: str
     evidence: dict[str, object]
+    until_ms: int | None = None  # of ``shelve``
+
+
+def undated(alert: Alert, limit_ms: int) -> list[Step]:
+    """The steps that take back what an evaluation did to an alert while the clock was ahead.
+
+    Rows after `limit_ms` are of then. The alert is raised again if its condition holds; one that
+    was shelved waits for its time again.
+    """
+    rows = takewhile(lambda row: row.at_ms > limit_ms, reversed(alert.standing))
+    first = next((row.event for row in list(rows)[::-1] if row.actor == SYSTEM), None)
+    shelves = [row for row in alert.standing if row.event == "shelve"]
+    if first in ("unshelve", "unshelve_returned") and (alert.state, "shelve") in TABLE and shelves:
+        return [Step("shelve", "clock_set_back", shelves[-1].evidence, shelves[-1].until_ms)]
+    if first in ("raise", "activate", "reopen", "unshelve"):
+        return [Step("drop" if alert.state == "pending" else "void", "clock_set_back", {})]
+    return []
 
 
 def steps(
@@ -73,7 +91,7 @@ def steps(
         if verdict == "hold":
             return [step("reopen")]
         returned_ms = alert.returned_at_ms if alert.returned_at_ms is not None else now_ms
-        if auto_close and now_ms - returned_ms >= hold_s * 1000:
+        if auto_close and not -AHEAD_MS <= now_ms - returned_ms < hold_s * 1000:
             return [Step("close", *proof(alert))]
         return []
     if verdict == "clear":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 HELD_S = 0.01
@@ -23,6 +25,36 @@ class Clock:
     async def sleep_until(self, at_ms: int) -> None:
         """Return at `at_ms`, or at once when that has passed."""
         await asyncio.sleep(max(0.0, (at_ms - self.now_ms()) / 1000))
+
+
+LEAP_MS = 300_000
+"""A clock that gains so much at once has leapt [ms]."""
+DOUBT_S = 60.0
+"""A clock that has leapt is not believed for so long: often it is soon set right again [s]."""
+
+
+class Doubt:
+    """Whether a clock is to be believed, by looking at it again and again.
+
+    What is judged by a clock that is months ahead for a moment is told to people all the same.
+    """
+
+    def __init__(self, clock: Clock, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._monotonic_s = monotonic_s
+        self._last: tuple[int, float] | None = None
+        self._until_s = -math.inf
+
+    def why(self) -> str:
+        """Why nothing should be judged by the clock now; empty when it is believed."""
+        now_ms, now_s = self._clock.now_ms(), self._monotonic_s()
+        last_ms, last_s = self._last or (now_ms, now_s)
+        self._last = now_ms, now_s
+        gained_ms = now_ms - last_ms - (now_s - last_s) * 1000 * self._clock.speed
+        if abs(gained_ms) > LEAP_MS:
+            self._until_s = now_s + DOUBT_S if gained_ms > 0 else -math.inf
+        left_s = self._until_s - now_s
+        return f"the clock leapt ahead: nothing is judged for {left_s:.0f} s" if left_s > 0 else ""
 
 
 @dataclass

@@ -63,7 +63,7 @@ from patrol.assembly import (
     recipients_of,
     worker_of,
 )
-from patrol.clock import Clock
+from patrol.clock import Clock, Doubt
 from patrol.config.fields import is_loopback
 from patrol.loop_watch import loop_watch, watch
 from patrol.supervisor import Supervisor
@@ -121,6 +121,7 @@ class Station:
         self.outbox = Outbox(self.book.file, notifiers, Clock().now_ms)
         self.book.listen(self.outbox.wake)
         self._record: Record | None = None
+        self._doubted = ""  # why nothing is judged at the moment
         self._unbooked = ""  # why the last evaluation could not be recorded
         policies, settings = self.district.policies, self.district.settings
         zone, limits = settings.district.tz, settings.rules.limits
@@ -175,7 +176,7 @@ class Station:
             await asyncio.wait({intake, stopping, web}, return_when=asyncio.FIRST_COMPLETED)
             await self.intake.stop()
             await intake
-            if self.intake.caught_up.is_set():
+            if self.intake.caught_up.is_set() and not self._doubted:
                 self.evaluate()
             if web.done():
                 web.result()
@@ -238,13 +239,8 @@ class Station:
                 Part("coverage", caught_up, "" if caught_up else reading),
                 Part("storage", not self.intake.trouble, self.intake.trouble),
                 Part("publisher", self.sender.state.connected, self.sender.state.reason),
-                *(
-                    Part(name, not (why := self.supervisor.failure(name) or trouble), why)
-                    for name, trouble in (
-                        ("evaluation", self._unbooked),
-                        ("outbox", self.outbox.trouble),
-                    )
-                ),
+                self._part("evaluation", self._unbooked, self._doubted),
+                self._part("outbox", self.outbox.trouble),
                 *self._influx_part(),
                 self._vendors_part(now_ms),
             ],
@@ -257,6 +253,11 @@ class Station:
             lag_s=behind_s,
             log_depth={name: self.log.depth(name) for name in self.readers},
         )
+
+    def _part(self, name: str, trouble: str, doing: str = "") -> Part:
+        """A part that the supervisor runs; `doing` is no trouble."""
+        trouble = self.supervisor.failure(name) or trouble
+        return Part(name, not trouble, trouble or doing)
 
     def _influx_part(self) -> list[Part]:
         """InfluxDB is a copy that catches up: nobody has to wait for it."""
@@ -354,9 +355,12 @@ class Station:
 
     async def _evaluate_always(self) -> None:
         await self.intake.caught_up.wait()
+        doubt = Doubt(self.clock)
         while True:
-            for _ in self._judged_in_parts():
-                await asyncio.sleep(0)
+            self._doubted = doubt.why()
+            if not self._doubted:
+                for _ in self._judged_in_parts():
+                    await asyncio.sleep(0)
             await asyncio.sleep(EVALUATE_EVERY_S / min(self.clock.speed, 2.0))
 
     async def _end(self) -> None:

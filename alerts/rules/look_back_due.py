@@ -21,7 +21,12 @@ def evaluate(case: ZoneCase) -> Iterator[Found]:
     """Find whether anybody has looked back since the last closing, or those of open alerts."""
     wanted: dict[int, tuple[Window, Alert | None]] = {}
     closing = case.past.last_closing(NEGLECT, case.zone.zone_id)
-    if closing is not None and (window := _window(case, closing[1])) is not None:
+    # A closing in the future is of a clock that was ahead.
+    if (
+        closing is not None
+        and closing[1] <= case.now_ms
+        and (window := _window(case, closing[1])) is not None
+    ):
         wanted[window.from_ms] = window, None
     for alert, window in case.alerts_of(RULE.name):
         wanted[window.from_ms] = window, alert

@@ -36,6 +36,12 @@ _LAST_CLOSINGS = (
     "(SELECT MAX(seq) FROM transition l WHERE l.number = t.number) GROUP BY a.rule, a.zone_id"
 )
 
+RAISED_RIGHTLY = (
+    "SELECT 1 FROM alert JOIN transition t USING (number) WHERE rule = ? AND zone_id = ? "
+    "AND window_from_ms IS ? AND t.event = 'raise' AND NOT EXISTS "
+    "(SELECT 1 FROM transition l WHERE l.seq > t.seq AND l.at_ms < t.at_ms - ?)"
+)
+
 
 class Closing(NamedTuple):
     """The closing of an alert [ms]."""

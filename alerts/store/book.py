@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, NamedTuple
 
-from alerts.alert import SYSTEM, Alert, Key, Notice, Transition, apply, undoing
+from alerts.alert import AHEAD_MS, SYSTEM, Alert, Key, Notice, Transition, apply, undoing
 from alerts.errors import UnknownAlert
 from alerts.findings import Step
 from alerts.lifecycle import FINAL, STATES, TABLE, State, refused
@@ -123,10 +123,12 @@ class AlertBook:
         return None
 
     def has(self, key: Key) -> bool:
-        """Whether there is or ever was an alert of this zone, rule and window."""
-        query = "SELECT 1 FROM alert WHERE rule = ? AND zone_id = ? AND window_from_ms IS ?"
+        """Whether there is or ever was an alert of this zone, rule and window.
+
+        One that was raised while the clock was ahead, which later rows show, is none.
+        """
         with self.file.reading() as db:
-            return db.execute(query, key).fetchone() is not None
+            return db.execute(rows.RAISED_RIGHTLY, (*key, AHEAD_MS)).fetchone() is not None
 
     def last_closing(self, rule: str, zone_id: str) -> Closing | None:
         """The last closing of an alert of this rule in the zone that was not undone; else None."""
@@ -172,7 +174,7 @@ class AlertBook:
                     for step in change.steps:
                         if alert is None or (alert.state, step.event) not in TABLE:
                             break
-                        row = rows.drafted(alert, step, SYSTEM, at_ms)
+                        row = rows.drafted(alert, step, SYSTEM, at_ms, until_ms=step.until_ms)
                         alert, row = self._append(db, alert, row)
                         changed[alert.alert_id] = alert
                         made.append(row)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-from alerts.alert import Notice
+from alerts.alert import AHEAD_MS, Notice
 from alerts.bulletin import Bulletin, Case
 from alerts.periods import Kind, Period
 from alerts.store import alert_rows
@@ -46,6 +46,11 @@ _RAISED = (
     "FROM alert JOIN transition raised ON raised.number = alert.number "
     "WHERE raised.event = 'activate' AND raised.at_ms >= ? AND raised.at_ms < ? "
     "ORDER BY alert.number"
+)
+
+_BEFORE = (
+    "SELECT COUNT(*) FROM bulletin WHERE recipient = ?1 AND kind = ?2 "
+    "AND substr(period || '~', 1, length(?3) + 1) = ?3 || '~'"
 )
 
 
@@ -164,8 +169,8 @@ def settled_ms(file: BookFile, recipient: str, kind: Kind, now_ms: int) -> int:
     """The instant up to which a recipient's bulletins of a kind have been made [ms].
 
     A recipient who is new gets those that come due from now on; that is written down, so
-    that one which comes due while nothing runs is not missed. A mark in the future was made by a
-    clock that was ahead, and is taken back to now; what was made by it is not made again.
+    that one which comes due while nothing runs is not missed. A mark far in the future was made by
+    a clock that was ahead, and is taken back to now: what comes due until then is made again.
 
     BookUnavailable: nothing was written down.
     """
@@ -173,37 +178,35 @@ def settled_ms(file: BookFile, recipient: str, kind: Kind, now_ms: int) -> int:
     with file.transaction() as db:
         db.execute("INSERT OR IGNORE INTO progress VALUES (?, ?)", (mark, now_ms))
         ahead = "UPDATE progress SET at_ms = ? WHERE name = ? AND at_ms > ?"
-        db.execute(ahead, (now_ms, mark, now_ms))
+        db.execute(ahead, (now_ms, mark, now_ms + AHEAD_MS))
         (at_ms,) = db.execute("SELECT at_ms FROM progress WHERE name = ?", (mark,)).fetchone()
     return int(at_ms)
 
 
-def issue(file: BookFile, recipient: str, bulletin: Bulletin, due_ms: int) -> bool:
+def issue(file: BookFile, recipient: str, bulletin: Bulletin, due_ms: int) -> None:
     """Write a bulletin down, and into the outbox when it is to be sent: both or neither.
 
-    Returns
-    -------
-    bool
-        False when the recipient has had this one before; then nothing happens.
+    It is the one that is due at `due_ms` [ms], after :func:`settled_ms`. When the recipient has had
+    one of this period before, a clock that was ahead made that one, and it stays on record.
 
     BookUnavailable: neither was written down.
     """
     key = (recipient, bulletin.kind, bulletin.period)
     body = msgspec.json.encode(bulletin).decode()
     with file.transaction() as db:
+        (before,) = db.execute(_BEFORE, key).fetchone()
+        name = f"{bulletin.period}~{before}" if before else bulletin.period
         made = db.execute(
-            "INSERT OR IGNORE INTO bulletin (recipient, kind, period, made_at_ms, verdict, body) "
+            "INSERT INTO bulletin (recipient, kind, period, made_at_ms, verdict, body) "
             "VALUES (?, ?, ?, ?, ?, ?)",
-            (*key, bulletin.made_at_ms, bulletin.verdict, body),
+            (recipient, bulletin.kind, name, bulletin.made_at_ms, bulletin.verdict, body),
         )
-        new = made.rowcount == 1
-        if new and bulletin.verdict == "sent":
+        if bulletin.verdict == "sent":
             db.execute(
                 "INSERT INTO outbox (bulletin, channel, lane) VALUES (?, ?, ?)",
                 (made.lastrowid, recipient, f"bulletin/{bulletin.kind}"),
             )
         db.execute("REPLACE INTO progress VALUES (?, ?)", (_mark(recipient, bulletin.kind), due_ms))
-    return new
 
 
 def _mark(recipient: str, kind: Kind) -> str:

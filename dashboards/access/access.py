@@ -74,8 +74,7 @@ class Access:
             reason = sessions.verdict(found, self.lifetime, now_ms)
             if found is None or reason is not None:
                 raise _refused(reason or "session_over")
-            if now_ms - found.seen_ms >= self.lifetime.seen_every_ms:
-                db.execute("UPDATE session SET seen_ms = ? WHERE digest = ?", (now_ms, key))
+            sessions.seen(db, key, found, self.lifetime, now_ms)
         return Identity(found.user, found.role, "session", secret)
 
     def token(self, secret: str) -> Identity:
@@ -89,8 +88,7 @@ class Access:
             reason = tokens.verdict(found, now_ms)
             if found is None or reason is not None:
                 raise _refused(reason or "token_unknown")
-            if found.used_ms is None or now_ms - found.used_ms >= tokens.USED_EVERY_MS:
-                db.execute("UPDATE token SET used_ms = ? WHERE digest = ?", (now_ms, key))
+            tokens.used(db, key, found, now_ms)
         return Identity(f"token:{found.name}", found.role, "token")
 
     # -- signing in and out ----------------------------------------------------------

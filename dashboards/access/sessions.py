@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
@@ -36,7 +37,7 @@ def verdict(session: Session | None, lifetime: Lifetime, now_ms: int) -> Refusal
     """Why a session is not one, or None.
 
     At exactly the end of its life a session is over. One from the future, which a clock that
-    was set back leaves behind, still ends when its time comes.
+    was set back leaves behind, counts from when it is seen (:func:`seen`).
     """
     if session is None:
         return "session_over"
@@ -75,14 +76,27 @@ def end(db: sqlite3.Connection, digest: bytes) -> None:
     db.execute("DELETE FROM session WHERE digest = ?", (digest,))
 
 
+def seen(
+    db: sqlite3.Connection, digest: bytes, session: Session, lifetime: Lifetime, now_ms: int
+) -> None:
+    """Note that a session is used; one of a clock that was ahead begins now.
+
+    Nobody is turned away because the disk is full: the note is left out then.
+    """
+    if not 0 <= now_ms - session.seen_ms < lifetime.seen_every_ms:
+        note = "UPDATE session SET seen_ms = ?1, created_ms = min(created_ms, ?1) WHERE digest = ?2"
+        with suppress(sqlite3.OperationalError):
+            db.execute(note, (now_ms, digest))
+
+
 def end_all(db: sqlite3.Connection, user: str) -> int:
     """Forget all sessions of a user; returns how many there were."""
     return db.execute("DELETE FROM session WHERE user = ?", (user,)).rowcount
 
 
 def sweep(db: sqlite3.Connection, lifetime: Lifetime, now_ms: int) -> None:
-    """Forget the sessions that are over."""
+    """Forget the sessions that are over, and those that a clock far ahead has left behind."""
     db.execute(
-        "DELETE FROM session WHERE created_ms <= ? OR seen_ms <= ?",
-        (now_ms - lifetime.max_ms, now_ms - lifetime.idle_ms),
+        "DELETE FROM session WHERE created_ms <= ? OR seen_ms <= ? OR seen_ms > ?",
+        (now_ms - lifetime.max_ms, now_ms - lifetime.idle_ms, now_ms + lifetime.idle_ms),
     )

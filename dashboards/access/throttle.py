@@ -105,8 +105,9 @@ class Throttle:
         bucket = self._buckets.get(key)
         if bucket is None:
             return float(allowance.burst)
-        # A clock that was set back gives nothing, and takes nothing.
-        elapsed_s = max(now_ms - bucket.at_ms, 0) / 1000
+        if bucket.at_ms > now_ms:  # a clock that was set back gives nothing, and takes nothing
+            bucket = self._buckets[key] = bucket._replace(at_ms=now_ms)
+        elapsed_s = (now_ms - bucket.at_ms) / 1000
         return min(bucket.level + elapsed_s / allowance.refill_s, float(allowance.burst))
 
     def _forget(self, now_ms: int) -> None:

@@ -102,7 +102,7 @@ class InfluxWriter:
     reporter: Reporter
     transitions: Callable[[int, int], Sequence[AlertStep]]
     counters: Counters = field(default_factory=Counters)
-    state: WriterState = field(default_factory=lambda: WriterState(False, "not started"))
+    state: WriterState = field(default_factory=lambda: WriterState(False, "connecting"))
     rng: random.Random = field(default_factory=random.Random)
     settle_s: float = SETTLE_S
     first_wait_s: float = FIRST_WAIT_S

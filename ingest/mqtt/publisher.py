@@ -168,7 +168,7 @@ class Publisher:
         self._link: PahoLink | None = None
         self._connected = False
         self._ended = ""
-        self._reason = "not started"
+        self._reason = "connecting"
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="mqtt publisher", daemon=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from geofence.windows import Zone
 from geofence.zone_state import STATE_CODES, ZoneStatus, state_of
 
-from .district import District, at
+from .district import OFF, District, at
 
 
 def campaign(begin: str, end: str, frequency: str) -> dict[str, object]:
@@ -228,6 +228,52 @@ def test_a_shelved_alert_is_back_at_its_time() -> None:
         ("23 12:00", "Z01/zone_unpatrolled unshelve_returned"),
         ("23 12:01", "Z01/zone_unpatrolled close"),
     ]
+
+
+def test_what_was_raised_while_the_clock_was_ahead_is_taken_back_and_raised_in_its_time() -> None:
+    """Three hours ahead for five minutes: the right alert comes when it is due, and is no other."""
+    district = District()
+    assert district.run("23 08:00", "23 08:30") == []
+    ahead = ["raise", "activate"]
+    assert [e.split()[1] for _, e in district.run("23 11:30", "23 11:35")] == ahead
+    assert district.evaluate("23 08:35") == ["Z01/zone_unpatrolled void"]
+    assert district.book.find(limit=1)[0].reason == "clock_set_back"
+    assert district.run("23 08:36", "23 10:02") == [
+        ("23 10:01", "Z01/zone_unpatrolled raise"),
+        ("23 10:02", "Z01/zone_unpatrolled activate"),
+    ]
+
+
+def test_waits_and_shelves_outlive_a_clock_that_was_ahead() -> None:
+    """A pending alert is raised anew, a shelved one waits again, a returned one is not kept."""
+    district = District(off=(*OFF, "coverage_short"))
+    district.run("23 08:00", "23 10:30")
+    shelve(district, "23 10:30", "23 16:00")
+    assert district.evaluate("24 12:00") == ["Z01/zone_unpatrolled unshelve"]
+    assert district.evaluate("23 10:40") == ["Z01/zone_unpatrolled shelve"]
+    assert district.alert().shelved_until_ms == at("23 16:00")
+    assert district.run("23 10:41", "23 16:01") == [("23 16:00", "Z01/zone_unpatrolled unshelve")]
+    district.patrols.patrol("Z01", "23 16:05")
+    assert district.evaluate("23 17:50") == ["Z01/zone_unpatrolled return"]
+    assert district.evaluate("23 16:10") == ["Z01/zone_unpatrolled close"]
+    assert district.run("23 17:00", "23 17:50", step_s=600) == []
+    assert district.evaluate("24 09:00") == ["Z01/zone_unpatrolled raise"]
+    assert district.evaluate("23 17:58") == ["Z01/zone_unpatrolled drop"]
+
+
+def test_a_window_that_was_judged_by_a_clock_ahead_is_judged_at_its_end() -> None:
+    """One shift ahead: its alert is voided, and the right one is raised when the shift ends."""
+    district = District(off=(*OFF, "zone_unpatrolled"))
+    district.evaluate("23 08:00")
+    assert district.evaluate("23 18:01") == ["Z01/coverage_short raise"]
+    assert district.evaluate("23 18:04") == ["Z01/coverage_short activate"]
+    assert district.evaluate("23 12:00") == ["Z01/coverage_short void"]
+    assert district.run("23 12:01", "23 18:04") == [
+        ("23 18:00", "Z01/coverage_short raise"),
+        ("23 18:02", "Z01/coverage_short activate"),
+    ]
+    assert district.evaluate("23 17:59") == [], "a minute back is no clock that was ahead"
+    assert district.run("23 18:00", "23 18:05") == []
 
 
 def test_silence_is_not_neglect() -> None:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from patrol.clock import Clock, FastClock
+from patrol.clock import Clock, Doubt, FastClock
 
 START_MS = 1_763_856_000_000
 
@@ -48,3 +48,41 @@ def test_waiting_ends_at_the_instant_and_not_before(clock: Clock) -> None:
 
     # The event loop may wake a timer by its resolution too early.
     assert asyncio.run(main()) >= -2 * clock.speed
+
+
+class Watched(Clock):
+    """A clock that a test sets, and seconds that pass."""
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self.speed, self.ms, self.s = speed, START_MS, 0.0
+
+    def now_ms(self) -> int:
+        return self.ms
+
+    def monotonic_s(self) -> float:
+        return self.s
+
+    def after(self, passed_s: float, ahead_s: float = 0.0) -> None:
+        """Seconds pass, and the clock gains some more."""
+        self.s += passed_s
+        self.ms += round(1000 * (passed_s * self.speed + ahead_s))
+
+
+@pytest.mark.parametrize("speed", [1.0, 60.0])
+def test_a_clock_that_leaps_ahead_is_not_believed_for_a_minute(speed: float) -> None:
+    """Nor longer, and no more once it is set back; a pause of the program is no leap."""
+    clock = Watched(speed)
+    doubt = Doubt(clock, clock.monotonic_s)
+    assert doubt.why() == ""
+    clock.after(3600.0, ahead_s=299.0)
+    assert doubt.why() == ""
+    clock.after(1.0, ahead_s=10_800.0)
+    assert doubt.why() == "the clock leapt ahead: nothing is judged for 60 s"
+    clock.after(59.0)
+    assert doubt.why() == "the clock leapt ahead: nothing is judged for 1 s"
+    clock.after(1.0)
+    assert doubt.why() == ""
+    clock.after(1.0, ahead_s=4e7)
+    assert doubt.why()
+    clock.after(10.0, ahead_s=-4e7)
+    assert doubt.why() == ""

@@ -11,9 +11,16 @@ import pytest
 
 from dashboards.access.access import Access
 from dashboards.access.credentials import Passwords
-from dashboards.access.roles import AccessRefused, AccessUnreadable, Refusal, Role
+from dashboards.access.roles import (
+    AccessRefused,
+    AccessUnavailable,
+    AccessUnreadable,
+    Refusal,
+    Role,
+)
 from dashboards.access.sessions import Lifetime
 from tests.dashboards.access.people import PASSWORD, QUICK, Clock, boss, new_access
+from tests.full_disk import full_disk
 
 HERE = "192.0.2.1"
 
@@ -134,6 +141,38 @@ def test_a_short_session_lasts_while_it_is_used(tmp_path: Path, clock: Clock) ->
     clock.now_ms += 20_000
     assert refusal(lambda: access.session(session.secret)) == "session_over"
     access.close()
+
+
+def test_a_session_of_a_clock_that_was_ahead_begins_when_it_is_seen(
+    access: Access, clock: Clock
+) -> None:
+    """It ends as others do; one that nobody uses again is forgotten with the next sign-in."""
+    add(access, "ada")
+    clock.now_ms += 400 * 86_400_000
+    used, left = (access.sign_in("ada", PASSWORD, HERE) for _ in range(2))
+    clock.now_ms -= 400 * 86_400_000
+    assert access.session(used.secret).name == "ada"
+    access.sign_in("ada", PASSWORD, HERE)
+    assert refusal(lambda: access.session(left.secret)) == "session_over"
+    clock.now_ms += 13 * 3_600_000
+    assert refusal(lambda: access.session(used.secret)) == "session_over"
+
+
+def test_a_full_disk_signs_nobody_out(access: Access, clock: Clock, tmp_path: Path) -> None:
+    """Who is signed in reads on, and a program with its token; nothing can be changed."""
+    add(access, "ada")
+    session = access.sign_in("ada", PASSWORD, HERE)
+    _, token = access.add_token(boss(access), "ci", "viewer")
+    clock.now_ms += 3_600_000
+    with full_disk(tmp_path / "access.sqlite-wal"):
+        assert access.session(session.secret).name == "ada"
+        assert access.token(token).name == "token:ci"
+        with pytest.raises(AccessUnavailable):
+            access.record(boss(access), "POST /x", "y", {})
+    access.record(boss(access), "POST /x", "y", {})
+    access.session(session.secret)
+    clock.now_ms += 12 * 3_600_000 - 1
+    assert access.session(session.secret).name == "ada", "the use is written when there is room"
 
 
 def test_signing_out_ends_this_session_only(access: Access) -> None:

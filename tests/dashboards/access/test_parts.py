@@ -192,6 +192,17 @@ def test_everybody_together_is_limited() -> None:
     assert wait.reason == "too_many_attempts"
 
 
+def test_a_clock_that_was_ahead_locks_nobody_out() -> None:
+    """Attempts of then are given back from when the clock is right."""
+    throttle = Throttle(FEW)
+    ahead_ms = 400 * 86_400_000
+    while throttle.attempt("li", "10.0.0.1", ahead_ms) is None:
+        pass
+    wait = throttle.attempt("li", "10.0.0.1", 0)
+    assert wait is not None
+    assert throttle.attempt("li", "10.0.0.1", wait.retry_after_s * 1000) is None
+
+
 def test_a_right_password_gives_back_what_it_took() -> None:
     """An office that signs in every morning is never locked out."""
     throttle = Throttle(FEW)

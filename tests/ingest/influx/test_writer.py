@@ -110,7 +110,7 @@ def test_the_state_says_what_is_wrong_until_it_is_not(tmp_path: Path) -> None:
     store = Memory(errors=[StoreUnavailable("refuses the token (401)")] * 3)
     line = line_to(store, tmp_path)
     line.take(ride(1, bikes=2, fixes=2))
-    assert line.writer.state == (False, "not started")
+    assert line.writer.state == (False, "connecting")
 
     async def scenario() -> None:
         writing = asyncio.create_task(line.writer.run())
