@@ -14,6 +14,12 @@ from icalendar import Calendar, Event
 from recurring_ical_events import CalendarQuery
 
 from alerts.errors import PolicyError, Problem
+from words.times import bounded_ms
+
+MAX_EVENTS = 5_000
+"""Events of a calendar, at most."""
+
+_TOO_OFTEN = frozenset({"HOURLY", "MINUTELY", "SECONDLY"})
 
 
 class CalendarException(NamedTuple):
@@ -40,11 +46,14 @@ class ExceptionCalendar:
             events = [event for event in calendar.walk("VEVENT") if isinstance(event, Event)]
         except ValueError as exc:
             raise PolicyError([Problem("", f"not an iCalendar file: {exc}")]) from exc
+        if len(events) > MAX_EVENTS:
+            message = f"has {len(events):,} events; at most {MAX_EVENTS:,} are read"
+            raise PolicyError([Problem("", message)])
         problems, taken = [], set()
         for number, event in enumerate(events, start=1):
             try:
                 self._check(event)
-            except (ValueError, TypeError, AttributeError) as exc:
+            except (ValueError, TypeError, AttributeError, OverflowError) as exc:
                 name = event.get("SUMMARY") or event.get("UID") or "without a name"
                 problems.append(Problem(f"event {number} ({name})", str(exc)))
             if event.get("RECURRENCE-ID") is None:
@@ -70,9 +79,11 @@ class ExceptionCalendar:
         return sorted(found)
 
     def _check(self, event: Event) -> None:
-        if self._instant(event.end) <= self._instant(event.start):
+        if bounded_ms(self._instant(event.end)) <= bounded_ms(self._instant(event.start)):
             raise ValueError("it must end after it starts")
         for rule in event.rrules:
+            if set(rule.get("FREQ", [])) & _TOO_OFTEN or {"BYMINUTE", "BYSECOND"} & rule.keys():
+                raise ValueError("it recurs within the hour; daily at most, and BYHOUR, are read")
             until = [_end_of_day(at, event.start) for at in rule.get("UNTIL", [])]
             if until:
                 rule["UNTIL"] = until

@@ -12,9 +12,10 @@ Intervals are closed at the start and open at the end, in ms since the epoch.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -26,6 +27,7 @@ from alerts.calendar_exceptions import CalendarException, ExceptionCalendar
 from alerts.errors import PolicyError, Problem
 from alerts.periods import local_day, period_of, wall
 from geofence.windows import Window, WindowKind
+from words.times import FIRST_MS, LAST_MS
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MIN = 24 * 60
@@ -36,6 +38,9 @@ _SPAN = re.compile(r"\s*([A-Za-z,\s-]+?)\s+(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d
 _DAY_MS = 86_400_000
 _CHUNK_MS = 32 * _DAY_MS
 _HORIZON_CHUNKS = 14  # over a year: a district without duty for that long has none
+_WEEK_MS = 7 * _DAY_MS
+_MONDAY_MS = 4 * _DAY_MS  # 5 January 1970 was one
+_KEPT = 128  # chunks, and sums of many, that are kept
 
 
 class Span(NamedTuple):
@@ -132,6 +137,12 @@ class Hours:
         self.tz = tz
         self._exceptions = exceptions
         self._chunks: dict[int, _Chunk] = {}
+        self._sums: dict[tuple[int, int], int] = {}
+        self._slots = [  # of each shift of a week: its beginning after Monday, its length [ms]
+            ((day * DAY_MIN + span.start_min) * 60_000, (span.end_min - span.start_min) * 60_000)
+            for span in self.spans
+            for day in span.weekdays
+        ]
         self._windows: dict[WindowKind, Window] = {}
 
     @classmethod
@@ -208,7 +219,7 @@ class Hours:
         if to_ms <= from_ms:
             return 0
         first, last = from_ms // _CHUNK_MS, to_ms // _CHUNK_MS
-        whole = sum(self._chunk(index).total for index in range(first, last))
+        whole = self._sum(first, last)
         return whole - _until(self._chunk(first), from_ms) + _until(self._chunk(last), to_ms)
 
     def duty_s(self, from_ms: int, to_ms: int) -> float:
@@ -289,9 +300,50 @@ class Hours:
         period = period_of("weekly" if kind == "week" else "daily", day, self.tz)
         return Window(period.from_ms, period.to_ms)
 
+    def _sum(self, first: int, last: int) -> int:
+        """Duty in the chunks from one to before another [ms].
+
+        Where no clock changes every week has the same duty, however many there are.
+        """
+        if last - first < 4:
+            return sum(self._chunk(index).total for index in range(first, last))
+        found = self._sums.get((first, last))
+        if found is None:
+            found, begin = 0, first
+            changes = _changes(self.tz)
+            for index in (*changes[bisect_left(changes, first) : bisect_left(changes, last)], last):
+                found += self._steady(begin * _CHUNK_MS, index * _CHUNK_MS)
+                found += self._chunk(index).total if index < last else 0
+                begin = index + 1
+            if len(self._sums) >= _KEPT:
+                self._sums.clear()
+            self._sums[first, last] = found
+        return found
+
+    def _steady(self, from_ms: int, to_ms: int) -> int:
+        """Duty between two instants about which, and between which, no clock changes [ms]."""
+        if to_ms <= from_ms:
+            return 0
+        monday_ms = _MONDAY_MS - _offset_ms(from_ms, self.tz)
+
+        def before(at_ms: int) -> int:
+            found = 0
+            for start, length in self._slots:
+                weeks, rest = divmod(at_ms - monday_ms - start, _WEEK_MS)
+                found += weeks * length + min(rest, length)
+            return found
+
+        off = _merged(
+            [Window(each.from_ms, each.to_ms) for each in self.exceptions(from_ms, to_ms)]
+        )
+        free = sum(before(min(end, to_ms)) - before(max(begin, from_ms)) for begin, end in off)
+        return before(to_ms) - before(from_ms) - free
+
     def _chunk(self, index: int) -> _Chunk:
         chunk = self._chunks.get(index)
         if chunk is None:
+            if len(self._chunks) >= _KEPT:
+                self._chunks.clear()
             chunk = self._chunks[index] = self._compute(index)
         return chunk
 
@@ -324,6 +376,24 @@ class Hours:
                     if shift.from_ms < shift.to_ms:  # a gap of the clock can swallow one
                         yield shift
             day += timedelta(days=1)
+
+
+@lru_cache(maxsize=16)
+def _changes(tz: ZoneInfo) -> list[int]:
+    """The chunks that a change of the clocks could touch, ascending."""
+    found: set[int] = set()
+    about_ms = 3 * _DAY_MS
+    for at_ms in range(FIRST_MS, LAST_MS + _CHUNK_MS, _WEEK_MS):
+        end_ms = at_ms + _WEEK_MS
+        if _offset_ms(at_ms, tz) != _offset_ms(end_ms, tz):
+            first, last = (at_ms - about_ms) // _CHUNK_MS, (end_ms + about_ms) // _CHUNK_MS
+            found.update(range(first, last + 1))
+    return sorted(found)
+
+
+def _offset_ms(at_ms: int, tz: ZoneInfo) -> int:
+    offset = datetime.fromtimestamp(at_ms / 1000, tz).utcoffset() or timedelta()
+    return offset // timedelta(milliseconds=1)
 
 
 def _until(chunk: _Chunk, at_ms: int) -> int:

@@ -13,11 +13,13 @@ from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
+import structlog
 
 from alerts.errors import OrderRefused, PolicyError, Problem, UnknownOrder
 from alerts.plan import Policies
 from alerts.policy import CAMPAIGN_KEYS, Campaign, parse_campaign
 from alerts.store.book_file import BookFile
+from words.times import held_ms
 
 Kind = Literal["campaign", "pause"]
 State = Literal["planned", "in_force", "over"]
@@ -30,6 +32,8 @@ REFUSALS: Final[Mapping[str, str]] = {
 """Why an order cannot be ended, and what that means to people."""
 
 MAX_NAME: Final = 64
+
+log = structlog.get_logger(__name__)
 
 _ORDERS = (
     "SELECT o.number, o.name, o.kind, o.zones, o.from_ms, o.to_ms, o.keys, o.reason, o.actor, "
@@ -83,12 +87,12 @@ class Orders:
     cannot be written, BookUnavailable says so, and nothing was ordered or ended. The policies are
     planned anew in place at once, and whenever something is ordered or ended.
 
+    One that is no longer understood, because an older version gave it, is listed and has no effect.
+
     Raises
     ------
     BookUnavailable, BookUnreadable
         They cannot be read.
-    PolicyError
-        One of them is no longer understood.
     """
 
     def __init__(self, file: BookFile, policies: Policies, tz: ZoneInfo) -> None:
@@ -96,12 +100,22 @@ class Orders:
         self._policies = policies
         self._tz = tz
         self._given = _read(file)
-        policies.follow(policies.under(self.campaigns))
+        self._aside: set[int] = set()
+        try:
+            policies.follow(policies.under(self.campaigns))
+        except PolicyError:
+            for order in self._given:
+                try:
+                    policies.under([order.campaign])
+                except PolicyError as exc:
+                    self._aside.add(order.number)
+                    log.warning("an order has no effect", order=order.name, trouble=str(exc))
+            policies.follow(policies.under(self.campaigns))
 
     @property
     def campaigns(self) -> list[Campaign]:
         """All orders as campaigns, the later over the earlier."""
-        return [order.campaign for order in self._given]
+        return self._in_effect(self._given)
 
     def all(self) -> list[Order]:
         """Campaigns of the configuration, then orders: the later over the earlier."""
@@ -218,7 +232,7 @@ class Orders:
             for order in orders
         }
         given = [ended.get(order.number, order) for order in self._given]
-        planned = self._policies.under([order.campaign for order in given])
+        planned = self._policies.under(self._in_effect(given))
         with self._file.transaction() as db:
             db.executemany(
                 "INSERT INTO order_end (number, actor, at_ms, reason) VALUES (?, ?, ?, ?)",
@@ -227,6 +241,9 @@ class Orders:
         self._given = given
         self._policies.follow(planned)
         return list(ended.values())
+
+    def _in_effect(self, orders: Sequence[Order]) -> list[Campaign]:
+        return [order.campaign for order in orders if order.number not in self._aside]
 
     def _checked(self, name: str, keys: Mapping[str, object], now_ms: int) -> Campaign:
         """The campaign of an order; PolicyError with everything that is wrong."""
@@ -299,5 +316,7 @@ def _read(file: BookFile) -> list[Order]:
         values["zones"] = msgspec.json.decode(values["zones"], type=tuple[str, ...])
         values["keys"] = msgspec.json.decode(values["keys"], type=dict[str, object])
         values["end_reason"] = values["end_reason"] or ""
+        # An older version kept instants that no calendar can show.
+        values["from_ms"], values["to_ms"] = held_ms(values["from_ms"]), held_ms(values["to_ms"])
         orders.append(Order(**values))
     return orders

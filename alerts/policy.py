@@ -9,19 +9,17 @@ counts.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from typing import cast, get_args
 from zoneinfo import ZoneInfo
 
-from alerts.calendar_exceptions import instant
 from alerts.duty_hours import ALWAYS, Hours, span_text
 from alerts.errors import PolicyError, Problem
 from geofence.windows import Asked, WindowKind
+from words.times import bounded_ms, duration_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,19 +54,6 @@ CAMPAIGN_KEYS = frozenset({"zones", "from", "to"})
 QUARTER_MIN = 15
 """Coverage is kept by the quarter of an hour: two visits of a cell in it are known [min]."""
 _HOURS = frozenset({"hours", "exceptions"})
-
-_DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m(?:in)?)?\s*(?:(\d+)s)?")
-
-
-def duration_s(value: object) -> int:
-    """Seconds of "2h", "1h30m", "45m", "90s", "1d" or a whole number of them; else ValueError."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None or not any(match.groups()):
-        raise ValueError(f'{value!r} is not a duration; write "2h", "1h30m", "45m" or "90s"')
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
 def parse_policy(
@@ -220,14 +205,14 @@ def _window(value: object) -> str:
 
 
 def _cells(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{value!r} is not a number of cells, 1 or more")
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1_000_000:
+        raise ValueError(f"{value!r:.80} is not a number of cells, 1 to a million")
     return value
 
 
 def _metres(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise ValueError(f"{value!r} is not a length in metres")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 10_000:
+        raise ValueError(f"{value!r:.80} is not a length of 0 to 10,000 metres")
     return float(value)
 
 
@@ -263,10 +248,10 @@ def _date_ms(value: object, tz: ZoneInfo, *, last: bool) -> int:
             value = date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
         except ValueError:
             value = None
-    with suppress(OverflowError):  # the last day there is has no day after it
-        if isinstance(value, datetime):
-            return round(value.timestamp() * 1000) if value.tzinfo else instant(value, tz)
-        if isinstance(value, date):
-            day = datetime(value.year, value.month, value.day)  # noqa: DTZ001 - local
-            return instant(day + timedelta(days=int(last)), tz)
+    if isinstance(value, datetime):
+        return bounded_ms(value if value.tzinfo else value.replace(tzinfo=tz, fold=0))
+    if isinstance(value, date):
+        begins = datetime(value.year, value.month, value.day, tzinfo=tz)
+        bounded_ms(begins)  # the last day of the year 9999 has no day after it
+        return bounded_ms(begins + timedelta(days=int(last)))
     raise ValueError("must be a date (2026-10-01) or a date and time (2026-10-01T08:00)")

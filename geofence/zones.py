@@ -27,9 +27,15 @@ from geofence.geojson import (
     read_outline,
 )
 from geofence.grid import METRES_PER_DEGREE
+from words.times import FIRST_MS, LAST_MS, held_ms
 
 OVERLAP_TOLERANCE_M2 = 100.0
 """Slivers up to 1 % of a unit cell come from rounded vertices and are let pass."""
+
+MAX_OVERLAPS = 100
+"""Overlaps that are reported: a file that holds a zone 5,000 times has millions."""
+PART = 16
+"""Zones that are compared with all others at once."""
 
 CHINA_STANDARD_TIME = timezone(timedelta(hours=8), "Asia/Shanghai")
 
@@ -212,14 +218,14 @@ def _validity(feature: Feature, timezone: tzinfo, report: Report) -> tuple[int |
             continue
         try:
             at = datetime.fromisoformat(value)
-        except (TypeError, ValueError):
+            at = at if at.tzinfo else at.replace(tzinfo=timezone)
+            instants.append((at - _EPOCH) // timedelta(milliseconds=1))
+        except (TypeError, ValueError, OverflowError):
             report(
                 f"{key} is {value!r:.60}, not a date or time like 2026-05-01 "
                 "or 2026-05-01T08:00:00+08:00"
             )
             return _NEVER
-        at = at if at.tzinfo else at.replace(tzinfo=timezone)
-        instants.append(round((at - _EPOCH) / timedelta(milliseconds=1)))
     begin, end = instants
     if begin is not None and end is not None and begin >= end:
         report(
@@ -227,7 +233,9 @@ def _validity(feature: Feature, timezone: tzinfo, report: Report) -> tuple[int |
             f"valid_from {feature.properties['valid_from']}"
         )
         return _NEVER
-    return begin, end
+    # Files write 9999-12-31 for no end, and an older version kept any instant.
+    begin = None if begin is None or begin <= FIRST_MS else held_ms(begin)
+    return begin, None if end is None or end >= LAST_MS else held_ms(end)
 
 
 def _report_duplicates(read: list[tuple[Feature, Zone]], problems: list[Problem]) -> None:
@@ -264,17 +272,27 @@ def _report_far_away(drawn: list[tuple[Feature, Zone]], problems: list[Problem])
 
 def _report_overlaps(drawn: list[tuple[Feature, Zone]], problems: list[Problem]) -> None:
     geometries = np.array([zone.geometry for _, zone in drawn])
-    first, second = STRtree(geometries).query(geometries, predicate="intersects")
-    once = first < second
-    first, second = first[once], second[once]
-    shared = shapely.intersection(geometries[first], geometries[second])
-    for n in np.lexsort((second, first)):
-        (feature, zone), (other, other_zone) = drawn[first[n]], drawn[second[n]]
-        area = float(area_m2(shared[n])) if not shared[n].is_empty else 0.0
-        if area > OVERLAP_TOLERANCE_M2 and zone.coexists(other_zone):
+    begins = np.array([zone.valid_from_ms or FIRST_MS for _, zone in drawn])
+    ends = np.array(
+        [LAST_MS if zone.valid_to_ms is None else zone.valid_to_ms for _, zone in drawn]
+    )
+    tree, told = STRtree(geometries), len(problems)
+    for part in np.array_split(np.arange(len(drawn)), -(-len(drawn) // PART)):
+        first, second = tree.query(geometries[part], predicate="intersects")
+        first = part[first]
+        together = np.maximum(begins[first], begins[second]) < np.minimum(ends[first], ends[second])
+        first, second = (rows[together & (first < second)] for rows in (first, second))
+        shared = shapely.intersection(geometries[first], geometries[second])
+        for n in np.lexsort((second, first)):
+            (feature, _), (other, other_zone) = drawn[first[n]], drawn[second[n]]
+            area = float(area_m2(shared[n])) if not shared[n].is_empty else 0.0
+            if area <= OVERLAP_TOLERANCE_M2:
+                continue
             place = shapely.point_on_surface(shared[n])
             feature.reporter(problems)(
                 f'overlaps feature {other.number} (zone_id "{other_zone.zone_id}") by '
                 f"{area:,.0f} m², around lng {place.x:.5f}, lat {place.y:.5f}; "
                 "zones must not overlap"
             )
+            if len(problems) - told >= MAX_OVERLAPS:
+                return

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bikes.errors import DecodeError
 from bikes.telemetry import COLUMNS, Telemetry, TelemetryBatch
+from words.times import LAST_MS
 
 _INT64 = np.iinfo(np.int64)
 
@@ -25,7 +26,7 @@ class Bounds(NamedTuple):
     newest_ms: int
 
 
-PLAUSIBLE = Bounds(946_684_800_000, 4_102_444_800_000)
+PLAUSIBLE = Bounds(946_684_800_000, LAST_MS)
 """2000 to 2100 (UTC): bounds for a recording, which has no time of receipt."""
 
 

@@ -127,7 +127,7 @@ Config = Annotated[
 
 def duration(text: str) -> float:
     """Seconds of "90s", "30m", "2h"; a number alone is seconds."""
-    from alerts.policy import duration_s
+    from words.times import duration_s
 
     try:
         seconds = duration_s(int(text) if text.isdecimal() else text)

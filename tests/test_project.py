@@ -12,9 +12,9 @@ import grimp
 import pytest
 from pydantic.fields import FieldInfo
 
-from alerts.policy import duration_s
 from patrol.config.sections import Settings, keys_of
 from patrol.config.tables import NAMED_TABLES
+from words.times import duration_s
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))

@@ -13,6 +13,7 @@ from alerts.errors import UnknownAlert
 from alerts.findings import Step
 from alerts.lifecycle import State, next_state
 from geofence.windows import Window
+from words.times import held_ms
 
 _ALERTS = (
     "SELECT number, rule, severity, zone_id, bike, vendor, window_from_ms, window_to_ms FROM alert"
@@ -167,4 +168,6 @@ def _new_alert(identity: Sequence[Any]) -> Alert:
 def _transition(row: Sequence[Any]) -> Transition:
     values = dict(zip(_FIELDS, row, strict=True))
     evidence = msgspec.json.decode(values.pop("evidence"), type=dict[str, object])
+    if values["until_ms"] is not None:  # an older version kept instants that no calendar can show
+        values["until_ms"] = held_ms(values["until_ms"])
     return Transition(alert_id=id_of(values.pop("number")), evidence=evidence, **values)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import NamedTuple, cast
 
 from dashboards.access.roles import ROLES, AccessRefused, Refusal, Role
+from words.times import held_ms
 
 USED_EVERY_MS = 60_000
 """Use of a token is written at most this often [ms]: each time is a write to disk."""
@@ -152,4 +153,8 @@ def _static(words: list[str]) -> StaticToken | str:
 
 
 def _token(row: tuple[object, ...]) -> Token:
-    return Token(*cast(tuple[str, Role, int, str, int | None, int | None, int | None], row))
+    token = Token(*cast(tuple[str, Role, int, str, int | None, int | None, int | None], row))
+    # An older version kept expiries that no calendar can show.
+    return (
+        token if token.expires_ms is None else token._replace(expires_ms=held_ms(token.expires_ms))
+    )

@@ -9,11 +9,10 @@ from typing import TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from dashboards.api.problems import ProblemError
+from words.times import bounded_ms, held_ms
 
 # "+" in a query string means a space, so "…T08:00:00+08:00" arrives with one.
 _PLUS_LOST = re.compile(r"^(.*[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?) (\d{2}:?\d{2})$")
-_EARLIEST_MS = 0
-_LATEST_MS = 253_402_300_799_000  # the end of the year 9999
 
 T = TypeVar("T")
 
@@ -27,8 +26,12 @@ class Times:
     offset."""
 
     def write(self, at_ms: int) -> str:
-        """RFC 3339 with offset; milliseconds are written only when there are any."""
-        moment = datetime.fromtimestamp(at_ms / 1000, self.zone)
+        """RFC 3339 with offset; milliseconds are written only when there are any.
+
+        One out of the bounds of instants, which only a wrong clock or a damaged file can have left
+        behind, is written as the nearest that there is, so that no row takes a list away.
+        """
+        moment = datetime.fromtimestamp(held_ms(at_ms) / 1000, self.zone)
         return moment.isoformat(timespec="milliseconds" if at_ms % 1000 else "seconds")
 
     def write_or_none(self, at_ms: int | None) -> str | None:
@@ -65,27 +68,22 @@ class Times:
         name : str
             The parameter it came in, for the error.
 
-        ProblemError: 400 `invalid_time`: it is none of these, or not between 1970 and 9999.
+        ProblemError: 400 `invalid_time`: it is none of these, or not between 1970 and 2100.
         """
         text = text.strip()
-        if re.fullmatch(r"\d{1,15}", text) and len(text) != len("20260501"):
-            at_ms = int(text)
-        else:
-            try:
-                moment = datetime.fromisoformat(_PLUS_LOST.sub(r"\1+\2", text))
-                if moment.tzinfo is None:
-                    moment = moment.replace(tzinfo=self.zone)
-                at_ms = round(moment.timestamp() * 1000)
-            except (ValueError, OverflowError):
-                at_ms = -1
-        if not _EARLIEST_MS <= at_ms <= _LATEST_MS:
+        try:
+            if re.fullmatch(r"\d{1,15}", text, re.ASCII) and len(text) != len("20260501"):
+                return bounded_ms(int(text))
+            moment = datetime.fromisoformat(_PLUS_LOST.sub(r"\1+\2", text))
+            return bounded_ms(moment if moment.tzinfo else moment.replace(tzinfo=self.zone))
+        except ValueError:
             raise ProblemError(
                 400,
                 "invalid_time",
-                f"{name}: {text!r} is not a time; write it like 2026-05-01T08:00:00+08:00",
+                f"{name}: {text!r:.80} is not a time between the years 1970 and 2100; write it "
+                "like 2026-05-01T08:00:00+08:00",
                 where=name,
-            )
-        return at_ms
+            ) from None
 
     def read_or_none(self, text: str | None, *, name: str) -> int | None:
         """As :meth:`read`; None stays None."""
@@ -94,14 +92,14 @@ class Times:
     def read_day(self, text: str, *, name: str) -> date:
         """A local date, as in ``2026-05-01``. ProblemError: 400 `invalid_date`."""
         try:
-            day = datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=self.zone).date()
+            moment = datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=self.zone)
+            bounded_ms(moment)
         except ValueError:
-            day = date.min
-        if day.year < 1970:
             raise ProblemError(
                 400,
                 "invalid_date",
-                f"{name}: {text!r} is not a date; write it like 2026-05-01",
+                f"{name}: {text!r:.80} is not a date between the years 1970 and 2100; write it "
+                "like 2026-05-01",
                 where=name,
-            )
-        return day
+            ) from None
+        return moment.date()

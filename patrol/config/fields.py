@@ -37,13 +37,16 @@ from alerts.duty_hours import Hours
 from alerts.errors import PolicyError
 from alerts.notify.apprise import AppriseNotifier
 from alerts.notify.wording import Wording
-from alerts.policy import duration_s
 from bikes.topics import TopicPattern
 from dashboards.access.tokens import TokensFileError, parse_tokens_file
 from files.secret import Secret
+from words.times import duration_s
 
 FOLDER: ContextVar[Path] = ContextVar("FOLDER")
 """The folder that relative paths start from; the working directory when it is not set."""
+
+MAX_FILE_BYTES = 64 << 20
+"""Bytes of a file that the configuration names."""
 
 CLOCK_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
 """A time of day, 00:00 to 23:59."""
@@ -107,12 +110,21 @@ def _file(path: Path) -> Path:
     if found.is_dir():
         raise ValueError(f"{path} is a folder; name a file")
     try:
-        with found.open("rb"):
-            return found
+        read_bounded(found)
+        return found
     except FileNotFoundError:
         raise ValueError(f"there is no file {path} in {found.parent}") from None
     except OSError as exc:
         raise ValueError(f"{path} cannot be read: {exc.strerror}") from exc
+
+
+def read_bounded(path: Path) -> bytes:
+    """A file of the configuration. OSError: unreadable. ValueError: no plain file, or too large."""
+    with path.open("rb") as file:
+        content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise ValueError(f"{path} has more than {MAX_FILE_BYTES >> 20} MiB, or no end")
+    return content
 
 
 def _folder(path: Path) -> Path:

@@ -271,15 +271,15 @@ Vendors = Annotated[dict[Name, Vendor], AfterValidator(_apart)]
 class Quality(Section):
     """Which fixes give coverage."""
 
-    max_accuracy_m: float = Field(default=50, gt=0)
-    max_speed_mps: float = Field(default=12.5, gt=0)
-    max_gap_s: float = Field(default=120, gt=0)
-    max_gap_m: float = Field(default=500, gt=0)
-    max_future_s: float = Field(default=300, ge=0)
+    max_accuracy_m: float = Field(default=50, gt=0, le=10_000)
+    max_speed_mps: float = Field(default=12.5, gt=0, le=1_000)
+    max_gap_s: float = Field(default=120, gt=0, le=86_400)
+    max_gap_m: float = Field(default=500, gt=0, le=100_000)
+    max_future_s: float = Field(default=300, ge=0, le=30 * 86_400)
     max_age_s: Duration = Field(default=30 * 86_400, alias="max_age")
-    parked_radius_m: float = Field(default=15, gt=0)
-    parked_after_s: float = Field(default=120, gt=0)
-    reorder_s: float = Field(default=30, ge=0)
+    parked_radius_m: float = Field(default=15, gt=0, le=10_000)
+    parked_after_s: float = Field(default=120, gt=0, le=86_400)
+    reorder_s: float = Field(default=30, ge=0, le=86_400)
     duty_hours: HourLines = ()
 
 
@@ -300,8 +300,8 @@ class Policy(_PolicyKeys):
     frequency_s: Duration = Field(alias="frequency")
     target: float = Field(gt=0, le=1)
     window: WindowKind
-    min_cells: int = Field(default=5, ge=1)
-    min_cell_m: float = Field(default=20, ge=0)
+    min_cells: int = Field(default=5, ge=1, le=1_000_000)
+    min_cell_m: float = Field(default=20, ge=0, le=10_000)
     hours: HourLines = (ALWAYS,)
     auto_close: bool = True
     close_hold_s: Hold = Field(default=60, alias="close_hold")
@@ -317,8 +317,8 @@ class Campaign(_PolicyKeys):
     frequency_s: Duration | None = Field(default=None, alias="frequency")
     target: float | None = Field(default=None, gt=0, le=1)
     window: WindowKind | None = None
-    min_cells: int | None = Field(default=None, ge=1)
-    min_cell_m: float | None = Field(default=None, ge=0)
+    min_cells: int | None = Field(default=None, ge=1, le=1_000_000)
+    min_cell_m: float | None = Field(default=None, ge=0, le=10_000)
     hours: HourLines | None = None
     auto_close: bool | None = None
     close_hold_s: Hold | None = Field(default=None, alias="close_hold")

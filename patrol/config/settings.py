@@ -16,7 +16,7 @@ from geofence.errors import ZonesError
 from geofence.geojson import Feature, read_features
 from geofence.zones import Zones, parse_zones
 from patrol.config.drawn_zones import read_drawn
-from patrol.config.fields import FOLDER, Name, Section, did_you_mean
+from patrol.config.fields import FOLDER, Name, Section, did_you_mean, read_bounded
 from patrol.config.sections import District, Policy, Quality, Settings, Storage, keys_of
 from patrol.config.tables import (
     Key,
@@ -131,11 +131,13 @@ class _Draft(Generic[S]):
     def _text(self) -> str | None:
         try:
             # Editors on Windows put a byte order mark first, which TOML does not allow.
-            return self._path.read_text(encoding="utf-8-sig")
+            return read_bounded(self._path).decode("utf-8-sig")
         except UnicodeDecodeError as exc:
             message = f"is not UTF-8 text (byte {exc.start}); save it as UTF-8"
         except OSError as exc:
             message = f"cannot be read: {exc.strerror}"
+        except ValueError as exc:
+            message = str(exc)
         self._found.append((0, Problem(str(self._path), message)))
         return None
 
@@ -256,7 +258,7 @@ class _SettingsDraft(_Draft[Settings]):
         if not isinstance(path, str | Path):
             return None
         try:
-            return (self._path.parent / Path(path).expanduser()).read_bytes()
+            return read_bounded(self._path.parent / Path(path).expanduser())
         except (OSError, ValueError):
             return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -95,6 +96,51 @@ def test_duty_time_where_clocks_change(lines, change, length) -> None:
     begin = at(change, BERLIN)
     minutes = sum(twin_contains(hours.spans, BERLIN, begin + i * MINUTE) for i in range(length))
     assert hours.duty_ms(begin, begin + length * MINUTE) == minutes * MINUTE
+
+
+YEARLY = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:test
+BEGIN:VEVENT
+UID:1
+DTSTART;VALUE=DATE:20241230
+DTEND;VALUE=DATE:20250103
+RRULE:FREQ=YEARLY
+END:VEVENT
+BEGIN:VEVENT
+UID:2
+DTSTART:20250102T070000
+DURATION:P1DT6H
+RRULE:FREQ=MONTHLY;COUNT=30
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    lines=patrol_hours(),
+    zone=st.sampled_from(["Asia/Shanghai", "Europe/Berlin", "Africa/Casablanca"]),
+    calendar=st.sampled_from([None, YEARLY]),
+    start=st.integers(0, 400 * 1440),
+    length=st.integers(0, 1200 * 1440),
+)
+def test_duty_time_of_years_is_the_sum_of_its_days(lines, zone, calendar, start, length) -> None:
+    """Whole weeks are not looked at one by one; changed clocks and holidays are kept right."""
+    hours = Hours.parse(lines, ZoneInfo(zone), calendar)
+    begin, end = (at("2024-06-01T00:00") + minute * MINUTE for minute in (start, start + length))
+    stretches = hours.duty(begin, end)
+    assert hours.duty_ms(begin, end) == sum(to_ms - from_ms for from_ms, to_ms in stretches)
+
+
+def test_duty_time_of_a_lifetime_is_told_at_once() -> None:
+    """Before that, seconds and gigabytes went into the days up to the year that was asked for."""
+    hours = Hours.parse(["Mon-Fri 08:00-18:00"], SHANGHAI)
+    begun_s = time.process_time()
+    weeks = 70 * 52
+    begin = at("2026-11-23T00:00")
+    assert hours.duty_s(begin, begin + weeks * 7 * 86_400_000) == weeks * 50 * 3600
+    assert time.process_time() - begun_s < 0.5
 
 
 @settings(max_examples=60)
@@ -235,6 +281,22 @@ def test_an_event_of_a_copied_uid_is_an_event_of_its_own() -> None:
     hours = Hours.parse(["Mon-Sun 08:00-18:00"], SHANGHAI, CALENDAR.replace("UID:1\n", "UID:2\n"))
     assert hours.exception_at(at("24 10:00")).summary == "两天假"
     assert hours.exception_at(at("27 12:30")).summary == "Lunch"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("RRULE:FREQ=SECONDLY", "recurs within the hour"),
+        ("RRULE:FREQ=DAILY;BYMINUTE=1,2,3", "recurs within the hour"),
+        ("DTEND;VALUE=DATE:99991231", "must lie between"),
+        ("DTEND;VALUE=DATE:00010101", "must lie between"),
+    ],
+)
+def test_a_calendar_without_bounds_is_refused(line, says) -> None:
+    """Each would take an hour, or an instant that nobody can show."""
+    event = f"BEGIN:VEVENT\nUID:9\nDTSTART;VALUE=DATE:20261101\nSUMMARY:Storm\n{line}\nEND:VEVENT\n"
+    with pytest.raises(PolicyError, match=f"Storm.*{says}"):
+        Hours.parse([], SHANGHAI, CALENDAR.replace("END:VCALENDAR", f"{event}END:VCALENDAR"))
 
 
 def test_a_date_as_the_end_of_a_recurrence_includes_all_of_that_day() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from alerts.errors import PolicyError
 from alerts.plan import Policies
-from alerts.policy import duration_s, parse_policy
+from alerts.policy import parse_policy
+from words.times import duration_s
 
 from .district import POLICY, SHANGHAI, at
 
