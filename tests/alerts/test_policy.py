@@ -50,6 +50,12 @@ def test_what_is_not_a_duration(text) -> None:
         duration_s(text)
 
 
+@pytest.mark.parametrize("long", ["3661d", 10**12, "9999999999s"])
+def test_a_duration_is_ten_years_at_most(long) -> None:
+    with pytest.raises(ValueError, match="longer than ten years"):
+        duration_s(long)
+
+
 def test_all_mistakes_are_reported_at_once_each_with_its_key() -> None:
     with pytest.raises(PolicyError) as wrong:
         Policies.parse(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from shapely.geometry import MultiPolygon
 from geofence.errors import Problem, ZonesError
 from geofence.zones import Zones, parse_zones
 from tests.json_values import json_values
+from words.times import LAST_MS
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "chengyang"
 POLICIES = {"core", "arterial", "residential", "industrial", "waterfront"}
@@ -241,6 +243,22 @@ def test_overlaps_name_both_features_and_their_size():
         'zones.geojson: feature 2 (zone_id "cy-02"): overlaps feature 3 (zone_id "cy-03") by '
         "249,671 m², around lng 120.32650, lat 36.30250; zones must not overlap"
     )
+
+
+def test_a_file_of_copies_is_refused_at_once_with_a_hundred_overlaps():
+    """A zone that stands there 2,000 times has 2 million pairs; nobody reads that many lines."""
+    begun_s = time.process_time()
+    copies = [feature(1, zone_id=f"z{number}") for number in range(2_000)]
+    assert len(problems(*copies)) == 100
+    assert time.process_time() - begun_s < 20
+
+
+def test_an_end_beyond_the_calendar_is_no_end():
+    """Files write 9999-12-31 for it, and drawn zones of an older version may have any instant."""
+    (zone,) = parse(feature(1, valid_from="0001-01-01", valid_to="9999-12-31")).zones
+    assert (zone.valid_from_ms, zone.valid_to_ms) == (None, None)
+    (zone,) = parse(feature(1, valid_from="3000-01-01")).zones
+    assert zone.valid_from_ms == LAST_MS
 
 
 def test_slivers_of_rounded_vertices_are_let_pass():

@@ -21,6 +21,7 @@ from dashboards.access.roles import (
 from dashboards.access.sessions import Lifetime
 from tests.dashboards.access.people import PASSWORD, QUICK, Clock, boss, new_access
 from tests.full_disk import full_disk
+from words.times import LAST_MS
 
 HERE = "192.0.2.1"
 
@@ -273,6 +274,12 @@ def test_tokens_work_until_they_expire_or_are_revoked(access: Access, clock: Clo
     assert refusal(lambda: access.token("zx_guess")) == "token_unknown"
     late = clock.now_ms
     assert refusal(lambda: access.add_token(boss(access), "x", "viewer", late)) == "expiry_in_past"
+
+
+def test_an_expiry_that_an_older_version_kept_can_be_shown(access: Access) -> None:
+    """The year 9999 is the end of the calendar; the list and the command line show that."""
+    access.add_token(boss(access), "m", "viewer", 253_402_300_799_000)
+    assert access.tokens()[0].expires_ms == LAST_MS
 
 
 def test_the_record_is_append_only(access: Access, tmp_path: Path) -> None:
