@@ -127,7 +127,8 @@ def test_everything_that_is_wrong_is_said_at_once(api: Api, district: District) 
     overlap = half(api, "cy-05")
     assert any("overlaps" in each and "cy-05" in each for each in problems(put(api, overlap)))
     assert problems(put(api, half(api, valid_from="noon"))) == [
-        "valid_from: 'noon' is not a time; write it like 2026-05-01T08:00:00+08:00"
+        "valid_from: 'noon' is not a time between the years 1970 and 2100; write it "
+        "like 2026-05-01T08:00:00+08:00"
     ]
     assert problems(put(api, half(api), "no zone"))
     assert district.saved == []
