@@ -49,8 +49,8 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
     """The HTTP API over one set of sources.
 
     The application listens nowhere yet. Before the server is asked to stop, call
-    ``app.state.feed.close()``: it ends the open event streams, which a server otherwise waits
-    for.
+    ``app.state.feed.close()`` and ``app.state.background.close()``: they end the open event streams
+    and long answers, which a server otherwise waits for.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
         openapi_url=None,  # as a route, with a role as every other
         docs_url=None,  # these pages load scripts from another server
         redoc_url=None,
-        responses={status: PROBLEMS[status] for status in (400, 404, 422)},
+        responses={status: PROBLEMS[status] for status in (400, 404, 422, 429, 503)},
         # Says in the document how programs identify themselves; the gate is what checks it.
         dependencies=[Depends(HTTPBearer(auto_error=False))] if access else [],
     )
@@ -116,5 +116,5 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
     # Level 5 takes a third of the time of 9, for 2 % more bytes; event streams and pictures pass.
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(KnownHosts, hosts=hosts)  # the outermost: it is asked first
-    app.state.feed = feed
+    app.state.feed, app.state.background = feed, background
     return app

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import COLUMNS, TelemetryBatch
 from files.atomic_write import SUFFIX, atomic_write
+from files.checkpoint import checkpoint
 from geofence.intervals import Intervals, keys
 from geofence.runs import Judge, Midnights
 from geofence.steps import JudgedFixes
@@ -236,6 +237,7 @@ class Archive:
         for vendor, bikes in by_vendor.items():
             wanted = spans.where(np.isin(spans.bike, list(bikes.values())))
             for file in self._files_of(vendor, wanted):
+                checkpoint()
                 rows = self.read_file(file, bikes)
                 parts.append(rows.take(wanted.contain(rows.bike, rows.timestamp_ms)))
         return TelemetryBatch.concat(parts).distinct()

@@ -34,7 +34,6 @@ from alerts.notify.outbox import Outbox
 from alerts.orders import Orders
 from alerts.store.book import AlertBook
 from bikes import topics
-from bikes.roster import BikeKey
 from dashboards.access.access import Access
 from dashboards.api.loopback import LOOPBACK, Hosts
 from dashboards.app import create_app
@@ -43,10 +42,8 @@ from dashboards.sources import Health, Part, Sources
 from geofence.atlas import Era
 from geofence.coverage import View
 from geofence.record import Record
-from geofence.steps import JudgedFixes
 from geofence.zone_state import ZoneStatus
 from ingest.decode import Decoded
-from ingest.errors import StoreUnavailable
 from ingest.intake import Intake
 from ingest.log import SqliteLog
 from ingest.mqtt.connection import MqttOptions
@@ -187,6 +184,7 @@ class Station:
     def stop(self) -> None:
         """Let :meth:`run` end in order; on its event loop."""
         self._stopping.set()
+        self.app.state.background.close()
 
     def evaluate(self) -> None:
         """Judge everything now, and publish what changed; on the event loop.
@@ -277,16 +275,6 @@ class Station:
             for vendor, excess in self.rejects.over_budget(now_ms).items()
         ]
         return Part("vendors", not over, "; ".join(over), required=False)
-
-    def judged(self, keys: Sequence[BikeKey], from_ms: int, to_ms: int) -> JudgedFixes:
-        """The fixes of some bikes in [from_ms, to_ms), and the steps between; may read files.
-
-        StoreUnavailable: the station is stopping; else as :meth:`ingest.archive.Archive.judged`.
-        """
-        # A long answer is worked out in parts: at a stop its remaining parts are left undone.
-        if self._stopping.is_set():
-            raise StoreUnavailable("the station is stopping; ask again in a minute")
-        return self.worker.judged(keys, from_ms, to_ms)
 
     def record_at(self, now_ms: int) -> Record:
         """What was patrolled, as of now."""
@@ -400,7 +388,7 @@ class Station:
             record=self.record,
             plan=self.district.policies.plan,
             known_from_ms=self.known_from_ms,
-            judged=self.judged,
+            judged=self.worker.judged,
             health=self.health,
             meters=[self.loop_held],
             now_ms=self.clock.now_ms,

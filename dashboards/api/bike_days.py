@@ -8,7 +8,7 @@ from functools import partial
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from numpy.typing import NDArray
 from starlette.responses import Response
 
@@ -45,12 +45,13 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     pages = Shared[list[answers.BikeDay]](background, keep_s=KEEP_S, most=PAGES)
     paths = Shared[answers.BikePath](background, keep_s=KEEP_S, most=PAGES)
 
-    async def found(keys: Sequence[BikeKey], day: date) -> list[answers.BikeDay]:
+    async def found(request: Request, keys: Sequence[BikeKey], day: date) -> list[answers.BikeDay]:
         work = partial(days_of, sources, keys, day, sources.ledger().parts)
-        return await pages.get((tuple(keys), day), work)
+        return await pages.get((tuple(keys), day), work, request)
 
     @routes.get("/bikes/days", response_model=answers.BikeDays)
     async def days(
+        request: Request,
         date_: Day = None,
         limit: Annotated[int, Query(ge=1, le=100)] = 50,
         cursor: str | None = None,
@@ -62,17 +63,24 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         day = wanted_day(sources, times, date_)
         keys = sorted(sources.roster.keys)
         page, going_on = paging.page(keys, tuple, limit=limit, after=bike_cursor(cursor))
-        answer: answers.BikeDays = {"date": day.isoformat(), "days": await found(page, day)}
+        answer: answers.BikeDays = {
+            "date": day.isoformat(),
+            "days": await found(request, page, day),
+        }
         return paging.answer(answer, going_on and "/".join(going_on))
 
     @routes.get("/bikes/{bike_id}/day", response_model=answers.BikeDay)
-    async def one(bike_id: str, vendor: Vendor = None, date_: Day = None) -> Response:
+    async def one(
+        request: Request, bike_id: str, vendor: Vendor = None, date_: Day = None
+    ) -> Response:
         """What one bike did on a day."""
         key, day = find_bike(sources, bike_id, vendor), wanted_day(sources, times, date_)
-        return Answer((await found([key], day))[0])
+        return Answer((await found(request, [key], day))[0])
 
     @routes.get("/bikes/{bike_id}/path", response_model=answers.BikePath)
-    async def path(bike_id: str, vendor: Vendor = None, date_: Day = None) -> Response:
+    async def path(
+        request: Request, bike_id: str, vendor: Vendor = None, date_: Day = None
+    ) -> Response:
         """The believed path of a bike's day, where it parked, what was rejected, and its cells.
 
         Of more than 2,000 rejected fixes as many are chosen evenly. Shared for half a minute
@@ -80,7 +88,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         """
         key, day = find_bike(sources, bike_id, vendor), wanted_day(sources, times, date_)
         work = partial(path_of, sources, times, key, day, sources.ledger().parts)
-        return Answer(await paths.get((key, day), work))
+        return Answer(await paths.get((key, day), work, request))
 
     return routes
 

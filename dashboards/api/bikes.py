@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from bikes.roster import BikeKey
@@ -61,6 +61,7 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
 
     @routes.get("/bikes/{bike_id}/track", response_class=GeoAnswer, response_model=dict[str, Any])
     async def track(
+        request: Request,
         bike_id: str,
         vendor: Vendor = None,
         from_: Annotated[
@@ -85,7 +86,8 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
             raise ProblemError(400, "empty_window", "from= must be before to=", where="from")
         after_ms = paging.number(cursor)
         start_ms = from_ms if after_ms is None else max(from_ms, after_ms + 1)
-        found = await background.run(partial(sources.judged, [key], start_ms, to_ms))
+        work = partial(sources.judged, [key], start_ms, to_ms)
+        found = await background.run(work, request)
         more = len(found.fixes) > limit
         fixes = found.fixes.take(slice(limit))
         positions = np.column_stack([fixes.lng_deg, fixes.lat_deg])
@@ -109,6 +111,7 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
 
     @routes.get("/tracks", response_model=answers.Tracks)
     async def tracks(
+        request: Request,
         from_: Annotated[str, Query(alias="from")],
         to: Annotated[str | None, Query(description="Not included; without it, now.")] = None,
         step_s: Annotated[
@@ -144,7 +147,7 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
                 step_s=fits_s,
             )
         work = partial(tracks_of, sources, times, keys, from_ms, to_ms, step_s)
-        return Answer(await known.get((from_ms, to_ms, step_s, len(keys)), work))
+        return Answer(await known.get((from_ms, to_ms, step_s, len(keys)), work, request))
 
     return routes
 

@@ -38,6 +38,12 @@ def certain(request: HTTPConnection) -> Identity:
     return found
 
 
+def asker(request: HTTPConnection) -> str:
+    """Who waits for an answer, for turns: who has signed in, or else an address."""
+    found = identity(request)
+    return address(request.scope) if found is None else found.name
+
+
 def actor(request: HTTPConnection, said: str) -> str:
     """The actor for the alert book: who has signed in, or without access control who they said."""
     found = identity(request)

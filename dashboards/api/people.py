@@ -182,7 +182,7 @@ def router(access: Access, times: Times) -> APIRouter:
         """Make the first administrator with the one-time link, and sign in."""
         where = caller.address(request.scope)
         work = partial(access.set_up, body.token, body.username, body.password, where)
-        return signed_in(request, await hashing.run(work))
+        return signed_in(request, await hashing.run(work, request))
 
     @routes.post("/session", dependencies=[needs("nobody")], status_code=201, response_model=Me)
     async def sign_in(request: Request, body: Credentials) -> Response:
@@ -190,7 +190,7 @@ def router(access: Access, times: Times) -> APIRouter:
         where = caller.address(request.scope)
         before = caller.session_secret(request)
         work = partial(access.sign_in, body.username, body.password, where, before)
-        return signed_in(request, await hashing.run(work))
+        return signed_in(request, await hashing.run(work, request))
 
     @routes.delete(
         "/session", dependencies=[needs("viewer")], status_code=204, response_class=Response
@@ -213,7 +213,7 @@ def router(access: Access, times: Times) -> APIRouter:
         """Change one's password: all sessions of the user end, this one too."""
         identity, where = caller.certain(request), caller.address(request.scope)
         work = partial(access.change_own_password, identity, body.current, body.new, where)
-        await hashing.run(work)
+        await hashing.run(work, request)
         return signed_out(request)
 
     @admins.get("/users", response_model=Users)
@@ -225,7 +225,7 @@ def router(access: Access, times: Times) -> APIRouter:
     async def add_user(request: Request, body: NewUser) -> Response:
         """Add a user."""
         work = partial(access.add_user, by(request), body.username, body.role, body.password)
-        return Answer(user(await hashing.run(work)), status_code=201)
+        return Answer(user(await hashing.run(work, request)), status_code=201)
 
     @admins.patch("/users/{username}", response_model=UserAnswer)
     async def change_user(request: Request, username: str, body: UserChange) -> Response:
@@ -235,7 +235,9 @@ def router(access: Access, times: Times) -> APIRouter:
         nobody would be left to undo it.
         """
         change = partial(access.change_user, by(request), username, **body.model_dump())
-        return Answer(user(change() if body.password is None else await hashing.run(change)))
+        return Answer(
+            user(change() if body.password is None else await hashing.run(change, request))
+        )
 
     @admins.delete("/users/{username}", status_code=204, response_class=Response)
     async def disable_user(request: Request, username: str) -> Response:

@@ -112,9 +112,11 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
             return now_ms
         return at_ms
 
-    async def proposed(change: Callable[[], Zones], problems: list[Problem]) -> Proposal:
+    async def proposed(
+        request: Request, change: Callable[[], Zones], problems: list[Problem]
+    ) -> Proposal:
         try:
-            proposal = await background.run(lambda: drawing.propose(change()))
+            proposal = await background.run(lambda: drawing.propose(change()), request)
         except ZonesError as exc:
             problems += exc.problems
         if problems:
@@ -195,7 +197,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
             policies=sources.policies,
             timezone=times.zone,
         )
-        proposal = await proposed(change, problems)
+        proposal = await proposed(request, change, problems)
         return await done(request, zone_id, from_ms, proposal, over, dry_run)
 
     @routes.delete(
@@ -220,7 +222,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
             raise ProblemError(409, "zone_ended", detail, zone_id=zone_id)
         over = drawing.version
         change = partial(ended, drawing.zones, zone_id, to_ms, times.zone)
-        proposal = await proposed(change, problems)
+        proposal = await proposed(request, change, problems)
         return await done(request, zone_id, to_ms, proposal, over, dry_run=False)
 
     @routes.get("/policies", response_model=answers.Policies)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from numpy.typing import NDArray
 from starlette.responses import Response
 
@@ -23,6 +23,7 @@ from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.zones import At, zone_index
 from dashboards.sources import Sources
+from files.checkpoint import checkpoint
 from geofence.coverage import SLOT_MS, Rows, View, union_between
 from geofence.covered import covered_by_slot
 from geofence.idleness import zone_day
@@ -46,7 +47,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     trends = Shared[answers.Trend](background, keep_s=TREND_S, most=1)
 
     @routes.get("/coverage/trend", response_model=answers.Trend)
-    async def trend() -> Response:
+    async def trend(request: Request) -> Response:
         """How the current window of each zone came to its covered ratio.
 
         One value for each quarter hour of the clock; between shifts, the shift that ended last.
@@ -54,10 +55,11 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         """
         now_ms = sources.now_ms()
         work = partial(trend_of, sources, times, sources.ledger().parts, now_ms)
-        return Answer(await trends.get(now_ms // SLOT_MS, work))
+        return Answer(await trends.get(now_ms // SLOT_MS, work, request))
 
     @routes.get("/coverage/{zone_id}/days", response_model=answers.ZoneDays)
     async def days(
+        request: Request,
         zone_id: str,
         from_: Annotated[
             str | None, Query(alias="from", description="A local date; without it, 30 days before")
@@ -90,7 +92,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
                 where="from",
             )
         work = partial(days_of, sources, zone_id, dates, sources.ledger(), now_ms)
-        return Answer({"zone_id": zone_id, "days": await background.run(work)})
+        return Answer({"zone_id": zone_id, "days": await background.run(work, request)})
 
     @routes.get("/zones/{zone_id}/policy", response_model=answers.ZonePolicy)
     async def policy(zone_id: str, at: At = None) -> Response:
@@ -191,6 +193,7 @@ def days_of(
     visits: tuple[ZoneMap, _Visits] | None = None
     found: list[answers.ZoneDay] = []
     for day, window in days:
+        checkpoint()
         measured_ms = min(window.to_ms - 1, now_ms)
         zones = sources.zones_at(measured_ms)
         if zone_id not in {zone.zone_id for zone in zones.zones}:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from dashboards.api import answers
@@ -40,6 +40,24 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
     """The routes /zones, /coverage and /coverage/{zone_id}."""
     routes = APIRouter(tags=["coverage"], dependencies=[needs("viewer")])
 
+    async def coverage_at(request: Request, at_ms: int) -> list[answers.ZoneCoverage]:
+        """All zones that there were at an instant [ms], most urgent first, by what is known now.
+
+        One pass over the ledger, in a thread.
+        """
+        zones, known = sources.zones_at(at_ms), sources.ledger()
+
+        def look() -> list[answers.ZoneCoverage]:
+            ledger = known.as_of(at_ms)
+            statuses = states_of(sources.record(ledger, at_ms), sources.plan)
+            presence = presence_at(ledger, zones, sources.roster)
+            return [
+                views.coverage_of(status, zones, presence)
+                for status in sorted(statuses, key=by_urgency)
+            ]
+
+        return await background.run(look, request)
+
     @routes.get("/zones", response_class=GeoAnswer, response_model=dict[str, Any])
     async def geojson(at: At = None) -> Response:
         """The zones as a FeatureCollection, with live coverage as properties.
@@ -65,19 +83,20 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
         )
 
     @routes.get("/coverage", response_model=answers.Coverage)
-    async def table(at: At = None) -> Response:
+    async def table(request: Request, at: At = None) -> Response:
         """All zones, now or `at` an instant, the most urgent first."""
         at_ms = times.read_or_none(at, name="at")
         if at_ms is None:
             statuses = sorted(sources.statuses().values(), key=by_urgency)
             found = [views.coverage(status) for status in statuses]
         else:
-            found = await coverage_at(sources, views, background, at_ms)
+            found = await coverage_at(request, at_ms)
         stated = times.write(sources.now_ms() if at_ms is None else at_ms)
         return Answer({"at": stated, "zones": found})
 
     @routes.get("/coverage/{zone_id}", response_model=answers.ZoneAt | answers.WindowCoverage)
     async def one(
+        request: Request,
         zone_id: str,
         at: At = None,
         from_: Annotated[str | None, Query(alias="from")] = None,
@@ -99,7 +118,7 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
             if status is not None:
                 found = views.coverage(status)
             else:
-                there = await coverage_at(sources, views, background, stated_ms)
+                there = await coverage_at(request, stated_ms)
                 found = next(each for each in there if each["zone_id"] == zone_id)
             return Answer({"at": times.write(stated_ms), **found})
         if at is not None:
@@ -132,24 +151,3 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
         )
 
     return routes
-
-
-async def coverage_at(
-    sources: Sources, views: Views, background: Background, at_ms: int
-) -> list[answers.ZoneCoverage]:
-    """All zones that there were at an instant [ms], the most urgent first, from what is known now.
-
-    One pass over the ledger, in a thread.
-    """
-    zones, known = sources.zones_at(at_ms), sources.ledger()
-
-    def look() -> list[answers.ZoneCoverage]:
-        ledger = known.as_of(at_ms)
-        statuses = states_of(sources.record(ledger, at_ms), sources.plan)
-        presence = presence_at(ledger, zones, sources.roster)
-        return [
-            views.coverage_of(status, zones, presence)
-            for status in sorted(statuses, key=by_urgency)
-        ]
-
-    return await background.run(look)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import pytest
+from starlette.requests import Request
 
-from dashboards.api.background import Background, Shared
+from dashboards.api.background import WAITING, Background, Shared
+from dashboards.api.problems import ProblemError
+from files.checkpoint import checkpoint
 
 
 class Work:
@@ -103,3 +107,120 @@ def test_only_so_many_answers_are_kept() -> None:
         return [await shared.get(key, work) for key in ("a", "b", "c", "b", "a")]
 
     assert asyncio.run(ask()) == [1, 2, 3, 2, 4]
+
+
+def asked_by(address: str, gone: asyncio.Event | None = None) -> Request:
+    """A request from an address, whose client goes when `gone` is set."""
+
+    async def receive() -> dict[str, object]:
+        await (gone or asyncio.Event()).wait()
+        return {"type": "http.disconnect"}
+
+    return Request({"type": "http", "client": (address, 1)}, receive)
+
+
+class Endless:
+    """Work without an end of its own, that can be ended between two pieces."""
+
+    def __init__(self) -> None:
+        self.begun, self.ended = threading.Event(), threading.Event()
+
+    def __call__(self) -> None:
+        self.begun.set()
+        try:
+            while True:
+                checkpoint()
+                time.sleep(0.001)
+        finally:
+            self.ended.set()
+
+
+async def reason_of(asking: object) -> tuple[int, str]:
+    """The problem with which a question is answered."""
+    with pytest.raises(ProblemError) as refused:
+        await asking  # type: ignore[misc]
+    return refused.value.answer.status_code, str(refused.value).partition(":")[0]
+
+
+def test_work_that_takes_too_long_is_ended_and_the_next_is_done() -> None:
+    """503 says what to narrow; also of work that looks at no clock, whose asker does."""
+    work, deaf = Endless(), Work()
+
+    async def ask() -> list[object]:
+        background = Background(limit_s=0.2)
+        first = await reason_of(background.run(work))
+        found = [first, await background.run(lambda: 1), await reason_of(background.run(deaf))]
+        deaf.go.set()
+        return found
+
+    assert asyncio.run(ask()) == [(503, "took_too_long"), 1, (503, "took_too_long")]
+    assert work.ended.wait(10)
+
+
+def test_the_last_who_goes_ends_the_work() -> None:
+    """Not the first, while another still waits; and what has not begun is never done."""
+    work, never = Endless(), Work()
+
+    async def ask() -> None:
+        background = Background()
+        shared = Shared[None](background, keep_s=60, most=2)
+        gone = [asyncio.Event() for _ in range(3)]
+        asking = [
+            asyncio.create_task(reason_of(shared.get("key", work, asked_by("a", gone[0])))),
+            asyncio.create_task(reason_of(shared.get("key", work, asked_by("b", gone[1])))),
+            asyncio.create_task(reason_of(background.run(never, asked_by("c", gone[2])))),
+        ]
+        await asyncio.to_thread(work.begun.wait)
+        gone[2].set()
+        gone[0].set()
+        await asyncio.gather(asking[0], asking[2])
+        assert not work.ended.is_set()
+        gone[1].set()
+        await asking[1]
+        assert await background.run(lambda: 1) == 1
+
+    asyncio.run(ask())
+    assert work.ended.is_set()
+    assert never.done == 0
+
+
+def test_those_who_ask_take_turns() -> None:
+    """One who asks much is told so, and holds another up by one piece at most."""
+    first, order = Work(), list[str]()
+
+    async def ask() -> None:
+        background = Background()
+
+        def put(who: str) -> asyncio.Task[object]:
+            request = asked_by(who)
+            return asyncio.create_task(background.run(lambda: order.append(who), request))
+
+        running = asyncio.create_task(background.run(first, asked_by("much")))
+        await asyncio.to_thread(first.begun.wait)
+        asking = [put("much") for _ in range(WAITING)]
+        await asyncio.sleep(0)
+        refused = await reason_of(background.run(first, asked_by("much")))
+        assert refused == (429, "too_many_waiting")
+        asking.append(put("little"))
+        await asyncio.sleep(0)
+        first.go.set()
+        await asyncio.gather(running, *asking)
+
+    asyncio.run(ask())
+    assert order.index("little") == 1
+    assert len(order) == WAITING + 1
+
+
+def test_a_stop_ends_what_runs_and_what_waits() -> None:
+    """At once, and nothing more is taken."""
+    work = Endless()
+
+    async def ask() -> list[tuple[int, str]]:
+        background = Background()
+        asking = [asyncio.create_task(reason_of(background.run(work))) for _ in range(3)]
+        await asyncio.to_thread(work.begun.wait)
+        background.close()
+        return [*await asyncio.gather(*asking), await reason_of(background.run(work))]
+
+    assert asyncio.run(ask()) == [(503, "stopping")] * 4
+    assert work.ended.wait(10)

@@ -209,6 +209,6 @@ def test_a_stop_does_not_wait_for_a_long_answer(tmp_path: Path) -> None:
     assert asked.get(route).status_code == 200
     station.stop()
     answer = asked.get(f"{route}&step_s=60")
-    assert (answer.status_code, answer.json()["reason"]) == (503, "storage_unavailable")
+    assert (answer.status_code, answer.json()["reason"]) == (503, "stopping")
     station.book.close_file()
     station.log.close()
