@@ -16,13 +16,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from alerts.alert import Alert, Transition
-from alerts.findings import Step
+from alerts.findings import Step, undated
 from alerts.fleet import Fleet, Limits
 from alerts.notify.apprise import AppriseNotifier
 from alerts.plan import Policies, ZonePlan
 from alerts.rules import RULES
 from alerts.rules.cases import OpenAlerts, Windows, ZoneCase
-from alerts.rules.judge import AT_ONCE, Judge, removed, undated
+from alerts.rules.judge import AT_ONCE, Judge, removed
 from alerts.rules.registry import Registry
 from alerts.store.alert_rows import Opening
 from alerts.store.book import AlertBook, Change
@@ -96,7 +96,11 @@ class Evaluator:
         statuses = [state_of(zone, now_ms) for zone in zones]
         yield Evaluation(statuses, [])
         alerts = OpenAlerts(book.current())
-        changes = list(undated(alerts, now_ms))
+        changes = [
+            Change(alert.alert_id, tuple(todo))
+            for alert in alerts.by_key.values()
+            if (todo := undated(alert, now_ms))
+        ]
         for zone, status in zip(zones, statuses, strict=True):
             changes += self._judge.judge("zone", ZoneCase(zone, status, alerts, windows, book))
         if statuses:

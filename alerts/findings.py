@@ -33,14 +33,16 @@ class Step(NamedTuple):
     until_ms: int | None = None  # of ``shelve``
 
 
-def undated(alert: Alert, limit_ms: int) -> list[Step]:
+def undated(alert: Alert, now_ms: int) -> list[Step]:
     """The steps that take back what an evaluation did to an alert while the clock was ahead.
 
-    Rows after `limit_ms` are of then. The alert is raised again if its condition holds; one that
-    was shelved waits for its time again.
+    It is raised again if its condition holds; one that was shelved waits for its time again.
     """
-    rows = takewhile(lambda row: row.at_ms > limit_ms, reversed(alert.standing))
-    first = next((row.event for row in list(rows)[::-1] if row.actor == SYSTEM), None)
+    limit_ms = now_ms + AHEAD_MS
+    if alert.updated_at_ms <= limit_ms:
+        return []
+    later = list(takewhile(lambda row: row.at_ms > limit_ms, reversed(alert.standing)))
+    first = next((row.event for row in reversed(later) if row.actor == SYSTEM), None)
     shelves = [row for row in alert.standing if row.event == "shelve"]
     if first in ("unshelve", "unshelve_returned") and (alert.state, "shelve") in TABLE and shelves:
         return [Step("shelve", "clock_set_back", shelves[-1].evidence, shelves[-1].until_ms)]

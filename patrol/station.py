@@ -119,6 +119,7 @@ class Station:
         self.book.listen(self.outbox.wake)
         self._record: Record | None = None
         self._doubted = ""  # why nothing is judged at the moment
+        self._newest: object = None  # the evaluation that began last
         self._unbooked = ""  # why the last evaluation could not be recorded
         policies, settings = self.district.policies, self.district.settings
         zone, limits = settings.district.tz, settings.rules.limits
@@ -200,11 +201,13 @@ class Station:
         now_ms = self.clock.now_ms()
         # Coverage and fleet stay the same for as long as this takes.
         self.view = self.worker.view
-        parts = self.evaluator.in_parts(now_ms)
+        parts = self._newest = self.evaluator.in_parts(now_ms)
         self._show(next(parts).statuses, now_ms)
         try:
             for _ in parts:
                 yield
+                if parts is not self._newest:
+                    return  # zones were redrawn and all was judged meanwhile
             if self.desk.issue(now_ms):
                 self.outbox.wake()
             self._unbooked = ""

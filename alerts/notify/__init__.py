@@ -22,8 +22,11 @@ UNHEARD: Final = frozenset[Event]({"raise", "drop"})
 class Notifier(Channel, Protocol):
     """A channel with a way to it. Several sends may be under way at once, one per lane."""
 
-    async def send(self, notice: Notice) -> None:
-        """Return once it has arrived; NotificationFailed to be called again later."""
+    async def send(self, *notices: Notice, count: int = 1) -> None:
+        """Tell people of `count` notices of one rule and transition, the first given, or programs
+        of one.
+
+        Return once it has arrived; NotificationFailed to be called again later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

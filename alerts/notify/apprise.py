@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
@@ -80,16 +80,9 @@ class AppriseNotifier:
         if not len(self._service):
             raise PolicyError([Problem(f"notify.{self.name}.url", "no service has such a URL")])
 
-    async def send(self, notice: Notice) -> None:
-        """Send, in a thread; NotificationFailed when the service did not take it."""
-        await self.send_group([notice], 1)
-
-    async def send_group(self, notices: Sequence[Notice], count: int) -> None:
-        """Send one message about `count` notices of one rule and transition, in a thread.
-
-        `notices` are the first of them. NotificationFailed: the service did not take it.
-        """
-        await self._in_thread(self._wording.of_group(notices, count))
+    async def send(self, *notices: Notice, count: int = 1) -> None:
+        """Send one message, in a thread; NotificationFailed when the service did not take it."""
+        await self._in_thread(self._wording.of(*notices, count=count))
 
     async def send_bulletin(self, bulletin: Bulletin) -> None:
         """Send a bulletin, in a thread; NotificationFailed when the service did not take it."""

@@ -49,8 +49,9 @@ class MqttNotifier:
         """All notices of alerts about zones, but pending ones: topics are those of zones only."""
         return notice.alert.zone_id is not None and Filter().passes(notice)
 
-    async def send(self, notice: Notice) -> None:
+    async def send(self, *notices: Notice, count: int = 1) -> None:
         """Publish; NotificationFailed when it did not go."""
+        (notice,) = notices
         alert = notice.alert
         assert alert.zone_id is not None
         topic = f"patrol/v1/alerts/{alert.zone_id}/{alert.rule}"

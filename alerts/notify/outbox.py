@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import structlog
 
@@ -28,20 +28,8 @@ from files.secret import harmless
 
 log = structlog.get_logger(__name__)
 
-BATCH: Final = 64
-"""Messages of a channel that are under way at once."""
 LONGEST_WAIT_S: Final = 15.0
 """Between two tries to book what was sent [s]."""
-GROUPED: Final = 10_000
-"""The most rows that are looked at for groups; the others wait for the next message."""
-
-
-class Counts(NamedTuple):
-    """Rows of a channel that wait now; delivered and failed attempts since the start."""
-
-    pending: int
-    delivered: int
-    failed: int
 
 
 class Outbox:
@@ -60,14 +48,9 @@ class Outbox:
         self._notifiers = {notifier.name: notifier for notifier in notifiers}
         self._clock = clock
         self._send_timeout_s = send_timeout_s
-        self._delivered = dict.fromkeys(self._notifiers, 0)
-        self._failed = dict.fromkeys(self._notifiers, 0)
         self._wake = {name: asyncio.Event() for name in self._notifiers}
-        self._gathering = {
-            name: Gathering(gather_ms)
-            for name, notifier in self._notifiers.items()
-            if isinstance(notifier, AppriseNotifier)
-        }
+        people = {who.name for who in notifiers if isinstance(who, AppriseNotifier)}
+        self._gathering = {n: Gathering(gather_ms if n in people else None) for n in self._wake}
         # Rows that have arrived and could not be marked; the channel sends nothing before they are.
         self._unbooked: dict[str, dict[int, Waiting]] = {name: {} for name in self._notifiers}
         self._troubles: dict[str, str] = {}
@@ -80,14 +63,6 @@ class Outbox:
     def trouble(self) -> str:
         """Why nothing is sent at the moment; empty when it is."""
         return next(iter(self._troubles.values()), "")
-
-    def counts(self) -> dict[str, Counts]:
-        """Rows that wait, and attempts since the start, by channel; reads the book."""
-        pending = self._rows.pending()
-        return {
-            name: Counts(pending.get(name, 0), self._delivered[name], self._failed[name])
-            for name in self._notifiers
-        }
 
     def wake(self, _: object = None) -> None:
         """Look for new rows now; may be called from any thread, and listen to the book."""
@@ -113,16 +88,12 @@ class Outbox:
     async def deliver_due(self, now_ms: int, channel: str) -> int:
         """Try every message of a channel that is due once; returns how many rows were delivered.
 
-        Raises
-        ------
-        BookUnavailable
-            What was sent is remembered; nothing is sent until it can be booked.
+        BookUnavailable: what was sent is remembered, and nothing is sent until it can be booked.
         """
         await asyncio.to_thread(self._book, channel, now_ms)
-        gathering = self._gathering.get(channel)
-        limit = BATCH if gathering is None else GROUPED
-        rows = await asyncio.to_thread(self._rows.due, channel, now_ms, limit)
-        messages = [[row] for row in rows] if gathering is None else gathering.ripe(rows, now_ms)
+        gathering = self._gathering[channel]
+        rows = await asyncio.to_thread(self._rows.due, channel, now_ms, gathering.limit)
+        messages = gathering.ripe(rows, now_ms)
         if not messages:
             return 0
         await asyncio.to_thread(self._rows.begin, [row for rows in messages for row in rows])
@@ -164,7 +135,6 @@ class Outbox:
         except Exception as exc:  # noqa: BLE001
             await asyncio.to_thread(self._mark_failed, rows, now_ms, exc)
             return 0
-        self._delivered[channel] += len(rows)
         self._unbooked[channel].update((row.id, row) for row in rows)
         await asyncio.to_thread(self._book, channel, now_ms)
         return len(rows)
@@ -179,13 +149,9 @@ class Outbox:
     async def _send(self, rows: Sequence[Waiting]) -> None:
         row, notifier = rows[0], self._notifiers[rows[0].channel]
         if row.seq is not None:
-            shown = [row.seq for row in rows[:SHOWN] if row.seq is not None]
-            notices = [await asyncio.to_thread(self._rows.notice, seq) for seq in shown]
+            notices = await asyncio.to_thread(self._rows.notices, rows[:SHOWN])
             async with asyncio.timeout(self._send_timeout_s):
-                if isinstance(notifier, AppriseNotifier):
-                    await notifier.send_group(notices, len(rows))
-                else:
-                    await notifier.send(notices[0])
+                await notifier.send(*notices, count=len(rows))
             return
         assert row.bulletin is not None
         if not isinstance(notifier, AppriseNotifier):
@@ -196,16 +162,13 @@ class Outbox:
 
     def _wait_ms(self, channel: str) -> int:
         """Until the next retry or group is due; capped, since the clock may be set."""
-        due = [self._rows.next_ms(channel)]
-        if channel in self._gathering:
-            due.append(self._gathering[channel].next_ms())
+        due = self._rows.next_ms(channel), self._gathering[channel].next_ms()
         next_ms = min((at_ms for at_ms in due if at_ms is not None), default=None)
         return 60_000 if next_ms is None else min(60_000, max(10, next_ms - self._clock()))
 
     def _mark_failed(self, rows: Sequence[Waiting], now_ms: int, exc: Exception) -> None:
         channel, attempts = rows[0].channel, max(row.attempts for row in rows) + 1
         wait_ms = retry_after_ms(attempts)
-        self._failed[channel] += 1
         known = isinstance(exc, NotificationFailed | TimeoutError)
         log.warning(
             "notification_failed",

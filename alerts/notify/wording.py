@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from alerts.alert import Notice
+from alerts.alert import Notice, Transition
 from alerts.bulletin import Bulletin, OpenAlert, Tally
 from alerts.rules import RULES, contract
 from alerts.rules.registry import Registry
@@ -77,47 +77,41 @@ class Wording:
         self._rules = texts(rules.words(), language)
         self._names = names or {}
 
-    def of(self, notice: Notice) -> Text:
-        """Title and body of a notice."""
-        alert, row = notice
-        line = self.say["line"].format(at=self.time(row.at_ms), alert_id=alert.alert_id)
-        body = "\n".join([*self._why(notice), line])
-        return Text(self._title(notice, self.subject(alert.subject_id)), body, _kind(notice))
-
-    def of_group(self, notices: Sequence[Notice], count: int) -> Text:
+    def of(self, *notices: Notice, count: int = 1) -> Text:
         """Title and body of one message about `count` notices of one rule and transition.
 
-        It writes out those given, the first, and says where the others are.
+        `notices` are the first of them: of more than one, it says where the others are.
         """
-        first, say = notices[0], self.say
+        (alert, row), say = notices[0], self.say
+        at, subject = self.time(row.at_ms), self.subject(alert.subject_id)
         if count == 1:
-            return self.of(first)
-        lines = [
-            say["group.one"].format(
-                subject=self.subject(notice.alert.subject_id),
-                alert_id=notice.alert.alert_id,
-                why=" ".join(self._why(notice)),
-            )
-            for notice in notices
-        ]
-        if count > len(notices):
-            lines.append(say["bulletin.line.more"].format(count=count - len(notices)))
-        where = say["group.where"].format(at=self.time(first.transition.at_ms))
-        title = self._title(first, say["group.count"].format(count=count))
-        return Text(title, "\n".join([*lines, where]), _kind(first))
+            lines = [*self._why(row), say["line"].format(at=at, alert_id=alert.alert_id)]
+        else:
+            lines = [
+                say["group.one"].format(
+                    subject=self.subject(each.subject_id),
+                    alert_id=each.alert_id,
+                    why=" ".join(self._why(its_row)),
+                )
+                for each, its_row in notices
+            ]
+            if count > len(notices):
+                lines.append(say["bulletin.line.more"].format(count=count - len(notices)))
+            lines.append(say["group.where"].format(at=at))
+            subject = say["group.count"].format(count=count)
+        event = say[f"event.{row.event}"].format(event=say[f"event.{row.news}"])
+        title = say["title"].format(event=event, subject=subject, rule=self.rule(alert.rule))
+        good = row.event != "undo" and row.to_state in ("returned", "closed", "voided")
+        alarm = row.event in ("activate", "reopen", "unshelve", "escalate")
+        body = "\n".join(lines)
+        return Text(title, body, "success" if good else "failure" if alarm else "info")
 
-    def _title(self, notice: Notice, subject: str) -> str:
-        alert, row = notice
-        event = self.say[f"event.{row.event}"].format(event=self.say[f"event.{row.news}"])
-        return self.say["title"].format(event=event, subject=subject, rule=self.rule(alert.rule))
-
-    def _why(self, notice: Notice) -> list[str]:
-        row = notice.transition
-        parts = [self._reason(row.reason, row.evidence, row.actor)]
+    def _why(self, row: Transition) -> Iterator[str]:
+        if reason := self._reason(row.reason, row.evidence, row.actor):
+            yield reason
         if "bike" in row.evidence and isinstance(row.evidence.get("at_ms"), int):
             at = self.time(row.evidence["at_ms"])
-            parts.append(self.say["visit"].format(bike=row.evidence["bike"], at=at))
-        return list(filter(None, parts))
+            yield self.say["visit"].format(bike=row.evidence["bike"], at=at)
 
     def subject(self, subject_id: str) -> str:
         """The name of a zone, or the id of a bike or vendor."""
@@ -159,14 +153,6 @@ class Wording:
         hours, minutes = divmod(minutes, 60)
         shown = "minutes" if not hours else "hours_minutes" if minutes else "hours"
         return self.say[f"duration.{shown}"].format(h=hours, m=minutes)
-
-
-def _kind(notice: Notice) -> Literal["failure", "success", "info"]:
-    row = notice.transition
-    if row.event != "undo" and row.to_state in ("returned", "closed", "voided"):
-        return "success"
-    alarm = row.event in ("activate", "reopen", "unshelve", "escalate")
-    return "failure" if alarm else "info"
 
 
 def bulletin_text(bulletin: Bulletin, wording: Wording) -> Text:

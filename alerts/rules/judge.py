@@ -6,8 +6,6 @@ from collections.abc import Collection, Iterator
 from functools import partial
 from typing import Final
 
-from alerts import findings
-from alerts.alert import AHEAD_MS
 from alerts.findings import Finding, Step, steps
 from alerts.fleet import Fleet, Limits
 from alerts.plan import Policies
@@ -101,14 +99,6 @@ class Judge:
         if todo:
             opening = Opening(rule.name, rule.severity, window=found.window, **case.subject)
             yield Change(alert.alert_id if alert else opening, tuple(todo))
-
-
-def undated(alerts: OpenAlerts, now_ms: int) -> Iterator[Change]:
-    """What was done to open alerts while the clock was ahead is taken back."""
-    limit_ms = now_ms + AHEAD_MS
-    for alert in alerts.by_key.values():
-        if alert.updated_at_ms > limit_ms and (todo := findings.undated(alert, limit_ms)):
-            yield Change(alert.alert_id, tuple(todo))
 
 
 def removed(alerts: OpenAlerts, subject: Subject, known: Collection[str]) -> Iterator[Change]:

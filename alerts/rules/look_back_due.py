@@ -21,12 +21,7 @@ def evaluate(case: ZoneCase) -> Iterator[Found]:
     """Find whether anybody has looked back since the last closing, or those of open alerts."""
     wanted: dict[int, tuple[Window, Alert | None]] = {}
     closing = case.past.last_closing(NEGLECT, case.zone.zone_id)
-    # A closing in the future is of a clock that was ahead.
-    if (
-        closing is not None
-        and closing[1] <= case.now_ms
-        and (window := _window(case, closing[1])) is not None
-    ):
+    if closing is not None and (window := _window(case, closing[1])) is not None:
         wanted[window.from_ms] = window, None
     for alert, window in case.alerts_of(RULE.name):
         wanted[window.from_ms] = window, alert
@@ -37,11 +32,14 @@ def evaluate(case: ZoneCase) -> Iterator[Found]:
 def _window(case: ZoneCase, closed_ms: int) -> Window | None:
     """From a closing to the time by which the zone must have been looked back at.
 
-    None when the policy asks for none, or the record does not reach back to the closing.
+    None when the policy asks for none, the record does not reach back to the closing, or a clock
+    that was ahead has closed it.
     """
     plan = case.zone.plan
     look_back_s = plan.policy_at(closed_ms).look_back_s
-    if look_back_s is None or plan.duty_s(closed_ms, case.zone.known_from_ms) > RECORD_SLACK_S:
+    if look_back_s is None or closed_ms > case.now_ms:
+        return None
+    if plan.duty_s(closed_ms, case.zone.known_from_ms) > RECORD_SLACK_S:
         return None
     deadline_ms = plan.advance(closed_ms, look_back_s)
     return None if deadline_ms is None else Window(closed_ms, deadline_ms)

@@ -128,10 +128,10 @@ class OutboxRows:
             (next_ms,) = db.execute(_NEXT, (channel,)).fetchone()
         return int(next_ms) if next_ms is not None else None
 
-    def notice(self, seq: int) -> Notice:
-        """The notice that a row is about."""
+    def notices(self, rows: Iterable[Waiting]) -> list[Notice]:
+        """The notices that rows are about."""
         with self._file.reading() as db:
-            return alert_rows.notice(db, seq)
+            return [alert_rows.notice(db, row.seq) for row in rows if row.seq is not None]
 
     def bulletin(self, number: int) -> Bulletin:
         """The bulletin that a row is about."""

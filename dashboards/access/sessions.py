@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 from dashboards.access.roles import Refusal, Role
+
+SEEN = "UPDATE session SET seen_ms = ?1, created_ms = min(created_ms, ?1) WHERE digest = ?2"
+"""Notes a use; a session of a clock that was ahead begins with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ def verdict(session: Session | None, lifetime: Lifetime, now_ms: int) -> Refusal
     """Why a session is not one, or None.
 
     At exactly the end of its life a session is over. One from the future, which a clock that
-    was set back leaves behind, counts from when it is seen (:func:`seen`).
+    was set back leaves behind, begins when it is used.
     """
     if session is None:
         return "session_over"
@@ -74,19 +76,6 @@ def find(db: sqlite3.Connection, digest: bytes) -> Session | None:
 def end(db: sqlite3.Connection, digest: bytes) -> None:
     """Forget a session, if there is one."""
     db.execute("DELETE FROM session WHERE digest = ?", (digest,))
-
-
-def seen(
-    db: sqlite3.Connection, digest: bytes, session: Session, lifetime: Lifetime, now_ms: int
-) -> None:
-    """Note that a session is used; one of a clock that was ahead begins now.
-
-    Nobody is turned away because the disk is full: the note is left out then.
-    """
-    if not 0 <= now_ms - session.seen_ms < lifetime.seen_every_ms:
-        note = "UPDATE session SET seen_ms = ?1, created_ms = min(created_ms, ?1) WHERE digest = ?2"
-        with suppress(sqlite3.OperationalError):
-            db.execute(note, (now_ms, digest))
 
 
 def end_all(db: sqlite3.Connection, user: str) -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from contextlib import suppress
 from typing import NamedTuple, cast
 
 from dashboards.access.roles import ROLES, AccessRefused, Refusal, Role
@@ -63,13 +62,6 @@ def verdict(token: Token | None, now_ms: int) -> Refusal | None:
     if token.expires_ms is not None and now_ms >= token.expires_ms:
         return "token_expired"
     return None
-
-
-def used(db: sqlite3.Connection, digest: bytes, token: Token, now_ms: int) -> None:
-    """Note that a token is used; left out when the disk is full."""
-    if token.used_ms is None or not 0 <= now_ms - token.used_ms < USED_EVERY_MS:
-        with suppress(sqlite3.OperationalError):
-            db.execute("UPDATE token SET used_ms = ? WHERE digest = ?", (now_ms, digest))
 
 
 def everything(db: sqlite3.Connection) -> list[Token]:
