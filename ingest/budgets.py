@@ -1,7 +1,7 @@
 """The budget of one vendor: how much it may cost before its messages are refused unread.
 
 Allowances are counted by the time of receipt, which is in the log: reading it again refuses the
-same, but for the stretch in which a process begins. What is worth something costs a vendor
+same, but for the time in which a process begins. What is worth something costs a vendor
 nothing: an allowance to be wrong grows by every accepted item, and the numbers of messages and
 bytes are limited only where the configuration says so. See docs/decisions/0022.
 """
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from bikes.errors import DecodeError
 
-MINUTE_MS, HOUR_MS = 60_000, 3_600_000
+SECOND_MS, MINUTE_MS, HOUR_MS = 1_000, 60_000, 3_600_000
 
 TOLD = 2_000
-"""Refusals of a vendor that are told and kept in a minute; the others are counted."""
+"""Refusals of a vendor that are told and kept, in a minute; the others are counted."""
 
-WRONG = 5_000
-"""Wrong items of a vendor, beside as many as it has right ones, that are explained in a minute:
-some 0.1 s of work."""
+WRONG, WRONG_SPAN_MS = 1_000, 10 * SECOND_MS
+"""Wrong items of a vendor, beside as many as it has right ones, that are explained: some 20 ms of
+work."""
 
 ITEM_BYTES = 512
 """A message that takes long to be found wrong counts as one item for each of these."""
@@ -48,26 +48,33 @@ class VendorLimits:
 
 @dataclass(slots=True)
 class Allowance:
-    """So many in each stretch of time; None is without end."""
+    """So many at once, and as many more in each span of time, evenly; None is without end."""
 
     limit: int | None
     span_ms: int
-    _span: int = -1
-    _left: int = 0
+    _left: float = 0
+    _at_ms: int = 0
 
     def left(self, at_ms: int) -> int:
-        """How many are left at an instant [ms]."""
+        """How many are left at an instant [ms]; a clock that is set back earns nothing."""
         if self.limit is None:
             return 1 << 62
-        if (span := at_ms // self.span_ms) != self._span:
-            self._span, self._left = span, self.limit
-        return max(self._left, 0)
+        if at_ms != self._at_ms:
+            earned = max(at_ms - self._at_ms, 0) * self.limit / self.span_ms
+            # What was added by `take` stays.
+            self._left = max(self._left, min(self._left + earned, self.limit))
+            self._at_ms = at_ms
+        return max(int(self._left), 0)
 
     def take(self, count: int, at_ms: int) -> bool:
-        """Use some up; False when none was left. A negative number adds to what is left."""
-        had = self.left(at_ms)
-        self._left -= count
-        return had > 0
+        """Use some up, maybe more than there is; False, and nothing is used, when none was left.
+
+        A negative number adds to what is left.
+        """
+        had = self.left(at_ms) > 0
+        if had or count < 0:
+            self._left -= count
+        return had
 
 
 @dataclass(slots=True)
@@ -89,7 +96,7 @@ class Budget:
     vendor: str
     limits: VendorLimits = field(default_factory=VendorLimits)
     told: Allowance = field(default_factory=lambda: Allowance(TOLD, MINUTE_MS))
-    wrong: Allowance = field(default_factory=lambda: Allowance(WRONG, MINUTE_MS))
+    wrong: Allowance = field(default_factory=lambda: Allowance(WRONG, WRONG_SPAN_MS))
     over: Allowance = field(default_factory=lambda: Allowance(1, MINUTE_MS))
     bikes: Allowance = field(init=False)
     _messages: Allowance = field(init=False)
@@ -134,7 +141,7 @@ class Budget:
 
     def too_many_wrong(self) -> DecodeError:
         """The refusal of what is wrong and is not looked into."""
-        said = f"wrong items in this minute than right ones and {WRONG}; further ones are not read"
+        said = "wrong items than right ones; for now the reason of further ones is not looked for"
         return DecodeError("over_budget", self._too_many(said))
 
     def too_many_messages(self) -> DecodeError:

@@ -26,7 +26,7 @@ from bikes.formats import mds, reading
 from bikes.formats.reading import Item, read_each
 from bikes.roster import Roster
 from bikes.telemetry import Event, Status, Telemetry, TelemetryBatch
-from bikes.topics import NAME, Kind
+from bikes.topics import NAME
 from ingest.budgets import ITEM_BYTES, Budget
 from ingest.checks import PLAUSIBLE, Bounds, Faults, device_fault, timestamp_fault, to_columns
 from ingest.log import Messages
@@ -40,6 +40,7 @@ from ingest.vendors import (
     NAMED_INSIDE,
     REFUSED,
     DecodeLimits,
+    Group,
     Route,
     Routes,
     VendorFormat,
@@ -226,11 +227,11 @@ class _Reading:
             if number == REFUSED:
                 self._refuse(at)
             elif group.kind == "telemetry":
-                self._read_telemetry(self._vendors[group.vendor], at, routes[at])
+                self._read_telemetry(group, at, routes[at])
             elif group.kind == "status":
-                self._read_statuses(group.vendor, at, routes[at])
+                self._read_statuses(group, at, routes[at])
             else:
-                self._read_events(group.vendor, at, routes[at])
+                self._read_events(group, at, routes[at])
 
     def _drop_over_limit(
         self, budget: Budget, groups: NDArray[np.intp], sizes: NDArray[np.int64]
@@ -256,20 +257,19 @@ class _Reading:
                 refusal = DecodeError("too_large", detail)
             self._refusals.add(position, route, refusal)
 
-    def _read_telemetry(
-        self, vendor: VendorFormat, at: NDArray[np.intp], routes: NDArray[np.intp]
-    ) -> None:
+    def _read_telemetry(self, group: Group, at: NDArray[np.intp], routes: NDArray[np.intp]) -> None:
         """Telemetry of one vendor, in the messages at positions `at`."""
+        vendor = self._vendors[group.vendor]
         payloads = self._payloads(at)
         found, failed = read_each(vendor.format.quick, payloads)
         index: list[int | None] = []
         # Nearly always every message holds one item and all are fine; then no message is
         # looked at by itself.
         if failed or set(map(type, found)) != {Telemetry}:
-            for nth in failed:
-                route = self._route("telemetry", vendor.vendor, int(routes[nth]))
-                found[nth] = self._reread(vendor.format.decode, int(at[nth]), route, payloads[nth])
-            found, index, message = self._spread(vendor.vendor, at, routes, found)
+            read = self._reread(vendor.format.decode, group, at, routes, failed)
+            for nth, again in zip(failed, read, strict=True):
+                found[nth] = again
+            found, index, message = self._spread(group, at, routes, found)
             at, routes = at[message], routes[message]
         items = cast("list[Telemetry]", found)
         bike_ids = list(map(self._routes.bike_ids.__getitem__, routes.tolist()))
@@ -288,7 +288,7 @@ class _Reading:
         wrong.take(len(faults) - len(batch), self._at_ms)
         if unread := len(items) - len(batch) - len(faults):
             budget = self._budgets[vendor.vendor]
-            route = self._route("telemetry", vendor.vendor, int(routes[-1]))
+            route = self._route(group, int(routes[-1]))
             self._refusals.unread(int(at[-1]), route, budget.too_many_wrong, unread)
         self._telemetry.append(in_wgs84(batch, vendor.datum))
 
@@ -304,8 +304,8 @@ class _Reading:
             route = Route("telemetry", vendor, bike_ids[row])
             self._refusals.add(int(at[row]), route, fault, index[row] if index else None)
 
-    def _route(self, kind: Kind, vendor: str, number: int) -> Route:
-        return Route(kind, vendor, self._routes.bike_ids[number])
+    def _route(self, group: Group, number: int) -> Route:
+        return Route(group.kind, group.vendor, self._routes.bike_ids[number])
 
     def _name_bikes(
         self, vendor: str, items: list[Telemetry], bike: NDArray[np.int32], bike_ids: list[str]
@@ -323,27 +323,43 @@ class _Reading:
         return faults
 
     def _reread(
-        self, decode: Callable[[bytes, int], T], at: int, route: Route, payload: bytes
-    ) -> T | list[Never]:
-        """The items of a payload that could not be read quickly, with an error for a bad one."""
-        budget = self._budgets[route.vendor]
-        if not budget.wrong.left(self._at_ms):
-            self._refusals.unread(at, route, budget.too_many_wrong)
-            return []
-        try:
-            found = decode(payload, self._limits.max_items)
-        except DecodeError as exc:
-            self._refusals.add(at, route, exc)
-            budget.wrong.take(1 + len(payload) // ITEM_BYTES, self._at_ms)
-            return []
-        items = found if isinstance(found, list) else []
-        wrong = sum(isinstance(item, DecodeError) for item in items)
-        budget.wrong.take(max(wrong, len(payload) // ITEM_BYTES), self._at_ms)
-        return found
+        self,
+        decode: Callable[[bytes, int], T],
+        group: Group,
+        at: NDArray[np.intp],
+        routes: NDArray[np.intp],
+        failed: Sequence[int],
+    ) -> list[T | list[Never]]:
+        """The items of each payload that could not be read quickly, with errors for bad ones.
+
+        `failed` are places in `at` and `routes`. What the budget has no room for has no items.
+        """
+        budget = self._budgets[group.vendor]
+        read: list[T | list[Never]] = []
+        for nth in failed:
+            position, route = int(at[nth]), self._route(group, int(routes[nth]))
+            left = len(failed) - len(read)
+            if not budget.wrong.left(self._at_ms):
+                self._refusals.unread(position, route, budget.too_many_wrong, left)
+                return [*read, *[[] for _ in range(left)]]
+            payload = self._messages.payloads[position]
+            right, wrong = 0, 1
+            try:
+                read.append(found := decode(payload, self._limits.max_items))
+            except DecodeError as exc:
+                self._refusals.add(position, route, exc)
+                read.append([])
+            else:
+                items = found if isinstance(found, list) else []
+                wrong = sum(isinstance(item, DecodeError) for item in items)
+                right = len(items) - wrong
+            # A long payload takes its time, whatever is in it.
+            budget.wrong.take(max(wrong, len(payload) // ITEM_BYTES) - right, self._at_ms)
+        return read
 
     def _spread(
         self,
-        vendor: str,
+        group: Group,
         at: NDArray[np.intp],
         routes: NDArray[np.intp],
         found: Sequence[Telemetry | Sequence[Item] | None],
@@ -363,72 +379,63 @@ class _Reading:
                 said = [reading.too_many(len(said), self._limits.max_items)]
             for place, item in enumerate(said):
                 if isinstance(item, DecodeError):
-                    route = self._route("telemetry", vendor, int(routes[nth]))
-                    self._refusals.add(int(at[nth]), route, item)
+                    self._refusals.add(int(at[nth]), self._route(group, int(routes[nth])), item)
                 else:
                     items.append(item)
                     index.append(place)
                     message.append(nth)
         return items, index, np.array(message, np.intp)
 
-    def _read_statuses(self, vendor: str, at: NDArray[np.intp], routes: NDArray[np.intp]) -> None:
+    def _read_statuses(self, group: Group, at: NDArray[np.intp], routes: NDArray[np.intp]) -> None:
         received_at_ms = self._at_ms
         # A retained status may be of any age; only the unit of an old timestamp can be wrong.
         bounds = Bounds(PLAUSIBLE.oldest_ms, self._bounds.newest_ms)
-        for position, number, payload in zip(
-            at.tolist(), routes.tolist(), self._payloads(at), strict=True
-        ):
-            at_ms = received_at_ms
-            try:
-                said = mds.decode_status(payload)
-                if said is None:
-                    continue
-                at_ms = received_at_ms if said.timestamp is None else said.timestamp
-                if wrong := timestamp_fault(at_ms, bounds):
-                    raise wrong
-            except DecodeError as exc:
-                route = self._route("status", vendor, number)
-                self._refusals.add(position, route, exc)
+        found, failed = read_each(mds.quick_status, self._payloads(at))  # type: ignore[arg-type]
+        self._reread(mds.decode_status, group, at, routes, failed)
+        for position, number, said in zip(at.tolist(), routes.tolist(), found, strict=True):
+            if said is None:
+                continue
+            at_ms = received_at_ms if said.timestamp is None else said.timestamp
+            if wrong := timestamp_fault(at_ms, bounds):
+                self._refusals.add(position, self._route(group, number), wrong)
                 continue
             # A last will was written when the connection began, long before it was sent.
             at_ms = at_ms if said.online else received_at_ms
             bike = int(self._routes.bike[number])
             self._statuses.append(Status(bike=bike, online=said.online, timestamp_ms=at_ms))
 
-    def _read_events(self, vendor: str, at: NDArray[np.intp], routes: NDArray[np.intp]) -> None:
-        payloads = self._payloads(at)
+    def _read_events(self, group: Group, at: NDArray[np.intp], routes: NDArray[np.intp]) -> None:
         found: list[mds.MdsEvent | Sequence[mds.MdsEvent | DecodeError] | None]
-        found, failed = read_each(mds.quick_events, payloads)  # type: ignore[assignment]
-        for nth in failed:
-            route = self._route("event", vendor, int(routes[nth]))
-            found[nth] = self._reread(mds.decode_events, int(at[nth]), route, payloads[nth])
+        found, failed = read_each(mds.quick_events, self._payloads(at))  # type: ignore[assignment]
+        read = self._reread(mds.decode_events, group, at, routes, failed)
+        for nth, again in zip(failed, read, strict=True):
+            found[nth] = again
         for position, number, said in zip(at.tolist(), routes.tolist(), found, strict=True):
             assert said is not None, "what could not be read has been read again"
-            route = self._route("event", vendor, number)
             if isinstance(said, mds.MdsEvent):
-                self._take_event(position, route, number, said, None)
+                self._take_event(position, group, number, said, None)
                 continue
             if len(said) > self._limits.max_items:
                 said = [reading.too_many(len(said), self._limits.max_items)]
             for index, event in enumerate(said):
-                self._take_event(position, route, number, event, index)
+                self._take_event(position, group, number, event, index)
 
     def _take_event(
         self,
         at: int,
-        route: Route,
+        group: Group,
         number: int,
         event: mds.MdsEvent | DecodeError,
         index: int | None,
     ) -> None:
         if isinstance(event, DecodeError):
-            self._refusals.add(at, route, event)
+            self._refusals.add(at, self._route(group, number), event)
             return
-        wrong = device_fault(event.device_id, route.bike_id) or timestamp_fault(
+        wrong = device_fault(event.device_id, self._routes.bike_ids[number]) or timestamp_fault(
             event.timestamp, self._bounds
         )
         if wrong:
-            self._refusals.add(at, route, wrong, index)
+            self._refusals.add(at, self._route(group, number), wrong, index)
             return
         bike = int(self._routes.bike[number])
         self._events.append(

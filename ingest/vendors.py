@@ -161,7 +161,7 @@ class Routes(dict[str, int]):
         try:
             self._bike(route.vendor, route.bike_id)
         except DecodeError as exc:
-            return route._replace(refusal=exc)
+            return Route(route.kind, route.vendor, route.bike_id, exc)
         return route
 
     def named(self, vendor: str, device_id: str | None) -> int:

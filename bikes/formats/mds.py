@@ -7,12 +7,13 @@ units and states: https://github.com/openmobilityfoundation/mobility-data-specif
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Literal, get_args
 
 import msgspec
 
 from bikes.errors import DecodeError
-from bikes.formats.reading import Reader
+from bikes.formats.reading import QUICK_ERRORS, Reader
 from bikes.telemetry import Telemetry
 
 VehicleState = Literal[
@@ -52,6 +53,7 @@ _STATE = {"vehicle_state": f"one of {', '.join(get_args(VehicleState))}"}
 _telemetry: Reader[Telemetry] = Reader(Telemetry, _TIMESTAMP)
 _events: Reader[MdsEvent] = Reader(MdsEvent, _TIMESTAMP | _STATE)
 _statuses: Reader[StatusMessage] = Reader(StatusMessage)
+_status = msgspec.json.Decoder(StatusMessage).decode
 _WORDS = {b"online": True, b"offline": False}
 
 encode = msgspec.json.Encoder().encode
@@ -75,22 +77,28 @@ def decode_events(payload: bytes, max_items: int = 500) -> MdsEvent | list[MdsEv
     return _events.decode(payload, max_items)
 
 
-def decode_status(payload: bytes) -> StatusMessage | None:
-    """The status a payload says; None when it is empty.
+def quick_status(payload: bytes) -> StatusMessage | None:
+    """The status a payload says; None when it is empty. Raises `QUICK_ERRORS` for a bad one.
 
     An empty payload is how a retained message is deleted (MQTT 5, 3.3.1.3); it says nothing.
+    """
+    if not payload:
+        return None
+    # A JSON string, "online" in quotes, is what a careful device makes of the word.
+    word = payload.strip().strip(b'"').lower()
+    return StatusMessage(online=_WORDS[word]) if word in _WORDS else _status(payload)
+
+
+def decode_status(payload: bytes, max_items: int = 1) -> StatusMessage | None:
+    """The status a payload says, as :func:`quick_status`. There are no arrays of them.
 
     Raises
     ------
     DecodeError
         ``not_json`` or ``schema``.
     """
-    if not payload:
-        return None
-    # A JSON string, "online" in quotes, is what a careful device makes of the word.
-    word = payload.strip().strip(b'"').lower()
-    if word in _WORDS:
-        return StatusMessage(online=_WORDS[word])
+    with suppress(*QUICK_ERRORS):
+        return quick_status(payload)
     try:
         return _statuses.one(payload)
     except DecodeError as exc:
