@@ -16,17 +16,18 @@ SUFFIX = ".tmp"
 def atomic_write(file: Path, unavailable: type[Exception]) -> Iterator[BinaryIO]:
     """Give a handle for the new content; after the context it survives a power cut.
 
-    The folder is made when missing. When the context fails, the old file stays.
+    The folder is made when missing; both are readable by their owner only. When the context
+    fails, the old file stays.
 
     When the disk is full or the folder cannot be written, `unavailable` is raised.
     """
     beside = file.with_suffix(SUFFIX)
     try:
         if not file.parent.is_dir():
-            file.parent.mkdir()
+            file.parent.mkdir(mode=0o700)
             _sync(file.parent.parent)
         try:
-            with beside.open("wb") as out:
+            with open(beside, "wb", opener=_private) as out:
                 yield out
                 out.flush()
                 os.fsync(out.fileno())
@@ -38,6 +39,10 @@ def atomic_write(file: Path, unavailable: type[Exception]) -> Iterator[BinaryIO]
         _sync(file.parent)
     except OSError as exc:
         raise unavailable(f"{file} cannot be written now: {exc}") from exc
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _sync(folder: Path) -> None:

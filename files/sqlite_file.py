@@ -13,14 +13,36 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, NamedTuple
+from urllib.parse import quote
 
 BUSY_S = 5.0
 """Longest wait for another process that writes [s]."""
+
+CHECKED_BYTES = 256 * 1024 * 1024
+"""Size up to which a file is checked whenever it is opened: a second for so many [bytes]."""
 
 _APPEND_ONLY = """
 CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table}
 BEGIN SELECT RAISE(ABORT, '{name} is append-only: {table} rows never change'); END;
 """
+
+
+def read_only(path: Path) -> sqlite3.Connection:
+    """Open a file that is there for reading, beside whoever writes it; the caller closes it."""
+    address = f"file:{quote(str(path.absolute()))}?mode=ro"
+    return sqlite3.connect(address, uri=True, timeout=BUSY_S)
+
+
+def fault_of(db: sqlite3.Connection) -> str:
+    """What is wrong with the structure of a file; empty when it is whole.
+
+    SQLite has no checksums: a bit that is flipped inside a value is not seen.
+    """
+    try:
+        (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.DatabaseError as exc:
+        return str(exc)
+    return "" if found == "ok" else str(found)
 
 
 class Format(NamedTuple):
@@ -54,8 +76,6 @@ class SqliteFile:
     formats: ClassVar[tuple[Format, ...]]
     unavailable: ClassVar[type[Exception]]
     unreadable: ClassVar[type[Exception]]
-    mode: ClassVar[int] = 0o644
-    """Permissions of a new file, before the umask."""
     pragmas: ClassVar[tuple[str, ...]] = ()
     """Pragmas of a new connection; ``page_size`` counts only while the file is empty."""
 
@@ -64,9 +84,9 @@ class SqliteFile:
         self._lock = threading.RLock()
         try:
             if str(path) != ":memory:":
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 # Before SQLite makes it; its companions -wal and -shm get the same mode.
-                Path(path).touch(mode=self.mode)
+                Path(path).touch(mode=0o600)
         except OSError as exc:
             raise self.unavailable(f"{self.name} {path} cannot be opened: {exc}") from exc
         self._db = self.connect()
@@ -75,10 +95,19 @@ class SqliteFile:
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
                 self._db.execute("PRAGMA foreign_keys=ON")
+            self._check()
             self._prepare()
         except BaseException:
             self._db.close()
             raise
+
+    def _check(self) -> None:
+        with self.reading() as db:
+            query = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+            (size,) = db.execute(query).fetchone()
+            fault = fault_of(db) if size <= CHECKED_BYTES else ""
+        if fault:
+            raise self.unreadable(f"{self.name} {self.path} is damaged ({fault}): {self.remedy}")
 
     def connect(self) -> sqlite3.Connection:
         """Open a further connection; the caller closes it."""

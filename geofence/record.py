@@ -7,7 +7,7 @@ evaluation, replay, calendar, bulletins and what-if ask the same functions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
@@ -116,6 +116,9 @@ class Record:
         The instant [ms].
     behind_ms : int
         How far the ledger is behind what had been received [ms].
+    lost : sequence of tuple of int
+        Stretches of time whose telemetry is lost: ``[from, to)`` [ms]. Whatever others were heard
+        in them, nobody knows what was patrolled. A short one hides no patrol, and does not count.
     before : Record, optional
         An earlier one of the same ledger: what it found out and still holds is not asked again.
     """
@@ -129,10 +132,12 @@ class Record:
         since_ms: int,
         now_ms: int,
         behind_ms: int = 0,
+        lost: Sequence[tuple[int, int]] = (),
         before: Record | None = None,
     ) -> None:
         self.layout, self.ledger = layout, ledger.certain(now_ms)
         self.since_ms, self.now_ms, self.behind_ms = since_ms, now_ms, behind_ms
+        self.lost = [span for span in lost if span[1] - span[0] >= PATROL_MS and span[0] < now_ms]
         self._names = names
         self._memory: dict[Hashable, tuple[int, object]] = {}
         self._open: dict[Hashable, tuple[int, object]] = {}
@@ -144,7 +149,7 @@ class Record:
     def _foretells(self, later: Record) -> bool:
         """Tell whether answers may hold in a later record; not after the clock went back."""
         same = self.layout is later.layout and self.since_ms == later.since_ms
-        return same and self.now_ms <= later.now_ms
+        return same and self.lost == later.lost and self.now_ms <= later.now_ms
 
     def remember(self, key: Hashable, until_ms: int, find: Callable[[], T]) -> T:
         """The answer of `find`, asked again only after a change before an instant.
@@ -219,9 +224,20 @@ class Record:
         age_s = np.maximum(self.now_ms - np.maximum(last, self.since_ms), 0) / 1000
         return CellAges(float(age_s.max()), float(age_s.mean()))
 
+    @property
+    def known_again_ms(self) -> int:
+        """The end of the last stretch that is lost [ms]; 0 without one, or while it lasts."""
+        return max((to_ms for _, to_ms in self.lost if to_ms <= self.now_ms), default=0)
+
     @cached_property
     def heard_ms(self) -> int | None:
-        """Time of the newest fix of any bike, not ahead of the instant [ms]; None before any."""
+        """Time of the newest fix of any bike, not ahead of the instant [ms]; None before any.
+
+        In a stretch that is lost it is its beginning.
+        """
+        for from_ms, to_ms in self.lost:
+            if self.now_ms < to_ms:
+                return from_ms
         for since_ms in (self.now_ms - SLOT_MS, self.now_ms - DAY_MS, 0):
             rows = union_between(self.ledger.heard, since_ms, self.now_ms + SLOT_MS)
             rows = rows.as_of(self.now_ms)
@@ -233,7 +249,7 @@ class Record:
         """The stretches [start, end) of [from_ms, to_ms) in which no bike was heard, in order [ms].
 
         A bike is taken to have been heard from its first fix in a slot to its last: a silence of
-        less than a slot may be missing.
+        less than a slot may be missing. What is lost is as silent.
         """
 
         def find() -> list[tuple[int, int]]:
@@ -243,7 +259,14 @@ class Record:
             begins = np.append(rows.first_ms[order], to_ms)
             ends = np.maximum.accumulate(np.append(from_ms, rows.last_ms[order]))
             silent = begins > ends
-            return list(zip(ends[silent].tolist(), begins[silent].tolist(), strict=True))
+            spans = [*zip(ends[silent].tolist(), begins[silent].tolist(), strict=True), *self.lost]
+            found: list[tuple[int, int]] = []
+            for begin, end in sorted((max(a, from_ms), min(b, to_ms)) for a, b in spans):
+                if found and begin < found[-1][1]:
+                    found[-1] = found[-1][0], max(end, found[-1][1])
+                elif begin < end:
+                    found.append((begin, end))
+            return found
 
         return self.remember(("silences", from_ms, to_ms), to_ms, find)
 

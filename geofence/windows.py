@@ -8,7 +8,7 @@
 | unknown | not_over | the window has not ended |
 | unknown | before_record | over 10 min of its duty time lie before the record begins |
 | unknown | telemetry_silent | for longer than the frequency, or all of the window, no bike that \
-may serve the zone was heard |
+may serve the zone was heard, or what it sent is lost |
 | short | window_short | otherwise |
 
 A silence counts in duty time within the window: of a visit in it nobody could have told. One that
@@ -130,7 +130,7 @@ class Zone(Generic[PlanT]):
 
     def idle_from_ms(self, last_patrolled_ms: int | None) -> int:
         """The instant from which idle time counts: the last patrol or the beginning [ms]."""
-        return max(last_patrolled_ms or 0, self.known_from_ms)
+        return max(last_patrolled_ms or 0, self.known_from_ms, self.record.known_again_ms)
 
     def covered(self, window: Window) -> int:
         """Patrollable cells visited in a window, see :meth:`geofence.record.Record.covered`."""

@@ -4,6 +4,7 @@ The archive is a reader of the log. Fixes that are in the log but not yet in a f
 *tail*, held in memory; a track is the files and the tail together, one row per bike and
 timestamp. A file is written beside the old one, synced and renamed over it, and only then does
 the log's cursor move: a crash in between writes the same rows again, which changes nothing.
+Nothing is read, and nothing merged, whose checksum fails (:mod:`ingest.parquet_seal`).
 
     archive/{vendor}/{YYYY-MM-DD}.parquet     sorted by bike_id, then timestamp
 """
@@ -33,6 +34,8 @@ from geofence.intervals import Intervals, keys
 from geofence.runs import Judge, Midnights
 from geofence.steps import JudgedFixes
 from ingest.errors import ArchiveDamaged, StoreUnavailable
+from ingest.log import NOWHERE, Position
+from ingest.parquet_seal import check, crcs_of, seal
 
 MERGE: Final = 8
 """Pieces of one generation that are merged into one of the next: a question then looks at few
@@ -111,6 +114,8 @@ SCHEMA: Final = pa.schema(
     ],
     metadata={"datum": "WGS-84", "made_by": "zhixun"},
 )
+LOG_SEQ: Final = b"log_seq"
+"""Key in a file's metadata: the number of the last message that was in some file by then."""
 ROWS_AT_ONCE: Final = 65_536
 """Rows of a file that are in memory at once while it is written."""
 ROW_GROUP: Final = 16_384
@@ -147,7 +152,7 @@ class Archive:
     def __post_init__(self) -> None:
         # Arrow's own allocator keeps some 30 MB of what it was given for one flush.
         pa.set_memory_pool(pa.system_memory_pool())
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._zone = ZoneInfo(self.timezone)
         self._midnights = Midnights(self.timezone)
 
@@ -169,16 +174,27 @@ class Archive:
         """Whether a flush takes a second or two at most, as at an end that must come soon."""
         return self._largest + self.tail_rows < 1_000_000
 
-    def take_over(self) -> None:
-        """Begin as the only writer: see how large files are, and remove what a crash has left."""
+    def take_over(self) -> Position:
+        """Begin as the only writer: see how large files are, and remove what a crash has left.
+
+        Returns
+        -------
+        Position
+            How far the log has been written into files, as far as the newest of them tell.
+        """
         for leftover in self.path.glob(f"*/*{SUFFIX}"):
             leftover.unlink(missing_ok=True)
+        position = NOWHERE
         for folder in self.path.iterdir():
             newest = max(folder.glob("????-??-??.parquet"), default=None)
             # One that is damaged is met, and told, when it is needed.
-            with suppress(pa.ArrowException, OSError):
-                rows = pq.read_metadata(newest).num_rows if newest else 0
-                self._largest = max(self._largest, rows)
+            with suppress(ArchiveDamaged):
+                if newest is not None:
+                    with _opened(newest) as (parquet, *_):
+                        self._largest = max(self._largest, parquet.metadata.num_rows)
+                        seq = int((parquet.metadata.metadata or {}).get(LOG_SEQ, 0))
+                    position = max(position, Position.of(newest, seq))
+        return position
 
     def hurry(self) -> None:
         """The end has come: a flush that takes long is given up. The log has what it writes."""
@@ -212,7 +228,8 @@ class Archive:
         for code in np.unique(vendor):
             for day in np.unique(days[vendor == code]):
                 rows = fixes.take((vendor == code) & (days == day))
-                self._merge(self._file(str(vendors[code]), int(rows.timestamp_ms[0])), rows)
+                file = self._file(str(vendors[code]), int(rows.timestamp_ms[0]))
+                self._merge(file, rows, flush.seq)
 
     def end_flush(self, flush: Flush) -> None:
         """Let go of what :meth:`write` has written."""
@@ -263,19 +280,17 @@ class Archive:
         found = JudgedFixes(fixes, codes, judge.steps(fixes, codes))
         return found.where((fixes.timestamp_ms >= from_ms) & (fixes.timestamp_ms < to_ms))
 
-    def days(self, last: int) -> Iterator[TelemetryBatch]:
-        """The rows of the newest `last` days, a file at a time, older first.
-
-        Raises
-        ------
-        ArchiveDamaged
-            A file cannot be read; those before it were given.
-        """
+    def newest(self, days: int) -> list[Path]:
+        """The files of the newest days, older first."""
         files = sorted(self.path.glob("*/????-??-??.parquet"), key=lambda file: file.stem)
-        newest = sorted({file.stem for file in files})[-last:]
-        for file in files:
-            if file.stem in newest:
-                yield self.read_file(file)
+        newest = sorted({file.stem for file in files})[-days:]
+        return [file for file in files if file.stem in newest]
+
+    def day_of(self, file: Path) -> tuple[int, int]:
+        """The beginning and the end of the day of a file [ms]."""
+        midnight = datetime.fromisoformat(file.stem).replace(tzinfo=self._zone)
+        ends = midnight, midnight + timedelta(days=1)
+        return round(ends[0].timestamp() * 1000), round(ends[1].timestamp() * 1000)
 
     def _files_of(self, vendor: str, spans: Intervals) -> Iterator[Path]:
         """The files that can hold something of some spans."""
@@ -284,33 +299,46 @@ class Archive:
             if ((spans.from_ms < end_ms) & (spans.to_ms > first_ms)).any():
                 yield file
 
-    def _merge(self, file: Path, rows: TelemetryBatch) -> None:
-        """Put rows into a file, some bikes at a time: a long day takes no more memory."""
+    def _merge(self, file: Path, rows: TelemetryBatch, seq: int) -> None:
+        """Put rows into a file, some bikes at a time: a long day takes no more memory.
+
+        The file says that it was written when the log was archived up to `seq`.
+        """
+        if file.exists():
+            check_file(file)
         counts = self._counts(file) if file.exists() else Counter()
         old = bool(counts)
         for bike, count in zip(*np.unique(rows.bike, return_counts=True), strict=True):
             counts[self.roster.key(int(bike)).bike_id] += int(count)
-        with (
-            atomic_write(file, StoreUnavailable) as out,
+        with atomic_write(file, StoreUnavailable) as out:
             # A dictionary of positions, hardly two of which are equal, is size and memory.
-            pq.ParquetWriter(out, SCHEMA, compression="zstd", use_dictionary=["bike_id"]) as writer,
-        ):
-            for ids in _portions(counts):
-                if self._giving_up:
-                    raise StoreUnavailable(f"{file} was given up for the end of the program")
-                indices = self.roster.restore(BikeKey(file.parent.name, name) for name in ids)
-                parts = [rows.take(np.isin(rows.bike, indices))]
-                if old:
-                    kept = self.read_file(file, dict(zip(ids, indices, strict=True)))
-                    parts.append(kept.take(kept.bike >= 0))
-                merged = TelemetryBatch.concat(parts).distinct()
-                writer.write_table(self._table(merged), row_group_size=ROW_GROUP)
+            with pq.ParquetWriter(
+                out,
+                SCHEMA,
+                compression="zstd",
+                use_dictionary=["bike_id"],
+                write_page_checksum=True,  # for other readers of the file
+            ) as writer:
+                for ids in _portions(counts):
+                    if self._giving_up:
+                        raise StoreUnavailable(f"{file} was given up for the end of the program")
+                    indices = self.roster.restore(BikeKey(file.parent.name, name) for name in ids)
+                    parts = [rows.take(np.isin(rows.bike, indices))]
+                    if old:
+                        kept = self.read_file(file, dict(zip(ids, indices, strict=True)))
+                        parts.append(kept.take(kept.bike >= 0))
+                    merged = TelemetryBatch.concat(parts).distinct()
+                    writer.write_table(self._table(merged), row_group_size=ROW_GROUP)
+                writer.add_key_value_metadata({LOG_SEQ: str(seq)})
+            out.flush()
+            with pa.OSFile(out.name) as source:
+                written = pq.read_metadata(source)
+            seal(out, written)
         self._largest = max(self._largest, counts.total())
 
     def _counts(self, file: Path) -> Counter[str]:
         """Number of rows of each bike in a file."""
-        with _damaged(file), pa.OSFile(str(file)) as source:
-            parquet = pq.ParquetFile(source, read_dictionary=["bike_id"])
+        with _opened(file) as (parquet, *_):
             column = parquet.read(columns=["bike_id"], use_threads=False).column("bike_id")
             ids = column.unify_dictionaries().combine_chunks()
             counts = np.bincount(ids.indices.to_numpy(), minlength=len(ids.dictionary))
@@ -345,11 +373,12 @@ class Archive:
         ArchiveDamaged
             The file cannot be read.
         """
-        with _damaged(file), pa.OSFile(str(file)) as source:
-            parquet = pq.ParquetFile(source, read_dictionary=["bike_id"])
+        with _opened(file) as (parquet, source, crcs):
             groups = list(range(parquet.num_row_groups))
             if bikes is not None:
                 groups = _groups_of(parquet.metadata, sorted(bikes))
+            if crcs is not None:
+                check(source, parquet.metadata, crcs, groups)
             table = parquet.read_row_groups(groups, columns=SCHEMA.names, use_threads=False)
             columns: dict[str, Any] = {
                 name: table.column(name).to_numpy().astype(COLUMNS[name], copy=False)
@@ -408,11 +437,29 @@ def _anywhere(date: str) -> tuple[int, int]:
     return round(first.timestamp() * 1000), round(end.timestamp() * 1000)
 
 
+def check_file(file: Path) -> bool:
+    """Check a file to its last byte; False for one of an older version, without checksums.
+
+    Raises
+    ------
+    ArchiveDamaged
+        It is not as it was written, or cannot be read.
+    """
+    with _opened(file) as (parquet, source, crcs):
+        if crcs is None:
+            parquet.read(use_threads=False)
+        else:
+            check(source, parquet.metadata, crcs, list(range(len(crcs))))
+        return crcs is not None
+
+
 @contextmanager
-def _damaged(file: Path) -> Iterator[None]:
-    """Turn what pyarrow says of a file it cannot read into our error."""
+def _opened(file: Path) -> Iterator[tuple[pq.ParquetFile, pa.OSFile, tuple[int, ...] | None]]:
+    """A file whose footer is whole; what cannot be read of it is ArchiveDamaged."""
     try:
-        yield
+        with pa.OSFile(str(file)) as source:
+            parquet = pq.ParquetFile(source, read_dictionary=["bike_id"])
+            yield parquet, source, crcs_of(source, parquet.metadata)
     except (pa.ArrowException, OSError, KeyError, ValueError) as exc:
         reason = str(exc).partition("\n")[0]
         raise ArchiveDamaged(file, reason) from exc

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from os import PathLike
+from pathlib import Path
 
 
 class IngestError(Exception):
@@ -41,15 +42,7 @@ class RequestTooLarge(IngestError):
 
 
 class LogCorrupt(IngestError):
-    """A part of the log cannot be read any more: show it to a person, nothing repairs itself.
-
-    `seq` is the number of the last message of the unreadable entry. A reader that wants to go on
-    without it commits this number.
-    """
-
-    def __init__(self, detail: str, seq: int | None = None) -> None:
-        super().__init__(detail)
-        self.seq = seq
+    """The log, or an entry of it, cannot be read."""
 
 
 class ArchiveDamaged(IngestError):
@@ -60,7 +53,16 @@ class ArchiveDamaged(IngestError):
             f"the archive file {file} cannot be read ({reason}): restore it from a backup, or "
             "move it away to go on without what it holds; then start again"
         )
-        self.file = file
+        self.file = Path(file)
+
+
+class SnapshotDamaged(IngestError):
+    """The snapshot cannot be read: the next start makes a new one from archive and log."""
+
+    def __init__(self, file: str | PathLike[str], reason: str) -> None:
+        super().__init__(
+            f"the snapshot {file} cannot be read ({reason}): the next start makes a new one"
+        )
 
 
 class BrokerUnavailable(IngestError):

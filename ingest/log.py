@@ -2,7 +2,8 @@
 
 Messages are numbered 1, 2, 3 and so on for ever. An entry is a batch of them as it came. Every
 reader has its own cursor, so one that is down stops nobody else; an entry is deleted only when
-every reader has passed it.
+every reader has passed it. Entries that are damaged, and numbers that are missing, are set aside
+(:mod:`ingest.set_aside`), and an entry without messages takes their place: readers go on.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -20,6 +22,7 @@ from zlib import crc32
 import msgspec
 
 from files.sqlite_file import Format, SqliteFile
+from ingest import set_aside
 from ingest.errors import LogCorrupt, StoreUnavailable
 
 
@@ -47,6 +50,19 @@ class LogEntry(NamedTuple):
     messages: Messages
 
 
+class Position(NamedTuple):
+    """A message of the log, by its number, and when a file was written that knows it [ms]."""
+
+    seq: int
+    at_ms: int
+
+    @classmethod
+    def of(cls, file: Path, seq: int) -> Position:
+        """The position that a file tells."""
+        return cls(seq, int(file.stat().st_mtime * 1000))
+
+
+NOWHERE = Position(0, 0)
 PAGE_BYTES = 32 * 1024  # a large batch is then a short chain of pages: half the CPU of 4 KiB
 WAL_BYTES = 8 * 1024 * 1024  # small: overwriting it is cheaper than growing it
 TRIM_ENTRIES = 50  # in one transaction, so that an append never waits long for a trim
@@ -55,7 +71,7 @@ _FIRST = """
 CREATE TABLE IF NOT EXISTS entry (
     seq   INTEGER PRIMARY KEY,  -- number of the last message in it
     count INTEGER NOT NULL,
-    crc   INTEGER NOT NULL,     -- crc32 of body
+    crc   INTEGER NOT NULL,     -- of body, then seq and count
     body  BLOB NOT NULL         -- msgpack of Messages
 );
 CREATE TABLE IF NOT EXISTS cursor (reader TEXT PRIMARY KEY, seq INTEGER NOT NULL);
@@ -66,9 +82,14 @@ CREATE TABLE IF NOT EXISTS head (
 """
 
 
-class _LogFile(SqliteFile):
+class LogFile(SqliteFile):
+    """The file of a log. Raises `StoreUnavailable` and `LogCorrupt`; see `SqliteFile`."""
+
     name = "the log"
-    remedy = "restore it, or move it away to start a new one"
+    remedy = (
+        "save what can be read with  patrol log export --config PATROL.TOML > rest.ndjson , then "
+        "move it away with its -wal and -shm: a new one begins where the snapshot ends"
+    )
     formats = (Format(_FIRST),)
     unavailable = StoreUnavailable
     unreadable = LogCorrupt
@@ -78,6 +99,32 @@ class _LogFile(SqliteFile):
         f"wal_autocheckpoint={WAL_BYTES // PAGE_BYTES}",
         f"journal_size_limit={2 * WAL_BYTES}",
     )
+
+
+ENTRIES = """
+SELECT seq, coalesce(CAST(count AS INTEGER), 0), coalesce(CAST(crc AS INTEGER), 0),
+    coalesce(CAST(body AS BLOB), x'')
+FROM entry WHERE seq > ? AND seq <= ? ORDER BY seq
+"""
+"""Entries after a number and up to one; a flipped bit may have changed the type of a column."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Messages).decode
+
+
+def read_body(seq: int, count: int, crc: int, body: bytes, *, checked: bool = True) -> Messages:
+    """The messages of an entry; LogCorrupt says what is wrong with them."""
+    # Older versions took the checksum of the body alone.
+    if checked and crc not in (_checksum(seq, count, crc32(body)), crc32(body)):
+        raise LogCorrupt("fail their checksum")
+    try:
+        return _decode(body)
+    except msgspec.DecodeError as exc:
+        raise LogCorrupt(f"cannot be decoded ({exc})") from exc
+
+
+def _checksum(seq: int, count: int, of_body: int) -> int:
+    return crc32(b"%d %d" % (seq, count), of_body)
 
 
 class SqliteLog:
@@ -99,8 +146,7 @@ class SqliteLog:
 
     def __init__(self, path: str | os.PathLike[str], readers: Sequence[str]) -> None:
         self._path = Path(path)
-        self._encode = msgspec.msgpack.Encoder().encode
-        self._decode = msgspec.msgpack.Decoder(Messages).decode
+        self.aside = self._path.parent / set_aside.FOLDER
         self._cursors = dict.fromkeys(readers, 0)
         self._cursors_changed = False
         self._cursors_lock = threading.Lock()
@@ -108,7 +154,7 @@ class SqliteLog:
         self._spare_readers: list[sqlite3.Connection] = []
         self._guard = self._lock_file()
         try:
-            self._file = _LogFile(self._path)
+            self._file = LogFile(self._path)
             self._load()
             # Not FULL: losing a cursor in a power cut only makes its reader read again.
             self._cursor_writer = self._file.connect()
@@ -119,8 +165,8 @@ class SqliteLog:
 
     def _lock_file(self) -> int:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            guard = os.open(f"{self._path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            guard = os.open(f"{self._path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         except OSError as exc:
             raise StoreUnavailable(f"the log {self._path} cannot be opened: {exc}") from exc
         try:
@@ -164,12 +210,13 @@ class SqliteLog:
             raise ValueError(f"{count} topics but {len(messages.payloads)} payloads")
         if count == 0:
             return self._head
-        body = self._encode(messages)
-        row = (count, crc32(body), body)
+        body = _encode(messages)
+        body_crc = crc32(body)
         with self._write_lock:
             seq = self._head + count
+            row = (seq, count, _checksum(seq, count, body_crc), body)
             with self._file.transaction() as db:
-                db.execute("INSERT INTO entry VALUES (?, ?, ?, ?)", (seq, *row))
+                db.execute("INSERT INTO entry VALUES (?, ?, ?, ?)", row)
             self._head = seq
         self._save_cursors()
         return seq
@@ -178,52 +225,99 @@ class SqliteLog:
         """Return whole entries in order, until they hold at least `limit` messages.
 
         The first is the one that holds message ``after_seq + 1``; at the head the list is empty.
-        Nothing beyond `head` is returned, so that whatever was read can be committed.
+        Nothing beyond `head` is returned, so that whatever was read can be committed. A damaged
+        entry is set aside, and has no messages then.
 
         Raises
         ------
         LogCorrupt
-            The first entry cannot be read. (Entries before an unreadable one are returned.)
+            The file as a whole is damaged.
         StoreUnavailable
             The store does not answer now.
         """
-        rows: list[tuple[int, int, bytes]] = []
+        rows: list[tuple[int, int, int, bytes]] = []
         found = 0
         # An append in progress may be in the file already, before `append` has moved the head.
-        query = "SELECT seq, crc, body, count FROM entry WHERE seq > ? AND seq <= ? ORDER BY seq"
         with (
             self._file.named_errors(),
             self._reader() as db,
-            closing(db.execute(query, (after_seq, self._head))) as cursor,
+            closing(db.execute(ENTRIES, (after_seq, self._head))) as cursor,
         ):
-            for seq, crc, body, count in cursor:
-                rows.append((seq, crc, body))
-                found += count
+            for row in cursor:
+                rows.append(row)
+                found += row[1]
                 if found >= limit:
                     break
         entries: list[LogEntry] = []
-        for seq, crc, body in rows:
+        for row in rows:
             try:
-                entries.append(LogEntry(seq, self._read_body(seq, crc, body)))
-            except LogCorrupt:
+                entries.append(LogEntry(row[0], read_body(*row)))
+            except LogCorrupt as exc:
                 if entries:
                     break
-                raise
+                self.set_aside(row[0], str(exc))
+                return self.read(after_seq, limit)
         return entries
 
-    def _read_body(self, seq: int, crc: int, body: bytes) -> Messages:
-        if crc32(body) != crc:
-            problem = "fails its checksum"
-        else:
-            try:
-                return self._decode(body)
-            except msgspec.DecodeError as exc:
-                problem = f"cannot be decoded ({exc})"
-        raise LogCorrupt(
-            f"the entry of the log {self._path} that ends with message {seq} {problem}; "
-            f"restore the file, or commit {seq} to go on without it",
-            seq,
-        )
+    def set_aside(self, seq: int, fault: str) -> Path:
+        """Put the entry that ends with a number into a file, and one without messages in its place.
+
+        Raises
+        ------
+        LogCorrupt
+            There is no such entry.
+        StoreUnavailable
+            It cannot be written now; nothing was changed.
+        """
+        with self._write_lock, self._file.transaction() as db:
+            row = db.execute(ENTRIES, (seq - 1, seq)).fetchone()
+            if row is None:
+                raise LogCorrupt(f"no entry of the log ends with message {seq}")
+            return self._pass(db, range(seq - row[1] + 1, seq + 1), fault, row[3])
+
+    def find_lost(self, after_seq: int, known: Position) -> list[tuple[int, int, int]]:
+        """Set aside the numbers that were given out and that no entry holds.
+
+        All after `after_seq` must be there, up to `known`, the furthest that is known from
+        elsewhere. Numbers go on after it.
+
+        Returns
+        -------
+        list of tuple of int
+            The last number of each gap, and the times of receipt around it [ms]; 0 is unknown.
+        """
+        with self._write_lock, self._file.transaction() as db:
+            head, at, gaps = max(known.seq, self._head, after_seq), after_seq, []
+            query = "SELECT seq, CAST(count AS INTEGER) FROM entry WHERE seq > ? ORDER BY seq"
+            for seq, count in (*db.execute(query, (after_seq,)).fetchall(), (head, 0)):
+                if seq - count > at:
+                    gaps.append(range(at + 1, seq - count + 1))
+                at = max(at, seq)
+            times = [_times(db, gap[0] - 1, gap[-1] + 1, known.at_ms) for gap in gaps]
+            for gap in gaps:
+                fault = "are not in the log: it was cut or replaced"
+                self._pass(db, gap, fault, known_ms=known.at_ms)
+            if not gaps and head > self._head:  # others have all of it
+                _put_empty(db, range(self._head + 1, head + 1), known.at_ms)
+            self._head = head
+        return [(gap[-1], *between) for gap, between in zip(gaps, times, strict=True)]
+
+    def _pass(
+        self,
+        db: sqlite3.Connection,
+        numbers: range,
+        fault: str,
+        body: bytes = b"",
+        known_ms: int = 0,
+    ) -> Path:
+        """Write down what is wrong with some messages, and let readers pass them."""
+        first, last = numbers[0], numbers[-1]
+        began_ms, ended_ms = _times(db, first - 1, last + 1, known_ms)
+        times = f"received between {_shown(began_ms)} and {_shown(ended_ms)}"
+        text = f"messages {first} to {last} of the log, {times}, {fault}"
+        file = set_aside.keep(self.aside, f"log-{first:012}-{last:012}", text, body)
+        _put_empty(db, numbers, began_ms or ended_ms)
+        return file
 
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
@@ -286,10 +380,13 @@ class SqliteLog:
         StoreUnavailable: some may be deleted; it can be called again.
         """
         with self._cursors_lock:
+            cursors = list(self._cursors.items())
             passed = min(self._cursors.values(), default=0)
         trimmed = 0
         while True:
             with self._write_lock, self._file.transaction() as db:
+                # With the cursors: after a crash none may be behind what is gone.
+                db.executemany("INSERT OR REPLACE INTO cursor VALUES (?, ?)", cursors)
                 some = self._trim_some(db, passed)
             if some == 0:
                 return trimmed
@@ -312,3 +409,36 @@ class SqliteLog:
             self._file.close()
             self._spare_readers.clear()
             os.close(self._guard)
+
+
+def _times(
+    db: sqlite3.Connection, before_seq: int, after_seq: int, known_ms: int
+) -> tuple[int, int]:
+    """When the nearest entries up to one number and from another on were received [ms].
+
+    0 is unknown; `known_ms` stands in for an entry that is not there yet.
+    """
+    found = [0, known_ms]
+    for side, (query, seq) in enumerate(
+        (
+            ("SELECT CAST(body AS BLOB) FROM entry WHERE seq <= ? ORDER BY seq DESC", before_seq),
+            ("SELECT CAST(body AS BLOB) FROM entry WHERE seq >= ? ORDER BY seq", after_seq),
+        )
+    ):
+        row = db.execute(f"{query} LIMIT 1", (seq,)).fetchone()
+        with suppress(LogCorrupt, TypeError):  # there is none, or it is damaged
+            found[side] = read_body(0, 0, 0, row[0], checked=False).received_at_ms
+    return found[0], found[1]
+
+
+def _put_empty(db: sqlite3.Connection, numbers: range, at_ms: int) -> None:
+    """Put an entry without messages in the place of some that are damaged or lost."""
+    body, seq, count = _encode(Messages(at_ms, [], [])), numbers[-1], len(numbers)
+    row = (seq, count, _checksum(seq, count, crc32(body)), body)
+    db.execute("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?)", row)
+
+
+def _shown(at_ms: int) -> str:
+    if not at_ms:
+        return "?"
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")

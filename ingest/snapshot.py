@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from bikes.roster import BikeKey
 from files.atomic_write import atomic_write
-from ingest.errors import StoreUnavailable
+from ingest.errors import SnapshotDamaged, StoreUnavailable
 
 Arrays = Mapping[str, NDArray[np.generic]]
 VERSION = 1
@@ -37,7 +37,7 @@ DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""All that zipfile and numpy say of a file that is not there, or not what was written."""
+"""All that zipfile and numpy say of a file that is not what was written."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +53,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
         Vendor and id of each bike, by the index that the arrays use.
     counts : dict
         Cumulative counters of the worker, by name.
+    lost : list of tuple of int
+        Stretches of time whose telemetry the state lacks, ``[from, to)`` [ms].
     version : int
         Version of this format.
     """
@@ -61,6 +63,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     bikes: list[tuple[str, str]]
     counts: dict[str, int]
+    lost: list[tuple[int, int]] = []
     version: int = VERSION
 
     @property
@@ -102,22 +105,29 @@ def save(file: Path, header: Header, arrays: Arrays) -> None:
         np.savez(out, header=encoded, **arrays)  # type: ignore[arg-type]
 
 
-def load(file: Path, fingerprint: str) -> Snapshot | None:
+def load(file: Path, fingerprint: str | None) -> Snapshot | None:
     """The snapshot in `file`.
 
-    None when there is none, or it cannot be used: of another configuration, of another version,
-    or damaged. The caller then starts from the archive and the log, which hold everything.
+    None when there is none, or it is of another version or configuration (None takes any). The
+    caller then starts from the archive and the log, which hold everything.
+
+    Raises
+    ------
+    SnapshotDamaged
+        It is not what was written: as good as none, but told.
     """
+    if not file.exists():
+        return None
     try:
         with zipfile.ZipFile(file) as content:
             members = [name.removesuffix(".npy") for name in content.namelist()]
         with np.load(file, allow_pickle=False) as content:
             arrays = {name: content[name] for name in members}
         header, names = msgspec.json.decode(arrays.pop("header").tobytes(), type=_Written)
-    except DAMAGE:
-        return None
-    if header.fingerprint != fingerprint or header.version != VERSION:
+    except DAMAGE as exc:
+        raise SnapshotDamaged(file, str(exc)) from exc
+    if header.version != VERSION or header.fingerprint != (fingerprint or header.fingerprint):
         return None
     if arrays.keys() != set(names):
-        return None
+        raise SnapshotDamaged(file, "arrays are missing")
     return Snapshot(header, arrays)

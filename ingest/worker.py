@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from bikes.fleet import FleetState
@@ -24,13 +25,15 @@ from bikes.telemetry import TelemetryBatch
 from geofence.coverage import View
 from geofence.quality import DUPLICATE, VERDICTS
 from geofence.steps import JudgedFixes
-from ingest import snapshot
+from ingest import set_aside, snapshot
 from ingest.archive import Archive, Flush
 from ingest.decode import Decoded, DecodedEntry, Decoder, RecentlyDecoded
-from ingest.errors import ArchiveDamaged
-from ingest.log import SqliteLog
+from ingest.errors import ArchiveDamaged, SnapshotDamaged
+from ingest.log import NOWHERE, Position, SqliteLog
 from ingest.pipeline import Pipeline
 from ingest.rejects import Reject
+
+log = structlog.get_logger(__name__)
 
 COVERAGE, ARCHIVE = "coverage", "archive"
 READERS = (COVERAGE, ARCHIVE)
@@ -101,6 +104,8 @@ class Worker:
         them must not be saved; when the file is whole again, the next life judges them.
     since_ms : int
         Start of the record [ms].
+    lost : list of tuple of int
+        Stretches of time whose telemetry is lost, ``[from, to)`` [ms]: nothing is known of them.
     recent : RecentlyDecoded
         The newest entries up to `seq`, for other readers of the log.
     view : WorkerView
@@ -123,6 +128,7 @@ class Worker:
     trouble: str = ""
     recent: RecentlyDecoded = field(default_factory=RecentlyDecoded, init=False)
     view: WorkerView = field(init=False)
+    lost: list[tuple[int, int]] = field(default_factory=list, init=False)
     _saved_seq: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -133,10 +139,16 @@ class Worker:
         """Messages that a start after a crash would have to read again."""
         return self.seq - self._saved_seq
 
-    def restore(self, now_ms: int, halted: Callable[[], bool] = lambda: False) -> bool:
+    def restore(
+        self,
+        now_ms: int,
+        halted: Callable[[], bool] = lambda: False,
+        known: Position = NOWHERE,
+    ) -> bool:
         """Restore the state of the last start; the log is not yet read to its head.
 
         The record starts now [ms] when there is none. `halted`, asked now and then, stops it.
+        `known` is how far another reader says that the log goes.
 
         Returns
         -------
@@ -149,29 +161,48 @@ class Worker:
             Archive or log cannot be read.
         """
         self.since_ms = now_ms
-        restored = self._restore(halted)
+        archived, archived_to = self.log.cursor(ARCHIVE), self.archive.take_over()
+        found = self._saved(min(self.log.cursor(COVERAGE), archived))
+        saved = NOWHERE
+        if found is not None:
+            saved = Position.of(self.snapshot_file, found.header.seq)
+        # A log that was cut or replaced ends before what others have read of it.
+        done = max(archived, archived_to.seq)
+        furthest = max(known, archived_to, saved)
+        lost = self.log.find_lost(done if found is None else min(done, saved.seq), furthest)
+        if found is not None:
+            self._take(found)
+            restored = self._remember_tail(archived, halted)
+        else:
+            self.seq = archived
+            restored = self._rebuild(halted)
+        for last, began_ms, ended_ms in lost:
+            began_ms = max(began_ms, saved.at_ms) or self.pipeline.newest_ms
+            if last > saved.seq and began_ms < ended_ms:
+                self.lost.append((began_ms, ended_ms))
         self._publish()
         return restored
 
-    def _restore(self, halted: Callable[[], bool]) -> bool:
-        self.archive.take_over()
-        archived = self.log.cursor(ARCHIVE)
-        found = snapshot.load(self.snapshot_file, self.fingerprint)
-        if found is not None and not self._goes_on_from(found.header.seq):
-            # The log may grow past it before we save again, and must not find it then.
-            self.snapshot_file.unlink()
-            found = None
-        if found is None:
-            self.seq = archived
-            return self._rebuild(halted)
+    def _saved(self, passed: int) -> snapshot.Snapshot | None:
+        """The snapshot; None when it is damaged, or behind both cursors, which have `passed` it.
+
+        It was put back from a backup then: what follows it may be trimmed.
+        """
+        try:
+            found = snapshot.load(self.snapshot_file, self.fingerprint)
+        except SnapshotDamaged as exc:
+            log.error("coverage is judged again", trouble=str(exc))
+            return None
+        return None if found is None or found.header.seq < passed else found
+
+    def _take(self, found: snapshot.Snapshot) -> None:
         header, arrays = found
         bikes = np.array(self.roster.restore(header.keys), np.int32)
         self.pipeline.restore(snapshot.under("pipeline.", arrays), bikes)
         self.fleet.restore(snapshot.under("fleet.", arrays), bikes)
         self.received, self.rejected = header.counts["received"], header.counts["rejected"]
-        self.since_ms = header.counts["since_ms"]
+        self.since_ms, self.lost = header.counts["since_ms"], header.lost
         self.seq = self._saved_seq = header.seq
-        return self._remember_tail(archived, halted)
 
     def step(self, limit: int) -> list[Decoded]:
         """Read up to about `limit` messages into coverage, fleet state and archive.
@@ -231,12 +262,14 @@ class Worker:
         """The state as it is now, for :meth:`write_snapshot`, which may run in another thread."""
         oldest_ms = self.pipeline.newest_ms - self.coverage_days * 86_400_000
         self.pipeline.ledger.forget_before(max(oldest_ms, 0))
+        self.lost = [lost for lost in self.lost if lost[1] > oldest_ms]
         arrays = {f"pipeline.{name}": array for name, array in self.pipeline.state().items()}
         arrays |= {f"fleet.{name}": array for name, array in self.fleet.state().items()}
         header = snapshot.Header(
             fingerprint=self.fingerprint,
             seq=self.seq,
             bikes=[(key.vendor, key.bike_id) for key in self.roster.keys],
+            lost=self.lost,
             counts={
                 "received": self.received,
                 "rejected": self.rejected,
@@ -273,24 +306,26 @@ class Worker:
             since_ms=self.since_ms,
         )
 
-    def _goes_on_from(self, seq: int) -> bool:
-        """Whether the log holds everything after `seq`.
-
-        A snapshot ahead of the log is of another log: ours was moved away, and begins again.
-        One behind both cursors was put back from a backup: what follows it may be trimmed.
-        """
-        passed = min(self.log.cursor(COVERAGE), self.log.cursor(ARCHIVE))
-        return passed <= seq <= self.log.head
-
     def _rebuild(self, halted: Callable[[], bool]) -> bool:
-        """Judge what the archive holds, as far back as the ledger remembers; False if halted."""
-        for batch in self.archive.days(last=self.coverage_days):
+        """Judge what the archive holds, as far back as the ledger remembers; False if halted.
+
+        A day that cannot be read is unknown, and the others are not.
+        """
+        for file in self.archive.newest(self.coverage_days):
             if halted():
                 return False
+            try:
+                batch = self.archive.read_file(file)
+                self.pipeline.step(batch)
+            except ArchiveDamaged as exc:
+                text = f"{file.stem} is unknown: {exc}, and without {self.snapshot_file}"
+                name = f"archive-{file.parent.name}-{file.stem}"
+                set_aside.keep(self.log.aside, name, text)
+                self.lost.append(self.archive.day_of(file))
+                continue
             self.received += len(batch)
             self.since_ms = min(self.since_ms, int(batch.timestamp_ms.min(initial=self.since_ms)))
             self.fleet.update(batch)
-            self.pipeline.step(batch)
         return True
 
     def _remember_tail(self, archived: int, halted: Callable[[], bool]) -> bool:

@@ -14,8 +14,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from patrol import access_cli, dashboards_cli
-from patrol.process import Config, duration, errors_told, log_to_stderr, run_until_signalled, say
+from patrol import access_cli, dashboards_cli, log_cli
+from patrol.process import (
+    WRONG_INPUT,
+    Config,
+    duration,
+    errors_told,
+    log_to_stderr,
+    run_until_signalled,
+    say,
+)
 from words.catalogue import Language
 
 if TYPE_CHECKING:
@@ -36,6 +44,7 @@ app = typer.Typer(
 app.add_typer(dashboards_cli.app, name="dashboards")
 app.add_typer(access_cli.user)
 app.add_typer(access_cli.token)
+app.add_typer(log_cli.app)
 
 ReportKind = Literal["daily", "weekly", "monthly"]
 
@@ -185,6 +194,31 @@ def check(config: Config) -> None:
     file = zones_file(settings.storage.path, settings.district.zones)
     drawn = "" if file == settings.district.zones else ", drawn on the map"
     typer.echo(f"zones in force: {file}{drawn}")
+
+
+@app.command()
+def verify(config: Config, as_json: Json = False) -> None:
+    """Check everything that is stored, and tell what is damaged and what to do about it.
+
+    A station may run beside it. Exit code 1 when something is damaged.
+    """
+    from patrol.config.settings import load
+    from patrol.data_folder import verify as verify_folder
+
+    with errors_told():
+        settings = load(config)
+        found = verify_folder(settings.storage.path, settings.district.zones)
+    for damage in found.damaged:
+        say(f"{damage.file}: {damage.fault}")
+    if as_json:
+        _print_json(found)
+    else:
+        typer.echo(
+            f"{settings.storage.path}: {len(found.damaged)} damaged of {found.files} files; "
+            f"{found.without_checksums} of an older version have no checksums"
+        )
+    if not found.whole:
+        raise typer.Exit(WRONG_INPUT)
 
 
 @app.command()

@@ -43,9 +43,10 @@ from geofence.atlas import Era
 from geofence.coverage import View
 from geofence.record import Record
 from geofence.zone_state import ZoneStatus
+from ingest import set_aside
 from ingest.decode import Decoded
 from ingest.intake import Intake
-from ingest.log import SqliteLog
+from ingest.log import NOWHERE, SqliteLog
 from ingest.mqtt.connection import MqttOptions
 from ingest.mqtt.inlet import make_inlet
 from ingest.mqtt.publisher import Publisher
@@ -62,6 +63,7 @@ from patrol.assembly import (
 )
 from patrol.clock import Clock, Doubt
 from patrol.config.fields import is_loopback
+from patrol.data_folder import keep_private
 from patrol.loop_watch import loop_watch, watch
 from patrol.supervisor import Supervisor
 from patrol.web import WebServer, refuse_strangers
@@ -95,7 +97,7 @@ class Station:
 
     def __post_init__(self) -> None:
         refuse_strangers(self.district.settings.http, self.access)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        keep_private(self.folder)
         self.readers = readers_of(self.district.settings)
         self.log = SqliteLog(self.folder / "log.sqlite", self.readers)
         self.era = self.district.atlas.layout.era_at(self.clock.now_ms())
@@ -156,7 +158,8 @@ class Station:
         Raises Unreachable when the web cannot listen, and the errors of :meth:`Intake.run`.
         """
         restore, halted = self.worker.restore, self._stopping.is_set
-        if not await asyncio.to_thread(restore, self.clock.now_ms(), halted):
+        known = NOWHERE if self.influx is None else self.influx.source.known()
+        if not await asyncio.to_thread(restore, self.clock.now_ms(), halted, known):
             self._close()
             return
         self.view = self.worker.view
@@ -239,6 +242,7 @@ class Station:
                 Part("inlet", inlet.phase == "connected", inlet.reason or inlet.phase),
                 Part("coverage", caught_up, "" if caught_up else reading),
                 Part("storage", not self.intake.trouble, self.intake.trouble),
+                Part("data", not (damage := set_aside.trouble(self.log.aside)), damage, False),
                 Part("publisher", self.sender.state.connected, self.sender.state.reason),
                 self._part("evaluation", self._unbooked, self._doubted),
                 self._part("outbox", self.outbox.trouble),
@@ -296,6 +300,7 @@ class Station:
             ledger,
             self.worker.roster,
             since_ms=self.known_from_ms(),
+            lost=self.worker.lost,
             now_ms=at_ms,
             behind_ms=behind_ms,
             before=before,

@@ -15,6 +15,7 @@ from dashboards.access.tokens import parse_tokens_file
 from patrol.clock import Clock
 from patrol.config.fields import is_loopback
 from patrol.config.sections import Http, Settings
+from patrol.data_folder import keep_private
 from patrol.errors import ConfigError, Problem, Unreachable
 
 TRIES = 50
@@ -110,7 +111,7 @@ def access_of(settings: Settings) -> Access:
     OSError
         The folder of the storage cannot be made, or the tokens file not be read.
     """
-    settings.storage.path.mkdir(parents=True, exist_ok=True)
+    keep_private(settings.storage.path)
     http = settings.http
     tokens = parse_tokens_file(http.tokens_file.read_text("utf-8-sig")) if http.tokens_file else ()
     lifetime = Lifetime(http.session_idle_s * 1000, http.session_max_s * 1000)

@@ -47,7 +47,6 @@ class AccessFile(SqliteFile):
     formats = (Format(_FIRST, append_only=("audit",)),)
     unavailable = AccessUnavailable
     unreadable = AccessUnreadable
-    mode = 0o600
 
 
 class By(NamedTuple):

@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -36,7 +37,7 @@ from ingest.influx.line_protocol import (
     status_lines,
     telemetry_lines,
 )
-from ingest.log import SqliteLog
+from ingest.log import Position, SqliteLog
 from ingest.rejects import OTHER
 from ingest.verdict_stream import VerdictStream
 
@@ -52,8 +53,8 @@ AT_LEAST, AT_MOST = 20_000, 250_000
 READER = "influx"
 """The cursor in the log."""
 
-ALERT = "alert"
-"""The place in the file."""
+ALERT, LOG = "alert", "log"
+"""The places in the file. That in the log repeats the cursor, and tells when the log was cut."""
 
 FIGURE_BYTES = 1_000_000
 """Size of a load of figures [bytes]."""
@@ -223,7 +224,12 @@ class Source:
     def _move(self, newest_ms: list[tuple[BikeKey, int]], seq: int) -> None:
         # In this order: a bike's newest fix may be ahead of the cursor, never behind it.
         self.file.set_newest_ms(newest_ms)
+        self.file.move(LOG, seq)
         self.log.commit(READER, seq)
+
+    def known(self) -> Position:
+        """How far InfluxDB has the log, by another file than the log."""
+        return Position.of(Path(self.file.path), self.file.place(LOG))
 
     def _read(self, upto: int) -> list[DecodedEntry]:
         found = []

@@ -24,6 +24,9 @@ NAME = "drawn-zones.geojson"
 OVER = "drawn_over"
 """Member of the file: SHA-256 of the configured file."""
 
+DIGEST = "digest"
+"""Member of the file: SHA-256 of its features. A file of an older version has none."""
+
 
 def write_drawn(file: Path, zones: Zones, configured: str, timezone: tzinfo) -> None:
     """Replace the file by all versions of all zones; it is there after a power cut.
@@ -33,9 +36,18 @@ def write_drawn(file: Path, zones: Zones, configured: str, timezone: tzinfo) -> 
     as it was.
     """
     features = [feature_of(zone, timezone) for zone in zones.zones]
-    document = {"type": "FeatureCollection", OVER: configured, "features": features}
+    document = {
+        "type": "FeatureCollection",
+        OVER: configured,
+        DIGEST: _digest_of_features(features),
+        "features": features,
+    }
     with atomic_write(file, StoreUnavailable) as out:
         out.write(json.dumps(document, ensure_ascii=False, indent=1).encode())
+
+
+def _digest_of_features(features: object) -> str:
+    return digest_of(json.dumps(features, sort_keys=True).encode())
 
 
 def digest_of(configured: bytes) -> str:
@@ -66,9 +78,16 @@ def read_drawn(folder: Path, configured: bytes, name: str) -> tuple[Path, bytes]
         raise ZonesError([Problem(str(file), f"cannot be read: {exc.strerror}")]) from exc
     try:
         document = json.loads(geojson)
-        over = document.get(OVER) if isinstance(document, dict) else None
     except ValueError:
         return file, geojson  # whoever reads the zones says what is wrong
+    document = document if isinstance(document, dict) else {}
+    over, digest = document.get(OVER), document.get(DIGEST)
+    if digest not in (None, _digest_of_features(document.get("features"))):
+        message = (
+            "is damaged, or was edited: restore it from a backup, or move it away to use "
+            f'{name}; if it was edited, take "{DIGEST}" out of it'
+        )
+        raise ZonesError([Problem(str(file), message)])
     if over == digest_of(configured):
         return file, geojson
     message = (

@@ -174,7 +174,7 @@ def test_what_is_left_of_a_try_is_no_file_of_the_archive(tmp_path: Path) -> None
     flush(kept)
     beside = kept.path / "hello" / "2025-11-24.tmp"
     beside.write_bytes(b"PAR1 half")
-    assert [len(day) for day in kept.days(last=7)] == [3]
+    assert [len(kept.read_file(file)) for file in kept.newest(days=7)] == [3]
     assert len(kept.within(Intervals.one(0, *EVER))) == 3
     kept.take_over()
     assert not beside.exists()
@@ -390,7 +390,7 @@ def test_names_of_any_allowed_characters(
         assert same(kept.within(Intervals.one(bike, *EVER)), fixes)
         (now,) = again.roster.restore([kept.roster.key(bike)])
         assert times(again.within(Intervals.one(now, *EVER))) == times(fixes)
-    assert sum(len(day) for day in again.days(last=1)) == 2 * len(parts)
+    assert sum(len(again.read_file(file)) for file in again.newest(days=1)) == 2 * len(parts)
 
 
 def test_a_name_that_looks_like_a_partition_is_a_folder(tmp_path: Path) -> None:
@@ -476,7 +476,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, how: str) -> None:
     assert found is not None
     for meet in (
         lambda: kept.within(Intervals.one(0, *EVER)),
-        lambda: list(kept.days(last=1)),
+        lambda: list(map(kept.read_file, kept.newest(days=1))),
         lambda: kept.write(found),
     ):
         with pytest.raises(ArchiveDamaged) as caught:
@@ -508,5 +508,6 @@ def test_the_newest_days_come_in_order(tmp_path: Path) -> None:
     for day in (3, 0, 2, 1):
         kept.remember(day + 1, ride(day * DAY_S, 1, bike=day % 2))
     flush(kept)
-    found = [(times(day)[0] / DAY_S, day.bike[0]) for day in kept.days(last=3)]
+    days = map(kept.read_file, kept.newest(days=3))
+    found = [(times(day)[0] / DAY_S, day.bike[0]) for day in days]
     assert found == [(1, 1), (2, 0), (3, 1)]

@@ -8,11 +8,10 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from bikes import topics
+from ingest import set_aside
 from ingest.decode import Decoded
-from ingest.errors import LogCorrupt, StoreUnavailable
+from ingest.errors import StoreUnavailable
 from ingest.intake import READ_MESSAGES, Intake
 from ingest.log import Messages, SqliteLog
 from ingest.worker import ARCHIVE, COVERAGE, READERS, Worker
@@ -316,21 +315,21 @@ def test_state_without_a_damaged_day_is_not_saved(tmp_path: Path) -> None:
     worker.log.close()
 
 
-def test_a_damaged_log_ends_the_intake(tmp_path: Path) -> None:
-    """Nothing more is taken in when what was taken in cannot be read; the error is the log's."""
+def test_a_damaged_entry_does_not_end_the_intake(tmp_path: Path) -> None:
+    """It is set aside and said; what was received before and after is taken in."""
     log = new_log(tmp_path)
-    log.append(RIDES[0])
+    for part in RIDES[:2]:
+        log.append(part)
     with sqlite3.connect(tmp_path / "log.sqlite") as other:
-        other.execute("UPDATE entry SET body = x'00'")
+        other.execute("UPDATE entry SET body = x'00' WHERE seq = (SELECT min(seq) FROM entry)")
     inlet = MemoryInlet()
     intake, worker = assembled(tmp_path, inlet, log)
 
-    async def main() -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            await intake.run()
+    async def more() -> None:
+        inlet.send(RIDES[2])
 
-    with pytest.raises(LogCorrupt, match="checksum"):
-        asyncio.run(main())
-    assert inlet.state.phase == "stopped"
-    assert worker.seq == 0
+    during(intake, inlet, more)
+    assert worker.seq == log.head
+    assert worker.received == sum(len(part.topics) for part in RIDES[1:3])
+    assert f"messages 1 to {len(RIDES[0].topics)}" in set_aside.trouble(log.aside)
     log.close()

@@ -17,8 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ingest import set_aside
 from ingest.errors import LogCorrupt, StoreUnavailable
-from ingest.log import TRIM_ENTRIES, Messages, SqliteLog
+from ingest.log import NOWHERE, TRIM_ENTRIES, Messages, Position, SqliteLog
 
 
 def batch(first: int, count: int, payload: bytes = b"{}") -> Messages:
@@ -150,7 +151,7 @@ def test_trim_deletes_more_entries_than_fit_one_transaction(log: SqliteLog) -> N
 
 APPENDER = """
 import sys
-from ingest.log import Messages, SqliteLog
+from ingest.log import NOWHERE, Position, Messages, SqliteLog
 log = SqliteLog(sys.argv[1], ("coverage",))
 number = log.head
 while True:
@@ -246,21 +247,59 @@ def damage(path: Path, seq: int) -> None:
         db.commit()
 
 
-def test_a_damaged_entry_is_named_and_can_be_passed(log: SqliteLog, path: Path) -> None:
+def test_a_damaged_entry_is_set_aside_and_passed(log: SqliteLog, path: Path) -> None:
+    """Readers go on behind it; a file keeps it, and it is told until a person removes that."""
     for first in (1, 4, 7):
         log.append(batch(first, 3))
+    assert set_aside.trouble(log.aside) == ""
     damage(path, 6)
     assert numbers(log) == [1, 2, 3]
-    with pytest.raises(LogCorrupt, match=r"ends with message 6 fails its checksum") as caught:
-        log.read(3, 100)
-    assert caught.value.seq == 6
-    assert numbers(log, after_seq=6) == [7, 8, 9]
+    assert numbers(log, after_seq=3) == [7, 8, 9]
+    assert numbers(log) == [1, 2, 3, 7, 8, 9]
+    (file,) = log.aside.glob("*.txt")
+    (text,) = set_aside.findings(log.aside)
+    assert "messages 4 to 6 of the log, received between" in text
+    assert "fail their checksum" in text
+    assert str(file) in set_aside.trouble(log.aside)
+    assert file.with_suffix(".body").stat().st_size > 0
+    assert file.stat().st_mode & 0o077 == 0
+    file.unlink()
+    assert set_aside.trouble(log.aside) == ""
+
+
+def test_a_damaged_entry_at_the_end_leaves_its_numbers_used(log: SqliteLog, path: Path) -> None:
+    """Who reads comes to the head, and what follows gets numbers of its own."""
+    log.append(batch(1, 3))
+    log.append(batch(4, 3))
+    damage(path, 6)
+    assert numbers(log) == [1, 2, 3]
+    assert [entry.seq for entry in log.read(3, 100)] == [6]
+    assert log.append(batch(7, 2)) == 8
+    assert numbers(log) == [1, 2, 3, 7, 8]
+
+
+def test_numbers_that_are_missing_are_told_and_passed(log: SqliteLog, path: Path) -> None:
+    """In the middle and at the end, where somebody else knows of them; said once."""
+    for first in (1, 4, 7):
+        log.append(batch(first, 3))
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("DELETE FROM entry WHERE seq = 6")
+        db.commit()
+    assert log.find_lost(9, NOWHERE) == []
+    lost = log.find_lost(0, Position(12, 99_000))
+    assert [last for last, _, _ in lost] == [6, 12]
+    assert lost[1][2] == 99_000
+    assert log.head == 12
+    assert len(list(set_aside.findings(log.aside))) == 2
+    assert log.find_lost(0, Position(12, 99_000)) == []
+    assert log.append(batch(13, 1)) == 13
+    assert numbers(log) == [1, 2, 3, 7, 8, 9, 13]
 
 
 def test_a_file_that_is_not_a_log_is_named(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
     path.write_bytes(b"this is a diary, not a database" * 400)
-    with pytest.raises(LogCorrupt, match=r"log\.db is damaged"):
+    with pytest.raises(LogCorrupt, match=r"log\.db is damaged.*patrol log export"):
         SqliteLog(path, ("coverage",))
 
 

@@ -16,7 +16,7 @@ from bikes.roster import BikeKey
 from geofence.coverage import SLOT_MS
 from geofence.intervals import Intervals
 from geofence.quality import Limits
-from ingest import snapshot
+from ingest import set_aside, snapshot
 from ingest.decode import RECENT_MESSAGES, Decoded, DecodedEntry, RecentlyDecoded
 from ingest.log import Messages, SqliteLog
 from ingest.worker import ARCHIVE, COVERAGE, Worker, rejects_of
@@ -257,8 +257,13 @@ def test_a_rebuilt_record_begins_with_its_oldest_fix(tmp_path: Path) -> None:
     again.log.close()
 
 
+def told(worker: Worker) -> str:
+    """What /readyz says of damage."""
+    return set_aside.trouble(worker.log.aside)
+
+
 def test_a_log_that_was_moved_away_begins_again(tmp_path: Path) -> None:
-    """What the archive holds is still known, and every new message is read, also after a crash."""
+    """What snapshot and archive hold is still known, numbers go on, the loss is told."""
     parts = entries(7)
     worker = new_worker(tmp_path, filled(tmp_path, parts[:6]))
     worker.restore(RECEIVED_MS)
@@ -270,18 +275,81 @@ def test_a_log_that_was_moved_away_begins_again(tmp_path: Path) -> None:
         file.rename(tmp_path / f"old {file.name}")
     again = new_worker(tmp_path, new_log(tmp_path))
     again.restore(RECEIVED_MS)
-    assert again.seq == 0
+    assert again.seq == again.log.head == worker.seq
+    assert told(again) == ""
     assert ledger(again) == ledger(worker)
-    # More than the old log ever held comes in before the first snapshot of the new one.
-    for _ in range(4):
-        for part in parts[6:]:
-            again.log.append(part)
-    assert again.log.head > worker.seq
+    for part in parts[6:]:
+        again.log.append(part)
     third = next_life(again, tmp_path)
-    assert third.seq == 0
+    assert third.seq == worker.seq
     read_all(third)
     assert_same(third, uninterrupted(tmp_path / "calm", parts))
     third.log.close()
+
+
+def test_a_log_that_was_cut_is_told(tmp_path: Path) -> None:
+    """What only the snapshot knows is not in the archive: told with its numbers and its time."""
+    parts = entries(7)
+    log = filled(tmp_path, parts[:3])
+    worker = new_worker(tmp_path, log)
+    worker.restore(RECEIVED_MS)
+    read_all(worker)
+    flush(worker)
+    short = log.head
+    log.close()
+    cut = (tmp_path / "log.sqlite").read_bytes()
+    worker = new_worker(tmp_path, new_log(tmp_path))
+    worker.restore(RECEIVED_MS)
+    for part in parts[3:]:
+        worker.log.append(part)
+    read_all(worker)
+    save(worker)
+    worker.log.close()
+    (tmp_path / "log.sqlite").write_bytes(cut)
+    again = new_worker(tmp_path, new_log(tmp_path))
+    again.restore(RECEIVED_MS)
+    assert (
+        f"messages {short + 1} to {worker.seq} of the log, received between"
+        in set_aside.trouble(again.log.aside)
+    )
+    assert "it was cut or replaced" in told(again)
+    assert again.seq == again.log.head == worker.seq
+    assert ledger(again) == ledger(worker)
+    assert again.lost == []  # coverage has all of it
+    again.log.close()
+
+
+def test_a_damaged_day_without_a_snapshot_is_unknown(tmp_path: Path) -> None:
+    """The start goes on with the other days, and says which is lost; whole again, it is judged."""
+    days = [batch([day * 86_400, day * 86_400 + 5], [0, 25], [0, 0]) for day in range(3)]
+    worker = new_worker(tmp_path, filled(tmp_path, [messages(day) for day in days]))
+    worker.restore(RECEIVED_MS)
+    read_all(worker)
+    flush(worker)
+    save(worker)
+    calm = ledger(worker)
+    worker.log.close()
+    file = sorted(worker.archive.path.rglob("*.parquet"))[1]
+    whole = file.read_bytes()
+    file.write_bytes(whole[:100] + bytes(50) + whole[150:])
+    (tmp_path / "coverage.npz").unlink()
+    for _ in range(2):  # from the archive, and then from the snapshot
+        again = new_worker(tmp_path, new_log(tmp_path))
+        again.restore(RECEIVED_MS)
+        assert {key for key, _, _ in ledger(again)} <= {key for key, _, _ in calm}
+        assert len(ledger(again)) < len(calm)
+        ((from_ms, to_ms),) = again.lost
+        assert from_ms <= START_MS + 86_400_000 < to_ms == from_ms + 86_400_000
+        assert f"{file.stem} is unknown: the archive file {file}" in told(again)
+        save(again)
+        again.log.close()
+    file.write_bytes(whole)
+    (tmp_path / "coverage.npz").unlink()  # as it is told
+    mended = new_worker(tmp_path, new_log(tmp_path))
+    mended.restore(RECEIVED_MS)
+    assert ledger(mended) == calm
+    assert mended.lost == []
+    mended.log.close()
 
 
 def test_a_snapshot_from_a_backup_does_not_hide_what_was_trimmed(tmp_path: Path) -> None:

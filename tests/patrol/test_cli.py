@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import socket
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -17,8 +16,6 @@ import structlog
 from paho.mqtt.enums import CallbackAPIVersion
 from typer.testing import CliRunner
 
-from ingest.log import SqliteLog
-from ingest.worker import READERS
 from patrol.cli import app
 from tests import commands
 from tests.broker import Broker
@@ -191,20 +188,6 @@ def test_run_on_a_file_that_is_damaged(config: Path, name: str) -> None:
     assert re.search(r"damaged|cannot be read", line)
     assert "move it away" in line
     assert file.read_bytes() == b"not a database" * 1000
-
-
-def test_run_on_a_log_with_an_entry_that_is_damaged(config: Path) -> None:
-    """It ends, and says which entry and how to go on without it."""
-    SqliteLog(config.parent / "data" / "log.sqlite", READERS).close()
-    database = sqlite3.connect(config.parent / "data" / "log.sqlite")
-    with database:
-        database.execute("INSERT INTO entry VALUES (7, 7, 1, x'00')")
-    database.close()
-    done = commands.run("run", "--config", config)
-    assert done.returncode == WRONG_INPUT
-    (line,) = [line for line in done.stderr.splitlines() if "checksum" in line]
-    assert "ends with message 7" in line
-    assert "commit 7 to go on without it" in line
 
 
 def test_run_with_a_storage_that_cannot_be_a_folder(config: Path) -> None:

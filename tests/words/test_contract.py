@@ -110,7 +110,10 @@ def known() -> dict[str, set[str]]:
         "reject": set(REJECT_REASONS),
         "live": set(get_args(Liveness)),
         "role": set(ROLES),
-        "part": {"inlet", "coverage", "storage", "publisher", "evaluation", "outbox", "influx"},
+        "part": {
+            *("inlet", "coverage", "storage", "data"),
+            *("publisher", "evaluation", "outbox", "influx"),
+        },
         "reason": {*get_args(StateReason), *reasons_named_in(alerts)},
         "order": {*get_args(Kind), *get_args(State), "configuration", "console"},
         "refusal": {*lifecycle.REFUSALS, *orders.REFUSALS, *named} - at_the_door,

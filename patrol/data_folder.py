@@ -1,0 +1,103 @@
+"""The data folder: readable by its owner only, and whether all that is in it is whole."""
+
+from __future__ import annotations
+
+from contextlib import closing, suppress
+from fnmatch import fnmatch
+from pathlib import Path
+from stat import S_ISLNK
+
+import msgspec
+
+from alerts.store.book_file import BookFile
+from dashboards.access.audit import AccessFile
+from files.sqlite_file import SqliteFile, fault_of, read_only
+from geofence.errors import ZonesError
+from ingest import set_aside, snapshot
+from ingest.archive import check_file
+from ingest.errors import ArchiveDamaged, SnapshotDamaged
+from ingest.influx.file import InfluxFile
+from ingest.log import LogFile
+from patrol.config.drawn_zones import NAME, read_drawn
+from patrol.log_cli import entries_of
+
+OURS = ("*.sqlite*", "coverage.*", "archive", set_aside.FOLDER, f"{Path(NAME).stem}.*")
+"""Patterns of names in the folder that are a station's own."""
+
+
+def keep_private(folder: Path) -> None:
+    """Make the folder when missing, and let only the owner read what is ours in it.
+
+    Older versions let everybody. Files of others are left as they are, and so is a folder that
+    holds some.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    there = list(folder.iterdir())
+    ours = [path for path in there if any(fnmatch(path.name, name) for name in OURS)]
+    below = [path for each in ours if each.is_dir() for path in each.rglob("*")]
+    for path in (*ours, *below, *([folder] if len(ours) == len(there) else ())):
+        with suppress(OSError):  # of another owner, or gone meanwhile
+            mode = path.lstat().st_mode
+            if mode & 0o077 and not S_ISLNK(mode):
+                path.chmod(mode & 0o700)
+
+
+class Damage(msgspec.Struct, frozen=True):
+    """A damaged file, its day where it holds one, and what is wrong and what to do about it."""
+
+    file: str
+    day: str | None
+    fault: str
+
+
+class Verified(msgspec.Struct, frozen=True):
+    """What :func:`verify` has found; `without_checksums` are archive files of older versions."""
+
+    whole: bool
+    files: int
+    without_checksums: int
+    damaged: list[Damage]
+
+
+def verify(folder: Path, configured: Path) -> Verified:
+    """Check every file of a data folder to its last byte; a station may run beside it.
+
+    `configured` is the file of zones of the configuration.
+    """
+    damaged: list[Damage] = []
+    without_checksums = 0
+    archived = sorted((folder / "archive").glob("*/*.parquet"))
+    for file in archived:
+        try:
+            without_checksums += not check_file(file)
+        except ArchiveDamaged as exc:
+            damaged.append(Damage(str(file), file.stem, str(exc)))
+    kinds: dict[str, type[SqliteFile]] = {
+        "alerts": BookFile,
+        "access": AccessFile,
+        "influx": InfluxFile,
+        "log": LogFile,
+    }
+    there = {folder / f"{name}.sqlite": kind for name, kind in kinds.items()}
+    databases = {file: kind for file, kind in there.items() if file.exists()}
+    for file, kind in databases.items():
+        with closing(read_only(file)) as db:
+            fault = fault_of(db)
+        if fault:
+            damaged.append(Damage(str(file), None, f"{fault}: {kind.remedy}"))
+        for entry in entries_of(file) if kind is LogFile and not fault else ():
+            if entry.fault:
+                text = f"messages {entry.first} to {entry.last} {entry.fault}: they are set aside"
+                damaged.append(Damage(str(file), None, f"{text} when they are read"))
+    try:
+        snapshot.load(folder / "coverage.npz", None)
+        read_drawn(folder, configured.read_bytes(), str(configured))
+    except SnapshotDamaged as exc:
+        damaged.append(Damage(str(folder / "coverage.npz"), None, str(exc)))
+    except ZonesError as exc:
+        damaged += [Damage(problem.where, None, problem.message) for problem in exc.problems]
+    aside = folder / set_aside.FOLDER
+    damaged += [Damage(str(aside), None, text) for text in set_aside.findings(aside)]
+    others = sum((folder / name).exists() for name in ("coverage.npz", NAME))
+    files = len(archived) + len(databases) + others
+    return Verified(not damaged, files, without_checksums, damaged)
