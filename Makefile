@@ -9,7 +9,7 @@ TESTERS := $(shell expr $$(nproc) + 1)
 PYTHON ?=
 export PYTHON
 
-.PHONY: help demo test check format bench pictures constraints setup dev system clean
+.PHONY: help demo test faults check format bench pictures constraints setup dev system clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ ifeq ($(ARGS),)
 else
 	@$(BIN)/pytest $(ARGS)
 endif
+
+faults: setup ## 100 seeded runs through kills, cut wires, full disks and wrong clocks
+	@CHAOS_SEEDS=100 $(BIN)/pytest --numprocesses=2 tests/faults $(ARGS)
 
 check: dev node_modules/.installed ## format, lint, types, layers, scripts
 	@$(BIN)/ruff format --check .

@@ -73,6 +73,8 @@ class Health:
     """Age of the oldest message that is in the log but not yet in the coverage [s]."""
     log_depth: Mapping[str, int] = field(default_factory=dict)
     """Messages each reader of the log has yet to read."""
+    evaluated_ms: int = 0
+    """Time as of which zones and alerts were last judged [ms]; 0 before the first."""
 
     @property
     def ready(self) -> bool:

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO, cast
 
 import typer
 
@@ -85,6 +85,23 @@ def run_until_signalled(main: Callable[[asyncio.Event], Awaitable[None]]) -> Non
         asyncio.run(with_signals())
 
 
+class Unfailing:
+    """A stream that swallows what it cannot write: a full disk must not end what logs to it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write, or forget it."""
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        """Flush, or leave it for later."""
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+
 def log_to_stderr(level: str) -> None:
     """Write the log as lines on stderr, from this level up; see :func:`files.secret.harmless`."""
     import structlog
@@ -113,7 +130,7 @@ def log_to_stderr(level: str) -> None:
     structlog.configure(
         processors=[*entry, written],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, Unfailing(sys.stderr))),
     )
     log = structlog.get_logger("patrol")
     sys.excepthook = lambda *error: log.critical("ended by an error", exc_info=error)

@@ -123,6 +123,7 @@ class Station:
         self._doubted = ""  # why nothing is judged at the moment
         self._newest: object = None  # the evaluation that began last
         self._unbooked = ""  # why the last evaluation could not be recorded
+        self.evaluated_ms = 0
         policies, settings = self.district.policies, self.district.settings
         zone, limits = settings.district.tz, settings.rules.limits
         self.fleet_facts = FleetFacts(
@@ -221,6 +222,7 @@ class Station:
         if self.influx is not None:
             windows = partial(self.evaluator.windows, now_ms=now_ms)
             self.influx.reporter.windows(windows, now_ms)
+        self.evaluated_ms = now_ms
 
     def _show(self, statuses: Sequence[ZoneStatus], now_ms: int) -> None:
         self.era = self.district.atlas.layout.era_at(now_ms)
@@ -257,6 +259,7 @@ class Station:
             published=self.published(),
             lag_s=behind_s,
             log_depth={name: self.log.depth(name) for name in self.readers},
+            evaluated_ms=self.evaluated_ms,
         )
 
     def _part(self, name: str, trouble: str, doing: str = "") -> Part:

@@ -145,6 +145,11 @@ class Metrics(Collector):
         yield GaugeMetricFamily(
             "zhixun_lag_seconds", "How far coverage is behind the log", value=health.lag_s
         )
+        yield GaugeMetricFamily(
+            "zhixun_evaluated_timestamp_seconds",
+            "Unix time as of which zones and alerts were last judged",
+            value=health.evaluated_ms / 1000,
+        )
         unread = sorted(health.log_depth.items())
         yield _gauge("log_depth", "Messages a reader has yet to read", "reader", unread)
         ready = [(part.name, int(part.ok)) for part in health.parts]

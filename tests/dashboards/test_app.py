@@ -183,6 +183,7 @@ def test_metrics_are_prometheus(api: Api, district: District) -> None:
         "zhixun_stored_total 8.0",
         'zhixun_rejected_total{reason="not_json",vendor="hello"} 1.0',
         "zhixun_lag_seconds 0.5",
+        "zhixun_evaluated_timestamp_seconds 1.7953992e+09",
         'zhixun_log_depth{reader="coverage"} 3.0',
         'zhixun_part_ready{part="inlet"} 1.0',
         'zhixun_bikes{liveness="live"} 1.0',
