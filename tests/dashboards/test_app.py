@@ -169,7 +169,7 @@ def test_metrics_are_prometheus(api: Api, district: District) -> None:
     """Counters by reason, the lag, the log, the bikes and the zones."""
     district.health = Health(
         [Part("inlet", ok=True)],
-        received=10, stored=8, rejected=2, lag_s=0.5,
+        received=10, stored=8, rejected=2, lag_s=0.5, evaluated_ms=1_795_399_200_000,
         log_depth={"coverage": 3},
     )  # fmt: skip
     district.reject()
