@@ -78,7 +78,7 @@ def read_drawn(folder: Path, configured: bytes, name: str) -> tuple[Path, bytes]
         raise ZonesError([Problem(str(file), f"cannot be read: {exc.strerror}")]) from exc
     try:
         document = json.loads(geojson)
-    except ValueError:
+    except (ValueError, RecursionError):
         return file, geojson  # whoever reads the zones says what is wrong
     document = document if isinstance(document, dict) else {}
     over, digest = document.get(OVER), document.get(DIGEST)

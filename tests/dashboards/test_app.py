@@ -155,6 +155,25 @@ def test_health_is_at_the_root_too(api: Api, district: District, prefix: str) ->
     assert api.get(f"{prefix}/healthz").status_code == 200
 
 
+def test_deeply_nested_bodies_are_refused(api: Api) -> None:
+    """However deep, on every route that reads a body: the request is wrong, and nothing else."""
+    routes = [
+        (method.upper(), path.replace("{zone_id}", "cy-01"))
+        for path, methods in api.get("/api/v1/openapi.json").json()["paths"].items()
+        for method, operation in methods.items()
+        if "requestBody" in operation
+    ]
+    bodies = [b"[" * 100_000, b'{"a":' * 50_000, b'{"features":' + b"[" * 50_000]
+    headers = {"Content-Type": "application/json"}
+    statuses = {
+        api.ask(method, f"/api/v1{path}", content=body, headers=headers).status_code
+        for method, path in routes
+        for body in bodies
+    }
+    assert len(routes) > 10
+    assert statuses == {400}
+
+
 def test_a_copy_that_catches_up_is_not_waited_for(api: Api, district: District) -> None:
     """A part that is not required is shown, and the system is ready without it."""
     away = Part("influx", ok=False, reason="cannot be reached", required=False)
