@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 import msgspec
@@ -109,12 +110,20 @@ def insert_transition(db: sqlite3.Connection, row: Transition) -> Transition:
 
 
 def load(db: sqlite3.Connection, where: str, values: Sequence[object] = ()) -> Iterator[Alert]:
-    """Alerts with their history, as their rows have left them."""
-    for identity in db.execute(f"{_ALERTS} {where}", values).fetchall():
-        alert = _new_alert(identity)
-        for row in db.execute(f"{_ROWS} WHERE t.number = ? ORDER BY t.seq", identity[:1]):
-            alert = apply(alert, _transition(row))
-        yield alert
+    """Alerts with their history, as their rows have left them.
+
+    `db` is free again on return; the alerts are made, one by one, from what was read.
+    """
+    identities = db.execute(f"{_ALERTS} {where}", values).fetchall()
+    numbers = msgspec.json.encode([number for number, *_ in identities]).decode()
+    histories: dict[int, list[Sequence[Any]]] = {}
+    of_these = "WHERE t.number IN (SELECT value FROM json_each(?)) ORDER BY t.seq"
+    for row in db.execute(f"{_ROWS} {of_these}", (numbers,)):
+        histories.setdefault(row[1], []).append(row)
+    return (
+        reduce(apply, map(_transition, histories.get(identity[0], ())), _new_alert(identity))
+        for identity in identities
+    )
 
 
 def transitions(db: sqlite3.Connection, after_seq: int, limit: int) -> list[Transition]:

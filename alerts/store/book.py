@@ -11,16 +11,19 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from threading import RLock
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from alerts.alert import AHEAD_MS, SYSTEM, Alert, Key, Notice, Transition, apply, undoing
 from alerts.errors import UnknownAlert
 from alerts.findings import Step
-from alerts.lifecycle import FINAL, STATES, TABLE, State, refused
+from alerts.lifecycle import FINAL, STATES, TABLE, refused
 from alerts.store import alert_rows as rows
 from alerts.store.alert_rows import Closing, Opening
 from alerts.store.book_file import BookFile
 from alerts.store.outbox import Channel, enqueue
+
+OPEN: Final = "open"
+"""Asks for alerts in any state that is not the last."""
 
 
 class Change(NamedTuple):
@@ -81,28 +84,39 @@ class AlertBook:
     def find(
         self,
         *,
-        state: State | None = None,
+        state: str | None = None,
         zone_id: str | None = None,
         rule: str | None = None,
         before: str | None = None,
         limit: int = 100,
     ) -> list[Alert]:
-        """Alerts of a state (None: any but dropped), zone and rule, newest first.
+        """Alerts of a state (None: any but dropped), zone and rule, newest first; in any thread.
 
-        `before` is the cursor of a page: only alerts older than this id. ValueError: no such state.
+        "open" is any state that is not final. `before` is the cursor of a page: only alerts older
+        than this id. ValueError: no such state.
         """
+        number = rows.number_of(before) if before is not None else None
+        if state == OPEN:
+            found = [
+                alert
+                for alert in reversed(self.current())
+                if zone_id in (None, alert.zone_id)
+                and rule in (None, alert.rule)
+                and (number is None or rows.number_of(alert.alert_id) < number)
+            ]
+            return found[:limit]
         if state is not None and state not in STATES:
             raise ValueError(f"{state!r} is not a state; one of {', '.join(STATES)}")
         where = f"{rows.LAST_STATE} {'=' if state else '!='} ?"
         values: list[object] = [state or "dropped"]
-        number = rows.number_of(before) if before is not None else None
         for clause, value in (("zone_id = ?", zone_id), ("rule = ?", rule), ("number < ?", number)):
             if value is not None:
                 where += f" AND {clause}"
                 values.append(value)
         clause = f"WHERE {where} ORDER BY number DESC LIMIT ?"
         with self.file.reading() as db:
-            return list(rows.load(db, clause, (*values, limit)))
+            loaded = rows.load(db, clause, (*values, limit))
+        return list(loaded)
 
     def transitions(self, after_seq: int = 0, limit: int = 1000) -> list[Transition]:
         """Rows after a row, in order, at most `limit`: for those who copy the book elsewhere."""

@@ -19,6 +19,7 @@ import msgspec
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
 
+from alerts.alert import Alert
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import Views
@@ -160,7 +161,7 @@ class Watch:
         self._sources = sources
         self._times = times
         self._views = views
-        self._open: frozenset[str] = frozenset()
+        self._open: dict[str, tuple[Alert, object]] = {}  # with the answer about each
         self._received: deque[tuple[float, int]] = deque()
 
     def look(self) -> dict[Thing, object]:
@@ -171,12 +172,17 @@ class Watch:
         }
         for zone_id, status in self._sources.statuses().items():
             state[Thing("coverage", zone_id)] = self._views.coverage(status)
-        alerts = {alert.alert_id: alert for alert in self._sources.book.current()}
-        for alert_id in self._open - alerts.keys():
+        before = self._open
+        self._open = {
+            alert.alert_id: was
+            if (was := before.get(alert.alert_id)) is not None and was[0] is alert
+            else (alert, self._views.alert(alert))
+            for alert in self._sources.book.current()
+        }
+        for alert_id in before.keys() - self._open.keys():
             state[Thing("alert", alert_id)] = self._views.alert(self._sources.book.get(alert_id))
-        self._open = frozenset(alerts)
-        for alert_id, alert in alerts.items():
-            state[Thing("alert", alert_id)] = self._views.alert(alert)
+        for alert_id, (_, answer) in self._open.items():
+            state[Thing("alert", alert_id)] = answer
         state[Thing("zones", "")] = {
             "version": self._sources.drawing.version,
             "from": self._times.write_or_none(max(self._sources.in_force().from_ms, 0)),

@@ -144,8 +144,11 @@ def test_finding_alerts_page_by_page() -> None:
     assert [a.alert_id for a in book.find(zone_id="Z01")] == [ids[0]]
     assert [a.alert_id for a in book.find(state="dropped")] == [dropped]
     assert book.find(rule="telemetry_silent") == []
-    with pytest.raises(ValueError, match="open"):
-        book.find(state="open")
+    assert [a.alert_id for a in book.find(state="open", limit=3)] == ids[:1:-1]
+    assert [a.alert_id for a in book.find(state="open", before=ids[2])] == ids[1::-1]
+    assert [a.alert_id for a in book.find(state="open", zone_id="Z02")] == [ids[1]]
+    with pytest.raises(ValueError, match="over"):
+        book.find(state="over")
 
 
 def test_rows_never_change(tmp_path) -> None:
