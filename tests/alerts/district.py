@@ -39,6 +39,7 @@ class FakePatrols:
     ) -> None:
         self.since_ms = at(since)
         self.behind_ms = 0
+        self.known_again_ms = 0
         self.refs = [ZoneRef(z, f"Zone {z}", f"{z}片区", policy, cells) for z in zone_ids]
         self.cells = dict.fromkeys(zone_ids, cells)
         self.visits: dict[str, list[tuple[int, int, str]]] = {z: [] for z in zone_ids}
