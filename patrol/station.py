@@ -21,7 +21,6 @@ from functools import partial
 from pathlib import Path
 
 import structlog
-import uvicorn
 from prometheus_client import Histogram
 
 from alerts.desk import BulletinDesk
@@ -150,7 +149,7 @@ class Station:
             self.district, self.intake.redrawn, self.orders, self.folder, self._follow_zones
         )
         self._stopping = asyncio.Event()
-        self.web = WebServer(self._web_config())
+        self.web = self._web()
 
     async def run(self) -> None:
         """Run until :meth:`stop`; then everything received is on disk, and computed if it has been
@@ -381,7 +380,7 @@ class Station:
         self.book.close_file()
         self.log.close()
 
-    def _web_config(self) -> uvicorn.Config:
+    def _web(self) -> WebServer:
         settings = self.district.settings
         sources = Sources(
             district=settings.district.name,
@@ -418,14 +417,4 @@ class Station:
             battery_low_percent=settings.rules.limits["battery_low_percent"],
         )
         mount(self.app, sources, options)
-        return uvicorn.Config(
-            self.app,
-            host=self.host,
-            port=self.port,
-            log_level="warning",
-            access_log=False,
-            # By default the server believes every local program that says to be a proxy.
-            proxy_headers=bool(http.trusted_proxies),
-            forwarded_allow_ips=list(http.trusted_proxies),
-            timeout_graceful_shutdown=1,
-        )
+        return WebServer(self.app, self.host, self.port, http, console.tile_url)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from dashboards.access.access import FILE_NAME, Access
 from dashboards.access.sessions import Lifetime
@@ -17,13 +19,67 @@ from patrol.config.fields import is_loopback
 from patrol.config.sections import Http, Settings
 from patrol.data_folder import keep_private
 from patrol.errors import ConfigError, Problem, Unreachable
+from patrol.port import HEAD_BYTES, Conversation, Limits, Port
 
 TRIES = 50
 HIGHEST_PORT = 65_535
 
 
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data: blob:{tiles}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""What a page may load. Its data are no script: they stand in a block that nobody runs."""
+
+
 class WebServer(uvicorn.Server):
-    """A uvicorn that leaves signals and the process to the station."""
+    """A uvicorn that leaves signals and the process to the station, and limits strangers.
+
+    Parameters
+    ----------
+    app : ASGI application
+        What it serves.
+    host, port
+        Where it listens.
+    http : Http
+        Limits, and which proxies to believe.
+    tile_url : str, optional
+        Where pages may load the base map from.
+    limits : Limits, optional
+        Instead of those of `http`.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        host: str,
+        port: int,
+        http: Http,
+        tile_url: str | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                log_level="error",  # strangers can provoke warnings, as many as they like
+                access_log=False,
+                server_header=False,
+                headers=list(headers(tile_url)),
+                ws="none",
+                h11_max_incomplete_event_size=HEAD_BYTES,
+                # By default the server believes every local program that says to be a proxy.
+                proxy_headers=bool(http.trusted_proxies),
+                forwarded_allow_ips=list(http.trusted_proxies),
+                timeout_graceful_shutdown=1,
+                backlog=128,
+            )
+        )
+        self._limits = limits or Limits(
+            http.connections, http.connections_per_address, http.trusted_proxies
+        )
+        self.socket: Port | None = None
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -38,15 +94,39 @@ class WebServer(uvicorn.Server):
         Unreachable
             It cannot listen: the port was free a moment ago, and is not any more.
         """
-        # uvicorn ends the process when it cannot listen, and says why before.
-        with suppress(SystemExit):
-            await self.serve()
-        if not self.started:
-            host, port = self.config.host, self.config.port
+        host, port = self.config.host, self.config.port
+        try:
+            self.socket = Port(host, port, self._limits)
+            self.config.http = partial(Conversation, self.socket)  # type: ignore[assignment]
+            await self.serve([self.socket])
+        except OSError as exc:
+            if self.started:
+                raise
             raise Unreachable(
                 f"the console cannot listen on port {port} of {host}: stop what listens there, "
                 "or choose another port"
-            )
+            ) from exc
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after the connections once a second."""
+        if counter % 10 == 0 and self.socket is not None:
+            self.socket.sweep()
+        return await super().on_tick(counter)
+
+
+def headers(tile_url: str | None) -> Iterator[tuple[str, str]]:
+    """What every answer says to browsers: a page of this server, an error, a file, metrics."""
+    tiles = ""
+    if tile_url is not None and not tile_url.startswith("/"):
+        scheme, _, rest = tile_url.partition("://")
+        tiles = f" {scheme}://{rest.partition('/')[0].replace('{s}', '*')}"
+    yield "Content-Security-Policy", POLICY.format(tiles=tiles)
+    yield "X-Content-Type-Options", "nosniff"
+    yield "X-Frame-Options", "DENY"
+    yield "Referrer-Policy", "same-origin"
+    yield "Cross-Origin-Opener-Policy", "same-origin"
+    yield "Cross-Origin-Resource-Policy", "same-origin"
+    yield "Permissions-Policy", "camera=(), geolocation=(), microphone=()"
 
 
 def url(host: str, port: int) -> str:

@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 
 CSRF_HEADER = "X-CSRF-Token"
 RECHECK_S = 2.0
+STRANGERS_BYTES = 16 << 10
 
 
 def forged(identity: Identity, method: str, token: str | None) -> Refusal | None:
@@ -53,6 +54,12 @@ def forged(identity: Identity, method: str, token: str | None) -> Refusal | None
     if token is None:
         return "csrf_token_missing"
     return None if same(token, csrf_token(identity.secret)) else "csrf_token_wrong"
+
+
+def _is_large(request: HTTPConnection) -> bool:
+    """Whether a request has more of a body than a name and a password, or does not say."""
+    length = int(request.headers.get("content-length", "0"))
+    return length > STRANGERS_BYTES or "transfer-encoding" in request.headers
 
 
 class Gate:
@@ -89,7 +96,11 @@ class Gate:
             await access_unavailable()(scope, receive, send)
             return
         caller.remember(scope, identity)
-        if identity is None:
+        if identity is None and _is_large(request):
+            detail = f"without a session or token a body has {STRANGERS_BYTES} bytes at most"
+            answer = ProblemAnswer(413, "body_too_large", detail, {"Connection": "close"})
+            await answer(scope, receive, send)
+        elif identity is None:
             await self.app(scope, receive, send)
         else:
             await self._request(scope, receive, send, identity, want)

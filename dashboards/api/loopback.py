@@ -14,18 +14,13 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashboards.api.problems import ProblemAnswer
 
 Refusal = Literal["host_not_loopback", "host_unknown", "cross_origin"]
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_HEADERS = (
-    (b"content-security-policy", b"frame-ancestors 'none'"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"same-origin"),
-)
 _DETAILS: dict[Refusal, str] = {
     "host_not_loopback": "this server answers only to localhost, 127.0.0.1 and [::1]",
     "host_unknown": "this server does not answer to this name; add it to http.public_hosts",
@@ -101,15 +96,6 @@ def refusal(
     return None
 
 
-def _guarded(send: Send) -> Send:
-    async def guarded(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message["headers"], *_HEADERS]}
-        await send(message)
-
-    return guarded
-
-
 def _same(origin: str, host: str) -> bool:
     try:
         return urlsplit(origin).netloc.lower() == host.lower()
@@ -135,6 +121,12 @@ class KnownHosts:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        if "content-length" in headers and "transfer-encoding" in headers:
+            # A proxy in front may have read another end of the body than this server does.
+            detail = "a body has a Content-Length or a Transfer-Encoding, and not both"
+            answer = ProblemAnswer(400, "malformed_request", detail, {"Connection": "close"})
+            await answer(scope, receive, send)
+            return
         reason = refusal(
             scope["method"],
             headers.get("host", ""),
@@ -143,6 +135,6 @@ class KnownHosts:
             self._hosts,
         )
         if reason is None:
-            await self.app(scope, receive, _guarded(send))
+            await self.app(scope, receive, send)
         else:
             await ProblemAnswer(403, reason, _DETAILS[reason])(scope, receive, send)

@@ -93,7 +93,8 @@ def _add(app: FastAPI, sources: Sources, options: ConsoleOptions, page: Page) ->
         )
         answer = HTMLResponse(html, headers={"Cache-Control": "no-store"})
         if asked is not None:
-            answer.set_cookie(COOKIE, language, max_age=_YEAR_S)
+            secure = caller.is_secure(request.scope)
+            answer.set_cookie(COOKIE, language, max_age=_YEAR_S, secure=secure)
         return answer
 
 

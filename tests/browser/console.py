@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeVar
 
-import uvicorn
 from playwright.sync_api import Page
 
 from dashboards.access.access import Access
@@ -17,8 +15,12 @@ from dashboards.api.stream import Feed
 from dashboards.app import create_app
 from dashboards.console import files
 from dashboards.console.pages import ConsoleOptions, mount
+from patrol.config.sections import Http
+from patrol.web import WebServer
 from tests.dashboards.access.people import PASSWORD
 from tests.dashboards.district import District
+from tests.patience import until
+from tests.servers import HOST, free_port
 
 T = TypeVar("T")
 
@@ -35,17 +37,16 @@ class ConsoleServer:
         sources = district.sources()
         self._app = create_app(sources, access)
         mount(self._app, sources, options)
-        config = uvicorn.Config(self._app, log_level="warning", timeout_graceful_shutdown=2)
-        self._server = uvicorn.Server(config)
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        tiles = None if options is None else options.tile_url
+        self._server = WebServer(self._app, HOST, port := free_port(), Http(), tiles)
+        self.url = f"http://{HOST}:{port}"
         self._runner = asyncio.Runner()
         self._loop = self._runner.get_loop()
         self._thread = threading.Thread(target=self._serve)
 
     def __enter__(self) -> ConsoleServer:
-        # The socket listens already: who connects before the server runs waits in its queue.
         self._thread.start()
+        until(lambda: self._server.started)
         return self
 
     def __exit__(
@@ -80,7 +81,7 @@ class ConsoleServer:
 
     def _serve(self) -> None:
         with self._runner:
-            self._runner.run(self._server.serve(sockets=[self._socket]))
+            self._runner.run(self._server.run_until_told())
 
 
 def in_module(page: Page, name: str, script: str, given: object = None) -> Any:

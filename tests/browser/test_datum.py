@@ -111,7 +111,11 @@ def test_what_lies_over_the_base_map_lies_where_it_belongs(
             )
             box = marker.bounding_box()
             assert box
-            page.add_style_tag(content=".leaflet-marker-icon, img.cells { visibility: hidden; }")
+            page.evaluate(
+                "() => { const own = new CSSStyleSheet();"
+                " own.replaceSync('.leaflet-marker-icon, img.cells { visibility: hidden; }');"
+                " document.adoptedStyleSheets = [own]; }"
+            )
             page.wait_for_function(
                 "() => [...document.querySelectorAll('.leaflet-tile')]"
                 ".every((tile) => getComputedStyle(tile).opacity === '1')"

@@ -8,9 +8,9 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 
+from patrol.config.sections import Http
 from patrol.errors import Unreachable
 from patrol.web import (
     TRIES,
@@ -27,7 +27,7 @@ HOST = "127.0.0.1"
 
 def server(port: int) -> WebServer:
     """A server of nothing."""
-    return WebServer(uvicorn.Config(FastAPI(), port=port, log_level="critical"))
+    return WebServer(FastAPI(), HOST, port, Http())
 
 
 def test_a_port_that_was_taken_in_the_last_moment() -> None:

@@ -24,7 +24,8 @@ function onward() {
   const next = query.get("next") ?? "/";
   const wanted = URL.canParse(next, location.origin) && new URL(next, location.origin);
   if (!wanted || wanted.origin !== location.origin) return "/";
-  return wanted.pathname + wanted.search;
+  // With the origin: a path that begins with // would name another server.
+  return wanted.origin + wanted.pathname + wanted.search;
 }
 
 const doors = {
