@@ -130,7 +130,7 @@ def log_to_stderr(level: str) -> None:
     structlog.configure(
         processors=[*entry, written],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, Unfailing(sys.stderr))),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, Unfailing(sys.stderr))),
     )
     log = structlog.get_logger("patrol")
     sys.excepthook = lambda *error: log.critical("ended by an error", exc_info=error)

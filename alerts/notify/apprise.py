@@ -103,7 +103,9 @@ class AppriseNotifier:
 
         # Said of every plain webhook, and where it is a mistake `check` says so.
         log = logging.getLogger("apprise")
-        log.addFilter(lambda row: not row.getMessage().startswith("Unparseable URL"))
+        log.addFilter(
+            lambda row: not row.getMessage().startswith(("Unparseable URL", "Unsupported"))
+        )
         service, url = Apprise(), self._url.get_secret_value()
         if not service.add(url):
             service.add(webhook_url(url))
