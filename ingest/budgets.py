@@ -20,8 +20,8 @@ SECOND_MS, MINUTE_MS, HOUR_MS = 1_000, 60_000, 3_600_000
 TOLD = 2_000
 """Refusals of a vendor that are told and kept, in a minute; the others are counted."""
 
-WRONG, WRONG_SPAN_MS = 1_000, 10 * SECOND_MS
-"""Wrong items of a vendor, beside as many as it has right ones, that are explained: some 20 ms of
+WRONG, WRONG_SPAN_MS = 2_000, 20 * SECOND_MS
+"""Wrong items of a vendor, beside as many as it has right ones, that are explained: some 40 ms of
 work."""
 
 ITEM_BYTES = 512
