@@ -8,7 +8,7 @@ bytes are limited only where the configuration says so. See docs/decisions/0022.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,30 +46,25 @@ class VendorLimits:
     bytes_per_hour: int | None = None
 
 
-@dataclass(slots=True)
 class Allowance:
-    """So many at once, and as many more in each span of time, evenly; None is without end."""
+    """So many at once, and as many more in each span of time [ms], evenly; None is no limit."""
 
-    limit: int | None
-    span_ms: int
-    _left: float = 0
-    _at_ms: int = 0
+    def __init__(self, limit: int | None, span_ms: int) -> None:
+        self._limit, self._span_ms = limit or 1 << 62, span_ms
+        self._left, self._at_ms = 0.0, 0
 
     def left(self, at_ms: int) -> int:
         """How many are left at an instant [ms]; a clock that is set back earns nothing."""
-        if self.limit is None:
-            return 1 << 62
         if at_ms != self._at_ms:
-            earned = max(at_ms - self._at_ms, 0) * self.limit / self.span_ms
-            # What was added by `take` stays.
-            self._left = max(self._left, min(self._left + earned, self.limit))
+            earned = max(at_ms - self._at_ms, 0) * self._limit / self._span_ms
+            self._left = min(self._left + earned, self._limit)
             self._at_ms = at_ms
         return max(int(self._left), 0)
 
     def take(self, count: int, at_ms: int) -> bool:
         """Use some up, maybe more than there is; False, and nothing is used, when none was left.
 
-        A negative number adds to what is left.
+        A negative number adds to what is left at this instant, also beyond the limit.
         """
         had = self.left(at_ms) > 0
         if had or count < 0:
@@ -77,51 +72,31 @@ class Allowance:
         return had
 
 
-@dataclass(slots=True)
 class Budget:
-    """What is left to one vendor.
+    """What is left to one vendor: refusals to tell, and to tell that it is over its budget; wrong
+    items to explain, to which accepted ones add."""
 
-    Attributes
-    ----------
-    told : Allowance
-        Refusals to tell.
-    wrong : Allowance
-        Wrong items to explain; accepted ones add to it.
-    over : Allowance
-        Refusals to tell that it is over its budget.
-    bikes : Allowance
-        New bikes.
-    """
-
-    vendor: str
-    limits: VendorLimits = field(default_factory=VendorLimits)
-    told: Allowance = field(default_factory=lambda: Allowance(TOLD, MINUTE_MS))
-    wrong: Allowance = field(default_factory=lambda: Allowance(WRONG, WRONG_SPAN_MS))
-    over: Allowance = field(default_factory=lambda: Allowance(1, MINUTE_MS))
-    bikes: Allowance = field(init=False)
-    _messages: Allowance = field(init=False)
-    _bytes: Allowance = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.bikes = Allowance(self.limits.new_bikes_per_hour, HOUR_MS)
-        self._messages = Allowance(self.limits.messages_per_hour, HOUR_MS)
-        self._bytes = Allowance(self.limits.bytes_per_hour, HOUR_MS)
-
-    @property
-    def counts_messages(self) -> bool:
-        """Whether its messages or bytes are limited at all."""
-        return not self._messages.limit is self._bytes.limit is None
+    def __init__(self, vendor: str, limits: VendorLimits) -> None:
+        self.told, self.over = Allowance(TOLD, MINUTE_MS), Allowance(1, MINUTE_MS)
+        self.wrong = Allowance(WRONG, WRONG_SPAN_MS)
+        self._vendor, self._limits = vendor, limits
+        self._bikes = Allowance(limits.new_bikes_per_hour, HOUR_MS)
+        self._messages = Allowance(limits.messages_per_hour, HOUR_MS)
+        self._bytes = Allowance(limits.bytes_per_hour, HOUR_MS)
 
     def within(self, sizes: NDArray[np.int64], at_ms: int) -> int:
-        """How many messages, from the first on, the hour has room for.
+        """How many messages, from the first on, there is room for.
 
         `sizes`, of shape (messages,), are those of their payloads [bytes].
         """
+        if self._limits.messages_per_hour is self._limits.bytes_per_hour is None:
+            return sizes.size
         upto = np.cumsum(sizes)
         kept = int(np.searchsorted(upto, self._bytes.left(at_ms), side="right"))
         kept = min(kept, self._messages.left(at_ms))
-        self._messages.take(kept, at_ms)
-        self._bytes.take(int(upto[kept - 1]) if kept else 0, at_ms)
+        if kept:
+            self._messages.take(kept, at_ms)
+            self._bytes.take(int(upto[kept - 1]), at_ms)
         return kept
 
     def admit(self, bikes: int, at_ms: int) -> None:
@@ -130,24 +105,12 @@ class Budget:
         Raises
         ------
         DecodeError
-            ``over_budget``: it has as many as it may have, or got too many within the hour.
+            ``over_budget``: it has as many as it may have, or too many are new.
         """
-        key, most = "max_bikes", self.limits.max_bikes
-        if bikes < most:
-            key, most = "new_bikes_per_hour", self.limits.new_bikes_per_hour
-            if self.bikes.take(1, at_ms):
-                return
-        raise DecodeError("over_budget", self._too_many(f"bikes than {key} = {most}"))
-
-    def too_many_wrong(self) -> DecodeError:
-        """The refusal of what is wrong and is not looked into."""
-        said = "wrong items than right ones; for now the reason of further ones is not looked for"
-        return DecodeError("over_budget", self._too_many(said))
-
-    def too_many_messages(self) -> DecodeError:
-        """The refusal of messages over the limits of the configuration."""
-        said = "messages or bytes than messages_per_hour and bytes_per_hour allow"
-        return DecodeError("over_budget", self._too_many(said))
-
-    def _too_many(self, what: str) -> str:
-        return f"[vendors.{self.vendor}] has more {what}"
+        limits, where = self._limits, f"[vendors.{self._vendor}]"
+        if bikes >= limits.max_bikes:
+            detail = f"{where} max_bikes = {limits.max_bikes}, and there are as many"
+            raise DecodeError("over_budget", detail)
+        if not self._bikes.take(1, at_ms):
+            detail = f"{where} new_bikes_per_hour = {limits.new_bikes_per_hour}, and more are new"
+            raise DecodeError("over_budget", detail)

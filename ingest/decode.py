@@ -27,10 +27,10 @@ from bikes.formats.reading import Item, read_each
 from bikes.roster import Roster
 from bikes.telemetry import Event, Status, Telemetry, TelemetryBatch
 from bikes.topics import NAME
-from ingest.budgets import ITEM_BYTES, Budget
+from ingest.budgets import ITEM_BYTES, Budget, VendorLimits
 from ingest.checks import PLAUSIBLE, Bounds, Faults, device_fault, timestamp_fault, to_columns
 from ingest.log import Messages
-from ingest.refusals import Refusals
+from ingest.refusals import TOO_MANY_WRONG, Refusals
 from ingest.rejects import (
     OTHER,
     Refused,
@@ -41,7 +41,6 @@ from ingest.vendors import (
     REFUSED,
     DecodeLimits,
     Group,
-    Route,
     Routes,
     VendorFormat,
     in_wgs84,
@@ -142,8 +141,7 @@ class RecentlyDecoded:
 class Decoder:
     """Decodes batches of messages; for one thread at a time.
 
-    The roster grows by the bikes of vendors that may have any. A decoder that `follows` another
-    one, which has read the same messages before, lets no bike in that was refused then.
+    The roster grows by the bikes of vendors that may have any.
 
     Raises
     ------
@@ -156,23 +154,23 @@ class Decoder:
         roster: Roster,
         vendors: Mapping[str, VendorFormat],
         limits: DecodeLimits | None = None,
-        *,
-        follows: bool = False,
     ) -> None:
         missing = sorted(roster.vendors - vendors.keys())
         if missing:
             raise ValueError(f"no format for vendors on the roster: {', '.join(missing)}")
         self._vendors = dict(vendors)
         self._limits = limits or DecodeLimits()
-        self._follows = follows
         self._budgets = {name: Budget(name, v.limits) for name, v in self._vendors.items()}
-        self._budgets[OTHER] = Budget(OTHER)
+        self._budgets[OTHER] = Budget(OTHER, VendorLimits())
         topics = {name: v.topics for name, v in self._vendors.items()}
         self._routes = Routes(roster, topics, self._budgets)
 
     def decode(self, messages: Messages, *, again: bool = False) -> Decoded:
-        """Decode a batch, maybe one that was read before; nothing in it raises an error."""
-        self._routes.at_ms = None if again or self._follows else messages.received_at_ms
+        """Decode a batch; nothing in it raises an error.
+
+        One that was read before, `again`, lets no bike in that was refused then.
+        """
+        self._routes.at_ms = None if again else messages.received_at_ms
         return _Reading(messages, self._vendors, self._limits, self._routes, self._budgets).read()
 
 
@@ -192,7 +190,7 @@ class _Reading:
     def __post_init__(self) -> None:
         self._at_ms = self._messages.received_at_ms
         self._bounds = self._limits.bounds(self._at_ms)
-        self._refusals = Refusals(self._messages, self._budgets)
+        self._refusals = Refusals(self._messages, self._routes, self._budgets)
 
     def read(self) -> Decoded:
         """Decode the batch."""
@@ -217,45 +215,39 @@ class _Reading:
         groups = self._routes.group[routes]
         sizes = np.fromiter(map(len, self._messages.payloads), np.int64, groups.size)
         groups[sizes > self._limits.max_bytes] = REFUSED
-        for budget in self._budgets.values():
-            if budget.counts_messages:
-                self._drop_over_limit(budget, groups, sizes)
-        known = np.bincount(groups)[: len(self._routes.groups)]
-        for number in np.flatnonzero(known).tolist():
+        for number in np.flatnonzero(np.bincount(groups)).tolist():
             at = np.flatnonzero(groups == number)
             group = self._routes.groups[number]
             if number == REFUSED:
                 self._refuse(at)
-            elif group.kind == "telemetry":
+                continue
+            at = self._within_budget(group, at, sizes[at])
+            if group.kind == "telemetry":
                 self._read_telemetry(group, at, routes[at])
             elif group.kind == "status":
                 self._read_statuses(group, at, routes[at])
             else:
                 self._read_events(group, at, routes[at])
 
-    def _drop_over_limit(
-        self, budget: Budget, groups: NDArray[np.intp], sizes: NDArray[np.int64]
-    ) -> None:
-        """Refuse the messages of a vendor for which its hour has no room; they are of no group."""
-        known = self._routes.groups
-        its = [number != REFUSED and g.vendor == budget.vendor for number, g in enumerate(known)]
-        at = np.flatnonzero(np.array([*its, False])[groups])
-        at = at[budget.within(sizes[at], self._at_ms) :]
-        for position, number in zip(at.tolist(), groups[at].tolist(), strict=True):
-            route = Route(known[number].kind, budget.vendor, "")
-            self._refusals.unread(position, route, budget.too_many_messages)
-        groups[at] = len(known)
+    def _within_budget(
+        self, group: Group, at: NDArray[np.intp], sizes: NDArray[np.int64]
+    ) -> NDArray[np.intp]:
+        """The messages at positions `at` that there is room for; the others are refused."""
+        room = self._budgets[group.vendor].within(sizes, self._at_ms)
+        if room < at.size:
+            detail = "more messages or bytes than messages_per_hour, bytes_per_hour"
+            self._refusals.unread(int(at[room]), group, detail, at.size - room)
+        return at[:room]
 
     def _refuse(self, at: NDArray[np.intp]) -> None:
         """Messages of which the topic or the size alone says that they are not accepted."""
         for position in at.tolist():
-            route = self._routes.resolve(self._messages.topics[position])
-            refusal = route.refusal
+            kind, vendor, _, refusal = self._routes.resolve(self._messages.topics[position])
             if refusal is None:
                 size, most = len(self._messages.payloads[position]), self._limits.max_bytes
                 detail = f"{size} bytes; at most {most} are accepted"
                 refusal = DecodeError("too_large", detail)
-            self._refusals.add(position, route, refusal)
+            self._refusals.add(position, Group(kind, vendor), refusal)
 
     def _read_telemetry(self, group: Group, at: NDArray[np.intp], routes: NDArray[np.intp]) -> None:
         """Telemetry of one vendor, in the messages at positions `at`."""
@@ -266,16 +258,17 @@ class _Reading:
         # Nearly always every message holds one item and all are fine; then no message is
         # looked at by itself.
         if failed or set(map(type, found)) != {Telemetry}:
-            read = self._reread(vendor.format.decode, group, at, routes, failed)
-            for nth, again in zip(failed, read, strict=True):
-                found[nth] = again
-            found, index, message = self._spread(group, at, routes, found)
+            for nth, read in zip(
+                failed, self._reread(vendor.format.decode, group, at, failed), strict=True
+            ):
+                found[nth] = read
+            found, index, message = self._spread(group, at, found)
             at, routes = at[message], routes[message]
         items = cast("list[Telemetry]", found)
         bike_ids = list(map(self._routes.bike_ids.__getitem__, routes.tolist()))
         bike = self._routes.bike[routes]
         strangers = self._name_bikes(vendor.vendor, items, bike, bike_ids)
-        self._take_faults(vendor.vendor, strangers, at, bike_ids, index)
+        self._take_faults(group, strangers, at, bike_ids, index)
         if strangers:
             rows = [row for row in range(len(items)) if row not in strangers]
             at, bike, items = at[rows], bike[rows], [items[row] for row in rows]
@@ -284,28 +277,23 @@ class _Reading:
         batch, faults = to_columns(
             bike, items, self._bounds, bike_ids=bike_ids, explained=wrong.left(self._at_ms)
         )
-        self._take_faults(vendor.vendor, faults, at, bike_ids, index)
+        self._take_faults(group, faults, at, bike_ids, index)
         wrong.take(len(faults) - len(batch), self._at_ms)
         if unread := len(items) - len(batch) - len(faults):
-            budget = self._budgets[vendor.vendor]
-            route = self._route(group, int(routes[-1]))
-            self._refusals.unread(int(at[-1]), route, budget.too_many_wrong, unread)
+            self._refusals.unread(int(at[-1]), group, TOO_MANY_WRONG, unread)
         self._telemetry.append(in_wgs84(batch, vendor.datum))
 
     def _take_faults(
         self,
-        vendor: str,
+        group: Group,
         faults: Faults,
         at: NDArray[np.intp],
         bike_ids: list[str],
         index: list[int | None],
     ) -> None:
         for row, fault in faults.items():
-            route = Route("telemetry", vendor, bike_ids[row])
-            self._refusals.add(int(at[row]), route, fault, index[row] if index else None)
-
-    def _route(self, group: Group, number: int) -> Route:
-        return Route(group.kind, group.vendor, self._routes.bike_ids[number])
+            place = index[row] if index else None
+            self._refusals.add(int(at[row]), group, fault, place, bike_ids[row])
 
     def _name_bikes(
         self, vendor: str, items: list[Telemetry], bike: NDArray[np.int32], bike_ids: list[str]
@@ -327,41 +315,37 @@ class _Reading:
         decode: Callable[[bytes, int], T],
         group: Group,
         at: NDArray[np.intp],
-        routes: NDArray[np.intp],
         failed: Sequence[int],
     ) -> list[T | list[Never]]:
-        """The items of each payload that could not be read quickly, with errors for bad ones.
+        """The items of payloads that could not be read quickly, with an error for each bad one.
 
-        `failed` are places in `at` and `routes`. What the budget has no room for has no items.
+        `failed` are places in `at`. What the budget has no room for has no items.
         """
-        budget = self._budgets[group.vendor]
+        wrong = self._budgets[group.vendor].wrong
         read: list[T | list[Never]] = []
         for nth in failed:
-            position, route = int(at[nth]), self._route(group, int(routes[nth]))
-            left = len(failed) - len(read)
-            if not budget.wrong.left(self._at_ms):
-                self._refusals.unread(position, route, budget.too_many_wrong, left)
+            position, left = int(at[nth]), len(failed) - len(read)
+            if not wrong.left(self._at_ms):
+                self._refusals.unread(position, group, TOO_MANY_WRONG, left)
                 return [*read, *[[] for _ in range(left)]]
             payload = self._messages.payloads[position]
-            right, wrong = 0, 1
             try:
-                read.append(found := decode(payload, self._limits.max_items))
-            except DecodeError as exc:
-                self._refusals.add(position, route, exc)
-                read.append([])
-            else:
+                found: T | list[Never] = decode(payload, self._limits.max_items)
                 items = found if isinstance(found, list) else []
-                wrong = sum(isinstance(item, DecodeError) for item in items)
-                right = len(items) - wrong
+                bad = sum(isinstance(item, DecodeError) for item in items)
+            except DecodeError as exc:
+                self._refusals.add(position, group, exc)
+                found, items, bad = [], [], 1
+            read.append(found)
             # A long payload takes its time, whatever is in it.
-            budget.wrong.take(max(wrong, len(payload) // ITEM_BYTES) - right, self._at_ms)
+            cost = max(bad, len(payload) // ITEM_BYTES)
+            wrong.take(cost - (len(items) - bad if items else 0), self._at_ms)
         return read
 
     def _spread(
         self,
         group: Group,
         at: NDArray[np.intp],
-        routes: NDArray[np.intp],
         found: Sequence[Telemetry | Sequence[Item] | None],
     ) -> tuple[list[Telemetry | Sequence[Item] | None], list[int | None], NDArray[np.intp]]:
         """Items one after the other, each one's index in its array, and which message it is of."""
@@ -379,7 +363,7 @@ class _Reading:
                 said = [reading.too_many(len(said), self._limits.max_items)]
             for place, item in enumerate(said):
                 if isinstance(item, DecodeError):
-                    self._refusals.add(int(at[nth]), self._route(group, int(routes[nth])), item)
+                    self._refusals.add(int(at[nth]), group, item)
                 else:
                     items.append(item)
                     index.append(place)
@@ -391,13 +375,13 @@ class _Reading:
         # A retained status may be of any age; only the unit of an old timestamp can be wrong.
         bounds = Bounds(PLAUSIBLE.oldest_ms, self._bounds.newest_ms)
         found, failed = read_each(mds.quick_status, self._payloads(at))  # type: ignore[arg-type]
-        self._reread(mds.decode_status, group, at, routes, failed)
+        self._reread(mds.decode_status, group, at, failed)
         for position, number, said in zip(at.tolist(), routes.tolist(), found, strict=True):
             if said is None:
                 continue
             at_ms = received_at_ms if said.timestamp is None else said.timestamp
             if wrong := timestamp_fault(at_ms, bounds):
-                self._refusals.add(position, self._route(group, number), wrong)
+                self._refusals.add(position, group, wrong)
                 continue
             # A last will was written when the connection began, long before it was sent.
             at_ms = at_ms if said.online else received_at_ms
@@ -407,9 +391,9 @@ class _Reading:
     def _read_events(self, group: Group, at: NDArray[np.intp], routes: NDArray[np.intp]) -> None:
         found: list[mds.MdsEvent | Sequence[mds.MdsEvent | DecodeError] | None]
         found, failed = read_each(mds.quick_events, self._payloads(at))  # type: ignore[assignment]
-        read = self._reread(mds.decode_events, group, at, routes, failed)
-        for nth, again in zip(failed, read, strict=True):
-            found[nth] = again
+        again = self._reread(mds.decode_events, group, at, failed)
+        for nth, read in zip(failed, again, strict=True):
+            found[nth] = read
         for position, number, said in zip(at.tolist(), routes.tolist(), found, strict=True):
             assert said is not None, "what could not be read has been read again"
             if isinstance(said, mds.MdsEvent):
@@ -429,13 +413,13 @@ class _Reading:
         index: int | None,
     ) -> None:
         if isinstance(event, DecodeError):
-            self._refusals.add(at, self._route(group, number), event)
+            self._refusals.add(at, group, event)
             return
         wrong = device_fault(event.device_id, self._routes.bike_ids[number]) or timestamp_fault(
             event.timestamp, self._bounds
         )
         if wrong:
-            self._refusals.add(at, self._route(group, number), wrong, index)
+            self._refusals.add(at, group, wrong, index)
             return
         bike = int(self._routes.bike[number])
         self._events.append(

@@ -147,29 +147,17 @@ class RejectBook:
         self._excess: dict[str, Excess] = {}
         self._total = 0
 
-    def add(
-        self, at_ms: int, rejects: Iterable[Reject], refused: Mapping[Refused, int]
-    ) -> dict[str, Excess]:
-        """Enter rejects, oldest first, and the numbers of all that was refused with them.
-
-        Returns
-        -------
-        dict
-            The vendors that were within their budgets until now [ms], and are over them.
-        """
+    def add(self, at_ms: int, rejects: Iterable[Reject], refused: Mapping[Refused, int]) -> None:
+        """Enter rejects, oldest first, and all that was refused with them, received then [ms]."""
         for reject in rejects:
             self._total += 1
             last = self._last.get(reject.vendor, self._last[OTHER])
             last.append(Numbered(self._total, reject))
         self._counts.update(refused)
-        began = {}
         for (_, vendor, reason), items in refused.items():
             if reason == "over_budget":
-                excess = self.over_budget(at_ms).get(vendor)
-                if excess is None:
-                    excess = began[vendor] = Excess(at_ms, at_ms, 0)
-                self._excess[vendor] = Excess(excess.since_ms, at_ms, excess.items + items)
-        return began
+                since_ms, _, so_far = self.over_budget(at_ms).get(vendor, (at_ms, at_ms, 0))
+                self._excess[vendor] = Excess(since_ms, at_ms, so_far + items)
 
     def last(self) -> list[Numbered]:
         """The last rejects, newest first."""

@@ -243,10 +243,10 @@ def vendors_of(settings: Settings) -> dict[str, VendorFormat]:
     }
 
 
-def decoder_of(settings: Settings, roster: Roster, *, follows: bool = False) -> Decoder:
-    """The decoder of the vendors' messages; see :class:`Decoder`."""
+def decoder_of(settings: Settings, roster: Roster) -> Decoder:
+    """The decoder of the vendors' messages."""
     limits = DecodeLimits(settings.quality.max_future_s, settings.quality.max_age_s)
-    return Decoder(roster, vendors_of(settings), limits, follows=follows)
+    return Decoder(roster, vendors_of(settings), limits)
 
 
 def mqtt_options(mqtt: Mqtt, *, suffix: str = "", filters: Sequence[str] = ()) -> MqttOptions:
@@ -330,7 +330,7 @@ def influx_writer_of(
         file,
         worker.log,
         # Another decoder than the worker's, because a decoder is for one thread.
-        decoder_of(district.settings, worker.roster, follows=True),
+        decoder_of(district.settings, worker.roster),
         worker.roster,
         VerdictStream(district.judge, worker.archive, worker.pipeline.reorder_s),
         worker.recent,

@@ -276,13 +276,10 @@ class Station:
 
     def _vendors_part(self, now_ms: int) -> Part:
         """Vendors that are over their budgets, and by how much: nobody else has to wait."""
-        zone = self.district.settings.district.tz
-        over = [
-            f"{vendor} has been over its budget since "
-            f"{datetime.fromtimestamp(excess.since_ms / 1000, zone):%H:%M:%S}, {excess.items} items"
-            " not read; see /rejects"
-            for vendor, excess in self.rejects.over_budget(now_ms).items()
-        ]
+        over = []
+        for vendor, (since_ms, _, items) in self.rejects.over_budget(now_ms).items():
+            since = datetime.fromtimestamp(since_ms / 1000, self.district.settings.district.tz)
+            over.append(f"{vendor}: over its budget since {since:%H:%M}, {items} items not read")
         return Part("vendors", not over, "; ".join(over), required=False)
 
     def record_at(self, now_ms: int) -> Record:
@@ -338,9 +335,7 @@ class Station:
     def _on_read(self, decoded: list[Decoded]) -> None:
         """Book what came and what was rejected."""
         for part in decoded:
-            began = self.rejects.add(part.received_at_ms, part.rejects, part.refused)
-            for vendor in began:
-                log.warning("vendor is over its budget; see /rejects", vendor=vendor)
+            self.rejects.add(part.received_at_ms, part.rejects, part.refused)
             self.fleet_facts.add(part.received_at_ms, *part.items_by_vendor(self.worker.roster))
 
     def _answer(self, decoded: list[Decoded]) -> None:

@@ -237,7 +237,9 @@ class Source:
             if self.halted():
                 raise Stopping
             if entry.seq <= upto:
-                found.append(DecodedEntry(entry.seq, self.decoder.decode(entry.messages)))
+                found.append(
+                    DecodedEntry(entry.seq, self.decoder.decode(entry.messages, again=True))
+                )
         return found
 
     def _rejects(self, decoded: Sequence[Decoded]) -> bytes:

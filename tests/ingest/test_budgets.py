@@ -25,13 +25,13 @@ FIX = {"timestamp": NOW_MS, "location": {"lat": 36.3, "lng": 120.4}}
 RIGHT = json.dumps(FIX).encode()
 
 
-def decoder(bikes: object = "any", *, follows: bool = False, **limits: int) -> Decoder:
+def decoder(bikes: object = "any", **limits: int) -> Decoder:
     roster = Roster({"bad": bikes, "good": "any"})  # type: ignore[dict-item]
     formats = {
         "bad": VendorFormat("bad", FORMATS["mds"], limits=VendorLimits(**limits)),
         "good": VendorFormat("good", FORMATS["mds"]),
     }
-    return Decoder(roster, formats, follows=follows)
+    return Decoder(roster, formats)
 
 
 def sent(*payloads: bytes, at_ms: int = NOW_MS, vendor: str = "bad", bikes: int = 1) -> Messages:
@@ -142,7 +142,6 @@ def test_who_reads_again_lets_nobody_in() -> None:
     """A bike that was refused once is not on a track or in InfluxDB by another reading."""
     read = decoder()
     assert len(read.decode(sent(RIGHT), again=True).telemetry) == 0
-    assert len(decoder(follows=True).decode(sent(RIGHT)).telemetry) == 0
     assert len(read.decode(sent(RIGHT)).telemetry) == 1
     assert len(read.decode(sent(RIGHT), again=True).telemetry) == 1
 
