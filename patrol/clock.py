@@ -34,10 +34,7 @@ DOUBT_S = 60.0
 
 
 class Doubt:
-    """Whether a clock is to be believed, by looking at it again and again.
-
-    What is judged by a clock that is months ahead for a moment is told to people all the same.
-    """
+    """Whether a clock is to be believed, by looking at it again and again; for one thread."""
 
     def __init__(self, clock: Clock, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -55,6 +55,17 @@ def test_a_pause_of_all_zones_stops_the_clock(fleet) -> None:
     assert district.run("23 08:00", "23 23:00", step_s=600) == []
 
 
+def test_many_bikes_are_judged_and_booked_some_at_once(district, fleet) -> None:
+    """Between the parts others go on; together they say what one evaluation would."""
+    for n in range(250):
+        fleet.put(f"hello/C{n:03}", heard="23 09:00")
+    parts = list(district.evaluator.in_parts(at("23 09:31")))
+    assert [len(part.transitions) for part in parts if part.transitions] == [100, 100, 50]
+    assert len(parts[0].statuses) == 1
+    assert len({row.bike for part in parts for row in part.transitions}) == 250
+    assert district.evaluate("23 09:31") == []
+
+
 def test_when_the_whole_fleet_is_silent_it_is_the_line(district, fleet) -> None:
     """No bike is blamed: telemetry_silent says what is wrong."""
     fleet.put("hello/B02", heard="23 09:00")
