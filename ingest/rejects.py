@@ -25,9 +25,6 @@ FIRST_ITEMS = 5
 OTHER = "(other)"
 """Stands for all vendors that are not configured: anybody who may publish can invent some."""
 
-EPISODE_MS = 60_000
-"""A vendor that was not over its budget for so long is within it again [ms]."""
-
 
 class Refused(NamedTuple):
     """What rejected items are counted by; `vendor` is a configured one or :data:`OTHER`."""
@@ -117,14 +114,6 @@ def payload_json(reject: Reject) -> bytes:
     return msgspec.json.encode(wire)
 
 
-class Excess(NamedTuple):
-    """A stretch of time in which a vendor was over its budget [ms], and the items not read."""
-
-    since_ms: int
-    until_ms: int
-    items: int
-
-
 class Numbered(NamedTuple):
     """A reject and its number since the start."""
 
@@ -144,20 +133,15 @@ class RejectBook:
     def __init__(self, vendors: Iterable[str] = (), keep: int = 500) -> None:
         self._last = {vendor: deque[Numbered](maxlen=keep) for vendor in (*vendors, OTHER)}
         self._counts: Counter[Refused] = Counter()
-        self._excess: dict[str, Excess] = {}
         self._total = 0
 
-    def add(self, at_ms: int, rejects: Iterable[Reject], refused: Mapping[Refused, int]) -> None:
-        """Enter rejects, oldest first, and all that was refused with them, received then [ms]."""
+    def add(self, rejects: Iterable[Reject], refused: Mapping[Refused, int]) -> None:
+        """Enter rejects, oldest first, and the numbers of all that was refused with them."""
         for reject in rejects:
             self._total += 1
             last = self._last.get(reject.vendor, self._last[OTHER])
             last.append(Numbered(self._total, reject))
         self._counts.update(refused)
-        for (_, vendor, reason), items in refused.items():
-            if reason == "over_budget":
-                since_ms, _, so_far = self.over_budget(at_ms).get(vendor, (at_ms, at_ms, 0))
-                self._excess[vendor] = Excess(since_ms, at_ms, so_far + items)
 
     def last(self) -> list[Numbered]:
         """The last rejects, newest first."""
@@ -170,11 +154,3 @@ class RejectBook:
         for (_, vendor, reason), items in self._counts.items():
             counts[vendor, reason] += items
         return dict(counts)
-
-    def over_budget(self, now_ms: int) -> dict[str, Excess]:
-        """The vendors that are over their budgets at an instant [ms], by name."""
-        return {
-            vendor: excess
-            for vendor, excess in self._excess.items()
-            if now_ms - excess.until_ms < EPISODE_MS
-        }

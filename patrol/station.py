@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -248,7 +247,6 @@ class Station:
                 self._part("evaluation", self._unbooked, self._doubted),
                 self._part("outbox", self.outbox.trouble),
                 *self._influx_part(),
-                self._vendors_part(now_ms),
             ],
             received=view.received,
             stored=view.stored,
@@ -273,14 +271,6 @@ class Station:
         failure = self.supervisor.failure("influx")
         state = self.influx.state
         return [Part("influx", state.ok and not failure, failure or state.reason, required=False)]
-
-    def _vendors_part(self, now_ms: int) -> Part:
-        """Vendors that are over their budgets, and by how much: nobody else has to wait."""
-        over = []
-        for vendor, (since_ms, _, items) in self.rejects.over_budget(now_ms).items():
-            since = datetime.fromtimestamp(since_ms / 1000, self.district.settings.district.tz)
-            over.append(f"{vendor}: over its budget since {since:%H:%M}, {items} items not read")
-        return Part("vendors", not over, "; ".join(over), required=False)
 
     def record_at(self, now_ms: int) -> Record:
         """What was patrolled, as of now."""
@@ -335,7 +325,7 @@ class Station:
     def _on_read(self, decoded: list[Decoded]) -> None:
         """Book what came and what was rejected."""
         for part in decoded:
-            self.rejects.add(part.received_at_ms, part.rejects, part.refused)
+            self.rejects.add(part.rejects, part.refused)
             self.fleet_facts.add(part.received_at_ms, *part.items_by_vendor(self.worker.roster))
 
     def _answer(self, decoded: list[Decoded]) -> None:

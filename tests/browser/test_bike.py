@@ -117,7 +117,7 @@ def test_the_texts_of_a_vendor_are_inert(chromium: Browser, tmp_path: Path, payl
     district.reject(payload, payload=payload)
     (_, rejected), *_ = district.rejects.last()
     hostile = msgspec.structs.replace(rejected, vendor=payload, detail=payload)
-    district.rejects.add(district.now_ms, [hostile], {})
+    district.rejects.add([hostile], {})
     with ConsoleServer(district) as server:
         page = chromium.new_page(viewport={"width": 1280, "height": 720})
         complaints, strangers = watch(page, server.url)

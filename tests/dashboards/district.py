@@ -201,7 +201,6 @@ class District:
         """A message is not accepted."""
         topic = f"patrol/v1/hello/{bike_id}/telemetry"
         self.rejects.add(
-            self.now_ms,
             [
                 Reject(
                     reason="not_json",

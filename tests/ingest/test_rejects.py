@@ -10,7 +10,6 @@ import msgspec
 from bikes.errors import RejectReason
 from ingest.rejects import (
     OTHER,
-    Excess,
     Refused,
     Reject,
     RejectBook,
@@ -79,7 +78,7 @@ def entered(book: RejectBook, *rejects: Reject) -> None:
     """Each in a step of its own, received when its number says."""
     for each in rejects:
         refused = Counter({Refused(each.kind, each.vendor, each.reason): each.count})
-        book.add(each.received_at_ms, [each], refused)
+        book.add([each], refused)
 
 
 def test_book_keeps_the_last_of_each_vendor() -> None:
@@ -95,19 +94,7 @@ def test_book_keeps_the_last_of_each_vendor() -> None:
 def test_book_counts_items_by_vendor_and_reason() -> None:
     """All kinds of messages, and all items of a message, told or not."""
     book = RejectBook(["hello"])
-    book.add(0, [], {Refused("telemetry", "hello", "schema"): 500})
-    book.add(1, [reject()], {Refused("event", "hello", "schema"): 2})
-    book.add(1, [], {Refused("telemetry", OTHER, "unknown_vendor"): 7})
+    book.add([], {Refused("telemetry", "hello", "schema"): 500})
+    book.add([reject()], {Refused("event", "hello", "schema"): 2})
+    book.add([], {Refused("telemetry", OTHER, "unknown_vendor"): 7})
     assert book.counts == {("hello", "schema"): 502, (OTHER, "unknown_vendor"): 7}
-
-
-def test_an_excess_is_told_once_with_its_number() -> None:
-    """From the first item that was not read, until there was none for a minute."""
-    book = RejectBook(["hello"])
-    over = {Refused("telemetry", "hello", "over_budget"): 1000}
-    book.add(5_000, [], over)
-    book.add(60_000, [], over)
-    assert book.over_budget(119_000) == {"hello": Excess(5_000, 60_000, 2000)}
-    assert book.over_budget(120_000) == {}
-    book.add(130_000, [], over)
-    assert book.over_budget(130_000)["hello"].items == 1000

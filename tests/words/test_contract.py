@@ -111,8 +111,8 @@ def known() -> dict[str, set[str]]:
         "live": set(get_args(Liveness)),
         "role": set(ROLES),
         "part": {
-            *("inlet", "coverage", "storage", "data", "publisher"),
-            *("evaluation", "outbox", "influx", "vendors"),
+            *("inlet", "coverage", "storage", "data"),
+            *("publisher", "evaluation", "outbox", "influx"),
         },
         "reason": {*get_args(StateReason), *reasons_named_in(alerts)},
         "order": {*get_args(Kind), *get_args(State), "configuration", "console"},
