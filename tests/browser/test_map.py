@@ -241,3 +241,23 @@ def test_a_crowd_leaves_zones_in_sight(
     assert not covered
     page.locator('#zones .zone-row[data-zone="cy-08"]').click()
     expect(frame).not_to_have_attribute("data-bikes", "crowd")
+
+
+@pytest.mark.parametrize("height", [0, 30])
+def test_a_map_without_room_goes_nowhere_and_comes_back(
+    page: Page, server: ConsoleServer, height: int
+) -> None:
+    """Folded away, or smaller than its margins, it throws nothing; with room it shows the zone."""
+    page.goto(f"{server.url}/?lang=en")
+    expect(page.locator(".zone-label").first).to_be_visible()
+    folded = page.add_style_tag(content=f"#map {{ height: {height}px !important; flex: none }}")
+    page.wait_for_function(
+        "height => document.querySelector('#map').clientHeight <= height", arg=height
+    )
+    row = page.locator("#zones .zone-row").first
+    row.click()
+    row.click()
+    page.wait_for_timeout(500)
+    folded.evaluate("sheet => sheet.remove()")
+    row.click()
+    expect(page.locator(".zone-label").first).to_be_visible()

@@ -23,6 +23,12 @@ export function baseMap(element, options = {}) {
     zoomSnap: 0.25, zoomControl: false, attributionControl: false,
     crs: config.tile_datum === "gcj02" ? OVER_GCJ02 : MERCATOR, ...options,
   });
+  // A map that is hidden, or has less room than its margins, would go to no place, and throw.
+  const zoomOf = map.getBoundsZoom;
+  map.getBoundsZoom = (bounds, inside, margins = L.point(0, 0)) => {
+    const { x, y } = map.getSize().subtract(margins);
+    return x > 0 && y > 0 ? zoomOf.call(map, bounds, inside, margins) : map.getMinZoom();
+  };
   L.control.zoom({ position: "topright", zoomInTitle: words.say("map.zoom_in"),
     zoomOutTitle: words.say("map.zoom_out") }).addTo(map);
   L.control.scale({ position: "bottomright", imperial: false }).addTo(map);

@@ -177,7 +177,9 @@ class PatrolMap {
     const bounds = this.zones.zones.get(zoneId)?.shape.getBounds();
     if (!bounds || (stay && this.shown === zoneId)) return;
     this.shown = this.shown === zoneId ? null : zoneId;
-    this.map.flyToBounds(this.shown ? bounds : this.zones.bounds, { ...ROOM, duration: 0.4 });
+    const { x, y } = this.map.getSize(); // no flight leads anywhere without a window
+    this.map.flyToBounds(this.shown ? bounds : this.zones.bounds,
+      { ...ROOM, duration: 0.4, animate: x > 0 && y > 0 });
   }
 
   pick(key) {
