@@ -250,14 +250,16 @@ def test_a_map_without_room_goes_nowhere_and_comes_back(
     """Folded away, or smaller than its margins, it throws nothing; with room it shows the zone."""
     page.goto(f"{server.url}/?lang=en")
     expect(page.locator(".zone-label").first).to_be_visible()
-    folded = page.add_style_tag(content=f"#map {{ height: {height}px !important; flex: none }}")
+    place = page.locator("#map")
+    place.evaluate(
+        "(map, px) => Object.assign(map.style, { maxHeight: `${px}px`, flex: 'none' })", height
+    )
     page.wait_for_function(
         "height => document.querySelector('#map').clientHeight <= height", arg=height
     )
     row = page.locator("#zones .zone-row").first
     row.click()
     row.click()
-    page.wait_for_timeout(500)
-    folded.evaluate("sheet => sheet.remove()")
+    place.evaluate("map => Object.assign(map.style, { maxHeight: '', flex: '' })")
     row.click()
     expect(page.locator(".zone-label").first).to_be_visible()
