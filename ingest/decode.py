@@ -16,7 +16,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Never, TypeVar, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +45,6 @@ from ingest.vendors import (
     VendorFormat,
     in_wgs84,
 )
-
-T = TypeVar("T")
 
 RECENT_MESSAGES, RECENT_ENTRIES = 200_000, 2_000
 """Capacity of :class:`RecentlyDecoded`: some 20 MB at most."""
@@ -252,16 +250,12 @@ class _Reading:
     def _read_telemetry(self, group: Group, at: NDArray[np.intp], routes: NDArray[np.intp]) -> None:
         """Telemetry of one vendor, in the messages at positions `at`."""
         vendor = self._vendors[group.vendor]
-        payloads = self._payloads(at)
-        found, failed = read_each(vendor.format.quick, payloads)
+        found: Sequence[Telemetry | Sequence[Item]]
+        found = self._read_each(vendor.format.quick, vendor.format.decode, group, at)
         index: list[int | None] = []
         # Nearly always every message holds one item and all are fine; then no message is
         # looked at by itself.
-        if failed or set(map(type, found)) != {Telemetry}:
-            for nth, read in zip(
-                failed, self._reread(vendor.format.decode, group, at, failed), strict=True
-            ):
-                found[nth] = read
+        if set(map(type, found)) != {Telemetry}:
             found, index, message = self._spread(group, at, found)
             at, routes = at[message], routes[message]
         items = cast("list[Telemetry]", found)
@@ -310,46 +304,45 @@ class _Reading:
                 bike_ids[row] = device_id
         return faults
 
-    def _reread(
+    def _read_each(
         self,
-        decode: Callable[[bytes, int], T],
+        quick: Callable[[bytes], object],
+        careful: Callable[[bytes, int], object],
         group: Group,
         at: NDArray[np.intp],
-        failed: Sequence[int],
-    ) -> list[T | list[Never]]:
-        """The items of payloads that could not be read quickly, with an error for each bad one.
-
-        `failed` are places in `at`. What the budget has no room for has no items.
-        """
+    ) -> list[Any]:
+        """The items of each message, with an error for a bad one; none of what is refused."""
+        found: list[object]
+        found, failed = read_each(quick, self._payloads(at))
         wrong = self._budgets[group.vendor].wrong
-        read: list[T | list[Never]] = []
-        for nth in failed:
-            position, left = int(at[nth]), len(failed) - len(read)
+        for place, nth in enumerate(failed):
             if not wrong.left(self._at_ms):
-                self._refusals.unread(position, group, TOO_MANY_WRONG, left)
-                return [*read, *[[] for _ in range(left)]]
-            payload = self._messages.payloads[position]
+                unread = failed[place:]
+                self._refusals.unread(int(at[nth]), group, TOO_MANY_WRONG, len(unread))
+                for each in unread:
+                    found[each] = []
+                break
+            payload = self._messages.payloads[at[nth]]
             try:
-                found: T | list[Never] = decode(payload, self._limits.max_items)
-                items = found if isinstance(found, list) else []
-                bad = sum(isinstance(item, DecodeError) for item in items)
+                found[nth] = said = careful(payload, self._limits.max_items)
+                items = said if isinstance(said, list) else [said]
+                faults = [isinstance(item, DecodeError) for item in items]
             except DecodeError as exc:
-                self._refusals.add(position, group, exc)
-                found, items, bad = [], [], 1
-            read.append(found)
+                self._refusals.add(int(at[nth]), group, exc)
+                found[nth], faults = [], [True]
             # A long payload takes its time, whatever is in it.
-            cost = max(bad, len(payload) // ITEM_BYTES)
-            wrong.take(cost - (len(items) - bad if items else 0), self._at_ms)
-        return read
+            cost = max(sum(faults), len(payload) // ITEM_BYTES)
+            wrong.take(cost - faults.count(False), self._at_ms)
+        return found
 
     def _spread(
         self,
         group: Group,
         at: NDArray[np.intp],
-        found: Sequence[Telemetry | Sequence[Item] | None],
-    ) -> tuple[list[Telemetry | Sequence[Item] | None], list[int | None], NDArray[np.intp]]:
+        found: Sequence[Telemetry | Sequence[Item]],
+    ) -> tuple[list[Telemetry], list[int | None], NDArray[np.intp]]:
         """Items one after the other, each one's index in its array, and which message it is of."""
-        items: list[Telemetry | Sequence[Item] | None] = []
+        items: list[Telemetry] = []
         index: list[int | None] = []
         message: list[int] = []
         for nth, said in enumerate(found):
@@ -358,7 +351,6 @@ class _Reading:
                 index.append(None)
                 message.append(nth)
                 continue
-            assert said is not None, "what could not be read has been read again"
             if len(said) > self._limits.max_items:
                 said = [reading.too_many(len(said), self._limits.max_items)]
             for place, item in enumerate(said):
@@ -374,10 +366,10 @@ class _Reading:
         received_at_ms = self._at_ms
         # A retained status may be of any age; only the unit of an old timestamp can be wrong.
         bounds = Bounds(PLAUSIBLE.oldest_ms, self._bounds.newest_ms)
-        found, failed = read_each(mds.quick_status, self._payloads(at))  # type: ignore[arg-type]
-        self._reread(mds.decode_status, group, at, failed)
+        found: list[mds.StatusMessage | None]
+        found = self._read_each(mds.quick_status, mds.decode_status, group, at)
         for position, number, said in zip(at.tolist(), routes.tolist(), found, strict=True):
-            if said is None:
+            if not said:
                 continue
             at_ms = received_at_ms if said.timestamp is None else said.timestamp
             if wrong := timestamp_fault(at_ms, bounds):
@@ -389,13 +381,9 @@ class _Reading:
             self._statuses.append(Status(bike=bike, online=said.online, timestamp_ms=at_ms))
 
     def _read_events(self, group: Group, at: NDArray[np.intp], routes: NDArray[np.intp]) -> None:
-        found: list[mds.MdsEvent | Sequence[mds.MdsEvent | DecodeError] | None]
-        found, failed = read_each(mds.quick_events, self._payloads(at))  # type: ignore[assignment]
-        again = self._reread(mds.decode_events, group, at, failed)
-        for nth, read in zip(failed, again, strict=True):
-            found[nth] = read
+        found: list[mds.MdsEvent | list[mds.MdsEvent | DecodeError]]
+        found = self._read_each(mds.quick_events, mds.decode_events, group, at)
         for position, number, said in zip(at.tolist(), routes.tolist(), found, strict=True):
-            assert said is not None, "what could not be read has been read again"
             if isinstance(said, mds.MdsEvent):
                 self._take_event(position, group, number, said, None)
                 continue
