@@ -78,7 +78,7 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
         openapi_url=None,  # as a route, with a role as every other
         docs_url=None,  # these pages load scripts from another server
         redoc_url=None,
-        responses={status: PROBLEMS[status] for status in (400, 404, 422, 429, 503)},
+        responses={status: PROBLEMS[status] for status in (400, 401, 403, 404, 413, 422, 429, 503)},
         # Says in the document how programs identify themselves; the gate is what checks it.
         dependencies=[Depends(HTTPBearer(auto_error=False))] if access else [],
     )

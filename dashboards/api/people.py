@@ -146,7 +146,7 @@ def router(access: Access, times: Times) -> APIRouter:
     """The routes /session, /me, /setup, /users, /tokens and /audit."""
     routes = APIRouter(
         tags=["access"],
-        responses={status: PROBLEMS[status] for status in (401, 403, 409, 429)},
+        responses={409: PROBLEMS[409]},
         # Each of these changes has its row in the audit record, in the transaction of the change.
         dependencies=[Depends(caller.leave_out_of_record)],
     )
