@@ -9,7 +9,7 @@ TESTERS := $(shell expr $$(nproc) + 1)
 PYTHON ?=
 export PYTHON
 
-.PHONY: help demo test faults check format bench pictures constraints setup dev system clean
+.PHONY: help demo test faults check audit format bench pictures constraints setup dev system clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ check: dev node_modules/.installed ## format, lint, types, layers, scripts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@npm run --silent check
+
+audit: dev ## a bill of materials, and known vulnerabilities of what is in it
+	@.ci/audit
 
 format: dev ## put the code into its format, and mend what can be mended safely
 	@$(BIN)/ruff check --fix-only --quiet .

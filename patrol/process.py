@@ -125,6 +125,7 @@ def log_to_stderr(level: str) -> None:
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(written, foreign_pre_chain=entry))
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
     logging.captureWarnings(True)
+    logging.raiseExceptions = False  # it would print what could not be written, as it is
     for noisy in ("uvicorn.error", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     structlog.configure(
