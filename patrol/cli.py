@@ -20,6 +20,7 @@ from patrol.process import (
     Config,
     duration,
     errors_told,
+    in_calendar,
     log_to_stderr,
     run_until_signalled,
     say,
@@ -302,7 +303,10 @@ def report(
     day: Annotated[
         datetime | None,
         typer.Option(
-            "--date", formats=["%Y-%m-%d"], help="A day of the period; else the last whole one."
+            "--date",
+            formats=["%Y-%m-%d"],
+            callback=in_calendar,
+            help="A day of the period; else the last whole one.",
         ),
     ] = None,
     language: Annotated[Language | None, typer.Option(help="Else that of the console.")] = None,

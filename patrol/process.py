@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO, cast
 
@@ -141,6 +142,18 @@ def log_to_stderr(level: str) -> None:
 Config = Annotated[
     Path, typer.Option("--config", "-c", help="The configuration.", metavar="PATROL.TOML")
 ]
+
+
+def in_calendar(day: datetime | None) -> datetime | None:
+    """A day that there is, for an option of the command line."""
+    from words.times import bounded_ms
+
+    if day is not None:
+        try:
+            bounded_ms(day.replace(tzinfo=UTC))
+        except ValueError as exc:
+            raise typer.BadParameter(str(exc)) from exc
+    return day
 
 
 def duration(text: str) -> float:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from starlette.requests import Request
 
-from dashboards.api.background import WAITING, Background, Shared
+from dashboards.api.background import LIMIT_S, WAITING, Background, Shared
 from dashboards.api.problems import ProblemError
 from files.checkpoint import checkpoint
+from tests.browser.console import ConsoleServer
+from tests.dashboards.access.people import Clock, boss, new_access
+from tests.dashboards.district import NINE_MS, District
 
 
 class Work:
@@ -224,3 +230,31 @@ def test_a_stop_ends_what_runs_and_what_waits() -> None:
 
     assert asyncio.run(ask()) == [(503, "stopping")] * 4
     assert work.ended.wait(10)
+
+
+def test_over_a_socket_a_closed_connection_or_a_stop_ends_the_work(
+    district: District, tmp_path: Path
+) -> None:
+    """Through the server and the gate, as a browser's tab or a script goes away."""
+    work = Endless()
+    district.archive.judged = lambda *_: work()  # type: ignore[method-assign,assignment]
+    access = new_access(tmp_path / "access.sqlite", Clock())
+    _, token = access.add_token(boss(access), "script", "viewer")
+    with ConsoleServer(district, access=access) as server:
+        address = urlsplit(server.url)
+        question = (
+            f"GET /api/v1/tracks?from={NINE_MS - 60_000} HTTP/1.1\r\nHost: {address.netloc}\r\n"
+            f"Authorization: Bearer {token}\r\n\r\n"
+        ).encode()
+        with socket.create_connection((address.hostname, address.port)) as asking:
+            asking.sendall(question)
+            assert work.begun.wait(10)
+        assert work.ended.wait(LIMIT_S / 2)
+        work.begun.clear()
+        work.ended.clear()
+        asking = socket.create_connection((address.hostname, address.port), 10)
+        asking.sendall(question)
+        assert work.begun.wait(10)
+    assert work.ended.wait(10)
+    with asking:
+        assert asking.recv(100).startswith(b"HTTP/1.1 503 ")

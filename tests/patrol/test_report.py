@@ -67,4 +67,5 @@ def test_without_a_book_it_says_where_one_comes_from(config) -> None:
 
 def test_what_is_no_date_or_no_bulletin_is_refused(config) -> None:
     assert run("yearly", "--config", config).exit_code == 2
-    assert run("daily", "--date", "tomorrow", "--config", config).exit_code == 2
+    for day in ("tomorrow", "9999-12-31", "0001-01-01"):
+        assert run("daily", "--date", day, "--config", config).exit_code == 2
