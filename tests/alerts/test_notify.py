@@ -444,6 +444,29 @@ def test_a_group_is_of_one_rule_severity_and_transition() -> None:
     assert len(broker.messages) == 4
 
 
+def test_acknowledgements_and_escalations_are_grouped_too() -> None:
+    """What people did says who; what nobody acknowledged goes to the next recipient at once."""
+    wanted = Filter(events={"acknowledge"})
+    with Hook() as hook:
+        people = AppriseNotifier("team", Secret(f"json://{hook.address}/"), wording("en"), wanted)
+        _, book, outbox = line(extra=[people])
+        ids = silent(book, 9)
+        for alert_id in ids[:2]:
+            book.acknowledge(alert_id, "li", T0, "on it")
+        late = Step("escalate", "unacknowledged", {"recipient": "team", "waited_s": 900.0})
+        book.record([Change(alert_id, (late,)) for alert_id in ids[2:]], T0)
+        asyncio.run(drain(outbox, "team"))
+    told = {message["title"]: message["message"] for _, _, message in hook.received}
+    assert sorted(told) == [
+        "[Zhixun] Acknowledged: 2 alerts · Bike offline",
+        "[Zhixun] Escalated: 7 alerts · Bike offline",
+    ]
+    acknowledged, escalated = (told[title].splitlines() for title in sorted(told))
+    assert acknowledged[:2] == [f"- hello/B000{n}, A00000{n + 1}: By li. on it" for n in range(2)]
+    assert escalated[0] == ("- hello/B0002, A000003: Not acknowledged for 15 min of patrol hours.")
+    assert escalated[5] == "... and 2 more."
+
+
 def test_a_group_is_gathered_for_a_short_time_and_longer_while_more_come() -> None:
     """One alert a second for ten minutes: seven messages, and after a quiet time the first wait."""
     gathering, told, waiting = Gathering(), [], []
