@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from alerts.calendar_exceptions import MAX_EVENTS
 from alerts.duty_hours import DAYS, Hours, Window, overlap, parse_span, span_text
 from alerts.errors import PolicyError
 
@@ -297,6 +298,13 @@ def test_a_calendar_without_bounds_is_refused(line, says) -> None:
     event = f"BEGIN:VEVENT\nUID:9\nDTSTART;VALUE=DATE:20261101\nSUMMARY:Storm\n{line}\nEND:VEVENT\n"
     with pytest.raises(PolicyError, match=f"Storm.*{says}"):
         Hours.parse([], SHANGHAI, CALENDAR.replace("END:VCALENDAR", f"{event}END:VCALENDAR"))
+
+
+def test_a_calendar_has_so_many_events_at_most() -> None:
+    event = "BEGIN:VEVENT\nDTSTART;VALUE=DATE:20261101\nEND:VEVENT\n"
+    many = CALENDAR.replace("END:VCALENDAR", f"{event * MAX_EVENTS}END:VCALENDAR")
+    with pytest.raises(PolicyError, match=r"5,004 events; at most 5,000"):
+        Hours.parse([], SHANGHAI, many)
 
 
 def test_a_date_as_the_end_of_a_recurrence_includes_all_of_that_day() -> None:
