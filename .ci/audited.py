@@ -21,7 +21,7 @@ def main(said: Path) -> int:
         fixed = ", ".join(each["fix_versions"]) or "nothing yet"
         print(f"VULNERABLE: {part['name']} {part['version']}: {each['id']}; fixed in {fixed}")
     left = sorted(parts - {name_of(part) for part in found if "vulns" in part} - {"zhixun"})
-    print(f"{BILL}: {len(parts)} packages; {len(known)} known vulnerabilities")
+    print(f"{BILL}: {len(parts)} packages, {len(found)} looked up, {len(known)} known faults")
     if left:
         why = "".join(said.read_text("utf-8").splitlines()[-1:]) or "no answer about them"
         print(f"NOT AUDITED: {len(left)} packages ({', '.join(left[:5])} …): {why}")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from files.secret import harmless
 from patrol import access_cli, dashboards_cli, log_cli
 from patrol.process import (
     WRONG_INPUT,
@@ -329,9 +330,8 @@ def report(
         if as_json:
             typer.echo(report_json(bulletin).decode())
         else:
-            typer.echo(
-                report_text(district, bulletin, language or settings.console.language, now_ms)
-            )
+            language = language or settings.console.language
+            typer.echo(harmless(report_text(district, bulletin, language, now_ms), indent=""))
 
 
 def main() -> None:

@@ -58,6 +58,14 @@ def test_the_bulletin_of_a_month(config) -> None:
     assert run("daily", "--config", config).exit_code == 0
 
 
+def test_what_people_wrote_drives_no_terminal(config) -> None:
+    """Control characters of a name in the book are shown."""
+    raise_alert(config, "2026-04-30", "cy-\x1b[2J\x9b", closed=False)
+    text = run("weekly", "--date", "2026-05-01", "--config", config, "--language", "en")
+    assert "cy-\\x1b[2J\\x9b" in text.stdout
+    assert not {"\x1b", "\x9b"} & set(text.stdout)
+
+
 def test_without_a_book_it_says_where_one_comes_from(config) -> None:
     found = run("daily", "--config", config)
     assert found.exit_code == 1
