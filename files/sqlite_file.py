@@ -165,7 +165,7 @@ class SqliteFile:
             raise self.unavailable(f"{self.name} {self.path} cannot be used now: {exc}") from exc
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
             raise  # a rule of the tables, or our own mistake such as a call after close
-        except sqlite3.DatabaseError as exc:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as exc:
             raise self.unreadable(
                 f"{self.name} {self.path} is damaged ({exc}): {self.remedy}"
             ) from exc

@@ -373,7 +373,7 @@ class Archive:
         ArchiveDamaged
             The file cannot be read.
         """
-        with _opened(file) as (parquet, source, crcs):
+        with _opened(file, at_once=bikes is None) as (parquet, source, crcs):
             groups = list(range(parquet.num_row_groups))
             if bikes is not None:
                 groups = _groups_of(parquet.metadata, sorted(bikes))
@@ -454,10 +454,16 @@ def check_file(file: Path) -> bool:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[tuple[pq.ParquetFile, pa.OSFile, tuple[int, ...] | None]]:
-    """A file whose footer is whole; what cannot be read of it is ArchiveDamaged."""
+def _opened(
+    file: Path, *, at_once: bool = False
+) -> Iterator[tuple[pq.ParquetFile, pa.NativeFile, tuple[int, ...] | None]]:
+    """A file whose footer is whole; what cannot be read of it is ArchiveDamaged.
+
+    Who wants all of it reads it `at_once`: checksums then cost hardly anything.
+    """
     try:
-        with pa.OSFile(str(file)) as source:
+        with pa.OSFile(str(file)) as on_disk:
+            source = pa.BufferReader(on_disk.read_buffer()) if at_once else on_disk
             parquet = pq.ParquetFile(source, read_dictionary=["bike_id"])
             yield parquet, source, crcs_of(source, parquet.metadata)
     except (pa.ArrowException, OSError, KeyError, ValueError) as exc:

@@ -114,9 +114,10 @@ _decode = msgspec.msgpack.Decoder(Messages).decode
 
 def read_body(seq: int, count: int, crc: int, body: bytes, *, checked: bool = True) -> Messages:
     """The messages of an entry; LogCorrupt says what is wrong with them."""
-    # Older versions took the checksum of the body alone.
-    if checked and crc not in (_checksum(seq, count, crc32(body)), crc32(body)):
-        raise LogCorrupt("fail their checksum")
+    if checked:
+        of_body = crc32(body)  # older versions took it alone
+        if crc not in (_checksum(seq, count, of_body), of_body):
+            raise LogCorrupt("fail their checksum")
     try:
         return _decode(body)
     except msgspec.DecodeError as exc:
