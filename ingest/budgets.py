@@ -30,15 +30,8 @@ ITEM_BYTES = 512
 
 @dataclass(frozen=True, slots=True)
 class VendorLimits:
-    """Limits of a vendor that the configuration sets; None for no limit.
-
-    Attributes
-    ----------
-    max_bikes, new_bikes_per_hour : int
-        Bikes that are on no list.
-    messages_per_hour, bytes_per_hour : int, optional
-        Messages and bytes of their payloads.
-    """
+    """Limits that the configuration sets: of bikes that are on no list, of messages, and of the
+    bytes of their payloads. None is no limit."""
 
     max_bikes: int = 10_000
     new_bikes_per_hour: int = 5_000
@@ -107,10 +100,9 @@ class Budget:
         DecodeError
             ``over_budget``: it has as many as it may have, or too many are new.
         """
-        limits, where = self._limits, f"[vendors.{self._vendor}]"
-        if bikes >= limits.max_bikes:
-            detail = f"{where} max_bikes = {limits.max_bikes}, and there are as many"
-            raise DecodeError("over_budget", detail)
-        if not self._bikes.take(1, at_ms):
-            detail = f"{where} new_bikes_per_hour = {limits.new_bikes_per_hour}, and more are new"
-            raise DecodeError("over_budget", detail)
+        limits = self._limits
+        if bikes >= limits.max_bikes or not self._bikes.take(1, at_ms):
+            most = (
+                f"max_bikes = {limits.max_bikes}, new_bikes_per_hour = {limits.new_bikes_per_hour}"
+            )
+            raise DecodeError("over_budget", f"one more bike than [vendors.{self._vendor}] {most}")

@@ -42,12 +42,7 @@ class Refusals:
         self.counts: Counter[Refused] = Counter()
 
     def add(
-        self,
-        at: int,
-        group: Group,
-        error: DecodeError,
-        index: int | None = None,
-        bike_id: str = "",
+        self, at: int, group: Group, error: DecodeError, index: int | None = None, bike_id: str = ""
     ) -> None:
         """Refuse the message at a position, or the item at an index of its array, of a bike."""
         place = error.index if index is None else index

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
-from operator import attrgetter
+from itertools import chain
+from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -114,16 +114,6 @@ def payload_json(reject: Reject) -> bytes:
     return msgspec.json.encode(wire)
 
 
-class Numbered(NamedTuple):
-    """A reject and its number since the start."""
-
-    number: int
-    reject: Reject
-
-
-_number = attrgetter("number")
-
-
 class RejectBook:
     """The last rejects of each vendor, and the items rejected by vendor and reason; for one thread.
 
@@ -131,7 +121,9 @@ class RejectBook:
     """
 
     def __init__(self, vendors: Iterable[str] = (), keep: int = 500) -> None:
-        self._last = {vendor: deque[Numbered](maxlen=keep) for vendor in (*vendors, OTHER)}
+        self._last = {
+            vendor: deque[tuple[int, Reject]](maxlen=keep) for vendor in (*vendors, OTHER)
+        }
         self._counts: Counter[Refused] = Counter()
         self._total = 0
 
@@ -140,12 +132,12 @@ class RejectBook:
         for reject in rejects:
             self._total += 1
             last = self._last.get(reject.vendor, self._last[OTHER])
-            last.append(Numbered(self._total, reject))
+            last.append((self._total, reject))
         self._counts.update(refused)
 
-    def last(self) -> list[Numbered]:
-        """The last rejects, newest first."""
-        return sorted(itertools.chain(*self._last.values()), key=_number, reverse=True)
+    def last(self) -> list[tuple[int, Reject]]:
+        """The last rejects with their numbers since the start, newest first."""
+        return sorted(chain(*self._last.values()), key=itemgetter(0), reverse=True)
 
     @property
     def counts(self) -> dict[tuple[str, RejectReason], int]:

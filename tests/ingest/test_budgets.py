@@ -125,11 +125,11 @@ def test_new_bikes_are_bounded() -> None:
         ("over_budget", "b4"),
         ("over_budget", "b5"),
     ]
-    assert "new_bikes_per_hour = 4" in decoded.rejects[0].detail
+    assert "[vendors.bad] max_bikes = 6, new_bikes_per_hour = 4" in decoded.rejects[0].detail
     assert len(read.decode(six).telemetry) == 4
     decoded = read.decode(sent(*[RIGHT] * 9, at_ms=NOW_MS + HOUR_MS, bikes=9))
     assert len(decoded.telemetry) == 6
-    assert "max_bikes = 6" in decoded.rejects[0].detail
+    assert [reject.bike_id for reject in decoded.rejects] == ["b6", "b7", "b8"]
 
 
 def test_bikes_that_are_listed_are_not_bounded() -> None:
