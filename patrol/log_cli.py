@@ -119,7 +119,7 @@ def _write(first: int, messages: Messages) -> None:
             items = {"payload": payload.decode("utf-8", "backslashreplace")}
         for item in items if isinstance(items, list) else [items]:
             said = item if isinstance(item, dict) else {"payload": item}
-            typer.echo(json.dumps({**line, **said}, ensure_ascii=False))
+            typer.echo(json.dumps({**line, **said}))  # ASCII: it may be a terminal
 
 
 @app.command()
