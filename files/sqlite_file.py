@@ -7,6 +7,7 @@ A file of an older format is brought up to date when it is opened.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -15,8 +16,13 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 from urllib.parse import quote
 
+import msgspec
+
 BUSY_S = 5.0
 """Longest wait for another process that writes [s]."""
+
+UNDECODABLE = (UnicodeDecodeError, json.JSONDecodeError, msgspec.DecodeError)
+"""Errors about a value that is not what was written."""
 
 CHECKED_BYTES = 256 * 1024 * 1024
 """Size up to which a file is checked whenever it is opened: a second for so many [bytes]."""
@@ -165,7 +171,7 @@ class SqliteFile:
             raise self.unavailable(f"{self.name} {self.path} cannot be used now: {exc}") from exc
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
             raise  # a rule of the tables, or our own mistake such as a call after close
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as exc:
+        except (sqlite3.DatabaseError, *UNDECODABLE) as exc:
             raise self.unreadable(
                 f"{self.name} {self.path} is damaged ({exc}): {self.remedy}"
             ) from exc

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import sqlite3
 import subprocess
@@ -182,6 +183,28 @@ def test_a_book_that_cannot_be_written_changes_nothing_and_recovers(tmp_path) ->
     other.execute("ROLLBACK")
     assert book.acknowledge(alert_id, "li", 2000).state == "acknowledged"
     other.close()
+
+
+def test_a_flipped_bit_ends_in_an_error_with_a_name_or_in_none(tmp_path) -> None:
+    """SQLite cannot see a bit flipped in a value, but nothing that is read ends in a traceback."""
+    path = tmp_path / "alerts.db"
+    book = AlertBook(path)
+    book.acknowledge(raised(book), "li", 2000, "seen")
+    book.close_file()
+    content, drawn, named = path.read_bytes(), random.Random(5), 0
+    for at in drawn.sample([at for at, byte in enumerate(content) if byte], 200):
+        for old in tmp_path.glob("alerts.db-*"):
+            old.unlink()
+        flipped = bytearray(content)
+        flipped[at] ^= 1 << drawn.randrange(8)
+        path.write_bytes(flipped)
+        try:
+            book = AlertBook(path)
+            _ = book.current(), book.transitions(), book.find()
+            book.close_file()
+        except (BookUnavailable, BookUnreadable):
+            named += 1
+    assert named > 50
 
 
 def test_what_is_not_a_book_is_refused_with_what_to_do(tmp_path) -> None:
