@@ -167,9 +167,10 @@ def run(config: Config) -> None:
                 access=access,
             )
             if not access.users():
+                door = f"{web.url(host, port, settings.http)}setup#{access.invite()}"
                 say(
                     "Nobody can sign in yet. To be the first administrator, open\n\n"
-                    f"    {web.url(host, port)}setup#{access.invite()}\n\nIt works once, for a day."
+                    f"    {door}\n\nIt works once, for a day."
                 )
             await cli_output.log_life(station, stop)
 
@@ -183,9 +184,14 @@ def check(config: Config) -> None:
     from patrol.clock import Clock
     from patrol.config.drawn_zones import zones_file
     from patrol.config.settings import load_with_zones
+    from patrol.errors import ConfigError, Problem
+    from patrol.tls import why_not_valid
 
     with errors_told():
         settings, zones = load_with_zones(config)
+        http = settings.http
+        if http.pair is not None and (why := why_not_valid(*http.pair, http.public_hosts)):
+            raise ConfigError([Problem("http.certificate", f"browsers will refuse it: {why}")])
         now_ms = Clock().now_ms()
         now = district_of(settings, zones, now_ms).atlas.at(now_ms)
     cells = int(now.cells_total.sum())

@@ -78,7 +78,7 @@ async def tell_demo(console: Console, options: DemoOptions, station: Station, fl
         )
         return f"{time(now_ms())}  {fleet.published.items} fixes published; zones: {words}"
 
-    url = web.url(station.host, station.port)
+    url = web.url(station.host, station.port, station.district.settings.http)
     console.print(f"智巡 Zhixun: {district.settings.district.name}, {options.bikes} bikes")
     console.print(f"Console   {url}")
     console.print(f"API       {url}api/v1/openapi.json")
@@ -126,7 +126,7 @@ async def tell_ride(console: Console, url: str, fleet: Fleet) -> None:
 async def log_life(station: Station, stop: asyncio.Event) -> None:
     """Run a station until it ends or `stop` is set, and log when it starts and stops."""
     log = structlog.get_logger("patrol")
-    url = web.url(station.host, station.port)
+    url = web.url(station.host, station.port, station.district.settings.http)
     log.info("starting", district=station.district.settings.district.name, console=url)
     running = asyncio.create_task(station.run())
     async with background_task(stop.wait()) as stopping, background_task(_log_reading(station)):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +22,7 @@ from patrol.config.sections import Http, Settings
 from patrol.data_folder import keep_private
 from patrol.errors import ConfigError, Problem, Unreachable
 from patrol.port import HEAD_BYTES, Conversation, Limits, Port
+from patrol.tls import Certificate
 
 TRIES = 50
 HIGHEST_PORT = 65_535
@@ -30,6 +33,10 @@ POLICY = (
     "img-src 'self' data: blob:{tiles}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """What a page may load. Its data are no script: they stand in a block that nobody runs."""
+
+
+HSTS = (("Strict-Transport-Security", "max-age=31536000"),)
+"""For a year browsers come by TLS only."""
 
 
 class WebServer(uvicorn.Server):
@@ -58,6 +65,8 @@ class WebServer(uvicorn.Server):
         tile_url: str | None = None,
         limits: Limits | None = None,
     ) -> None:
+        self._certificate = None if http.pair is None else Certificate(*http.pair)
+        front = None if self._certificate is None else self._certificate.front
         super().__init__(
             uvicorn.Config(
                 app,
@@ -66,7 +75,8 @@ class WebServer(uvicorn.Server):
                 log_level="error",  # strangers can provoke warnings, as many as they like
                 access_log=False,
                 server_header=False,
-                headers=list(headers(tile_url)),
+                headers=[*headers(tile_url), *(HSTS if front else ())],
+                ssl_context_factory=(lambda config, default: front) if front else None,
                 ws="none",
                 h11_max_incomplete_event_size=HEAD_BYTES,
                 # By default the server believes every local program that says to be a proxy.
@@ -97,6 +107,9 @@ class WebServer(uvicorn.Server):
         host, port = self.config.host, self.config.port
         try:
             self.socket = Port(host, port, self._limits)
+            if self._certificate is not None:
+                renew = self._certificate.renew
+                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, renew)
             self.config.http = partial(Conversation, self.socket)  # type: ignore[assignment]
             await self.serve([self.socket])
         except OSError as exc:
@@ -129,9 +142,10 @@ def headers(tile_url: str | None) -> Iterator[tuple[str, str]]:
     yield "Permissions-Policy", "camera=(), geolocation=(), microphone=()"
 
 
-def url(host: str, port: int) -> str:
+def url(host: str, port: int, http: Http) -> str:
     """The address to open in a browser."""
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    scheme = "http" if http.pair is None else "https"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
 def why_not_free(host: str, port: int) -> str:

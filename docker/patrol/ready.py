@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import sys
 import urllib.error
 import urllib.request
@@ -19,10 +20,17 @@ TIMEOUT_S = 8.0
 def main() -> int:
     """Ask /readyz, where the station listens."""
     listen = os.environ.get("PATROL_HTTP__LISTEN", "127.0.0.1:8080")
+    secured = "PATROL_HTTP__CERTIFICATE" in os.environ
+    # Its own certificate, on this machine: whom it is for and until when says `patrol check`.
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     # Docker gives its own proxy to every container, and this one is not behind it.
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    direct = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+    )
     try:
-        with direct.open(f"http://{listen}/readyz", timeout=TIMEOUT_S):
+        url = f"http{'s' if secured else ''}://{listen}/readyz"
+        with direct.open(url, timeout=TIMEOUT_S):
             return 0
     except urllib.error.HTTPError as error:
         try:

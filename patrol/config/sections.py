@@ -54,6 +54,7 @@ from patrol.config.fields import (
     split_listen,
 )
 from patrol.config.tables import NAMED_TABLES
+from patrol.tls import context_of
 from words.catalogue import Language
 
 
@@ -133,6 +134,15 @@ class Http(Section):
     session_idle_s: Duration = Field(default=12 * 3_600, alias="session_idle")
     session_max_s: Duration = Field(default=7 * 86_400, alias="session_max")
     tokens_file: TokensFile | None = None
+    certificate: File | None = None
+    key: File | None = None
+
+    @property
+    def pair(self) -> tuple[Path, Path] | None:
+        """Certificate and key; None without TLS of its own."""
+        return (
+            None if self.certificate is None or self.key is None else (self.certificate, self.key)
+        )
 
     @property
     def host(self) -> str:
@@ -148,6 +158,14 @@ class Http(Section):
     def _idle_within_max(self) -> Http:
         if self.session_idle_s > self.session_max_s:
             raise ValueError("session_idle must not be longer than session_max")
+        return self
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Http:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together; name both, or neither")
+        if self.pair is not None:
+            context_of(*self.pair)
         return self
 
 

@@ -130,6 +130,15 @@ def test_is_watched_and_started_again(name: str) -> None:
         assert how["condition"] == "service_started" or "healthcheck" in SERVICES[other]
 
 
+def test_memory_is_limited() -> None:
+    """One service takes no memory from another; 4 GB are enough without the demo."""
+    limits = {name: service["mem_limit"] for name, service in SERVICES.items()}
+    mib = {
+        name: int(limit[:-1]) * (1024 if limit[-1] == "g" else 1) for name, limit in limits.items()
+    }
+    assert sum(mib.values()) - mib["simulator"] <= 4096
+
+
 def test_only_bikes_come_from_outside() -> None:
     """Of all ports only MQTT over TLS is open to other machines."""
     open_ports = [
