@@ -18,8 +18,8 @@ from ingest.archive import check_file
 from ingest.errors import ArchiveDamaged, SnapshotDamaged
 from ingest.influx.file import InfluxFile
 from ingest.log import LogFile
+from ingest.log_entries import entries_of
 from patrol.config.drawn_zones import NAME, read_drawn
-from patrol.log_cli import entries_of
 
 OURS = ("*.sqlite*", "coverage.*", "archive", set_aside.FOLDER, f"{Path(NAME).stem}.*")
 """Patterns of names in the folder that are a station's own."""

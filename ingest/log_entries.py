@@ -1,0 +1,58 @@
+"""The entries of a log, seen beside a station that may run, and of one that is damaged."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from files.sqlite_file import read_only
+from ingest.errors import LogCorrupt, StoreUnavailable
+from ingest.log import ENTRIES, LogFile, Messages, read_body
+
+
+class Entry(NamedTuple):
+    """An entry: the numbers of its messages, its size [bytes], and its messages or its fault."""
+
+    first: int
+    last: int
+    size: int
+    messages: Messages
+    fault: str
+
+
+def entries_of(path: Path) -> Iterator[Entry]:
+    """The entries of a log in order; past damage of the file, those that its end leads to.
+
+    Raises LogCorrupt at the end, when the file is damaged, and StoreUnavailable without one.
+    """
+    last = 0
+    with closing(opened(path)) as db:
+        try:
+            for row in db.execute(ENTRIES, (0, 1 << 62)):
+                last = max(last, row[0])
+                yield _entry(row)
+        except sqlite3.DatabaseError as exc:
+            backwards = ENTRIES.replace("ORDER BY seq", "ORDER BY seq DESC")
+            with suppress(sqlite3.DatabaseError):
+                yield from map(_entry, db.execute(backwards, (last, 1 << 62)))
+            raise LogCorrupt(f"the log {path} is damaged ({exc}): {LogFile.remedy}") from exc
+
+
+def opened(path: Path) -> sqlite3.Connection:
+    """A connection that only reads; StoreUnavailable when there is no log."""
+    try:
+        return read_only(path)
+    except sqlite3.OperationalError as exc:
+        raise StoreUnavailable(f"the log {path} cannot be opened: {exc}") from exc
+
+
+def _entry(row: tuple[int, int, int, bytes]) -> Entry:
+    seq, count, _, body = row
+    try:
+        messages, fault = read_body(*row), ""
+    except LogCorrupt as exc:
+        messages, fault = Messages(0, [], []), str(exc)
+    return Entry(seq - count + 1, seq, len(body), messages, fault)
