@@ -99,6 +99,10 @@ class Limits:
         return self.max_gap_ms + self.parked_after_ms
 
 
+GATHER_SHARE = 8
+"""When fewer than one of so many fixes are compared with their next ones, they are gathered."""
+
+
 def gate(
     accuracy_m: NDArray[np.float32], inside: Mask, on_shift: Mask | None, limits: Limits
 ) -> NDArray[np.uint8]:
@@ -225,7 +229,7 @@ def parked(
     run: NDArray[np.intp],
     run_end_ms: Times,
     limits: Limits,
-) -> tuple[Mask, Times]:
+) -> tuple[Mask, Times, NDArray[np.intp]]:
     """Which believed fixes belong to a stay of at least ``parked_after_s``, and when that is sure.
 
     A stay begins at fix i when every believed fix of the run up to ``parked_after_s`` later
@@ -247,52 +251,83 @@ def parked(
     moves_ms : ndarray of int64, shape (n,)
         From when on no further fix can make a fix parked that is not [ms]: since then the bike
         has left the radius of every stay that could have held it, or its run is over.
+    held : ndarray of intp, shape (n,)
+        The last fix that the stay from each fix holds, be it long enough or not.
     """
-    n = at_ms.size
-    result = np.zeros(n, dtype=bool)
-    moves_ms = at_ms.copy()
     radius = np.maximum(np.nan_to_num(accuracy_m, nan=0.0), limits.parked_radius_m).astype(
         np.float64
     )
-    squared_radius = radius * radius
+    since_ms = run * (np.ptp(at_ms) + limits.parked_after_ms + 1 if run.size else 0) + at_ms
+    in_time = np.searchsorted(since_ms, since_ms + limits.parked_after_ms, side="right") - 1
+    held = _last_near(x_m, y_m, radius * radius, in_time)
     lasts = run_end_ms >= at_ms + limits.parked_after_ms
-    # Walk all candidate stays forward together, one fix at a time; a riding bike leaves its
-    # radius, and this loop, after a few fixes.
-    first = current = np.arange(n)
-    stays: list[NDArray[np.intp]] = []
-    ends: list[NDArray[np.intp]] = []
-    while first.size:
-        following = current + 1
-        clipped = np.minimum(following, n - 1)
-        next_ms = at_ms[clipped]
-        over = (
-            (following >= n)
-            | (run[clipped] != run[first])
-            | (next_ms > at_ms[first] + limits.parked_after_ms)
-        )
-        ended = over & lasts[first]
-        stays.append(first[ended])
-        ends.append(current[ended])
-        near = (x_m[clipped] - x_m[first]) ** 2 + (
-            y_m[clipped] - y_m[first]
-        ) ** 2 <= squared_radius[first]
-        go_on = ~over & near
-        left = np.flatnonzero(~go_on & ~ended)
-        left_ms, leaving = np.maximum(next_ms, agreed_ms[clipped])[left], first[left]
-        cut = over[left]
-        left_ms[cut] = run_end_ms[leaving[cut]] + limits.max_gap_ms
-        # All have come equally far, so the fixes at one distance from their first are distinct.
-        reach = int(following[0] - first[0]) if left.size else 0
-        for fix in range(reach):
-            held = leaving + fix
-            moves_ms[held] = np.maximum(moves_ms[held], left_ms)
-        first, current = first[go_on], clipped[go_on]
-    if stays:
-        change = np.zeros(n + 1, dtype=np.intp)
-        np.add.at(change, np.concatenate(stays), 1)
-        np.add.at(change, np.concatenate(ends) + 1, -1)
-        result = np.cumsum(change[:-1]) > 0
-    return result, moves_ms
+    stays = lasts & (held == in_time)
+    change = np.zeros(run.size + 1, dtype=np.intp)
+    change[:-1] = stays
+    np.subtract.at(change, held[stays] + 1, 1)
+    first = np.flatnonzero(~stays)
+    last = held[first]
+    following = np.minimum(last + 1, run.size - 1)
+    left_ms = np.where(
+        last == in_time[first],
+        run_end_ms[first] + limits.max_gap_ms,
+        np.maximum(at_ms, agreed_ms)[following],
+    )
+    moves_ms = np.maximum(at_ms, _highest(run.size, first, last, left_ms))
+    return np.cumsum(change[:-1]) > 0, moves_ms, held
+
+
+def _last_near(
+    x_m: Metres, y_m: Metres, squared_radius: Metres, in_time: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """The last row, of those from each row to `in_time`, before one out of its radius.
+
+    All rows walk on together. While many do, whole columns are compared, shifted by a row more each
+    time; the few that go on are compared by gathers, which cost several times as much a row.
+    """
+    n = in_time.size
+    last = np.arange(n)
+    within = in_time - last
+    walks = np.ones(n, dtype=bool)
+    far = 0
+    walking = last
+    while walking.size > n // GATHER_SHARE:
+        far += 1
+        here, there = slice(None, n - far), slice(far, None)
+        dx, dy = x_m[there] - x_m[here], y_m[there] - y_m[here]
+        walks[n - far :] = False
+        walks[here] &= dx * dx + dy * dy <= squared_radius[here]
+        walks &= within >= far
+        last += walks
+        walking = np.flatnonzero(walks)
+    while walking.size:
+        walking = walking[last[walking] < in_time[walking]]
+        following = last[walking] + 1
+        dx, dy = x_m[following] - x_m[walking], y_m[following] - y_m[walking]
+        walking = walking[dx * dx + dy * dy <= squared_radius[walking]]
+        last[walking] += 1
+    return last
+
+
+def _highest(
+    n: int, first: NDArray[np.intp], last: NDArray[np.intp], value: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The highest value of the stretches [first, last] that hold each of n rows; rise of `first`.
+
+    A stretch is two overlapping ones whose length is a power of two, and each of these two halves.
+    """
+    highest = np.full(n, np.iinfo(np.int64).min)
+    levels = np.frexp(last - first + 1)[1] - 1
+    for level in range(int(levels.max(initial=0)), -1, -1):
+        mine, rows = levels == level, 1 << level
+        highest[first[mine]] = np.maximum(highest[first[mine]], value[mine])
+        if level:
+            np.maximum.at(highest, last[mine] + 1 - rows, value[mine])
+            half = rows // 2
+            lower = highest.copy()
+            np.maximum(lower[half:], highest[:-half], out=lower[half:])
+            highest = lower
+    return highest
 
 
 def standing(

@@ -100,18 +100,25 @@ class OtherPath(NamedTuple):
     min_cell_m: float  # path in a cell that makes a visit [m]; positive
 
 
-class _Believed(NamedTuple):
-    """Places of all fixes; rows of the believed ones, their runs, which of them are parked, and
-    from when on it is certain that a fix is believed and, or else, moves [ms]."""
+class Judgement(NamedTuple):
+    """Fixes with their verdicts, and what visits and tails follow from.
 
-    x_m: Metres
+    Columns of n fixes, of the u usable ones among them, of the k believed ones and of r runs.
+    """
+
+    fixes: TelemetryBatch  # distinct, sorted by bike and time
+    verdict: NDArray[np.uint8]  # shape (n,): positions in `geofence.quality.VERDICTS`
+    x_m: Metres  # shape (n,): places on the plane of the grid [m]
     y_m: Metres
-    cell: NDArray[np.int32]
-    rows: NDArray[np.intp]
-    run: Run
-    stays: Mask
-    agreed_ms: Times
-    moves_ms: Times
+    cell: NDArray[np.int32]  # shape (n,): -1 outside the grid
+    usable: NDArray[np.intp]  # shape (u,): rows of fixes that make up runs
+    run: Run  # shape (u,): the run of each
+    short: Mask  # shape (r,): runs that have not lasted for as long as a stay yet
+    believed: NDArray[np.intp]  # shape (k,): positions among the usable
+    stays: Mask  # shape (k,): whether it is parked
+    agreed_ms: Times  # shape (k,): from when on it is certain that the fix is believed [ms]
+    moves_ms: Times  # shape (k,): and from when on that it moves, or else never [ms]
+    held: NDArray[np.intp]  # shape (k,): the last believed fix that the stay from it holds
 
 
 @dataclass(frozen=True)
@@ -144,15 +151,24 @@ class Judge:
         visits : Visits
             In no particular order; one cell may be visited many times.
         """
-        verdict, believed = self._judged(fixes)
-        return verdict, Visits.empty() if believed is None else self._visits(fixes, believed)
+        judgement = self.judge(fixes)
+        return judgement.verdict, self.visits(judgement)
 
     def verdicts(self, fixes: TelemetryBatch) -> NDArray[np.uint8]:
-        """Verdict of each fix, shape (n,), as of :meth:`assess`; visits cost half as much again."""
-        return self._judged(fixes)[0]
+        """Verdict of each fix, as :meth:`assess` returns it; visits cost half as much again."""
+        return self.judge(fixes).verdict
 
-    def _judged(self, fixes: TelemetryBatch) -> tuple[NDArray[np.uint8], _Believed | None]:
-        """Verdicts, and what follows the believed ones; None when there are none."""
+    def judge(self, fixes: TelemetryBatch, lead: Mask | None = None) -> Judgement:
+        """Judge fixes, of which some may be there as neighbours only.
+
+        Parameters
+        ----------
+        fixes : TelemetryBatch
+            As for :meth:`assess`.
+        lead : ndarray of bool, shape (n,), optional
+            The first fixes of bikes whose run began earlier, and has lasted for as long as a stay:
+            the others are compared with them. Nothing is said of them; see :mod:`geofence.tails`.
+        """
         grid, limits = self.atlas.grid, self.limits
         at_ms = fixes.timestamp_ms
         x_m, y_m = grid.plane(fixes.lat_deg, fixes.lng_deg)
@@ -161,43 +177,50 @@ class Judge:
         verdict = quality.gate(fixes.accuracy_m, cell >= 0, on_shift, limits)
 
         usable = np.flatnonzero(verdict == quality.OK)
-        if not usable.size:
-            return verdict, None
-        day = self.midnights.day(at_ms[usable])
-        starts = quality.run_starts(fixes.bike[usable], at_ms[usable], day, limits)
+        usable_ms = at_ms[usable]
+        starts = quality.run_starts(
+            fixes.bike[usable], usable_ms, self.midnights.day(usable_ms), limits
+        )
         verdict[usable], agreed_ms = quality.agreement(
-            at_ms[usable], x_m[usable], y_m[usable], starts, limits
+            usable_ms, x_m[usable], y_m[usable], starts, limits
         )
-
         run = np.cumsum(starts) - 1
-        ends = np.append(np.flatnonzero(starts)[1:], usable.size) - 1
-        believed = verdict[usable] == quality.OK
-        rows, run, agreed_ms = usable[believed], run[believed], agreed_ms[believed]
-        stays, moves_ms = quality.parked(
-            at_ms[rows],
-            x_m[rows],
-            y_m[rows],
-            fixes.accuracy_m[rows],
-            agreed_ms,
-            run,
-            at_ms[usable][ends][run],
-            limits,
+        first = np.flatnonzero(starts)
+        end_ms = usable_ms[np.append(first, usable.size)[1:] - 1]
+        took_ms = end_ms - usable_ms[first]
+        believed = np.flatnonzero(verdict[usable] == quality.OK)
+        if lead is not None:
+            took_ms[run[lead[usable]]] = limits.parked_after_ms
+            believed = believed[~lead[usable[believed]]]
+        rows, of, agreed_ms = usable[believed], run[believed], agreed_ms[believed]
+        places = x_m[rows], y_m[rows], fixes.accuracy_m[rows]
+        stays, moves_ms, held = quality.parked(
+            at_ms[rows], *places, agreed_ms, of, end_ms[of], limits
         )
-        stays |= quality.standing(
-            x_m[rows],
-            y_m[rows],
-            fixes.accuracy_m[rows],
-            fixes.speed_mps[rows],
-            run,
-            (at_ms[usable][ends] - at_ms[usable][starts])[run],
-            limits,
-        )
+        stays |= quality.standing(*places, fixes.speed_mps[rows], of, took_ms[of], limits)
         verdict[rows[stays]] = quality.PARKED
-        return verdict, _Believed(x_m, y_m, cell, rows, run, stays, agreed_ms, moves_ms)
+        short = took_ms < limits.parked_after_ms
+        return Judgement(
+            fixes,
+            verdict,
+            x_m,
+            y_m,
+            cell,
+            usable,
+            run,
+            short,
+            believed,
+            stays,
+            agreed_ms,
+            moves_ms,
+            held,
+        )
 
-    def _visits(self, fixes: TelemetryBatch, believed: _Believed) -> Visits:
-        """Visits by moving fixes, and by the path between believed ones (`rows`)."""
-        x_m, y_m, cell, rows, run, stays, agreed_ms, moves_ms = believed
+    def visits(self, judgement: Judgement) -> Visits:
+        """Visits by moving fixes, and by the path between believed ones; in no particular order."""
+        fixes, x_m, y_m, cell = (getattr(judgement, n) for n in ("fixes", "x_m", "y_m", "cell"))
+        rows, run = judgement.usable[judgement.believed], judgement.run[judgement.believed]
+        stays, agreed_ms, moves_ms = judgement.stays, judgement.agreed_ms, judgement.moves_ms
         at_ms = fixes.timestamp_ms
         moves = np.flatnonzero(~stays)
         moves = moves[np.isfinite(self._least_m(cell[rows[moves]], at_ms[rows[moves]]))]

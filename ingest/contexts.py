@@ -1,18 +1,16 @@
 """The context of each bike: the fixes that its next ones are judged with.
 
-The verdict of a fix, and the visits that hang on it, depend on the fixes from
-``limits.before_ms`` before to ``limits.after_ms`` after it, so those of a bike's newest fixes are
-provisional. State per bike:
+State per bike:
 
 - *newest*: time of its newest fix.
-- *settled*: what hangs on fixes up to here changes only by a late fix. It trails the newest by
-  ``limits.after_ms + reorder_ms``.
-- *context*: the fixes after ``settled - limits.before_ms``, each with the verdict that was found
-  last. They are enough to judge every fix after `settled` as a pass over the whole run would.
+- *horizon*: fixes may come in disorder from here on; it trails the newest by ``reorder_ms``.
+- *settled*: what hangs on fixes before this changes only by a *late* fix, one before the horizon.
+- *context*: its newest fixes, the tail of its record (:mod:`geofence.tails`), each with the verdict
+  that was found last. They are enough to judge the fixes from `settled` on as a pass over the whole
+  record would.
 
-A fix is *late* when it could change something settled: what it could change is judged again from
-history. So the outcome is a function of the set of fixes, never of their arrival
-(docs/decisions/0002).
+What a late fix could change is judged again from history, and so is a context that it could reach.
+So the outcome is a function of the set of fixes, never of their arrival (docs/decisions/0002).
 """
 
 from __future__ import annotations
@@ -24,8 +22,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bikes.telemetry import TelemetryBatch
-from geofence.quality import Limits
+from bikes.telemetry import COLUMNS, TelemetryBatch
+from geofence.intervals import Intervals, keys, positions
+from geofence.quality import Limits, Mask, Times
+from geofence.runs import Judge, Judgement
+from geofence.tails import Tails, tails
 
 NEVER = np.iinfo(np.int64).min // 2
 """Stands for the newest fix of a bike without any."""
@@ -48,9 +49,20 @@ class Judged(NamedTuple):
         fixes = TelemetryBatch.concat([part.fixes for part in parts])
         return cls(fixes, np.concatenate([np.empty(0, np.uint8), *(p.verdicts for p in parts)]))
 
-    def where(self, mask: NDArray[np.bool_]) -> Judged:
-        """The rows that `mask`, of shape (n,), selects."""
-        return Judged(self.fixes.take(mask), self.verdicts[mask])
+    @classmethod
+    def blank(cls, size: int) -> Judged:
+        """Room for so many rows, which hold anything."""
+        fixes = TelemetryBatch(*(np.empty(size, dtype) for dtype in COLUMNS.values()))
+        return cls(fixes, np.empty(size, np.uint8))
+
+    def where(self, rows: Mask | NDArray[np.intp]) -> Judged:
+        """The rows that a mask or positions select."""
+        return Judged(self.fixes.take(rows), self.verdicts[rows])
+
+    def rows_in(self, fixes: TelemetryBatch) -> NDArray[np.intp]:
+        """The positions of its fixes, by bike and time, among sorted ones that hold them all."""
+        wanted, there = (keys(batch.bike, batch.timestamp_ms) for batch in (self.fixes, fixes))
+        return np.searchsorted(there, wanted)
 
 
 @dataclass
@@ -63,29 +75,70 @@ class Contexts:
     ----------
     newest_ms : ndarray of int64, shape (bikes,)
         Time of each bike's newest fix [ms]; :data:`NEVER` for none.
-    held : Judged
-        The contexts; fixes of one bike are in no particular order with those of others.
+    settled_ms : ndarray of int64, shape (bikes,)
+        What hangs on earlier fixes of the bike is settled [ms].
+    first_ms : ndarray of int64, shape (bikes,)
+        Earlier fixes of the bike's context are neighbours only [ms].
     """
 
     limits: Limits
     reorder_s: float
-    newest_ms: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    held: Judged = field(default_factory=Judged.empty)
+    newest_ms: Times = field(default_factory=lambda: np.empty(0, np.int64))
+    settled_ms: Times = field(default_factory=lambda: np.empty(0, np.int64))
+    first_ms: Times = field(default_factory=lambda: np.empty(0, np.int64))
+    # Rows are only ever added, and those that a bike has no more are cleared away together.
+    _rows: Judged = field(default_factory=Judged.empty)
+    _used: int = 0
+    _from: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+    _to: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
 
-    def settled_ms(self) -> NDArray[np.int64]:
-        """Up to when each bike is settled [ms]; shape (bikes,)."""
-        return self.newest_ms - self.limits.after_ms - round(self.reorder_s * 1000)
+    def __len__(self) -> int:
+        """Number of fixes in all contexts."""
+        return int((self._to - self._from).sum())
 
-    def late(self, fixes: TelemetryBatch) -> NDArray[np.bool_]:
+    def horizon_ms(self) -> Times:
+        """From when on fixes of each bike are not late [ms]; shape (bikes,)."""
+        return self.newest_ms - round(self.reorder_s * 1000) + 1
+
+    def bound_ms(self) -> Times:
+        """What hangs on fixes before this is settled by the limits [ms]; shape (bikes,)."""
+        return self.horizon_ms() - self.limits.after_ms
+
+    def late(self, fixes: TelemetryBatch) -> Mask:
         """Which fixes could change something settled."""
-        return fixes.timestamp_ms - self.limits.after_ms <= self.settled_ms()[fixes.bike]
+        return fixes.timestamp_ms < self.horizon_ms()[fixes.bike]
 
-    def of(self, fixes: TelemetryBatch) -> NDArray[np.bool_]:
-        """Which rows of :attr:`held` belong to the bikes of some fixes."""
-        touched = np.zeros(self.newest_ms.size, dtype=bool)
-        touched[fixes.bike] = True
-        mine: NDArray[np.bool_] = touched[self.held.fixes.bike]
-        return mine
+    def leads(self, fixes: TelemetryBatch) -> Mask:
+        """Which fixes of contexts are neighbours only."""
+        return fixes.timestamp_ms < self.first_ms[fixes.bike]
+
+    def touched_until_ms(self, late: TelemetryBatch, new: TelemetryBatch) -> Times:
+        """Up to when late fixes could change something; to the newest when they reach a context.
+
+        The late ones are among `new` fixes, of which others may be newer than all known ones.
+        """
+        newest_ms = self.newest_ms.copy()
+        np.maximum.at(newest_ms, new.bike, new.timestamp_ms)
+        until_ms = late.timestamp_ms + self.limits.before_ms
+        reach = until_ms >= self.settled_ms[late.bike] - self.limits.before_ms
+        return np.where(reach, np.maximum(until_ms, newest_ms[late.bike]), until_ms)
+
+    def ends_in(self, spans: Intervals) -> Mask:
+        """Whose newest fix lies in some spans, each with all that its context takes before it.
+
+        Shape (bikes,), by index of the bike.
+        """
+        found = np.zeros(self.newest_ms.size, dtype=bool)
+        found[spans.bike] = spans.contain(spans.bike, self.newest_ms[spans.bike])
+        return found
+
+    def of(self, bikes: NDArray[np.int32]) -> Judged:
+        """The contexts of some bikes, which rise: sorted by bike, then time."""
+        return self._rows.where(positions(self._from[bikes], self._to[bikes]))
+
+    def all(self) -> Judged:
+        """The contexts of all bikes: sorted by bike, then time."""
+        return self.of(np.arange(self.newest_ms.size, dtype=np.int32))
 
     def advance(self, fixes: TelemetryBatch) -> None:
         """Move the newest of some bikes, never back; `fixes` are distinct and sorted."""
@@ -93,14 +146,73 @@ class Contexts:
         bikes = fixes.bike[last]
         self.newest_ms[bikes] = np.maximum(self.newest_ms[bikes], fixes.timestamp_ms[last])
 
-    def replace(self, mine: NDArray[np.bool_], judged: Judged) -> None:
-        """Hold, instead of the rows `mine`, what the next fixes of some bikes will need."""
-        needed_ms = self.settled_ms() - self.limits.before_ms
-        needed = judged.fixes.timestamp_ms > needed_ms[judged.fixes.bike]
-        self.held = Judged.concat([self.held.where(~mine), judged.where(needed)])
+    def extend(self, judge: Judge, new: TelemetryBatch) -> tuple[Judged, Judgement]:
+        """Judge the contexts of some bikes together with new fixes, none of them late.
+
+        Returns
+        -------
+        known : Judged
+            What their contexts were.
+        judgement : Judgement
+            It says something of the fixes from what was settled on.
+        """
+        bikes = np.unique(new.bike)
+        known = self.of(bikes)
+        fixes = TelemetryBatch.concat([known.fixes, new]).distinct()
+        self.advance(new)
+        judgement = judge.judge(fixes, self.leads(fixes))
+        verdicts = judgement.verdict.copy()
+        final = known.where(known.fixes.timestamp_ms < self.settled_ms[known.fixes.bike])
+        verdicts[final.rows_in(fixes)] = final.verdicts
+        self.hold(Judged(fixes, verdicts), judgement)
+        return known, judgement
+
+    def hold(self, judged: Judged, judgement: Judgement, of: Mask | None = None) -> None:
+        """Hold the tails of the bikes of a judgement, or of some, instead of what was held.
+
+        `of` is by index of the bike. The verdicts to hold may be others than those found.
+        """
+        found = tails(judgement, self.horizon_ms(), self.limits)
+        if of is not None:
+            found = Tails._make(column[of[found.bike]] for column in found)
+        self.settled_ms[found.bike], self.first_ms[found.bike] = found.settled_ms, found.first_ms
+        lead_ms = np.full(self.newest_ms.size, np.iinfo(np.int64).max)
+        lead_ms[found.bike] = found.lead_ms
+        self._put(found.bike, judged.where(judged.fixes.timestamp_ms >= lead_ms[judged.fixes.bike]))
+
+    def start(self, bikes: NDArray[np.int32], judged: Judged) -> None:
+        """Hold fixes of some bikes with nothing known but the limits.
+
+        They are sorted, and all from `limits.before_ms` before :meth:`bound_ms` on.
+        """
+        self.settled_ms[bikes], self.first_ms[bikes] = self.bound_ms()[bikes], NEVER
+        self._put(bikes, judged)
 
     def grow(self, bikes: int) -> None:
         """Make room for so many bikes."""
         missing = bikes - self.newest_ms.size
         if missing > 0:
-            self.newest_ms = np.append(self.newest_ms, np.full(missing, NEVER))
+            for name in ("newest_ms", "settled_ms", "first_ms"):
+                setattr(self, name, np.append(getattr(self, name), np.full(missing, NEVER)))
+            self._from, self._to = (
+                np.append(end, np.zeros(missing, int)) for end in (self._from, self._to)
+            )
+
+    def _put(self, bikes: NDArray[np.int32], judged: Judged) -> None:
+        """Hold rows of some bikes instead of what was held of them; sorted, as the bikes are."""
+        self._to[bikes] = self._from[bikes]
+        size = len(judged.fixes)
+        if self._used + size > len(self._rows.fixes):
+            kept, counts = self.all(), self._to - self._from
+            self._to = np.cumsum(counts)
+            self._from = self._to - counts
+            self._used = len(kept.fixes)
+            self._rows = Judged.concat([kept, Judged.blank((self._used + size) // 2 + size)])
+        rows = slice(self._used, self._used + size)
+        for name in COLUMNS:
+            getattr(self._rows.fixes, name)[rows] = getattr(judged.fixes, name)
+        self._rows.verdicts[rows] = judged.verdicts
+        counts = np.bincount(judged.fixes.bike, minlength=self.newest_ms.size)[bikes]
+        self._to[bikes] = self._used + np.cumsum(counts)
+        self._from[bikes] = self._to[bikes] - counts
+        self._used += size

@@ -19,10 +19,13 @@ from bikes.telemetry import COLUMNS, TelemetryBatch
 from geofence.coverage import SLOT_MS, Ledger
 from geofence.intervals import Intervals, keys
 from geofence.quality import DUPLICATE, VERDICTS
-from geofence.runs import Judge, Visits
+from geofence.runs import Judge, Judgement, Visits
 from ingest.archive import Archive
 from ingest.contexts import Contexts, Judged
 from ingest.snapshot import under
+
+OF_CONTEXTS = {"newest", "settled", "first"}
+"""Times of contexts that a snapshot holds."""
 
 RESTATE = 512
 """Stretches of time that are judged again at once: bounds the memory that it takes."""
@@ -93,64 +96,71 @@ class Pipeline:
         self.counters.duplicates += len(batch) - len(new)
         self._contexts.grow(int(new.bike[-1]) + 1)
         self.ledger.hear(new.bike, new.timestamp_ms)
-        late, was_settled = self._contexts.late(new), self._contexts.settled_ms()
-        self._extend(new, was_settled)
+        late = self._contexts.late(new)
+        if not late.all():
+            self._extend(new.take(~late))
         if late.any():
-            self._restate(new.take(late), was_settled)
+            self._restate(new.take(late))
 
-    def _extend(self, new: TelemetryBatch, was_settled: NDArray[np.int64]) -> None:
-        """Judge the contexts of some bikes together with new fixes.
-
-        A late fix changes settled verdicts too; here it is judged without the fixes around it,
-        and that part of the outcome is not used.
-        """
-        mine = self._contexts.of(new)
-        known = self._contexts.held.where(mine)
-        fixes = TelemetryBatch.concat([known.fixes, new]).distinct()
+    def _extend(self, new: TelemetryBatch) -> None:
+        """Judge the contexts of some bikes together with new fixes."""
+        contexts = self._contexts
+        was_settled = contexts.settled_ms.copy()
+        known, judgement = contexts.extend(self.judge, new)
+        fixes, visits = judgement.fixes, self.judge.visits(judgement)
         self.counters.duplicates += len(known.fixes) + len(new) - len(fixes)
-        self._contexts.advance(fixes)
-        verdicts, visits = self.judge.assess(fixes)
-        judged = Judged(fixes, verdicts)
-        settled = visits.settles_ms <= self._contexts.settled_ms()[visits.bike]
-        fresh = visits.settles_ms > was_settled[visits.bike]
-        self.ledger.add(visits.where(settled & fresh))
-        self.ledger.provisional(np.unique(new.bike), visits.where(~settled))
-        self._contexts.replace(mine, judged)
-        settled_ms = self._contexts.settled_ms()[fixes.bike]
-        fresh = fixes.timestamp_ms > was_settled[fixes.bike]
-        self._count(judged, fresh & (fixes.timestamp_ms <= settled_ms), 1)
+        fresh = visits.where(visits.settles_ms >= was_settled[visits.bike])
+        settled = fresh.settles_ms < contexts.settled_ms[fresh.bike]
+        self.ledger.add(fresh.where(settled))
+        self.ledger.provisional(np.unique(new.bike), fresh.where(~settled))
+        at_ms = fixes.timestamp_ms
+        settled = at_ms < contexts.settled_ms[fixes.bike]
+        self._count(judgement.verdict[(at_ms >= was_settled[fixes.bike]) & settled], 1)
 
-    def _restate(self, late: TelemetryBatch, was_settled: NDArray[np.int64]) -> None:
-        """Judge again, from history, the slots in which late fixes could change something."""
-        limits = self.judge.limits
+    def _restate(self, late: TelemetryBatch) -> None:
+        """Judge again, from history, the slots in which late fixes could change something.
+
+        A context that they could reach is made anew: what was settled of it may not be so now.
+        """
+        limits, contexts = self.judge.limits, self._contexts
+        was_settled = contexts.settled_ms.copy()
         # A visit hangs on a fix up to one gap after it.
         first_ms = late.timestamp_ms - limits.after_ms - limits.max_gap_ms
-        last_ms = late.timestamp_ms + limits.before_ms
+        last_ms = contexts.touched_until_ms(late, late)
         slots = Intervals.joined(
             late.bike, first_ms // SLOT_MS * SLOT_MS, (last_ms // SLOT_MS + 1) * SLOT_MS
         )
         self.counters.restated += slots.bike.size
         late_keys = keys(late.bike, late.timestamp_ms)
-        visits = []
+        found = []
         for part in slots.parts(RESTATE):
-            judged, found = self._judged_again(part)
-            visits.append(found)
-            before = judged.fixes.take(
-                ~np.isin(keys(judged.fixes.bike, judged.fixes.timestamp_ms), late_keys)
+            judgement = self._judged_again(part, late)
+            fixes, visits = judgement.fixes, self.judge.visits(judgement)
+            anew = contexts.ends_in(part)
+            contexts.hold(Judged(fixes, judgement.verdict), judgement, anew)
+            settled = visits.settles_ms < contexts.settled_ms[visits.bike]
+            found.append(visits.where(settled & part.contain(visits.bike, visits.at_ms)))
+            self.ledger.provisional(
+                np.flatnonzero(anew).astype(np.int32), visits.where(anew[visits.bike] & ~settled)
             )
-            self._count_settled(judged, part, was_settled, 1)
-            self._count_settled(Judged(before, self.judge.verdicts(before)), part, was_settled, -1)
-        self.ledger.replace(slots, Visits.concat(visits))
+            before = fixes.take(~np.isin(keys(fixes.bike, fixes.timestamp_ms), late_keys))
+            self._count_settled(fixes, judgement.verdict, part, contexts.settled_ms, 1)
+            self._count_settled(before, self.judge.verdicts(before), part, was_settled, -1)
+        self.ledger.replace(slots, Visits.concat(found))
 
     def _count_settled(
-        self, judged: Judged, slots: Intervals, settled_ms: NDArray[np.int64], sign: int
+        self,
+        fixes: TelemetryBatch,
+        verdicts: NDArray[np.uint8],
+        slots: Intervals,
+        settled_ms: NDArray[np.int64],
+        sign: int,
     ) -> None:
-        fixes = judged.fixes
         inside = slots.contain(fixes.bike, fixes.timestamp_ms)
-        self._count(judged, inside & (fixes.timestamp_ms <= settled_ms[fixes.bike]), sign)
+        self._count(verdicts[inside & (fixes.timestamp_ms < settled_ms[fixes.bike])], sign)
 
-    def _count(self, judged: Judged, which: NDArray[np.bool_], sign: int) -> None:
-        counts = np.bincount(judged.verdicts[which], minlength=len(VERDICTS))
+    def _count(self, verdicts: NDArray[np.uint8], sign: int) -> None:
+        counts = np.bincount(verdicts, minlength=len(VERDICTS))
         self.counters.verdicts = (self.counters.verdicts + sign * counts).tolist()
 
     def redrawn(self, from_ms: int) -> None:
@@ -159,46 +169,52 @@ class Pipeline:
         Mostly that is nothing: zones are redrawn for later, and only the clock of a bike that is
         ahead has been there already. ArchiveDamaged: nothing was judged again.
         """
-        settled_ms = self._contexts.settled_ms()
-        ahead = np.flatnonzero(settled_ms >= from_ms).astype(np.int32)
+        settled_ms = self._contexts.settled_ms
+        ahead = np.flatnonzero(settled_ms > from_ms).astype(np.int32)
         slots = Intervals.joined(
             ahead,
             np.full(ahead.size, from_ms // SLOT_MS * SLOT_MS),
             (settled_ms[ahead] // SLOT_MS + 1) * SLOT_MS,
         )
-        visits = [self._judged_again(part)[1] for part in slots.parts(RESTATE)]
-        self.ledger.replace(slots, Visits.concat(visits))
+        found = []
+        for part in slots.parts(RESTATE):
+            visits = self.judge.visits(self._judged_again(part, TelemetryBatch.empty()))
+            settled = visits.settles_ms < settled_ms[visits.bike]
+            found.append(visits.where(settled & part.contain(visits.bike, visits.at_ms)))
+        self.ledger.replace(slots, Visits.concat(found))
         self._judge_contexts()
 
     def _judge_contexts(self) -> None:
         """Judge the contexts of all bikes, for what is provisional."""
-        fixes = self._contexts.held.fixes
-        if len(fixes):
-            verdicts, visits = self.judge.assess(fixes)
-            self._contexts.held = Judged(fixes, verdicts)
-            settled_ms = self._contexts.settled_ms()[visits.bike]
-            self.ledger.provisional(
-                np.unique(fixes.bike), visits.where(visits.settles_ms > settled_ms)
-            )
+        contexts = self._contexts
+        fixes = contexts.all().fixes
+        visits = self.judge.visits(self.judge.judge(fixes, contexts.leads(fixes)))
+        open_ = visits.settles_ms >= contexts.settled_ms[visits.bike]
+        self.ledger.provisional(np.unique(fixes.bike), visits.where(open_))
 
-    def _judged_again(self, slots: Intervals) -> tuple[Judged, Visits]:
-        """All that judging some slots takes, judged, and the settled visits in them."""
-        limits = self.judge.limits
-        fixes = self.history.within(
+    def _judged_again(self, slots: Intervals, late: TelemetryBatch) -> Judgement:
+        """All that judging some slots takes, up to the newest fix of each bike, judged."""
+        limits, contexts = self.judge.limits, self._contexts
+        past = self.history.within(
             slots.widened(limits.before_ms, limits.max_gap_ms + limits.after_ms + 1)
         )
-        verdicts, visits = self.judge.assess(fixes)
-        settled = visits.settles_ms <= self._contexts.settled_ms()[visits.bike]
-        inside = slots.contain(visits.bike, visits.at_ms)
-        return Judged(fixes, verdicts), visits.where(settled & inside)
+        # History may be ahead: what was taken in and is not settled is in the contexts.
+        held = contexts.of(np.unique(slots.bike)).fixes
+        parts = [
+            past.take(past.timestamp_ms < contexts.settled_ms[past.bike]),
+            held.take(held.timestamp_ms >= contexts.settled_ms[held.bike]),
+            late.take(np.isin(late.bike, slots.bike)),
+        ]
+        return self.judge.judge(TelemetryBatch.concat(parts).distinct())
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """State for a snapshot; bikes by their index of today."""
-        context, counters = self._contexts.held.fixes, self.counters
+        contexts, counters = self._contexts, self.counters
+        context = contexts.all().fixes
         return {
             **{f"context_{name}": getattr(context, name) for name in COLUMNS},
             **{f"ledger_{name}": column for name, column in self.ledger.state().items()},
-            "newest": self._contexts.newest_ms,
+            **{name: getattr(contexts, f"{name}_ms") for name in OF_CONTEXTS},
             "counters": np.array([counters.fixes, counters.duplicates, counters.restated]),
             "verdicts": np.array(counters.verdicts),
         }
@@ -210,8 +226,11 @@ class Pipeline:
         context = TelemetryBatch(**columns).distinct()  # type: ignore[arg-type]
         contexts = self._contexts
         contexts.grow(int(bikes.max(initial=-1)) + 1)
-        contexts.newest_ms[bikes[: state["newest"].size]] = state["newest"]
-        contexts.held = Judged(context, np.zeros(len(context), np.uint8))
+        known = bikes[: state["newest"].size]
+        contexts.newest_ms[known] = state["newest"]
+        contexts.start(np.sort(known), Judged(context, np.zeros(len(context), np.uint8)))
+        for name in OF_CONTEXTS & state.keys():  # an older version had only the newest
+            getattr(contexts, f"{name}_ms")[known] = state[name]
         self.ledger.restore(under("ledger_", state), bikes)
         self._judge_contexts()
         fixes, duplicates, restated = (int(n) for n in state["counters"])

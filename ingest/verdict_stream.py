@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from bikes.telemetry import TelemetryBatch
 from geofence import quality
-from geofence.intervals import Intervals, keys
-from geofence.runs import Judge
+from geofence.intervals import Intervals
+from geofence.runs import Judge, Judgement
 from ingest.archive import VALUES, Archive
 from ingest.contexts import Contexts, Judged
 
@@ -47,7 +47,7 @@ class VerdictStream:
     @property
     def context_rows(self) -> int:
         """Number of fixes in all contexts, which a step may judge beside the new ones."""
-        return len(self._contexts.held.fixes)
+        return len(self._contexts)
 
     def restore(self, newest_ms: Mapping[int, int]) -> None:
         """Go on from where an earlier life was.
@@ -83,17 +83,19 @@ class VerdictStream:
         new = batch.distinct()
         self._grow(int(new.bike[-1]) + 1)
         self._warm(np.unique(new.bike))
-        limits = self.judge.limits
-        late = self._contexts.late(new)
+        contexts, limits = self._contexts, self.judge.limits
+        late = contexts.late(new)
         if not late.any():
             return self._extend(new)
         at_last = new.take(late)
-        touched = Intervals.joined(
+        from_ms = at_last.timestamp_ms - limits.after_ms
+        until_ms = at_last.timestamp_ms + limits.before_ms + 1
+        touched = Intervals.joined(at_last.bike, from_ms, until_ms)
+        needed = Intervals.joined(
             at_last.bike,
-            at_last.timestamp_ms - limits.after_ms,
-            at_last.timestamp_ms + limits.before_ms + 1,
+            from_ms - limits.before_ms,
+            np.maximum(until_ms + limits.after_ms, contexts.touched_until_ms(at_last, new) + 1),
         )
-        needed = touched.widened(limits.before_ms, limits.after_ms)
         past = self.history.within(needed)
         told = [] if late.all() else [self._extend(new.take(~late))]
         told.append(self._restate(TelemetryBatch.concat([past, at_last]), touched, needed))
@@ -101,38 +103,39 @@ class VerdictStream:
 
     def _extend(self, new: TelemetryBatch) -> Judged:
         """Judge the contexts of some bikes together with new fixes that change nothing settled."""
-        contexts = self._contexts
-        mine = contexts.of(new)
-        known = contexts.held.where(mine)
-        fixes = TelemetryBatch.concat([known.fixes, new]).distinct()
-        told, replaced = self._told_of(fixes, known, len(new))
-        changeable = fixes.timestamp_ms > contexts.settled_ms()[fixes.bike]
-        contexts.advance(new)
-        found = self._tell(fixes, told, changeable)
-        contexts.replace(mine, Judged(fixes, told))
-        return Judged.concat([replaced, found])
+        was_settled = self._contexts.settled_ms.copy()
+        known, judgement = self._contexts.extend(self.judge, new)
+        fixes = judgement.fixes
+        changeable = fixes.timestamp_ms >= was_settled[fixes.bike]
+        return self._tell(judgement, known, len(new), changeable)[0]
 
     def _restate(self, past: TelemetryBatch, touched: Intervals, needed: Intervals) -> Judged:
         """Judge again what late fixes touch; `past` is all there is in the needed spans."""
         contexts = self._contexts
-        mine = needed.contain(contexts.held.fixes.bike, contexts.held.fixes.timestamp_ms)
-        known = contexts.held.where(mine)
-        fixes = TelemetryBatch.concat([past, known.fixes]).distinct()
-        told, replaced = self._told_of(fixes, known, len(past))
-        found = self._tell(fixes, told, touched.contain(fixes.bike, fixes.timestamp_ms))
         # History may be ahead of what was read; a context ends with what was.
-        read = fixes.timestamp_ms <= contexts.newest_ms[fixes.bike]
-        contexts.replace(mine, Judged(fixes, told).where(read))
-        return Judged.concat([replaced, found])
+        past = past.take(past.timestamp_ms <= contexts.newest_ms[past.bike])
+        known = contexts.of(np.unique(needed.bike))
+        known = known.where(needed.contain(known.fixes.bike, known.fixes.timestamp_ms))
+        fixes = TelemetryBatch.concat([past, known.fixes]).distinct()
+        judgement = self.judge.judge(fixes)
+        inside = touched.contain(fixes.bike, fixes.timestamp_ms)
+        found, told = self._tell(judgement, known, len(past), inside)
+        contexts.hold(Judged(fixes, told), judgement, contexts.ends_in(needed))
+        return found
 
     def _tell(
-        self, fixes: TelemetryBatch, told: NDArray[np.uint8], which: NDArray[np.bool_]
-    ) -> Judged:
-        """The rows among `which` whose verdict is not the told one; updates `told` in place."""
-        verdict = self.judge.verdicts(fixes)
+        self, judgement: Judgement, known: Judged, others: int, which: NDArray[np.bool_]
+    ) -> tuple[Judged, NDArray[np.uint8]]:
+        """The rows among `which` whose verdict is not the told one, and what is told then.
+
+        The judgement is of the distinct fixes of the `known` ones and so many others. Known ones
+        that were replaced in another zone are told before.
+        """
+        fixes, verdict = judgement.fixes, judgement.verdict
+        told, replaced = self._told_of(fixes, known, others)
         rows = np.flatnonzero(which & (verdict != told))
         told[rows] = verdict[rows]
-        return Judged(fixes.take(rows), verdict[rows])
+        return Judged.concat([replaced, Judged(fixes.take(rows), verdict[rows])]), told
 
     def _told_of(
         self, fixes: TelemetryBatch, known: Judged, others: int
@@ -142,9 +145,7 @@ class VerdictStream:
         `fixes` are the distinct ones of `known` and so many others.
         """
         told = np.full(len(fixes), UNTOLD)
-        rows = np.searchsorted(
-            keys(fixes.bike, fixes.timestamp_ms), keys(known.fixes.bike, known.fixes.timestamp_ms)
-        )
+        rows = known.rows_in(fixes)
         told[rows] = known.verdicts
         if len(fixes) == rows.size + others:
             return told, Judged.empty()  # nothing came that was there already
@@ -170,12 +171,10 @@ class VerdictStream:
         if not cold.size:
             return
         contexts = self._contexts
-        newest_ms = contexts.newest_ms[cold]
-        oldest_ms = contexts.settled_ms()[cold] - self.judge.limits.before_ms
-        found = self.history.within(Intervals(cold, oldest_ms + 1, newest_ms + 1))
+        oldest_ms = contexts.bound_ms()[cold] - self.judge.limits.before_ms
+        found = self.history.within(Intervals(cold, oldest_ms, contexts.newest_ms[cold] + 1))
         self._cold[cold] = False
-        untold = Judged(found, np.full(len(found), UNTOLD))
-        contexts.held = Judged.concat([contexts.held, untold])
+        contexts.start(cold, Judged(found, np.full(len(found), UNTOLD)))
 
     def _grow(self, size: int) -> None:
         self._contexts.grow(size)
