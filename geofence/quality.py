@@ -99,7 +99,10 @@ class Limits:
         return self.max_gap_ms + self.parked_after_ms
 
 
-GATHER_SHARE = 8
+BOXES_AFTER = 8
+"""Fixes that are still near the one so many before them may stand: boxes are worth their cost."""
+
+GATHER_SHARE = 3
 """When fewer than one of so many fixes are compared with their next ones, they are gathered."""
 
 
@@ -282,24 +285,28 @@ def _last_near(
 ) -> NDArray[np.intp]:
     """The last row, of those from each row to `in_time`, before one out of its radius.
 
-    All rows walk on together. While many do, whole columns are compared, shifted by a row more each
-    time; the few that go on are compared by gathers, which cost several times as much a row.
+    All rows walk on together, a row more each time: a riding bike is soon out. Whole columns are
+    compared, shifted, while many go on; the few that are left are gathered. Where a bike stands,
+    the bounding box of all those rows tells that it does.
     """
     n = in_time.size
     last = np.arange(n)
     within = in_time - last
     walks = np.ones(n, dtype=bool)
     far = 0
-    walking = last
-    while walking.size > n // GATHER_SHARE:
+    while np.count_nonzero(walks) > n // GATHER_SHARE:
+        if far == BOXES_AFTER:
+            x_off, y_off = _farthest(x_m, in_time), _farthest(y_m, in_time)
+            stands = walks & (x_off * x_off + y_off * y_off <= squared_radius)
+            last[stands] = in_time[stands]
+            walks &= ~stands
         far += 1
         here, there = slice(None, n - far), slice(far, None)
         dx, dy = x_m[there] - x_m[here], y_m[there] - y_m[here]
+        walks[here] &= (dx * dx + dy * dy <= squared_radius[here]) & (within[here] >= far)
         walks[n - far :] = False
-        walks[here] &= dx * dx + dy * dy <= squared_radius[here]
-        walks &= within >= far
         last += walks
-        walking = np.flatnonzero(walks)
+    walking = np.flatnonzero(walks)
     while walking.size:
         walking = walking[last[walking] < in_time[walking]]
         following = last[walking] + 1
@@ -307,6 +314,24 @@ def _last_near(
         walking = walking[dx * dx + dy * dy <= squared_radius[walking]]
         last[walking] += 1
     return last
+
+
+def _farthest(place_m: Metres, last: NDArray[np.intp]) -> Metres:
+    """How far off the farthest is of the rows from each row to its `last`, along one axis [m]."""
+    rows = np.arange(last.size)
+    level = np.frexp(last - rows + 1)[1] - 1
+    low = high = place_m
+    off_m = np.zeros(last.size)
+    for power in range(int(level.max(initial=-1)) + 1):
+        mine = np.flatnonzero(level == power)
+        a, b, here = mine, last[mine] + 1 - (1 << power), place_m[mine]
+        off_m[mine] = np.maximum(
+            np.maximum(high[a], high[b]) - here, here - np.minimum(low[a], low[b])
+        )
+        step = 1 << power
+        low = np.minimum(low[:-step], low[step:])
+        high = np.maximum(high[:-step], high[step:])
+    return off_m
 
 
 def _highest(

@@ -38,13 +38,15 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 READ_MESSAGES = 131_072
-"""Messages the worker takes at once when it is behind: more is faster, because each bike's context
-is judged once a step."""
+"""Messages the worker takes at once when it is behind: more is faster, because the tail of each
+bike's record is judged once a step."""
 
 GATHER_S = 0.1
-MAX_GATHER_S = 0.8
+MAX_GATHER_S = 1.5
+GATHER_FACTOR = 9
 """Time for which the worker lets messages gather [s]: the first while a step costs little, and
-under load three times the duration of the last step, up to the second."""
+under load so many times the duration of the last step, up to the second: a tenth of a core will
+do."""
 
 SAVE_EVERY_S = 30.0
 SAVE_EVERY_MESSAGES = 500_000
@@ -181,7 +183,7 @@ class Intake:
                 self.caught_up.set()
             if self._ending and self._read_enough():
                 return
-            await self._gather(min(MAX_GATHER_S, max(GATHER_S, 3 * took_s)))
+            await self._gather(min(MAX_GATHER_S, max(GATHER_S, GATHER_FACTOR * took_s)))
 
     def _step(self) -> list[Decoded]:
         decoded = self.worker.step(READ_MESSAGES)

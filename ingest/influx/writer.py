@@ -47,8 +47,8 @@ T = TypeVar("T")
 REST_S = 1.0
 """The shortest rest between two rounds while there is no backlog [s]."""
 
-REST_FACTOR = 4.0
-"""A rest is so many times as long as the round took of a core: a fifth of one is enough."""
+REST_FACTOR = 9.0
+"""A rest is so many times as long as the round took of a core: a tenth of one is enough."""
 
 SHORTEST_WAIT_S, FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 1.0, 60.0
 TROUBLE = (StoreUnavailable, ArchiveDamaged)
