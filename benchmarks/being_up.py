@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from benchmarks.late_flood import START_MS
+from bikes.roster import Roster
 from bikes.telemetry import TelemetryBatch
+from ingest.archive import Archive
 from ingest.pipeline import Pipeline
 from ingest.verdict_stream import VerdictStream
-from tests.histories import Everything
 from tests.workers import sample_judge
 
 AT_ONCE = 131_072
@@ -76,13 +79,15 @@ def main() -> None:
     steps = {"live": int(args.minutes * 60 / args.step), "backlog": -(-len(sent) // AT_ONCE)}
     result: dict[str, object] = {"benchmark": "being_up", **vars(args), "fixes": len(sent)}
     judge = sample_judge()
+    # What comes in order asks no history.
+    nothing = Archive(Path(tempfile.mkdtemp()), Roster({}), "Asia/Shanghai")
     for name, count in steps.items():
-        pipeline, stream = Pipeline(judge, Everything()), VerdictStream(judge, Everything())
+        pipeline, stream = Pipeline(judge, nothing), VerdictStream(judge, nothing)
         result[f"{name}_pipeline_us"] = round(measure(sent, pipeline.step, count), 2)
         result[f"{name}_verdicts_us"] = round(measure(sent, stream.step, count), 2)
         result[f"{name}_context_fixes"] = stream.context_rows
     tracemalloc.start()
-    measure(sent, Pipeline(judge, Everything()).step, steps["live"] // 60)
+    measure(sent, Pipeline(judge, nothing).step, steps["live"] // 60)
     result["peak_mb"] = round(tracemalloc.get_traced_memory()[1] / 1e6, 1)
     print(json.dumps(result))
 
