@@ -385,3 +385,25 @@ def test_redrawing_neither_makes_nor_takes_back_a_patrol() -> None:
 def test_a_zone_that_is_redrawn_is_not_new() -> None:
     """Nobody gains time by redrawing a zone."""
     assert {ref.valid_from_ms for ref in redrawn([], MOVE_MS).zones()} == {None}
+
+
+def test_what_is_lost_is_as_silent_as_what_nobody_heard() -> None:
+    """Whoever else was heard in it; a loss too short to hide a patrol does not count."""
+    ledger = filled([])
+    at_ms = np.arange(T0, T0 + 6 * HOUR_MS, MINUTE_MS)
+    ledger.hear(np.zeros(at_ms.size, np.int32), at_ms)
+    lost = [(T0 + HOUR_MS, T0 + 3 * HOUR_MS), (T0 + 4 * HOUR_MS, T0 + 4 * HOUR_MS + MINUTE_MS)]
+
+    def long(of: Record, from_ms: int) -> list[tuple[int, int]]:
+        found = of.silences(from_ms, T0 + 5 * HOUR_MS)
+        return [(begin, end) for begin, end in found if end - begin > SLOT_MS]
+
+    whole = record(ledger, now_ms=T0 + 5 * HOUR_MS)
+    assert long(whole, T0) == []
+    asked = record(ledger, now_ms=T0 + 5 * HOUR_MS, lost=lost)
+    ((begin, end),) = long(asked, T0)
+    assert begin <= lost[0][0] < lost[0][1] <= end < lost[0][1] + SLOT_MS
+    assert long(asked, T0 + 2 * HOUR_MS) == [(T0 + 2 * HOUR_MS, end)]
+    assert (whole.known_again_ms, asked.known_again_ms) == (0, lost[0][1])
+    within = record(ledger, now_ms=T0 + 2 * HOUR_MS, lost=lost)
+    assert (within.heard_ms, within.known_again_ms) == (lost[0][0], 0)
