@@ -42,6 +42,9 @@ BODY_BYTES: Final = 1 << 20
 
 LOG_EVERY_S: Final = 60.0
 DESCRIPTORS: Final = 65_536
+MOST_CONNECTIONS: Final = 800
+"""paho-mqtt waits by select(), which ends it when its descriptor is not below 1,024."""
+
 NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 Phase = Literal["head", "body", "answer", "unread", "refused"]
@@ -61,7 +64,7 @@ PATIENCE_S: Final[Mapping[Phase, float]] = {
 class Limits:
     """How many connections may be open, and how long each phase of one may last."""
 
-    connections: int = 2_000
+    connections: int = MOST_CONNECTIONS
     per_address: int = 600
     """Of these from one IPv4 address, or /64 of IPv6."""
     proxies: Sequence[str] = ()

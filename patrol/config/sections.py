@@ -54,6 +54,7 @@ from patrol.config.fields import (
     split_listen,
 )
 from patrol.config.tables import NAMED_TABLES
+from patrol.port import MOST_CONNECTIONS
 from patrol.tls import context_of
 from words.catalogue import Language
 
@@ -129,8 +130,8 @@ class Http(Section):
     listen: Listen = "127.0.0.1:8080"
     public_hosts: tuple[PublicHost, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
-    connections: int = Field(default=2_000, ge=10, le=30_000)
-    connections_per_address: int = Field(default=600, ge=10, le=30_000)
+    connections: int = Field(default=MOST_CONNECTIONS, ge=10, le=MOST_CONNECTIONS)
+    connections_per_address: int = Field(default=600, ge=10, le=MOST_CONNECTIONS)
     session_idle_s: Duration = Field(default=12 * 3_600, alias="session_idle")
     session_max_s: Duration = Field(default=7 * 86_400, alias="session_max")
     tokens_file: TokensFile | None = None
