@@ -33,6 +33,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from dashboards.access.throttle import network
 from dashboards.api.problems import ProblemAnswer
+from patrol.config.sections import MOST_CONNECTIONS
 
 log = structlog.get_logger(__name__)
 
@@ -42,9 +43,6 @@ BODY_BYTES: Final = 1 << 20
 
 LOG_EVERY_S: Final = 60.0
 DESCRIPTORS: Final = 65_536
-MOST_CONNECTIONS: Final = 800
-"""paho-mqtt waits by select(), which ends it when its descriptor is not below 1,024."""
-
 NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 Phase = Literal["head", "body", "answer", "unread", "refused"]

@@ -54,9 +54,11 @@ from patrol.config.fields import (
     split_listen,
 )
 from patrol.config.tables import NAMED_TABLES
-from patrol.port import MOST_CONNECTIONS
 from patrol.tls import context_of
 from words.catalogue import Language
+
+MOST_CONNECTIONS = 800
+"""paho-mqtt waits by select(), which fails when its descriptor is not below 1,024."""
 
 
 class District(Section):
