@@ -200,25 +200,14 @@ class Judge:
         stays |= quality.standing(*places, fixes.speed_mps[rows], of, took_ms[of], limits)
         verdict[rows[stays]] = quality.PARKED
         short = took_ms < limits.parked_after_ms
+        placed = x_m, y_m, cell
         return Judgement(
-            fixes,
-            verdict,
-            x_m,
-            y_m,
-            cell,
-            usable,
-            run,
-            short,
-            believed,
-            stays,
-            agreed_ms,
-            moves_ms,
-            held,
+            fixes, verdict, *placed, usable, run, short, believed, stays, agreed_ms, moves_ms, held
         )
 
     def visits(self, judgement: Judgement) -> Visits:
         """Visits by moving fixes, and by the path between believed ones; in no particular order."""
-        fixes, x_m, y_m, cell = (getattr(judgement, n) for n in ("fixes", "x_m", "y_m", "cell"))
+        fixes, _, x_m, y_m, cell, *_ = judgement
         rows, run = judgement.usable[judgement.believed], judgement.run[judgement.believed]
         stays, agreed_ms, moves_ms = judgement.stays, judgement.agreed_ms, judgement.moves_ms
         at_ms = fixes.timestamp_ms

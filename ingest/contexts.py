@@ -15,8 +15,9 @@ So the outcome is a function of the set of fixes, never of their arrival (docs/d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,9 @@ from geofence.intervals import Intervals, keys, positions
 from geofence.quality import Limits, Mask, Times
 from geofence.runs import Judge, Judgement
 from geofence.tails import Tails, tails
+
+AT_ONCE = 65_536
+"""Fixes that are judged at once, more or less: it takes some 15 MB."""
 
 NEVER = np.iinfo(np.int64).min // 2
 """Stands for the newest fix of a bike without any."""
@@ -145,6 +149,17 @@ class Contexts:
         last = np.append(np.flatnonzero(np.diff(fixes.bike)), len(fixes) - 1)
         bikes = fixes.bike[last]
         self.newest_ms[bikes] = np.maximum(self.newest_ms[bikes], fixes.timestamp_ms[last])
+
+    def parts(self, new: TelemetryBatch) -> Iterator[TelemetryBatch]:
+        """Distinct fixes, those of one bike together, as many as are judged at once with contexts.
+
+        It bounds the memory that this takes, whatever the number of bikes.
+        """
+        bikes, first = np.unique(new.bike, return_index=True)
+        rows = np.diff(np.append(first, len(new))) + self._to[bikes] - self._from[bikes]
+        number = np.cumsum(rows) // AT_ONCE
+        for begin, end in pairwise([0, *first[1:][np.diff(number) > 0].tolist(), len(new)]):
+            yield new.take(slice(begin, end))
 
     def extend(self, judge: Judge, new: TelemetryBatch) -> tuple[Judged, Judgement]:
         """Judge the contexts of some bikes together with new fixes, none of them late.

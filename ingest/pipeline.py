@@ -98,7 +98,8 @@ class Pipeline:
         self.ledger.hear(new.bike, new.timestamp_ms)
         late = self._contexts.late(new)
         if not late.all():
-            self._extend(new.take(~late))
+            for part in self._contexts.parts(new.take(~late)):
+                self._extend(part)
         if late.any():
             self._restate(new.take(late))
 

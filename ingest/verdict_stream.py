@@ -103,11 +103,13 @@ class VerdictStream:
 
     def _extend(self, new: TelemetryBatch) -> Judged:
         """Judge the contexts of some bikes together with new fixes that change nothing settled."""
-        was_settled = self._contexts.settled_ms.copy()
-        known, judgement = self._contexts.extend(self.judge, new)
-        fixes = judgement.fixes
-        changeable = fixes.timestamp_ms >= was_settled[fixes.bike]
-        return self._tell(judgement, known, len(new), changeable)[0]
+        was_settled, told = self._contexts.settled_ms.copy(), []
+        for part in self._contexts.parts(new):
+            known, judgement = self._contexts.extend(self.judge, part)
+            fixes = judgement.fixes
+            changeable = fixes.timestamp_ms >= was_settled[fixes.bike]
+            told.append(self._tell(judgement, known, len(part), changeable)[0])
+        return Judged.concat(told)
 
     def _restate(self, past: TelemetryBatch, touched: Intervals, needed: Intervals) -> Judged:
         """Judge again what late fixes touch; `past` is all there is in the needed spans."""
