@@ -204,10 +204,7 @@ def undoing(alert: Alert, actor: str, now_ms: int, within_ms: int, *, raised_aga
     It can be taken back for `within_ms`, on the clock of `now_ms`, and not once another alert of
     its key is open (`raised_again`): there is never more than one.
 
-    Raises
-    ------
-    TransitionRefused
-        With the named reason.
+    TransitionRefused: with the named reason.
     """
     last = alert.history[-1]
     until_ms = undo_until_ms(last, within_ms)

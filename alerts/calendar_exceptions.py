@@ -33,10 +33,7 @@ class CalendarException(NamedTuple):
 class ExceptionCalendar:
     """The events of an iCalendar text; dates and floating times are of the zone `tz`.
 
-    Raises
-    ------
-    PolicyError
-        The text is not a calendar, or some events cannot be understood; each is named.
+    PolicyError: the text is not a calendar, or some events cannot be understood; each is named.
     """
 
     def __init__(self, text: str, tz: tzinfo) -> None:

@@ -51,10 +51,7 @@ class BulletinDesk:
     def issue(self, now_ms: int) -> list[Bulletin]:
         """Make the bulletins that are due; durable, and in the outbox, on return.
 
-        Raises
-        ------
-        BookUnavailable
-            Call again later: bulletins that were not made are still due.
+        BookUnavailable: call again later: bulletins that were not made are still due.
         """
         made = []
         if now_ms < self._asked_ms:

@@ -149,10 +149,7 @@ class Hours:
     def parse(cls, spans: Sequence[str], tz: ZoneInfo, exceptions: str | None = None) -> Hours:
         """Read patrol hours: lines as above, none for always, and the text of an .ics file.
 
-        Raises
-        ------
-        PolicyError
-            With every line that is wrong, or overlaps another.
+        PolicyError: with every line that is wrong, or overlaps another.
         """
         problems: list[Problem] = []
         parsed: list[Span] = []

@@ -63,12 +63,8 @@ class Evaluator:
     def evaluate(self, now_ms: int) -> Evaluation:
         """Judge everything now and record what follows.
 
-        Raises
-        ------
-        BookUnavailable
-            What was not recorded will be: evaluate again later.
-        KeyError
-            A zone of the record has no policy.
+        BookUnavailable: what was not recorded will be: evaluate again later.
+        KeyError: a zone of the record has no policy.
         """
         parts = list(self.in_parts(now_ms))
         return Evaluation(parts[0].statuses, [row for part in parts for row in part.transitions])

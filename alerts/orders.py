@@ -89,10 +89,7 @@ class Orders:
 
     One that is no longer understood, because an older version gave it, is listed and has no effect.
 
-    Raises
-    ------
-    BookUnavailable, BookUnreadable
-        They cannot be read.
+    BookUnavailable, BookUnreadable: they cannot be read.
     """
 
     def __init__(self, file: BookFile, policies: Policies, tz: ZoneInfo) -> None:
@@ -154,10 +151,7 @@ class Orders:
     def resume(self, zone_id: str, actor: str, now_ms: int, *, reason: str = "") -> list[Order]:
         """End the ordered pauses of a zone now, also beside a pause of the configuration.
 
-        Raises
-        ------
-        OrderRefused
-            Nobody has ordered a pause that is in force.
+        OrderRefused: nobody has ordered a pause that is in force.
         """
         pauses = [
             order
@@ -174,12 +168,8 @@ class Orders:
     def end(self, name: str, actor: str, now_ms: int, *, reason: str = "") -> Order:
         """End an order now; one that is planned never comes into force.
 
-        Raises
-        ------
-        UnknownOrder
-            There never was one of this name.
-        OrderRefused
-            It is over, or stands in the configuration.
+        UnknownOrder: there never was one of this name.
+        OrderRefused: it is over, or stands in the configuration.
         """
         named = [order for order in self.all() if order.name == name]
         current = [order for order in named if order.state(now_ms) != "over"]

@@ -175,10 +175,7 @@ class Policies:
         orders : sequence of Campaign
             What people have ordered, in that order. A zone that is gone since is left out.
 
-        Raises
-        ------
-        PolicyError
-            With everything that is wrong in any section, each with its key.
+        PolicyError: with everything that is wrong in any section, each with its key.
         """
         problems: list[Problem] = []
         parsed: dict[str, Policy] = {}
@@ -232,10 +229,7 @@ class Policies:
     def under(self, orders: Sequence[Campaign]) -> Policies:
         """The plans of the same configuration under these orders, which replace earlier ones.
 
-        Raises
-        ------
-        PolicyError
-            With every key of an order that is wrong.
+        PolicyError: with every key of an order that is wrong.
         """
         return self._again(orders=orders)
 

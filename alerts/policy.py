@@ -77,10 +77,7 @@ def parse_policy(
     where : str, optional
         How problems name the section; ``policies.<name>`` by default.
 
-    Raises
-    ------
-    PolicyError
-        With everything that is wrong, each with its key.
+    PolicyError: with everything that is wrong, each with its key.
     """
     where = where or f"policies.{name}"
     problems: list[Problem] = []
@@ -139,10 +136,7 @@ def parse_campaign(name: str, keys: Mapping[str, object], tz: ZoneInfo) -> Campa
     ``from`` and ``to`` are dates or date-times, local unless they carry an offset; a date
     as ``to`` is its last day.
 
-    Raises
-    ------
-    PolicyError
-        With everything that is wrong, each with its key.
+    PolicyError: with everything that is wrong, each with its key.
     """
     where = f"campaigns.{name}"
     problems: list[Problem] = []

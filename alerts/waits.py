@@ -34,10 +34,7 @@ def settled_transitions(
     InfluxDB counts the waits that have ended, and nothing can take a count back. So a row that
     somebody may take back within `within_ms` waits for so long, and those after it with it.
 
-    Raises
-    ------
-    BookUnavailable
-        It cannot be read now.
+    BookUnavailable: it cannot be read now.
     """
     found = []
     for row in book.transitions(after_seq, limit):

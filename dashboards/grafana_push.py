@@ -115,10 +115,7 @@ def push(
     told : callable
         Called with each thing as it is done.
 
-    Raises
-    ------
-    GrafanaRefuses, GrafanaUnreachable
-        The message says what to do.
+    GrafanaRefuses, GrafanaUnreachable: the message says what to do.
     """
     _check_version(grafana)
     told(Done(f"folder {edition.say('folder')}", _put_folder(grafana, edition.say("folder"))))

@@ -94,10 +94,7 @@ TOUCHED_M = 0.001
 def district_of(settings: Settings, zones: Zones, now_ms: int) -> District:
     """The district as configured.
 
-    Raises
-    ------
-    ZonesError
-        There is no zone at `now_ms`, or some zone has no patrollable cell.
+    ZonesError: there is no zone at `now_ms`, or some zone has no patrollable cell.
     """
     if not zones.at(now_ms):
         raise ZonesError([Problem("zones", "none is valid now; see valid_from and valid_to")])
@@ -136,10 +133,7 @@ def policies_of(
 ) -> Policies:
     """The plans of all zones of all times, by the configuration and by orders.
 
-    Raises
-    ------
-    PolicyError
-        With everything that is wrong in any section, each with its key.
+    PolicyError: with everything that is wrong in any section, each with its key.
     """
     return Policies.parse(
         versions_of(zones),

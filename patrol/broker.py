@@ -25,10 +25,7 @@ START_S, STOP_S = 20.0, 5.0
 def embedded_broker(port: int) -> Iterator[None]:
     """An MQTT broker on a free port of 127.0.0.1, for as long as the context lasts.
 
-    Raises
-    ------
-    Unreachable
-        It did not start; why, it has said on stderr.
+    Unreachable: it did not start; why, it has said on stderr.
     """
     process = subprocess.Popen(
         [sys.executable, "-m", "patrol.broker", str(port)],

@@ -118,12 +118,8 @@ async def demo(
 ) -> Summary:
     """Run until `options.for_s` is over or `stop` is set, with `tell` beside the fleet.
 
-    Raises
-    ------
-    Unreachable
-        The port is taken, or the broker does not start.
-    ConfigError
-        It would listen where other machines can come in.
+    Unreachable: the port is taken, or the broker does not start.
+    ConfigError: it would listen where other machines can come in.
     """
     with (
         nullcontext(options.data)

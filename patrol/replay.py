@@ -89,12 +89,9 @@ def replay(
     other : mapping of str to Policy, optional
         Policies to judge the record by as well, instead of those of the same names.
 
-    Raises
-    ------
-    ConfigError
-        Nothing in the files can be used.
-    BookUnavailable, BookUnreadable
-        There is an alert book, and what people have ordered cannot be read from it.
+    ConfigError: nothing in the files can be used.
+    BookUnavailable, BookUnreadable: there is an alert book, and what people have ordered cannot be
+    read from it.
     """
     roster = Roster({name: vendor.bikes for name, vendor in settings.vendors.items()})
     reader = RecordingReader(roster, vendors_of(settings))
@@ -115,10 +112,7 @@ def replay(
 def recordings(paths: Sequence[Path]) -> list[Path]:
     """The files meant by some paths, each once; a folder stands for all recordings below it.
 
-    Raises
-    ------
-    ConfigError
-        A path does not exist, or is of no known kind.
+    ConfigError: a path does not exist, or is of no known kind.
     """
     kinds = " ".join(sorted(SUFFIXES))
     found: dict[Path, Path] = {}

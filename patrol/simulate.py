@@ -180,12 +180,8 @@ async def simulate(
 
     Nobody goes to the zone `neglected`. `tell` runs beside the fleet, and is cancelled at its end.
 
-    Raises
-    ------
-    ConfigError
-        No vendor speaks MDS, its list of bikes is too short, or there is no such zone.
-    Unreachable
-        The broker cannot be reached.
+    ConfigError: no vendor speaks MDS, its list of bikes is too short, or there is no such zone.
+    Unreachable: the broker cannot be reached.
     """
     vendor, ids = _bikes(settings, options)
     clock = _clock(options)

@@ -26,10 +26,7 @@ Entries = Mapping[str, tuple[str, str]]
 def read(source: Traversable) -> Entries:
     """Read a catalogue: one TOML file, or all of a folder in the order of their names.
 
-    Raises
-    ------
-    ValueError
-        An entry is not a pair of texts, or a key stands in two places.
+    ValueError: an entry is not a pair of texts, or a key stands in two places.
     """
     found: dict[str, tuple[str, str]] = {}
     files = [source] if source.is_file() else sorted(source.iterdir(), key=lambda file: file.name)

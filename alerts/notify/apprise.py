@@ -72,10 +72,7 @@ class AppriseNotifier:
     def check(self) -> None:
         """Whether Apprise understands the URL; loads Apprise, sends nothing.
 
-        Raises
-        ------
-        PolicyError
-            It does not; the problem names the key and not the URL.
+        PolicyError: it does not; the problem names the key and not the URL.
         """
         if not len(self._service):
             raise PolicyError([Problem(f"notify.{self.name}.url", "no service has such a URL")])

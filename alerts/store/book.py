@@ -39,15 +39,11 @@ class AlertBook:
     Rows for channels that want to be told enter the outbox with the transition. Methods may be
     called from any thread; what is changed is on disk when they return.
 
-    Raises
-    ------
-    BookUnavailable, BookUnreadable
-        See :class:`alerts.store.book_file.BookFile`; by every method that reads or writes the file,
-        and then nothing was changed.
-    UnknownAlert
-        By all that take the id of an alert: there is none.
-    TransitionRefused
-        By all that people do to an alert: not in its state, or not so, with the named reason.
+    BookUnavailable, BookUnreadable: see :class:`alerts.store.book_file.BookFile`; by every method
+    that reads or writes the file, and then nothing was changed.
+    UnknownAlert: by all that take the id of an alert: there is none.
+    TransitionRefused: by all that people do to an alert: not in its state, or not so, with the
+    named reason.
     """
 
     def __init__(self, path: Path | str, channels: Sequence[Channel] = ()) -> None:
@@ -240,10 +236,7 @@ class AlertBook:
     ) -> Alert:
         """Take back the last that `actor` did to it, at most `within_ms` ago; it stays on record.
 
-        Raises
-        ------
-        TransitionRefused
-            See :func:`alerts.alert.undoing`.
+        TransitionRefused: see :func:`alerts.alert.undoing`.
         """
         with self._lock:
             alert = self.get(alert_id)

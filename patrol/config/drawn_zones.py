@@ -64,10 +64,7 @@ def zones_file(storage: Path, configured: Path) -> Path:
 def read_drawn(folder: Path, configured: bytes, name: str) -> tuple[Path, bytes] | None:
     """The drawn zones in a folder, if any; `name` is what the configured file is called.
 
-    Raises
-    ------
-    ZonesError
-        There are drawn zones, and nobody but a person can say whether they are meant.
+    ZonesError: there are drawn zones, and nobody but a person can say whether they are meant.
     """
     file = folder / NAME
     try:

@@ -285,10 +285,7 @@ def _network(text: str) -> str:
 def split_listen(text: str) -> tuple[str, int]:
     """Host and port of ``host:port``; an IPv6 host stands in brackets.
 
-    Raises
-    ------
-    ValueError
-        The text has no host, or no port from 0 (any free port) to 65535.
+    ValueError: the text has no host, or no port from 0 (any free port) to 65535.
     """
     host, colon, port = text.rpartition(":")
     if host.startswith("[") and host.endswith("]"):

@@ -37,11 +37,8 @@ S = TypeVar("S", bound=Section)
 def load(path: Path) -> Settings:
     """Read a patrol.toml, and the environment over it; paths in both are relative to its folder.
 
-    Raises
-    ------
-    ConfigError
-        With every mistake of the file and the environment. What is in the zones is not
-        looked at; see :func:`load_with_zones`.
+    ConfigError: with every mistake of the file and the environment. What is in the zones is not
+    looked at; see :func:`load_with_zones`.
     """
     draft = _SettingsDraft(path, Settings)
     settings = draft.read()
@@ -56,11 +53,8 @@ def load_with_zones(path: Path, *, storage: Path | None = None) -> tuple[Setting
     Zones that were drawn on the map take the place of those that it names; they are looked for in
     the folder `storage`, or None for that of the settings.
 
-    Raises
-    ------
-    ConfigError
-        With every mistake of the file, the environment, the zones and the exclusions, and
-        with the zones and policies that one file names and the other does not have.
+    ConfigError: with every mistake of the file, the environment, the zones and the exclusions, and
+    with the zones and policies that one file names and the other does not have.
     """
     draft = _SettingsDraft(path, Settings)
     settings, zones = draft.read(), draft.zones(storage)
@@ -78,10 +72,7 @@ class PolicyFile(Section):
 def load_policies(path: Path, known: Collection[str]) -> dict[str, Policy]:
     """Read a file of ``[policies.*]``, each of which has the name of a `known` one.
 
-    Raises
-    ------
-    ConfigError
-        With every mistake; a policy of another name is one, as no zone names it.
+    ConfigError: with every mistake; a policy of another name is one, as no zone names it.
     """
     draft = _Draft(path, PolicyFile)
     file = draft.read()
