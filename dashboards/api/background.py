@@ -3,7 +3,7 @@
 Those who ask take turns, so that one who asks much holds nobody else up, and only so many pieces
 of each may wait. Work ends when it takes too long, when nobody wants it any more, and when the
 program stops: those who wait are told at once, the work at its next
-:func:`files.checkpoint.checkpoint`.
+:func:`files.checkpoint.checkpoint`. Everything but the work itself happens on the event loop.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Final, Generic, TypeVar
 
 from starlette.requests import Request
@@ -28,69 +28,44 @@ LIMIT_S: Final = 30.0
 """How long a piece of work may take [s]."""
 WAITING: Final = 16
 """Pieces of work of one who asks that may wait."""
-_IDLE_S = 5.0
-_LOOK_S = 0.5
 
 
 class Piece(Generic[T]):
-    """A piece of work, how many want it, and when it began and ended [s, monotonic]."""
+    """A piece of work, its answer, how many want it, and when it ended [s, monotonic]."""
 
-    def __init__(self, work: Callable[[], T], limit_s: float) -> None:
-        self._work, self._limit_s = work, limit_s
-        self._settling = threading.Lock()
-        self.future: Future[T] = Future()
-        self.future.set_running_or_notify_cancel()  # one who goes does not take it along
+    def __init__(self, asker: str, work: Callable[[], T]) -> None:
+        self.asker, self.work = asker, work
+        self.answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self.wanted = 0
-        self.begun_s = self.ended_s = 0.0
+        self.ended_s = 0.0
 
     def settle(self, result: Any = None, error: BaseException | None = None) -> None:
         """Tell those who wait; only the first result or error counts."""
-        with self._settling:
-            if self.future.done():
-                return
-            self.ended_s = time.monotonic()
-            if error is None:
-                self.future.set_result(result)
-            else:
-                self.future.set_exception(error)
+        if self.answer.done():
+            return
+        self.ended_s = time.monotonic()
+        if error is None:
+            self.answer.set_result(result)
+        else:
+            self.answer.set_exception(error)
+            self.answer.exception()  # asyncio need not tell, should all have gone
 
-    def end_if_late(self) -> None:
-        """Settle it with 503 `took_too_long` when it has taken longer than it may."""
-        if self.begun_s and time.monotonic() - self.begun_s > self._limit_s:
-            detail = f"takes over {self._limit_s:g} s; ask for a shorter time, or for fewer at once"
-            self.settle(error=ProblemError(503, "took_too_long", detail))
-
-    def run(self) -> None:
-        """Do the work in this thread, unless it is settled."""
-
-        def go_on() -> None:
-            self.end_if_late()
-            if self.future.done():
-                raise _ended()
-
-        self.begun_s = time.monotonic()
-        ASK.set(go_on)
-        # What it holds on to goes with it.
-        work, self._work = self._work, go_on  # type: ignore[assignment]
-        try:
-            go_on()
-            self.settle(work())
-        except BaseException as exc:  # noqa: BLE001 - whoever asked handles it
-            self.settle(error=exc)
+    def go_on(self) -> None:
+        """Raise when the work is no longer wanted; in its thread, as :attr:`work`."""
+        if self.answer.done():
+            raise _ended()
 
 
 class Background:
-    """A thread for the work of one application.
+    """The thread for the work of one application.
 
     One piece of work runs at a time: however much is asked, intake and live pages keep a core.
     """
 
     def __init__(self, *, limit_s: float = LIMIT_S) -> None:
         self._limit_s = limit_s
-        self._changed = threading.Condition()
         self._waiting: dict[str, deque[Piece[Any]]] = {}  # by who asks, in the order of turns
         self._running: Piece[Any] | None = None
-        self._thread: threading.Thread | None = None
         self._closed = False
 
     async def run(self, work: Callable[[], T], request: Request | None = None) -> T:
@@ -103,78 +78,84 @@ class Background:
 
     def begin(self, work: Callable[[], T], request: Request | None) -> Piece[T]:
         """Let a piece of work wait for its turn. ProblemError: as :meth:`run`."""
-        piece = Piece(work, self._limit_s)
-        asker = "" if request is None else caller.asker(request)
-        with self._changed:
-            if self._closed:
-                raise _stopping()
-            mine = self._waiting.setdefault(asker, deque())
-            if len(mine) >= WAITING:
-                detail = f"{len(mine)} questions of yours wait for an answer; ask again later"
-                raise ProblemError(429, "too_many_waiting", detail, headers={"Retry-After": "5"})
-            mine.append(piece)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="background", daemon=True)
-                self._thread.start()
-            self._changed.notify()
+        if self._closed:
+            raise _stopping()
+        piece = Piece("" if request is None else caller.asker(request), work)
+        mine = self._waiting.setdefault(piece.asker, deque())
+        if len(mine) >= WAITING:
+            detail = f"{len(mine)} questions of yours wait for an answer; ask again later"
+            raise ProblemError(429, "too_many_waiting", detail, headers={"Retry-After": "5"})
+        mine.append(piece)
+        if self._running is None:
+            self._next()
         return piece
 
     async def result(self, piece: Piece[T], request: Request | None) -> T:
         """The result of a piece of work. The last one who goes ends it. ProblemError: as `run`."""
-        answer = asyncio.wrap_future(piece.future)
         gone = asyncio.ensure_future(_gone(request))
-        either: set[asyncio.Future[Any]] = {answer, gone}
+        either: set[asyncio.Future[Any]] = {piece.answer, gone}
         piece.wanted += 1
         try:
-            while not (answer.done() or gone.done()):
-                await asyncio.wait(either, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
-                piece.end_if_late()
-            if answer.done():
-                return answer.result()
+            if not piece.answer.done():
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if piece.answer.done():
+                return piece.answer.result()
             raise _ended()
         finally:
             gone.cancel()
-            answer.cancel()
             piece.wanted -= 1
             if not piece.wanted:
                 self._withdraw(piece)
 
     def close(self) -> None:
         """End what runs and what waits, and take nothing more."""
-        with self._changed:
-            self._closed = True
-            ended = [piece for mine in self._waiting.values() for piece in mine]
-            self._waiting.clear()
-        for piece in (*ended, self._running):
+        self._closed = True
+        for piece in (self._running, *(piece for mine in self._waiting.values() for piece in mine)):
             if piece is not None:
                 piece.settle(error=_stopping())
+        self._waiting.clear()
 
     def _withdraw(self, piece: Piece[Any]) -> None:
-        piece.settle(error=_ended())
-        with self._changed:
-            for asker, mine in list(self._waiting.items()):
-                if piece in mine:
-                    mine.remove(piece)
-                    if not mine:
-                        del self._waiting[asker]
+        piece.answer.cancel()
+        mine = self._waiting.get(piece.asker, deque())
+        if piece in mine:
+            mine.remove(piece)
+            if not mine:
+                del self._waiting[piece.asker]
 
-    def _work(self) -> None:
-        while (piece := self._next()) is not None:
-            piece.run()
-
-    def _next(self) -> Piece[Any] | None:
-        """The piece whose turn it is; None, and the thread ends, when nothing came for a while."""
-        with self._changed:
-            self._running = None
-            if not self._changed.wait_for(lambda: self._waiting, _IDLE_S):
-                self._thread = None
-                return None
+    def _next(self) -> None:
+        """Begin the piece whose turn it is."""
+        self._running = None
+        if self._waiting:
             asker = next(iter(self._waiting))
             mine = self._waiting.pop(asker)
-            self._running = mine.popleft()
+            piece = self._running = mine.popleft()
             if mine:
                 self._waiting[asker] = mine  # behind all others
-            return self._running
+            detail = f"takes over {self._limit_s:g} s; ask for a shorter time, or for fewer at once"
+            error = ProblemError(503, "took_too_long", detail)
+            late = piece.answer.get_loop().call_later(self._limit_s, piece.settle, None, error)
+            # What it holds on to goes with it.
+            work, piece.work = piece.work, piece.go_on
+            threading.Thread(target=self._run, args=(piece, work, late), daemon=True).start()
+
+    def _run(self, piece: Piece[T], work: Callable[[], T], late: asyncio.TimerHandle) -> None:
+        """Do a piece of work, in its thread."""
+        result, error = None, None
+        ASK.set(piece.go_on)
+        try:
+            result = work()
+        except BaseException as exc:  # noqa: BLE001 - whoever asked handles it
+            error = exc
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits
+            piece.answer.get_loop().call_soon_threadsafe(self._ended, piece, result, error, late)
+
+    def _ended(
+        self, piece: Piece[Any], result: Any, error: BaseException | None, late: asyncio.TimerHandle
+    ) -> None:
+        late.cancel()
+        piece.settle(result, error)
+        self._next()
 
 
 class Shared(Generic[T]):
@@ -203,11 +184,10 @@ class Shared(Generic[T]):
         return await self._background.result(piece, request)
 
     def _over(self, piece: Piece[T]) -> bool:
-        if not piece.future.done():
+        if not piece.answer.done():
             return False
-        if piece.future.exception() is not None:
-            return True
-        return time.monotonic() - piece.ended_s > self._keep_s
+        failed = piece.answer.cancelled() or piece.answer.exception() is not None
+        return failed or time.monotonic() - piece.ended_s > self._keep_s
 
 
 async def _gone(request: Request | None) -> None:

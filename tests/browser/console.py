@@ -74,7 +74,7 @@ class ConsoleServer:
     def stop(self) -> None:
         """Stop as the station does: end long answers and the streams, then the server."""
         if self._thread.is_alive():
-            self._app.state.background.close()
+            self._loop.call_soon_threadsafe(self._app.state.background.close)
             self._loop.call_soon_threadsafe(self._app.state.feed.close)
             self._server.should_exit = True
             self._thread.join(10)
