@@ -44,8 +44,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-REST_S = 1.0
-"""The shortest rest between two rounds while there is no backlog [s]."""
+REST_S, LONGEST_REST_S = 1.0, 3.0
+"""The shortest and the longest rest between two rounds while there is no backlog [s]."""
 
 REST_FACTOR = 9.0
 """A rest is so many times as long as the round took of a core: a tenth of one is enough."""
@@ -196,7 +196,7 @@ class InfluxWriter:
             return self._trouble(trouble)
         self._well()
         busy = self._ahead is not None or self.source.behind
-        return 0.0 if busy else max(REST_S, REST_FACTOR * self._cpu_s)
+        return 0.0 if busy else min(max(REST_S, REST_FACTOR * self._cpu_s), LONGEST_REST_S)
 
     async def _round(self) -> None:
         """A load of each track, where there is one."""
