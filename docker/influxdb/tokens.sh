@@ -35,4 +35,4 @@ token() {
 influx v1 dbrp create --org "$DOCKER_INFLUXDB_INIT_ORG" --bucket-id "$bucket_id" \
     --db "$bucket" --rp autogen --default
 token patrol --write-bucket "$bucket_id"
-token grafana --read-bucket "$bucket_id" --read-dbrps
+token grafana --read-bucket "$bucket_id" --read-dbrp

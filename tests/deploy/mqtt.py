@@ -70,6 +70,9 @@ class ShippedBroker(Server):
         for name in re.findall(r"/run/secrets/(\w+)", text):
             here = folder / "secrets" / RENAMED.get(name, name.replace("_key", ".key"))
             text = text.replace(f"/run/secrets/{name}\n", f"{here}\n")
+        # Debian's mosquitto is 2.0, which has no plugin that keeps the queue.
+        text, plugin = re.subn(r"global_plugin .*\n(plugin_opt_.*\n)+", "persistence true\n", text)
+        assert plugin == 1
         text = text.replace("/mosquitto/config/", f"{folder}/")
         text = text.replace("/mosquitto/data/", f"{folder}/data/")
         text = text.replace("listener 1883\n", f"listener {port} {self.host}\n")

@@ -189,7 +189,15 @@ def test_server_certificate_is_of_the_authority(made: Path) -> None:
 
 
 INFLUX = r"""#!/bin/sh
-# Stands in for InfluxDB's client: notes what it is asked, answers as its documentation shows.
+# Stands in for InfluxDB's client 2.7.5: takes its flags and no others, notes what it is asked,
+# and answers as its documentation shows.
+for word; do
+    case $word in
+    --org | --description | --json | --bucket-id | --db | --rp | --default) ;;
+    --write-bucket | --read-bucket | --read-dbrp) ;;
+    --*) echo "flag provided but not defined: $word" >&2 && exit 1 ;;
+    esac
+done
 echo "$*" >>"$ASKED"
 case "$*" in
 *"auth create"*)
@@ -237,7 +245,7 @@ def test_influx_tokens_are_for_one_thing_each(tmp_path: Path) -> None:
     asked = (tmp_path / "asked").read_text().splitlines()
     assert "--bucket-id 00ff --db patrol --rp autogen --default" in asked[0]
     assert "--description patrol --write-bucket 00ff --json" in asked[1]
-    assert "--description grafana --read-bucket 00ff --read-dbrps --json" in asked[2]
+    assert "--description grafana --read-bucket 00ff --read-dbrp --json" in asked[2]
 
 
 def test_influx_setup_that_fails_is_told(tmp_path: Path) -> None:
