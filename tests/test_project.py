@@ -67,6 +67,15 @@ def test_the_architecture_names_files_that_there_are() -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+@pytest.mark.parametrize("page", ["docs/guarantees.md", "SECURITY.md"])
+def test_a_promise_names_tests_that_there_are(page: str) -> None:
+    """A promise without the test that shows it is none."""
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", (ROOT / page).read_text("utf-8"))
+    assert len(named) > 5
+    for file, test in named:
+        assert f"def {test}" in (ROOT / file).read_text("utf-8"), f"{file}::{test}"
+
+
 @pytest.mark.parametrize(
     "pattern",
     [
