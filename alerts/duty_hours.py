@@ -12,7 +12,7 @@ Intervals are closed at the start and open at the end, in ms since the epoch.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -27,7 +27,6 @@ from alerts.calendar_exceptions import CalendarException, ExceptionCalendar
 from alerts.errors import PolicyError, Problem
 from alerts.periods import local_day, period_of, wall
 from geofence.windows import Window, WindowKind
-from words.times import FIRST_MS, LAST_MS
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MIN = 24 * 60
@@ -38,8 +37,6 @@ _SPAN = re.compile(r"\s*([A-Za-z,\s-]+?)\s+(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d
 _DAY_MS = 86_400_000
 _CHUNK_MS = 32 * _DAY_MS
 _HORIZON_CHUNKS = 14  # over a year: a district without duty for that long has none
-_WEEK_MS = 7 * _DAY_MS
-_MONDAY_MS = 4 * _DAY_MS  # 5 January 1970 was one
 _KEPT = 128  # chunks, and sums of many, that are kept
 
 
@@ -138,11 +135,7 @@ class Hours:
         self._exceptions = exceptions
         self._chunks: dict[int, _Chunk] = {}
         self._sums: dict[tuple[int, int], int] = {}
-        self._slots = [  # of each shift of a week: its beginning after Monday, its length [ms]
-            ((day * DAY_MIN + span.start_min) * 60_000, (span.end_min - span.start_min) * 60_000)
-            for span in self.spans
-            for day in span.weekdays
-        ]
+        self._totals: dict[tuple[int, timedelta], int] = {}
         self._windows: dict[WindowKind, Window] = {}
 
     @classmethod
@@ -298,43 +291,32 @@ class Hours:
         return Window(period.from_ms, period.to_ms)
 
     def _sum(self, first: int, last: int) -> int:
-        """Duty in the chunks from one to before another [ms].
-
-        Where no clock changes every week has the same duty, however many there are.
-        """
-        if last - first < 4:
-            return sum(self._chunk(index).total for index in range(first, last))
+        """Duty in the chunks from one to before another [ms], however many there are."""
         found = self._sums.get((first, last))
         if found is None:
-            found, begin = 0, first
-            changes = _changes(self.tz)
-            for index in (*changes[bisect_left(changes, first) : bisect_left(changes, last)], last):
-                found += self._steady(begin * _CHUNK_MS, index * _CHUNK_MS)
-                found += self._chunk(index).total if index < last else 0
-                begin = index + 1
+            changed = {
+                index
+                for free in self.exceptions(first * _CHUNK_MS, last * _CHUNK_MS)
+                for index in range(free.from_ms // _CHUNK_MS, free.to_ms // _CHUNK_MS + 1)
+            }
+            found = sum(self._total(index, index in changed) for index in range(first, last))
             if len(self._sums) >= _KEPT:
                 self._sums.clear()
             self._sums[first, last] = found
         return found
 
-    def _steady(self, from_ms: int, to_ms: int) -> int:
-        """Duty between two instants about which, and between which, no clock changes [ms]."""
-        if to_ms <= from_ms:
-            return 0
-        monday_ms = _MONDAY_MS - _offset_ms(from_ms, self.tz)
+    def _total(self, index: int, changed: bool) -> int:
+        """Duty in a chunk [ms]: as in each that begins on the same day of the week, if unchanged.
 
-        def before(at_ms: int) -> int:
-            found = 0
-            for start, length in self._slots:
-                weeks, rest = divmod(at_ms - monday_ms - start, _WEEK_MS)
-                found += weeks * length + min(rest, length)
-            return found
-
-        off = _merged(
-            [Window(each.from_ms, each.to_ms) for each in self.exceptions(from_ms, to_ms)]
-        )
-        free = sum(before(min(end, to_ms)) - before(max(begin, from_ms)) for begin, end in off)
-        return before(to_ms) - before(from_ms) - free
+        Exceptions change it, and changes of the clocks in it or at its edge.
+        """
+        offset = None if changed else _clock_of(index, self.tz)
+        if offset is None:
+            return self._chunk(index).total
+        key = index % 7, offset
+        if key not in self._totals:
+            self._totals[key] = self._chunk(index).total
+        return self._totals[key]
 
     def _chunk(self, index: int) -> _Chunk:
         chunk = self._chunks.get(index)
@@ -375,22 +357,13 @@ class Hours:
             day += timedelta(days=1)
 
 
-@lru_cache(maxsize=16)
-def _changes(tz: ZoneInfo) -> list[int]:
-    """The chunks that a change of the clocks could touch, ascending."""
-    found: set[int] = set()
-    about_ms = 3 * _DAY_MS
-    for at_ms in range(FIRST_MS, LAST_MS + _CHUNK_MS, _WEEK_MS):
-        end_ms = at_ms + _WEEK_MS
-        if _offset_ms(at_ms, tz) != _offset_ms(end_ms, tz):
-            first, last = (at_ms - about_ms) // _CHUNK_MS, (end_ms + about_ms) // _CHUNK_MS
-            found.update(range(first, last + 1))
-    return sorted(found)
-
-
-def _offset_ms(at_ms: int, tz: ZoneInfo) -> int:
-    offset = datetime.fromtimestamp(at_ms / 1000, tz).utcoffset() or timedelta()
-    return offset // timedelta(milliseconds=1)
+@lru_cache(maxsize=4096)
+def _clock_of(index: int, tz: ZoneInfo) -> timedelta | None:
+    """The offset of the clocks about a chunk; None where it changes."""
+    begin = datetime.fromtimestamp(index * _CHUNK_MS // 1000, UTC)
+    days = (begin + timedelta(days=day) for day in range(-3, 36))
+    offsets = {day.astimezone(tz).utcoffset() for day in days}
+    return offsets.pop() if len(offsets) == 1 else None
 
 
 def _until(chunk: _Chunk, at_ms: int) -> int:
