@@ -9,30 +9,18 @@ before anything starts; a :class:`Refused` is for the person who asked; a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from geofence.errors import Problem as Problem
 
 
 class AlertsError(Exception):
     """Root of the errors of this package."""
 
 
-class Problem(NamedTuple):
-    """One thing that is wrong with a configuration, and where."""
-
-    where: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.message}" if self.where else self.message
-
-
 class PolicyError(AlertsError):
     """Policies, campaigns, patrol hours or calendars that cannot be used.
 
-    Parameters
-    ----------
-    problems : sequence of Problem
-        Everything that is wrong, each with its key.
+    `problems` is everything that is wrong, each with its key.
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -41,14 +29,9 @@ class PolicyError(AlertsError):
 
 
 class Refused(AlertsError):
-    """The request of a person is refused, and nothing was changed.
+    """The request of a person is refused for a named reason, and nothing was changed.
 
-    Parameters
-    ----------
-    reason : str
-        The named reason.
-    detail : str
-        What to do instead, for people.
+    `detail` says to people what to do instead.
     """
 
     def __init__(self, reason: str, detail: str) -> None:

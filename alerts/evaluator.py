@@ -32,7 +32,7 @@ from geofence.zone_state import MAX_BEHIND_MS, ZoneStatus, state_of
 
 
 class Evaluation(NamedTuple):
-    """Statuses and transitions of one evaluation."""
+    """Statuses and transitions of one evaluation, or of a part of it."""
 
     statuses: list[ZoneStatus]  # of all zones, in the order of the record
     transitions: list[Transition]  # those that happened by themselves; durable
@@ -60,21 +60,14 @@ class Evaluator:
         self._fleet = fleet
         self._recipients = tuple(recipients)
 
-    def evaluate(self, now_ms: int) -> Evaluation:
-        """Judge everything now and record what follows.
+    def in_parts(self, now_ms: int) -> Iterator[Evaluation]:
+        """Judge everything now, in parts between which a caller may let others go on.
+
+        The first has the statuses of all zones and nothing is recorded yet, so a book that cannot
+        be written hides no status. Each further one has some of the transitions.
 
         BookUnavailable: what was not recorded will be: evaluate again later.
         KeyError: a zone of the record has no policy.
-        """
-        parts = list(self.in_parts(now_ms))
-        return Evaluation(parts[0].statuses, [row for part in parts for row in part.transitions])
-
-    def in_parts(self, now_ms: int) -> Iterator[Evaluation]:
-        """As :meth:`evaluate`, in parts: a caller may let others go on between them.
-
-        The first has the statuses of all zones and nothing is recorded yet, so a book that cannot
-        be written hides no status. Each further one has some of the transitions. Raises as
-        :meth:`evaluate`.
         """
         book, record = self._book, self._record_at(now_ms)
         judged_ms = book.judged_ms

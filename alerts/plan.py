@@ -163,17 +163,9 @@ class Policies:
     ) -> Policies:
         """The plans from the sections of the configuration, and the orders over them.
 
-        Parameters
-        ----------
-        zones : mapping of str to str, or to sequence of (int, str or None)
-            The policy of each zone, by zone id; or from when on it has which [ms], None while
-            there is no such zone.
-        policies, campaigns : mapping
-            The sections ``[policies.*]`` and ``[campaigns.*]``.
-        tz, calendars
-            As in :func:`alerts.policy.parse_policy`.
-        orders : sequence of Campaign
-            What people have ordered, in that order. A zone that is gone since is left out.
+        `zones` has the policy of each zone, by zone id; or from when on it has which [ms], None
+        while there is no such zone. `tz` and `calendars` are as in :func:`parse_policy`. Of
+        `orders`, which people have given in that order, a zone that is gone is left out.
 
         PolicyError: with everything that is wrong in any section, each with its key.
         """

@@ -66,16 +66,9 @@ def parse_policy(
 ) -> Policy:
     """A policy from the keys of its section.
 
-    Parameters
-    ----------
-    keys : mapping
-        As in the configuration: ``frequency``, ``target`` and ``window`` are required.
-    tz : ZoneInfo
-        The district's.
-    calendars : mapping of str to str, optional
-        Text of the .ics files by the name that ``exceptions`` gives them.
-    where : str, optional
-        How problems name the section; ``policies.<name>`` by default.
+    ``frequency``, ``target`` and ``window`` are required. `calendars` is the text of the .ics files
+    by the name that ``exceptions`` gives them; problems name the section `where`, by default
+    ``policies.<name>``.
 
     PolicyError: with everything that is wrong, each with its key.
     """

@@ -52,14 +52,8 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
     ``app.state.feed.close()`` and ``app.state.background.close()``: they end the open event streams
     and long answers, which a server otherwise waits for.
 
-    Parameters
-    ----------
-    sources : Sources
-        What the answers are made of; read on the event loop that serves the application.
-    access : Access, optional
-        Who may. None: everybody may everything, so serve it on a loopback address only.
-    hosts : Hosts
-        Under which names it answers.
+    `sources` are read on the event loop that serves the application. Without `access` everybody may
+    everything, so serve it on a loopback address only. `hosts` are the names it answers to.
     """
     assert access is not None or hosts == LOOPBACK, "without access control, loopback only"
     times = Times(ZoneInfo(sources.timezone))

@@ -99,21 +99,11 @@ def push(
     only_dashboards: bool = False,
     told: Callable[[Done], None] = lambda done: None,
 ) -> None:
-    """Push folder, data source and dashboards to a Grafana.
+    """Push folder, data source and dashboards to a Grafana, and tell of each as it is done.
 
-    Parameters
-    ----------
-    grafana : GrafanaApi
-        See :func:`connect`.
-    edition : Edition
-        Language, time zone and limits of the dashboards.
-    influx : Influx, optional
-        The InfluxDB of the data source. When it is None, an existing data source is left as it
-        is, and a new one asks an InfluxDB on Grafana's own machine.
-    only_dashboards : bool
-        Leave the data source alone, for a token that may not see it.
-    told : callable
-        Called with each thing as it is done.
+    When `influx`, that of the data source, is None, an existing data source is left as it is, and a
+    new one asks an InfluxDB on Grafana's own machine. `only_dashboards` leaves the data source
+    alone, for a token that may not see it.
 
     GrafanaRefuses, GrafanaUnreachable: the message says what to do.
     """

@@ -13,11 +13,11 @@ class GeofenceError(Exception):
 class Problem(NamedTuple):
     """One mistake, and where it is."""
 
-    where: str  # file and feature, such as `zones.geojson: feature 3 (zone_id "cy-04")`
+    where: str  # such as `zones.geojson: feature 3 (zone_id "cy-04")`, or a key; may be empty
     message: str  # what is wrong and what to do about it
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.message}"
+        return f"{self.where}: {self.message}" if self.where else self.message
 
 
 class ZonesError(GeofenceError):

@@ -154,13 +154,9 @@ def drawing_of(
 ) -> Drawing:
     """The way to redraw the zones of a station, whose file is kept in `folder`.
 
-    Parameters
-    ----------
-    redrawn : callable
-        Judges again, soon, what lies after an instant [ms], such as fixes of a bike whose clock is
-        ahead; the second argument is the new fingerprint.
-    then : callable
-        Called when the atlas, the policies with their orders, and the intake have followed.
+    `redrawn` judges again, soon, what lies after an instant [ms], such as fixes of a bike whose
+    clock is ahead; its second argument is the new fingerprint. `then` is called when the atlas, the
+    policies with their orders, and the intake have followed.
     """
     settings = district.settings
     configured = digest_of(settings.district.zones.read_bytes())

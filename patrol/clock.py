@@ -56,17 +56,9 @@ class Doubt:
 
 @dataclass
 class FastClock(Clock):
-    """A clock that starts at an instant of its own and runs faster than the wall's.
+    """A clock that starts at an instant of its own and runs faster than the wall's."""
 
-    Parameters
-    ----------
-    start_ms : int
-        What it shows when it is made [ms since the epoch].
-    speed : float
-        How many of its seconds pass in one of the wall's.
-    """
-
-    start_ms: int
+    start_ms: int  # what it shows when it is made
     speed: float
 
     def __post_init__(self) -> None:

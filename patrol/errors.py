@@ -12,10 +12,7 @@ __all__ = ["ConfigError", "Problem", "Unreachable"]
 class ConfigError(Exception):
     """The configuration cannot be used; nothing was started.
 
-    Parameters
-    ----------
-    problems : iterable of Problem
-        Every mistake found: those of patrol.toml first, by line, then those of the zones.
+    `problems` are all mistakes: those of patrol.toml first, by line, then those of the zones.
     """
 
     def __init__(self, problems: Iterable[Problem]) -> None:

@@ -127,10 +127,7 @@ class Connection(socket.socket):
 class Port(socket.socket):
     """The socket that listens, with the connections that it has accepted.
 
-    Raises
-    ------
-    OSError
-        One cannot listen at this address.
+    OSError: one cannot listen at this address.
     """
 
     def __init__(self, host: str, port: int, limits: Limits) -> None:

@@ -80,14 +80,9 @@ def replay(
 ) -> Replay:
     """Judge everything in some files, as :func:`recordings` gives them.
 
-    Parameters
-    ----------
-    on_problem : callable
-        Called with everything that cannot be used: a line, or a file as a whole.
-    on_read : callable
-        Called with the size of every piece that was read [bytes].
-    other : mapping of str to Policy, optional
-        Policies to judge the record by as well, instead of those of the same names.
+    `on_problem` is called with everything that cannot be used, a line or a file as a whole, and
+    `on_read` with the size of every piece that was read [bytes]. The record is judged by `other`
+    policies as well, instead of those of the same names.
 
     ConfigError: nothing in the files can be used.
     BookUnavailable, BookUnreadable: there is an alert book, and what people have ordered cannot be

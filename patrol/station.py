@@ -192,7 +192,7 @@ class Station:
     def evaluate(self) -> None:
         """Judge everything now, and publish what changed; on the event loop.
 
-        Raises as :meth:`alerts.evaluator.Evaluator.evaluate`, but that a book which cannot be
+        Raises as :meth:`alerts.evaluator.Evaluator.in_parts`, but that a book which cannot be
         written is the trouble of /readyz, and what was not recorded will be.
         """
         for _ in self._judged_in_parts():

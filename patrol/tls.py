@@ -14,10 +14,7 @@ log = structlog.get_logger(__name__)
 def context_of(certificate: Path, key: Path) -> ssl.SSLContext:
     """What a server needs for TLS 1.2 and 1.3.
 
-    Raises
-    ------
-    ValueError
-        They cannot be read as PEM, do not belong together, or the key has a password.
+    ValueError: they cannot be read as PEM, do not belong together, or the key has a password.
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:

@@ -27,43 +27,27 @@ from patrol.tls import Certificate
 TRIES = 50
 HIGHEST_PORT = 65_535
 
-
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data: blob:{tiles}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """What a page may load. Its data are no script: they stand in a block that nobody runs."""
 
-
 HSTS = (("Strict-Transport-Security", "max-age=31536000"),)
 """For a year browsers come by TLS only."""
 
 
 class WebServer(uvicorn.Server):
-    """A uvicorn that leaves signals and the process to the station, and limits strangers.
-
-    Parameters
-    ----------
-    app : ASGI application
-        What it serves.
-    host, port
-        Where it listens.
-    http : Http
-        Limits, and which proxies to believe.
-    tile_url : str, optional
-        Where pages may load the base map from.
-    limits : Limits, optional
-        Instead of those of `http`.
-    """
+    """A uvicorn that leaves signals and the process to the station, and limits strangers."""
 
     def __init__(
         self,
         app: ASGIApp,
         host: str,
         port: int,
-        http: Http,
-        tile_url: str | None = None,
-        limits: Limits | None = None,
+        http: Http,  # limits, and which proxies to believe
+        tile_url: str | None = None,  # where pages may load the base map from
+        limits: Limits | None = None,  # instead of those of `http`
     ) -> None:
         self._certificate = None if http.pair is None else Certificate(*http.pair)
         front = None if self._certificate is None else self._certificate.front
@@ -99,10 +83,7 @@ class WebServer(uvicorn.Server):
     async def run_until_told(self) -> None:
         """Serve until `should_exit` is set.
 
-        Raises
-        ------
-        Unreachable
-            It cannot listen: the port was free a moment ago, and is not any more.
+        Unreachable: it cannot listen: the port was free a moment ago, and is not any more.
         """
         host, port = self.config.host, self.config.port
         try:
@@ -196,14 +177,9 @@ def _socket_for(host: str) -> socket.socket:
 def access_of(settings: Settings) -> Access:
     """The users, sessions and tokens of an installation; whoever asks closes their file.
 
-    Raises
-    ------
-    AccessUnavailable, AccessUnreadable
-        See :class:`dashboards.access.audit.AccessFile`.
-    TokensFileError
-        The tokens file has wrong lines.
-    OSError
-        The folder of the storage cannot be made, or the tokens file not be read.
+    AccessUnavailable, AccessUnreadable: see :class:`dashboards.access.audit.AccessFile`.
+    TokensFileError: the tokens file has wrong lines.
+    OSError: the folder of the storage cannot be made, or the tokens file not be read.
     """
     keep_private(settings.storage.path)
     http = settings.http

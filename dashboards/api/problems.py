@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 from typing_extensions import TypedDict
 
 from alerts.errors import BookUnavailable, Refused
-from alerts.errors import Problem as PolicyProblem
 from dashboards.access import roles
 from dashboards.access.roles import AccessRefused, AccessUnavailable, AccessUnreadable
 from dashboards.api.answers import Answer
@@ -109,7 +108,7 @@ def access_unavailable() -> ProblemAnswer:
     return ProblemAnswer(503, "access_unavailable", detail)
 
 
-def invalid(reason: str, problems: Sequence[Problem | PolicyProblem]) -> ProblemError:
+def invalid(reason: str, problems: Sequence[Problem]) -> ProblemError:
     """Make a 422 that lists every mistake as `problems`."""
     listed = [each._asdict() for each in problems]
     return ProblemError(422, reason, "; ".join(map(str, problems)), problems=listed)

@@ -60,13 +60,8 @@ class Times:
     def read(self, text: str, *, name: str) -> int:
         """Milliseconds since the epoch of a time in RFC 3339, a local time or a local date.
 
-        Parameters
-        ----------
-        text : str
-            ``2026-05-01T08:00:00+08:00``; without an offset it is a time of the district; a
-            date alone is its first instant there; digits alone are milliseconds already.
-        name : str
-            The parameter it came in, for the error.
+        Without an offset it is a time of the district; a date alone is its first instant there;
+        digits alone are milliseconds already. `name` is the parameter it came in, for the error.
 
         ProblemError: 400 `invalid_time`: it is none of these, or not between 1970 and 2100.
         """

@@ -43,25 +43,13 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """A dashboard before it is made in an edition.
+    """A dashboard before it is made in an edition."""
 
-    Attributes
-    ----------
-    name : str
-        Its key in the catalogue, and part of its identity.
-    rows : tuple of Row
-        From top to bottom.
-    variables : tuple of str
-        What can be chosen at the top.
-    since, refresh : str
-        The time range at first, such as ``now-6h``, and how often it is asked again.
-    """
-
-    name: Name
-    rows: tuple[Row, ...]
-    variables: tuple[Variable, ...]
-    since: str
-    refresh: str
+    name: Name  # its key in the catalogue, and part of its identity
+    rows: tuple[Row, ...]  # from top to bottom
+    variables: tuple[Variable, ...]  # what can be chosen at the top
+    since: str  # the time range at first, such as ``now-6h``
+    refresh: str  # how often it is asked again
 
     def dashboard(self, edition: Edition) -> model.Dashboard:
         """The dashboard in an edition."""

@@ -42,27 +42,14 @@ def entries() -> catalogue.Entries:
 
 @dataclass(frozen=True)
 class Edition:
-    """Language, time zone, data source and limits that panels are made for.
+    """Language, time zone, data source and limits that panels are made for."""
 
-    Attributes
-    ----------
-    language : {"zh", "en"}
-        Of every title, description, unit and value.
-    timezone : str
-        IANA name; days begin there.
-    datasource : str
-        Identity (uid) of the data source.
-    battery_low_percent : float
-        A battery at or below is low, as the rule ``bike_battery_low`` has it [%].
-    words : mapping of str to str
-        The catalogue in that language.
-    """
-
-    language: Language
-    timezone: str = TIMEZONE
-    datasource: str = DATASOURCE
+    language: Language  # of every title, description, unit and value
+    timezone: str = TIMEZONE  # IANA name; days begin there
+    datasource: str = DATASOURCE  # identity (uid)
+    # A battery at or below is low, as the rule ``bike_battery_low`` has it [%].
     battery_low_percent: float = RULES.defaults["battery_low_percent"]
-    words: Mapping[str, str] = field(default_factory=dict, repr=False)
+    words: Mapping[str, str] = field(default_factory=dict, repr=False)  # in that language
 
     def __post_init__(self) -> None:
         if not self.words:

@@ -27,30 +27,14 @@ be "no data". The row's time means nothing.
 
 @dataclass(frozen=True, kw_only=True)
 class Query(Builder[Dataquery], Dataquery):
-    """A query in InfluxQL, as Grafana keeps it in a panel.
-
-    Attributes
-    ----------
-    text : str
-        The query.
-    datasource : str
-        Identity of the data source.
-    table : bool
-        One frame with a column for each tag and field, instead of one frame a series.
-    alias : str
-        Name of a series; ``$tag_zone_id`` stands for a tag, ``$col`` for a field.
-    colour : str
-        Colour of the series of that name, or empty.
-    ref_id : str
-        Name of the query in its panel.
-    """
+    """A query in InfluxQL, as Grafana keeps it in a panel."""
 
     text: str
-    datasource: str
-    table: bool = False
-    alias: str = ""
-    colour: str = ""
-    ref_id: str = "A"
+    datasource: str  # identity (uid)
+    table: bool = False  # one frame with a column for each tag and field, not one a series
+    alias: str = ""  # name of a series; ``$tag_zone_id`` stands for a tag, ``$col`` for a field
+    colour: str = ""  # of the series of that name, or empty
+    ref_id: str = "A"  # name of the query in its panel
 
     def build(self) -> Dataquery:
         """Return the query itself: it needs no building."""

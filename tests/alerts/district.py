@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from alerts.evaluator import Evaluator
+from alerts.evaluator import Evaluation, Evaluator
 from alerts.fleet import BikeFacts, VendorFacts
 from alerts.plan import Policies
 from alerts.store.book import AlertBook
@@ -135,6 +135,12 @@ class FakeFleet:
         return self.sent
 
 
+def evaluated(evaluator: Evaluator, now_ms: int) -> Evaluation:
+    """All parts of an evaluation as one."""
+    parts = list(evaluator.in_parts(now_ms))
+    return Evaluation(parts[0].statuses, [row for part in parts for row in part.transitions])
+
+
 class District:
     """Zones, a book and an evaluator on one clock: tests read as timelines."""
 
@@ -173,7 +179,7 @@ class District:
     def evaluate(self, when: str | int):
         """One evaluation; events as ``zone/rule event``."""
         now_ms = at(when) if isinstance(when, str) else when
-        self.last = self.evaluator.evaluate(now_ms)
+        self.last = evaluated(self.evaluator, now_ms)
         return [
             f"{t.zone_id or t.bike or t.vendor}/{t.rule} {t.event}" for t in self.last.transitions
         ]

@@ -19,7 +19,7 @@ from alerts.rules.registry import Registry, Rule, Setting
 from alerts.store.book import AlertBook
 from patrol.config.sections import rules_section
 
-from .district import District, FakeFleet, at
+from .district import District, FakeFleet, at, evaluated
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "alerts.md").read_text("utf-8")
@@ -110,8 +110,8 @@ def test_a_new_rule_is_evaluated_and_told_in_both_languages() -> None:
         fleet=fleet,
         limits={"bike_slow_after_s": 300},
     )
-    assert evaluator.evaluate(at("23 07:59")).transitions == []
-    rows = evaluator.evaluate(at("23 08:00")).transitions
+    assert evaluated(evaluator, at("23 07:59")).transitions == []
+    rows = evaluated(evaluator, at("23 08:00")).transitions
     assert [f"{row.bike} {row.rule} {row.event}" for row in rows] == [
         "hello/B01 bike_slow raise",
         "hello/B01 bike_slow activate",
