@@ -27,8 +27,6 @@ user = typer.Typer(name="user", help="Who may sign in to the console.", no_args_
 token = typer.Typer(name="token", help="How programs use the API.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
-
-
 RoleOption = Annotated[
     Role,
     typer.Option("--role", help="viewer reads, dispatcher acts on alerts, admin everything."),

@@ -18,7 +18,7 @@ SHOWN: Final = 5
 
 
 class Gathering:
-    """Gathers the rows of a channel; when `gather_ms` is None each row is alone, as bulletins are.
+    """Gathers the rows of a channel; when `gather_ms` is None each row is alone.
 
     Times are those it is given [ms].
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -20,11 +19,8 @@ EVERY_MS = 60_000
 """The status of a zone is published so often, and when its state changes [ms]."""
 EVENT_TYPE = "zhixun.alert.transition.v1"
 
-Publish = Callable[[str, bytes, bool], "Awaitable[bool | None] | bool | None"]
-"""``publish(topic, payload, retain)``: False, or an awaitable of False, when it did not go.
-
-It returns when the broker has the message, or will have it for certain.
-"""
+Publish = Callable[[str, bytes, bool], Awaitable[bool]]
+"""``publish(topic, payload, retain)``: whether the broker has it, or will have it for certain."""
 
 
 class MqttNotifier:
@@ -63,12 +59,10 @@ class MqttNotifier:
 
     async def _put(self, topic: str, payload: bytes, *, retain: bool) -> None:
         try:
-            went = self._publish(topic, payload, retain)
-            if inspect.isawaitable(went):
-                went = await went
+            went = await self._publish(topic, payload, retain)
         except (OSError, RuntimeError, ValueError) as exc:
             raise NotificationFailed(f"publishing to {topic}: {exc}") from exc
-        if went is False:
+        if not went:
             raise NotificationFailed(f"publishing to {topic}: not connected to the broker")
 
 

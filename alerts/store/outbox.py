@@ -23,8 +23,7 @@ LAST_RETRY_MS: Final = 300_000
 
 _DUE = (
     "SELECT o.id, o.seq, o.bulletin, o.channel, o.attempts, "
-    "a.rule || ' ' || a.severity || ' ' || t.event || coalesce("
-    "json_extract(t.evidence, '$.undone'), '') FROM outbox o "
+    "a.rule || ' ' || a.severity || ' ' || nullif(t.event, 'undo') FROM outbox o "
     "LEFT JOIN transition t USING (seq) LEFT JOIN alert a USING (number) "
     "WHERE delivered_at_ms IS NULL AND channel = ? "
     # Further ahead than any retry is only what was written before the clock was set back.
@@ -76,7 +75,7 @@ class Waiting(NamedTuple):
     bulletin: int | None
     channel: str
     attempts: int  # under way or over
-    group: str | None  # rule, severity and transition; an undo is alone; None: a bulletin
+    group: str | None  # rule, severity and transition; None: alone, as bulletins and undos are
 
 
 def enqueue(db: sqlite3.Connection, notice: Notice, channels: Iterable[Channel]) -> None:

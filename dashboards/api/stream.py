@@ -36,7 +36,6 @@ MAX_SHARE = 0.1
 HEARTBEAT_S = 15.0
 """A silent stream says that it is alive this often [s], so that proxies and people know."""
 
-
 RATE_OVER_S = 5.0
 """The rate of messages is the mean of this long [s]."""
 

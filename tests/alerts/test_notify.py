@@ -22,7 +22,7 @@ from alerts.notify.outbox import Outbox
 from alerts.notify.wording import Wording, phrases
 from alerts.store.alert_rows import Opening
 from alerts.store.book import AlertBook, Change
-from alerts.store.outbox import LAST_RETRY_MS, Waiting, retry_after_ms
+from alerts.store.outbox import LAST_RETRY_MS, OutboxRows, Waiting, retry_after_ms
 from files.secret import Secret
 from tests.full_disk import full_disk
 from tests.patience import PATIENCE_S, until_async
@@ -56,7 +56,7 @@ class Broker:
         self.up = True
         self.on_empty = lambda: None
 
-    def publish(self, topic: str, payload: bytes, retain: bool) -> bool:
+    async def publish(self, topic: str, payload: bytes, retain: bool) -> bool:
         if self.up:
             self.messages.append((topic, json.loads(payload) if payload else None, retain))
             if retain:
@@ -157,8 +157,8 @@ def test_lanes_do_not_wait_for_each_other() -> None:
     """A zone whose message does not go holds up its own later messages, and no others."""
 
     class Picky(Broker):
-        def publish(self, topic, payload, retain):
-            return False if "Z01" in topic else super().publish(topic, payload, retain)
+        async def publish(self, topic, payload, retain):
+            return "Z01" not in topic and await super().publish(topic, payload, retain)
 
     broker = Picky()
     mqtt = MqttNotifier(broker.publish, lambda *key: book.latest_open(*key))
@@ -467,6 +467,21 @@ def test_acknowledgements_and_escalations_are_grouped_too() -> None:
     assert escalated[5] == "... and 2 more."
 
 
+def test_an_undo_is_told_by_itself() -> None:
+    """Right after what it takes back, and nothing is remembered of it: there is no end of them."""
+    _, book, _ = line()
+    alert_id = raised(book)
+    book.acknowledge(alert_id, "li", T0)
+    book.undo(alert_id, "li", T0, within_ms=10_000)
+    rows = OutboxRows(book.file)
+    groups = []
+    while due := rows.due("mqtt", T0, 9):
+        groups += [row.group for row in due]
+        rows.delivered(due, T0)
+    about = "zone_unpatrolled critical"
+    assert groups == [f"{about} activate", f"{about} acknowledge", None]
+
+
 def test_a_group_is_gathered_for_a_short_time_and_longer_while_more_come() -> None:
     """One alert a second for ten minutes: seven messages, and after a quiet time the first wait."""
     gathering, told, waiting = Gathering(), [], []
@@ -557,7 +572,7 @@ def test_plain_webhooks_keep_their_query() -> None:
 
 
 def test_a_publisher_that_raises_is_a_failed_notification() -> None:
-    def publish(topic, payload, retain):
+    async def publish(topic, payload, retain):
         raise OSError("no route")
 
     mqtt = MqttNotifier(publish, lambda *key: None)

@@ -216,7 +216,6 @@ function verdictsOf({ verdicts }) {
   }));
 }
 
-
 /** Which local day is looked at: today, which goes on, or one that is over. */
 class DayPicker {
   /** @type {string | null} null for today, whichever day that is by then */ value = null;

@@ -266,7 +266,6 @@ class DayPages {
     setInterval(() => this.work(), 1000);
   }
 
-
   // All who look at a fleet ask for the same pages, and the server works each out once.
   /** @param {string[]} all as the API sorts the fleet @param {string[]} keys in sight */
   want(all, keys) {

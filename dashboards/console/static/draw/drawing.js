@@ -262,7 +262,6 @@ class DrawForm {
     return this.inputs.zone_id?.value.trim();
   }
 
-
   properties() {
     const { name, name_zh, policy, code } = this.inputs, { validFrom } = this;
     const optional = (input) => input.value.trim() || null;

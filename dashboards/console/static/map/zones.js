@@ -55,7 +55,6 @@ export class ZoneLayer {
     return all;
   }
 
-
   // However many statuses come, a zone is painted once a picture.
   update(status) {
     const zone = this.zones.get(status.zone_id);

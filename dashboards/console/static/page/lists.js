@@ -76,7 +76,6 @@ export class LongList {
     for (const node of free) node.remove();
   }
 
-
   keyAt(target) {
     return this.of.get(target.closest("[role=row]"));
   }

@@ -144,7 +144,6 @@ export class Newest {
     if (!this.busy) this.go();
   }
 
-
   async go() {
     this.busy = true;
     while (this.waits) {

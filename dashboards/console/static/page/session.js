@@ -37,7 +37,6 @@ function send(path, { method = "POST", body = /** @type {any} */ (undefined), he
   return fetch(path, { method, headers: sent, body: text, signal });
 }
 
-
 // Go on here when the same user has signed in again elsewhere in this browser.
 async function renewed() {
   const me = await fetch("/api/v1/me").then((answer) => answer.json()).catch(() => null);

@@ -137,7 +137,6 @@ function dayOf(time, otherwise = "") {
     days.format(new Date(time))) : otherwise;
 }
 
-
 /** A table of accounts: a heading, a button that adds, and rows under column heads. */
 class Table {
   body = el("tbody");
@@ -156,7 +155,6 @@ class Table {
       note && el("p", "table-note", note),
       el("div", "rows", el("table", "", el("thead", "", head), this.body)));
   }
-
 
   add() {} // asks for a new one
   list(/** @type {any[]} */ _all) {} // takes what the API lists
@@ -180,7 +178,6 @@ class Table {
     this.changed(words.knows(`${key}.done`) ? words.say(`${key}.done`, values) : "");
     return said;
   }
-
 
   async load() {
     try {
