@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from alerts.alert import Alert
-from alerts.bulletin import Bulletin, Case, compiled, suppression, zone_coverage
+from alerts.bulletin import Bulletin, compiled, suppression, zone_coverage
+from alerts.notify import Filter
 from alerts.notify.apprise import AppriseNotifier
 from alerts.periods import Kind, Period, due_between, local_day, next_due_ms, period_of
 from alerts.plan import Policies
@@ -79,7 +79,7 @@ class BulletinDesk:
         """
         today = period_of("daily", local_day(now_ms, self._tz), self._tz)
         day = today.from_ms, today.to_ms
-        concerns = who.concerns if who is not None else _everything
+        concerns = (who or Filter()).concerns
         coverage = []
         if period.kind != "daily" and self._record_at is not None:
             coverage = zone_coverage(period, self._policies, self._record_at(now_ms))
@@ -114,7 +114,3 @@ class BulletinDesk:
             )
         self._next[who.name, kind] = next_due_ms(kind, now_ms, at_min, self._tz)
         return made
-
-
-def _everything(_: Alert | Case) -> bool:
-    return True

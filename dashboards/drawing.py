@@ -66,7 +66,7 @@ class Drawing:
         try:
             self.plans(zones)
         except PolicyError as exc:
-            raise ZonesError(Problem(*problem) for problem in exc.problems) from exc
+            raise ZonesError(exc.problems) from exc
         return Proposal(layout, live)
 
     def adopt(self, proposal: Proposal) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
-from datetime import datetime
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -19,9 +19,9 @@ from patrol import access_cli, dashboards_cli, log_cli
 from patrol.process import (
     WRONG_INPUT,
     Config,
+    calendar_day,
     duration,
     errors_told,
-    in_calendar,
     log_to_stderr,
     run_until_signalled,
     say,
@@ -308,12 +308,12 @@ def report(
     kind: Annotated[ReportKind, typer.Argument(help="Which bulletin.")],
     config: Config,
     day: Annotated[
-        datetime | None,
+        date | None,
         typer.Option(
             "--date",
-            formats=["%Y-%m-%d"],
-            callback=in_calendar,
+            parser=calendar_day,
             help="A day of the period; else the last whole one.",
+            metavar="YYYY-MM-DD",
         ),
     ] = None,
     language: Annotated[Language | None, typer.Option(help="Else that of the console.")] = None,
@@ -331,7 +331,7 @@ def report(
         settings, zones = load_with_zones(config)
         now_ms = Clock().now_ms()
         district = district_of(settings, zones, now_ms)
-        which = day.date() if day is not None else last_whole(kind, now_ms, settings.district.tz)
+        which = day or last_whole(kind, now_ms, settings.district.tz)
         bulletin = report_of(district, kind, which, now_ms)
         if as_json:
             typer.echo(report_json(bulletin).decode())

@@ -39,13 +39,13 @@ class Doubt:
     def __init__(self, clock: Clock, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._monotonic_s = monotonic_s
-        self._last: tuple[int, float] | None = None
+        self._last = clock.now_ms(), monotonic_s()
         self._until_s = -math.inf
 
     def why(self) -> str:
         """Why nothing should be judged by the clock now; empty when it is believed."""
         now_ms, now_s = self._clock.now_ms(), self._monotonic_s()
-        last_ms, last_s = self._last or (now_ms, now_s)
+        last_ms, last_s = self._last
         self._last = now_ms, now_s
         gained_ms = now_ms - last_ms - (now_s - last_s) * 1000 * self._clock.speed
         if abs(gained_ms) > LEAP_MS:

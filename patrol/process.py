@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO, cast
 
@@ -39,26 +39,21 @@ def errors_told() -> Iterator[None]:
     Raises typer.Exit; any other error is a bug, and passes.
     """
     from alerts.errors import AlertsError, BookUnavailable, PolicyError
-    from dashboards.access.roles import AccessRefused, AccessUnavailable, AccessUnreadable
+    from dashboards.access.roles import AccessFailed, AccessRefused, AccessUnavailable
     from geofence.errors import ZonesError
     from ingest.errors import BrokerUnavailable, IngestError, StoreUnavailable
     from patrol.errors import ConfigError, Unreachable
 
+    unavailable = StoreUnavailable, BookUnavailable, BrokerUnavailable, AccessUnavailable
     try:
         yield
-    except (ConfigError, ZonesError, PolicyError) as exc:
+    except PolicyError as exc:
         text, code = "\n".join(map(str, exc.problems)), WRONG_INPUT
     except AccessRefused as exc:
         text, code = exc.detail, WRONG_INPUT
-    except (
-        Unreachable,
-        StoreUnavailable,
-        BookUnavailable,
-        BrokerUnavailable,
-        AccessUnavailable,
-    ) as exc:
+    except (*unavailable, Unreachable) as exc:
         text, code = str(exc), UNREACHABLE
-    except (IngestError, AlertsError, AccessUnreadable) as exc:
+    except (ConfigError, ZonesError, IngestError, AlertsError, AccessFailed) as exc:
         text, code = str(exc), WRONG_INPUT
     except OSError as exc:
         if exc.filename is None:
@@ -144,16 +139,17 @@ Config = Annotated[
 ]
 
 
-def in_calendar(day: datetime | None) -> datetime | None:
-    """A day that there is, for an option of the command line."""
+def calendar_day(text: str) -> date:
+    """A day such as "2026-05-01"."""
     from words.times import bounded_ms
 
-    if day is not None:
-        try:
-            bounded_ms(day.replace(tzinfo=UTC))
-        except ValueError as exc:
-            raise typer.BadParameter(str(exc)) from exc
-    return day
+    try:
+        found = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        bounded_ms(found)
+    except ValueError as exc:
+        said = f"{text!r} is not a day between the years 1970 and 2100, such as 2026-05-01"
+        raise typer.BadParameter(said) from exc
+    return found.date()
 
 
 def duration(text: str) -> float:

@@ -71,9 +71,13 @@ class AccessRefused(Exception):
         self.retry_after_s = retry_after_s
 
 
-class AccessUnavailable(Exception):
-    """The file of users cannot be read or written now; nothing was changed."""
+class AccessFailed(Exception):
+    """The file of users cannot be used; nothing was changed."""
 
 
-class AccessUnreadable(Exception):
+class AccessUnavailable(AccessFailed):
+    """The file of users cannot be read or written now."""
+
+
+class AccessUnreadable(AccessFailed):
     """The file of users is damaged, or of a newer version."""

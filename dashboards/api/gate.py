@@ -25,13 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.access.access import Access
 from dashboards.access.credentials import csrf_token, same
-from dashboards.access.roles import (
-    AccessRefused,
-    AccessUnavailable,
-    AccessUnreadable,
-    Identity,
-    Refusal,
-)
+from dashboards.access.roles import AccessFailed, AccessRefused, Identity, Refusal
 from dashboards.api import caller
 from dashboards.api.problems import ProblemAnswer, access_refused, access_unavailable
 from dashboards.api.routes import API, SAFE, Needs, Routes, Wanted
@@ -91,7 +85,7 @@ class Gate:
         except AccessRefused as exc:
             await self._refusal(request, want, exc)(scope, receive, send)
             return
-        except (AccessUnavailable, AccessUnreadable) as exc:
+        except AccessFailed as exc:
             log.error("who asks cannot be told: %s", exc)
             await access_unavailable()(scope, receive, send)
             return
@@ -196,7 +190,7 @@ class Gate:
                 return self._access.session(identity.secret).role != identity.role
             except AccessRefused:
                 return True
-            except (AccessUnavailable, AccessUnreadable):
+            except AccessFailed:
                 return False  # a full disk must not blank every screen
 
         return over
@@ -212,7 +206,7 @@ class Gate:
         subject = scope["path"].removeprefix(API)
         try:
             self._access.record(by, f"{method} {want.route}", subject, detail)
-        except (AccessUnavailable, AccessUnreadable) as exc:
+        except AccessFailed as exc:
             # It is done and, for an alert, in the book with its actor; it cannot be undone here.
             log.error("not in the audit record: %s %s by %s: %s", method, subject, by.actor, exc)
 

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 
 from alerts.errors import BookUnavailable, Refused
 from dashboards.access import roles
-from dashboards.access.roles import AccessRefused, AccessUnavailable, AccessUnreadable
+from dashboards.access.roles import AccessFailed, AccessRefused
 from dashboards.api.answers import Answer
 from geofence.errors import Problem
 from ingest.errors import ArchiveDamaged, StoreUnavailable
@@ -125,8 +125,7 @@ def install(app: FastAPI) -> None:
     async def refused(_: Request, exc: AccessRefused) -> Answer:
         return access_refused(exc)
 
-    @app.exception_handler(AccessUnavailable)
-    @app.exception_handler(AccessUnreadable)
+    @app.exception_handler(AccessFailed)
     async def no_users(_: Request, exc: Exception) -> Answer:
         return access_unavailable()
 
