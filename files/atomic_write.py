@@ -27,7 +27,7 @@ def atomic_write(file: Path, unavailable: type[Exception]) -> Iterator[BinaryIO]
             file.parent.mkdir(mode=0o700)
             _sync(file.parent.parent)
         try:
-            with open(beside, "wb", opener=_private) as out:
+            with open(beside, "w+b", opener=_private) as out:
                 yield out
                 out.flush()
                 os.fsync(out.fileno())

@@ -4,7 +4,8 @@ The archive is a reader of the log. Fixes that are in the log but not yet in a f
 *tail*, held in memory; a track is the files and the tail together, one row per bike and
 timestamp. A file is written beside the old one, synced and renamed over it, and only then does
 the log's cursor move: a crash in between writes the same rows again, which changes nothing.
-Nothing is read, and nothing merged, whose checksum fails (:mod:`ingest.parquet_seal`).
+Nothing is read, and nothing merged, whose checksum fails: pages have those of Parquet, and the
+footer has one of ours.
 
     archive/{vendor}/{YYYY-MM-DD}.parquet     sorted by bike_id, then timestamp
 """
@@ -17,8 +18,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from os import SEEK_END
 from pathlib import Path
-from typing import Any, Final
+from struct import Struct
+from typing import Any, BinaryIO, Final
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -35,7 +39,6 @@ from geofence.runs import Judge, Midnights
 from geofence.steps import JudgedFixes
 from ingest.errors import ArchiveDamaged, StoreUnavailable
 from ingest.log import NOWHERE, Position
-from ingest.parquet_seal import check, crcs_of, seal
 
 MERGE: Final = 8
 """Pieces of one generation that are merged into one of the next: a question then looks at few
@@ -120,6 +123,9 @@ ROWS_AT_ONCE: Final = 65_536
 """Rows of a file that are in memory at once while it is written."""
 ROW_GROUP: Final = 16_384
 """Rows per group: a group is skipped when its statistics exclude the bikes that are asked for."""
+MARK: Final = b"ZXC2"
+SEAL: Final = Struct("<4sI")
+"""Before the footer, where readers of Parquet see nothing: the mark, and the footer's crc32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +196,7 @@ class Archive:
             # One that is damaged is met, and told, when it is needed.
             with suppress(ArchiveDamaged):
                 if newest is not None:
-                    with _opened(newest) as (parquet, *_):
+                    with _opened(newest) as (parquet, _):
                         self._largest = max(self._largest, parquet.metadata.num_rows)
                         seq = int((parquet.metadata.metadata or {}).get(LOG_SEQ, 0))
                     position = max(position, Position.of(newest, seq))
@@ -304,8 +310,6 @@ class Archive:
 
         The file says that it was written when the log was archived up to `seq`.
         """
-        if file.exists():
-            check_file(file)
         counts = self._counts(file) if file.exists() else Counter()
         old = bool(counts)
         for bike, count in zip(*np.unique(rows.bike, return_counts=True), strict=True):
@@ -317,7 +321,7 @@ class Archive:
                 SCHEMA,
                 compression="zstd",
                 use_dictionary=["bike_id"],
-                write_page_checksum=True,  # for other readers of the file
+                write_page_checksum=True,
             ) as writer:
                 for ids in _portions(counts):
                     if self._giving_up:
@@ -330,19 +334,20 @@ class Archive:
                     merged = TelemetryBatch.concat(parts).distinct()
                     writer.write_table(self._table(merged), row_group_size=ROW_GROUP)
                 writer.add_key_value_metadata({LOG_SEQ: str(seq)})
-            out.flush()
-            with pa.OSFile(out.name) as source:
-                written = pq.read_metadata(source)
-            seal(out, written)
+            _seal(out)
         self._largest = max(self._largest, counts.total())
 
     def _counts(self, file: Path) -> Counter[str]:
         """Number of rows of each bike in a file."""
-        with _opened(file) as (parquet, *_):
-            column = parquet.read(columns=["bike_id"], use_threads=False).column("bike_id")
-            ids = column.unify_dictionaries().combine_chunks()
-            counts = np.bincount(ids.indices.to_numpy(), minlength=len(ids.dictionary))
-            return Counter(dict(zip(ids.dictionary.to_pylist(), counts.tolist(), strict=True)))
+        found: Counter[str] = Counter()
+        with _opened(file) as (parquet, _):
+            ids = parquet.read(columns=["bike_id"], use_threads=False).column("bike_id")
+            for part in ids.chunks:
+                names = part.dictionary.to_pylist()
+                counts = np.bincount(part.indices.to_numpy(), minlength=len(names))
+                for name, count in zip(names, counts.tolist(), strict=True):
+                    found[name] += count
+        return found
 
     def _table(self, fixes: TelemetryBatch) -> pa.Table:
         bikes, codes = np.unique(fixes.bike, return_inverse=True)
@@ -373,27 +378,26 @@ class Archive:
         ArchiveDamaged
             The file cannot be read.
         """
-        with _opened(file, at_once=bikes is None) as (parquet, source, crcs):
+        vendor = file.parent.name
+        with _opened(file) as (parquet, _):
             groups = list(range(parquet.num_row_groups))
             if bikes is not None:
                 groups = _groups_of(parquet.metadata, sorted(bikes))
-            if crcs is not None:
-                check(source, parquet.metadata, crcs, groups)
             table = parquet.read_row_groups(groups, columns=SCHEMA.names, use_threads=False)
             columns: dict[str, Any] = {
                 name: table.column(name).to_numpy().astype(COLUMNS[name], copy=False)
                 for name in VALUES
             }
             columns["timestamp_ms"] = table.column("timestamp").cast(pa.int64()).to_numpy()
-            ids = table.column("bike_id").unify_dictionaries().combine_chunks()
-        names = ids.dictionary.to_pylist()
-        if bikes is None:
-            vendor = file.parent.name
-            index = self.roster.restore(BikeKey(vendor, name) for name in names)
-        else:
-            index = [bikes.get(name, -1) for name in names]
-        columns["bike"] = np.array(index, np.int32)[ids.indices.to_numpy()]
-        return TelemetryBatch(**columns)
+            index = [np.empty(0, np.int32)]
+            for part in table.column("bike_id").chunks:
+                names = part.dictionary.to_pylist()
+                if bikes is None:
+                    known = self.roster.restore(BikeKey(vendor, name) for name in names)
+                else:
+                    known = [bikes.get(name, -1) for name in names]
+                index.append(np.array(known, np.int32)[part.indices.to_numpy()])
+        return TelemetryBatch(bike=np.concatenate(index), **columns)
 
     def _file(self, vendor: str, at_ms: int) -> Path:
         date = datetime.fromtimestamp(at_ms / 1000, self._zone).date()
@@ -445,27 +449,46 @@ def check_file(file: Path) -> bool:
     ArchiveDamaged
         It is not as it was written, or cannot be read.
     """
-    with _opened(file) as (parquet, source, crcs):
-        if crcs is None:
-            parquet.read(use_threads=False)
-        else:
-            check(source, parquet.metadata, crcs, list(range(len(crcs))))
-        return crcs is not None
+    with _opened(file) as (parquet, sealed):
+        for group in range(parquet.num_row_groups):
+            parquet.read_row_group(group, use_threads=False)
+        return sealed
 
 
 @contextmanager
-def _opened(
-    file: Path, *, at_once: bool = False
-) -> Iterator[tuple[pq.ParquetFile, pa.NativeFile, tuple[int, ...] | None]]:
-    """A file whose footer is whole; what cannot be read of it is ArchiveDamaged.
-
-    Who wants all of it reads it `at_once`: checksums then cost hardly anything.
-    """
+def _opened(file: Path) -> Iterator[tuple[pq.ParquetFile, bool]]:
+    """A file, and whether it has checksums; what cannot be read of it is ArchiveDamaged."""
     try:
-        with pa.OSFile(str(file)) as on_disk:
-            source = pa.BufferReader(on_disk.read_buffer()) if at_once else on_disk
-            parquet = pq.ParquetFile(source, read_dictionary=["bike_id"])
-            yield parquet, source, crcs_of(source, parquet.metadata)
-    except (pa.ArrowException, OSError, KeyError, ValueError) as exc:
+        with pa.OSFile(str(file)) as source:
+            sealed = _sealed(source)
+            parquet = pq.ParquetFile(
+                source, read_dictionary=["bike_id"], page_checksum_verification=True
+            )
+            yield parquet, sealed
+    except (pa.ArrowException, OSError, LookupError, ValueError) as exc:
         reason = str(exc).partition("\n")[0]
         raise ArchiveDamaged(file, reason) from exc
+
+
+def _seal(out: BinaryIO) -> None:
+    """Put the checksum of its footer before it into a file that was just written."""
+    begin = out.seek(-_footer_bytes(out), SEEK_END)
+    footer = out.read()
+    out.seek(begin)
+    out.write(SEAL.pack(MARK, crc32(footer)) + footer)
+
+
+def _sealed(source: BinaryIO) -> bool:
+    """Whether there is such a checksum; ValueError when the footer is not as it was written."""
+    length = _footer_bytes(source)
+    source.seek(-length - SEAL.size, SEEK_END)
+    mark, checksum = SEAL.unpack(source.read(SEAL.size))
+    if mark == MARK and checksum != crc32(source.read(length)):
+        raise ValueError("its footer fails its checksum")
+    return bool(mark == MARK)
+
+
+def _footer_bytes(file: BinaryIO) -> int:
+    """The size of the footer of a file of Parquet, with its length and mark at the end."""
+    file.seek(-8, SEEK_END)
+    return int.from_bytes(file.read(4), "little") + 8
