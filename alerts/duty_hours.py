@@ -16,7 +16,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, groupby, pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -76,21 +76,11 @@ def span_text(span: Span) -> str:
 
     Three days or more in a row are a range; one does not wrap around the week.
     """
-    parts: list[list[int]] = []
-    for day in sorted(span.weekdays):
-        if parts and parts[-1][-1] == day - 1:
-            parts[-1].append(day)
-        else:
-            parts.append([day])
-    days = [
-        name
-        for part in parts
-        for name in (
-            [f"{_NAMES[part[0]]}-{_NAMES[part[-1]]}"]
-            if len(part) > 2
-            else [_NAMES[d] for d in part]
-        )
-    ]
+    days: list[str] = []
+    # Days in a row are as far apart as their places in the list.
+    for _, row in groupby(enumerate(sorted(span.weekdays)), lambda each: each[1] - each[0]):
+        names = [_NAMES[day] for _, day in row]
+        days += [f"{names[0]}-{names[-1]}"] if len(names) > 2 else names
     end_min = span.end_min if span.end_min <= DAY_MIN else span.end_min - DAY_MIN
     clock = "-".join(f"{minute // 60:02}:{minute % 60:02}" for minute in (span.start_min, end_min))
     return f"{','.join(days)} {clock}"
@@ -336,10 +326,8 @@ class Hours:
             if duty.from_ms < end and duty.to_ms > begin:
                 starts.append(max(duty.from_ms, begin))
                 ends.append(min(duty.to_ms, end))
-        before, total = [], 0
-        for from_ms, to_ms in zip(starts, ends, strict=True):
-            before.append(total)
-            total += to_ms - from_ms
+        lengths = (to_ms - from_ms for from_ms, to_ms in zip(starts, ends, strict=True))
+        *before, total = accumulate(lengths, initial=0)
         own = [shift for shift in shifts if begin <= shift.from_ms < end]
         return _Chunk(starts, ends, before, total, own, exceptions)
 

@@ -13,6 +13,7 @@ everything that happens to the alert afterwards.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from alerts.alert import Alert, Transition
@@ -130,14 +131,13 @@ class Evaluator:
         self, alerts: Iterable[Alert], busy: Collection[str | Opening], now_ms: int
     ) -> list[Change]:
         """Alerts that nobody acknowledges, unless something else happens to them now."""
-        found = []
-        for alert in alerts:
-            if alert.alert_id not in busy:
-                plan = self._policies.of(alert.zone_id)
-                todo = escalations(alert, self._recipients, plan, now_ms)
-                if todo:
-                    found.append(Change(alert.alert_id, tuple(todo)))
-        return found
+        due = partial(escalations, recipients=self._recipients, now_ms=now_ms)
+        return [
+            Change(alert.alert_id, tuple(todo))
+            for alert in alerts
+            if alert.alert_id not in busy
+            and (todo := due(alert, duty=self._policies.of(alert.zone_id)))
+        ]
 
 
 def escalations(

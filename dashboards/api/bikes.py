@@ -215,13 +215,12 @@ def tracks_of(
         judged = sources.judged(part, from_ms, to_ms)
         believed = judged.fixes.take(judged.believed)
         bikes += _columns(sources, part, frames(believed, from_ms=from_ms, step_ms=step_s * 1000))
-    answer: answers.Tracks = {
+    return {
         "from": times.write(from_ms),
         "to": times.write(to_ms),
         "step_s": step_s,
         "bikes": bikes,
     }
-    return answer
 
 
 def _columns(sources: Sources, keys: list[BikeKey], found: Frames) -> Iterator[answers.BikeTrack]:

@@ -175,8 +175,7 @@ def month(edition: Edition) -> table.Panel:
             'GROUP BY "zone_id") WHERE $timeFilter GROUP BY "zone_id"'
         )
 
-    verdicts = VERDICTS
-    counts = ", ".join(f'sum("{verdict}") AS "{verdict}"' for verdict in verdicts)
+    counts = ", ".join(f'sum("{verdict}") AS "{verdict}"' for verdict in VERDICTS)
     ratio = {"unit": "percentunit", "decimals": 1}
     columns: dict[str, dict[str, object]] = {
         "zone_id": _zone(edition),
@@ -188,7 +187,7 @@ def month(edition: Edition) -> table.Panel:
         },
         "measured": {"title": "measured", **ratio},
         "idle_s": {"title": "worst_idle", **SECONDS},
-        **{verdict: {"title": f"windows_{verdict}"} for verdict in verdicts},
+        **{verdict: {"title": f"windows_{verdict}"} for verdict in VERDICTS},
     }
     panel = panels.rows(
         edition,
