@@ -30,6 +30,13 @@ class VendorFacts(NamedTuple):
     rejected: int
 
 
+class Silence(NamedTuple):
+    """Bikes of a vendor that were heard within a day, and the silent ones among them."""
+
+    silent: int
+    heard: int
+
+
 class Fleet(Protocol):
     """The state of bikes and vendors. Called by one evaluation at a time, once a second.
 

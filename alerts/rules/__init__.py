@@ -14,6 +14,7 @@ from alerts.rules import (
     look_back_due,
     telemetry_silent,
     vendor_rejects,
+    vendor_silent,
     zone_unpatrolled,
 )
 from alerts.rules.registry import Registry
@@ -31,6 +32,7 @@ RULES: Final = Registry(
         bike_battery_low.RULE,
         bike_outside_district.RULE,
         vendor_rejects.RULE,
+        vendor_silent.RULE,
     ]
 )
 """All rules, in the order in which they are listed to people."""

@@ -36,7 +36,7 @@ RULE: Final = Rule(
     subject="bike",
     severity="warning",
     delay_s=60,
-    inhibited_by=("pipeline_behind", "off_duty", "telemetry_silent"),
+    inhibited_by=("pipeline_behind", "off_duty", "telemetry_silent", "vendor_silent"),
     settings=(
         Setting("bike_offline_after_s", 1_800),
         Setting("bike_forgotten_after_s", 30 * 86_400),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from alerts.alert import Alert, Key
-from alerts.fleet import BikeFacts, Fleet, Limits, VendorFacts
+from alerts.fleet import BikeFacts, Fleet, Limits, Silence, VendorFacts
 from alerts.plan import Judged, Policies, ZonePlan
 from alerts.policy import Policy
 from alerts.store.book import AlertBook
@@ -143,6 +143,7 @@ class FleetCase:
     alerts: OpenAlerts
     now_ms: int
     held: frozenset[str]  # of what inhibits rules, that which holds now
+    silent: Mapping[str, Silence]  # vendors most of whose bikes are silent
     hold_s: float = HOLD_S
     auto_close: bool = True
 
@@ -159,8 +160,9 @@ class FleetCase:
         return self.alerts.by_key.get(Key(rule, self._name))
 
     def inhibition(self, by: str, *, told: bool) -> str | None:
-        """`by`, if it holds now: ``pipeline_behind``, ``off_duty`` or ``telemetry_silent``."""
-        return by if by in self.held else None
+        """`by`, if it holds now, everywhere or (``vendor_silent``) for the vendor of a bike."""
+        of_vendor = by == "vendor_silent" and self._name.partition("/")[0] in self.silent
+        return by if by in self.held or (of_vendor and not told) else None
 
 
 def told(alert: Alert | None) -> bool:

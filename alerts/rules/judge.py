@@ -11,6 +11,7 @@ from alerts.fleet import Fleet, Limits
 from alerts.plan import Policies
 from alerts.rules.cases import FleetCase, OpenAlerts, ZoneCase, told
 from alerts.rules.registry import SUBJECTS, Found, Registry, Rule, Subject
+from alerts.rules.vendor_silent import silent_vendors
 from alerts.store.alert_rows import Opening
 from alerts.store.book import Change
 
@@ -42,12 +43,17 @@ class Judge:
             "telemetry_silent": not fleet.heard(silent_ms),
         }
         held = frozenset(name for name, holds in inhibiting.items() if holds)
+        silent = silent_vendors(fleet, limits, policies, now_ms)
+        if "vendor_silent" in self._off:
+            silent = {}
         bikes = {alert.bike for alert in alerts.by_key.values() if alert.bike is not None}
         for rule in self._about["bike"]:
             # What is inhibited raises nothing, whoever is suspected.
             if rule.name not in self._off and held.isdisjoint(rule.inhibited_by):
                 asked = rule.suspects
-                bikes.update(asked(fleet, limits, now_ms) if asked else fleet.bikes())
+                suspects = asked(fleet, limits, now_ms) if asked else fleet.bikes()
+                inhibited = silent if "vendor_silent" in rule.inhibited_by else {}
+                bikes.update(b for b in suspects if b.partition("/")[0] not in inhibited)
         cases = partial(
             FleetCase,
             fleet=fleet,
@@ -56,6 +62,7 @@ class Judge:
             alerts=alerts,
             now_ms=now_ms,
             held=held,
+            silent=silent,
         )
         names = sorted(bikes)
         for first in range(0, len(names), AT_ONCE):

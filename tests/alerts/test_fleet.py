@@ -59,6 +59,7 @@ def test_many_bikes_are_judged_and_booked_some_at_once(district, fleet) -> None:
     """Between the parts others go on; together they say what one evaluation would."""
     for n in range(250):
         fleet.put(f"hello/C{n:03}", heard="23 09:00")
+        fleet.put(f"hello/D{n:03}", heard="23 09:30")
     parts = list(district.evaluator.in_parts(at("23 09:31")))
     assert [len(part.transitions) for part in parts if part.transitions] == [100, 100, 50]
     assert len(parts[0].statuses) == 1
