@@ -70,12 +70,8 @@ class Roster:
     def index(self, vendor: str, bike_id: str) -> int:
         """The index of a bike; a vendor that may have any bike gets a new one.
 
-        Raises
-        ------
-        UnknownVendor
-            The vendor is not configured.
-        UnknownBike
-            The vendor has a list of bikes, and this one is not on it.
+        UnknownVendor: the vendor is not configured.
+        UnknownBike: the vendor has a list of bikes, and this one is not on it.
         """
         key = BikeKey(vendor, bike_id)
         if vendor not in self.vendors:

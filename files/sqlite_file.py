@@ -66,13 +66,9 @@ class SqliteFile:
     A kind of file is a subclass with a name, formats, and errors of its own. It is created when it
     is not there, with its folder; ``":memory:"`` is for tests.
 
-    Raises
-    ------
-    unavailable
-        The file cannot be opened or used now; by every method too.
-    unreadable
-        The file is something else, is damaged, or was written by a newer version; by every
-        method too when the damage is met.
+    unavailable: the file cannot be opened or used now; by every method too.
+    unreadable: the file is something else, is damaged, or was written by a newer version; by every
+    method too when the damage is met.
     """
 
     name: ClassVar[str]

@@ -179,10 +179,7 @@ class Atlas:
     def lay(self, zones: Zones) -> Layout:
         """Lay out other zones, which the grid holds; nothing changes yet.
 
-        Raises
-        ------
-        ZonesError
-            Some zone has no patrollable cell.
+        ZonesError: some zone has no patrollable cell.
         """
         eras: list[Era] = []
         laid = {era.zones.zones: era.zones for era in self.layout.eras}

@@ -72,10 +72,7 @@ def redrawn(
 def ended(zones: Zones, zone_id: str, at_ms: int, timezone: tzinfo) -> Zones:
     """The zones after it was said that one ends at an instant [ms].
 
-    Raises
-    ------
-    ZonesError
-        There would be an instant from then on at which the district has no zone.
+    ZonesError: there would be an instant from then on at which the district has no zone.
     """
     left = replace(zones, zones=tuple(_until(zones, zone_id, at_ms)))
     for from_ms in (at_ms, *(ms for ms in left.changes_ms if ms > at_ms)):

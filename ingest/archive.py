@@ -220,12 +220,9 @@ class Archive:
     def write(self, flush: Flush) -> None:
         """Merge the rows into their files, each atomically.
 
-        Raises
-        ------
-        StoreUnavailable
-            A file cannot be written now; some may have been, and it can be tried again.
-        ArchiveDamaged
-            A file that rows belong into cannot be read.
+        StoreUnavailable: a file cannot be written now; some may have been, and it can be tried
+        again.
+        ArchiveDamaged: a file that rows belong into cannot be read.
         """
         fixes = flush.fixes.distinct()
         vendors, codes = np.unique([key.vendor for key in self.roster.keys], return_inverse=True)
@@ -245,10 +242,7 @@ class Archive:
     def within(self, spans: Intervals) -> TelemetryBatch:
         """Distinct fixes in some spans, sorted by bike, then time.
 
-        Raises
-        ------
-        ArchiveDamaged
-            A file of these days cannot be read.
+        ArchiveDamaged: a file of these days cannot be read.
         """
         # The tail is asked before the files are listed: a flush that ends in between moves rows
         # from one to the other, and they are then seen twice rather than not at all.
@@ -272,10 +266,7 @@ class Archive:
 
         More is read than is shown, so that the verdicts at both ends are those of the whole run.
 
-        Raises
-        ------
-        ArchiveDamaged
-            A file of these days cannot be read.
+        ArchiveDamaged: a file of these days cannot be read.
         """
         bikes = np.sort(self.roster.restore([key for key in keys if key in self.roster]))
         ends = np.full(bikes.size, from_ms), np.full(bikes.size, to_ms)
@@ -373,10 +364,7 @@ class Archive:
         The file's folder names the vendor. Groups hold more than what is asked for: rows of other
         bikes have the index -1.
 
-        Raises
-        ------
-        ArchiveDamaged
-            The file cannot be read.
+        ArchiveDamaged: the file cannot be read.
         """
         vendor = file.parent.name
         with _opened(file) as (parquet, _):
@@ -444,10 +432,7 @@ def _anywhere(date: str) -> tuple[int, int]:
 def check_file(file: Path) -> bool:
     """Check a file to its last byte; False for one of an older version, without checksums.
 
-    Raises
-    ------
-    ArchiveDamaged
-        It is not as it was written, or cannot be read.
+    ArchiveDamaged: it is not as it was written, or cannot be read.
     """
     with _opened(file) as (parquet, sealed):
         for group in range(parquet.num_row_groups):

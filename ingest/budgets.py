@@ -95,10 +95,7 @@ class Budget:
     def admit(self, bikes: int, at_ms: int) -> None:
         """Let a new bike in beside those that the vendor has.
 
-        Raises
-        ------
-        DecodeError
-            ``over_budget``: it has as many as it may have, or too many are new.
+        DecodeError: ``over_budget``: it has as many as it may have, or too many are new.
         """
         limits = self._limits
         if bikes >= limits.max_bikes or not self._bikes.take(1, at_ms):

@@ -74,21 +74,15 @@ class Contexts:
     """The contexts of all bikes, by the roster's index; grows with it.
 
     History is not asked for fixes in disorder up to `reorder_s` [s]. Cost grows with it.
-
-    Attributes
-    ----------
-    newest_ms : ndarray of int64, shape (bikes,)
-        Time of each bike's newest fix [ms]; :data:`NEVER` for none.
-    settled_ms : ndarray of int64, shape (bikes,)
-        What hangs on earlier fixes of the bike is settled [ms].
-    first_ms : ndarray of int64, shape (bikes,)
-        Earlier fixes of the bike's context are neighbours only [ms].
     """
 
     limits: Limits
     reorder_s: float
+    # Time of each bike's newest fix [ms]; :data:`NEVER` for none.
     newest_ms: Times = field(default_factory=lambda: np.empty(0, np.int64))
+    # What hangs on earlier fixes of the bike is settled [ms].
     settled_ms: Times = field(default_factory=lambda: np.empty(0, np.int64))
+    # Earlier fixes of the bike's context are neighbours only [ms].
     first_ms: Times = field(default_factory=lambda: np.empty(0, np.int64))
     # Rows are only ever added, and those that a bike has no more are cleared away together.
     _rows: Judged = field(default_factory=Judged.empty)

@@ -27,20 +27,11 @@ from ingest.errors import LogCorrupt, StoreUnavailable
 
 
 class Messages(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """Messages that were received together, raw.
+    """Messages that were received together, raw."""
 
-    Attributes
-    ----------
-    received_at_ms : int
-        When [ms since the epoch].
-    topics : list of str
-    payloads : list of bytes
-        As long as `topics`, in the same order.
-    """
-
-    received_at_ms: int
+    received_at_ms: int  # when [ms since the epoch]
     topics: list[str]
-    payloads: list[bytes]
+    payloads: list[bytes]  # as long as `topics`, in the same order
 
 
 class LogEntry(NamedTuple):
@@ -137,12 +128,8 @@ class SqliteLog:
     The file and its folder are created when missing; a second process that opens it is turned away.
     A registered reader that never committed holds everything back from `trim`.
 
-    Raises
-    ------
-    StoreUnavailable
-        The file cannot be opened, or another process has it.
-    LogCorrupt
-        The file is not a log.
+    StoreUnavailable: the file cannot be opened, or another process has it.
+    LogCorrupt: the file is not a log.
     """
 
     def __init__(self, path: str | os.PathLike[str], readers: Sequence[str]) -> None:
@@ -199,12 +186,8 @@ class SqliteLog:
 
         On return it survives a power cut. An empty batch stores nothing and returns the head.
 
-        Raises
-        ------
-        StoreUnavailable
-            Nothing was stored; the same batch can be appended again.
-        ValueError
-            Not as many topics as payloads.
+        StoreUnavailable: nothing was stored; the same batch can be appended again.
+        ValueError: not as many topics as payloads.
         """
         count = len(messages.topics)
         if count != len(messages.payloads):
@@ -229,12 +212,8 @@ class SqliteLog:
         Nothing beyond `head` is returned, so that whatever was read can be committed. A damaged
         entry is set aside, and has no messages then.
 
-        Raises
-        ------
-        LogCorrupt
-            The file as a whole is damaged.
-        StoreUnavailable
-            The store does not answer now.
+        LogCorrupt: the file as a whole is damaged.
+        StoreUnavailable: the store does not answer now.
         """
         rows: list[tuple[int, int, int, bytes]] = []
         found = 0
@@ -263,12 +242,8 @@ class SqliteLog:
     def set_aside(self, seq: int, fault: str) -> Path:
         """Put the entry that ends with a number into a file, and one without messages in its place.
 
-        Raises
-        ------
-        LogCorrupt
-            There is no such entry.
-        StoreUnavailable
-            It cannot be written now; nothing was changed.
+        LogCorrupt: there is no such entry.
+        StoreUnavailable: it cannot be written now; nothing was changed.
         """
         with self._write_lock, self._file.transaction() as db:
             row = db.execute(ENTRIES, (seq - 1, seq)).fetchone()

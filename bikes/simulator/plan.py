@@ -41,10 +41,7 @@ class SimulatedMessage(NamedTuple):
 class SimulationPlan:
     """Everything that decides what the fleet does.
 
-    Raises
-    ------
-    ValueError
-        The plan contradicts itself; the message lists everything that is wrong with it.
+    ValueError: the plan contradicts itself; the message lists everything that is wrong with it.
     """
 
     seed: int  # the same plan with the same seed gives the same messages

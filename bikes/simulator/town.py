@@ -117,10 +117,7 @@ def lay_streets(plan: SimulationPlan) -> Streets:
     Streets keep SETBACK_M inside their zone and KEEP_OUT_M away from the neglected and the
     delayed zone, which no street enters from another zone. The neglected zone has none.
 
-    Raises
-    ------
-    ValueError
-        A zone that should be patrolled is too small for a street.
+    ValueError: a zone that should be patrolled is too small for a street.
     """
     rng = np.random.default_rng(np.random.SeedSequence(plan.seed, spawn_key=(STREETS_KEY,)))
     west, south, east, north = shapely.total_bounds([zone.geometry for zone in plan.zones])

@@ -51,26 +51,17 @@ class _Doubt:
 
 @dataclass
 class Gate:
-    """The store, and what is known of it from one delivery to the next.
-
-    Attributes
-    ----------
-    written : int
-        Lines that were taken.
-    """
+    """The store, and what is known of it from one delivery to the next."""
 
     write: Callable[[bytes], None]
-    written: int = 0
+    written: int = 0  # lines that were taken
     _control: bytes | None = None
     _in_a_row: int = 0
 
     def offer(self, lines: Sequence[bytes]) -> None:
         """Write lines; raises what the store raises.
 
-        Raises
-        ------
-        RejectsEverything
-            So many requests were rejected in a row that it must be the store.
+        RejectsEverything: so many requests were rejected in a row that it must be the store.
         """
         try:
             self.write(b"".join(lines))
@@ -86,10 +77,7 @@ class Gate:
     def confirm(self, rejection: StoreRejected) -> None:
         """Make sure that the store takes anything at all just now.
 
-        Raises
-        ------
-        RejectsEverything
-            The store takes nothing.
+        RejectsEverything: the store takes nothing.
         """
         if self._control is None:
             raise RejectsEverything(f"{rejection} and has taken nothing yet") from rejection
@@ -120,10 +108,7 @@ class Delivery:
     def attempt(self, gate: Gate) -> None:
         """Go on until :attr:`done`.
 
-        Raises
-        ------
-        StoreUnavailable, StoreThrottled
-            Back off, and attempt again.
+        StoreUnavailable, StoreThrottled: back off, and attempt again.
         """
         try:
             while self._pending:

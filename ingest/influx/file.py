@@ -59,10 +59,7 @@ class Waiting(NamedTuple):
 class InfluxFile(SqliteFile):
     """The open file. Methods may be called from any thread; each is one transaction.
 
-    Raises
-    ------
-    StoreUnavailable
-        By every method: the disk is full or the file is damaged; nothing was changed.
+    StoreUnavailable: by every method: the disk is full or the file is damaged; nothing was changed.
     """
 
     name = "the file of the InfluxDB writer"

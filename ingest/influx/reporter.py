@@ -44,11 +44,6 @@ class Reporter:
 
     `health`, `parts` (name, whether it works, and why not) and `bikes_inside` (live bikes by zone
     id) are asked on the event loop, as things are now. `host` is the tag of this installation.
-
-    Attributes
-    ----------
-    given_up : int
-        Lines for which there was no more room.
     """
 
     file: InfluxFile
@@ -58,7 +53,7 @@ class Reporter:
     now_ms: Callable[[], int]
     host: str
     health_every_s: float = HEALTH_EVERY_S
-    given_up: int = 0
+    given_up: int = 0  # lines for which there was no more room
     _told: dict[str, tuple[int, str]] = field(default_factory=dict)
     _windows: dict[tuple[str, int], WindowVerdict] = field(default_factory=dict)
     _windows_ms: int = 0
@@ -118,10 +113,7 @@ class Reporter:
     def keep(self) -> None:
         """Put on disk what was noted; blocks, in any thread.
 
-        Raises
-        ------
-        StoreUnavailable
-            The notes stay in memory.
+        StoreUnavailable: the notes stay in memory.
         """
         with self._keeping:
             notes = list(self._notes)

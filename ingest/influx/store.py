@@ -51,24 +51,14 @@ DETAIL_CHARS = 300
 
 @dataclass(frozen=True, slots=True)
 class InfluxOptions:
-    """Address of InfluxDB, and the token for it.
+    """Address of InfluxDB, and the token for it."""
 
-    Attributes
-    ----------
-    url : str
-        Up to what precedes ``/api/v2/write``.
-    org, bucket : str
-        Destination of the lines; a server without organisations ignores `org`.
-    token : str, optional
-        Let in without one when None.
-    token_now : callable, optional
-        Asked for the token when the one above was refused: it may have been replaced.
-    """
-
-    url: str
+    url: str  # up to what precedes ``/api/v2/write``
+    # Destination of the lines; a server without organisations ignores `org`.
     org: str
     bucket: str
-    token: Secret | None = None
+    token: Secret | None = None  # let in without one when None
+    # Asked for the token when the one above was refused: it may have been replaced.
     token_now: Callable[[], Secret | None] | None = None
 
 
@@ -122,10 +112,8 @@ class InfluxStore:
     def write(self, lines: bytes) -> None:
         """Write whole lines; when it returns, the store has them.
 
-        Raises
-        ------
-        StoreThrottled, StoreUnavailable, StoreUnreachable, StoreRejected, RequestTooLarge
-            As the module's table says. Some of the lines may have been written.
+        StoreThrottled, StoreUnavailable, StoreUnreachable, StoreRejected, RequestTooLarge: as the
+        module's table says. Some of the lines may have been written.
         """
         from influxdb_client import WritePrecision
         from influxdb_client.rest import ApiException

@@ -70,21 +70,11 @@ SAME_MOMENT = 100
 
 @dataclass
 class Load:
-    """Lines on their way to the store.
+    """Lines on their way to the store."""
 
-    Attributes
-    ----------
-    deliveries : list of Delivery
-        The lines, request by request.
-    move : callable
-        Moves the track's place behind them. Blocks; called in a thread.
-    seq : int
-        That place.
-    """
-
-    deliveries: list[Delivery]
-    move: Callable[[], None]
-    seq: int
+    deliveries: list[Delivery]  # the lines, request by request
+    move: Callable[[], None]  # Moves the track's place behind them. Blocks; called in a thread.
+    seq: int  # that place
 
     @classmethod
     def of(cls, requests: Sequence[bytes], move: Callable[[], None], seq: int) -> Load:
@@ -192,12 +182,9 @@ class Source:
     def next(self) -> Load | None:
         """Read on, and return the points; None at the head of the log.
 
-        Raises
-        ------
-        LogCorrupt, StoreUnavailable, ArchiveDamaged
-            Log or history cannot be read; nothing was changed.
-        Stopping
-            It was halted; the track must be rewound.
+        LogCorrupt, StoreUnavailable, ArchiveDamaged: log or history cannot be read; nothing was
+        changed.
+        Stopping: it was halted; the track must be rewound.
         """
         upto = self.upto()
         if upto <= self.seq:

@@ -71,21 +71,11 @@ class WriterState(NamedTuple):
 
 @dataclass
 class Counters:
-    """Counts of the writer since the start.
+    """Counts of the writer since the start."""
 
-    Attributes
-    ----------
-    written : int
-        Lines that InfluxDB has taken.
-    rejected : int
-        Lines that it has not; they are in the file.
-    retried : int
-        Rounds that failed, and were tried again.
-    """
-
-    written: int = 0
-    rejected: int = 0
-    retried: int = 0
+    written: int = 0  # lines that InfluxDB has taken
+    rejected: int = 0  # lines that it has not; they are in the file
+    retried: int = 0  # rounds that failed, and were tried again
 
 
 @dataclass

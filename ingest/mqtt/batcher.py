@@ -28,24 +28,16 @@ WAITING_BATCHES = 4
 
 @dataclass(slots=True)
 class Batch:
-    """Messages of one connection that belong together.
+    """Messages of one connection that belong together."""
 
-    Attributes
-    ----------
-    origin : Connection
-        The connection they came on, the only one on which they can be acknowledged.
-    topics, payloads, packet_ids : list
-        In order of arrival; the packet id is None at QoS 0.
-    size_bytes : int
-    first_at_s, last_at_s : float
-        When the first and the last arrived, by the event loop's clock [s].
-    """
-
+    # The connection they came on, the only one on which they can be acknowledged.
     origin: Connection
+    # In order of arrival; the packet id is None at QoS 0.
     topics: list[str]
     payloads: list[bytes]
     packet_ids: list[int | None]
     size_bytes: int
+    # When the first and the last arrived, by the event loop's clock [s].
     first_at_s: float
     last_at_s: float
 
@@ -180,12 +172,9 @@ class Connection(ABC):
     async def made(cls, options: MqttOptions, batcher: Batcher) -> Self:
         """Connect and subscribe; from then on messages go to `batcher`.
 
-        Raises
-        ------
-        BrokerRefused
-            The broker said no.
-        BrokerUnavailable
-            There is no broker, or it does not answer, or not in this version of MQTT.
+        BrokerRefused: the broker said no.
+        BrokerUnavailable: there is no broker, or it does not answer, or not in this version of
+        MQTT.
         """
         link = cls(options, batcher)
         try:

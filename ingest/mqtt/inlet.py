@@ -57,10 +57,7 @@ def wall_clock_ms() -> int:
 def make_inlet(options: MqttOptions, now_ms: Callable[[], int] = wall_clock_ms) -> MqttInlet:
     """Return the inlet for the protocol version of the options.
 
-    Raises
-    ------
-    ValueError
-        There is nothing to subscribe to.
+    ValueError: there is nothing to subscribe to.
     """
     if not options.filters:
         raise ValueError("the inlet has no topic filters: configure at least one vendor")

@@ -104,10 +104,8 @@ class Wire:
 
         Messages are appended to the three lists. On an error those before it are there too.
 
-        Raises
-        ------
-        BrokerRefused, MalformedPacket, BrokerUnavailable
-            The connection is over; the text says why.
+        BrokerRefused, MalformedPacket, BrokerUnavailable: the connection is over; the text says
+        why.
         """
         data, view = self._data, self._view
         start, end = 0, self._end + count

@@ -27,21 +27,15 @@ GivenUp = Literal["dropped", "replaced"]
 
 @dataclass(eq=False, slots=True)
 class Outgoing:
-    """A message and the promise that was made for it.
+    """A message and the promise that was made for it."""
 
-    Attributes
-    ----------
-    topic, payload, retain, qos
-        As in MQTT.
-    done : Future of bool
-        True when it was delivered, False when it never will be. It cannot be cancelled: the
-        message goes out, whether somebody still waits for it or not.
-    """
-
+    # As in MQTT.
     topic: str
     payload: bytes
     retain: bool = False
     qos: int = 1
+    # True when it was delivered, False when it never will be. It cannot be cancelled: the message
+    # goes out, whether somebody still waits for it or not.
     done: Future[bool] = field(default_factory=Future)
 
     def __post_init__(self) -> None:
@@ -125,20 +119,12 @@ END_S = 1.0
 
 @dataclass(frozen=True)
 class PublisherState:
-    """State and counters of the publisher.
-
-    Attributes
-    ----------
-    connected : bool
-    reason : str
-        Why not.
-    queued, published, dropped, replaced : int
-        Messages waiting or under way; acknowledged; given up because the queue was full;
-        given up because a newer retained message of the same topic came.
-    """
+    """State and counters of the publisher."""
 
     connected: bool
-    reason: str
+    reason: str  # why not
+    # Messages waiting or under way; acknowledged; given up because the queue was full; given up
+    # because a newer retained message of the same topic came.
     queued: int
     published: int
     dropped: int
