@@ -22,9 +22,8 @@ import socket
 import struct
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import h11
@@ -33,7 +32,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from dashboards.access.throttle import network
 from dashboards.api.problems import ProblemAnswer
-from patrol.config.sections import MOST_CONNECTIONS
+from patrol.config.sections import Http
 
 log = structlog.get_logger(__name__)
 
@@ -58,28 +57,15 @@ PATIENCE_S: Final[Mapping[Phase, float]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How many connections may be open, and how long each phase of one may last."""
-
-    connections: int = MOST_CONNECTIONS
-    per_address: int = 600
-    """Of these from one IPv4 address, or /64 of IPv6."""
-    proxies: Sequence[str] = ()
-    """Addresses and networks of proxies, through which many come: only the total limits them."""
-    patience_s: Mapping[Phase, float] = field(default_factory=lambda: PATIENCE_S)
-    """Time that a phase may last without more of an answer being read [s]."""
-
-
 class Connection(socket.socket):
     """A connection that was accepted, and the phase that it is in."""
 
-    def __init__(self, accepted: socket.socket, port: Port, group: dict[int, Connection]) -> None:
+    def __init__(self, accepted: socket.socket, port: Port, origin: str) -> None:
         super().__init__(accepted.family, accepted.type, accepted.proto, accepted.detach())
         self.transport: asyncio.Transport | None = None
-        self._port, self._group = port, group
-        self._number = self.fileno()
-        port.open[self._number] = group[self._number] = self
+        self.origin = origin
+        self._port, self._number = port, self.fileno()
+        port.open[self._number] = self
         self._begin("head")
 
     def enter(self, phase: Phase) -> None:
@@ -113,7 +99,7 @@ class Connection(socket.socket):
 
     def _begin(self, phase: Phase) -> None:
         self.phase = phase
-        self._until_s = time.monotonic() + self._port.limits.patience_s[phase]
+        self._until_s = time.monotonic() + self._port.patience_s[phase]
         self._unread_before = self._unread()
 
     def _unread(self) -> int:
@@ -121,16 +107,20 @@ class Connection(socket.socket):
 
     def _forget(self) -> None:
         if self._port.open.get(self._number) is self:
-            del self._port.open[self._number], self._group[self._number]
+            del self._port.open[self._number]
 
 
 class Port(socket.socket):
-    """The socket that listens, with the connections that it has accepted.
+    """The socket that listens, with the connections that it has accepted, the eldest first.
+
+    `patience_s` is how long each phase of one may last without more of an answer being read [s].
 
     OSError: one cannot listen at this address.
     """
 
-    def __init__(self, host: str, port: int, limits: Limits) -> None:
+    def __init__(
+        self, host: str, port: int, http: Http, patience_s: Mapping[Phase, float] = PATIENCE_S
+    ) -> None:
         super().__init__(socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if self.family == socket.AF_INET6:
@@ -140,13 +130,13 @@ class Port(socket.socket):
         except OSError:
             self.close()
             raise
-        self.limits = limits
-        self._proxies = [ipaddress.ip_network(each) for each in limits.proxies]
+        self.patience_s = patience_s
+        # Many come through a proxy: only the total limits it.
+        self._proxies = [ipaddress.ip_network(each) for each in http.trusted_proxies]
         # Files need descriptors too; and one address must not have all connections.
-        self._total = min(limits.connections, _descriptors() // 2)
-        self._per_address = min(limits.per_address, self._total * 3 // 4)
+        self._total = min(http.connections, _descriptors() // 2)
+        self._per_address = min(http.connections_per_address, self._total * 3 // 4)
         self.open: dict[int, Connection] = {}
-        self._groups: dict[str, dict[int, Connection]] = {}
         self.refused: Counter[str] = Counter()
         self._told: Counter[str] = Counter()
         self._tell_at_s = 0.0
@@ -160,19 +150,21 @@ class Port(socket.socket):
             if exc.errno not in NO_DESCRIPTOR:
                 raise
             # asyncio would log it without end, and come back for this connection until it is gone.
-            if not self._make_room("no_descriptor", [self.open]):
+            if not self._make_room("no_descriptor", self.open.values()):
                 self._turn_away()
             raise BlockingIOError from exc
-        group = self._groups.setdefault(network(peer[0]), {})
-        by_size = sorted(self._groups.values(), key=len, reverse=True)
-        if len(group) >= self._per_address and not self._is_proxy(peer[0]):
-            room = self._make_room("connections_per_address", [group])
-        else:
-            room = len(self.open) < self._total or self._make_room("connections", by_size)
+        origin, room = network(peer[0]), True
+        held = Counter(connection.origin for connection in self.open.values())
+        if held[origin] >= self._per_address and not self._is_proxy(peer[0]):
+            own = (each for each in self.open.values() if each.origin == origin)
+            room = self._make_room("connections_per_address", own)
+        elif len(self.open) >= self._total:
+            by_share = sorted(self.open.values(), key=lambda each: -held[each.origin])
+            room = self._make_room("connections", by_share)
         if not room:
             accepted.close()
             raise BlockingIOError
-        return Connection(accepted, self, group), peer
+        return Connection(accepted, self, origin), peer
 
     def sweep(self) -> None:
         """End the connections that are over time, and tell once a minute what was refused."""
@@ -182,19 +174,17 @@ class Port(socket.socket):
                 if connection.phase != "refused":
                     self.refused[f"slow_{connection.phase}"] += 1
                 connection.end()
-        self._groups = {address: group for address, group in self._groups.items() if group}
         if self.refused != self._told and now_s >= self._tell_at_s:
             log.warning("the port refused connections and requests", **(self.refused - self._told))
             self._told, self._tell_at_s = self.refused.copy(), now_s + LOG_EVERY_S
 
-    def _make_room(self, reason: str, groups: Iterable[dict[int, Connection]]) -> bool:
-        """End the eldest connection of the first group with one that is not being answered."""
+    def _make_room(self, reason: str, connections: Iterable[Connection]) -> bool:
+        """End the first of some connections that is not being answered."""
         self.refused[reason] += 1
-        for group in groups:
-            for connection in group.values():
-                if connection.phase != "answer":
-                    connection.end()
-                    return True
+        for connection in connections:
+            if connection.phase != "answer":
+                connection.end()
+                return True
         return False
 
     def _turn_away(self) -> None:

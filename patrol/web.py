@@ -6,7 +6,7 @@ import asyncio
 import errno
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
@@ -21,7 +21,7 @@ from patrol.config.fields import is_loopback
 from patrol.config.sections import Http, Settings
 from patrol.data_folder import keep_private
 from patrol.errors import ConfigError, Problem, Unreachable
-from patrol.port import HEAD_BYTES, Conversation, Limits, Port
+from patrol.port import HEAD_BYTES, PATIENCE_S, Conversation, Phase, Port
 from patrol.tls import Certificate
 
 TRIES = 50
@@ -47,7 +47,7 @@ class WebServer(uvicorn.Server):
         port: int,
         http: Http,  # limits, and which proxies to believe
         tile_url: str | None = None,  # where pages may load the base map from
-        limits: Limits | None = None,  # instead of those of `http`
+        patience_s: Mapping[Phase, float] = PATIENCE_S,
     ) -> None:
         self._certificate = None if http.pair is None else Certificate(*http.pair)
         front = None if self._certificate is None else self._certificate.front
@@ -70,9 +70,7 @@ class WebServer(uvicorn.Server):
                 backlog=128,
             )
         )
-        self._limits = limits or Limits(
-            http.connections, http.connections_per_address, http.trusted_proxies
-        )
+        self._http, self._patience_s = http, patience_s
         self.socket: Port | None = None
 
     @contextmanager
@@ -87,7 +85,7 @@ class WebServer(uvicorn.Server):
         """
         host, port = self.config.host, self.config.port
         try:
-            self.socket = Port(host, port, self._limits)
+            self.socket = Port(host, port, self._http, self._patience_s)
             if self._certificate is not None:
                 renew = self._certificate.renew
                 asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, renew)

@@ -7,7 +7,7 @@ import json
 import resource
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection, HTTPResponse
 from types import SimpleNamespace
@@ -20,7 +20,7 @@ from starlette.responses import Response, StreamingResponse
 
 from dashboards.api.problems import install
 from patrol.config.sections import Http
-from patrol.port import BODY_BYTES, HEAD_BYTES, PATIENCE_S, Limits, Port
+from patrol.port import BODY_BYTES, HEAD_BYTES, PATIENCE_S, Phase, Port
 from patrol.web import WebServer
 from tests.patience import until
 from tests.servers import HOST, free_port
@@ -74,7 +74,11 @@ class Served(SimpleNamespace):
 
 
 @contextmanager
-def serving(limits: Limits | None = None, tile_url: str | None = None) -> Iterator[Served]:
+def serving(
+    http: Http | None = None,
+    patience_s: Mapping[Phase, float] = PATIENCE_S,
+    tile_url: str | None = None,
+) -> Iterator[Served]:
     """An application of a word, a stream, a large answer, a reader of bodies and a crash."""
     app = FastAPI(openapi_url=None)
     install(app)
@@ -110,7 +114,7 @@ def serving(limits: Limits | None = None, tile_url: str | None = None) -> Iterat
         raise RuntimeError("on purpose")
 
     port = free_port()
-    web = WebServer(app, HOST, port, Http(), tile_url, limits)
+    web = WebServer(app, HOST, port, http or Http(), tile_url, patience_s)
     thread = threading.Thread(target=lambda: asyncio.run(web.run_until_told()))
     thread.start()
     try:
@@ -157,7 +161,7 @@ def said(conn: socket.socket) -> tuple[int, dict[str, str], bytes]:
 )
 def test_who_takes_too_long_is_ended(sent: bytes, reason: str) -> None:
     """With a head, a body, or reading an answer; the reason is counted."""
-    with serving(Limits(patience_s=SHORT)) as served, served.connect() as conn:
+    with serving(patience_s=SHORT) as served, served.connect() as conn:
         conn.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         conn.sendall(sent)
         until(lambda: served.guard.refused[reason] == 1)
@@ -168,7 +172,7 @@ def test_who_takes_too_long_is_ended(sent: bytes, reason: str) -> None:
 
 def test_who_reads_slowly_but_reads_gets_everything() -> None:
     """The time for reading begins anew whenever something was read."""
-    with serving(Limits(patience_s=SHORT)) as served, served.connect() as conn:
+    with serving(patience_s=SHORT) as served, served.connect() as conn:
         conn.sendall(b"GET /large HTTP/1.0\r\nHost: h\r\n\r\n")
         got = 0
         while piece := conn.recv(100_000):
@@ -180,7 +184,7 @@ def test_who_reads_slowly_but_reads_gets_everything() -> None:
 
 def test_a_stream_may_go_on_for_longer_than_anything_else() -> None:
     """As long as it is read."""
-    with serving(Limits(patience_s=SHORT)) as served, served.half_a_head() as other:
+    with serving(patience_s=SHORT) as served, served.half_a_head() as other:
         stream = served.stream()
         assert closed(other)
         assert stream.read(40) == b"go" * 20  # a second
@@ -189,7 +193,7 @@ def test_a_stream_may_go_on_for_longer_than_anything_else() -> None:
 
 def test_half_heads_of_an_address_give_way_to_requests_and_never_to_streams() -> None:
     """Whoever shares the address with a stranger is answered all the same."""
-    with serving(Limits(per_address=10)) as served, ExitStack() as held:
+    with serving(Http(connections_per_address=10)) as served, ExitStack() as held:
         streams = [served.stream() for _ in range(8)]
         for _ in range(50):
             held.enter_context(served.half_a_head())
@@ -201,7 +205,7 @@ def test_half_heads_of_an_address_give_way_to_requests_and_never_to_streams() ->
 
 def test_when_all_are_being_answered_another_is_turned_away() -> None:
     """The limit holds, and nobody who is served pays for it."""
-    with serving(Limits(connections=10)) as served:
+    with serving(Http(connections=10)) as served:
         # One address may have three quarters.
         streams = [served.stream() for _ in range(7)]
         with served.half_a_head() as turned_away:
@@ -211,7 +215,8 @@ def test_when_all_are_being_answered_another_is_turned_away() -> None:
 
 def test_only_the_total_limits_a_proxy_that_is_trusted() -> None:
     """Everybody comes through it."""
-    with serving(Limits(20, 2, proxies=["127.0.0.0/8"])) as served:
+    http = Http(connections=20, connections_per_address=10, trusted_proxies=("127.0.0.0/8",))
+    with serving(http) as served:
         streams = [served.stream() for _ in range(20)]
         with served.half_a_head() as turned_away:
             assert closed(turned_away)
@@ -340,7 +345,7 @@ def test_without_a_descriptor_who_comes_is_turned_away_and_later_served(
 
 def test_the_log_has_one_line_a_minute(capsys: pytest.CaptureFixture[str]) -> None:
     """However many are refused."""
-    with Port(HOST, 0, Limits()) as port:
+    with Port(HOST, 0, Http()) as port:
         port.sweep()
         assert capsys.readouterr().out == ""
         port.refused.update(slow_head=300, malformed_request=2)
