@@ -33,12 +33,6 @@ BEGIN SELECT RAISE(ABORT, '{name} is append-only: {table} rows never change'); E
 """
 
 
-def read_only(path: Path) -> sqlite3.Connection:
-    """Open a file that is there for reading, beside whoever writes it; the caller closes it."""
-    address = f"file:{quote(str(path.absolute()))}?mode=ro"
-    return sqlite3.connect(address, uri=True, timeout=BUSY_S)
-
-
 def fault_of(db: sqlite3.Connection) -> str:
     """What is wrong with the structure of a file; empty when it is whole.
 
@@ -110,6 +104,15 @@ class SqliteFile:
             fault = fault_of(db) if size <= CHECKED_BYTES else ""
         if fault:
             raise self.unreadable(f"{self.name} {self.path} is damaged ({fault}): {self.remedy}")
+
+    @classmethod
+    def read_only(cls, path: Path) -> sqlite3.Connection:
+        """Open a file that is there for reading, beside whoever writes it; the caller closes it."""
+        address = f"file:{quote(str(path.absolute()))}?mode=ro"
+        try:
+            return sqlite3.connect(address, uri=True, timeout=BUSY_S)
+        except sqlite3.OperationalError as exc:
+            raise cls.unavailable(f"{cls.name} {path} cannot be opened: {exc}") from exc
 
     def connect(self) -> sqlite3.Connection:
         """Open a further connection; the caller closes it."""

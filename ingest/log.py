@@ -249,7 +249,11 @@ class SqliteLog:
             row = db.execute(ENTRIES, (seq - 1, seq)).fetchone()
             if row is None:
                 raise LogCorrupt(f"no entry of the log ends with message {seq}")
-            return self._pass(db, range(seq - row[1] + 1, seq + 1), fault, row[3])
+            query = "SELECT coalesce(max(seq), 0) FROM entry WHERE seq < ?"
+            (before,) = db.execute(query, (seq,)).fetchone()
+            first = min(max(seq - row[1], before) + 1, seq)  # the count may be what is damaged
+            numbers = range(first, seq + 1)
+            return self._pass(db, numbers, _times(db, numbers, 0), fault, row[3])
 
     def find_lost(self, after_seq: int, known: Position) -> list[tuple[int, int, int]]:
         """Set aside the numbers that were given out and that no entry holds.
@@ -262,37 +266,37 @@ class SqliteLog:
         list of tuple of int
             The last number of each gap, and the times of receipt around it [ms]; 0 is unknown.
         """
+        lost: list[tuple[int, int, int]] = []
         with self._write_lock, self._file.transaction() as db:
-            head, at, gaps = max(known.seq, self._head, after_seq), after_seq, []
+            head, at = max(known.seq, self._head, after_seq), after_seq
             query = "SELECT seq, CAST(count AS INTEGER) FROM entry WHERE seq > ? ORDER BY seq"
             for seq, count in (*db.execute(query, (after_seq,)).fetchall(), (head, 0)):
                 if seq - count > at:
-                    gaps.append(range(at + 1, seq - count + 1))
+                    gap = range(at + 1, seq - count + 1)
+                    between = _times(db, gap, known.at_ms)
+                    self._pass(db, gap, between, "are not in the log: it was cut or replaced")
+                    lost.append((gap[-1], *between))
                 at = max(at, seq)
-            times = [_times(db, gap[0] - 1, gap[-1] + 1, known.at_ms) for gap in gaps]
-            for gap in gaps:
-                fault = "are not in the log: it was cut or replaced"
-                self._pass(db, gap, fault, known_ms=known.at_ms)
-            if not gaps and head > self._head:  # others have all of it
+            if not lost and head > self._head:  # others have all of it
                 _put_empty(db, range(self._head + 1, head + 1), known.at_ms)
             self._head = head
-        return [(gap[-1], *between) for gap, between in zip(gaps, times, strict=True)]
+        return lost
 
     def _pass(
         self,
         db: sqlite3.Connection,
         numbers: range,
+        between: tuple[int, int],
         fault: str,
         body: bytes = b"",
-        known_ms: int = 0,
     ) -> Path:
         """Write down what is wrong with some messages, and let readers pass them."""
         first, last = numbers[0], numbers[-1]
-        began_ms, ended_ms = _times(db, first - 1, last + 1, known_ms)
-        times = f"received between {_shown(began_ms)} and {_shown(ended_ms)}"
+        began, ended = map(_shown, between)
+        times = f"received between {began} and {ended}"
         text = f"messages {first} to {last} of the log, {times}, {fault}"
         file = set_aside.keep(self.aside, f"log-{first:012}-{last:012}", text, body)
-        _put_empty(db, numbers, began_ms or ended_ms)
+        _put_empty(db, numbers, between[0] or between[1])
         return file
 
     @contextmanager
@@ -387,24 +391,21 @@ class SqliteLog:
             os.close(self._guard)
 
 
-def _times(
-    db: sqlite3.Connection, before_seq: int, after_seq: int, known_ms: int
-) -> tuple[int, int]:
-    """When the nearest entries up to one number and from another on were received [ms].
+def _times(db: sqlite3.Connection, numbers: range, known_ms: int) -> tuple[int, int]:
+    """When the nearest entries before and after some messages were received [ms].
 
     0 is unknown; `known_ms` stands in for an entry that is not there yet.
     """
-    found = [0, known_ms]
-    for side, (query, seq) in enumerate(
-        (
-            ("SELECT CAST(body AS BLOB) FROM entry WHERE seq <= ? ORDER BY seq DESC", before_seq),
-            ("SELECT CAST(body AS BLOB) FROM entry WHERE seq >= ? ORDER BY seq", after_seq),
-        )
-    ):
-        row = db.execute(f"{query} LIMIT 1", (seq,)).fetchone()
-        with suppress(LogCorrupt, TypeError):  # there is none, or it is damaged
-            found[side] = read_body(0, 0, 0, row[0], checked=False).received_at_ms
-    return found[0], found[1]
+    query = "SELECT CAST(body AS BLOB) FROM entry WHERE seq"
+    before = db.execute(f"{query} < ? ORDER BY seq DESC LIMIT 1", (numbers[0],)).fetchone()
+    after = db.execute(f"{query} > ? ORDER BY seq LIMIT 1", (numbers[-1],)).fetchone()
+    return _received_ms(before, 0), _received_ms(after, known_ms)
+
+
+def _received_ms(row: tuple[bytes] | None, otherwise_ms: int) -> int:
+    with suppress(LogCorrupt, TypeError):  # it is damaged, or there is none
+        return read_body(0, 0, 0, row[0], checked=False).received_at_ms  # type: ignore[index]
+    return otherwise_ms
 
 
 def _put_empty(db: sqlite3.Connection, numbers: range, at_ms: int) -> None:
@@ -418,3 +419,40 @@ def _shown(at_ms: int) -> str:
     if not at_ms:
         return "?"
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
+
+
+class Entry(NamedTuple):
+    """An entry: the numbers of its messages, its size [bytes], and its messages or its fault."""
+
+    first: int
+    last: int
+    size: int
+    messages: Messages
+    fault: str
+
+
+def entries_of(path: Path) -> Iterator[Entry]:
+    """The entries of a log in order, beside a station that may run.
+
+    Past damage of the file come those that its end leads to, and then LogCorrupt.
+    """
+    last = 0
+    with closing(LogFile.read_only(path)) as db:
+        try:
+            for row in db.execute(ENTRIES, (0, 1 << 62)):
+                last = max(last, row[0])
+                yield _entry(row)
+        except sqlite3.DatabaseError as exc:
+            backwards = ENTRIES.replace("ORDER BY seq", "ORDER BY seq DESC")
+            with suppress(sqlite3.DatabaseError):
+                yield from map(_entry, db.execute(backwards, (last, 1 << 62)))
+            raise LogCorrupt(f"the log {path} is damaged ({exc}): {LogFile.remedy}") from exc
+
+
+def _entry(row: tuple[int, int, int, bytes]) -> Entry:
+    seq, count, _, body = row
+    try:
+        messages, fault = read_body(*row), ""
+    except LogCorrupt as exc:
+        messages, fault = Messages(0, [], []), str(exc)
+    return Entry(seq - count + 1, seq, len(body), messages, fault)

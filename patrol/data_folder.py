@@ -11,14 +11,13 @@ import msgspec
 
 from alerts.store.book_file import BookFile
 from dashboards.access.audit import AccessFile
-from files.sqlite_file import SqliteFile, fault_of, read_only
+from files.sqlite_file import SqliteFile, fault_of
 from geofence.errors import ZonesError
 from ingest import set_aside, snapshot
 from ingest.archive import check_file
 from ingest.errors import ArchiveDamaged, SnapshotDamaged
 from ingest.influx.file import InfluxFile
-from ingest.log import LogFile
-from ingest.log_entries import entries_of
+from ingest.log import LogFile, entries_of
 from patrol.config.drawn_zones import NAME, read_drawn
 
 OURS = ("*.sqlite*", "coverage.*", "archive", set_aside.FOLDER, f"{Path(NAME).stem}.*")
@@ -81,7 +80,7 @@ def verify(folder: Path, configured: Path) -> Verified:
     there = {folder / f"{name}.sqlite": kind for name, kind in kinds.items()}
     databases = {file: kind for file, kind in there.items() if file.exists()}
     for file, kind in databases.items():
-        with closing(read_only(file)) as db:
+        with closing(kind.read_only(file)) as db:
             fault = fault_of(db)
         if fault:
             damaged.append(Damage(str(file), None, f"{fault}: {kind.remedy}"))

@@ -25,11 +25,11 @@ def list_entries(config: Config) -> None:
     """Tell of the entries their messages, time of receipt, size and damage; and of the readers
     how far they are; and what was set aside."""
     from ingest import set_aside
-    from ingest.log_entries import entries_of, opened
+    from ingest.log import LogFile, entries_of
 
     with errors_told():
         path, zone = _log(config)
-        with closing(opened(path)) as db, suppress(sqlite3.DatabaseError):
+        with closing(LogFile.read_only(path)) as db, suppress(sqlite3.DatabaseError):
             for reader, seq in db.execute("SELECT reader, seq FROM cursor"):
                 typer.echo(f"reader {reader} has passed message {seq}")
         for text in set_aside.findings(path.parent / set_aside.FOLDER):
@@ -50,8 +50,7 @@ def export(
 ) -> None:
     """Write messages to stdout, one a line of JSON: number, time of receipt, topic, payload."""
     from ingest.errors import LogCorrupt
-    from ingest.log import read_body
-    from ingest.log_entries import entries_of
+    from ingest.log import entries_of, read_body
 
     with errors_told():
         if body is not None:

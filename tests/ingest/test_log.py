@@ -278,6 +278,22 @@ def test_a_damaged_entry_at_the_end_leaves_its_numbers_used(log: SqliteLog, path
     assert numbers(log) == [1, 2, 3, 7, 8]
 
 
+@pytest.mark.parametrize("count", [0, -5, 1 << 40, "x"])
+def test_an_entry_whose_count_is_damaged_is_set_aside(
+    log: SqliteLog, path: Path, count: int | str
+) -> None:
+    """Whatever it says, its numbers are its own: nobody else's are taken for damaged."""
+    for number in (1, 2, 3):
+        log.append(batch(number, 1))
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE entry SET count = ? WHERE seq = 2", (count,))
+        db.commit()
+    assert numbers(log) == [1]
+    assert numbers(log, after_seq=1) == [3]
+    (text,) = set_aside.findings(log.aside)
+    assert "messages 2 to 2 of the log" in text
+
+
 def test_numbers_that_are_missing_are_told_and_passed(log: SqliteLog, path: Path) -> None:
     """In the middle and at the end, where somebody else knows of them; said once."""
     for first in (1, 4, 7):
