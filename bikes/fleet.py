@@ -48,7 +48,7 @@ _SAID: dict[str, tuple[type[np.generic], object]] = {
 """Columns beside those of the fixes: dtype, and the value before anything was said."""
 
 
-class BikeState(msgspec.Struct, frozen=True, kw_only=True):
+class BikeState(msgspec.Struct, frozen=True):
     """The newest of one bike; None is what it never said."""
 
     bike: int  # index into the roster
@@ -111,6 +111,7 @@ class FleetState:
         self._charges = _blank(0)
         self._said = {name: np.empty(0, dtype) for name, (dtype, _) in _SAID.items()}
         self._view: FleetState | None = None
+        self._states: list[BikeState] | None = None
 
     def view(self) -> FleetState:
         """A copy that never changes, for any thread; what comes later is not in it."""
@@ -120,13 +121,30 @@ class FleetState:
             self._view._said = {name: _copy(column) for name, column in self._said.items()}
         return self._view
 
-    def newest_ms(self) -> int | None:
-        """Time of the newest fix of any bike [ms]; None before the first."""
-        return _time(self._fixes.timestamp_ms.max(initial=NEVER))
-
     def states(self) -> list[BikeState]:
         """The newest of every bike on the roster, by index."""
         return [self.of(bike) for bike in range(len(self._roster))]
+
+    def of(self, bike: int) -> BikeState:
+        """The newest of one bike, by its index; empty for one that was never heard."""
+        # All are read at once: a view is asked often.
+        states = self._states = self._states or self._read()
+        return states[bike] if bike < len(states) else BikeState(bike)
+
+    def _read(self) -> list[BikeState]:
+        fix, charge, said = self._fixes, self._charges, self._said
+        columns = {
+            "bike": fix.bike.tolist(),
+            "last_ms": _known(fix.timestamp_ms),
+            **{name: _known(getattr(fix, name)) for name in _OF_FIX},
+            "battery_percent": _known(charge.battery_percent),
+            "battery_at_ms": _known(charge.timestamp_ms),
+            **{name: _known(column) for name, column in said.items()},
+            # What is unknown is -1, and so the last.
+            "online": np.array([False, True, None])[said["online"]].tolist(),
+            "vehicle_state": np.array([*VEHICLE_STATES, None])[said["vehicle_state"]].tolist(),
+        }
+        return list(map(BikeState, *(columns[name] for name in BikeState.__struct_fields__)))
 
     def fixes(self) -> TelemetryBatch:
         """The newest fix of every bike that has sent any, by index."""
@@ -151,7 +169,7 @@ class FleetState:
         """
         if not len(batch):
             return
-        self._view = None
+        self._view = self._states = None
         self._grow(int(batch.bike.max()) + 1)
         _keep_newest(self._fixes, batch)
         _keep_newest(self._charges, batch.take(~np.isnan(batch.battery_percent)))
@@ -161,7 +179,7 @@ class FleetState:
     def update_status(self, statuses: Iterable[Status], *, heard_at_ms: int | None = None) -> None:
         """Take in connection statuses, in the order in which they were received."""
         for status in statuses:
-            self._view = None
+            self._view = self._states = None
             self._grow(status.bike + 1)
             self._said["online"][status.bike] = status.online
             self._said["status_at_ms"][status.bike] = status.timestamp_ms
@@ -172,7 +190,7 @@ class FleetState:
     def update_events(self, events: Iterable[Event], *, heard_at_ms: int | None = None) -> None:
         """Take in changes of state, in any order; the newest one counts."""
         for event in events:
-            self._view = None
+            self._view = self._states = None
             self._grow(event.bike + 1)
             since, states = self._said["vehicle_state_at_ms"], self._said["vehicle_state"]
             state = _STATE_NUMBERS[event.vehicle_state]
@@ -181,26 +199,6 @@ class FleetState:
                 since[event.bike], states[event.bike] = event.timestamp_ms, state
             if heard_at_ms is not None:
                 self._hear(event.bike, heard_at_ms)
-
-    def of(self, bike: int) -> BikeState:
-        """The newest of one bike, by its index; empty for one that was never heard."""
-        if not 0 <= bike < len(self._fixes):
-            return BikeState(bike=bike)
-        fix, charge = self._fixes, self._charges
-        said = {name: column[bike].item() for name, column in self._said.items()}
-        state = said["vehicle_state"]
-        return BikeState(
-            bike=bike,
-            last_ms=_time(fix.timestamp_ms[bike]),
-            **{name: _number(getattr(fix, name)[bike]) for name in _OF_FIX},
-            battery_percent=_number(charge.battery_percent[bike]),
-            battery_at_ms=_time(charge.timestamp_ms[bike]),
-            online=None if said["online"] == _UNKNOWN else bool(said["online"]),
-            status_at_ms=_time(said["status_at_ms"]),
-            vehicle_state=None if state == _UNKNOWN else VEHICLE_STATES[state],
-            vehicle_state_at_ms=_time(said["vehicle_state_at_ms"]),
-            heard_at_ms=_time(said["heard_at_ms"]),
-        )
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """The columns of a snapshot, by name; bikes by their index of today."""
@@ -220,7 +218,7 @@ class FleetState:
         bikes : ndarray of int32, shape (n,)
             At least as many as the snapshot has.
         """
-        self._view = None
+        self._view = self._states = None
         known = bikes[: state["online"].size]
         self._grow(int(known.max(initial=-1)) + 1)
         for name in COLUMNS.keys() - {"bike"}:
@@ -283,9 +281,8 @@ def _keep_newest(rows: TelemetryBatch, batch: TelemetryBatch) -> None:
         getattr(rows, name)[newest.bike] = getattr(newest, name)
 
 
-def _time(value: np.int64) -> int | None:
-    return None if value == NEVER else int(value)
-
-
-def _number(value: np.floating) -> float | None:
-    return None if np.isnan(value) else float(value)
+def _known(column: NDArray[Any]) -> list[Any]:
+    """The values of a column, None for what was never said."""
+    values = column.astype(object)
+    values[np.isnan(column) if column.dtype.kind == "f" else column == NEVER] = None
+    return list(values)

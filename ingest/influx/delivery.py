@@ -17,7 +17,7 @@ So a store that rejects everything for a while, or a proxy that does, costs noth
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import NamedTuple
 
 from ingest.errors import RequestTooLarge, StoreRejected, StoreUnavailable
@@ -91,14 +91,14 @@ class Gate:
 class Delivery:
     """Lines on their way to the store; what was achieved is kept when an attempt fails."""
 
-    lines: bytes
+    lines: InitVar[bytes]
     rejected: list[Rejected] = field(default_factory=list)
     _pending: list[list[bytes]] = field(default_factory=list)
     _doubts: list[_Doubt] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        if self.lines:
-            self._pending.append(self.lines.splitlines(keepends=True))
+    def __post_init__(self, lines: bytes) -> None:
+        if lines:
+            self._pending.append(lines.splitlines(keepends=True))
 
     @property
     def done(self) -> bool:

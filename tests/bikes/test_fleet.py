@@ -41,7 +41,6 @@ def test_newest_fix_wins() -> None:
     assert state.of(0).accuracy_m == 4
     assert state.of(1).lat_deg == 36.5
     assert state.of(2) == BikeState(bike=2)
-    assert state.newest_ms() == 30
     assert state.fixes().bike.tolist() == [0, 1]
 
 
@@ -177,7 +176,6 @@ def test_snapshot_of_nothing() -> None:
     after = fleet()
     after.restore(fleet().state(), np.arange(3, dtype=np.int32))
     assert after.states() == [BikeState(bike=bike) for bike in range(3)]
-    assert after.newest_ms() is None
     after.update(fixes())
 
 
