@@ -93,13 +93,13 @@ class Tail:
             pieces[-MERGE:] = [Piece(merged, generation + 1)]
         self._pieces = pieces
 
-    def hold(self) -> tuple[int, TelemetryBatch]:
-        """All there is now: the number of pieces, which stay as they are, and their fixes."""
+    def hold(self) -> list[Piece]:
+        """All there is now, in pieces that stay as they are until they are dropped."""
         self._held = len(self._pieces)
-        return self._held, TelemetryBatch.concat([piece.fixes for piece in self._pieces])
+        return self._pieces
 
     def drop(self, pieces: int) -> None:
-        """Let go of the oldest pieces, which :meth:`hold` has counted."""
+        """Let go of so many of the oldest pieces, which :meth:`hold` gave."""
         self._pieces = self._pieces[pieces:]
         self._held = max(0, self._held - pieces)
 
@@ -133,8 +133,7 @@ class Flush:
     """The part of the tail that a flush writes: up to a position of the log."""
 
     seq: int
-    pieces: int
-    fixes: TelemetryBatch
+    pieces: Sequence[Piece]
 
 
 @dataclass
@@ -215,7 +214,7 @@ class Archive:
         """Begin a flush of the tail, which :meth:`end_flush` ends; None when nothing is new."""
         if self._seq <= self._written:
             return None
-        return Flush(self._seq, *self._tail.hold())
+        return Flush(self._seq, self._tail.hold())
 
     def write(self, flush: Flush) -> None:
         """Merge the rows into their files, each atomically.
@@ -224,19 +223,20 @@ class Archive:
         again.
         ArchiveDamaged: a file that rows belong into cannot be read.
         """
-        fixes = flush.fixes.distinct()
+        fixes = TelemetryBatch.concat([piece.fixes for piece in flush.pieces]).distinct()
         vendors, codes = np.unique([key.vendor for key in self.roster.keys], return_inverse=True)
         vendor = codes[fixes.bike]
         days = self._midnights.day(fixes.timestamp_ms)
         for code in np.unique(vendor):
             for day in np.unique(days[vendor == code]):
-                rows = fixes.take((vendor == code) & (days == day))
+                its_own = (vendor == code) & (days == day)
+                rows = fixes if its_own.all() else fixes.take(its_own)
                 file = self._file(str(vendors[code]), int(rows.timestamp_ms[0]))
                 self._merge(file, rows, flush.seq)
 
     def end_flush(self, flush: Flush) -> None:
         """Let go of what :meth:`write` has written."""
-        self._tail.drop(flush.pieces)
+        self._tail.drop(len(flush.pieces))
         self._written = max(self._written, flush.seq)
 
     def within(self, spans: Intervals) -> TelemetryBatch:

@@ -229,6 +229,8 @@ class Intake:
             if self.worker.archive.wants_flush or due:
                 await self._flush()
                 archived_s = time.monotonic()
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._saving, return_freed_memory)
 
     async def _save(self) -> None:
         """Take a snapshot; state is copied in the worker's thread, written in another.
@@ -260,8 +262,6 @@ class Intake:
             if flush is not None:
                 await loop.run_in_executor(self._saving, self.worker.write_archive, flush)
                 await self._compute(self.worker.archive.end_flush, flush)
-                del flush
-                await loop.run_in_executor(self._saving, return_freed_memory)
             await loop.run_in_executor(self._saving, self.log.trim)
         except (StoreUnavailable, ArchiveDamaged) as exc:
             self._tell("archive", str(exc))
@@ -275,10 +275,9 @@ class Intake:
 
 
 def return_freed_memory() -> None:
-    """Return freed memory to the system now; takes milliseconds.
+    """Return freed memory to the system now, which glibc would hold for ever; takes milliseconds.
 
-    After a flush glibc holds some 40 MB in the arena of the thread that wrote, and holds it for
-    ever. Where the C library has no such call nothing happens.
+    Where the C library has no such call nothing happens.
     """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
