@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
@@ -19,28 +18,21 @@ from words.catalogue import LANGUAGES, Language
 app = typer.Typer(help="Grafana's dashboards: as files, or straight to it.", no_args_is_help=True)
 
 
-def _timezone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
-        raise typer.BadParameter(f'there is no time zone "{name}"') from exc
-    return name
+def _as_in_patrol_toml(kind: str) -> Callable[[str], str]:
+    """A parser that reads an option as a key of that kind is read."""
+
+    def read(text: str) -> str:
+        from patrol.config import fields
+
+        try:
+            return str(getattr(fields, kind)(text))
+        except ValueError as exc:
+            raise typer.BadParameter(str(exc)) from exc
+
+    return read
 
 
-def _web_url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        valid = valid and "@" not in parts.netloc
-    except ValueError:
-        valid = False
-    if not valid:
-        raise typer.BadParameter(
-            "is not a URL such as http://grafana.example:3000, without a password: arguments are "
-            "seen by everybody on this machine"
-        )
-    return text
-
+_timezone, _web_url = map(_as_in_patrol_toml, ("timezone", "web_url"))
 
 Zone = Annotated[
     str, typer.Option("--timezone", parser=_timezone, help="Where days begin.", metavar="NAME")

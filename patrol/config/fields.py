@@ -181,7 +181,8 @@ def read_secret(path: Path) -> Secret:
         return Secret(lines.readline().strip())
 
 
-def _timezone(name: str) -> str:
+def timezone(name: str) -> str:
+    """The name of a time zone, if there is one of this name; ValueError says which is like it."""
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
@@ -193,12 +194,13 @@ def _timezone(name: str) -> str:
 
 
 def _split(url: str, example: str) -> SplitResult:
-    """The parts of a URL. A message never repeats the URL, for it may hold a secret."""
+    """The parts of a URL. A message never repeats any of it, for it may hold a secret."""
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018  # raises when it is not a number
-    except ValueError as exc:
-        raise ValueError(f'is not a URL ({exc}); write for example "{example}"') from None
+        parts.port  # noqa: B018  # raises when it is not a number, and says what stands there
+    except ValueError:
+        wrong = "is not a URL, or what follows the colon is not the number of a port"
+        raise ValueError(f'{wrong}; write for example "{example}"') from None
     return parts
 
 
@@ -230,11 +232,12 @@ def _notify_url(url: Secret) -> Secret:
     return url
 
 
-def _web_url(url: str) -> str:
+def web_url(url: str) -> str:
+    """A URL of http or https without a password; ValueError repeats no part of another."""
     example = "http://127.0.0.1:8086"
     parts = _split(url, example)
     if parts.username is not None or parts.password is not None:
-        raise ValueError("holds a user name or password; use token_file")
+        raise ValueError("holds a user name or password, which everybody may see; use token_file")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f'must be an http:// or https:// URL, for example "{example}"')
     return url
@@ -328,9 +331,9 @@ Folder = Annotated[Path, AfterValidator(_folder)]
 SecretFile = Annotated[Path, AfterValidator(secret_file)]
 """A file with a secret on its first line; see :func:`read_secret`."""
 Day = Annotated[date | datetime, WrapValidator(_day)]
-Timezone = Annotated[str, AfterValidator(_timezone)]
+Timezone = Annotated[str, AfterValidator(timezone)]
 MqttUrl = Annotated[str, AfterValidator(_mqtt_url)]
-WebUrl = Annotated[str, AfterValidator(_web_url)]
+WebUrl = Annotated[str, AfterValidator(web_url)]
 TileUrl = Annotated[str, AfterValidator(_tile_url)]
 NotifyUrl = Annotated[Secret, AfterValidator(_notify_url)]
 """A webhook or an Apprise URL; it may hold a secret."""

@@ -183,6 +183,15 @@ def test_two_vendors_cannot_share_a_topic(folder: Path) -> None:
     assert 'hello and other both have the topic "t/{bike}"' in found[0]
 
 
+@pytest.mark.parametrize("url", ["mqtt://bob:hunter2", "mqtt://bob:hunter2/", "mqtt://[hunter2"])
+def test_a_password_in_place_of_a_port_is_not_told(folder: Path, url: str) -> None:
+    """Python's own message about a port says what stands there."""
+    found = problems(folder, GOOD.replace("mqtt://broker.example:1884", url))
+    assert len(found) == 1
+    assert "[mqtt] url: is not a URL, or what follows the colon" in found[0]
+    assert "hunter2" not in found[0]
+
+
 @pytest.mark.parametrize(
     "url", ["mqtt://bob:hunter2@broker.example", "mqtt://hunter2@h:1883", "mqtts://:hunter2@h"]
 )
