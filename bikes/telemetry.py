@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 Stated = float | None
 """A number, or None when the bike did not state it."""
 
+UNUSABLE = -1e300
+"""Stands for a number that was stated and cannot be used: it is outside of every range."""
+
 
 class Location(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     """A position as a bike reports it; field names and units are those of MDS 2.0."""

@@ -239,7 +239,9 @@ def _closed(rings: list[list[NDArray[np.float64]]], report: Report) -> bool:
     for part, number, ring in every:
         name = _ring_name(part, number)
         if not len(ring) or (ring[0] != ring[-1]).any():
-            ends = " and ".join(f"[{p[0]:g}, {p[1]:g}]" for p in (ring[0], ring[-1])[: len(ring)])
+            ends = " and ".join(
+                f"[{p[0]:.15g}, {p[1]:.15g}]" for p in (ring[0], ring[-1])[: len(ring)]
+            )
             report(f"{name} is open: its ends are {ends or 'missing'}; repeat the first at the end")
             sound = False
         elif len(ring) < 4:

@@ -134,7 +134,9 @@ class Judge:
     # Where campaigns say otherwise; of two at once the later counts.
     other_path: Sequence[OtherPath] = ()
 
-    def assess(self, fixes: TelemetryBatch) -> tuple[NDArray[np.uint8], Visits]:
+    def assess(
+        self, fixes: TelemetryBatch, begins: Mask | None = None
+    ) -> tuple[NDArray[np.uint8], Visits]:
         """Verdict of each fix, and the visits that follow.
 
         Parameters
@@ -143,6 +145,8 @@ class Judge:
             Distinct fixes sorted by bike and time (:meth:`TelemetryBatch.distinct`). Near the
             ends of a bike's fixes, closer than the limits' `before_ms` and `after_ms`, verdicts
             can differ from those of a longer record.
+        begins : ndarray of bool, shape (n,), optional
+            The fixes before which nothing was recorded: no path leads to them.
 
         Returns
         -------
@@ -151,14 +155,16 @@ class Judge:
         visits : Visits
             In no particular order; one cell may be visited many times.
         """
-        judgement = self.judge(fixes)
+        judgement = self.judge(fixes, begins=begins)
         return judgement.verdict, self.visits(judgement)
 
     def verdicts(self, fixes: TelemetryBatch) -> NDArray[np.uint8]:
         """Verdict of each fix, as :meth:`assess` returns it; visits cost half as much again."""
         return self.judge(fixes).verdict
 
-    def judge(self, fixes: TelemetryBatch, lead: Mask | None = None) -> Judgement:
+    def judge(
+        self, fixes: TelemetryBatch, lead: Mask | None = None, begins: Mask | None = None
+    ) -> Judgement:
         """Judge fixes, of which some may be there as neighbours only.
 
         Parameters
@@ -168,6 +174,8 @@ class Judge:
         lead : ndarray of bool, shape (n,), optional
             The first fixes of bikes whose run began earlier, and has lasted for as long as a stay:
             the others are compared with them. Nothing is said of them; see :mod:`geofence.tails`.
+        begins : ndarray of bool, shape (n,), optional
+            As for :meth:`assess`.
         """
         grid, limits = self.atlas.grid, self.limits
         at_ms = fixes.timestamp_ms
@@ -181,6 +189,9 @@ class Judge:
         starts = quality.run_starts(
             fixes.bike[usable], usable_ms, self.midnights.day(usable_ms), limits
         )
+        if begins is not None:
+            part = np.cumsum(begins)[usable]
+            starts[1:] |= part[1:] != part[:-1]
         verdict[usable], agreed_ms = quality.agreement(
             usable_ms, x_m[usable], y_m[usable], starts, limits
         )

@@ -5,14 +5,14 @@ The columns tell which items are bad; only for those is it worked out, one by on
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bikes.errors import DecodeError
+from bikes.errors import DecodeError, RejectReason
 from bikes.telemetry import COLUMNS, Telemetry, TelemetryBatch
 from words.times import LAST_MS
 
@@ -31,26 +31,49 @@ PLAUSIBLE = Bounds(946_684_800_000, LAST_MS)
 
 
 class Range(NamedTuple):
-    """Values a field may have, in its unit, both ends included, and its name in a payload."""
+    """Values an optional field may have, in its unit, both ends included, and its name in MDS."""
 
     field: str
     low: float
     high: float
 
 
+MAX_LAT_DEG, MAX_LNG_DEG = 90, 180
+
+NO_FIX_DEG = 0.001
+"""A receiver without a fix says that it is this close to 0, 0 [degrees]: some 100 m of sea."""
+
 RANGES: dict[str, Range] = {
-    "lat_deg": Range("location.lat", -90, 90),
-    "lng_deg": Range("location.lng", -180, 180),
-    "accuracy_m": Range("location.horizontal_accuracy", 0, 1e6),
-    "speed_mps": Range("location.speed", 0, 1000),
-    "heading_deg": Range("location.heading", 0, 360),
-    "altitude_m": Range("location.altitude", -1000, 10_000),
+    # However inaccurate a fix is, it is not of unknown accuracy.
+    "accuracy_m": Range("horizontal_accuracy", 0, 1e30),
+    "speed_mps": Range("speed", 0, 1000),
+    "heading_deg": Range("heading", 0, 360),
+    "altitude_m": Range("altitude", -1000, 10_000),
     "battery_percent": Range("battery_percent", 0, 100),
 }
-"""By column. What is physically possible; whether it is likely is a matter of quality."""
+"""By column. What is physically possible, and else unknown; whether it is likely is a matter of
+quality."""
 
 Faults = dict[int, DecodeError]
 """Errors of items, by their row."""
+
+
+class Checked(NamedTuple):
+    """Items as columns.
+
+    Attributes
+    ----------
+    batch : TelemetryBatch
+        Those that can be accepted, in their datum.
+    faults : dict
+        What is wrong with the others, or with the first of them.
+    notes : Counter
+        Values of accepted items that are unknown because they cannot be used, by their field.
+    """
+
+    batch: TelemetryBatch
+    faults: Faults
+    notes: Counter[str]
 
 
 def to_columns(
@@ -60,12 +83,13 @@ def to_columns(
     *,
     bike_ids: list[str] | None = None,
     explained: int | None = None,
-) -> tuple[TelemetryBatch, Faults]:
+    in_seconds: bool = False,
+) -> Checked:
     """The columns of the items that can be accepted, and what is wrong with the others.
 
     `bike`, of shape (items,), and `bike_ids` are the index and the id of each item's bike; with
-    ids, an item that names another device is not accepted. Positions stay in their datum. Of the
-    others only the first are `explained`, if that is given.
+    ids, an item that names another device is not accepted. Of the others only the first are
+    `explained`, if that is given. Whoever counts time `in_seconds` is told so.
     """
     places = [item.location for item in items]
     timestamp_ms = _int64([item.timestamp for item in items])
@@ -82,8 +106,8 @@ def to_columns(
     # None becomes NaN. Adding zero makes -0.0 into 0.0, so that equal values are equal bit for bit.
     values = {name: np.array(column, np.float64) + 0.0 for name, column in stated.items()}
     bad = (timestamp_ms < bounds.oldest_ms) | (timestamp_ms > bounds.newest_ms)
-    for name, (_, low, high) in RANGES.items():
-        bad |= (values[name] < low) | (values[name] > high)
+    lat, lng = np.abs(values["lat_deg"]), np.abs(values["lng_deg"])
+    bad |= (lat > MAX_LAT_DEG) | (lng > MAX_LNG_DEG) | (np.maximum(lat, lng) < NO_FIX_DEG)
     if bike_ids is not None:
         bad[_mismatches([item.device_id for item in items], bike_ids)] = True
     columns: dict[str, NDArray[Any]] = {"bike": bike, "timestamp_ms": timestamp_ms, **values}
@@ -91,26 +115,37 @@ def to_columns(
     if bad.any():
         for row in np.flatnonzero(bad)[:explained].tolist():
             bike_id = bike_ids[row] if bike_ids is not None else None
-            found = fault(items[row], bounds, bike_id)
+            found = fault(items[row], bounds, bike_id, in_seconds=in_seconds)
             assert found is not None, "the columns and the item are judged by the same rules"
             faults[row] = found
         columns = {name: column[~bad] for name, column in columns.items()}
+    notes: Counter[str] = Counter()
+    for name, (field, low, high) in RANGES.items():
+        unusable = (columns[name] < low) | (columns[name] > high)
+        if unusable.any():
+            columns[name][unusable] = np.nan
+            notes[field] += int(unusable.sum())
     typed = {name: columns[name].astype(dtype, copy=False) for name, dtype in COLUMNS.items()}
-    return TelemetryBatch(**typed), faults
+    return Checked(TelemetryBatch(**typed), faults, notes)
 
 
-def fault(item: Telemetry, bounds: Bounds, bike_id: str | None = None) -> DecodeError | None:
+def fault(
+    item: Telemetry, bounds: Bounds, bike_id: str | None = None, *, in_seconds: bool = False
+) -> DecodeError | None:
     """The first fault of one item, in the order of reasons below, or None."""
     if bike_id is not None and (mismatch := device_fault(item.device_id, bike_id)):
         return mismatch
-    for name, (field, low, high) in RANGES.items():
-        value = attrgetter(field)(item)
-        if value is not None and not low <= value <= high:
-            detail = f"{field}: {value:g} is not between {low:g} and {high:g}"
-            if name == "lat_deg" and abs(value) <= 180 and abs(item.location.lng) <= 90:
+    lat, lng = item.location.lat, item.location.lng
+    for name, value, most in (("lat", lat, MAX_LAT_DEG), ("lng", lng, MAX_LNG_DEG)):
+        if abs(value) > most:
+            detail = f"location.{name}: {value:.15g} is not between {-most} and {most}"
+            if name == "lat" and abs(lat) <= MAX_LNG_DEG and abs(lng) <= MAX_LAT_DEG:
                 detail += "; lat and lng may be swapped"
             return DecodeError("out_of_range", detail)
-    return timestamp_fault(item.timestamp, bounds)
+    if max(abs(lat), abs(lng)) < NO_FIX_DEG:
+        detail = f"location: {lat:g}, {lng:g} is what a receiver without a fix says; do not send it"
+        return DecodeError("out_of_range", detail)
+    return timestamp_fault(item.timestamp, bounds, in_seconds=in_seconds)
 
 
 def device_fault(device_id: str | None, bike_id: str) -> DecodeError | None:
@@ -120,37 +155,35 @@ def device_fault(device_id: str | None, bike_id: str) -> DecodeError | None:
     return DecodeError("device_mismatch", f"device_id: {device_id!r} on the topic of {bike_id!r}")
 
 
-def timestamp_fault(timestamp_ms: int, bounds: Bounds) -> DecodeError | None:
+UNITS = {"seconds": 1000.0, "milliseconds": 1.0, "microseconds": 1e-3, "nanoseconds": 1e-6}
+"""What timestamps are counted in, and how many milliseconds each is."""
+
+
+def timestamp_fault(
+    timestamp_ms: int, bounds: Bounds, *, in_seconds: bool = False
+) -> DecodeError | None:
     """``too_old`` or ``future_timestamp`` for a timestamp out of bounds, else None.
 
     A timestamp that would be believed in another unit is told so: seconds make every fix of
     1970, microseconds of a far future.
     """
     oldest, newest = bounds
+    if oldest <= timestamp_ms <= newest:
+        return None
+    reason: RejectReason = "too_old" if timestamp_ms < oldest else "future_timestamp"
+    wanted, said = "milliseconds", timestamp_ms
+    if in_seconds:
+        wanted, said = "seconds", timestamp_ms // 1000
+    for unit, ms in UNITS.items():
+        if unit != wanted and abs(said) < _INT64.max and oldest <= said * ms <= newest:
+            detail = f"timestamp {said} looks like {unit}; {wanted} are wanted"
+            return DecodeError(reason, detail)
     if timestamp_ms < oldest:
-        if oldest <= timestamp_ms * 1000 <= newest:
-            return DecodeError(
-                "too_old",
-                f"timestamp {timestamp_ms} looks like seconds; milliseconds are wanted",
-            )
-        age = _duration(oldest - timestamp_ms)
-        return DecodeError(
-            "too_old", f"timestamp {_shown(timestamp_ms)} is {age} older than is accepted"
-        )
-    if timestamp_ms > newest:
-        for unit, per_ms in (("microseconds", 1000), ("nanoseconds", 1_000_000)):
-            if oldest <= timestamp_ms // per_ms <= newest:
-                return DecodeError(
-                    "future_timestamp",
-                    f"timestamp {timestamp_ms} looks like {unit}; milliseconds are wanted",
-                )
+        detail = f"is {_duration(oldest - timestamp_ms)} older than is accepted"
+    else:
         ahead = _duration(timestamp_ms - newest)
-        return DecodeError(
-            "future_timestamp",
-            f"timestamp {_shown(timestamp_ms)} is {ahead} later than is accepted; "
-            "check the device's clock",
-        )
-    return None
+        detail = f"is {ahead} later than is accepted; check the device's clock"
+    return DecodeError(reason, f"timestamp {_shown(said)} {detail}")
 
 
 def _duration(ms: int) -> str:

@@ -66,6 +66,8 @@ class Decoded:
         Those that the vendor is told, one for a message, in the order of the messages.
     refused : Counter
         All items that were rejected, told or not.
+    notes : Counter
+        Values that are unknown because they cannot be used, by vendor and field.
     messages : int
         Messages in the batch.
     items : int
@@ -79,6 +81,7 @@ class Decoded:
     events: list[Event] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     refused: Counter[Refused] = field(default_factory=Counter)
+    notes: Counter[tuple[str, str]] = field(default_factory=Counter)
     messages: int = 0
     items: int = 0
 
@@ -184,6 +187,7 @@ class _Reading:
     _telemetry: list[TelemetryBatch] = field(default_factory=list)
     _statuses: list[Status] = field(default_factory=list)
     _events: list[Event] = field(default_factory=list)
+    _notes: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._at_ms = self._messages.received_at_ms
@@ -204,6 +208,7 @@ class _Reading:
             events=self._events,
             rejects=rejects,
             refused=counts,
+            notes=self._notes,
             messages=len(self._messages.topics),
             items=len(telemetry) + refused,
         )
@@ -268,9 +273,15 @@ class _Reading:
             at, bike, items = at[rows], bike[rows], [items[row] for row in rows]
             bike_ids, index = [bike_ids[row] for row in rows], [index[row] for row in rows if index]
         wrong = self._budgets[vendor.vendor].wrong
-        batch, faults = to_columns(
-            bike, items, self._bounds, bike_ids=bike_ids, explained=wrong.left(self._at_ms)
+        batch, faults, notes = to_columns(
+            bike,
+            items,
+            self._bounds,
+            bike_ids=bike_ids,
+            explained=wrong.left(self._at_ms),
+            in_seconds=vendor.format.in_seconds,
         )
+        self._notes.update({(vendor.vendor, name): count for name, count in notes.items()})
         self._take_faults(group, faults, at, bike_ids, index)
         wrong.take(len(faults) - len(batch), self._at_ms)
         if unread := len(items) - len(batch) - len(faults):

@@ -117,7 +117,8 @@ def payload_json(reject: Reject) -> bytes:
 class RejectBook:
     """The last rejects of each vendor, and the items rejected by vendor and reason; for one thread.
 
-    Those that are not among `vendors` are kept as one, :data:`OTHER`.
+    Those that are not among `vendors` are kept as one, :data:`OTHER`. `notes` are the values that
+    were not used, by vendor and field.
     """
 
     def __init__(self, vendors: Iterable[str] = (), keep: int = 500) -> None:
@@ -126,9 +127,16 @@ class RejectBook:
         }
         self._counts: Counter[Refused] = Counter()
         self._total = 0
+        self.notes: Counter[tuple[str, str]] = Counter()
 
-    def add(self, rejects: Iterable[Reject], refused: Mapping[Refused, int]) -> None:
+    def add(
+        self,
+        rejects: Iterable[Reject],
+        refused: Mapping[Refused, int],
+        notes: Mapping[tuple[str, str], int] | None = None,
+    ) -> None:
         """Enter rejects, oldest first, and the numbers of all that was refused with them."""
+        self.notes.update(notes or {})
         for reject in rejects:
             self._total += 1
             last = self._last.get(reject.vendor, self._last[OTHER])

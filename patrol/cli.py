@@ -280,6 +280,12 @@ def replay(
         Path | None,
         typer.Option(help="Judge the record by these [policies.*] too.", metavar="POLICY.TOML"),
     ] = None,
+    vendor: Annotated[
+        str | None, typer.Option(help="Whose the fixes are that name no vendor.", metavar="NAME")
+    ] = None,
+    bike: Annotated[
+        str | None, typer.Option(help="The bike of files and fixes that name none.", metavar="ID")
+    ] = None,
 ) -> None:
     """Tell what recorded telemetry covers, without a broker.
 
@@ -295,7 +301,14 @@ def replay(
         files = recordings(paths)
         with cli_output.reading(cli_output.console(stderr=True), files) as (on_read, on_problem):
             found = replay(
-                files, settings, zones, on_problem=on_problem, on_read=on_read, other=other
+                files,
+                settings,
+                zones,
+                on_problem=on_problem,
+                on_read=on_read,
+                other=other,
+                vendor=vendor,
+                bike=bike,
             )
     if as_json:
         _print_json(found)

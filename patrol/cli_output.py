@@ -166,6 +166,10 @@ def show_replay(console: Console, found: Replay) -> None:
         f"{count} {_word('verdict', each)}" for each, count in found.verdicts.items()
     )
     console.print(f"{found.from_} to {found.to}; fixes: {verdicts}")
+    for what, counts in (("could not be used", found.refused), ("unknown values", found.notes)):
+        if counts:
+            each = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+            console.print(f"{what}: {each}")
     if found.what_if is None:
         return
     console.print()

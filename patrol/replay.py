@@ -7,6 +7,7 @@ that are configured, and by others.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from bikes.roster import Roster
 from bikes.telemetry import TelemetryBatch
 from geofence.closed_record import ZoneCoverage, zone_coverages, zone_records
 from geofence.coverage import Ledger
+from geofence.intervals import keys
 from geofence.quality import VERDICTS
 from geofence.record import Record
 from geofence.runs import Visits
@@ -65,6 +67,11 @@ class Replay(msgspec.Struct, frozen=True, omit_defaults=True, rename={"from_": "
     """Number of fixes by quality verdict; only verdicts that were given."""
     from_: str
     to: str
+    refused: dict[str, int] = {}
+    """Number of parts of the files that could not be used, by reason."""
+    notes: dict[str, int] = {}
+    """Number of values that are unknown because they cannot be used, by field; and of messages
+    that say something else than a position, as `no_position`."""
     what_if: WhatIf | None = None
     """How the record stands against other policies, where these were given."""
 
@@ -77,31 +84,43 @@ def replay(
     on_problem: Callable[[Problem], None],
     on_read: Callable[[int], None],
     other: Mapping[str, Policy] | None,
+    vendor: str | None = None,
+    bike: str | None = None,
 ) -> Replay:
     """Judge everything in some files, as :func:`recordings` gives them.
 
     `on_problem` is called with everything that cannot be used, a line or a file as a whole, and
     `on_read` with the size of every piece that was read [bytes]. The record is judged by `other`
-    policies as well, instead of those of the same names.
+    policies as well, instead of those of the same names. `vendor` and `bike` are those
+    of what names none, as of :class:`ingest.recordings.RecordingReader`.
 
     ConfigError: nothing in the files can be used.
     BookUnavailable, BookUnreadable: there is an alert book, and what people have ordered cannot be
     read from it.
     """
     roster = Roster({name: vendor.bikes for name, vendor in settings.vendors.items()})
-    reader = RecordingReader(roster, vendors_of(settings))
-    parts = []
+    reader = RecordingReader(roster, vendors_of(settings), default_vendor=vendor, default_bike=bike)
+    parts, begins = [], []
+    refused: Counter[str] = Counter()
+    notes: Counter[str] = Counter()
     for file in files:
+        segment = 0
         for piece in reader.read(file):
             parts.append(piece.telemetry)
+            if len(piece.telemetry):
+                begins.append(piece.telemetry.take(np.diff(piece.segment, prepend=segment) > 0))
+                segment = int(piece.segment[-1])
             on_read(piece.read_bytes)
+            notes += piece.notes
             for problem in piece.problems:
+                refused[problem.reason] += 1
                 on_problem(problem)
     fixes = TelemetryBatch.concat(parts)
     if not len(fixes):
         where = str(files[0]) if len(files) == 1 else f"{len(files)} files"
         raise ConfigError([ConfigProblem(where, "there is no fix in it that can be used")])
-    return _judged(fixes, settings, zones, other)
+    found = _judged(fixes, TelemetryBatch.concat(begins), settings, zones, other)
+    return msgspec.structs.replace(found, refused=dict(refused), notes=dict(notes))
 
 
 def recordings(paths: Sequence[Path]) -> list[Path]:
@@ -128,12 +147,19 @@ def recordings(paths: Sequence[Path]) -> list[Path]:
 
 
 def _judged(
-    fixes: TelemetryBatch, settings: Settings, zones: Zones, other: Mapping[str, Policy] | None
+    fixes: TelemetryBatch,
+    begins: TelemetryBatch,
+    settings: Settings,
+    zones: Zones,
+    other: Mapping[str, Policy] | None,
 ) -> Replay:
     distinct = fixes.distinct()
     from_ms, to_ms = int(distinct.timestamp_ms.min()), int(distinct.timestamp_ms.max())
     district = district_of(settings, zones, to_ms)
-    codes, visits = district.judge.assess(distinct)
+    begin = np.isin(
+        keys(distinct.bike, distinct.timestamp_ms), keys(begins.bike, begins.timestamp_ms)
+    )
+    codes, visits = district.judge.assess(distinct, begin)
     counts = dict(zip(VERDICTS, np.bincount(codes, minlength=len(VERDICTS)).tolist(), strict=True))
     counts["duplicate"] = len(fixes) - len(distinct)
     what_if = None
@@ -142,7 +168,7 @@ def _judged(
         another = district_of(settings.model_copy(update={"policies": policies}), zones, to_ms)
         _follow_orders(settings, district, another)
         # The other policies may also say differently what a visit is.
-        _, under_other = another.judge.assess(distinct)
+        _, under_other = another.judge.assess(distinct, begin)
         what_if = WhatIf(
             configured=judged_by(district, distinct, visits, from_ms, to_ms),
             zones=judged_by(another, distinct, under_other, from_ms, to_ms),

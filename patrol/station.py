@@ -325,7 +325,7 @@ class Station:
     def _on_read(self, decoded: list[Decoded]) -> None:
         """Book what came and what was rejected."""
         for part in decoded:
-            self.rejects.add(part.rejects, part.refused)
+            self.rejects.add(part.rejects, part.refused, part.notes)
             self.fleet_facts.add(part.received_at_ms, *part.items_by_vendor(self.worker.roster))
 
     def _answer(self, decoded: list[Decoded]) -> None:

@@ -13,6 +13,8 @@ __all__ = ["FORMATS", "Format"]
 
 FORMATS: dict[str, Format] = {
     "mds": Format("mds", quick=mds.quick, decode=mds.decode),
-    "owntracks": Format("owntracks", quick=owntracks.quick, decode=owntracks.decode),
+    "owntracks": Format(
+        "owntracks", quick=owntracks.quick, decode=owntracks.decode, in_seconds=True
+    ),
 }
 """Formats that a vendor's configuration can name, by that name."""

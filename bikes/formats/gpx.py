@@ -1,7 +1,8 @@
 """GPX: the track points of a recorded track, read as the file streams in.
 
-Positions are WGS-84 by definition. A document type declaration is refused, because entities
-are how an XML file attacks its reader and GPX has no use for one.
+Positions are WGS-84 by definition. Only elements of GPX's own namespace count, and of extensions a
+speed and a course where the point itself has none. A document type declaration is refused, because
+entities are how an XML file attacks its reader and GPX has no use for one.
 https://www.topografix.com/GPX/1/1/
 """
 
@@ -12,10 +13,11 @@ from typing import NamedTuple
 from xml.parsers import expat
 
 from bikes.errors import DecodeError
-from bikes.telemetry import Location, Telemetry
+from bikes.telemetry import UNUSABLE, Location, Stated, Telemetry
 
-_POINT = "trkpt"
-_TEXTS = frozenset({"time", "ele", "speed", "course"})
+_NAMESPACE = "topografix.com/GPX/"
+_POINT, _SEGMENT = "trkpt", "trkseg"
+_OF_POINT, _OF_EXTENSION = {"time", "ele", "speed", "course"}, {"speed", "course"}
 _MAX_TEXT = 256
 _MAX_DEPTH = 100
 
@@ -25,6 +27,8 @@ class GpxPoint(NamedTuple):
 
     line: int
     item: Telemetry | DecodeError
+    segment: int = 0
+    """The number of its segment: between two of them nothing was recorded."""
 
 
 class GpxReader:
@@ -39,7 +43,9 @@ class GpxReader:
         self._attributes: dict[str, str] | None = None
         self._texts: dict[str, str] = {}
         self._text: list[str] | None = None
-        self._line = 0
+        self._line = self._point_depth = 0
+        self._segment = -1
+        self._empty = True
         self._depth = 0
         self.broken = False
         """Whether nothing more can be read."""
@@ -64,9 +70,14 @@ class GpxReader:
             self._break(exc)
         except expat.ExpatError as exc:
             what = expat.errors.messages.get(exc.code, "malformed")
+            if what == expat.errors.XML_ERROR_INVALID_TOKEN and not block.isascii():
+                what += "; save it as UTF-8"
             self._break(DecodeError("schema", f"not XML: {what}, column {exc.offset + 1}"))
         except (ValueError, LookupError) as exc:
-            self._break(DecodeError("schema", f"not XML: {exc}"))
+            self._break(DecodeError("schema", f"not XML: {exc}; save it as UTF-8"))
+        else:
+            if last and self._empty:
+                self._break(DecodeError("schema", f"has no {_POINT} of GPX's namespace"))
         points, self._points = self._points, []
         return points
 
@@ -78,29 +89,46 @@ class GpxReader:
         self._depth += 1
         if self._depth > _MAX_DEPTH:
             raise DecodeError("schema", "nested too deeply")
-        local = _local(name)
-        if local == _POINT:
+        if self._attributes is not None:
+            self._text = [] if self._wanted(name) else None
+        elif _own(name) and _local(name) == _SEGMENT:
+            self._segment += 1
+        elif _own(name) and _local(name) == _POINT:
             self._attributes, self._texts = attributes, {}
-            self._line = self._parser.CurrentLineNumber
-        elif self._attributes is not None and local in _TEXTS:
-            self._text = []
+            self._line, self._point_depth = self._parser.CurrentLineNumber, self._depth
 
     def _characters(self, text: str) -> None:
         if self._text is not None and len(self._text) < _MAX_TEXT:
             self._text.append(text[:_MAX_TEXT])
 
     def _end(self, name: str) -> None:
+        inside = self._depth - self._point_depth
         self._depth -= 1
-        local = _local(name)
-        if local == _POINT and self._attributes is not None:
-            self._points.append(GpxPoint(self._line, _point(self._attributes, self._texts)))
-            self._attributes = None
-        elif self._text is not None and local in _TEXTS:
-            self._texts[local] = "".join(self._text).strip()[:_MAX_TEXT]
+        if self._attributes is not None and not inside:
+            item = _point(self._attributes, self._texts)
+            self._points.append(GpxPoint(self._line, item, max(self._segment, 0)))
+            self._attributes, self._empty = None, False
+        elif self._text is not None:
+            local, text = _local(name), "".join(self._text).strip()[:_MAX_TEXT]
+            # What the point itself says counts before what an extension says.
+            if inside == 1 or local not in self._texts:
+                self._texts[local] = text
             self._text = None
+
+    def _wanted(self, name: str) -> bool:
+        """Whether an element within a point says something of it."""
+        if self._depth == self._point_depth + 1:
+            return _own(name) and _local(name) in _OF_POINT
+        return _local(name) in _OF_EXTENSION
 
     def _refuse_doctype(self, *_: object) -> None:
         raise DecodeError("schema", "has a document type declaration; remove it")
+
+
+def _own(name: str) -> bool:
+    """Whether an element is of GPX; a file without namespaces is taken for GPX."""
+    namespace, _, _ = name.rpartition(" ")
+    return not namespace or _NAMESPACE in namespace
 
 
 def _local(name: str) -> str:
@@ -116,13 +144,20 @@ def _point(attributes: dict[str, str], texts: dict[str, str]) -> Telemetry | Dec
             location=Location(
                 lat=_number("lat", attributes),
                 lng=_number("lon", attributes),
-                altitude=_number("ele", texts) if "ele" in texts else None,
-                speed=_number("speed", texts) if "speed" in texts else None,
-                heading=_number("course", texts) if "course" in texts else None,
+                altitude=_optional("ele", texts),
+                speed=_optional("speed", texts),
+                heading=_optional("course", texts),
             ),
         )
     except DecodeError as exc:
         return exc
+
+
+def _optional(name: str, values: dict[str, str]) -> Stated:
+    try:
+        return _number(name, values) if name in values else None
+    except DecodeError:
+        return UNUSABLE
 
 
 def _number(name: str, values: dict[str, str]) -> float:

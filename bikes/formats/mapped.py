@@ -18,7 +18,7 @@ import msgspec
 
 from bikes.errors import DecodeError, RejectReason
 from bikes.formats.reading import Format, Item, Reader, too_many
-from bikes.telemetry import Location, Telemetry
+from bikes.telemetry import UNUSABLE, Location, Telemetry
 
 K = TypeVar("K", bound=Hashable)
 
@@ -95,10 +95,11 @@ def mapped(sources: Mapping[Quantity, Source], items: str | None = None) -> Form
     for quantity, source in sources.items():
         _check(quantity, source)
     reader = _ItemReader(sources)
+    in_seconds = sources["timestamp"].unit == "s"
     if items is None:
-        return Format("mapped", quick=reader.quick_items, decode=reader.decode)
+        return Format("mapped", reader.quick_items, reader.decode, in_seconds)
     _check_path("items", items)
-    return _enveloped(items, reader)
+    return Format("mapped", *_enveloped(items, reader), in_seconds)
 
 
 def _check_path(name: str, path: str) -> None:
@@ -164,8 +165,10 @@ class _ItemReader(Reader[Any]):
         )
 
 
-def _enveloped(path: str, items: _ItemReader) -> Format:
-    """The format of payloads that hold an array of items somewhere."""
+def _enveloped(
+    path: str, items: _ItemReader
+) -> tuple[Callable[[bytes], Sequence[Item]], Callable[[bytes, int], Sequence[Item]]]:
+    """The quick and the careful way to read payloads that hold an array of items somewhere."""
     whole, places = _struct({"items": _Leaf(path, list[items.type], True)})  # type: ignore[name-defined]
     unread, _ = _struct({"items": _Leaf(path, list[msgspec.Raw], True)})
     array = attrgetter(".".join(places["items"]))
@@ -181,7 +184,7 @@ def _enveloped(path: str, items: _ItemReader) -> Format:
             raise too_many(len(found), max_items)
         return items.each(found)
 
-    return Format("mapped", quick=quick, decode=decode)
+    return quick, decode
 
 
 class _Leaf(NamedTuple):
@@ -259,11 +262,13 @@ def _meaning(quantity: Quantity, source: Source) -> Callable[[Any], Any]:
         if said in source.unknown:
             return None
         if not math.isfinite(said):
+            if quantity not in REQUIRED:
+                return UNUSABLE
             raise _Wrong("out_of_range", f"{source.path}: {said} is no number")
         return said * factor / divisor
 
     if quantity in ("timestamp", "satellites"):
-        return lambda said: None if (found := number(said)) is None else round(found)
+        return lambda said: None if (found := number(said)) in (None, UNUSABLE) else round(found)
     return number
 
 

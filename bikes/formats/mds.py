@@ -50,8 +50,8 @@ class StatusMessage(msgspec.Struct, gc=False, kw_only=True):
 _TIMESTAMP = {"timestamp": "a whole number of milliseconds since 1970 (UTC)"}
 _STATE = {"vehicle_state": f"one of {', '.join(get_args(VehicleState))}"}
 
-_telemetry: Reader[Telemetry] = Reader(Telemetry, _TIMESTAMP)
-_events: Reader[MdsEvent] = Reader(MdsEvent, _TIMESTAMP | _STATE)
+_telemetry: Reader[Telemetry] = Reader(Telemetry, _TIMESTAMP, envelope="telemetry")
+_events: Reader[MdsEvent] = Reader(MdsEvent, _TIMESTAMP | _STATE, envelope="events")
 _statuses: Reader[StatusMessage] = Reader(StatusMessage)
 _status = msgspec.json.Decoder(StatusMessage).decode
 _WORDS = {b"online": True, b"offline": False}

@@ -95,4 +95,4 @@ def _telemetry(said: _Location) -> Telemetry:
 
 def _known(value: float | None) -> float | None:
     """The iOS app writes a quantity that is not known as -1."""
-    return None if value is None or value < 0 else value
+    return None if value == -1 else value

@@ -5,15 +5,20 @@ A format has a quick way and a careful way to read the same payloads.
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from functools import cache
+from typing import Any, Generic, TypeVar, get_args
 
 import msgspec
+from msgspec.structs import FieldInfo
 
 from bikes.errors import DecodeError, RejectReason
-from bikes.telemetry import Telemetry
+from bikes.telemetry import UNUSABLE, Telemetry
 
 T = TypeVar("T")
 
@@ -28,7 +33,13 @@ _AT = re.compile(r" - at `(?P<path>[^`]*)`$")
 _INDEX = re.compile(r"^\$\[\d+\]")
 _MISSING = re.compile(r"^Object missing required field `(?P<field>.*)`$")
 _EXPECTED = re.compile(r"^Expected `(?P<want>.*)`, got `(?P<got>.*)`$")
+_FOREIGN = {
+    **dict.fromkeys((b"\xff\xfe", b"\xfe\xff"), "it is UTF-16 or UTF-32; send or save it as UTF-8"),
+    **dict.fromkeys((b"\x1f\x8b", b"PK\3\4", b"\x28\xb5\x2f\xfd"), "it is compressed; unpack it"),
+}
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
+_ENVELOPE = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_EXACT = 1 << 53  # whole numbers below it are the same as floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,7 @@ class Format:
     # carries no telemetry is an empty list. Raises DecodeError when the payload as a whole cannot
     # be accepted (`not_json`, `schema`, `out_of_range`, `too_many`), and nothing else.
     decode: Callable[[bytes, int], Telemetry | Sequence[Item]]
+    in_seconds: bool = False  # what its timestamps are counted in, else milliseconds
 
 
 def read_each(
@@ -86,12 +98,21 @@ class Reader(Generic[T]):
         What a field wants to be, by its path; told to whoever got it wrong.
     strict : bool
         False reads a number that is written as text, too.
+    envelope : str, optional
+        The key of an array of items in an object that holds nothing else of use.
     """
 
     def __init__(
-        self, type_: type[T], hints: Mapping[str, str] | None = None, *, strict: bool = True
+        self,
+        type_: type[T],
+        hints: Mapping[str, str] | None = None,
+        *,
+        strict: bool = True,
+        envelope: str | None = None,
     ) -> None:
+        self._type, self._strict = type_, strict
         self._hints = hints or {}
+        self._envelope = envelope
         self._one = msgspec.json.Decoder(type_, strict=strict)
         self.quick: Callable[[bytes], T | list[T]] = msgspec.json.Decoder(
             type_ | list[type_],  # type: ignore[valid-type]
@@ -108,15 +129,25 @@ class Reader(Generic[T]):
             Nothing of the payload can be read: ``not_json``, ``schema``, ``out_of_range``, or
             ``too_many`` when an array has more than `max_items`.
         """
-        if not payload.lstrip(b" \t\r\n").startswith(b"["):
+        items = self.items(payload)
+        if items is None:
             return self.one(payload)
-        try:
-            items = _ITEMS.decode(payload)
-        except (ValueError, RecursionError) as exc:
-            raise explain(exc, payload) from exc
         if len(items) > max_items:
             raise too_many(len(items), max_items)
         return self.each(items)
+
+    def items(self, payload: bytes) -> list[msgspec.Raw] | None:
+        """The items of an array, unread; None when it is none. Raises DecodeError."""
+        payload = without_nan(payload)
+        if payload.lstrip(b" \t\r\n").startswith(b"["):
+            try:
+                return _ITEMS.decode(payload)
+            except (ValueError, RecursionError) as exc:
+                raise explain(exc, payload) from exc
+        with suppress(ValueError, RecursionError):
+            found = _ENVELOPE.decode(payload) if self._envelope else {}
+            return _ITEMS.decode(found[self._envelope]) if self._envelope in found else None
+        return None
 
     def each(self, items: Sequence[msgspec.Raw]) -> list[T | DecodeError]:
         """Items one by one, with an error in the place of each bad one."""
@@ -129,11 +160,27 @@ class Reader(Generic[T]):
         return found
 
     def one(self, payload: bytes | msgspec.Raw, index: int | None = None) -> T:
-        """One object. Raises DecodeError with `index` when it cannot be read."""
+        """One object. Raises DecodeError with `index` when it cannot be read.
+
+        An optional number that cannot be used is :data:`UNUSABLE`, and refuses nothing.
+        """
         try:
             return self._one.decode(payload)
         except (ValueError, RecursionError) as exc:
-            raise self._explain(exc, bytes(payload), index) from exc
+            first = exc
+        try:
+            return self._one.decode(self._mended(bytes(payload)))
+        except (ValueError, RecursionError) as exc:
+            # What is no JSON is told so, whatever else is wrong with it.
+            last = exc if isinstance(first, msgspec.ValidationError) else first
+            raise self._explain(last, bytes(payload), index) from exc
+
+    def _mended(self, payload: bytes) -> bytes:
+        """The object with optional values that can be used, and whole floats as integers."""
+        with suppress(ValueError, RecursionError, OverflowError):
+            said = json.loads(payload.decode(), parse_constant=str)
+            return msgspec.json.encode(_usable(said, self._type, strict=self._strict))
+        return payload
 
     def _explain(self, exc: Exception, payload: bytes, index: int | None) -> DecodeError:
         error = explain(exc, payload, index)
@@ -142,6 +189,57 @@ class Reader(Generic[T]):
             detail = f"{error.detail}; {self._hints[path]} is wanted"
             return DecodeError(error.reason, detail, index)
         return error
+
+
+def foreign(head: bytes) -> str | None:
+    """What a text is, by its first bytes, that cannot be read; None when it is none of these."""
+    for begins, what in _FOREIGN.items():
+        if head.startswith(begins):
+            return what
+    return _FOREIGN[b"\xff\xfe"] if b"\0" in head[:4] else None
+
+
+@cache
+def _fields(type_: type) -> list[tuple[FieldInfo, tuple[Any, ...], type | None]]:
+    """The fields of an object, the types that each may have, and the object among them."""
+    found = []
+    for field in msgspec.structs.fields(type_):
+        kinds = get_args(field.type) or (field.type,)
+        objects = [k for k in kinds if isinstance(k, type) and issubclass(k, msgspec.Struct)]
+        found.append((field, kinds, objects[0] if objects else None))
+    return found
+
+
+def _usable(said: Any, type_: type, *, strict: bool) -> Any:
+    """What can be used of an object; what names something, a text, is never left out."""
+    if not isinstance(said, dict):
+        return said
+    for field, kinds, inside in _fields(type_):
+        name = field.encode_name
+        if (value := said.get(name)) is None:
+            continue
+        if inside is not None:
+            value = _usable(value, inside, strict=strict)
+        elif isinstance(value, float):
+            if field.required and value in (math.inf, -math.inf):
+                raise ValueError("not a finite number")
+            value = min(max(value, UNUSABLE), -UNUSABLE)
+            value = int(value) if value.is_integer() and abs(value) < _EXACT else value
+        said[name] = value
+        if not field.required and str not in kinds:
+            try:
+                msgspec.convert(value, field.type, strict=strict)
+            except ValueError:
+                said[name] = UNUSABLE if float in kinds else None
+    return said
+
+
+def without_nan(payload: bytes) -> bytes:
+    """JSON in which NaN and Infinity, which it does not have, are texts."""
+    if b"NaN" in payload or b"Infinity" in payload:
+        with suppress(ValueError, RecursionError, OverflowError):
+            return msgspec.json.encode(json.loads(payload.decode(), parse_constant=str))
+    return payload
 
 
 def too_many(items: int, max_items: int) -> DecodeError:
@@ -155,7 +253,7 @@ def explain(exc: Exception, payload: bytes, index: int | None = None) -> DecodeE
     if isinstance(exc, RecursionError):
         return DecodeError("schema", "nested too deeply", index)
     if isinstance(exc, UnicodeDecodeError):
-        return DecodeError("not_json", f"not UTF-8: {exc.reason}", index)
+        return DecodeError("not_json", f"not UTF-8: {exc.reason}; send or save it as UTF-8", index)
     if isinstance(exc, msgspec.ValidationError):
         return _explain_validation(str(exc), index)
     return DecodeError("not_json", _explain_malformed(str(exc), payload), index)
@@ -164,6 +262,8 @@ def explain(exc: Exception, payload: bytes, index: int | None = None) -> DecodeE
 def _explain_malformed(message: str, payload: bytes) -> str:
     if not payload.strip():
         return "the payload is empty"
+    if what := foreign(payload):
+        return what
     if payload.startswith(_BOM):
         return "starts with a byte order mark; send UTF-8 without one"
     if payload[:1] == b"'" or payload[:2] == b"{'":

@@ -136,6 +136,14 @@ class Metrics(Collector):
         for labels, count in sorted(counts.items()):
             rejected.add_metric(labels, count)
         yield rejected
+        notes = CounterMetricFamily(
+            "zhixun_notes",
+            "Values of accepted items that cannot be used and are unknown",
+            labels=["vendor", "field"],
+        )
+        for by, count in sorted(self._sources.rejects.notes.items()):
+            notes.add_metric(by, count)
+        yield notes
         verdicts = CounterMetricFamily(
             "zhixun_fixes", "Accepted fixes by quality verdict", labels=["verdict"]
         )

@@ -354,7 +354,10 @@ class Campaign(_PolicyKeys):
         try:
             parse_campaign("", keys, ZoneInfo("UTC"))
         except PolicyError as exc:
-            raise ValueError(f"to ({self.to}) must be later than from ({self.from_})") from exc
+            wrong = exc.problems[0]
+            key = wrong.where.rpartition(".")[2]
+            said = f"{key} ({keys[key]}) {wrong.message}"
+            raise ValueError(said.replace("after from", f"later than from ({self.from_})")) from exc
         return self
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bikes.formats import FORMATS
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import TelemetryBatch
+from bikes.topics import TopicPattern
 from geofence.datum import wgs84_to_gcj02
 from ingest.recordings import Problem, RecordingReader, files
 from ingest.vendors import VendorFormat
@@ -96,7 +97,7 @@ def test_bad_lines_are_named(tmp_path: Path, block_bytes: int) -> None:
         "",
         line("a", lat=91),
         line("a", NOW_MS // 1000),
-        f"[{line('a')}]",
+        f"[{line('a')}, 7]",
         line("c"),
         line("a", note="x" * 300_000),
         line("b"),
@@ -107,7 +108,7 @@ def test_bad_lines_are_named(tmp_path: Path, block_bytes: int) -> None:
         lines[9] = ""
         path = written(tmp_path, "day.ndjson", "\n".join(lines) + "\n")
     telemetry, problems = read(path, roster=roster, block_bytes=block_bytes)
-    assert telemetry.bike.tolist() == [0, 1]
+    assert telemetry.bike.tolist() == [0, 0, 1]
     expected = [
         (2, "not_json"),
         (3, "schema"),
@@ -142,10 +143,14 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "bike"),
-    [("rec/alice/b7/2026-05.rec", "b7"), ("b8.rec", "b8"), ("alice/2026-05-x.REC", "2026-05-x")],
+    [
+        ("rec/alice/b7/2026-05.rec", "alice-b7"),
+        ("b8.rec", "b8"),
+        ("alice/2026-05-x.REC", "2026-05-x"),
+    ],
 )
 def test_rec(tmp_path: Path, name: str, bike: str) -> None:
-    """A .rec file is of the bike that its folder, or its own name, says; only locations count."""
+    """A .rec file is of the bike that its folders, or its own name, say; only locations count."""
     start = "2026-05-01T00:00:00Z\t*                 \t"
     location = '{"_type":"location","lat":36.3,"lon":120.4,"tst":1760000000,"vel":36}'
     text = f'{start}{location}\n{start}{{"_type":"lwt","tst":1}}\nbroken\n{start}{location}\n'
@@ -237,8 +242,121 @@ def test_default_vendor(tmp_path: Path) -> None:
 
 def test_no_default_vendor(tmp_path: Path) -> None:
     """With several vendors and no default, a file that cannot name one is one problem."""
-    _, (problem,) = read(written(tmp_path, "a.gpx", GPX), BOTH)
-    assert "vendor: required" in problem.detail
+    _, (problem,) = read(written(tmp_path, "a.rec", b""), BOTH)
+    assert "vendor: required, as more than one is configured: gcj, hello; see" in problem.detail
+
+
+def test_gpx_is_of_any_vendor_that_may_have_the_bike(tmp_path: Path) -> None:
+    """It is WGS-84 whoever rode; a list of bikes, or the folder's name, says more."""
+    for folder, bikes, vendor in (
+        ("x", ["b7"], "gcj"),
+        ("gcj", "any", "gcj"),
+        ("x", "any", "hello"),
+    ):
+        roster = Roster({"hello": "any", "gcj": bikes})
+        telemetry, _ = read(written(tmp_path, f"{folder}/b7.gpx", GPX), BOTH, roster=roster)
+        assert len(telemetry) == 2
+        assert {roster.key(bike).vendor for bike in telemetry.bike.tolist()} == {vendor}
+
+
+def test_the_default_bike_is_that_of_whatever_names_none(tmp_path: Path) -> None:
+    """Files whose name is no bike's, and lines without a device."""
+    roster = Roster({"hello": ["b7"]})
+    reader = RecordingReader(roster, HELLO, default_bike="b7")
+    found = [
+        written(tmp_path, "Morning ride.gpx", GPX),
+        written(tmp_path, "rec/a/phone/2026-05.rec", REC),
+        written(tmp_path, "x.ndjson", f"{line(None)}\n{line('b8')}"),
+    ]
+    pieces = [piece for path in found for piece in reader.read(path)]
+    assert sum(len(piece.telemetry) for piece in pieces) == 4
+    assert [p.reason for p in pieces[-1].problems] == ["unknown_bike"]
+
+
+REC = '2026-05-01T00:00:00Z\t*\t{"_type":"location","lat":36.3,"lon":120.4,"tst":1760000000}\n'
+
+
+def test_a_device_is_of_its_user(tmp_path: Path) -> None:
+    """Phones of two users are two bikes; what cannot be told apart is a problem."""
+    own = VendorFormat("own", FORMATS["owntracks"], topics=(TopicPattern("owntracks/c/{bike}"),))
+    roster = Roster({"own": "any"})
+    reader = RecordingReader(roster, {"own": own})
+    problems = []
+    for folder in ("a/phone", "b/phone", "c/phone", "a-b/c", "a/b-c", "a/phone"):
+        for piece in reader.read(written(tmp_path, f"rec/{folder}/2026-05.rec", REC)):
+            problems += piece.problems
+    assert [key.bike_id for key in roster.keys] == ["a-phone", "b-phone", "phone", "a-b-c"]
+    (problem,) = problems
+    assert problem.detail == "'a-b-c' is a-b/c already; name it with --bike"
+    listed = Roster({"own": ["phone"]})
+    path = tmp_path / "rec" / "a" / "phone" / "2026-05.rec"
+    assert len(read(path, {"own": own}, roster=listed)[0]) == 1
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.ndjson"])
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("envelope", [False, True])
+def test_one_json_value(tmp_path: Path, name: str, indent: int | None, envelope: bool) -> None:
+    """A file may be one array, or MDS's own object, over any lines; an item is told by its line."""
+    items = [json.loads(line("a")), json.loads(line("a", lat=91)), {}, json.loads(line("b"))]
+    text = json.dumps({"version": "2.0", "telemetry": items} if envelope else items, indent=indent)
+    path = written(tmp_path, name, f"\ufeff\n{text}\n")
+    telemetry, problems = read(path)
+    assert telemetry.bike.tolist() == [0, 1]
+    lines = path.read_text().splitlines()
+    for problem, what in zip(sorted(problems, key=str), ('"lat": 91', "{}"), strict=True):
+        assert what in "".join(lines[problem.line - 1 :][:7])
+    (fix,) = read(written(tmp_path, "one.json", json.dumps(items[0], indent=2)))[0].timestamp_ms
+    assert fix == NOW_MS
+
+
+def test_one_json_value_that_is_cut_off(tmp_path: Path) -> None:
+    """It is one problem, not one for each of its lines."""
+    text = json.dumps([json.loads(line("a"))] * 9, indent=2)[:-30]
+    _, (problem,) = read(written(tmp_path, "a.json", text))
+    assert (problem.reason, problem.detail) == ("not_json", "Input data was truncated")
+
+
+@pytest.mark.parametrize("name", ["b7.ndjson", "b7.rec", "b7.json"])
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-32-be"])
+def test_encodings_are_named(tmp_path: Path, name: str, codec: str) -> None:
+    """A file in another encoding is one problem, with what to do."""
+    _, (problem,) = read(written(tmp_path, name, line("a").encode(codec)))
+    assert (problem.line, problem.reason) == (0, "not_json")
+    assert "save it as UTF-8" in problem.detail
+
+
+def test_gpx_in_another_encoding(tmp_path: Path) -> None:
+    """What its declaration says is read; what says nothing, or is unknown, is told what to do."""
+    body = GPX.replace("<trk>", "<trk><name>\u57ce</name>", 1)
+    telemetry, _ = read(written(tmp_path, "b7.gpx", body.encode("utf-16")))
+    assert len(telemetry) == 2
+    _, problems = read(written(tmp_path, "b7.gpx", body.encode("gbk")))
+    assert "save it as UTF-8" in problems[-1].detail
+
+
+def test_what_is_dropped_is_noted(tmp_path: Path) -> None:
+    """Values that cannot be used by their field, and messages that say no position."""
+    odd = GPX.replace("<time>", "<ele/><time>", 1)
+    lwt = '2026-05-01T00:00:00Z\t*\t{"_type":"lwt","tst":1}\n'
+    reader = RecordingReader(Roster({"hello": "any"}), HELLO)
+    found = [written(tmp_path, "b7.gpx", odd), written(tmp_path, "b7.rec", REC + lwt)]
+    notes = [dict(piece.notes) for path in found for piece in reader.read(path)]
+    assert notes == [{"altitude": 1}, {}, {"no_position": 1}]
+
+
+@pytest.mark.parametrize("block_bytes", [40, 1 << 20])
+def test_segments_of_gpx_are_parts(tmp_path: Path, block_bytes: int) -> None:
+    """Each fix has the number of its segment, whatever was wrong with those before it."""
+    point = '<trkpt lat="{}" lon="120.4"><time>2025-10-09T08:53:2{}Z</time></trkpt>'
+    one, two = "".join(point.format(36.3, n) for n in (1, 2)), point.format(99, 3)
+    text = (
+        f"<gpx><trk><trkseg>{one}</trkseg><trkseg>{two}{point.format(36.3, 4)}</trkseg></trk></gpx>"
+    )
+    reader = RecordingReader(Roster({"hello": "any"}), HELLO, block_bytes=block_bytes)
+    pieces = list(reader.read(written(tmp_path, "b7.gpx", text)))
+    assert np.concatenate([piece.segment for piece in pieces]).tolist() == [0, 0, 1]
+    assert [len(piece.segment) for piece in pieces] == [len(piece.telemetry) for piece in pieces]
 
 
 def test_files_of_folders(tmp_path: Path) -> None:

@@ -203,6 +203,48 @@ def test_what_cannot_be_used_is_told_and_does_not_stop_it(
     assert len(said) == 8
 
 
+def test_no_path_leads_from_segment_to_segment(
+    tmp_path: Path, tracks: dict[str, list[recorded.Fix]]
+) -> None:
+    """Between two segments of GPX nothing was recorded: a segment a fix has no path at all."""
+    fixes = tracks["HB001"][::10]
+    file = recorded.write_gpx(tmp_path / "a", "HB001", fixes)
+    whole, _ = replayed(file)
+    file.write_text(file.read_text().replace("</trkpt>", "</trkpt></trkseg><trkseg>"))
+    alone, err = replayed(file)
+    assert err == ""
+    assert 0 < cells_of(alone) < cells_of(whole)
+
+
+def cells_of(told: Any) -> int:
+    return sum(zone["cells_covered"] for zone in told["zones"])
+
+
+def test_what_is_not_used_is_in_the_summary(
+    tmp_path: Path, tracks: dict[str, list[recorded.Fix]]
+) -> None:
+    """Parts that were refused by their reason, and unknown values by their field."""
+    fixes = [{**fix, "battery_percent": -1} for fix in tracks["HB001"]]
+    file = recorded.write_ndjson(tmp_path / "a.ndjson", [*fixes, b"{}"])
+    told, _ = replayed(file)
+    assert (told["refused"], told["notes"]) == ({"schema": 1}, {"battery_percent": len(fixes)})
+    done = CliRunner().invoke(app, ["replay", str(file), "--config", str(CONFIG)])
+    assert done.stdout.endswith(
+        f"could not be used: 1 schema\nunknown values: {len(fixes)} battery_percent\n"
+    )
+
+
+def test_the_command_says_whose_a_file_is(
+    tmp_path: Path, tracks: dict[str, list[recorded.Fix]]
+) -> None:
+    """Where the file cannot."""
+    file = recorded.write_gpx(tmp_path, "Morning ride", tracks["HB001"])
+    assert "cannot be a bike's id" in refused(file)
+    told, _ = replayed(file, "--vendor", "hello", "--bike", "HB001")
+    assert sum(told["verdicts"].values()) == len(tracks["HB001"])
+    assert "vendor 'nobody' is not configured" in refused(file, "--vendor", "nobody", "--bike", "B")
+
+
 def test_what_is_no_recording(tmp_path: Path) -> None:
     """All paths that are wrong are named at once, and nothing is read."""
     (tmp_path / "notes.txt").write_text("")
