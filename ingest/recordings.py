@@ -26,12 +26,11 @@ from typing import IO, NamedTuple, TypeVar, cast
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from bikes.errors import DecodeError
 from bikes.formats import owntracks
 from bikes.formats.gpx import GpxReader
-from bikes.formats.reading import Reader, explain, foreign, read_each, without_nan
+from bikes.formats.reading import Reader, foreign, read_each
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import Telemetry, TelemetryBatch
 from bikes.topics import NAME
@@ -39,25 +38,16 @@ from geofence.datum import Datum
 from ingest.archive import Archive
 from ingest.checks import PLAUSIBLE, to_columns
 from ingest.errors import ArchiveDamaged
+from ingest.recorded_lines import MAX_LINE_BYTES, Lines, one_value, whole_lines
 from ingest.rejects import shortened
 from ingest.vendors import VendorFormat, in_wgs84, index_of
 
 BLOCK_BYTES = 4 << 20
 """Bytes of a file that are read at once."""
 
-MAX_LINE_BYTES = 262_144
-"""A longer line is no telemetry."""
-
-MAX_VALUE_BYTES = 64 << 20
-"""A JSON value that is longer is not read, as it has to be read as a whole."""
-
-VALUE_ITEMS = 20_000
-"""Items of a value that are read at once."""
-
 NO_POSITION = "no_position"
 """What is noted of a message of a recording that says something else than where a bike is."""
 
-_BOM = b"\xef\xbb\xbf"
 _MONTH = re.compile(r"\d{4}-\d{2}")
 T = TypeVar("T", bound=Telemetry)
 
@@ -102,8 +92,8 @@ class Recorded:
         Size of the piece in the file, for showing progress.
     notes : Counter
         Values that are unknown because they cannot be used, by field; and NO_POSITION.
-    segment : ndarray of int64, shape (fixes,)
-        Of each fix its part of the file; nothing was recorded between two of them.
+    segments : list of int
+        Of each fix its part of the file, if it has parts: between two nothing was recorded.
     """
 
     path: Path
@@ -111,7 +101,7 @@ class Recorded:
     problems: list[Problem]
     read_bytes: int
     notes: Counter[str] = field(default_factory=Counter)
-    segment: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    segments: list[int] = field(default_factory=list)
 
     @property
     def items(self) -> int:
@@ -156,21 +146,19 @@ class RecordingReader:
             return
         try:
             with path.open("rb") as stream:
-                what = foreign(stream.peek(4)) if read in _OF_TEXT else None
-                if what is None:
-                    yield from read(self, path, stream)
-                else:
-                    yield _unusable(path, "not_json", what)
+                # XML says itself in which encoding it is.
+                what = None if read is RecordingReader._gpx else foreign(stream.peek(4))
+                if what is not None:
+                    raise DecodeError("not_json", what)
+                yield from read(self, path, stream)
+        except DecodeError as exc:
+            yield _unusable(path, exc.reason, shortened(exc.detail))
         except OSError as exc:
             yield _unusable(path, "unreadable", exc.strerror or str(exc))
 
     def _ndjson(self, path: Path, stream: IO[bytes]) -> Iterator[Recorded]:
-        try:
-            blocks = _json_items(stream) or self._lines(stream)
-        except DecodeError as exc:
-            yield _unusable(path, exc.reason, exc.detail)
-            return
-        for block in blocks:
+        blocks = one_value(stream, _line.items)
+        for block in blocks or whole_lines(stream, self._block_bytes, MAX_LINE_BYTES):
             piece = _Piece(path, block.read_bytes)
             items, lines = piece.items_of(block, _quick_line, _read_line)
             keys = [(item.vendor, item.device_id) for item in items]
@@ -183,27 +171,15 @@ class RecordingReader:
             yield self._recorded(piece, items, lines, bikes)
 
     def _rec(self, path: Path, stream: IO[bytes]) -> Iterator[Recorded]:
-        try:
-            name = self._device(path)
-        except DecodeError as exc:
-            yield _unusable(path, exc.reason, exc.detail)
-            return
-        bike = self._bike_or_problem(piece := _Piece(path, 0), 0, None, name)
-        if bike is None:
-            yield self._recorded(piece, [], [], [])
-            return
-        for block in self._lines(stream):
+        bike = self._bike(None, self._device(path))
+        for block in whole_lines(stream, self._block_bytes, MAX_LINE_BYTES):
             piece = _Piece(path, block.read_bytes)
             items, lines = piece.items_of(block, owntracks.quick_rec, owntracks.decode_rec)
             yield self._recorded(piece, items, lines, [bike] * len(items), in_seconds=True)
 
     def _gpx(self, path: Path, stream: IO[bytes]) -> Iterator[Recorded]:
         name = self._default_bike or path.stem
-        rider = self._rider(path, name)
-        bike = self._bike_or_problem(piece := _Piece(path, 0), 0, rider, name)
-        if bike is None:
-            yield self._recorded(piece, [], [], [])
-            return
+        bike = self._bike(self._rider(path, name), name)
         reader, last = GpxReader(), False
         while not (last or reader.broken):
             block = stream.read(self._block_bytes)
@@ -224,15 +200,13 @@ class RecordingReader:
         file = path.absolute()
         if file.parent.name not in self._vendors:
             detail = f"its folder is named {file.parent.name!r}, and no vendor is"
-            yield _unusable(path, "unknown_vendor", detail)
-            return
+            raise DecodeError("unknown_vendor", detail)
         try:
             fixes = Archive(file.parent.parent, self._roster, "UTC").read_file(file)
         except ArchiveDamaged as exc:
             yield _unusable(path, "unreadable", str(exc))
             return
-        segment = np.zeros(len(fixes), np.int64)
-        yield Recorded(path, fixes, [], stream.seek(0, SEEK_END), segment=segment)
+        yield Recorded(path, fixes, [], stream.seek(0, SEEK_END))
 
     def _recorded(
         self,
@@ -265,20 +239,17 @@ class RecordingReader:
             problems,
             piece.read_bytes,
             piece.notes + notes,
-            np.array(kept or np.zeros(len(batch)), np.int64),
+            kept,
         )
 
     def _rider(self, path: Path, bike_id: str) -> str | None:
-        """The vendor of a GPX file, which is WGS-84 whoever rode.
-
-        The default; else the one its folder is named after, one that has the bike, or may have it.
-        """
-        keys = [BikeKey(vendor, bike_id) for vendor in self._vendors]
-        may = [key for key in keys if key in self._roster or self._roster.admits(key)]
-        may.sort(
-            key=lambda key: (key.vendor != path.absolute().parent.name, key not in self._roster)
-        )
-        return self._default_vendor or (may[0].vendor if may else None)
+        """The vendor of a GPX file, which is WGS-84 whoever rode; the best guess comes first."""
+        folder, keys = path.absolute().parent.name, [BikeKey(v, bike_id) for v in self._vendors]
+        named = [key for key in keys if key.vendor == folder]
+        has = [key for key in keys if key in self._roster]
+        may = [key for key in keys if self._roster.admits(key)]
+        guesses = (key.vendor for key in (*named, *has, *may))
+        return self._default_vendor or next(guesses, None)
 
     def _device(self, path: Path) -> str:
         """The bike of a .rec file: the Recorder names it by month, in folders of user and device.
@@ -299,9 +270,6 @@ class RecordingReader:
             raise DecodeError("unknown_bike", f"{name!r} is {other} already; name it with --bike")
         return name
 
-    def _lines(self, stream: IO[bytes]) -> Iterator[Lines]:
-        return whole_lines(stream, self._block_bytes, MAX_LINE_BYTES)
-
     def _by_vendor(self, batch: TelemetryBatch) -> Iterator[tuple[str, TelemetryBatch]]:
         names = list(self._vendors)
         numbers = {name: number for number, name in enumerate(names)}
@@ -317,7 +285,7 @@ class RecordingReader:
         if known is not None:
             return known
         try:
-            bike = self._bike(vendor or self._default_vendor, bike_id or self._default_bike)
+            bike = self._bike(vendor, bike_id or self._default_bike)
         except DecodeError as exc:
             piece.problem(line, exc)
             return None
@@ -325,6 +293,7 @@ class RecordingReader:
         return bike
 
     def _bike(self, vendor: str | None, bike_id: str | None) -> int:
+        vendor = vendor or self._default_vendor
         if vendor is None:
             known = ", ".join(sorted(self._vendors))
             detail = f"vendor: required, as more than one is configured: {known}; see --vendor"
@@ -404,8 +373,6 @@ _READERS: dict[str, Callable[[RecordingReader, Path, IO[bytes]], Iterator[Record
     ".parquet": RecordingReader._parquet,
 }
 
-_OF_TEXT = {RecordingReader._ndjson, RecordingReader._rec}
-
 SUFFIXES: tuple[str, ...] = tuple(_READERS)
 """Suffixes of the files that can be read, in lower case."""
 
@@ -427,86 +394,3 @@ def files(paths: Iterable[Path], suffixes: Collection[str] = SUFFIXES) -> list[P
 
 def _unusable(path: Path, reason: str, detail: str) -> Recorded:
     return Recorded(path, TelemetryBatch.empty(), [Problem(path, 0, reason, detail)], 0)
-
-
-class Lines(NamedTuple):
-    """Consecutive lines, without their ends.
-
-    Attributes
-    ----------
-    numbers : sequence of int
-        Their numbers, counted from 1.
-    lines : list of bytes
-    read_bytes : int
-        Bytes of the stream that were read for them.
-    """
-
-    numbers: Sequence[int]
-    lines: list[bytes]
-    read_bytes: int
-
-
-def whole_lines(stream: IO[bytes], block_bytes: int, max_line_bytes: int) -> Iterator[Lines]:
-    """The lines of a stream, as many at a time as end in a block.
-
-    A line that is longer than `max_line_bytes` is cut, to one byte more than that if it spans
-    blocks, so that its reader sees that it is too long and the memory for it is bounded. A
-    byte order mark is left out, as it is of files, not of lines.
-    """
-    first, rest = 1, b""
-    while block := stream.read(block_bytes):
-        lines = block.split(b"\n")
-        lines[0] = rest + lines[0]
-        rest = lines.pop()[: max_line_bytes + 1]
-        if lines and first == 1:
-            lines[0] = lines[0].removeprefix(_BOM)
-        yield Lines(range(first, first + len(lines)), lines, len(block))
-        first += len(lines)
-    if rest:
-        yield Lines([first], [rest.removeprefix(_BOM) if first == 1 else rest], 0)
-
-
-def _json_items(stream: IO[bytes]) -> Iterator[Lines] | None:
-    """The items of a file that is one JSON value; None when it is lines.
-
-    Raises DecodeError when it is cut off, or too long.
-    """
-    read = iter(partial(stream.readline, MAX_LINE_BYTES), b"")
-    first = next((line for line in read if line.strip()), b"")
-    stream.seek(0)
-    try:
-        said = msgspec.json.decode(first.removeprefix(_BOM))
-        one, cut = isinstance(said, list) or (isinstance(said, dict) and "telemetry" in said), False
-    except (ValueError, RecursionError) as exc:
-        one = cut = "truncated" in str(exc)
-    if not (one and first):
-        return None
-    data = without_nan(stream.read(MAX_VALUE_BYTES + 1).removeprefix(_BOM))
-    size = stream.tell()
-    stream.seek(0)
-    if size > MAX_VALUE_BYTES and cut:
-        detail = f"one JSON value of over {MAX_VALUE_BYTES} bytes; write a fix on each line"
-        raise DecodeError("too_large", detail)
-    try:
-        msgspec.json.decode(data, type=msgspec.Raw)
-    except (ValueError, RecursionError) as exc:
-        # Several values, an array on each line: lines.
-        if not cut or "trailing" in str(exc):
-            return None
-        raise explain(exc, data) from exc
-    items = _line.items(data)
-    return _numbered(data, [msgspec.Raw(data)] if items is None else items, size)
-
-
-def _numbered(data: bytes, items: Sequence[msgspec.Raw], size: int) -> Iterator[Lines]:
-    """Items of a value with the number of the line on which each begins, some at a time."""
-    at, number = 0, 1
-    for first in range(0, len(items), VALUE_ITEMS):
-        numbers, lines = [], list(map(bytes, items[first : first + VALUE_ITEMS]))
-        for line in lines:
-            begins = data.index(line, at)
-            number += data.count(b"\n", at, begins)
-            numbers.append(number)
-            at = begins + len(line)
-            number += line.count(b"\n")
-        yield Lines(numbers, lines, 0 if first else size)

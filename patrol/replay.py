@@ -104,12 +104,12 @@ def replay(
     refused: Counter[str] = Counter()
     notes: Counter[str] = Counter()
     for file in files:
-        segment = 0
+        last = 0
         for piece in reader.read(file):
             parts.append(piece.telemetry)
-            if len(piece.telemetry):
-                begins.append(piece.telemetry.take(np.diff(piece.segment, prepend=segment) > 0))
-                segment = int(piece.segment[-1])
+            if piece.segments:
+                begins.append(piece.telemetry.take(np.diff(piece.segments, prepend=last) > 0))
+                last = piece.segments[-1]
             on_read(piece.read_bytes)
             notes += piece.notes
             for problem in piece.problems:

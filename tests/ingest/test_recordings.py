@@ -355,8 +355,8 @@ def test_segments_of_gpx_are_parts(tmp_path: Path, block_bytes: int) -> None:
     )
     reader = RecordingReader(Roster({"hello": "any"}), HELLO, block_bytes=block_bytes)
     pieces = list(reader.read(written(tmp_path, "b7.gpx", text)))
-    assert np.concatenate([piece.segment for piece in pieces]).tolist() == [0, 0, 1]
-    assert [len(piece.segment) for piece in pieces] == [len(piece.telemetry) for piece in pieces]
+    assert [number for piece in pieces for number in piece.segments] == [0, 0, 1]
+    assert [len(piece.segments) for piece in pieces] == [len(piece.telemetry) for piece in pieces]
 
 
 def test_files_of_folders(tmp_path: Path) -> None:
