@@ -159,7 +159,7 @@ class Judge:
         return judgement.verdict, self.visits(judgement)
 
     def verdicts(self, fixes: TelemetryBatch) -> NDArray[np.uint8]:
-        """Verdict of each fix, as :meth:`assess` returns it; visits cost half as much again."""
+        """Verdicts, shape (n,), as :meth:`assess` returns them; visits cost half as much again."""
         return self.judge(fixes).verdict
 
     def judge(

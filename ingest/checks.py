@@ -59,21 +59,11 @@ Faults = dict[int, DecodeError]
 
 
 class Checked(NamedTuple):
-    """Items as columns.
+    """Items as columns."""
 
-    Attributes
-    ----------
-    batch : TelemetryBatch
-        Those that can be accepted, in their datum.
-    faults : dict
-        What is wrong with the others, or with the first of them.
-    notes : Counter
-        Values of accepted items that are unknown because they cannot be used, by their field.
-    """
-
-    batch: TelemetryBatch
-    faults: Faults
-    notes: Counter[str]
+    batch: TelemetryBatch  # those that can be accepted, in their datum
+    faults: Faults  # what is wrong with the others, or with the first of them
+    notes: Counter[str]  # values of accepted items that cannot be used and are unknown, by field
 
 
 def to_columns(

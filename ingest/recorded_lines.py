@@ -8,6 +8,7 @@ from typing import IO, NamedTuple
 
 import msgspec
 
+from bikes.errors import DecodeError
 from bikes.formats.reading import explain, without_nan
 
 MAX_LINE_BYTES = 262_144
@@ -76,9 +77,10 @@ def one_value(
     text = without_nan(stream.read(MAX_VALUE_BYTES + 1).removeprefix(_BOM))
     size = stream.tell()
     stream.seek(0)
+    if size > MAX_VALUE_BYTES and goes_on:
+        detail = f"one JSON value of over {MAX_VALUE_BYTES} bytes; write a fix on each line"
+        raise DecodeError("too_large", detail)
     try:
-        if size > MAX_VALUE_BYTES:
-            raise ValueError(f"one value of over {size} bytes; write a fix on each line")
         msgspec.json.decode(text, type=msgspec.Raw)
     except (ValueError, RecursionError) as exc:
         # An array on each line: what follows the first is no fault.

@@ -148,9 +148,8 @@ class RecordingReader:
             with path.open("rb") as stream:
                 # XML says itself in which encoding it is.
                 what = None if read is RecordingReader._gpx else foreign(stream.peek(4))
-                if what is not None:
-                    raise DecodeError("not_json", what)
-                yield from read(self, path, stream)
+                bad = [_unusable(path, "not_json", what)] if what else None
+                yield from bad or read(self, path, stream)
         except DecodeError as exc:
             yield _unusable(path, exc.reason, shortened(exc.detail))
         except OSError as exc:
