@@ -13,8 +13,7 @@ from alerts.fleet import BikeFacts, VendorFacts
 from bikes.fleet import NEVER, FleetState
 from bikes.roster import Roster
 from geofence.atlas import Atlas
-from geofence.district_edge import DistrictEdge
-from geofence.zonemap import ZoneMap
+from geofence.zonemap import DistrictEdge, ZoneMap
 
 BUCKET_MS = 60_000
 """Received and rejected messages are counted by the minute [ms]."""

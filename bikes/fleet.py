@@ -98,10 +98,7 @@ class FleetState:
     `TelemetryBatch.distinct` prefers. Statuses count in the order of their arrival, because a
     last will carries the time at which its connection began.
 
-    Parameters
-    ----------
-    roster : Roster
-        The bikes; may grow at any time.
+    The roster may grow at any time.
     """
 
     def __init__(self, roster: Roster) -> None:
@@ -160,12 +157,7 @@ class FleetState:
     def update(self, batch: TelemetryBatch, *, heard_at_ms: int | None = None) -> None:
         """Take in telemetry, in any order.
 
-        Parameters
-        ----------
-        batch : TelemetryBatch
-            Accepted fixes.
-        heard_at_ms : int, optional
-            When they were received [ms]; left out for fixes that are read back from storage.
+        Fixes that are read back from storage have no time of receipt, `heard_at_ms` [ms].
         """
         if not len(batch):
             return
@@ -211,12 +203,8 @@ class FleetState:
     def restore(self, state: Mapping[str, NDArray[np.generic]], bikes: NDArray[np.int32]) -> None:
         """Go on from a snapshot whose bike i is `bikes[i]` now; replaces what is known of them.
 
-        Parameters
-        ----------
-        state : mapping
-            What `state` gave.
-        bikes : ndarray of int32, shape (n,)
-            At least as many as the snapshot has.
+        There are at least as many `bikes`, of shape (n,), as the snapshot has; `state` is what
+        :meth:`state` gave.
         """
         self._view = self._states = None
         known = bikes[: state["online"].size]

@@ -29,11 +29,8 @@ class Roster:
 
     `counts` is the number of bikes of each vendor.
 
-    Parameters
-    ----------
-    vendors : mapping
-        For each vendor either the ids of its bikes, which are then the only ones accepted,
-        or ``"any"``.
+    `vendors` has for each either the ids of its bikes, which are then the only ones accepted, or
+    ``"any"``.
     """
 
     def __init__(self, vendors: Mapping[str, Iterable[str] | Literal["any"]]) -> None:

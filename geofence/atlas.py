@@ -138,19 +138,10 @@ class Atlas:
     Reading is safe in any thread; each question is answered from one :class:`Layout`. Only one
     thread at a time may :meth:`lay`.
 
-    Parameters
-    ----------
-    zones : Zones
-        Of all times; at least one.
-    cell_m : float
-        Side of a cell [m].
-    margin_m : float
-        How far the grid reaches beyond the zones, and so how far they can be redrawn [m].
+    `zones` are those of all times, at least one; the grid reaches so far beyond them as they may
+    be redrawn.
 
-    Raises
-    ------
-    ZonesError
-        Some zone has no patrollable cell.
+    ZonesError: some zone has no patrollable cell.
     """
 
     def __init__(self, zones: Zones, *, cell_m: float = 100.0, margin_m: float = MARGIN_M) -> None:

@@ -31,13 +31,8 @@ class ZoneRecord(NamedTuple):
 def zone_record(zone: Zone, visits: Visits) -> ZoneRecord:
     """Measure a zone from the beginning of its record to its end.
 
-    Parameters
-    ----------
-    zone : Zone
-        The zone; its record holds the visits, and is as of a millisecond after the last fix,
-        which belongs to it.
-    visits : Visits
-        All visits in the zone, by time: the record knows two of a quarter of an hour.
+    The record of the zone is as of a millisecond after the last fix, which belongs to it. `visits`
+    are all in the zone, by time: the record knows two of a quarter of an hour.
     """
     from_ms, to_ms = zone.record.since_ms, zone.record.now_ms - 1
     if not zone.ref.cells_total:

@@ -31,14 +31,8 @@ def frames(fixes: TelemetryBatch, *, from_ms: int, step_ms: int) -> Frames:
     A fix that states no heading has that of the way from the frame before it; where the bike
     has hardly moved since, the heading of before.
 
-    Parameters
-    ----------
-    fixes : TelemetryBatch
-        Believed fixes, sorted by bike and time.
-    from_ms : int
-        Start of the first step [ms].
-    step_ms : int
-        Length of a step [ms]; a fix at its end is of the next.
+    Fixes are believed ones, sorted by bike and time. Steps of `step_ms` begin at `from_ms` [ms]; a
+    fix at the end of one is of the next.
     """
     step = (fixes.timestamp_ms - from_ms) // step_ms
     last = np.ones(len(fixes), dtype=bool)

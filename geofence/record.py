@@ -99,40 +99,23 @@ class _Patrols(NamedTuple):
 
 
 class Record:
-    """The patrols of a district as of an instant, for one thread at a time.
-
-    Parameters
-    ----------
-    layout : Layout
-        The zones through time.
-    ledger : View
-        Visits, and who was heard; of an instant of the past, :meth:`View.as_of` it. Visits that
-        a further fix may take back are left out: they count some seconds later.
-    names : Roster
-        Who bikes are.
-    since_ms : int
-        Where knowledge begins [ms].
-    now_ms : int
-        The instant [ms].
-    behind_ms : int
-        How far the ledger is behind what had been received [ms].
-    lost : sequence of tuple of int
-        Stretches of time whose telemetry is lost: ``[from, to)`` [ms]. Whatever others were heard
-        in them, nobody knows what was patrolled. A short one hides no patrol, and does not count.
-    before : Record, optional
-        An earlier one of the same ledger: what it found out and still holds is not asked again.
-    """
+    """The patrols of a district as of an instant, for one thread at a time."""
 
     def __init__(
         self,
-        layout: Layout,
+        layout: Layout,  # the zones through time
+        # Visits, and who was heard; of an instant of the past, :meth:`View.as_of` it. Visits that a
+        # further fix may take back are left out: they count some seconds later.
         ledger: View,
-        names: Roster,
+        names: Roster,  # who bikes are
         *,
-        since_ms: int,
-        now_ms: int,
-        behind_ms: int = 0,
+        since_ms: int,  # where knowledge begins [ms]
+        now_ms: int,  # the instant [ms]
+        behind_ms: int = 0,  # how far the ledger is behind what had been received [ms]
+        # Stretches of time whose telemetry is lost: ``[from, to)`` [ms]. Whatever others were heard
+        # in them, nobody knows what was patrolled. A short one hides no patrol, and does not count.
         lost: Sequence[tuple[int, int]] = (),
+        # An earlier one of the same ledger: what it found out and still holds is not asked again.
         before: Record | None = None,
     ) -> None:
         self.layout, self.ledger = layout, ledger.certain(now_ms)
@@ -154,14 +137,7 @@ class Record:
     def remember(self, key: Hashable, until_ms: int, find: Callable[[], T]) -> T:
         """The answer of `find`, asked again only after a change before an instant.
 
-        Parameters
-        ----------
-        key : hashable
-            Name of the question.
-        until_ms : int
-            The answer depends on nothing at or after this [ms].
-        find : callable
-            Finds the answer.
+        `find` depends on nothing at or after `until_ms` [ms]; `key` is the name of the question.
         """
         # What is not certain yet may be so at the next look without any change of the ledger.
         memory = self._memory if until_ms <= self.ledger.open_ms else self._open
@@ -286,14 +262,8 @@ class Record:
 
         None when there was none since the record began.
 
-        Parameters
-        ----------
-        zone_id : str
-            The zone.
-        min_cells : int
-            Distinct cells that make a patrol; all, in a zone that has fewer.
-        now_ms : int
-            The instant [ms], not after that of the record.
+        `min_cells` distinct cells make a patrol; all, in a zone that has fewer. The instant [ms] is
+        not after that of the record.
         """
         cells = self._cells_of(zone_id)
         needed = min(min_cells, cells.size)

@@ -22,35 +22,18 @@ KEYS = ("name", "name_zh", "policy", "code")
 
 
 def redrawn(
-    zones: Zones,
-    zone_id: str,
+    zones: Zones,  # as they are
+    zone_id: str,  # of the zone; a new one when there is none
+    # A GeoJSON feature; of its properties `name`, `name_zh`, `policy` and `code` count.
     drawn: Mapping[str, Any],
-    from_ms: int,
+    from_ms: int,  # from when on it is so [ms]
     *,
-    policies: Collection[str],
-    timezone: tzinfo,
+    policies: Collection[str],  # the policies that exist
+    timezone: tzinfo,  # what times are written in
 ) -> Zones:
     """The zones after one was drawn, or drawn anew.
 
-    Parameters
-    ----------
-    zones : Zones
-        As they are.
-    zone_id : str
-        Of the zone; a new one when there is none.
-    drawn : mapping
-        A GeoJSON feature; of its properties `name`, `name_zh`, `policy` and `code` count.
-    from_ms : int
-        From when on it is so [ms].
-    policies : collection of str
-        The policies that exist.
-    timezone : tzinfo
-        What times are written in.
-
-    Raises
-    ------
-    ZonesError
-        With everything that is wrong with the zones as they would be.
+    ZonesError: with everything that is wrong with the zones as they would be.
     """
     given = drawn.get("properties")
     properties = {key: given.get(key) for key in KEYS} if isinstance(given, dict) else {}

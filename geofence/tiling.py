@@ -58,14 +58,7 @@ def _boxes(grid: Grid, cell: NDArray[np.int32], margin_deg: float = 0.0) -> Outl
 def meetings_of(grid: Grid, outline: Outline, excluded: BaseGeometry | None) -> Meetings:
     """The cells that an outline meets, with their edges and 0.1 mm around them; its zone is 0.
 
-    Parameters
-    ----------
-    grid : Grid
-        Covers the outline.
-    outline : Polygon or MultiPolygon
-        The outline of one zone.
-    excluded : geometry, optional
-        What cannot be patrolled; prepared, else it is slow.
+    The grid covers the outline. What is excluded must be prepared, else it is slow.
     """
     shapely.prepare(outline)
     west, south, east, north = outline.bounds
@@ -112,12 +105,7 @@ class Tiles:
     Zones keep most of their outlines when one of them is redrawn. May be used by one thread
     at a time.
 
-    Parameters
-    ----------
-    grid : Grid
-        Covers all outlines that are asked about.
-    exclusions : sequence of Polygon or MultiPolygon
-        They may overlap.
+    The grid covers all outlines that are asked about; exclusions may overlap.
     """
 
     def __init__(self, grid: Grid, exclusions: Sequence[Outline]) -> None:

@@ -106,20 +106,36 @@ class ZoneMap:
         return found
 
 
+class DistrictEdge:
+    """The outline of some zones on the plane, prepared for many questions."""
+
+    def __init__(self, zones: ZoneMap) -> None:
+        self._zones = zones
+        outlines = shapely.union_all([zone.geometry for zone in zones.zones])
+        self._outline = shapely.transform(outlines, self._to_plane)
+        shapely.prepare(self._outline)
+
+    def outside_m(
+        self, lat_deg: NDArray[np.float64], lng_deg: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Distance of positions (WGS-84) to the nearest zone [m], shape (n,); 0 within one."""
+        found = np.zeros(lat_deg.size)
+        out = np.flatnonzero(self._zones.zone_of(lat_deg, lng_deg) < 0)
+        points = shapely.points(*self._zones.grid.plane(lat_deg[out], lng_deg[out]))
+        found[out] = shapely.distance(points, self._outline)
+        return found
+
+    def _to_plane(self, lng_lat: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.column_stack(self._zones.grid.plane(lng_lat[:, 1], lng_lat[:, 0]))
+
+
 def lay(zones: tuple[Zone, ...], tiles: Tiles) -> ZoneMap:
     """Lay the zones of one instant on a grid.
 
-    Parameters
-    ----------
-    zones : tuple of Zone
-        Sorted by `zone_id`, at most 32,767; none is a map of which nothing belongs to a zone.
-    tiles : Tiles
-        Of the grid, which covers them.
+    There are at most 32,767 zones, sorted by `zone_id`; none is a map of which nothing belongs to a
+    zone. The grid of the tiles covers them.
 
-    Raises
-    ------
-    ZonesError
-        One has no patrollable cell, or there are too many.
+    ZonesError: one has no patrollable cell, or there are too many.
     """
     if len(zones) > MAX_ZONES:
         raise ZonesError([Problem("zones", f"{len(zones):,} zones, not at most {MAX_ZONES:,}")])

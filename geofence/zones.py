@@ -103,35 +103,22 @@ class Zones:
 
 
 def parse_zones(
-    geojson: bytes,
+    geojson: bytes,  # a FeatureCollection (RFC 7946) of zones
+    # A FeatureCollection of exclusions; `name` is their only property, and optional.
     exclusions: bytes | None,
-    policies: Collection[str],
+    policies: Collection[str],  # the policies that exist
     *,
+    # What to call the two files in a problem.
     source: str = "zones.geojson",
     exclusions_source: str = "exclusions.geojson",
+    # Where a `valid_from` or `valid_to` without an offset is read. A bare date is its midnight, so
+    # a zone with `valid_to` 2026-05-01 last exists on 30 April.
     timezone: tzinfo = CHINA_STANDARD_TIME,
 ) -> Zones:
     """Read zones and exclusions.
 
-    Parameters
-    ----------
-    geojson : bytes
-        A FeatureCollection (RFC 7946) of zones.
-    exclusions : bytes or None
-        A FeatureCollection of exclusions; `name` is their only property, and optional.
-    policies : collection of str
-        The policies that exist.
-    source, exclusions_source : str
-        What to call the two files in a problem.
-    timezone : tzinfo
-        Where a `valid_from` or `valid_to` without an offset is read. A bare date is its
-        midnight, so a zone with `valid_to` 2026-05-01 last exists on 30 April.
-
-    Raises
-    ------
-    ZonesError
-        With all problems of both files: of each feature by itself, then of zones with each
-        other, then of exclusions.
+    ZonesError: with all problems of both files: of each feature by itself, then of zones with each
+    other, then of exclusions.
     """
     problems: list[Problem] = []
     read = [

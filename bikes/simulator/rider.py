@@ -124,25 +124,17 @@ def rest(
 
 def ride(
     begins_s: float,
+    # Corners of the path [m], two or more, no two in a row the same.
     places: Sequence[tuple[float, float]],
+    # Speed at each corner [m/s]; the first and the last are the speeds that pulling off ends with
+    # and stopping begins with.
     speeds_mps: Sequence[float],
     acceleration_mps2: float,
     charge: float,
     percent_per_m: float,
-    slow_mps: float,
+    slow_mps: float,  # least speed in a sharp turn [m/s]
 ) -> Leg:
-    """Ride along a path.
-
-    Parameters
-    ----------
-    places : sequence of (float, float)
-        Corners of the path [m], two or more, no two in a row the same.
-    speeds_mps : sequence of float
-        Speed at each corner [m/s]; the first and the last are the speeds that pulling off ends
-        with and stopping begins with.
-    slow_mps : float
-        Least speed in a sharp turn [m/s].
-    """
+    """Ride along a path."""
     corners = np.array(places)
     step = np.diff(corners, axis=0)
     along = np.concatenate([[0.0], np.cumsum(np.hypot(step[:, 0], step[:, 1]))])

@@ -82,28 +82,14 @@ class HealthFigures(NamedTuple):
 
 
 def telemetry_lines(
-    fixes: TelemetryBatch,
-    verdicts: NDArray[np.uint8],
-    zones: NDArray[np.integer],
+    fixes: TelemetryBatch,  # WGS-84; NaN fields are left out
+    verdicts: NDArray[np.uint8],  # positions in :data:`geofence.quality.VERDICTS`
+    zones: NDArray[np.integer],  # positions in `zone_ids`; -1 for no zone
     *,
-    keys: Sequence[BikeKey],
-    zone_ids: Sequence[str],
+    keys: Sequence[BikeKey],  # bikes by the index that `fixes.bike` holds
+    zone_ids: Sequence[str],  # zones by index
 ) -> bytes:
-    """Points of ``bike_telemetry``, one a fix, in the order of the fixes.
-
-    Parameters
-    ----------
-    fixes : TelemetryBatch
-        WGS-84. NaN fields are left out.
-    verdicts : ndarray of uint8, shape (n,)
-        Positions in :data:`geofence.quality.VERDICTS`.
-    zones : ndarray of int, shape (n,)
-        Positions in `zone_ids`; -1 for no zone.
-    keys : sequence of BikeKey
-        Bikes by the index that `fixes.bike` holds.
-    zone_ids : sequence of str
-        Zones by index.
-    """
+    """Points of ``bike_telemetry``, one a fix, in their order; columns of shape (fixes,)."""
     if not len(fixes):
         return b""
     bikes, which = np.unique(fixes.bike, return_inverse=True)
