@@ -73,17 +73,7 @@ class Layout(NamedTuple):
     def owner(self, cell: NDArray[np.integer], at_ms: NDArray[np.int64]) -> NDArray[np.int32]:
         """The number of the zone that each cell belongs to at an instant of its own.
 
-        Parameters
-        ----------
-        cell : ndarray of int, shape (n,)
-            Cells of the grid.
-        at_ms : ndarray of int64, shape (n,)
-            When [ms].
-
-        Returns
-        -------
-        ndarray of int32, shape (n,)
-            -1 where it belongs to none.
+        -1 where it belongs to none. Cells, instants [ms] and numbers have the shape (n,).
         """
         owner = np.full(cell.shape, -1, np.int32)
         for era, rows in self.split(at_ms):
@@ -191,10 +181,7 @@ class Atlas:
     def adopt(self, layout: Layout) -> int | None:
         """Let zones be as they were laid out.
 
-        Returns
-        -------
-        int or None
-            The first instant at which something is not as it was [ms]; None when nothing is.
+        Return the first instant at which something is not as it was [ms]; None when all is.
         """
         before, self.layout = self.layout, layout
         for at_ms in sorted({*before.starts, *layout.starts}):

@@ -86,17 +86,9 @@ class Grid:
     def plane(
         self, lat_deg: NDArray[np.float64], lng_deg: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Positions on the plane: metres east and north of the south-west corner.
+        """Positions, WGS-84 [degrees], shape (n,), on the plane: x and y, each of shape (n,).
 
-        Parameters
-        ----------
-        lat_deg, lng_deg : ndarray of float64, shape (n,)
-            WGS-84 [degrees].
-
-        Returns
-        -------
-        x_m, y_m : ndarray of float64, shape (n,)
-            NaN where a coordinate is NaN.
+        Metres east and north of the south-west corner; NaN where a coordinate is NaN.
         """
         return (
             (lng_deg - self.west_deg) * self.metres_per_lng,

@@ -80,19 +80,8 @@ def cell_idleness(
 def zone_idleness(cells: Idleness, cell_zone: NDArray[np.int16], *, zones: int) -> Idleness:
     """Mean and worst idleness of zones: the mean and the maximum over their cells.
 
-    Parameters
-    ----------
-    cells : Idleness
-        Of shape (size,), as `cell_idleness` returns it.
-    cell_zone : ndarray of int16, shape (size,)
-        Index of the zone of each cell; -1 for cells that belong to none.
-    zones : int
-        Number of zones.
-
-    Returns
-    -------
-    Idleness
-        Of shape (zones,); NaN for a zone without cells.
+    Cells are as :func:`cell_idleness` returns them; `cell_zone`, of shape (size,), is the index of
+    the zone of each, -1 for none. The answer, of shape (zones,), is NaN for a zone without cells.
     """
     counted = np.flatnonzero(cell_zone >= 0)
     zone = cell_zone[counted]
@@ -156,14 +145,9 @@ def zone_day(
 def duty_clock(
     starts: NDArray[np.int64], ends: NDArray[np.int64], at_ms: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Measure the duty that has passed at instants [ms].
+    """Measure the duty that has passed at instants, of shape (n,) [ms].
 
-    Parameters
-    ----------
-    starts, ends : ndarray of int64, shape (s,)
-        The stretches [ms], in order and apart; at least one.
-    at_ms : ndarray of int64, shape (n,)
-        The instants [ms].
+    The stretches, of shape (s,) [ms], are in order and apart; there is at least one.
     """
     before = np.cumsum(ends - starts) - (ends - starts)
     stretch = np.maximum(np.searchsorted(starts, at_ms, side="right") - 1, 0)

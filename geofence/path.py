@@ -28,10 +28,7 @@ def pieces(grid: Grid, x0_m: Metres, y0_m: Metres, x1_m: Metres, y1_m: Metres) -
     line, the pieces in the cells that are only touched have length zero; a segment of no length
     has one piece of length zero. Coordinates must be finite.
 
-    Parameters
-    ----------
-    x0_m, y0_m, x1_m, y1_m : ndarray of float64, shape (n,)
-        Ends on the plane of `grid` [m].
+    The ends, of shape (n,), are places on the plane of `grid` [m].
     """
     u0, v0, u1, v1 = (end / grid.cell_m for end in (x0_m, y0_m, x1_m, y1_m))
     across_x, at_x = _crossings(u0, u1)

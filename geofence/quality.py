@@ -109,16 +109,10 @@ GATHER_SHARE = 3
 def gate(
     accuracy_m: NDArray[np.float32], inside: Mask, on_shift: Mask | None, limits: Limits
 ) -> NDArray[np.uint8]:
-    """Verdicts of single fixes: ``ok`` for what is usable.
+    """Verdicts of single fixes: ``ok`` for what is usable; columns of shape (n,).
 
-    Parameters
-    ----------
-    accuracy_m : ndarray of float32, shape (n,)
-        Stated accuracy [m]; NaN passes.
-    inside : ndarray of bool, shape (n,)
-        Whether the fix lies in the district's grid.
-    on_shift : ndarray of bool, shape (n,), optional
-        Whether the bike was on duty; None when bikes always are.
+    An accuracy of NaN passes. `inside` says whether the fix lies in the district's grid, `on_shift`
+    whether the bike was on duty: None when bikes always are.
     """
     verdict = np.full(accuracy_m.size, OK)
     if on_shift is not None:
@@ -367,16 +361,9 @@ def standing(
     """Which believed fixes belong to a run too short to show a stay, in which the bike stands.
 
     All believed fixes of the run lie within max(``parked_radius_m``, accuracy of the first) of
-    the first, and each states a speed under ``standing_mps``.
-
-    Parameters
-    ----------
-    speed_mps : ndarray of float32, shape (n,)
-        Stated speed [m/s]; NaN says nothing of standing.
-    run : ndarray of intp, shape (n,)
-        Number of the run of each fix, not decreasing.
-    run_took_ms : ndarray of int64, shape (n,)
-        From the first to the last usable fix of its run [ms].
+    the first, and each states a speed under ``standing_mps``; NaN says nothing of standing. Columns
+    have the shape (n,): `run` is the number of the run of each fix, not decreasing, `run_took_ms`
+    the time from the first to the last usable fix of it [ms].
     """
     result = np.zeros(run.size, dtype=bool)
     short = np.flatnonzero(run_took_ms < limits.parked_after_ms)

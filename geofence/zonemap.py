@@ -65,18 +65,10 @@ class ZoneMap:
     def zone_of(
         self, lat_deg: NDArray[np.float64], lng_deg: NDArray[np.float64]
     ) -> NDArray[np.int16]:
-        """The zone each position lies in.
+        """The index in `zones` of the zone each position lies in; WGS-84 [degrees], shape (n,).
 
-        Parameters
-        ----------
-        lat_deg, lng_deg : ndarray of float64, shape (n,)
-            WGS-84 [degrees].
-
-        Returns
-        -------
-        ndarray of int16, shape (n,)
-            Index into `zones`; -1 outside all zones and for NaN. Exact: the same as testing
-            every polygon, boundary included, and taking the smallest index.
+        -1 outside all zones and for NaN. Exact: the same as testing every polygon, boundary
+        included, and taking the smallest index.
         """
         cell = self.grid.cell_of(lat_deg, lng_deg)
         # Cell -1 reads the last cell of the grid, which is masked out in the next line.

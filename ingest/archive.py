@@ -182,10 +182,7 @@ class Archive:
     def take_over(self) -> Position:
         """Begin as the only writer: see how large files are, and remove what a crash has left.
 
-        Returns
-        -------
-        Position
-            How far the log has been written into files, as far as the newest of them tell.
+        Return how far the log has been written into files, as far as the newest of them tell.
         """
         for leftover in self.path.glob(f"*/*{SUFFIX}"):
             leftover.unlink(missing_ok=True)

@@ -158,12 +158,8 @@ class Contexts:
     def extend(self, judge: Judge, new: TelemetryBatch) -> tuple[Judged, Judgement]:
         """Judge the contexts of some bikes together with new fixes, none of them late.
 
-        Returns
-        -------
-        known : Judged
-            What their contexts were.
-        judgement : Judgement
-            It says something of the fixes from what was settled on.
+        Return what their contexts were, and a judgement, which says something of the fixes from
+        what was settled on.
         """
         bikes = np.unique(new.bike)
         known = self.of(bikes)

@@ -259,12 +259,8 @@ class SqliteLog:
         """Set aside the numbers that were given out and that no entry holds.
 
         All after `after_seq` must be there, up to `known`, the furthest that is known from
-        elsewhere. Numbers go on after it.
-
-        Returns
-        -------
-        list of tuple of int
-            The last number of each gap, and the times of receipt around it [ms]; 0 is unknown.
+        elsewhere. Numbers go on after it. Return the last number of each gap, and the times of
+        receipt around it [ms]; 0 is unknown.
         """
         lost: list[tuple[int, int, int]] = []
         with self._write_lock, self._file.transaction() as db:

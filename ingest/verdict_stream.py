@@ -65,18 +65,11 @@ class VerdictStream:
     def step(self, batch: TelemetryBatch) -> Judged:
         """Take in fixes, in any order, duplicates and late ones included.
 
-        Returns
-        -------
-        Judged
-            Verdicts to tell: of new fixes, and of earlier ones whose verdict has
-            changed. When a fix is replaced by a better one of its bike and timestamp that lies
-            in another zone, it is told as ``duplicate``. A fix may be there twice; then the
-            later one counts.
+        Return the verdicts to tell: of new fixes, and of earlier ones whose verdict has changed.
+        When a fix is replaced by a better one of its bike and timestamp that lies in another zone,
+        it is told as ``duplicate``. A fix may be there twice; then the later one counts.
 
-        Raises
-        ------
-        IngestError
-            History cannot be read. Nothing was changed; the step can be tried again.
+        IngestError: history cannot be read. Nothing was changed; the step can be tried again.
         """
         if not len(batch):
             return Judged.empty()

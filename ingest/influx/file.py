@@ -85,13 +85,9 @@ class InfluxFile(SqliteFile):
     # -- waiting lines ----------------------------------------------------------------
 
     def wait(self, items: Sequence[tuple[Kind, bytes]]) -> Counter[Kind]:
-        """Keep lines until :meth:`gone`.
+        """Keep lines until :meth:`gone`; count those that were given up for want of room, by kind.
 
-        Returns
-        -------
-        Counter
-            Lines that were given up for want of room, by kind: the oldest of health, and when
-            there are none, the oldest of coverage.
+        The oldest of health go first, and when there are none, the oldest of coverage.
         """
         given_up: Counter[Kind] = Counter()
         with self.transaction() as db:

@@ -180,16 +180,10 @@ class Publisher:
     ) -> Future[bool]:
         """Queue a message and return at once.
 
-        Returns
-        -------
-        Future of bool
-            True when the broker has acknowledged it (at QoS 0: when it was sent); False when it
-            was dropped, replaced by a newer one, or the publisher was closed before.
+        The future is True when the broker has acknowledged it (at QoS 0: when it was sent); False
+        when it was dropped, replaced by a newer one, or the publisher was closed before.
 
-        Raises
-        ------
-        ValueError
-            Nothing can be published to such a topic.
+        ValueError: nothing can be published to such a topic.
         """
         if not topic or "+" in topic or "#" in topic or len(topic.encode()) > 65_535:
             raise ValueError(f"nothing can be published to the topic {topic!r}")
