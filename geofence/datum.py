@@ -104,26 +104,11 @@ def gcj02_to_wgs84(lat_deg: ArrayLike, lng_deg: ArrayLike) -> Position:
     return _inside_china(lat_deg, lng_deg, _from_gcj)
 
 
-def gcj02_to_bd09(lat_deg: ArrayLike, lng_deg: ArrayLike) -> Position:
-    """Displace GCJ-02 positions to BD-09; parameters, results, errors of `wgs84_to_gcj02`."""
-    return _inside_china(lat_deg, lng_deg, _to_bd)
-
-
-def bd09_to_gcj02(lat_deg: ArrayLike, lng_deg: ArrayLike) -> Position:
-    """Undo `gcj02_to_bd09` to 0.1 mm; same parameters, results and errors.
+def bd09_to_wgs84(lat_deg: ArrayLike, lng_deg: ArrayLike) -> Position:
+    """Positions of BD-09 in WGS-84, as exactly as `gcj02_to_wgs84`; same parameters and errors.
 
     The usual one-step formula is decimetres off; this one iterates it.
     """
-    return _inside_china(lat_deg, lng_deg, _from_bd)
-
-
-def wgs84_to_bd09(lat_deg: ArrayLike, lng_deg: ArrayLike) -> Position:
-    """Displace WGS-84 positions to BD-09; parameters, results, errors of `wgs84_to_gcj02`."""
-    return _inside_china(lat_deg, lng_deg, lambda lat, lng: _to_bd(*_to_gcj(lat, lng)))
-
-
-def bd09_to_wgs84(lat_deg: ArrayLike, lng_deg: ArrayLike) -> Position:
-    """Undo `wgs84_to_bd09`, as exactly as `gcj02_to_wgs84`; same parameters and errors."""
     return _inside_china(lat_deg, lng_deg, lambda lat, lng: _from_gcj(*_from_bd(lat, lng)))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -57,7 +57,7 @@ class OutgoingQueue:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._retained: dict[str, Outgoing] = {}
+        self._retained: OrderedDict[str, Outgoing] = OrderedDict()
         self._others: deque[Outgoing] = deque()
 
     def __len__(self) -> int:
@@ -88,24 +88,18 @@ class OutgoingQueue:
         A retained one is given up when a newer one of its topic has come since.
         """
         given_up: list[tuple[Outgoing, GivenUp]] = []
-        retained: dict[str, Outgoing] = {}
-        others: list[Outgoing] = []
-        for message in messages:
+        for message in reversed(messages):
             if not message.retain:
-                others.append(message)
-                continue
-            if message.topic in retained:
-                given_up.append((retained.pop(message.topic), "replaced"))
-            if message.topic in self._retained:
+                self._others.appendleft(message)
+            elif message.topic in self._retained:
                 given_up.append((message, "replaced"))
             else:
-                retained[message.topic] = message
-        self._retained = {**retained, **self._retained}
-        self._others.extendleft(reversed(others))
+                self._retained[message.topic] = message
+                self._retained.move_to_end(message.topic, last=False)
         return given_up
 
     def _oldest_retained(self) -> Outgoing:
-        return self._retained.pop(next(iter(self._retained)))
+        return self._retained.popitem(last=False)[1]
 
 
 log = structlog.get_logger(__name__)
