@@ -67,8 +67,8 @@ def measure(bikes: int, seed: int) -> dict[str, object]:
         def step(fixes: TelemetryBatch) -> None:
             nonlocal seq
             seq += 1
-            archive.remember(seq, fixes)
             pipeline.step(fixes)
+            archive.remember(seq, fixes)
 
         rounds = rides(bikes, seed)
         stored = TelemetryBatch.concat(rounds[STORED])

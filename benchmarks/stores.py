@@ -105,7 +105,7 @@ def measure(
                 save(worker)
             snapshots.append(size(folder / "coverage.npz"))
         archive = size(folder / "archive")
-        fixes = worker.view.stored
+        fixes = worker.view.total.accepted
         log.close()
         log_bytes = size(folder / "log.sqlite")  # nothing was trimmed
     bike_days = bikes * days

@@ -173,7 +173,7 @@ async def measure(port: int, messages: int, bikes: int, pipe: Connection) -> dic
         "benchmark": "whole_line",
         "messages": messages,
         "bikes": bikes,
-        "stored": read_by.view.stored,
+        "stored": read_by.view.total.accepted,
         "cells_visited": visited,
         "wall_s": round(wall_s, 3),
         "cpu_s": round(cpu_s, 3),

@@ -71,6 +71,8 @@ class Health:
     """Stored fixes by quality verdict, once it is settled."""
     lag_s: float = 0.0
     """Age of the oldest message that is in the log but not yet in the coverage [s]."""
+    log_head: int = 0
+    """Number of the newest message in the log."""
     log_depth: Mapping[str, int] = field(default_factory=dict)
     """Messages each reader of the log has yet to read."""
     evaluated_ms: int = 0

@@ -70,9 +70,8 @@ class Decoded:
         Values that are unknown because they cannot be used, by vendor and field.
     messages : int
         Messages in the batch.
-    items : int
-        Items of telemetry seen: accepted ones and rejected ones. A message that is rejected
-        as a whole is one item; one that says nothing (an empty array) is none.
+    accepted : Counter
+        Accepted items of telemetry by vendor.
     """
 
     received_at_ms: int
@@ -83,19 +82,24 @@ class Decoded:
     refused: Counter[Refused] = field(default_factory=Counter)
     notes: Counter[tuple[str, str]] = field(default_factory=Counter)
     messages: int = 0
-    items: int = 0
+    accepted: Counter[str] = field(default_factory=Counter)
 
-    def items_by_vendor(self, roster: Roster) -> tuple[Counter[str], Counter[str]]:
-        """Items of telemetry of each vendor of the roster, and rejected ones among them."""
-        rejected: Counter[str] = Counter()
+    @property
+    def rejected(self) -> Counter[str]:
+        """Rejected items of telemetry by vendor.
+
+        A message that is rejected as a whole is one item.
+        """
+        found: Counter[str] = Counter()
         for (kind, vendor, _), count in self.refused.items():
-            if kind == "telemetry" and vendor in roster.vendors:
-                rejected[vendor] += count
-        received = Counter(rejected)
-        bikes, items = np.unique(self.telemetry.bike, return_counts=True)
-        for bike, count in zip(bikes.tolist(), items.tolist(), strict=True):
-            received[roster.key(bike).vendor] += count
-        return received, rejected
+            if kind == "telemetry":
+                found[vendor] += count
+        return found
+
+    @property
+    def received(self) -> Counter[str]:
+        """Items of telemetry by vendor; a message that says nothing (an empty array) is none."""
+        return self.accepted + self.rejected
 
 
 class DecodedEntry(NamedTuple):
@@ -185,6 +189,7 @@ class _Reading:
     _routes: Routes
     _budgets: Mapping[str, Budget]
     _telemetry: list[TelemetryBatch] = field(default_factory=list)
+    _accepted: Counter[str] = field(default_factory=Counter)
     _statuses: list[Status] = field(default_factory=list)
     _events: list[Event] = field(default_factory=list)
     _notes: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -198,19 +203,16 @@ class _Reading:
         """Decode the batch."""
         if self._messages.topics:
             self._read_groups()
-        telemetry = TelemetryBatch.concat(self._telemetry)
-        rejects, counts = self._refusals.settle(), self._refusals.counts
-        refused = sum(items for what, items in counts.items() if what.kind == "telemetry")
         return Decoded(
             received_at_ms=self._at_ms,
-            telemetry=telemetry,
+            telemetry=TelemetryBatch.concat(self._telemetry),
             statuses=self._statuses,
             events=self._events,
-            rejects=rejects,
-            refused=counts,
+            rejects=self._refusals.settle(),
+            refused=self._refusals.counts,
             notes=self._notes,
             messages=len(self._messages.topics),
-            items=len(telemetry) + refused,
+            accepted=self._accepted,
         )
 
     def _read_groups(self) -> None:
@@ -287,6 +289,7 @@ class _Reading:
         if unread := len(items) - len(batch) - len(faults):
             self._refusals.unread(int(at[-1]), group, TOO_MANY_WRONG, unread)
         self._telemetry.append(in_wgs84(batch, vendor.datum))
+        self._accepted[vendor.vendor] += len(batch)
 
     def _take_faults(
         self,

@@ -27,10 +27,12 @@ from typing import TypeVar
 
 import structlog
 
+from ingest.archive import Flush
 from ingest.decode import Decoded
 from ingest.errors import ArchiveDamaged, StoreUnavailable
 from ingest.log import Messages, SqliteLog
 from ingest.mqtt.inlet import MqttInlet
+from ingest.snapshot import Arrays, Header
 from ingest.worker import COVERAGE, Worker
 
 log = structlog.get_logger(__name__)
@@ -126,10 +128,8 @@ class Intake:
             raise group.exceptions[0] from None
         finally:
             sys.setswitchinterval(interval_s)
-        await self._save()
         # The log holds the tail; a large city's day is not rewritten while somebody waits.
-        if self.worker.archive.flushes_quickly:
-            await self._flush()
+        await self._save(flush=self.worker.archive.flushes_quickly)
         self._finished = True
         for executor in (self._appending, self._computing, self._saving):
             executor.shutdown()
@@ -223,26 +223,39 @@ class Intake:
         archived_s = time.monotonic()
         while True:
             await asyncio.sleep(SAVE_EVERY_S)
-            if self.worker.unsaved:
-                await self._save()
             due = time.monotonic() - archived_s > ARCHIVE_EVERY_S
-            if self.worker.archive.wants_flush or due:
-                await self._flush()
+            flush = self.worker.archive.wants_flush or due
+            if self.worker.unsaved or flush:
+                await self._save(flush=flush)
+            if flush:
                 archived_s = time.monotonic()
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._saving, return_freed_memory)
 
-    async def _save(self) -> None:
-        """Take a snapshot; state is copied in the worker's thread, written in another.
+    async def _save(self, *, flush: bool = False) -> None:
+        """Take a snapshot, and with `flush` write the archive and trim the log.
 
-        One that cannot be written is tried again: until then a crash makes us read more.
+        State is copied in the worker's thread, written in another.
         """
-        if self.worker.trouble:
-            # Late fixes that could not be judged are read again at the next start.
-            self._tell("coverage", self.worker.trouble)
-            return
+
+        def copied() -> tuple[tuple[Header, Arrays] | None, Flush | None]:
+            # Of one moment: the archive has nothing then that the snapshot has not counted.
+            wanted = (self.worker.unsaved or self._ending) and not self.worker.trouble
+            state = self.worker.begin_save() if wanted else None
+            return state, self.worker.archive.begin_flush() if flush else None
+
+        state, tail = await self._compute(copied)
+        # Late fixes that could not be judged are read again at the next start.
+        self._tell("coverage", self.worker.trouble)
+        if state is not None:
+            await self._write_snapshot(*state)
+        del state
+        if flush:
+            await self._write_archive(tail)
+
+    async def _write_snapshot(self, header: Header, arrays: Arrays) -> None:
+        """One that cannot be written is tried again: until then a crash makes us read more."""
         loop = asyncio.get_running_loop()
-        header, arrays = await self._compute(self.worker.begin_save)
         try:
             await loop.run_in_executor(self._saving, self.worker.write_snapshot, header, arrays)
         except StoreUnavailable as exc:
@@ -251,13 +264,12 @@ class Intake:
         self._tell("snapshot", "")
         log.debug("snapshot", seq=header.seq, behind=self.log.depth(COVERAGE))
 
-    async def _flush(self) -> None:
+    async def _write_archive(self, flush: Flush | None) -> None:
         """Move the tail into the day's files, and trim the log.
 
         Rows that cannot be written stay in the log, and are tried again.
         """
         loop = asyncio.get_running_loop()
-        flush = await self._compute(self.worker.archive.begin_flush)
         try:
             if flush is not None:
                 await loop.run_in_executor(self._saving, self.worker.write_archive, flush)

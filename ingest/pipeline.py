@@ -19,7 +19,7 @@ from bikes.telemetry import COLUMNS, TelemetryBatch
 from geofence.coverage import SLOT_MS, Ledger
 from geofence.intervals import Intervals, keys
 from geofence.quality import DUPLICATE, VERDICTS
-from geofence.runs import Judge, Judgement, Visits
+from geofence.runs import Judge, Visits
 from ingest.archive import Archive
 from ingest.contexts import Contexts, Judged
 from ingest.snapshot import under
@@ -45,8 +45,8 @@ class Counters:
         Stretches of a bike's time that were judged again because of late fixes.
     verdicts : list of int
         Other fixes that are settled, by verdict: positions in
-        :data:`geofence.quality.VERDICTS`. A late fix that was there already counts again. When
-        history is ahead, as after a crash, their sum is exact, the correction by late fixes is not.
+        :data:`geofence.quality.VERDICTS`. When history is ahead of the ledger a late fix that it
+        has counts as a duplicate: then only the sum of both is exact.
     """
 
     fixes: int = 0
@@ -65,8 +65,13 @@ class Counters:
 class Pipeline:
     """Keeps a ledger up to date with telemetry; for one thread, save the views of the ledger.
 
-    `history` has all fixes that were ever taken in, those of the step among them; later ones do no
-    harm. It is not asked for fixes in disorder up to `reorder_s` [s], with which the cost grows.
+    `history` has all fixes that were taken in before a step; later ones do no harm to the ledger.
+    It is not asked for fixes in disorder up to `reorder_s` [s], with which the cost grows.
+
+    Attributes
+    ----------
+    repeated : ndarray, shape (bikes,)
+        Fixes of the last step that were there already, by index of the bike.
     """
 
     judge: Judge
@@ -74,6 +79,7 @@ class Pipeline:
     reorder_s: float = 30.0
     ledger: Ledger = field(init=False)
     counters: Counters = field(default_factory=Counters)
+    repeated: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.judge.atlas.grid.size)
@@ -89,19 +95,28 @@ class Pipeline:
 
         ArchiveDamaged: what is not late was taken in, the ledger lacks the late ones.
         """
+        self.repeated = np.zeros(self._contexts.newest_ms.size, np.intp)
         if not len(batch):
             return
         new = batch.distinct()
         self.counters.fixes += len(batch)
-        self.counters.duplicates += len(batch) - len(new)
         self._contexts.grow(int(new.bike[-1]) + 1)
+        self.repeated = np.zeros(self._contexts.newest_ms.size, np.intp)
+        if len(new) < len(batch):
+            counts = [np.bincount(each.bike, minlength=self.repeated.size) for each in (batch, new)]
+            self._repeat(np.repeat(np.arange(self.repeated.size), counts[0] - counts[1]))
         self.ledger.hear(new.bike, new.timestamp_ms)
         late = self._contexts.late(new)
         if not late.all():
             for part in self._contexts.parts(new.take(~late)):
                 self._extend(part)
         if late.any():
-            self._restate(new.take(late))
+            self._restate(new.take(late), new)
+
+    def _repeat(self, bikes: NDArray[np.integer]) -> None:
+        """Count fixes that were there already, each by its bike."""
+        self.counters.duplicates += bikes.size
+        self.repeated += np.bincount(bikes, minlength=self.repeated.size)
 
     def _extend(self, new: TelemetryBatch) -> None:
         """Judge the contexts of some bikes together with new fixes."""
@@ -109,7 +124,8 @@ class Pipeline:
         was_settled = contexts.settled_ms.copy()
         known, judgement = contexts.extend(self.judge, new)
         fixes, visits = judgement.fixes, self.judge.visits(judgement)
-        self.counters.duplicates += len(known.fixes) + len(new) - len(fixes)
+        if len(fixes) < len(known.fixes) + len(new):
+            self._repeat(new.bike[_among(new, known.fixes)])
         fresh = visits.where(visits.settles_ms >= was_settled[visits.bike])
         settled = fresh.settles_ms < contexts.settled_ms[fresh.bike]
         self.ledger.add(fresh.where(settled))
@@ -118,10 +134,11 @@ class Pipeline:
         settled = at_ms < contexts.settled_ms[fixes.bike]
         self._count(judgement.verdict[(at_ms >= was_settled[fixes.bike]) & settled], 1)
 
-    def _restate(self, late: TelemetryBatch) -> None:
+    def _restate(self, late: TelemetryBatch, new: TelemetryBatch) -> None:
         """Judge again, from history, the slots in which late fixes could change something.
 
-        A context that they could reach is made anew: what was settled of it may not be so now.
+        They are among all `new` ones. A context that they could reach is made anew: what was
+        settled of it may not be so now.
         """
         limits, contexts = self.judge.limits, self._contexts
         was_settled = contexts.settled_ms.copy()
@@ -132,10 +149,14 @@ class Pipeline:
             late.bike, first_ms // SLOT_MS * SLOT_MS, (last_ms // SLOT_MS + 1) * SLOT_MS
         )
         self.counters.restated += slots.bike.size
-        late_keys = keys(late.bike, late.timestamp_ms)
         found = []
         for part in slots.parts(RESTATE):
-            judgement = self._judged_again(part, late)
+            known = self._known(part)
+            here = late.take(part.contain(late.bike, late.timestamp_ms))
+            again = _among(here, known)
+            self._repeat(here.bike[again])
+            now = new.take(self._needed(part).contain(new.bike, new.timestamp_ms))
+            judgement = self.judge.judge(TelemetryBatch.concat([known, now]).distinct())
             fixes, visits = judgement.fixes, self.judge.visits(judgement)
             anew = contexts.ends_in(part)
             contexts.hold(Judged(fixes, judgement.verdict), judgement, anew)
@@ -144,7 +165,7 @@ class Pipeline:
             self.ledger.provisional(
                 np.flatnonzero(anew).astype(np.int32), visits.where(anew[visits.bike] & ~settled)
             )
-            before = fixes.take(~np.isin(keys(fixes.bike, fixes.timestamp_ms), late_keys))
+            before = fixes.take(~_among(fixes, here.take(~again)))
             self._count_settled(fixes, judgement.verdict, part, contexts.settled_ms, 1)
             self._count_settled(before, self.judge.verdicts(before), part, was_settled, -1)
         self.ledger.replace(slots, Visits.concat(found))
@@ -179,7 +200,7 @@ class Pipeline:
         )
         found = []
         for part in slots.parts(RESTATE):
-            visits = self.judge.visits(self._judged_again(part, TelemetryBatch.empty()))
+            visits = self.judge.visits(self.judge.judge(self._known(part).distinct()))
             settled = visits.settles_ms < settled_ms[visits.bike]
             found.append(visits.where(settled & part.contain(visits.bike, visits.at_ms)))
         self.ledger.replace(slots, Visits.concat(found))
@@ -193,20 +214,21 @@ class Pipeline:
         open_ = visits.settles_ms >= contexts.settled_ms[visits.bike]
         self.ledger.provisional(np.unique(fixes.bike), visits.where(open_))
 
-    def _judged_again(self, slots: Intervals, late: TelemetryBatch) -> Judgement:
-        """All that judging some slots takes, up to the newest fix of each bike, judged."""
-        limits, contexts = self.judge.limits, self._contexts
-        past = self.history.within(
-            slots.widened(limits.before_ms, limits.max_gap_ms + limits.after_ms + 1)
-        )
+    def _needed(self, slots: Intervals) -> Intervals:
+        """The time whose fixes judging some slots takes."""
+        limits = self.judge.limits
+        return slots.widened(limits.before_ms, limits.max_gap_ms + limits.after_ms + 1)
+
+    def _known(self, slots: Intervals) -> TelemetryBatch:
+        """All known fixes that judging some slots takes, up to the newest of each bike."""
+        contexts, past = self._contexts, self.history.within(self._needed(slots))
         # History may be ahead: what was taken in and is not settled is in the contexts.
         held = contexts.of(np.unique(slots.bike)).fixes
         parts = [
             past.take(past.timestamp_ms < contexts.settled_ms[past.bike]),
             held.take(held.timestamp_ms >= contexts.settled_ms[held.bike]),
-            late.take(np.isin(late.bike, slots.bike)),
         ]
-        return self.judge.judge(TelemetryBatch.concat(parts).distinct())
+        return TelemetryBatch.concat(parts)
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """State for a snapshot; bikes by their index of today."""
@@ -238,3 +260,9 @@ class Pipeline:
         self.counters = Counters(fixes, duplicates, restated)
         if "verdicts" in state:  # an older version did not count them
             self.counters.verdicts = [int(n) for n in state["verdicts"]]
+
+
+def _among(fixes: TelemetryBatch, others: TelemetryBatch) -> NDArray[np.bool_]:
+    """Which fixes have the bike and the time of one of the others."""
+    mine, theirs = (keys(each.bike, each.timestamp_ms) for each in (fixes, others))
+    return np.isin(mine, theirs)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from bikes.roster import BikeKey
 from files.atomic_write import atomic_write
+from ingest.accounts import Account
 from ingest.errors import SnapshotDamaged, StoreUnavailable
 
 Arrays = Mapping[str, NDArray[np.generic]]
@@ -53,6 +54,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
         Vendor and id of each bike, by the index that the arrays use.
     counts : dict
         Cumulative counters of the worker, by name.
+    accounts : dict
+        Items by vendor, as in :class:`ingest.accounts.Account`; an older version did not keep them.
     lost : list of tuple of int
         Stretches of time whose telemetry the state lacks, ``[from, to)`` [ms].
     version : int
@@ -63,6 +66,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     bikes: list[tuple[str, str]]
     counts: dict[str, int]
+    accounts: dict[str, Account] = {}
     lost: list[tuple[int, int]] = []
     version: int = VERSION
 

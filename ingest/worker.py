@@ -17,21 +17,20 @@ from pathlib import Path
 
 import numpy as np
 import structlog
-from numpy.typing import NDArray
 
 from bikes.fleet import FleetState
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import TelemetryBatch
 from geofence.coverage import View
-from geofence.quality import DUPLICATE, VERDICTS
 from geofence.steps import JudgedFixes
 from ingest import set_aside, snapshot
+from ingest.accounts import Account, Accounts, Books, total
 from ingest.archive import Archive, Flush
 from ingest.decode import Decoded, DecodedEntry, Decoder, RecentlyDecoded
 from ingest.errors import ArchiveDamaged, SnapshotDamaged
 from ingest.log import NOWHERE, Position, SqliteLog
 from ingest.pipeline import Pipeline
-from ingest.rejects import Reject
+from ingest.rejects import OTHER, Reject
 
 log = structlog.get_logger(__name__)
 
@@ -52,8 +51,8 @@ class WorkerView:
         The newest of each bike.
     seq : int
         Number of the last message that was read.
-    received, rejected : int
-        Telemetry items that were read, and those of them that were rejected; cumulative.
+    accounts : mapping of str to Account
+        Telemetry items that were read, by vendor, and what became of them; cumulative.
     verdicts : mapping of str to int
         Accepted items by quality verdict, once it is settled; cumulative. A late fix corrects
         the verdicts of others.
@@ -66,21 +65,15 @@ class WorkerView:
     ledger: View
     fleet: FleetState
     seq: int = 0
-    received: int = 0
-    rejected: int = 0
+    accounts: Accounts = field(default_factory=dict)
     verdicts: Mapping[str, int] = field(default_factory=dict)
     newest_ms: int = 0
     since_ms: int = 0
 
     @property
-    def stored(self) -> int:
-        """Telemetry items that were accepted; they are in the log or the archive."""
-        return self.received - self.rejected
-
-    @property
-    def duplicates(self) -> int:
-        """Accepted items that were there already."""
-        return self.verdicts.get(VERDICTS[DUPLICATE], 0)
+    def total(self) -> Account:
+        """The account of all vendors together."""
+        return total(self.accounts)
 
 
 @dataclass
@@ -97,8 +90,8 @@ class Worker:
     ----------
     seq : int
         Number of the last message that was read.
-    received, rejected : int
-        Telemetry items that were read, and those of them that were rejected; cumulative.
+    books : Books
+        What became of the items of telemetry that were read, by vendor.
     trouble : str
         Why coverage lacks some late fixes: a file of the archive is damaged. State that lacks
         them must not be saved; when the file is whole again, the next life judges them.
@@ -122,16 +115,16 @@ class Worker:
     fingerprint: str
     coverage_days: int = 35
     seq: int = 0
-    received: int = 0
-    rejected: int = 0
     since_ms: int = 0
     trouble: str = ""
+    books: Books = field(default_factory=Books, init=False)
     recent: RecentlyDecoded = field(default_factory=RecentlyDecoded, init=False)
     view: WorkerView = field(init=False)
     lost: list[tuple[int, int]] = field(default_factory=list, init=False)
     _saved_seq: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
+        self.books.open(dict.fromkeys(sorted(self.roster.vendors), Account()))
         self._publish()
 
     @property
@@ -200,7 +193,9 @@ class Worker:
         bikes = np.array(self.roster.restore(header.keys), np.int32)
         self.pipeline.restore(snapshot.under("pipeline.", arrays), bikes)
         self.fleet.restore(snapshot.under("fleet.", arrays), bikes)
-        self.received, self.rejected = header.counts["received"], header.counts["rejected"]
+        counters = self.pipeline.counters
+        before = header.counts["received"], header.counts["rejected"], counters.duplicates
+        self.books.open(header.accounts or {OTHER: before})
         self.since_ms, self.lost = header.counts["since_ms"], header.lost
         self.seq = self._saved_seq = header.seq
 
@@ -222,11 +217,9 @@ class Worker:
             return []
         decoded = [self.decoder.decode(entry.messages) for entry in entries]
         archived = self.log.cursor(ARCHIVE)
-        for entry, part in zip(entries, decoded, strict=True):
-            self.received += part.items
-            self.rejected += part.items - len(part.telemetry)
-            if entry.seq > archived:
-                self.archive.remember(entry.seq, part.telemetry)
+        for part in decoded:
+            self.books.received.update(part.received)
+            self.books.rejected.update(part.rejected)
             heard_at_ms = part.received_at_ms
             self.fleet.update(part.telemetry, heard_at_ms=heard_at_ms)
             self.fleet.update_status(part.statuses, heard_at_ms=heard_at_ms)
@@ -236,7 +229,13 @@ class Worker:
         except ArchiveDamaged as exc:
             # Late fixes whose day cannot be read must not stop the others.
             self.trouble = str(exc)
+        again = self.pipeline.repeated
+        for bike in np.flatnonzero(again).tolist():
+            self.books.duplicate[self.roster.key(bike).vendor] += int(again[bike])
         seqs = [entry.seq for entry in entries]
+        for seq, part in zip(seqs, decoded, strict=True):
+            if seq > archived:
+                self.archive.remember(seq, part.telemetry)
         self.recent.add(map(DecodedEntry, seqs, decoded))
         self.seq = seqs[-1]
         self._publish()
@@ -258,7 +257,7 @@ class Worker:
         """The fixes of some bikes in [from_ms, to_ms); see :meth:`Archive.judged`."""
         return self.archive.judged(self.pipeline.judge, keys, from_ms, to_ms)
 
-    def begin_save(self) -> tuple[snapshot.Header, dict[str, NDArray[np.generic]]]:
+    def begin_save(self) -> tuple[snapshot.Header, snapshot.Arrays]:
         """The state as it is now, for :meth:`write_snapshot`, which may run in another thread."""
         oldest_ms = self.pipeline.newest_ms - self.coverage_days * 86_400_000
         self.pipeline.ledger.forget_before(max(oldest_ms, 0))
@@ -271,16 +270,15 @@ class Worker:
             bikes=[(key.vendor, key.bike_id) for key in self.roster.keys],
             lost=self.lost,
             counts={
-                "received": self.received,
-                "rejected": self.rejected,
+                "received": self.view.total.received,
+                "rejected": self.view.total.rejected,
                 "since_ms": self.since_ms,
             },
+            accounts=dict(self.view.accounts),
         )
         return header, {name: array.copy() for name, array in arrays.items()}
 
-    def write_snapshot(
-        self, header: snapshot.Header, arrays: dict[str, NDArray[np.generic]]
-    ) -> None:
+    def write_snapshot(self, header: snapshot.Header, arrays: snapshot.Arrays) -> None:
         """Put the state on disk, and only then move the cursor; StoreUnavailable: not written."""
         snapshot.save(self.snapshot_file, header, arrays)
         self.log.commit(COVERAGE, header.seq)
@@ -299,8 +297,7 @@ class Worker:
             ledger=self.pipeline.ledger.view(),
             fleet=self.fleet.view(),
             seq=self.seq,
-            received=self.received,
-            rejected=self.rejected,
+            accounts=self.books.accounts(),
             verdicts=self.pipeline.counters.by_verdict(),
             newest_ms=self.pipeline.newest_ms,
             since_ms=self.since_ms,
@@ -323,7 +320,7 @@ class Worker:
                 set_aside.keep(self.log.aside, name, text)
                 self.lost.append(self.archive.day_of(file))
                 continue
-            self.received += len(batch)
+            self.books.received[file.parent.name] += len(batch)
             self.since_ms = min(self.since_ms, int(batch.timestamp_ms.min(initial=self.since_ms)))
             self.fleet.update(batch)
         return True

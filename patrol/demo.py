@@ -81,8 +81,8 @@ class Summary(msgspec.Struct, frozen=True):
 
 def summary_of(station: Station, before: WorkerView, start_ms: int, published: int) -> Summary:
     """What a run from `start_ms` on has added to a station, which has been evaluated."""
-    received = station.worker.view.received - before.received
-    rejected = station.worker.view.rejected - before.rejected
+    after, until_then = station.worker.view.total, before.total
+    rejected = after.rejected - until_then.rejected
     alerts = [
         alert
         for alert in station.book.find(limit=100_000)
@@ -90,7 +90,7 @@ def summary_of(station: Station, before: WorkerView, start_ms: int, published: i
     ]
     return Summary(
         published=published,
-        stored=received - rejected,
+        stored=after.accepted - until_then.accepted,
         rejected=rejected,
         zones=[
             ZoneSummary(status.zone_id, round(status.covered_ratio, 4), status.state)
@@ -181,14 +181,17 @@ async def _demo(
             )
             fleet = Fleet(plan, publisher, clock)
             before = station.worker.view
-            station.published = lambda: before.received + fleet.published.items
+            station.published = lambda: before.total.received + fleet.published.items
 
             def arrived() -> bool:
-                return station.worker.view.received >= before.received + fleet.published.items
+                return (
+                    station.worker.view.total.received
+                    >= before.total.received + fleet.published.items
+                )
 
             async with (
                 background_task(tell(station, fleet)),
-                background_task(_keep_pace(clock, station, before.received, fleet)),
+                background_task(_keep_pace(clock, station, before.total.received, fleet)),
             ):
                 async with background_task(fleet.run(stop, options.for_s)) as riding:
                     await _until(riding.done, running)
@@ -219,7 +222,7 @@ async def _keep_pace(clock: FastClock, station: Station, before: int, fleet: Fle
     """
     ahead_ms = round(AHEAD_S * 1000 * clock.speed)
     while True:
-        since_ms = fleet.waiting_since(station.worker.view.received - before)
+        since_ms = fleet.waiting_since(station.worker.view.total.received - before)
         clock.hold_at(None if since_ms is None else since_ms + ahead_ms)
         await asyncio.sleep(AHEAD_S / 10)
 

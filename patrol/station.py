@@ -237,6 +237,7 @@ class Station:
         caught_up = self.intake.caught_up.is_set()
         reading = f"reading the log: {self.worker.seq} of {self.log.head} messages"
         view = self.worker.view
+        total = view.total
         return Health(
             parts=[
                 Part("inlet", inlet.phase == "connected", inlet.reason or inlet.phase),
@@ -248,13 +249,14 @@ class Station:
                 self._part("outbox", self.outbox.trouble),
                 *self._influx_part(),
             ],
-            received=view.received,
-            stored=view.stored,
-            rejected=view.rejected,
-            duplicates=view.duplicates,
+            received=total.received,
+            stored=total.accepted,
+            rejected=total.rejected,
+            duplicates=total.duplicate,
             verdicts=view.verdicts,
             published=self.published(),
             lag_s=behind_s,
+            log_head=self.log.head,
             log_depth={name: self.log.depth(name) for name in self.readers},
             evaluated_ms=self.evaluated_ms,
         )
@@ -326,7 +328,7 @@ class Station:
         """Book what came and what was rejected."""
         for part in decoded:
             self.rejects.add(part.rejects, part.refused, part.notes)
-            self.fleet_facts.add(part.received_at_ms, *part.items_by_vendor(self.worker.roster))
+            self.fleet_facts.add(part.received_at_ms, part.received, part.rejected)
 
     def _answer(self, decoded: list[Decoded]) -> None:
         """Tell vendors what was rejected; called in the worker's thread."""

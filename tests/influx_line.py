@@ -130,7 +130,8 @@ class Line:
     def health(self) -> HealthFigures:
         self.now_ms += 1
         worker = self.worker
-        return HealthFigures(worker.received, worker.view.stored, worker.rejected, 0, 0, 0.0)
+        total = worker.view.total
+        return HealthFigures(total.received, total.accepted, total.rejected, 0, 0, 0.0)
 
     def book(self, after_seq: int, limit: int) -> Sequence[AlertStep]:
         return [row for row in self.transitions if row.seq > after_seq][:limit]

@@ -22,6 +22,7 @@ from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import URGENCY, Views
 from dashboards.sources import Sources
+from ingest.accounts import Accounts
 
 
 class RejectedItem(TypedDict):
@@ -126,10 +127,19 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """All metrics as they are now."""
+        view = self._sources.view()  # before the head of the log, which only grows
         health, counts = self._sources.health(), self._sources.rejects.counts
         yield _counter("received", "Items of telemetry that came in", health.received)
         yield _counter("stored", "Items that were accepted and kept", health.stored)
         yield _counter("duplicates", "Accepted fixes that were there already", health.duplicates)
+        yield from _accounts(view.accounts)
+        yield _counter("messages_received", "Messages that came into the log", health.log_head)
+        yield _counter("messages_read", "Messages of the log that coverage has read", view.seq)
+        yield GaugeMetricFamily(
+            "zhixun_messages_in_flight",
+            "Messages of the log that coverage has yet to read",
+            value=health.log_head - view.seq,
+        )
         rejected = CounterMetricFamily(
             "zhixun_rejected", "Items that were not accepted", labels=["vendor", "reason"]
         )
@@ -183,6 +193,20 @@ class Metrics(Collector):
         yield covered
         yield _gauge("zone_idle_seconds", "Duty time since the last patrol", "zone_id", idle)
         yield state
+
+
+def _accounts(accounts: Accounts) -> Iterator[Metric]:
+    """Items of each vendor, all of one moment: received = stored + rejected + duplicate."""
+    for name, text in (
+        ("received", "Items of telemetry that were read"),
+        ("stored", "Of these, different fixes"),
+        ("rejected", "Of these, the rejected ones"),
+        ("duplicate", "Of these, fixes that were there already"),
+    ):
+        family = CounterMetricFamily(f"zhixun_items_{name}", text, labels=["vendor"])
+        for vendor, account in sorted(accounts.items()):
+            family.add_metric([vendor], getattr(account, name))
+        yield family
 
 
 def _counter(name: str, text: str, value: int) -> Metric:

@@ -163,7 +163,7 @@ def test_influxdb_has_every_fix_with_its_verdict(tmp_path: Path) -> None:
         wrong = [fix for fix in found if expected[fix.bike_id, fix.at_ms] != fix]
         assert wrong == []
         (rejects,) = server.query('SELECT sum("rejected") FROM ingest_rejects')
-        assert rejects["values"][0][1] == line.worker.rejected
+        assert rejects["values"][0][1] == line.worker.view.total.rejected
 
 
 def test_victoriametrics_has_every_fix(tmp_path: Path) -> None:

@@ -109,9 +109,9 @@ def test_stopped_for_a_while(store: VictoriaMetrics, tmp_path: Path) -> None:
         store.stop()
         await until(lambda: not line.writer.state.ok)
         assert "cannot be reached" in line.writer.state.reason
-        before = line.worker.view.stored
+        before = line.worker.view.total.accepted
         load.more(400)
-        await until(lambda: line.worker.view.stored - before >= 20_000)
+        await until(lambda: line.worker.view.total.accepted - before >= 20_000)
         await until(lambda: line.writer.backlog > 20_000)
         store.start()
 
@@ -212,10 +212,10 @@ def test_slow(store: VictoriaMetrics, tmp_path: Path) -> None:
         async def slowly(line: Line, load: Load) -> None:
             await until(lambda: line.writer.counters.written > 0)
             proxy.delay_s = PATIENCE_S
-            asked, before = len(proxy.requests), line.worker.view.stored
+            asked, before = len(proxy.requests), line.worker.view.total.accepted
             await until(lambda: len(proxy.requests) > asked)
             answered = proxy.answered
-            await until(lambda: line.worker.view.stored > before + 1_000)
+            await until(lambda: line.worker.view.total.accepted > before + 1_000)
             assert proxy.answered == answered
             proxy.hurry()
 

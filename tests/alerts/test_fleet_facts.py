@@ -114,7 +114,7 @@ def test_messages_are_counted_by_vendor_over_a_sliding_period(facts) -> None:
         topics = [f"patrol/v1/{topic}/telemetry" for topic, _ in messages]
         payloads = [payload for _, payload in messages]
         decoded = decoder.decode(Messages(at_ms, topics, payloads))
-        facts.add(at_ms, *decoded.items_by_vendor(facts.roster))
+        facts.add(at_ms, decoded.received, decoded.rejected)
 
     receive(NOW, ("hello/b1", good), ("hello/b1", b"{"), ("nobody/x", good), ("mo/m9", good))
     receive(NOW + 600_000, ("hello/b1", good), ("hello/b2", good))

@@ -48,7 +48,7 @@ def test_a_message_of_wrong_items_is_one_refusal() -> None:
     decoded = decoder().decode(sent(WRONG_ITEMS))
     (reject,) = decoded.rejects
     assert (reject.count, len(reject.items), reject.index) == (ITEMS, 5, 0)
-    assert decoded.items == ITEMS
+    assert decoded.received.total() == ITEMS
     assert decoded.refused == {Refused("telemetry", "bad", "schema"): ITEMS}
 
 
@@ -77,7 +77,7 @@ def test_impossible_values_are_explained_up_to_the_same_limit() -> None:
     array = json.dumps([item] * (ITEMS - 1) + [FIX]).encode()
     counts = [read.decode(sent(array)) for _ in range(WRONG // ITEMS + 10)]
     assert all(len(decoded.telemetry) == 1 for decoded in counts)
-    assert all(decoded.items == ITEMS for decoded in counts)
+    assert all(decoded.received.total() == ITEMS for decoded in counts)
     assert refused(counts[0].refused) == {"out_of_range": ITEMS - 1}
     assert refused(counts[-1].refused) == {"out_of_range": 1, "over_budget": ITEMS - 2}
 
@@ -158,7 +158,7 @@ def test_messages_and_bytes_are_limited_where_configured(
     first, second = sent(*[RIGHT] * 5), sent(*[RIGHT] * 25)
     found = [read.decode(messages) for messages in (first, second)]
     assert sum(len(decoded.telemetry) for decoded in found) == within
-    assert sum(decoded.items for decoded in found) == 30
+    assert sum(decoded.received.total() for decoded in found) == 30
     over = 30 - within
     assert found[1].refused == ({Refused("telemetry", "bad", "over_budget"): over} if over else {})
     assert len(found[1].rejects) == min(over, 1)

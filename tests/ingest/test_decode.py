@@ -67,7 +67,7 @@ def topic(bike: str = "b7", vendor: str = "hello", kind: str = "telemetry") -> s
 def only_reject(decoded: Decoded) -> tuple[str, str]:
     assert len(decoded.telemetry) == 0
     (reject,) = decoded.rejects
-    assert decoded.items == (reject.kind == "telemetry")
+    assert decoded.received.total() == (reject.kind == "telemetry")
     return reject.reason, reject.detail
 
 
@@ -92,14 +92,14 @@ def test_everything_a_fix_says_is_in_its_columns() -> None:
     said = ["accuracy_m", "speed_mps", "heading_deg", "altitude_m", "battery_percent"]
     assert [getattr(telemetry, name)[0] for name in said] == [3.5, 4.25, 270, 31.5, 81]
     assert all(np.isnan(getattr(telemetry, name)[1]) for name in said)
-    assert (decoded.messages, decoded.items, decoded.rejects) == (2, 2, [])
+    assert (decoded.messages, decoded.received.total(), decoded.rejects) == (2, 2, [])
     assert decoded.received_at_ms == NOW_MS
 
 
 def test_no_messages() -> None:
     """An empty batch says nothing."""
     decoded = decode()
-    assert (len(decoded.telemetry), decoded.messages, decoded.items) == (0, 0, 0)
+    assert (len(decoded.telemetry), decoded.messages, decoded.received.total()) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_array_item_by_item() -> None:
         (1, "out_of_range"),
         (2, "schema"),
     ]
-    assert (decoded.messages, decoded.items) == (2, 5)
+    assert (decoded.messages, decoded.received.total()) == (2, 5)
 
 
 def test_fine_arrays_with_a_bad_value() -> None:
@@ -251,7 +251,7 @@ def test_single_has_no_index() -> None:
 def test_empty_array_says_nothing() -> None:
     """An empty array is neither accepted nor rejected: it has no items."""
     decoded = decode((topic(), []))
-    assert (decoded.messages, decoded.items, decoded.rejects) == (1, 0, [])
+    assert (decoded.messages, decoded.received.total(), decoded.rejects) == (1, 0, [])
 
 
 def test_reject_carries_what_the_vendor_needs() -> None:
@@ -293,7 +293,7 @@ def test_rejects_come_in_order() -> None:
         ("b7", None, 1),
         ("b4", None, 1),
     ]
-    assert decoded.items == 6
+    assert decoded.received.total() == 6
 
 
 def test_vendors_in_one_batch() -> None:
@@ -310,7 +310,7 @@ def test_vendors_in_one_batch() -> None:
         (topic("b", "gcj"), fix(lat=lat[0], lng=lng[0])),
     )
     assert decoded.rejects == []
-    assert len(decoded.telemetry) == decoded.items == 6
+    assert len(decoded.telemetry) == decoded.received.total() == 6
     assert np.allclose(decoded.telemetry.lat_deg, 36.3, atol=1e-8, rtol=0)
     assert np.allclose(decoded.telemetry.lng_deg, 120.4, atol=1e-8, rtol=0)
     assert np.nansum(decoded.telemetry.speed_mps) == 10
@@ -364,7 +364,7 @@ def test_status(payload: object, expected: list[tuple[bool, int]]) -> None:
     """A status is an object or a word; a last will counts from its receipt; empty says nothing."""
     decoded = decode((topic(kind="status"), payload))
     assert decoded.statuses == [Status(bike=0, online=o, timestamp_ms=t) for o, t in expected]
-    assert (decoded.rejects, decoded.items) == ([], 0)
+    assert (decoded.rejects, decoded.received.total()) == ([], 0)
 
 
 @pytest.mark.parametrize(
@@ -389,7 +389,7 @@ def test_bad_status_and_event(kind: str, payload: object, reason: str) -> None:
     decoded = decode((topic(kind=kind), payload))
     (reject,) = decoded.rejects
     assert (reject.reason, reject.kind) == (reason, kind)
-    assert decoded.items == 0
+    assert decoded.received.total() == 0
     assert decoded.statuses == decoded.events == []
 
 
@@ -466,7 +466,7 @@ def test_items_on_a_topic_of_many_bikes_name_theirs() -> None:
         (3, "unknown_bike"),
     ]
     assert reject.detail.startswith("device_id: required on a topic of many bikes")
-    assert decoded.items == 6
+    assert decoded.received.total() == 6
 
 
 def test_a_reject_on_a_topic_of_many_bikes_goes_to_the_bike_that_was_named() -> None:
@@ -509,7 +509,7 @@ def test_any_messages_are_accepted_or_rejected(messages: list[tuple[str, bytes]]
     decoded = decode(*messages)
     assert decoded.messages == len(messages)
     rejected = sum(r.count for r in decoded.rejects if r.kind == "telemetry")
-    assert decoded.items == len(decoded.telemetry) + rejected
+    assert decoded.received.total() == len(decoded.telemetry) + rejected
     assert decoded.refused.total() == sum(r.count for r in decoded.rejects)
     assert {r.reason for r in decoded.rejects} <= set(REJECT_REASONS)
     assert all(r.detail for r in decoded.rejects)

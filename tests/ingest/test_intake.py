@@ -97,7 +97,7 @@ def test_a_stop_computes_everything_and_saves_it(tmp_path: Path) -> None:
     during(intake, inlet, test)
     log = worker.log
     assert inlet.acknowledged == RIDES
-    assert sum(part.items for part in read) == worker.received == 40
+    assert sum(part.received.total() for part in read) == worker.view.total.received == 40
     assert worker.seq == log.head == log.cursor(COVERAGE) == log.cursor(ARCHIVE) == 40
     assert log.read(0, 1) == []
     assert worker.archive.tail_rows == 0
@@ -147,7 +147,7 @@ def test_a_full_log_is_waited_for(tmp_path: Path) -> None:
         await inlet.all_acknowledged(8)
 
     during(intake, inlet, test)
-    assert log.head == worker.received == 40
+    assert log.head == worker.view.total.received == 40
     assert ledger(worker) == calm_ledger(tmp_path / "calm", RIDES)
     log.close()
 
@@ -259,8 +259,9 @@ def test_bad_messages_block_nobody(tmp_path: Path) -> None:
 
     during(intake, inlet, test)
     assert len(inlet.acknowledged) == 3
-    assert (worker.view.stored, worker.rejected) == (10, worker.received - 10)
-    assert worker.rejected >= 2
+    total = worker.view.total
+    assert (total.accepted, total.rejected) == (10, total.received - 10)
+    assert total.rejected >= 2
     assert ledger(worker) == calm_ledger(tmp_path / "calm", RIDES[:2])
     worker.log.close()
 
@@ -330,6 +331,6 @@ def test_a_damaged_entry_does_not_end_the_intake(tmp_path: Path) -> None:
 
     during(intake, inlet, more)
     assert worker.seq == log.head
-    assert worker.received == sum(len(part.topics) for part in RIDES[1:3])
+    assert worker.view.total.received == sum(len(part.topics) for part in RIDES[1:3])
     assert f"messages 1 to {len(RIDES[0].topics)}" in set_aside.trouble(log.aside)
     log.close()

@@ -17,8 +17,8 @@ from tests.rides import batch, judge, messy, shuffled, stirred
 def feed(pipeline: Pipeline, parts: list[TelemetryBatch]) -> None:
     for part in parts:
         assert isinstance(pipeline.history, Everything)
-        pipeline.history.take(part)
         pipeline.step(part)
+        pipeline.history.take(part)
 
 
 def same(rows: Rows, others: Rows) -> bool:

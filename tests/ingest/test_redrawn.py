@@ -57,8 +57,8 @@ class Line:
         self.pipeline = Pipeline(judge, self.history)
 
     def take(self, fixes: TelemetryBatch) -> None:
-        self.history.take(fixes)
         self.pipeline.step(fixes)
+        self.history.take(fixes)
 
     def redraw(self, zones: Zones) -> None:
         from_ms = self.atlas.adopt(self.atlas.lay(zones))

@@ -75,11 +75,11 @@ def test_ndjson_comes_to_what_the_live_line_found(
     assert {zone["zone_id"]: zone["cells_covered"] for zone in told["zones"]} == expected
     assert sum(expected.values()) > 1000
     assert expected["cy-07"] == 0
-    assert sum(told["verdicts"].values()) == worker.view.stored
-    assert told["verdicts"]["duplicate"] == worker.pipeline.counters.duplicates
-    assert worker.rejected > 20
+    assert sum(told["verdicts"].values()) == worker.view.total.accepted
+    assert told["verdicts"]["duplicate"] == worker.view.total.duplicate
+    assert worker.view.total.rejected > 20
     problems = err.splitlines()
-    assert problems[-1] == f"{worker.rejected - 20} more could not be used"
+    assert problems[-1] == f"{worker.view.total.rejected - 20} more could not be used"
     for line in problems[:-1]:
         number = int(re.match(rf"{re.escape(str(file))}:(\d+): \w+: ", line)[1])
         assert found[number - 1]
@@ -93,9 +93,7 @@ def test_the_archive_of_the_live_line(lived: tuple[District, Worker, Path], tmp_
     covered = {zone["zone_id"]: zone["cells_covered"] for zone in told["zones"]}
     assert covered == recorded.covered(district, worker)
     assert "duplicate" not in told["verdicts"]
-    assert (
-        sum(told["verdicts"].values()) == worker.view.stored - worker.pipeline.counters.duplicates
-    )
+    assert sum(told["verdicts"].values()) == worker.view.total.stored
 
 
 def test_what_is_printed(tmp_path: Path, tracks: dict[str, list[recorded.Fix]]) -> None:
