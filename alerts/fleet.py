@@ -63,3 +63,9 @@ class Fleet(Protocol):
 
     def vendors(self, since_ms: int) -> Mapping[str, VendorFacts]:
         """The messages of each configured vendor since the minute of an instant [ms]."""
+
+    def line_lost_s(self) -> float | None:
+        """How long no message of the station's own has come back through the line [s].
+
+        0 while they come back; None while nothing is known.
+        """

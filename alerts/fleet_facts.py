@@ -29,6 +29,7 @@ class FleetFacts:
     roster: Roster
     keep_ms: int
     """How far back messages are counted [ms]."""
+    line_lost_s: Callable[[], float | None] = lambda: None
     _index: dict[str, int] = field(default_factory=dict)
     _fix_ms: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     _outside_m: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))

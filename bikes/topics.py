@@ -3,6 +3,7 @@
 patrol/v1/{vendor}/{bike}/telemetry | event | status     from vendors
 patrol/v1/{vendor}/{bike}/rejected                       to them
 patrol/v1/coverage/{zone}, patrol/v1/alerts/{zone}/{rule}
+patrol/v1/canary/{client id}                             from the station to itself
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
 PREFIX = "patrol/v1"
+
+CANARIES = f"{PREFIX}/canary/"
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """Names of vendors, bikes, zones and rules; use it with ``fullmatch``."""
@@ -66,6 +69,11 @@ def coverage(zone_id: str) -> str:
 def alert(zone_id: str, rule: str) -> str:
     """Topic of the last transition of a zone's alert; ValueError as of :func:`of_bike`."""
     return f"{PREFIX}/alerts/{_name(zone_id)}/{_name(rule)}"
+
+
+def canary(client_id: str) -> str:
+    """Topic of a station's own messages; ValueError as of :func:`of_bike`."""
+    return f"{CANARIES}{_name(client_id)}"
 
 
 def _name(name: str) -> str:

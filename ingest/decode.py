@@ -37,6 +37,7 @@ from ingest.rejects import (
     Reject,
 )
 from ingest.vendors import (
+    CANARY,
     NAMED_INSIDE,
     REFUSED,
     DecodeLimits,
@@ -72,6 +73,10 @@ class Decoded:
         Messages in the batch.
     accepted : Counter
         Accepted items of telemetry by vendor.
+    canary : bytes
+        Payload of the last message of the station's own; empty without one.
+    canaries : int
+        Number of these.
     """
 
     received_at_ms: int
@@ -83,6 +88,8 @@ class Decoded:
     notes: Counter[tuple[str, str]] = field(default_factory=Counter)
     messages: int = 0
     accepted: Counter[str] = field(default_factory=Counter)
+    canary: bytes = b""
+    canaries: int = 0
 
     @property
     def rejected(self) -> Counter[str]:
@@ -190,6 +197,7 @@ class _Reading:
     _budgets: Mapping[str, Budget]
     _telemetry: list[TelemetryBatch] = field(default_factory=list)
     _accepted: Counter[str] = field(default_factory=Counter)
+    _canaries: list[bytes] = field(default_factory=list)
     _statuses: list[Status] = field(default_factory=list)
     _events: list[Event] = field(default_factory=list)
     _notes: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -213,6 +221,8 @@ class _Reading:
             notes=self._notes,
             messages=len(self._messages.topics),
             accepted=self._accepted,
+            canary=self._canaries[-1] if self._canaries else b"",
+            canaries=len(self._canaries),
         )
 
     def _read_groups(self) -> None:
@@ -225,6 +235,9 @@ class _Reading:
             group = self._routes.groups[number]
             if number == REFUSED:
                 self._refuse(at)
+                continue
+            if number == CANARY:
+                self._canaries = self._payloads(at)
                 continue
             at = self._within_budget(group, at, sizes[at])
             if group.kind == "telemetry":

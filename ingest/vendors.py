@@ -83,6 +83,9 @@ def in_wgs84(batch: TelemetryBatch, datum: Datum) -> TelemetryBatch:
 REFUSED = 0
 """The route, and the group, of a topic whose messages are not accepted."""
 
+CANARY = 1
+"""The group of the station's own messages."""
+
 NAMED_INSIDE = -1
 """The bike of a topic of many bikes: each item says which one it is of."""
 
@@ -120,7 +123,7 @@ class Routes(dict[str, int]):
     bike_ids : list of str
         Id of the bike of each route.
     groups : list of Group
-        Groups of the routes; the first stands for :data:`REFUSED`.
+        Groups of the routes; the first stand for :data:`REFUSED` and :data:`CANARY`.
     """
 
     def __init__(
@@ -137,7 +140,7 @@ class Routes(dict[str, int]):
         self._patterns = [(vendor, one) for vendor, many in patterns.items() for one in many]
         self._bikes = [-1]
         self._group_numbers = [REFUSED]
-        self.groups = [Group("telemetry", "")]
+        self.groups = [Group("telemetry", "")] * 2
         self.bike_ids = [""]
         self.bike = np.array(self._bikes, np.int32)
         self.group = np.array(self._group_numbers, np.intp)
@@ -191,6 +194,8 @@ class Routes(dict[str, int]):
 
     def __missing__(self, topic: str) -> int:
         """The route of a topic that is new; :data:`REFUSED` is not remembered for long."""
+        if topic.startswith(topics.CANARIES):
+            return self._enter(topic, CANARY, -1, "")
         kind, vendor, bike_id, refusal = route = self.resolve(topic)
         if refusal is not None:
             self.refused[topic] = route
@@ -198,8 +203,12 @@ class Routes(dict[str, int]):
         group = Group(kind, vendor)
         if group not in self.groups:
             self.groups.append(group)
-        self._bikes.append(self._bike(vendor, bike_id))
-        self._group_numbers.append(self.groups.index(group))
+        number = self.groups.index(group)
+        return self._enter(topic, number, self._bike(vendor, bike_id), bike_id)
+
+    def _enter(self, topic: str, group: int, bike: int, bike_id: str) -> int:
+        self._bikes.append(bike)
+        self._group_numbers.append(group)
         self.bike_ids.append(bike_id)
         self[topic] = number = len(self._bikes) - 1
         return number

@@ -60,6 +60,8 @@ class WorkerView:
         Time of the newest fix of any bike [ms]; 0 before the first.
     since_ms : int
         Start of the record: before it nothing is known of any zone [ms].
+    canary : bytes
+        Payload of the newest message of the station's own.
     """
 
     ledger: View
@@ -69,6 +71,7 @@ class WorkerView:
     verdicts: Mapping[str, int] = field(default_factory=dict)
     newest_ms: int = 0
     since_ms: int = 0
+    canary: bytes = b""
 
     @property
     def total(self) -> Account:
@@ -122,6 +125,8 @@ class Worker:
     view: WorkerView = field(init=False)
     lost: list[tuple[int, int]] = field(default_factory=list, init=False)
     _saved_seq: int = field(default=0, init=False)
+    _canary: bytes = field(default=b"", init=False)
+    _idle_seq: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self.books.open(dict.fromkeys(sorted(self.roster.vendors), Account()))
@@ -129,8 +134,11 @@ class Worker:
 
     @property
     def unsaved(self) -> int:
-        """Messages that a start after a crash would have to read again."""
-        return self.seq - self._saved_seq
+        """Messages that a start after a crash would have to read again.
+
+        None while only canaries have come: they change nothing that is saved.
+        """
+        return 0 if self.seq == self._idle_seq else self.seq - self._saved_seq
 
     def restore(
         self,
@@ -237,6 +245,9 @@ class Worker:
             if seq > archived:
                 self.archive.remember(seq, part.telemetry)
         self.recent.add(map(DecodedEntry, seqs, decoded))
+        if not self.unsaved and all(part.messages == part.canaries for part in decoded):
+            self._idle_seq = seqs[-1]
+        self._canary = next(filter(None, (part.canary for part in reversed(decoded))), self._canary)
         self.seq = seqs[-1]
         self._publish()
         return decoded
@@ -301,6 +312,7 @@ class Worker:
             verdicts=self.pipeline.counters.by_verdict(),
             newest_ms=self.pipeline.newest_ms,
             since_ms=self.since_ms,
+            canary=self._canary,
         )
 
     def _rebuild(self, halted: Callable[[], bool]) -> bool:

@@ -6,6 +6,7 @@
     publisher   coverage, rejects ─▶ MQTT       (ingest)
     influx      log, alert book, coverage, health ─▶ InfluxDB   (ingest), if configured
     web         API and console                 (dashboards)
+    canary      publisher ─▶ broker ─▶ evaluation, and systemd's watchdog
 
 Only this file and :mod:`patrol.assembly` wire parts together. The supervisor starts evaluation,
 outbox and influx again when they fail (:mod:`patrol.supervisor`), and /readyz names the failure.
@@ -14,8 +15,9 @@ outbox and influx again when they fail (:mod:`patrol.supervisor`), and /readyz n
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -50,6 +52,7 @@ from ingest.mqtt.inlet import make_inlet
 from ingest.mqtt.publisher import Publisher
 from ingest.rejects import RejectBook, payload_json
 from ingest.worker import Worker, rejects_of
+from patrol import watchdog
 from patrol.assembly import (
     District,
     drawing_of,
@@ -59,6 +62,7 @@ from patrol.assembly import (
     recipients_of,
     worker_of,
 )
+from patrol.canary import EVERY_S, Canary
 from patrol.clock import Clock, Doubt
 from patrol.config.fields import is_loopback
 from patrol.data_folder import keep_private
@@ -70,6 +74,8 @@ log = structlog.get_logger(__name__)
 
 EVALUATE_EVERY_S = 1.0
 STOP_WEB_S = 1.0
+STUCK_S = 120.0
+"""An evaluation that is due for so long hangs [s]."""
 
 
 @dataclass
@@ -92,6 +98,7 @@ class Station:
     era: Era = field(init=False)
     supervisor: Supervisor = field(default_factory=Supervisor)
     loop_held: Histogram = field(default_factory=loop_watch)
+    canary_every_s: float = EVERY_S
 
     def __post_init__(self) -> None:
         refuse_strangers(self.district.settings.http, self.access)
@@ -102,14 +109,19 @@ class Station:
         self.worker: Worker = worker_of(self.district, self.log, self.folder)
         self.view = self.worker.view
         self.rejects = RejectBook(self.worker.roster.vendors)
+        to_itself = topics.canary(self.inlet.client_id)
+        listening = replace(self.inlet, filters=(*self.inlet.filters, to_itself))
         self.intake = Intake(
-            make_inlet(self.inlet, self.clock.now_ms),
+            make_inlet(listening, self.clock.now_ms),
             self.log,
             self.worker,
             self._on_read,
             self._answer,
         )
         self.sender = Publisher(self.publisher)
+        # At QoS 0: a broker that closes the connection for it gets it once, not again and again.
+        send = partial(self.sender.publish, to_itself, qos=0)
+        self.canary = Canary(send, self._open_line, self.canary_every_s)
         zone_ids = self.district.atlas.layout.zone_ids
         self.zone_statuses = ZoneStatusTopic(self.sender.publish, zone_ids)
         people = recipients_of(self.district, self.clock.now_ms)
@@ -121,6 +133,8 @@ class Station:
         self._doubted = ""  # why nothing is judged at the moment
         self._newest: object = None  # the evaluation that began last
         self._unbooked = ""  # why the last evaluation could not be recorded
+        self._evaluates_s = float("inf")  # when the last evaluation was due, by the monotonic clock
+        self._watched_seq = -1  # what had been read when the watchdog was fed last
         self.evaluated_ms = 0
         policies, settings = self.district.policies, self.district.settings
         zone, limits = settings.district.tz, settings.rules.limits
@@ -129,6 +143,7 @@ class Station:
             lambda: self.view.fleet,
             self.worker.roster,
             keep_ms=round(limits["rejects_period_s"] * 1000),
+            line_lost_s=lambda: self.canary.lost_s,
         )
         self.orders = Orders(self.book.file, policies, zone)
         self.evaluator = Evaluator(
@@ -167,6 +182,8 @@ class Station:
         self.supervisor.start("loop", partial(watch, self.loop_held))
         self.supervisor.start("evaluation", self._evaluate_always)
         self.supervisor.start("outbox", self.outbox.run)
+        self.supervisor.start("canary", self.canary.run)
+        self.supervisor.start("watchdog", partial(watchdog.feed, self._stuck))
         if self.influx is not None:
             self.supervisor.start("influx", self.influx.run)
         web = self.supervisor.start_once("web", self.web.run_until_told())
@@ -181,6 +198,7 @@ class Station:
             if web.done():
                 web.result()
         finally:
+            watchdog.tell("STOPPING=1")
             stopping.cancel()
             await self._end()
 
@@ -221,6 +239,7 @@ class Station:
             windows = partial(self.evaluator.windows, now_ms=now_ms)
             self.influx.reporter.windows(windows, now_ms)
         self.evaluated_ms = now_ms
+        self.canary.seen(self.view.canary)
 
     def _show(self, statuses: Sequence[ZoneStatus], now_ms: int) -> None:
         self.era = self.district.atlas.layout.era_at(now_ms)
@@ -248,6 +267,7 @@ class Station:
                 self._part("evaluation", self._unbooked, self._doubted),
                 self._part("outbox", self.outbox.trouble),
                 *self._influx_part(),
+                self._canary_part(),
             ],
             received=total.received,
             stored=total.accepted,
@@ -273,6 +293,32 @@ class Station:
         failure = self.supervisor.failure("influx")
         state = self.influx.state
         return [Part("influx", state.ok and not failure, failure or state.reason, required=False)]
+
+    def _open_line(self) -> bool:
+        """Whether every part says that messages come through."""
+        inlet, sender = self.intake.inlet.state, self.sender.state
+        return inlet.phase == "connected" and sender.connected and self.intake.caught_up.is_set()
+
+    def _canary_part(self) -> Part:
+        """Whether what the station sends to itself comes back."""
+        lost_s = self.canary.lost_s
+        if not lost_s:
+            return Part("canary", True)
+        topic, who = topics.canary(self.inlet.client_id), self.inlet.username or "the station"
+        reason = f"what the station sends to itself has not come back for {lost_s:.0f} s; "
+        return Part("canary", False, reason + f"may {who} write and read {topic} at the broker?")
+
+    def _stuck(self) -> str:
+        """What has come to a stand and may go on after a restart; empty when nothing has."""
+        seq, self._watched_seq = self._watched_seq, self.worker.seq
+        if not self.intake.caught_up.is_set():
+            return ""
+        if time.monotonic() - self._evaluates_s > STUCK_S:
+            return f"nothing was judged for {STUCK_S:.0f} s"
+        # What never came back in this life would not in the next.
+        if self.canary.came and self.canary.lost_s and seq == self.worker.seq:
+            return "nothing comes through the line"
+        return ""
 
     def record_at(self, now_ms: int) -> Record:
         """What was patrolled, as of now."""
@@ -342,6 +388,7 @@ class Station:
         await self.intake.caught_up.wait()
         doubt = Doubt(self.clock)
         while True:
+            self._evaluates_s = time.monotonic()
             self._doubted = doubt.why()
             if not self._doubted:
                 for _ in self._judged_in_parts():
@@ -354,7 +401,7 @@ class Station:
             self.influx.stop()
         self.app.state.feed.close()
         self.web.should_exit = True
-        for name in ("loop", "evaluation"):
+        for name in ("loop", "evaluation", "canary", "watchdog"):
             self.supervisor.tasks[name].cancel()
         await self.supervisor.end(within_s=STOP_WEB_S)
         await asyncio.to_thread(self.sender.close, 1.0)
@@ -387,7 +434,7 @@ class Station:
             known_from_ms=self.known_from_ms,
             judged=self.worker.judged,
             health=self.health,
-            meters=[self.loop_held],
+            meters=[self.loop_held, *self.canary.meters],
             now_ms=self.clock.now_ms,
             demo_speed=None if self.clock.speed == 1.0 else self.clock.speed,
         )

@@ -135,19 +135,45 @@ class Station(Program):
 
     def samples(self, name: str) -> dict[str, float]:
         """All samples of a metric of Prometheus, by their labels; none while nobody listens."""
+        return _samples(self._metrics(), name)
+
+    def _metrics(self) -> str:
+        """The text of /metrics; empty while nobody listens."""
         try:
             with urllib.request.urlopen(self.request("/metrics"), timeout=10) as answer:
-                lines = answer.read().decode().splitlines()
+                return str(answer.read().decode())
         except OSError:
-            return {}
-        sample = re.compile(rf"{name}(?:{{(.*)}})? (\S+)")
-        found = filter(None, map(sample.fullmatch, lines))
-        return {labels or "": float(value) for labels, value in map(re.Match.groups, found)}
+            return ""
+
+    def accounts(self) -> dict[str, dict[str, int]]:
+        """Items by vendor and what became of them, of one moment: nothing is missing."""
+        text = self._metrics()
+        columns = ("received", "stored", "rejected", "duplicate")
+        found: dict[str, dict[str, int]] = {}
+        for column in columns:
+            for label, items in _samples(text, f"zhixun_items_{column}_total").items():
+                found.setdefault(label.split('"')[1], {})[column] = round(items)
+        for vendor, account in found.items():
+            assert min(account.values()) >= 0, (vendor, account)
+            assert account["received"] == sum(account[name] for name in columns[1:]), account
+        messages = [
+            _samples(text, f"zhixun_messages_{name}").get("", 0)
+            for name in ("received_total", "read_total", "in_flight")
+        ]
+        assert messages[0] == messages[1] + messages[2]
+        return found
 
     def ready(self) -> bool:
         """Whether /readyz says so."""
         answer = self.get("/readyz")
         return bool(answer and answer.get("ready"))
+
+
+def _samples(text: str, name: str) -> dict[str, float]:
+    """The samples of a metric in the text of /metrics, by their labels."""
+    sample = re.compile(rf"{name}(?:{{(.*)}})? (\S+)")
+    found = filter(None, map(sample.fullmatch, text.splitlines()))
+    return {labels or "": float(value) for labels, value in map(re.Match.groups, found)}
 
 
 def new_station(folder: Path, broker_url: str, **replace: str) -> Station:

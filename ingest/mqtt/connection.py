@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from bikes.topics import CANARIES
 from files.secret import Secret
 from ingest.errors import BrokerUnavailable
 
@@ -95,12 +96,13 @@ def refusal(options: MqttOptions, code: str) -> str:
 def refused_filters(options: MqttOptions, codes: Iterable[str | None]) -> str:
     """Put into words that the broker refused topic filters; empty when it refused none.
 
-    `codes` are the reasons for each filter of the options; None for one that was granted.
+    `codes` are the reasons for each filter of the options; None for one that was granted. Without
+    its canary the station works all the same, and says what it lacks.
     """
     refused = [
         f"{pattern} ({code.lower().replace('_', ' ')})"
         for pattern, code in zip(options.filters, codes, strict=False)
-        if code is not None
+        if code is not None and not pattern.startswith(CANARIES)
     ]
     if not refused:
         return ""

@@ -134,6 +134,7 @@ def test_three_sigkills_lose_nothing_and_change_nothing(tmp_path: Path) -> None:
             for third in range(3):
                 least = random_.randrange(third * MESSAGES // 3, (third + 1) * MESSAGES // 3)
                 killed.wait(lambda least=least: read(killed) >= least)
+                killed.accounts()
                 killed.kill()
                 killed.start()
                 killed.wait(killed.ready)
@@ -155,6 +156,10 @@ def test_three_sigkills_lose_nothing_and_change_nothing(tmp_path: Path) -> None:
             for bike, timestamps in expected.items():
                 assert [at for at, _ in found[bike]] == timestamps
                 assert found[bike] == track(calm, bike, first - 1000, last + 1000)
+            stored = sum(len(timestamps) for timestamps in expected.values())
+            killed.wait(lambda: killed.accounts()["hello"]["received"] >= total)
+            assert killed.accounts() == calm.accounts()
+            assert calm.accounts()["hello"]["stored"] == stored
             for station in (calm, killed):
                 code, took_s = station.timed_stop()
                 assert code == 0

@@ -100,6 +100,7 @@ class FakeFleet:
     def __init__(self) -> None:
         self.known: dict[str, BikeFacts] = {}
         self.sent: dict[str, VendorFacts] = {}
+        self.lost_s: float | None = None
 
     def put(self, bike: str = "hello/B01", *, heard: str | None = None, **facts: object) -> None:
         """Something new is known of a bike; times as in :func:`at`."""
@@ -133,6 +134,9 @@ class FakeFleet:
 
     def vendors(self, since_ms: int) -> dict[str, VendorFacts]:
         return self.sent
+
+    def line_lost_s(self) -> float | None:
+        return self.lost_s
 
 
 def evaluated(evaluator: Evaluator, now_ms: int) -> Evaluation:

@@ -161,6 +161,26 @@ def test_a_vendor_whose_messages_are_rejected(district, fleet) -> None:
     assert district.evaluate("23 09:06") == ["hello/vendor_rejects void"]
 
 
+def test_a_line_that_is_broken_is_told_for_each_vendor(district, fleet) -> None:
+    """At once, because three rounds are over; while nothing is known nothing changes."""
+    fleet.sent["hello"] = VendorFacts(0, 0)
+    assert district.evaluate("23 22:00") == []
+    fleet.lost_s = 0.0
+    assert district.evaluate("23 22:01") == []
+    fleet.lost_s = 95.3
+    assert district.evaluate("23 22:02") == [
+        "hello/line_broken raise",
+        "hello/line_broken activate",
+    ]
+    (alert,) = district.book.find(rule="line_broken")
+    assert (alert.severity, alert.evidence) == ("critical", {"lost_s": 95})
+    fleet.lost_s = None
+    assert district.evaluate("23 22:03") == []
+    fleet.lost_s = 0.0
+    happened = district.run("23 22:04", "23 22:10")
+    assert [event.split()[1] for _, event in happened] == ["return", "close"]
+
+
 @pytest.mark.parametrize("act", ["acknowledge", "shelve"])
 def test_what_somebody_has_seen_does_not_flap_about_the_limit(district, fleet, act) -> None:
     """An alert that a person has taken on needs half the limit to end, as any other."""

@@ -33,6 +33,7 @@ from geofence.runs import Judge, Midnights, Visits
 from geofence.zone_state import ZoneState, ZoneStatus
 from geofence.zonemap import ZoneMap
 from geofence.zones import Zones, parse_zones
+from ingest.accounts import Accounts
 from ingest.archive import Archive
 from ingest.rejects import Refused, Reject, RejectBook
 from ingest.worker import WorkerView
@@ -87,6 +88,8 @@ class District:
     )
     rejects: RejectBook = field(default_factory=RejectBook)
     now_ms: int = NINE_MS
+    seq: int = 0
+    accounts: Accounts = field(default_factory=dict)
     statuses: dict[str, ZoneStatus] = field(default_factory=dict)
     health: Health = field(default_factory=lambda: Health([Part("inlet", ok=True)]))
     demo_speed: float | None = None
@@ -140,7 +143,9 @@ class District:
                 for name, keys in sections().items()
             },
             roster=self.roster,
-            view=lambda: WorkerView(self.ledger.view(), self.fleet.view()),
+            view=lambda: WorkerView(
+                self.ledger.view(), self.fleet.view(), seq=self.seq, accounts=self.accounts
+            ),
             book=self.book,
             orders=self.orders,
             rejects=self.rejects,

@@ -9,6 +9,7 @@ import pytest
 from dashboards.api.loopback import is_loopback, refusal
 from dashboards.app import create_app
 from dashboards.sources import Health, Part
+from ingest.accounts import Account
 from tests.dashboards.conftest import ORIGIN, Api
 from tests.dashboards.district import District
 
@@ -181,8 +182,10 @@ def test_metrics_are_prometheus(api: Api, district: District) -> None:
     district.health = Health(
         [Part("inlet", ok=True)],
         received=10, stored=8, rejected=2, lag_s=0.5, evaluated_ms=1_795_399_200_000,
-        log_depth={"coverage": 3},
+        log_depth={"coverage": 3}, log_head=45,
     )  # fmt: skip
+    district.accounts = {"hello": Account(received=10, rejected=2, duplicate=2)}
+    district.seq = 42
     district.reject()
     district.ride(0, 36.305, 120.37)
     district.stand("cy-08", "overdue")
@@ -194,6 +197,9 @@ def test_metrics_are_prometheus(api: Api, district: District) -> None:
         "zhixun_stored_total 8.0",
         'zhixun_rejected_total{reason="not_json",vendor="hello"} 1.0',
         "zhixun_lag_seconds 0.5",
+        'zhixun_items_stored_total{vendor="hello"} 6.0',
+        'zhixun_items_duplicate_total{vendor="hello"} 2.0',
+        "zhixun_messages_in_flight 3.0",
         "zhixun_evaluated_timestamp_seconds 1.7953992e+09",
         'zhixun_log_depth{reader="coverage"} 3.0',
         'zhixun_part_ready{part="inlet"} 1.0',

@@ -97,6 +97,15 @@ def test_vendor_publishes_nothing_but_its_own(shipped: ShippedBroker, topic: str
     ]
 
 
+def test_the_station_hears_itself(shipped: ShippedBroker) -> None:
+    """Its canary comes back to it; no vendor can send one."""
+    topic, station = "patrol/v1/canary/zhixun", shipped.connect("patrol")
+    station.subscribe(topic)
+    assert shipped.connect("hello").publish(topic) == "NOT_AUTHORIZED"
+    assert station.publish(topic, b"1") == "SUCCESS"
+    assert station.until(topic) == [(topic, b"1")]
+
+
 def test_vendor_reads_nothing_but_its_rejects(shipped: ShippedBroker) -> None:
     """A vendor that subscribes to everything is sent only why its own messages were refused."""
     vendor = shipped.connect("hello")
