@@ -283,6 +283,7 @@ class Run:
             self.broker.publish(live[at : at + size])
             while self._later:
                 self._later.pop()()
+            self.station.accounts()
             if not calm:
                 for fault in self.random.sample(self.FAULTS, self.random.choice([1, 1, 2])):
                     self.happened.append(fault.__name__)
@@ -307,9 +308,10 @@ class Run:
         finally:
             file.close()
         assert self.notifier.told
-        points = self._points()
+        points, accounts = self._points(), station.accounts()
         assert station.stop() == 0
         fixes, coverage = self._stored()
+        assert accounts["hello"]["stored"] == len(fixes)
         subjects = Counter((alert["rule"], alert["subject"], alert["state"]) for alert in alerts)
         return Outcome(fixes, coverage, subjects, points)
 
