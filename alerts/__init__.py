@@ -3,7 +3,7 @@
 Data flows one way::
 
     configuration ──▶ duty_hours, calendar_exceptions ▶ policy ▶ plan   what is asked of a zone
-    geofence ──▶ record and state of a zone; telemetry ──▶ fleet (port)
+    geofence ──▶ record and state of a zone; telemetry ──▶ fleet
                                       │
                 cases ▶ rules (one module each) ▶ findings              does a condition hold
                                       │

@@ -27,7 +27,7 @@ from prometheus_client import Histogram
 from alerts.desk import BulletinDesk
 from alerts.errors import BookUnavailable
 from alerts.evaluator import Evaluator
-from alerts.fleet_facts import FleetFacts
+from alerts.fleet import Fleet
 from alerts.notify import Notifier
 from alerts.notify.mqtt import MqttNotifier, ZoneStatusTopic
 from alerts.notify.outbox import Outbox
@@ -138,7 +138,7 @@ class Station:
         self.evaluated_ms = 0
         policies, settings = self.district.policies, self.district.settings
         zone, limits = settings.district.tz, settings.rules.limits
-        self.fleet_facts = FleetFacts(
+        self.fleet_facts = Fleet(
             self.district.atlas,
             lambda: self.view.fleet,
             self.worker.roster,

@@ -7,8 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from alerts.fleet import VendorFacts
-from alerts.fleet_facts import FleetFacts
+from alerts.fleet import Fleet, VendorFacts
 from alerts.rules import RULES
 from bikes.fleet import FleetState
 from bikes.formats import FORMATS
@@ -24,7 +23,7 @@ NOW = 1_795_399_200_000
 HOUR = 3_600_000
 
 
-def suspects(facts: FleetFacts) -> list[str]:
+def suspects(facts: Fleet) -> list[str]:
     """Bikes that any rule asks more about."""
     found = {
         bike
@@ -48,7 +47,7 @@ def square(zone_id: str, west: float) -> dict[str, object]:
 
 
 @pytest.fixture
-def facts() -> FleetFacts:
+def facts() -> Fleet:
     collection = {
         "type": "FeatureCollection",
         "features": [square("z1", WEST), square("z2", WEST + 0.01)],
@@ -56,10 +55,10 @@ def facts() -> FleetFacts:
     zones = Atlas(parse_zones(json.dumps(collection).encode(), None, {"core"}))
     roster = Roster({"hello": "any", "mo": ["m1"]})
     fleet = FleetState(roster)
-    return FleetFacts(zones, fleet.view, roster, keep_ms=900_000)
+    return Fleet(zones, fleet.view, roster, keep_ms=900_000)
 
 
-def hear(facts: FleetFacts, bike_id: str, at_ms: int = NOW, **said: float) -> None:
+def hear(facts: Fleet, bike_id: str, at_ms: int = NOW, **said: float) -> None:
     values = {"lat_deg": 36.31, "lng_deg": 120.385, "accuracy_m": 5.0, "battery_percent": np.nan}
     rest = dict.fromkeys(("speed_mps", "heading_deg", "altitude_m"), np.nan)
     columns = {name: np.array([value]) for name, value in {**values, **rest, **said}.items()}

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from alerts.fleet import Fleet
-from alerts.fleet_facts import FleetFacts
 from bikes.fleet import FleetState
 from bikes.roster import Roster
 from bikes.telemetry import TelemetryBatch
@@ -131,7 +130,7 @@ def test_an_answer_is_remembered_while_nothing_changes(record: Record) -> None:
     assert record.remember("key", -1, lambda: 2) == 1
 
 
-def real_fleet() -> FleetFacts:
+def real_fleet() -> Fleet:
     """The facts of a fleet state."""
     fleet = FleetState(ROSTER)
     nan = np.array([np.nan])
@@ -142,7 +141,7 @@ def real_fleet() -> FleetFacts:
         at_ms = T0 + minute * MINUTE_MS
         fix = TelemetryBatch(np.array([bike], np.int32), np.array([at_ms]), **columns, **rest)
         fleet.update(fix, heard_at_ms=at_ms)
-    return FleetFacts(Atlas(two_drawn()), lambda: fleet, ROSTER, keep_ms=900_000)
+    return Fleet(Atlas(two_drawn()), lambda: fleet, ROSTER, keep_ms=900_000)
 
 
 def told_fleet() -> FakeFleet:
