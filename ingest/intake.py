@@ -114,10 +114,7 @@ class Intake:
         A backlog of an earlier start, or one that would hold the stop up for long, is left to the
         next start: it is on disk already.
 
-        Raises
-        ------
-        LogCorrupt, StoreUnavailable
-            The log cannot be read; nothing more is taken in.
+        LogCorrupt, StoreUnavailable: the log cannot be read; nothing more is taken in.
         """
         interval_s = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_S)

@@ -43,44 +43,22 @@ class RejectedItem(msgspec.Struct, frozen=True):
 
 
 class Reject(msgspec.Struct, frozen=True, kw_only=True):
-    """One message that was not accepted, or not all of it.
+    """One message that was not accepted, or not all of it."""
 
-    Attributes
-    ----------
-    reason : RejectReason
-        The word of the contract, of its first item that was not accepted.
-    detail : str
-        The exact fault of that item, for the vendor's engineer.
-    received_at_ms : int
-        When the message was received.
-    topic : str
-        On which it came.
-    payload : str
-        Its first 512 bytes; what is not UTF-8 is replaced.
-    index : int, optional
-        Position of that item in the array; None when it is the whole message.
-    vendor, bike_id : str
-        As the topic names them, whether known or not, or the item on a topic of many bikes; ""
-        when neither does.
-    kind : {"telemetry", "event", "status"}
-        Kind of message on the topic.
-    count : int
-        Items that were not accepted.
-    items : tuple of RejectedItem
-        The first few of them, when there is more than one.
-    """
-
-    reason: RejectReason
-    detail: str
-    received_at_ms: int
-    topic: str
-    payload: str
+    reason: RejectReason  # the word of the contract, of its first item that was not accepted
+    detail: str  # the exact fault of that item, for the vendor's engineer
+    received_at_ms: int  # when the message was received
+    topic: str  # on which it came
+    payload: str  # its first 512 bytes; what is not UTF-8 is replaced
+    # Position of that item in the array; None when it is the whole message.
     index: int | None = None
+    # As the topic names them, whether known or not, or the item on a topic of many bikes; "" when
+    # neither does.
     vendor: str = ""
     bike_id: str = ""
-    kind: Kind = "telemetry"
-    count: int = 1
-    items: tuple[RejectedItem, ...] = ()
+    kind: Kind = "telemetry"  # kind of message on the topic
+    count: int = 1  # items that were not accepted
+    items: tuple[RejectedItem, ...] = ()  # the first few of them, when there is more than one
 
     @property
     def answerable(self) -> bool:

@@ -98,10 +98,7 @@ _Written = tuple[Header, list[str]]
 def save(file: Path, header: Header, arrays: Arrays) -> None:
     """Write a snapshot; on return it survives a power cut.
 
-    Raises
-    ------
-    StoreUnavailable
-        The snapshot cannot be written now; the one before it stays.
+    StoreUnavailable: the snapshot cannot be written now; the one before it stays.
     """
     # With the names, because a zip file can lose a member and still look whole.
     encoded = np.frombuffer(msgspec.json.encode((header, list(arrays))), np.uint8)
@@ -115,10 +112,7 @@ def load(file: Path, fingerprint: str | None) -> Snapshot | None:
     None when there is none, or it is of another version or configuration (None takes any). The
     caller then starts from the archive and the log, which hold everything.
 
-    Raises
-    ------
-    SnapshotDamaged
-        It is not what was written: as good as none, but told.
+    SnapshotDamaged: it is not what was written: as good as none, but told.
     """
     if not file.exists():
         return None

@@ -22,47 +22,24 @@ from ingest.checks import Bounds
 
 @dataclass(frozen=True, slots=True)
 class VendorFormat:
-    """Format, datum and topics of one vendor.
+    """Format, datum and topics of one vendor."""
 
-    Attributes
-    ----------
-    vendor : str
-        Its name.
-    format : Format
-        Reader of its telemetry payloads.
-    datum : {"wgs84", "gcj02", "bd09"}
-        Datum of its positions.
-    topics : tuple of TopicPattern
-        Its own telemetry topics, beside those of the contract.
-    limits : VendorLimits
-        What it may cost.
-    """
-
-    vendor: str
-    format: Format
-    datum: Datum = "wgs84"
-    topics: tuple[TopicPattern, ...] = ()
-    limits: VendorLimits = field(default_factory=VendorLimits)
+    vendor: str  # its name
+    format: Format  # reader of its telemetry payloads
+    datum: Datum = "wgs84"  # datum of its positions
+    topics: tuple[TopicPattern, ...] = ()  # its own telemetry topics, beside those of the contract
+    limits: VendorLimits = field(default_factory=VendorLimits)  # what it may cost
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeLimits:
-    """Limits of timestamps and sizes that are accepted.
+    """Limits of timestamps and sizes that are accepted."""
 
-    Attributes
-    ----------
-    max_future_s, max_age_s : float
-        Limits of a timestamp after and before the time of receipt [s].
-    max_items : int
-        Items of an array.
-    max_bytes : int
-        Size of a payload.
-    """
-
+    # Limits of a timestamp after and before the time of receipt [s].
     max_future_s: float = 300.0
     max_age_s: float = 30 * 86_400.0
-    max_items: int = 500
-    max_bytes: int = 262_144
+    max_items: int = 500  # items of an array
+    max_bytes: int = 262_144  # size of a payload
 
     def bounds(self, received_at_ms: int) -> Bounds:
         """Bounds of timestamps in messages that were received at this time [ms]."""
@@ -170,10 +147,7 @@ class Routes(dict[str, int]):
     def named(self, vendor: str, device_id: str | None) -> int:
         """The index of the bike that an item names, on a topic of many bikes.
 
-        Raises
-        ------
-        DecodeError
-            The item names no bike (``schema``), or another vendor's (``unknown_bike``).
+        DecodeError: the item names no bike (``schema``), or another vendor's (``unknown_bike``).
         """
         if device_id is None:
             detail = "device_id: required on a topic of many bikes, but missing"
@@ -243,11 +217,8 @@ class Routes(dict[str, int]):
 def index_of(roster: Roster, vendor: str, bike_id: str) -> int:
     """The index of a bike; a vendor that may have any bike gets a new one.
 
-    Raises
-    ------
-    DecodeError
-        The vendor is not configured (``unknown_vendor``), or has no such bike
-        (``unknown_bike``).
+    DecodeError: the vendor is not configured (``unknown_vendor``), or has no such bike
+    (``unknown_bike``).
     """
     try:
         return roster.index(vendor, bike_id)

@@ -27,38 +27,24 @@ MAX_PACKET_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True)
 class MqttOptions:
-    """Address of the broker, and our identity there.
-
-    Attributes
-    ----------
-    tls : bool
-        Whether the connection is encrypted and the broker's certificate checked.
-    protocol : {"5", "3.1.1"}
-        Version of MQTT, which decides the inlet that is used.
-    ca_file : str, optional
-        PEM file of the authorities that may have signed the broker's certificate; the system's
-        when not given.
-    client_id : str
-        The name under which the broker keeps what we have not acknowledged. It must stay the
-        same over restarts and be used by one program at a time.
-    filters : tuple of str
-        Topic filters to subscribe to, at QoS 1.
-    keep_alive_s : int
-        A silent connection is probed this often, and given up after half as long again [s].
-    session_expiry_s : int
-        Time for which the broker keeps our messages while we are away [s]; MQTT 5 only.
-    """
+    """Address of the broker, and our identity there."""
 
     host: str
     port: int = 1883
-    tls: bool = False
-    protocol: Literal["5", "3.1.1"] = "5"
+    tls: bool = False  # whether the connection is encrypted and the broker's certificate checked
+    protocol: Literal["5", "3.1.1"] = "5"  # version of MQTT, which decides the inlet that is used
     username: str | None = None
     password: Secret | None = None
+    # PEM file of the authorities that may have signed the broker's certificate; the system's when
+    # not given.
     ca_file: str | None = None
+    # The name under which the broker keeps what we have not acknowledged. It must stay the same
+    # over restarts and be used by one program at a time.
     client_id: str = "zhixun"
-    filters: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()  # topic filters to subscribe to, at QoS 1
+    # A silent connection is probed this often, and given up after half as long again [s].
     keep_alive_s: int = 30
+    # Time for which the broker keeps our messages while we are away [s]; MQTT 5 only.
     session_expiry_s: int = 7 * 86_400
 
     @property
@@ -70,10 +56,7 @@ class MqttOptions:
     def tls_context(self) -> ssl.SSLContext | None:
         """Return what checks the broker's certificate; None without TLS.
 
-        Raises
-        ------
-        BrokerUnavailable
-            `ca_file` cannot be used.
+        BrokerUnavailable: `ca_file` cannot be used.
         """
         if not self.tls:
             return None
