@@ -218,7 +218,6 @@ class Conversation(H11Protocol):
         self._over = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """See :class:`asyncio.Protocol`."""
         super().connection_made(transport)
         found = self._port.open.get(transport.get_extra_info("socket").fileno())
         if found is None:  # it gave way to another meanwhile
@@ -229,7 +228,6 @@ class Conversation(H11Protocol):
             found.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """See :class:`asyncio.Protocol`."""
         if self._over:
             return
         super().data_received(data)
@@ -242,17 +240,14 @@ class Conversation(H11Protocol):
         self._follow()
 
     def on_response_complete(self) -> None:
-        """See :class:`H11Protocol`."""
         super().on_response_complete()
         self._follow()
 
     def pause_writing(self) -> None:
-        """See :class:`asyncio.Protocol`."""
         super().pause_writing()
         self._follow()
 
     def resume_writing(self) -> None:
-        """See :class:`asyncio.Protocol`."""
         super().resume_writing()
         self._follow()
 
