@@ -75,21 +75,10 @@ def covered_by_slot(
 
     One pass over the rows, whatever the number of zones and slots.
 
-    Parameters
-    ----------
-    rows : Rows
-        At least those of all windows.
-    zones : ZoneMap
-        The zones.
-    from_ms, to_ms : ndarray of int64, shape (zones,)
-        The window of each zone [ms]; one that is not longer than nothing has no slots.
-
-    Returns
-    -------
-    list of ndarray of int64
-        For each zone, one number for each quarter hour of the clock from the one in which its
-        window begins to the one in which it ends. Where a window begins or ends within a slot,
-        a cell counts there by its last visit in the slot.
+    The rows are at least those of all windows [from_ms, to_ms), of shape (zones,) [ms]; one that is
+    not longer than nothing has no slots. Each zone has one number for each quarter hour of the
+    clock from the one in which its window begins to the one in which it ends. Where a window begins
+    or ends within a slot, a cell counts there by its last visit in the slot.
     """
     zone = zones.cell_zone[rows.cell]
     # Zone -1 reads the last zone's window, and is masked out in the same line.

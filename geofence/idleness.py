@@ -113,19 +113,11 @@ def zone_day(
     cells: NDArray[np.int32],
     duty: Sequence[tuple[int, int]],
 ) -> ZoneDay:
-    """Measure the coverage of a zone on one day.
+    """Measure the coverage of a zone, whose `cells` rise, by the visits of a day, of shape (n,).
 
-    Parameters
-    ----------
-    cell : ndarray of int32, shape (n,)
-        Cell of each visit of the day, one of `cells`.
-    at_ms : ndarray of int64, shape (n,)
-        When [ms]. Of a quarter of an hour the last visit is enough: cells may come out idle for a
-        little longer than they were.
-    cells : ndarray of int32, shape (c,)
-        The zone's patrollable cells, rising; at least one.
-    duty : sequence of (int, int)
-        The stretches of duty of the part of the day that is known [ms], in order.
+    Each visit has its cell and its time [ms]. Of a quarter of an hour the last visit is enough:
+    cells may come out idle for a little longer than they were. `duty` are the stretches of duty of
+    the part of the day that is known [ms], in order. There is at least one cell.
     """
     covered = int(np.unique(cell).size)
     starts, ends = np.array(duty, np.int64).reshape(-1, 2).T

@@ -140,17 +140,9 @@ def agreement(
 
     With it comes from when on no further fix can take an ``ok`` back [ms].
 
-    Parameters
-    ----------
-    at_ms : ndarray of int64, shape (n,)
-        Times [ms], strictly increasing within a run.
-    x_m, y_m : ndarray of float64, shape (n,)
-        Positions on the plane [m].
-    starts : ndarray of bool, shape (n,)
-        True where a run begins.
+    Columns have the shape (n,): times [ms] rise within a run, positions are on the plane [m], and
+    `starts` is True where a run begins.
 
-    Notes
-    -----
     A fix that agrees with a neighbour is believed. One that agrees with none is compared one
     fix further, unless its two neighbours agree with each other across it: that is how the
     good fix between two bad ones is told from the bad one between two good ones.

@@ -65,17 +65,8 @@ def patrolled_ms(
 ) -> NDArray[np.int64]:
     """When a zone was patrolled: at every visit that, with those of 30 min before, made enough.
 
-    Parameters
-    ----------
-    cell, at_ms : ndarray of shape (n,)
-        Visits in the zone, by time [ms].
-    needed : int
-        Distinct cells that make a patrol.
-
-    Returns
-    -------
-    ndarray of int64
-        Ascending [ms].
+    Visits, of shape (n,), are those in the zone, by time [ms]; `needed` distinct cells make a
+    patrol. The answer rises [ms].
     """
     # A visit counts its cell until the next one of that cell does, or half an hour has passed.
     order = np.lexsort((at_ms, cell))

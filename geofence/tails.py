@@ -37,15 +37,9 @@ class Tails(NamedTuple):
 def tails(judgement: Judgement, horizon_ms: Times, limits: Limits) -> Tails:
     """The tails of all bikes of a judgement that reaches up to their newest fixes.
 
-    Parameters
-    ----------
-    judgement : Judgement
-        Of whole records or of tails, together with new fixes.
-    horizon_ms : ndarray of int64, shape (bikes,)
-        The earliest instant from which on further fixes may come [ms], by index of the bike.
+    It is of whole records or of tails, together with new fixes; `horizon_ms`, of shape (bikes,), is
+    from when on further fixes of each bike may come [ms].
 
-    Notes
-    -----
     A usable fix is final when two more are known after it: no later one is compared with it. A stay
     is over when a final fix has ended it, or its run. A run that has lasted for as long as a stay
     is not one of standing. Fixes before the first for which all this holds not are settled; by the

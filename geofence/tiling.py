@@ -82,13 +82,10 @@ def meetings_of(grid: Grid, outline: Outline, excluded: BaseGeometry | None) -> 
 
 
 def owners_of(grid: Grid, meetings: Meetings) -> NDArray[np.int16]:
-    """The zone of each cell.
+    """The index of the zone of each cell, shape (grid.size,).
 
-    Returns
-    -------
-    ndarray of int16, shape (grid.size,)
-        Index of the zone with the largest share, of equal ones the smallest; `OUTSIDE` where
-        the shares of all zones together are under a half.
+    It is the zone with the largest share, of equal ones the smallest; `OUTSIDE` where the shares of
+    all zones together are under a half.
     """
     total = np.bincount(meetings.cell, weights=meetings.share, minlength=grid.size)
     best = np.lexsort((meetings.zone, -meetings.share, meetings.cell))
