@@ -21,20 +21,11 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class Lines(NamedTuple):
-    """Consecutive lines, without their ends.
+    """Consecutive lines, without their ends."""
 
-    Attributes
-    ----------
-    numbers : sequence of int
-        Their numbers, counted from 1.
-    lines : list of bytes
-    read_bytes : int
-        Bytes of the stream that were read for them.
-    """
-
-    numbers: Sequence[int]
+    numbers: Sequence[int]  # their numbers, counted from 1
     lines: list[bytes]
-    read_bytes: int
+    read_bytes: int  # bytes of the stream that were read for them
 
 
 def whole_lines(stream: IO[bytes], block_bytes: int, max_line_bytes: int) -> Iterator[Lines]:

@@ -53,23 +53,12 @@ T = TypeVar("T", bound=Telemetry)
 
 
 class Problem(NamedTuple):
-    """A part of a file that could not be used.
-
-    Attributes
-    ----------
-    path : Path
-    line : int
-        Counted from 1; 0 when it is the file as a whole.
-    reason : str
-        A reject reason of the contract, or ``unreadable``.
-    detail : str
-        The fault.
-    """
+    """A part of a file that could not be used."""
 
     path: Path
-    line: int
-    reason: str
-    detail: str
+    line: int  # counted from 1; 0 when it is the file as a whole
+    reason: str  # a reject reason of the contract, or ``unreadable``
+    detail: str  # the fault
 
     def __str__(self) -> str:
         where = f"{self.path}:{self.line}" if self.line else str(self.path)
@@ -78,29 +67,15 @@ class Problem(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A piece of a file.
+    """A piece of a file."""
 
-    Attributes
-    ----------
-    path : Path
-        The file.
-    telemetry : TelemetryBatch
-        Usable fixes of the piece, WGS-84.
-    problems : list of Problem
-        Unusable parts, by line.
-    read_bytes : int
-        Size of the piece in the file, for showing progress.
-    notes : Counter
-        Values that are unknown because they cannot be used, by field; and NO_POSITION.
-    segments : list of int
-        Of each fix its part of the file, if it has parts: between two nothing was recorded.
-    """
-
-    path: Path
-    telemetry: TelemetryBatch
-    problems: list[Problem]
-    read_bytes: int
+    path: Path  # the file
+    telemetry: TelemetryBatch  # usable fixes of the piece, WGS-84
+    problems: list[Problem]  # unusable parts, by line
+    read_bytes: int  # size of the piece in the file, for showing progress
+    # Values that are unknown because they cannot be used, by field; and NO_POSITION.
     notes: Counter[str] = field(default_factory=Counter)
+    # Of each fix its part of the file, if it has parts: between two nothing was recorded.
     segments: list[int] = field(default_factory=list)
 
     @property

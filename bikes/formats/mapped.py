@@ -76,18 +76,11 @@ class Source:
 def mapped(sources: Mapping[Quantity, Source], items: str | None = None) -> Format:
     """The format of a vendor whose payloads are as `sources` say.
 
-    Parameters
-    ----------
-    sources : mapping of Quantity to Source
-        Where everything is; `timestamp`, `lat` and `lng` are required.
-    items : str, optional
-        Path of the array of items. Without it a payload is one item, or an array of them.
+    `timestamp`, `lat` and `lng` are required. `items` is the path of the array of items; without it
+    a payload is one item, or an array of them.
 
-    Raises
-    ------
-    ValueError
-        A required quantity is missing, a unit is not one of the quantity's, `unknown` or
-        `timezone` does not fit it, or two paths contradict each other.
+    ValueError: a required quantity is missing, a unit is not one of the quantity's, `unknown` or
+    `timezone` does not fit it, or two paths contradict each other.
     """
     for quantity in REQUIRED:
         if quantity not in sources:

@@ -92,10 +92,7 @@ def quick_status(payload: bytes) -> StatusMessage | None:
 def decode_status(payload: bytes, max_items: int = 1) -> StatusMessage | None:
     """The status a payload says, as :func:`quick_status`. There are no arrays of them.
 
-    Raises
-    ------
-    DecodeError
-        ``not_json`` or ``schema``.
+    DecodeError: ``not_json`` or ``schema``.
     """
     with suppress(*QUICK_ERRORS):
         return quick_status(payload)

@@ -88,26 +88,16 @@ def read_each(
 
 
 class Reader(Generic[T]):
-    """Reads objects of one type, alone or in an array, each item by itself.
-
-    Parameters
-    ----------
-    type_ : type
-        The msgspec Struct of an item.
-    hints : mapping of str to str, optional
-        What a field wants to be, by its path; told to whoever got it wrong.
-    strict : bool
-        False reads a number that is written as text, too.
-    envelope : str, optional
-        The key of an array of items in an object that holds nothing else of use.
-    """
+    """Reads objects of one type, alone or in an array, each item by itself."""
 
     def __init__(
         self,
-        type_: type[T],
+        type_: type[T],  # the msgspec Struct of an item
+        # What a field wants to be, by its path; told to whoever got it wrong.
         hints: Mapping[str, str] | None = None,
         *,
-        strict: bool = True,
+        strict: bool = True,  # false reads a number that is written as text, too
+        # The key of an array of items in an object that holds nothing else of use.
         envelope: str | None = None,
     ) -> None:
         self._type, self._strict = type_, strict
@@ -123,11 +113,8 @@ class Reader(Generic[T]):
     def decode(self, payload: bytes, max_items: int) -> T | list[T | DecodeError]:
         """One object, or the items of an array with an error in the place of each bad one.
 
-        Raises
-        ------
-        DecodeError
-            Nothing of the payload can be read: ``not_json``, ``schema``, ``out_of_range``, or
-            ``too_many`` when an array has more than `max_items`.
+        DecodeError: nothing of the payload can be read: ``not_json``, ``schema``, ``out_of_range``,
+        or ``too_many`` when an array has more than `max_items`.
         """
         items = self.items(payload)
         if items is None:
