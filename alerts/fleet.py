@@ -65,6 +65,7 @@ class Fleet:
     keep_ms: int
     """How far back messages are counted [ms]."""
     line_lost_s: Callable[[], float | None] = lambda: None
+    """How long no message of the station's own has come back; 0: they do; None: not known [s]."""
     _index: dict[str, int] = field(default_factory=dict)
     _fix_ms: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     _outside_m: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))

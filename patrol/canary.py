@@ -18,38 +18,25 @@ from prometheus_client import Counter, Histogram
 EVERY_S = 30.0
 ROUNDS = 3
 """When so many in a row have not come back, the line is broken."""
+REMEMBERED = 100
+"""Canaries that may still come back, however long the line is broken."""
 
 
 class Canary:
-    """Sends a message in each round, and knows what has come back; for one event loop.
-
-    Parameters
-    ----------
-    send : callable
-        Publishes a payload on the canary's topic.
-    open_line : callable
-        Whether all parts say that they work.
-    every_s : float
-        Duration of a round [s].
-
-    Attributes
-    ----------
-    came : bool
-        Whether any has come back in this life.
-    """
+    """Sends a message in each round, and knows what has come back; for one event loop."""
 
     def __init__(
         self,
-        send: Callable[[bytes], object],
-        open_line: Callable[[], bool],
-        every_s: float = EVERY_S,
+        send: Callable[[bytes], object],  # publishes a payload on the canary's topic
+        open_line: Callable[[], bool],  # whether all parts say that they work
+        every_s: float = EVERY_S,  # duration of a round
     ) -> None:
         self._send = send
         self._open_line = open_line
         self._every_s = every_s
         self._sent_s: dict[bytes, float] = {}  # those not back yet, oldest first
         self._known = False
-        self.came = False
+        self.came = False  # any, in this life
         self._round_trip = Histogram(
             "zhixun_canary_round_trip_seconds",
             "From publishing the canary to the evaluation that has it",
@@ -84,6 +71,8 @@ class Canary:
                 self._failures.inc()
             name = secrets.token_hex(8).encode()
             self._sent_s[name] = time.monotonic()
+            if len(self._sent_s) > REMEMBERED:
+                del self._sent_s[list(self._sent_s)[1]]  # the oldest tells since when
             self._send(name)
 
     def seen(self, name: bytes) -> None:
