@@ -53,43 +53,24 @@ RECENT_MESSAGES, RECENT_ENTRIES = 200_000, 2_000
 
 @dataclass(slots=True)
 class Decoded:
-    """Content of a batch of messages.
+    """Content of a batch of messages."""
 
-    Attributes
-    ----------
-    received_at_ms : int
-        When the batch was received.
-    telemetry : TelemetryBatch
-        Accepted telemetry, WGS-84.
-    statuses, events : list
-        In the order of the messages.
-    rejects : list of Reject
-        Those that the vendor is told, one for a message, in the order of the messages.
-    refused : Counter
-        All items that were rejected, told or not.
-    notes : Counter
-        Values that are unknown because they cannot be used, by vendor and field.
-    messages : int
-        Messages in the batch.
-    accepted : Counter
-        Accepted items of telemetry by vendor.
-    canary : bytes
-        Payload of the last message of the station's own; empty without one.
-    canaries : int
-        Number of these.
-    """
-
-    received_at_ms: int
+    received_at_ms: int  # when the batch was received
+    # Accepted telemetry, WGS-84.
     telemetry: TelemetryBatch = field(default_factory=TelemetryBatch.empty)
+    # In the order of the messages.
     statuses: list[Status] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    # Those that the vendor is told, one for a message, in the order of the messages.
     rejects: list[Reject] = field(default_factory=list)
+    # All items that were rejected, told or not.
     refused: Counter[Refused] = field(default_factory=Counter)
+    # Values that are unknown because they cannot be used, by vendor and field.
     notes: Counter[tuple[str, str]] = field(default_factory=Counter)
-    messages: int = 0
-    accepted: Counter[str] = field(default_factory=Counter)
-    canary: bytes = b""
-    canaries: int = 0
+    messages: int = 0  # messages in the batch
+    accepted: Counter[str] = field(default_factory=Counter)  # accepted items of telemetry by vendor
+    canary: bytes = b""  # payload of the last message of the station's own; empty without one
+    canaries: int = 0  # number of these
 
     @property
     def rejected(self) -> Counter[str]:
@@ -155,10 +136,7 @@ class Decoder:
 
     The roster grows by the bikes of vendors that may have any.
 
-    Raises
-    ------
-    ValueError
-        The roster has a vendor of which it is not said how it writes.
+    ValueError: the roster has a vendor of which it is not said how it writes.
     """
 
     def __init__(

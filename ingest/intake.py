@@ -71,13 +71,6 @@ class Intake:
 
     The worker is restored already. After each step the decoded entries are given to `answer` in the
     worker's thread, and then to `on_read` on the event loop.
-
-    Attributes
-    ----------
-    caught_up : asyncio.Event
-        Set once the worker has read the log up to its head at the start.
-    read_until_ms : int
-        The worker has read all messages that were received before [ms].
     """
 
     inlet: MqttInlet
@@ -85,8 +78,9 @@ class Intake:
     worker: Worker
     on_read: Callable[[list[Decoded]], None] = lambda decoded: None
     answer: Callable[[list[Decoded]], None] = lambda decoded: None
+    # Set once the worker has read the log up to its head at the start.
     caught_up: asyncio.Event = field(default_factory=asyncio.Event)
-    read_until_ms: int = 0
+    read_until_ms: int = 0  # the worker has read all messages that were received before [ms]
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _ending: bool = False
     _finished: bool = False

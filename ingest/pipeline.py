@@ -33,25 +33,14 @@ RESTATE = 512
 
 @dataclass
 class Counters:
-    """Cumulative counts of the pipeline.
+    """Cumulative counts of the pipeline."""
 
-    Attributes
-    ----------
-    fixes : int
-        Fixes taken in.
-    duplicates : int
-        Fixes that were there already.
-    restated : int
-        Stretches of a bike's time that were judged again because of late fixes.
-    verdicts : list of int
-        Other fixes that are settled, by verdict: positions in
-        :data:`geofence.quality.VERDICTS`. When history is ahead of the ledger a late fix that it
-        has counts as a duplicate: then only the sum of both is exact.
-    """
-
-    fixes: int = 0
-    duplicates: int = 0
-    restated: int = 0
+    fixes: int = 0  # fixes taken in
+    duplicates: int = 0  # fixes that were there already
+    restated: int = 0  # stretches of a bike's time that were judged again because of late fixes
+    # Other fixes that are settled, by verdict: positions in :data:`geofence.quality.VERDICTS`. When
+    # history is ahead of the ledger a late fix that it has counts as a duplicate: then only the sum
+    # of both is exact.
     verdicts: list[int] = field(default_factory=lambda: [0] * len(VERDICTS))
 
     def by_verdict(self) -> dict[str, int]:
@@ -67,11 +56,6 @@ class Pipeline:
 
     `history` has all fixes that were taken in before a step; later ones do no harm to the ledger.
     It is not asked for fixes in disorder up to `reorder_s` [s], with which the cost grows.
-
-    Attributes
-    ----------
-    repeated : ndarray, shape (bikes,)
-        Fixes of the last step that were there already, by index of the bike.
     """
 
     judge: Judge
@@ -79,6 +63,7 @@ class Pipeline:
     reorder_s: float = 30.0
     ledger: Ledger = field(init=False)
     counters: Counters = field(default_factory=Counters)
+    # Fixes of the last step that were there already, by index of the bike.
     repeated: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
 
     def __post_init__(self) -> None:

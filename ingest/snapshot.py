@@ -42,33 +42,17 @@ DAMAGE = (
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """Header of a snapshot.
+    """Header of a snapshot."""
 
-    Attributes
-    ----------
-    fingerprint : str
-        Digest of the configuration that the state depends on.
-    seq : int
-        Number of the last message of the log that is in the state.
-    bikes : list of tuple of str
-        Vendor and id of each bike, by the index that the arrays use.
-    counts : dict
-        Cumulative counters of the worker, by name.
-    accounts : dict
-        Items by vendor, as in :class:`ingest.accounts.Account`; an older version did not keep them.
-    lost : list of tuple of int
-        Stretches of time whose telemetry the state lacks, ``[from, to)`` [ms].
-    version : int
-        Version of this format.
-    """
-
-    fingerprint: str
-    seq: int
-    bikes: list[tuple[str, str]]
-    counts: dict[str, int]
+    fingerprint: str  # digest of the configuration that the state depends on
+    seq: int  # number of the last message of the log that is in the state
+    bikes: list[tuple[str, str]]  # vendor and id of each bike, by the index that the arrays use
+    counts: dict[str, int]  # cumulative counters of the worker, by name
+    # Items by vendor, as in :class:`ingest.accounts.Account`; an older version did not keep them.
     accounts: dict[str, Account] = {}
+    # Stretches of time whose telemetry the state lacks, ``[from, to)`` [ms].
     lost: list[tuple[int, int]] = []
-    version: int = VERSION
+    version: int = VERSION  # version of this format
 
     @property
     def keys(self) -> list[BikeKey]:

@@ -41,37 +41,19 @@ READERS = (COVERAGE, ARCHIVE)
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
-    """State of a worker, all of one moment; it never changes, so any thread may read it.
+    """State of a worker, all of one moment; it never changes, so any thread may read it."""
 
-    Attributes
-    ----------
-    ledger : View
-        Visited cells.
-    fleet : FleetState
-        The newest of each bike.
-    seq : int
-        Number of the last message that was read.
-    accounts : mapping of str to Account
-        Telemetry items that were read, by vendor, and what became of them; cumulative.
-    verdicts : mapping of str to int
-        Accepted items by quality verdict, once it is settled; cumulative. A late fix corrects
-        the verdicts of others.
-    newest_ms : int
-        Time of the newest fix of any bike [ms]; 0 before the first.
-    since_ms : int
-        Start of the record: before it nothing is known of any zone [ms].
-    canary : bytes
-        Payload of the newest message of the station's own.
-    """
-
-    ledger: View
-    fleet: FleetState
-    seq: int = 0
+    ledger: View  # visited cells
+    fleet: FleetState  # the newest of each bike
+    seq: int = 0  # number of the last message that was read
+    # Telemetry items that were read, by vendor, and what became of them; cumulative.
     accounts: Accounts = field(default_factory=dict)
+    # Accepted items by quality verdict, once it is settled; cumulative. A late fix corrects the
+    # verdicts of others.
     verdicts: Mapping[str, int] = field(default_factory=dict)
-    newest_ms: int = 0
-    since_ms: int = 0
-    canary: bytes = b""
+    newest_ms: int = 0  # time of the newest fix of any bike [ms]; 0 before the first
+    since_ms: int = 0  # start of the record: before it nothing is known of any zone [ms]
+    canary: bytes = b""  # payload of the newest message of the station's own
 
     @property
     def total(self) -> Account:
@@ -88,24 +70,6 @@ class Worker:
 
     A snapshot with another fingerprint, the digest of the configuration, is not used. The ledger
     remembers `coverage_days`.
-
-    Attributes
-    ----------
-    seq : int
-        Number of the last message that was read.
-    books : Books
-        What became of the items of telemetry that were read, by vendor.
-    trouble : str
-        Why coverage lacks some late fixes: a file of the archive is damaged. State that lacks
-        them must not be saved; when the file is whole again, the next life judges them.
-    since_ms : int
-        Start of the record [ms].
-    lost : list of tuple of int
-        Stretches of time whose telemetry is lost, ``[from, to)`` [ms]: nothing is known of them.
-    recent : RecentlyDecoded
-        The newest entries up to `seq`, for other readers of the log.
-    view : WorkerView
-        The state after the last change.
     """
 
     log: SqliteLog
@@ -117,12 +81,17 @@ class Worker:
     snapshot_file: Path
     fingerprint: str
     coverage_days: int = 35
-    seq: int = 0
-    since_ms: int = 0
+    seq: int = 0  # number of the last message that was read
+    since_ms: int = 0  # start of the record [ms]
+    # Why coverage lacks some late fixes: a file of the archive is damaged. State that lacks them
+    # must not be saved; when the file is whole again, the next life judges them.
     trouble: str = ""
+    # What became of the items of telemetry that were read, by vendor.
     books: Books = field(default_factory=Books, init=False)
+    # The newest entries up to `seq`, for other readers of the log.
     recent: RecentlyDecoded = field(default_factory=RecentlyDecoded, init=False)
-    view: WorkerView = field(init=False)
+    view: WorkerView = field(init=False)  # the state after the last change
+    # Stretches of time whose telemetry is lost, ``[from, to)`` [ms]: nothing is known of them.
     lost: list[tuple[int, int]] = field(default_factory=list, init=False)
     _saved_seq: int = field(default=0, init=False)
     _canary: bytes = field(default=b"", init=False)
