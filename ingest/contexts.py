@@ -73,7 +73,8 @@ class Judged(NamedTuple):
 class Contexts:
     """The contexts of all bikes, by the roster's index; grows with it.
 
-    History is not asked for fixes in disorder up to `reorder_s` [s]. Cost grows with it.
+    History is not asked for fixes in disorder up to `reorder_s` [s]. Cost grows with it. Times have
+    the shape (bikes,), numbers of bikes the shape (n,).
     """
 
     limits: Limits

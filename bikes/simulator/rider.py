@@ -134,7 +134,7 @@ def ride(
     percent_per_m: float,
     slow_mps: float,  # least speed in a sharp turn [m/s]
 ) -> Leg:
-    """Ride along a path."""
+    """Ride along a path [m] with a charge [%]."""
     corners = np.array(places)
     step = np.diff(corners, axis=0)
     along = np.concatenate([[0.0], np.cumsum(np.hypot(step[:, 0], step[:, 1]))])
