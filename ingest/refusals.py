@@ -29,10 +29,7 @@ class _Fault(NamedTuple):
 class Refusals:
     """What is refused of a batch. Messages are known by their position in it.
 
-    Attributes
-    ----------
-    counts : Counter
-        Items that were refused; complete once it is settled.
+    `counts` are the items that were refused; complete once it is settled.
     """
 
     def __init__(self, messages: Messages, routes: Routes, budgets: Mapping[str, Budget]) -> None:

@@ -89,18 +89,8 @@ class Routes(dict[str, int]):
     The roster grows by the bikes of vendors that may have any, as far as their `budgets` allow;
     `patterns` are the vendors' own telemetry topics.
 
-    Attributes
-    ----------
-    at_ms : int, optional
-        When the messages were received whose topics are asked for [ms]; None lets no new bike in.
-    refused : dict
-        The routes of refused topics among those that were asked for last.
-    bike, group : ndarray, shape (routes,)
-        Index of the bike of each route, or NAMED_INSIDE; its position in `groups`.
-    bike_ids : list of str
-        Id of the bike of each route.
-    groups : list of Group
-        Groups of the routes; the first stand for :data:`REFUSED` and :data:`CANARY`.
+    `bike` and `group`, of shape (routes,), are the index of each route's bike, or NAMED_INSIDE, and
+    its position in `groups`, the first of which stand for :data:`REFUSED` and :data:`CANARY`.
     """
 
     def __init__(
@@ -110,8 +100,9 @@ class Routes(dict[str, int]):
         budgets: Mapping[str, Budget],
     ) -> None:
         super().__init__()
+        # When the messages were received whose topics are asked for [ms]; None lets no new bike in.
         self.at_ms: int | None = None
-        self.refused: dict[str, Route] = {}
+        self.refused: dict[str, Route] = {}  # of the topics that were asked for last
         self._roster = roster
         self._budgets = budgets
         self._patterns = [(vendor, one) for vendor, many in patterns.items() for one in many]

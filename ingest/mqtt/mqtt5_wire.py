@@ -49,12 +49,8 @@ DISCONNECT = mqtt5.DisconnectPacket().write()
 class Wire:
     """The client's side of one connection.
 
-    Attributes
-    ----------
-    topics, payloads, packet_ids : list
-        Messages received and not yet taken; the packet id is None at QoS 0.
-    keep_alive_s : int
-        The broker's wish if it has one, else ours [s].
+    `topics`, `payloads` and `packet_ids` are of messages received and not yet taken; the packet id
+    is None at QoS 0. `keep_alive_s` is the broker's wish if it has one, else ours [s].
     """
 
     def __init__(self, options: MqttOptions) -> None:

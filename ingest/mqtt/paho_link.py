@@ -28,8 +28,6 @@ class PahoLink:
     `clean_session` the broker keeps the session while we are away. `on_connected` is called once,
     when the broker has accepted the connection; `on_ended` once with the reason, last of all.
 
-    Notes
-    -----
     Callbacks run in the link's thread, those set on `client` too.
     """
 

@@ -131,8 +131,6 @@ class Publisher:
     The client id gets ``-publisher`` appended; the filters of `options` are not used. When
     `max_queued` messages wait, the oldest is dropped, one that is not retained before one that is.
 
-    Notes
-    -----
     Of a retained topic only the newest waiting message is sent: it replaces an older one.
     Methods may be called from any thread and do not block, but for `close`.
     """
