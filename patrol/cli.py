@@ -25,6 +25,7 @@ from patrol.process import (
     log_to_stderr,
     run_until_signalled,
     say,
+    share_freed_memory,
 )
 from words.catalogue import Language
 
@@ -355,6 +356,7 @@ def report(
 
 def main() -> None:
     """The entry point of the command."""
+    share_freed_memory()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show 智巡 shows something else rather than nothing.
         if hasattr(stream, "reconfigure"):

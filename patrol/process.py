@@ -69,7 +69,7 @@ def errors_told() -> Iterator[None]:
 
 
 def share_freed_memory() -> None:
-    """Have all threads that begin from now on take memory from one pool.
+    """Have all threads take memory from one pool; only while there is no second thread.
 
     With a pool for each, as is glibc's custom, each holds for ever what its largest step took.
     Other C libraries have no such call.
@@ -82,8 +82,6 @@ def run_until_signalled(main: Callable[[asyncio.Event], Awaitable[None]]) -> Non
     """Run until it ends; SIGINT and SIGTERM set the event that it is given."""
     import asyncio
     import signal
-
-    share_freed_memory()
 
     async def with_signals() -> None:
         stop = asyncio.Event()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,9 +39,8 @@ def _seconds(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
 
-def bike_key(bike: answers.Bike) -> tuple[str, str]:
-    """Sort and page key of a bike: vendor and id."""
-    return bike["vendor"], bike["bike_id"]
+bike_key = itemgetter("vendor", "bike_id")
+"""Sort and page key of a bike."""
 
 
 class Present(NamedTuple):
