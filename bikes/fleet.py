@@ -48,7 +48,7 @@ _SAID: dict[str, tuple[type[np.generic], object]] = {
 """Columns beside those of the fixes: dtype, and the value before anything was said."""
 
 
-class BikeState(msgspec.Struct, frozen=True):
+class BikeState(msgspec.Struct, frozen=True, gc=False):
     """The newest of one bike; None is what it never said."""
 
     bike: int  # index into the roster
