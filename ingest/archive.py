@@ -220,16 +220,19 @@ class Archive:
         again.
         ArchiveDamaged: a file that rows belong into cannot be read.
         """
-        fixes = TelemetryBatch.concat([piece.fixes for piece in flush.pieces]).distinct()
         vendors, codes = np.unique([key.vendor for key in self.roster.keys], return_inverse=True)
-        vendor = codes[fixes.bike]
-        days = self._midnights.day(fixes.timestamp_ms)
-        for code in np.unique(vendor):
-            for day in np.unique(days[vendor == code]):
-                its_own = (vendor == code) & (days == day)
-                rows = fixes if its_own.all() else fixes.take(its_own)
-                file = self._file(str(vendors[code]), int(rows.timestamp_ms[0]))
-                self._merge(file, rows, flush.seq)
+        by_file: dict[Path, list[TelemetryBatch]] = {}
+        for piece in flush.pieces:
+            fixes = piece.fixes
+            vendor, days = codes[fixes.bike], self._midnights.day(fixes.timestamp_ms)
+            for code in np.unique(vendor):
+                for day in np.unique(days[vendor == code]):
+                    its_own = (vendor == code) & (days == day)
+                    rows = fixes if its_own.all() else fixes.take(its_own)
+                    file = self._file(str(vendors[code]), int(rows.timestamp_ms[0]))
+                    by_file.setdefault(file, []).append(rows)
+        for file, parts in by_file.items():
+            self._merge(file, parts, flush.seq)
 
     def end_flush(self, flush: Flush) -> None:
         """Let go of what :meth:`write` has written."""
@@ -293,15 +296,16 @@ class Archive:
             if ((spans.from_ms < end_ms) & (spans.to_ms > first_ms)).any():
                 yield file
 
-    def _merge(self, file: Path, rows: TelemetryBatch, seq: int) -> None:
+    def _merge(self, file: Path, new: Sequence[TelemetryBatch], seq: int) -> None:
         """Put rows into a file, some bikes at a time: a long day takes no more memory.
 
         The file says that it was written when the log was archived up to `seq`.
         """
         counts = self._counts(file) if file.exists() else Counter()
         old = bool(counts)
-        for bike, count in zip(*np.unique(rows.bike, return_counts=True), strict=True):
-            counts[self.roster.key(int(bike)).bike_id] += int(count)
+        for rows in new:
+            for bike, count in zip(*np.unique(rows.bike, return_counts=True), strict=True):
+                counts[self.roster.key(int(bike)).bike_id] += int(count)
         with atomic_write(file, StoreUnavailable) as out:
             # A dictionary of positions, hardly two of which are equal, is size and memory.
             with pq.ParquetWriter(
@@ -315,7 +319,7 @@ class Archive:
                     if self._giving_up:
                         raise StoreUnavailable(f"{file} was given up for the end of the program")
                     indices = self.roster.restore(BikeKey(file.parent.name, name) for name in ids)
-                    parts = [rows.take(np.isin(rows.bike, indices))]
+                    parts = [rows.take(np.isin(rows.bike, indices)) for rows in new]
                     if old:
                         kept = self.read_file(file, dict(zip(ids, indices, strict=True)))
                         parts.append(kept.take(kept.bike >= 0))

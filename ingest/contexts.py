@@ -29,8 +29,8 @@ from geofence.quality import Limits, Mask, Times
 from geofence.runs import Judge, Judgement
 from geofence.tails import Tails, tails
 
-AT_ONCE = 65_536
-"""Fixes that are judged at once, more or less: it takes some 15 MB."""
+AT_ONCE = 32_768
+"""Fixes that are judged at once, more or less: it takes some 8 MB."""
 
 NEVER = np.iinfo(np.int64).min // 2
 """Stands for the newest fix of a bike without any."""
