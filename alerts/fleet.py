@@ -62,8 +62,7 @@ class Fleet:
     fleet: Callable[[], FleetState]
     """Who was heard: the same view for as long as one evaluation takes."""
     roster: Roster
-    keep_ms: int
-    """How far back messages are counted [ms]."""
+    keep_ms: int  # how far back messages are counted [ms]
     line_lost_s: Callable[[], float | None] = lambda: None
     """How long no message of the station's own has come back; 0: they do; None: not known [s]."""
     _index: dict[str, int] = field(default_factory=dict)

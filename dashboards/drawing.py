@@ -21,8 +21,7 @@ from geofence.zones import Zones
 class Proposal(NamedTuple):
     """What would come of redrawn zones."""
 
-    layout: Layout
-    """How they would lie."""
+    layout: Layout  # how they would lie
     live: bool
     """Whether they can be followed at once; else from the next start on, because the grid of this
     one does not reach so far."""
@@ -32,10 +31,8 @@ class Proposal(NamedTuple):
 class Drawing:
     """Redraws zones. Everything but :meth:`propose` is called on the event loop."""
 
-    atlas: Atlas
-    """Follows what is drawn, while that stays on its grid."""
-    write: Callable[[Zones], None]
-    """Saves the zones; StoreUnavailable when they cannot be saved."""
+    atlas: Atlas  # follows what is drawn, while that stays on its grid
+    write: Callable[[Zones], None]  # saves the zones; StoreUnavailable when they cannot be saved
     plans: Callable[[Zones], object]
     """Plans what is asked of the zones; PolicyError when that cannot be. Nothing follows yet."""
     follow: Callable[[int], None]
@@ -43,8 +40,7 @@ class Drawing:
 
     zones: Zones = field(init=False)
     """The zones as they are saved; some may take effect at the next start only."""
-    version: str = field(init=False)
-    """A word that changes with the zones."""
+    version: str = field(init=False)  # a word that changes with the zones
 
     def __post_init__(self) -> None:
         self._keep(self.atlas.layout.zones)

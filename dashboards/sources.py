@@ -37,12 +37,9 @@ from ingest.worker import WorkerView
 class Part:
     """One part of the system as /readyz shows it."""
 
-    name: str
-    """Such as ``inlet``, ``log``, ``alert book``."""
-    ok: bool
-    """Whether it does its work."""
-    reason: str = ""
-    """Why not, or what it is doing."""
+    name: str  # such as ``inlet``, ``log``, ``alert book``
+    ok: bool  # whether it does its work
+    reason: str = ""  # why not, or what it is doing
     required: bool = True
     """Whether the system is not ready without it. It is without a copy that catches up later."""
 
@@ -55,24 +52,17 @@ class Part:
 class Health:
     """The state of the parts, and counters since the start."""
 
-    parts: Sequence[Part]
-    """All parts."""
-    received: int = 0
-    """Items of telemetry that came in."""
-    stored: int = 0
-    """Of these, the accepted ones: in the log, and in the archive sooner or later."""
-    rejected: int = 0
-    """Of these, the rejected ones."""
-    duplicates: int = 0
-    """Of the stored, fixes that were there already."""
-    published: int | None = None
-    """Items that the simulator of the demo sent."""
+    parts: Sequence[Part]  # all parts
+    received: int = 0  # items of telemetry that came in
+    stored: int = 0  # of these, the accepted ones: in the log, and in the archive sooner or later
+    rejected: int = 0  # of these, the rejected ones
+    duplicates: int = 0  # of the stored, fixes that were there already
+    published: int | None = None  # items that the simulator of the demo sent
     verdicts: Mapping[str, int] = field(default_factory=dict)
     """Stored fixes by quality verdict, once it is settled."""
     lag_s: float = 0.0
     """Age of the oldest message that is in the log but not yet in the coverage [s]."""
-    log_head: int = 0
-    """Number of the newest message in the log."""
+    log_head: int = 0  # number of the newest message in the log
     log_depth: Mapping[str, int] = field(default_factory=dict)
     """Messages each reader of the log has yet to read."""
     evaluated_ms: int = 0
@@ -92,29 +82,20 @@ class Sources:
     `orders` and `drawing`, which belong to the loop.
     """
 
-    district: str
-    """Name of the district."""
-    timezone: str
-    """IANA name of the district's time zone; times are written in it."""
+    district: str  # name of the district
+    timezone: str  # IANA name of the district's time zone; times are written in it
     atlas: Atlas
     """Grid, and zones through time. They can be redrawn: ask, and keep nothing."""
-    in_force: Callable[[], Era]
-    """The zones as of the last assessment, and since when they are so."""
-    drawing: Drawing
-    """The way to redraw them."""
-    policies: Mapping[str, Policy]
-    """The policies there are, by name, without any campaign."""
-    roster: Roster
-    """All bikes."""
+    in_force: Callable[[], Era]  # the zones as of the last assessment, and since when they are so
+    drawing: Drawing  # the way to redraw them
+    policies: Mapping[str, Policy]  # the policies there are, by name, without any campaign
+    roster: Roster  # all bikes
     view: Callable[[], WorkerView]
     """State of the worker after its last step: coverage, fleet and counters of one moment. It never
     changes, so any thread may read it."""
-    book: AlertBook
-    """Alerts and their transitions."""
-    orders: Orders
-    """Pauses and campaigns."""
-    rejects: RejectBook
-    """Messages that were not accepted."""
+    book: AlertBook  # alerts and their transitions
+    orders: Orders  # pauses and campaigns
+    rejects: RejectBook  # messages that were not accepted
     statuses: Callable[[], Mapping[str, ZoneStatus]]
     """The last assessment of every zone, by zone id."""
     record: Callable[[View, int], Record]
@@ -122,19 +103,15 @@ class Sources:
     worker thread."""
     plan: Callable[[str], ZonePlan]
     """What is asked of a zone (id) through time; KeyError when there is none."""
-    known_from_ms: Callable[[], int]
-    """From when on it is known what was visited [ms]."""
+    known_from_ms: Callable[[], int]  # from when on it is known what was visited [ms]
     judged: Callable[[Sequence[BikeKey], int, int], JudgedFixes]
     """The fixes of some bikes in [from_ms, to_ms), with the steps between them. May read files:
     called in a worker thread. Raises ArchiveDamaged, or StoreUnavailable at a stop."""
-    health: Callable[[], Health]
-    """State of the parts and counters."""
+    health: Callable[[], Health]  # state of the parts and counters
     now_ms: Callable[[], int]
     """The one clock [ms]: the wall's, or in demo and replay the telemetry's."""
-    meters: Sequence[Collector] = ()
-    """Metrics that other parts keep themselves."""
-    rules: Registry = field(default_factory=lambda: RULES)
-    """The alert rules."""
+    meters: Sequence[Collector] = ()  # metrics that other parts keep themselves
+    rules: Registry = field(default_factory=lambda: RULES)  # the alert rules
     demo_speed: float | None = None
     """How many times faster than the wall that clock runs; None when it is the wall's."""
 

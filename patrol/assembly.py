@@ -56,10 +56,8 @@ class District:
     """The values that the parts share; zones and policies change in place while the system runs."""
 
     settings: Settings
-    atlas: Atlas
-    """The zones through time; follows what people draw."""
-    policies: Policies
-    """What is asked of each zone; follows what people order."""
+    atlas: Atlas  # the zones through time; follows what people draw
+    policies: Policies  # what is asked of each zone; follows what people order
     judge: Judge
     calendars: Mapping[str, str]
     """Text of the calendars of exceptions, by the name that `exceptions` has in a policy."""

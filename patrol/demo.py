@@ -47,10 +47,8 @@ AHEAD_S = 0.5
 class DemoOptions(FleetOptions):
     """Options of the demo."""
 
-    port: int | None = None
-    """Where the console listens; None takes the first free one from 8080 on."""
-    data: Path | None = None
-    """Where to store; None for a temporary folder."""
+    port: int | None = None  # where the console listens; None takes the first free one from 8080 on
+    data: Path | None = None  # where to store; None for a temporary folder
 
 
 class ZoneSummary(msgspec.Struct, frozen=True):

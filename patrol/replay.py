@@ -43,8 +43,7 @@ class ZoneJudged(msgspec.Struct, frozen=True):
 
     zone_id: str
     policy: str
-    unpatrolled: int
-    """How often its frequency was exceeded."""
+    unpatrolled: int  # how often its frequency was exceeded
     longest_idle_s: float
     """The longest it was not patrolled, the ends of the record included [s of duty]."""
     windows: int
@@ -63,12 +62,10 @@ class Replay(msgspec.Struct, frozen=True, omit_defaults=True, rename={"from_": "
     """The result of a record, from its first to its last fix [RFC 3339]."""
 
     zones: list[ZoneCoverage]
-    verdicts: dict[str, int]
-    """Number of fixes by quality verdict; only verdicts that were given."""
+    verdicts: dict[str, int]  # number of fixes by quality verdict; only verdicts that were given
     from_: str
     to: str
-    refused: dict[str, int] = {}
-    """Number of parts of the files that could not be used, by reason."""
+    refused: dict[str, int] = {}  # number of parts of the files that could not be used, by reason
     notes: dict[str, int] = {}
     """Number of values that are unknown because they cannot be used, by field; and of messages
     that say something else than a position, as `no_position`."""

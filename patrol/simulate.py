@@ -42,8 +42,7 @@ class Published:
 
     messages: int = 0
     items: int = 0
-    lost: int = 0
-    """Messages with telemetry that the broker has not acknowledged by the end."""
+    lost: int = 0  # messages with telemetry that the broker has not acknowledged by the end
 
 
 def sim_zones(zones: Zones) -> list[SimZone]:
@@ -87,12 +86,9 @@ class FleetOptions:
     """Options of a simulated fleet, in `patrol simulate` and in the demo."""
 
     bikes: int = 28
-    speed: float = 1.0
-    """How many seconds of the fleet's clock pass in one of the wall's."""
-    for_s: float | None = None
-    """Stop after so long [s of the wall]; None rides until it is stopped."""
-    seed: int = 1
-    """The same seed rides the same way."""
+    speed: float = 1.0  # how many seconds of the fleet's clock pass in one of the wall's
+    for_s: float | None = None  # stop after so long [s of the wall]; None rides until it is stopped
+    seed: int = 1  # the same seed rides the same way
 
 
 class Fleet:

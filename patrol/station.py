@@ -83,13 +83,11 @@ class Station:
     """The running system."""
 
     district: District
-    folder: Path
-    """Folder of everything that is stored; made when missing."""
+    folder: Path  # folder of everything that is stored; made when missing
     inlet: MqttOptions
     publisher: MqttOptions
     host: str = "127.0.0.1"
-    port: int = 8080
-    """Port of the web; it must be free."""
+    port: int = 8080  # port of the web; it must be free
     clock: Clock = field(default_factory=Clock)
     access: Access | None = None
     """Users and tokens. None lets in everybody on this machine, as in the demo."""

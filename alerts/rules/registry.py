@@ -54,13 +54,11 @@ class Found(NamedTuple):
 class Rule:
     """An alert rule."""
 
-    name: str
-    """In alerts, settings, topics and the API; never changes."""
+    name: str  # in alerts, settings, topics and the API; never changes
     subject: Subject
     """Has at most one open alert of the rule, or one for each window where the rule has windows."""
     severity: Severity
-    delay_s: float
-    """How long the condition must hold before anybody is told."""
+    delay_s: float  # how long the condition must hold before anybody is told
     words: Entries = field(default_factory=dict)
     """Those of the file beside its module, unless they are given.
 

@@ -23,12 +23,10 @@ class Identity:
     name: str
     """As records show it: a user's name, ``token:NAME`` or ``file:NAME``. User names hold no colon,
     so nobody can be taken for somebody else."""
-    role: Role
-    """What they may do."""
+    role: Role  # what they may do
     kind: Literal["session", "token"]
     """Whether a browser's cookie or a program's bearer token says so."""
-    secret: str = field(default="", repr=False)
-    """The session's secret; empty for a token."""
+    secret: str = field(default="", repr=False)  # the session's secret; empty for a token
 
 
 Unknown = Literal[

@@ -32,8 +32,7 @@ _DETAILS: dict[Refusal, str] = {
 class Hosts:
     """What a Host header may say, besides the names of this machine."""
 
-    public: frozenset[str] = frozenset()
-    """Names in small letters, without port."""
+    public: frozenset[str] = frozenset()  # names in small letters, without port
     beyond: bool = False
     """Whether the server listens on an address that other machines reach. Then any address, as
     opposed to a name, is right too: a stranger's page can own a name, not an address."""

@@ -58,17 +58,14 @@ PAGES: Final = (
 class ConsoleOptions:
     """Settings of the console."""
 
-    language: Language = "zh"
-    """What is shown to who has not chosen with ``?lang=``."""
+    language: Language = "zh"  # what is shown to who has not chosen with ``?lang=``
     tile_url: str | None = None
     """Base map, such as ``https://tiles.example/{z}/{x}/{y}.png``. None: no base map, and no
     request leaves this server."""
     tile_datum: Literal["wgs84", "gcj02"] = "wgs84"
     """Datum of the base map; what is drawn over it is moved accordingly."""
-    attribution: str = ""
-    """Whom the base map must name."""
-    max_gap_s: float = 120.0
-    """No path is drawn over a longer silence of a bike [s]."""
+    attribution: str = ""  # whom the base map must name
+    max_gap_s: float = 120.0  # no path is drawn over a longer silence of a bike [s]
     battery_low_percent: float = RULES.defaults["battery_low_percent"]
     """A battery at or below is marked, as its alert's rule does [%]."""
 
