@@ -26,13 +26,6 @@ class Intervals(NamedTuple):
     to_ms: NDArray[np.int64]
 
     @classmethod
-    def one(cls, bike: int, from_ms: int, to_ms: int) -> Intervals:
-        """A single stretch."""
-        return cls(
-            np.array([bike], np.int32), np.array([from_ms], np.int64), np.array([to_ms], np.int64)
-        )
-
-    @classmethod
     def joined(
         cls, bike: NDArray[np.int32], from_ms: NDArray[np.int64], to_ms: NDArray[np.int64]
     ) -> Intervals:

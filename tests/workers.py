@@ -14,7 +14,6 @@ from bikes.roster import BikeKey, Roster
 from bikes.telemetry import Location, Telemetry, TelemetryBatch
 from bikes.topics import of_bike
 from geofence.atlas import Atlas
-from geofence.intervals import Intervals
 from geofence.quality import Limits
 from geofence.runs import Judge, Midnights
 from ingest.archive import Archive
@@ -25,6 +24,7 @@ from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.worker import READERS, Worker
 from tests.dashboards.district import POLICIES, sample_drawn
 from tests.rides import START_MS, judge
+from tests.spans import one_span
 
 BIKES = ["HB0", "HB1", "HB2"]
 """Of the vendor `hello`; `other` may have any."""
@@ -133,7 +133,7 @@ def fleet(worker: Worker) -> dict[BikeKey, BikeState]:
 def track(worker: Worker, key: BikeKey) -> tuple[bytes, ...]:
     """Every bit of what is stored of a bike."""
     (bike,) = worker.roster.restore([key])
-    fixes = worker.archive.within(Intervals.one(bike, 0, 1 << 42))
+    fixes = worker.archive.within(one_span(bike, 0, 1 << 42))
     return tuple(
         np.asarray(column).tobytes()
         for column in (fixes.timestamp_ms, fixes.lat_deg, fixes.lng_deg, fixes.accuracy_m)

@@ -20,7 +20,6 @@ class SimZone(NamedTuple):
     # Polygon or MultiPolygon, WGS-84, (lng, lat). What cannot be ridden on must already be cut out
     # of it; parts up to 400 m apart are joined by bridges.
     geometry: BaseGeometry
-    weight: float = 1.0  # its share of the bikes, relative to the other zones; positive
 
 
 class SimulatedMessage(NamedTuple):
@@ -98,11 +97,11 @@ class SimulationPlan:
     def stations(self) -> list[int]:
         """For each bike the position of its zone in `zones`.
 
-        Bikes go one after the other to the zone that is furthest below its share, so that one
-        more bike moves no other.
+        Bikes go one after the other to the zone that has the fewest, so that one more bike moves
+        no other.
         """
         bikes = [0] * len(self.zones)
-        wanted = [zone.weight * (zone.zone_id != self.neglected) for zone in self.zones]
+        wanted = [float(zone.zone_id != self.neglected) for zone in self.zones]
         stations = []
         for _ in self.bike_ids:
             at = furthest_below(wanted, bikes)
@@ -124,8 +123,6 @@ class SimulationPlan:
             yield "neglected and delayed are the same zone"
         if not set(zone_ids) - {self.neglected}:
             yield "zones: there is none to ride in"
-        if any(not zone.weight > 0 for zone in self.zones):
-            yield "zones: every weight must be positive"
         if any(not topics.NAME.fullmatch(name) for name in (self.vendor, *self.bike_ids)):
             yield "vendor and bike_ids: names are 1 to 64 of A-Z a-z 0-9 _ -"
         if not self.shifts or any(begin >= end for begin, end in self.shifts):

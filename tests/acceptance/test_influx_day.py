@@ -11,7 +11,6 @@ import numpy as np
 
 from bikes.simulator import SimulatedMessage, SimulationPlan, Simulator
 from bikes.telemetry import TelemetryBatch
-from geofence.intervals import Intervals
 from geofence.quality import VERDICTS
 from geofence.runs import Judge
 from ingest.log import Messages
@@ -21,6 +20,7 @@ from patrol.simulate import sim_zones
 from tests.fleets import HOUR_MS, START_MS
 from tests.influx_line import Line, caught_up, run_until, until
 from tests.influx_servers import Influx1, VictoriaMetrics, visible
+from tests.spans import one_span
 from tests.stations import SAMPLE
 
 BIKES = 8
@@ -75,7 +75,7 @@ def truth(line: Line) -> dict[tuple[str, int], Fix]:
     """Every fix that was accepted, judged in one pass."""
     judge, keys = sample_judge(), line.worker.roster.keys
     fixes = TelemetryBatch.concat(
-        [line.worker.archive.within(Intervals.one(bike, 0, 1 << 42)) for bike in range(BIKES)]
+        [line.worker.archive.within(one_span(bike, 0, 1 << 42)) for bike in range(BIKES)]
     )
     verdicts, _ = judge.assess(fixes)
     layout = judge.atlas.layout

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geofence.coverage import SLOT_MS, Ledger, Rows
-from geofence.intervals import Intervals
 from geofence.runs import Visits
+from tests.spans import one_span
 
 T0 = 1_763_856_000_000
 CELLS = 50
@@ -159,7 +159,7 @@ def test_what_has_changed_is_told_by_its_earliest_instant() -> None:
     assert view.changed_since(old) == start + 2 * SLOT_MS
     assert view.changed_since(middle) == start + 2 * SLOT_MS  # what was provisional is gone
     assert view.changed_since(new) > start + 100 * SLOT_MS
-    ledger.replace(Intervals.one(0, start, start + SLOT_MS), Visits.empty())
+    ledger.replace(one_span(0, start, start + SLOT_MS), Visits.empty())
     assert ledger.view().changed_since(new) == start
 
 
@@ -176,7 +176,7 @@ def test_replacing_a_day_leaves_other_bikes_and_slots() -> None:
     ledger = Ledger(CELLS)
     ledger.add(columns([(0, 1, 0, True), (0, 2, SLOT_MS, True), (1, 3, 0, True)]))
     first_slot = T0 // SLOT_MS * SLOT_MS
-    ledger.replace(Intervals.one(0, first_slot, first_slot + SLOT_MS), columns([(0, 4, 5, False)]))
+    ledger.replace(one_span(0, first_slot, first_slot + SLOT_MS), columns([(0, 4, 5, False)]))
     assert np.flatnonzero(ledger.view().last_visit_ms).tolist() == [2, 3, 4]
 
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geofence.intervals import Intervals, keys
+from tests.spans import one_span
 
 stretch = st.tuples(st.integers(0, 2), st.integers(-5, 30), st.integers(0, 8))
 instants = [(bike, at) for bike in range(4) for at in range(40)]
@@ -70,6 +71,6 @@ def test_parts_are_all_of_it(stretches: list[tuple[int, int, int]], size: int) -
 
 def test_for_ever_is_as_long_as_time_can_be_told() -> None:
     """Ends before the epoch or after the year 2109 are those of the record."""
-    spans = Intervals.one(2, -(1 << 60), 1 << 60)
+    spans = one_span(2, -(1 << 60), 1 << 60)
     assert spans.contain(BIKE.astype(np.int32), AT_MS).tolist() == (BIKE == 2).tolist()
     assert spans.rows_among(KEYS).tolist() == np.flatnonzero(BIKE == 2).tolist()

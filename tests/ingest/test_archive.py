@@ -21,6 +21,7 @@ from ingest.archive import ROW_GROUP, Archive
 from ingest.errors import ArchiveDamaged, StoreUnavailable
 from tests.rides import START_MS, batch
 from tests.servers import Program
+from tests.spans import one_span
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 EVER = (0, 1 << 42)
@@ -74,9 +75,9 @@ def test_files_and_tail_are_one_record(tmp_path: Path) -> None:
     kept.remember(2, ride(0, 5))
     kept.remember(3, ride(20, 2, bike=1))
     assert kept.tail_rows == 7
-    assert times(kept.within(Intervals.one(0, *EVER))) == [0, 1, 2, 3, 4, 10, 11, 12, 13, 14]
-    assert times(kept.within(Intervals.one(1, *EVER))) == [20, 21]
-    assert times(kept.within(Intervals.one(2, *EVER))) == []
+    assert times(kept.within(one_span(0, *EVER))) == [0, 1, 2, 3, 4, 10, 11, 12, 13, 14]
+    assert times(kept.within(one_span(1, *EVER))) == [20, 21]
+    assert times(kept.within(one_span(2, *EVER))) == []
 
 
 def test_the_first_instant_is_in_and_the_last_is_not(tmp_path: Path) -> None:
@@ -84,10 +85,10 @@ def test_the_first_instant_is_in_and_the_last_is_not(tmp_path: Path) -> None:
     kept = archive(tmp_path)
     kept.remember(1, ride(0, 10))
     window = (START_MS + 3_000, START_MS + 6_000)
-    assert times(kept.within(Intervals.one(0, *window))) == [3, 4, 5]
+    assert times(kept.within(one_span(0, *window))) == [3, 4, 5]
     flush(kept)
-    assert times(kept.within(Intervals.one(0, *window))) == [3, 4, 5]
-    assert times(kept.within(Intervals.one(0, window[1], window[0]))) == []
+    assert times(kept.within(one_span(0, *window))) == [3, 4, 5]
+    assert times(kept.within(one_span(0, window[1], window[0]))) == []
 
 
 def test_one_row_per_bike_and_timestamp(tmp_path: Path) -> None:
@@ -98,9 +99,9 @@ def test_one_row_per_bike_and_timestamp(tmp_path: Path) -> None:
         kept.remember(1, first)
         flush(kept)
         kept.remember(2, second)
-        assert same(kept.within(Intervals.one(0, *EVER)), good)
+        assert same(kept.within(one_span(0, *EVER)), good)
         flush(kept)
-        assert same(kept.within(Intervals.one(0, *EVER)), good)
+        assert same(kept.within(one_span(0, *EVER)), good)
         assert kept.tail_rows == 0
 
 
@@ -115,7 +116,7 @@ def test_a_file_holds_a_local_day(tmp_path: Path) -> None:
     assert times(before) == [midnight_s - 2, midnight_s - 1]
     after_ms = START_MS + midnight_s * 1000
     assert datetime.fromtimestamp(after_ms / 1000, SHANGHAI).hour == 0
-    assert times(kept.within(Intervals.one(0, *EVER))) == [midnight_s + n for n in (-2, -1, 0, 1)]
+    assert times(kept.within(one_span(0, *EVER))) == [midnight_s + n for n in (-2, -1, 0, 1)]
 
 
 def test_a_corrected_time_zone_hides_nothing(tmp_path: Path) -> None:
@@ -127,7 +128,7 @@ def test_a_corrected_time_zone_hides_nothing(tmp_path: Path) -> None:
         moved = Archive(kept.path, kept.roster, timezone)
         for first_s in (-8 * 3600, 15.9 * 3600):
             from_ms = round(START_MS + first_s * 1000)
-            assert len(moved.within(Intervals.one(0, from_ms, from_ms + 3_000))) == 3
+            assert len(moved.within(one_span(0, from_ms, from_ms + 3_000))) == 3
 
 
 def test_writing_the_same_rows_again_changes_nothing(tmp_path: Path) -> None:
@@ -175,7 +176,7 @@ def test_what_is_left_of_a_try_is_no_file_of_the_archive(tmp_path: Path) -> None
     beside = kept.path / "hello" / "2025-11-24.tmp"
     beside.write_bytes(b"PAR1 half")
     assert [len(kept.read_file(file)) for file in kept.newest(days=7)] == [3]
-    assert len(kept.within(Intervals.one(0, *EVER))) == 3
+    assert len(kept.within(one_span(0, *EVER))) == 3
     kept.take_over()
     assert not beside.exists()
 
@@ -202,7 +203,7 @@ def test_every_bit_comes_back(
     flush(kept)
     assert same(kept.read_file(kept.path / "hello" / "2025-11-23.parquet").distinct(), fixes)
     for bike in np.unique(fixes.bike).tolist():
-        assert same(kept.within(Intervals.one(bike, *EVER)), fixes.take(fixes.bike == bike))
+        assert same(kept.within(one_span(bike, *EVER)), fixes.take(fixes.bike == bike))
 
 
 def test_a_file_says_what_it_is_and_is_sorted(tmp_path: Path) -> None:
@@ -275,12 +276,12 @@ def test_what_comes_during_a_flush_stays(tmp_path: Path) -> None:
     for n in range(20, 60):
         kept.remember(n + 1, ride(10 * n, 10))
     kept.write(found)
-    assert len(kept.within(Intervals.one(0, *EVER))) == 600
+    assert len(kept.within(one_span(0, *EVER))) == 600
     kept.end_flush(found)
     assert kept.tail_rows == 400
-    assert times(kept.within(Intervals.one(0, *EVER))) == list(range(600))
+    assert times(kept.within(one_span(0, *EVER))) == list(range(600))
     flush(kept)
-    assert times(kept.within(Intervals.one(0, *EVER))) == list(range(600))
+    assert times(kept.within(one_span(0, *EVER))) == list(range(600))
 
 
 def test_a_flush_that_failed_is_done_with_the_next(tmp_path: Path) -> None:
@@ -297,7 +298,7 @@ def test_a_flush_that_failed_is_done_with_the_next(tmp_path: Path) -> None:
     kept.remember(2, ride(3, 3))
     flush(kept)
     assert kept.tail_rows == 0
-    assert times(kept.within(Intervals.one(0, *EVER))) == list(range(6))
+    assert times(kept.within(one_span(0, *EVER))) == list(range(6))
 
 
 def test_at_the_end_only_a_long_flush_is_given_up(tmp_path: Path) -> None:
@@ -329,7 +330,7 @@ def test_readers_see_everything_while_flushes_end(tmp_path: Path) -> None:
     def read() -> None:
         while not done.is_set():
             least = remembered
-            found = times(kept.within(Intervals.one(0, *EVER)))
+            found = times(kept.within(one_span(0, *EVER)))
             if found != list(range(len(found))) or len(found) < least:
                 wrong.append(f"{len(found)} of {least}")
 
@@ -387,9 +388,9 @@ def test_names_of_any_allowed_characters(
     flush(kept)
     again = archive(folder, **dict.fromkeys(vendors, "any"))
     for bike, fixes in parts.items():
-        assert same(kept.within(Intervals.one(bike, *EVER)), fixes)
+        assert same(kept.within(one_span(bike, *EVER)), fixes)
         (now,) = again.roster.restore([kept.roster.key(bike)])
-        assert times(again.within(Intervals.one(now, *EVER))) == times(fixes)
+        assert times(again.within(one_span(now, *EVER))) == times(fixes)
     assert sum(len(again.read_file(file)) for file in again.newest(days=1)) == 2 * len(parts)
 
 
@@ -398,7 +399,7 @@ def test_a_name_that_looks_like_a_partition_is_a_folder(tmp_path: Path) -> None:
     kept = archive(tmp_path / "year=2025" / "_hidden", _x=["HB0"])
     kept.remember(1, ride(0, 2))
     flush(kept)
-    assert times(kept.within(Intervals.one(0, *EVER))) == [0, 1]
+    assert times(kept.within(one_span(0, *EVER))) == [0, 1]
 
 
 def test_only_the_asked_bikes_part_of_a_file_is_read(tmp_path: Path) -> None:
@@ -415,9 +416,9 @@ def test_only_the_asked_bikes_part_of_a_file_is_read(tmp_path: Path) -> None:
     content[start : start + size] = bytes(size)
     file.write_bytes(content)
     for bike in (0, 2):
-        assert same(kept.within(Intervals.one(bike, *EVER)), rows[bike])
+        assert same(kept.within(one_span(bike, *EVER)), rows[bike])
     with pytest.raises(ArchiveDamaged):
-        kept.within(Intervals.one(1, *EVER))
+        kept.within(one_span(1, *EVER))
 
 
 @settings(max_examples=25)
@@ -447,7 +448,7 @@ def test_many_spans_at_once_are_each_one_by_itself(
     bike, from_ms, to_ms = np.array(columns, np.int64).reshape(-1, 3).T
     spans = Intervals.joined(bike.astype(np.int32), from_ms, to_ms)
     one_by_one = [
-        kept.within(Intervals.one(*span)) for span in zip(*(c.tolist() for c in spans), strict=True)
+        kept.within(one_span(*span)) for span in zip(*(c.tolist() for c in spans), strict=True)
     ]
     assert same(kept.within(spans), TelemetryBatch.concat(one_by_one).distinct())
 
@@ -475,7 +476,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, how: str) -> None:
     found = kept.begin_flush()
     assert found is not None
     for meet in (
-        lambda: kept.within(Intervals.one(0, *EVER)),
+        lambda: kept.within(one_span(0, *EVER)),
         lambda: list(map(kept.read_file, kept.newest(days=1))),
         lambda: kept.write(found),
     ):
@@ -488,7 +489,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, how: str) -> None:
     assert kept.tail_rows == 5
     file.rename(tmp_path / "away")
     flush(kept)
-    assert len(kept.within(Intervals.one(0, *EVER))) == 5
+    assert len(kept.within(one_span(0, *EVER))) == 5
 
 
 def test_a_file_of_something_else_is_named(tmp_path: Path) -> None:
@@ -499,7 +500,7 @@ def test_a_file_of_something_else_is_named(tmp_path: Path) -> None:
     file = kept.path / "hello" / "2025-11-23.parquet"
     pq.write_table(pq.read_table(file).select(["bike_id", "timestamp"]), file)
     with pytest.raises(ArchiveDamaged, match="lat_deg"):
-        kept.within(Intervals.one(0, *EVER))
+        kept.within(one_span(0, *EVER))
 
 
 def test_the_newest_days_come_in_order(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from geofence.intervals import Intervals
 from ingest.archive import Archive
 from tests.histories import Everything
 from tests.rides import START_MS, batch
+from tests.spans import one_span
 
 Filled = Callable[[list[TelemetryBatch]], Archive]
 
@@ -61,4 +62,4 @@ def test_no_span_holds_nothing(filled: Filled) -> None:
     history = filled([batch([0], [0], [0]), batch([5], [0], [0])])
     nothing = np.empty(0, np.int64)
     assert len(history.within(Intervals(nothing.astype(np.int32), nothing, nothing))) == 0
-    assert len(history.within(Intervals.one(1, START_MS, START_MS + 60_000))) == 0
+    assert len(history.within(one_span(1, START_MS, START_MS + 60_000))) == 0

@@ -24,6 +24,7 @@ from ingest.log import Messages, SqliteLog
 from ingest.rejects import OTHER
 from ingest.worker import ARCHIVE, COVERAGE, Worker, rejects_of
 from tests.rides import START_MS, batch, judge, messy
+from tests.spans import one_span
 from tests.workers import (
     BIKES,
     RECEIVED_MS,
@@ -489,7 +490,7 @@ def test_what_is_received_is_rejected_or_stored(tmp_path: Path) -> None:
     }
     assert [reject.reason for reject in rejects_of(decoded)] == ["unknown_bike", "not_json"]
     assert worker.pipeline.counters.duplicates == 1
-    assert len(worker.archive.within(Intervals.one(0, 0, 1 << 42))) == 2
+    assert len(worker.archive.within(one_span(0, 0, 1 << 42))) == 2
     worker.log.close()
 
 
@@ -509,7 +510,7 @@ def test_coverage_is_forgotten_after_its_days(tmp_path: Path) -> None:
     assert max(kept) == START_MS
     again = next_life(worker, tmp_path, coverage_days=3)
     assert ledger(again) == ledger(worker)
-    assert len(again.archive.within(Intervals.one(0, 0, 1 << 42))) == 12
+    assert len(again.archive.within(one_span(0, 0, 1 << 42))) == 12
     again.log.close()
 
 
