@@ -120,15 +120,9 @@ class Worker:
         The record starts now [ms] when there is none. `halted`, asked now and then, stops it.
         `known` is how far another reader says that the log goes.
 
-        Returns
-        -------
-        bool
-            False when it was halted: the state is of no use then, and must not be saved.
+        Return False when it was halted: the state is of no use then, and must not be saved.
 
-        Raises
-        ------
-        ArchiveDamaged, LogCorrupt, StoreUnavailable
-            Archive or log cannot be read.
+        ArchiveDamaged, LogCorrupt, StoreUnavailable: archive or log cannot be read.
         """
         self.since_ms = now_ms
         archived, archived_to = self.log.cursor(ARCHIVE), self.archive.take_over()
@@ -179,15 +173,9 @@ class Worker:
     def step(self, limit: int) -> list[Decoded]:
         """Read up to about `limit` messages into coverage, fleet state and archive.
 
-        Returns
-        -------
-        list of Decoded
-            The entries that were read; empty at the head of the log.
+        Return the entries that were read; empty at the head of the log.
 
-        Raises
-        ------
-        LogCorrupt, StoreUnavailable
-            The log cannot be read; nothing was changed.
+        LogCorrupt, StoreUnavailable: the log cannot be read; nothing was changed.
         """
         entries = self.log.read(self.seq, limit)
         if not entries:
