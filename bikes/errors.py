@@ -29,14 +29,8 @@ class BikesError(Exception):
 class DecodeError(BikesError):
     """A payload that cannot be accepted: reject it, count it, go on.
 
-    Parameters
-    ----------
-    reason : RejectReason
-        The word that the log line, the metric label and the reject message use.
-    detail : str
-        What exactly is wrong, for the vendor's engineer.
-    index : int, optional
-        Position of the item in an array payload.
+    Log lines, metrics and reject messages use the word of the `reason`; the `detail` tells the
+    vendor's engineer what exactly is wrong, the `index` where the item is in an array.
     """
 
     def __init__(self, reason: RejectReason, detail: str, index: int | None = None) -> None:

@@ -90,18 +90,10 @@ class TopicPattern:
     (``fleet/bike-{bike}/gps``). The rest is literal. Without ``{bike}`` it is the topic of a
     fleet, on which each item names its bike.
 
-    Parameters
-    ----------
-    pattern : str
-        As it is written in the configuration.
-
-    Raises
-    ------
-    ValueError
-        The pattern is not one, with what to change.
+    ValueError: the pattern is not one, with what to change.
     """
 
-    pattern: str
+    pattern: str  # as it is written in the configuration
 
     def __post_init__(self) -> None:
         problem = self._problem()

@@ -21,13 +21,7 @@ class Problem(NamedTuple):
 
 
 class ZonesError(GeofenceError):
-    """Zones that cannot be used. It holds every problem that was found.
-
-    Parameters
-    ----------
-    problems : iterable of Problem
-        At least one.
-    """
+    """Zones that cannot be used. It holds every problem that was found, at least one."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = list(problems)

@@ -60,16 +60,7 @@ def read_features(
 ) -> Iterator[Feature]:
     """The features of a FeatureCollection; what is not one is added to `problems`.
 
-    Parameters
-    ----------
-    geojson : bytes
-        UTF-8 JSON.
-    source : str
-        What to call the file.
-    key : str
-        The property that people know a feature by.
-    problems : list of Problem
-        Appended to.
+    `source` is what to call the file, `key` the property that people know a feature by.
     """
     try:
         document = json.loads(geojson)
@@ -114,19 +105,9 @@ def _collection(document: Any, source: str, problems: list[Problem]) -> list[Any
 
 
 def read_outline(geometry: Any, report: Report) -> Outline | None:
-    """Make a polygon of a GeoJSON geometry.
+    """Make a polygon, two-dimensional and valid; None when a problem was reported.
 
-    Parameters
-    ----------
-    geometry : object
-        The decoded ``geometry`` member of a feature, positions in lng, lat [degrees].
-    report : callable
-        Called with each problem.
-
-    Returns
-    -------
-    Polygon or MultiPolygon or None
-        Two-dimensional and valid; None when a problem was reported.
+    The geometry is the decoded member of a feature, positions in lng, lat [degrees].
     """
     if not isinstance(geometry, dict):
         report("has no geometry; draw a Polygon or MultiPolygon")

@@ -137,23 +137,15 @@ class Judge:
     def assess(
         self, fixes: TelemetryBatch, begins: Mask | None = None
     ) -> tuple[NDArray[np.uint8], Visits]:
-        """Verdict of each fix, and the visits that follow.
+        """Verdict of each fix, and the visits that follow; columns of shape (n,).
 
-        Parameters
-        ----------
-        fixes : TelemetryBatch
-            Distinct fixes sorted by bike and time (:meth:`TelemetryBatch.distinct`). Near the
-            ends of a bike's fixes, closer than the limits' `before_ms` and `after_ms`, verdicts
-            can differ from those of a longer record.
-        begins : ndarray of bool, shape (n,), optional
-            The fixes before which nothing was recorded: no path leads to them.
+        Fixes are distinct and sorted by bike and time (:meth:`TelemetryBatch.distinct`). Near the
+        ends of a bike's fixes, closer than the limits' `before_ms` and `after_ms`, verdicts can
+        differ from those of a longer record. `begins` are the fixes before which nothing was
+        recorded: no path leads to them.
 
-        Returns
-        -------
-        verdict : ndarray of uint8, shape (n,)
-            Positions in :data:`geofence.quality.VERDICTS`.
-        visits : Visits
-            In no particular order; one cell may be visited many times.
+        Verdicts are positions in :data:`geofence.quality.VERDICTS`. Visits are in no particular
+        order; one cell may be visited many times.
         """
         judgement = self.judge(fixes, begins=begins)
         return judgement.verdict, self.visits(judgement)
@@ -165,17 +157,11 @@ class Judge:
     def judge(
         self, fixes: TelemetryBatch, lead: Mask | None = None, begins: Mask | None = None
     ) -> Judgement:
-        """Judge fixes, of which some may be there as neighbours only.
+        """Judge fixes as :meth:`assess`, of which some may be there as neighbours only.
 
-        Parameters
-        ----------
-        fixes : TelemetryBatch
-            As for :meth:`assess`.
-        lead : ndarray of bool, shape (n,), optional
-            The first fixes of bikes whose run began earlier, and has lasted for as long as a stay:
-            the others are compared with them. Nothing is said of them; see :mod:`geofence.tails`.
-        begins : ndarray of bool, shape (n,), optional
-            As for :meth:`assess`.
+        These, the `lead`, of shape (n,), are the first fixes of bikes whose run began earlier, and
+        has lasted for as long as a stay: the others are compared with them. Nothing is said of
+        them; see :mod:`geofence.tails`.
         """
         grid, limits = self.atlas.grid, self.limits
         at_ms = fixes.timestamp_ms
@@ -278,14 +264,8 @@ class Judge:
     def steps(self, fixes: TelemetryBatch, verdict: NDArray[np.uint8]) -> Steps:
         """The steps between judged fixes, by the rule that coverage follows too.
 
-        There is none through a gap, over a midnight or faster than a bike can ride.
-
-        Parameters
-        ----------
-        fixes : TelemetryBatch
-            As given to :meth:`assess`.
-        verdict : ndarray of uint8, shape (n,)
-            As it returned them.
+        There is none through a gap, over a midnight or faster than a bike can ride. Verdicts, of
+        shape (n,), are as :meth:`assess` returned them for the fixes.
         """
         usable = np.flatnonzero(np.isin(verdict, quality.USABLE))
         at_ms = fixes.timestamp_ms
