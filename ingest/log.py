@@ -92,6 +92,8 @@ class LogFile(SqliteFile):
     )
 
 
+Row = tuple[int, int, int, bytes]
+
 ENTRIES = """
 SELECT seq, coalesce(CAST(count AS INTEGER), 0), coalesce(CAST(crc AS INTEGER), 0),
     coalesce(CAST(body AS BLOB), x'')
@@ -215,7 +217,7 @@ class SqliteLog:
         LogCorrupt: the file as a whole is damaged.
         StoreUnavailable: the store does not answer now.
         """
-        rows: list[tuple[int, int, int, bytes]] = []
+        rows: list[Row] = []
         found = 0
         # An append in progress may be in the file already, before `append` has moved the head.
         with (
@@ -235,7 +237,10 @@ class SqliteLog:
             except LogCorrupt as exc:
                 if entries:
                     break
-                self.set_aside(row[0], str(exc))
+                with self._write_lock, self._file.transaction() as db:
+                    # Unless another reader has met it meanwhile: what it kept must stay.
+                    if db.execute(ENTRIES, (row[0] - 1, row[0])).fetchone() == row:
+                        self._set_aside(db, row, str(exc))
                 return self.read(after_seq, limit)
         return entries
 
@@ -249,11 +254,15 @@ class SqliteLog:
             row = db.execute(ENTRIES, (seq - 1, seq)).fetchone()
             if row is None:
                 raise LogCorrupt(f"no entry of the log ends with message {seq}")
-            query = "SELECT coalesce(max(seq), 0) FROM entry WHERE seq < ?"
-            (before,) = db.execute(query, (seq,)).fetchone()
-            first = min(max(seq - row[1], before) + 1, seq)  # the count may be what is damaged
-            numbers = range(first, seq + 1)
-            return self._pass(db, numbers, _times(db, numbers, 0), fault, row[3])
+            return self._set_aside(db, row, fault)
+
+    def _set_aside(self, db: sqlite3.Connection, row: Row, fault: str) -> Path:
+        seq, count, _, body = row
+        query = "SELECT coalesce(max(seq), 0) FROM entry WHERE seq < ?"
+        (before,) = db.execute(query, (seq,)).fetchone()
+        first = min(max(seq - count, before) + 1, seq)  # the count may be what is damaged
+        numbers = range(first, seq + 1)
+        return self._pass(db, numbers, _times(db, numbers, 0), fault, body)
 
     def find_lost(self, after_seq: int, known: Position) -> list[tuple[int, int, int]]:
         """Set aside the numbers that were given out and that no entry holds.
@@ -445,7 +454,7 @@ def entries_of(path: Path) -> Iterator[Entry]:
             raise LogCorrupt(f"the log {path} is damaged ({exc}): {LogFile.remedy}") from exc
 
 
-def _entry(row: tuple[int, int, int, bytes]) -> Entry:
+def _entry(row: Row) -> Entry:
     seq, count, _, body = row
     try:
         messages, fault = read_body(*row), ""

@@ -267,6 +267,29 @@ def test_a_damaged_entry_is_set_aside_and_passed(log: SqliteLog, path: Path) -> 
     assert set_aside.trouble(log.aside) == ""
 
 
+def test_two_readers_that_meet_damage_at_once_keep_it_once(log: SqliteLog, path: Path) -> None:
+    """What the first has kept is not replaced by what it has put in its place."""
+    for number in range(1, 61):
+        log.append(batch(number, 1, bytes(1_000)))
+        damage(path, number)
+    ready = threading.Barrier(2)
+
+    def read() -> None:
+        ready.wait()
+        at = 0
+        while found := log.read(at, 1):
+            at = found[-1].seq
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    bodies = list(log.aside.glob("*.body"))
+    assert len(bodies) == 60
+    assert all(body.stat().st_size > 1_000 for body in bodies)
+
+
 def test_a_damaged_entry_at_the_end_leaves_its_numbers_used(log: SqliteLog, path: Path) -> None:
     """Who reads comes to the head, and what follows gets numbers of its own."""
     log.append(batch(1, 3))
