@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any, Generic, TypeVar, get_args
 
 import msgspec
-from msgspec.structs import FieldInfo
+from msgspec.structs import FieldInfo, fields
 
 from bikes.errors import DecodeError, RejectReason
 from bikes.telemetry import UNUSABLE, Telemetry
@@ -39,7 +39,6 @@ _FOREIGN = {
 }
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _ENVELOPE = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_EXACT = 1 << 53  # whole numbers below it are the same as floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,19 +153,22 @@ class Reader(Generic[T]):
         try:
             return self._one.decode(payload)
         except (ValueError, RecursionError) as exc:
-            first = exc
-        try:
-            return self._one.decode(self._mended(bytes(payload)))
-        except (ValueError, RecursionError) as exc:
-            # What is no JSON is told so, whatever else is wrong with it.
-            last = exc if isinstance(first, msgspec.ValidationError) else first
-            raise self._explain(last, bytes(payload), index) from exc
+            wrong: Exception = exc
+        text, is_json = bytes(payload), isinstance(wrong, msgspec.ValidationError)
+        if is_json or _has_nan(text):
+            try:
+                return self._one.decode(self._mended(text))
+            except (ValueError, RecursionError) as exc:
+                # What is no JSON is told so, whatever else is wrong with it.
+                wrong = exc if is_json else wrong
+        raise self._explain(wrong, text, index) from wrong
 
     def _mended(self, payload: bytes) -> bytes:
         """The object with optional values that can be used, and whole floats as integers."""
         with suppress(ValueError, RecursionError, OverflowError):
             said = json.loads(payload.decode(), parse_constant=str)
-            return msgspec.json.encode(_usable(said, self._type, strict=self._strict))
+            if isinstance(said, dict):
+                return msgspec.json.encode(_usable(said, self._type, strict=self._strict))
         return payload
 
     def _explain(self, exc: Exception, payload: bytes, index: int | None) -> DecodeError:
@@ -187,33 +189,27 @@ def foreign(head: bytes) -> str | None:
 
 
 @cache
-def _fields(type_: type) -> list[tuple[FieldInfo, tuple[Any, ...], type | None]]:
-    """The fields of an object, the types that each may have, and the object among them."""
-    found = []
-    for field in msgspec.structs.fields(type_):
-        kinds = get_args(field.type) or (field.type,)
-        objects = [k for k in kinds if isinstance(k, type) and issubclass(k, msgspec.Struct)]
-        found.append((field, kinds, objects[0] if objects else None))
-    return found
+def _fields(type_: type) -> list[tuple[FieldInfo, tuple[Any, ...]]]:
+    """The fields of an object, and the types that each may have."""
+    return [(field, get_args(field.type) or (field.type,)) for field in fields(type_)]
 
 
-def _usable(said: Any, type_: type, *, strict: bool) -> Any:
+def _usable(said: dict[str, Any], type_: type, *, strict: bool) -> dict[str, Any]:
     """What can be used of an object; what names something, a text, is never left out."""
-    if not isinstance(said, dict):
-        return said
-    for field, kinds, inside in _fields(type_):
+    for field, kinds in _fields(type_):
         name = field.encode_name
         if (value := said.get(name)) is None:
             continue
-        if inside is not None:
-            value = _usable(value, inside, strict=strict)
+        if isinstance(value, dict) and isinstance(kinds[0], msgspec.StructMeta):
+            value = _usable(value, kinds[0], strict=strict)
         elif isinstance(value, float):
             if field.required and value in (math.inf, -math.inf):
                 raise ValueError("not a finite number")
             value = min(max(value, UNUSABLE), -UNUSABLE)
-            value = int(value) if value.is_integer() and abs(value) < _EXACT else value
+            value = int(value) if value.is_integer() and abs(value) < 1 << 53 else value
         said[name] = value
-        if not field.required and str not in kinds:
+        fits = type(value) in kinds or (type(value) is int and float in kinds)
+        if not (field.required or fits or str in kinds):
             try:
                 msgspec.convert(value, field.type, strict=strict)
             except ValueError:
@@ -221,9 +217,13 @@ def _usable(said: Any, type_: type, *, strict: bool) -> Any:
     return said
 
 
+def _has_nan(payload: bytes) -> bool:
+    return b"NaN" in payload or b"Infinity" in payload
+
+
 def without_nan(payload: bytes) -> bytes:
     """JSON in which NaN and Infinity, which it does not have, are texts."""
-    if b"NaN" in payload or b"Infinity" in payload:
+    if _has_nan(payload):
         with suppress(ValueError, RecursionError, OverflowError):
             return msgspec.json.encode(json.loads(payload.decode(), parse_constant=str))
     return payload
@@ -255,7 +255,7 @@ def _explain_malformed(message: str, payload: bytes) -> str:
         return "starts with a byte order mark; send UTF-8 without one"
     if payload[:1] == b"'" or payload[:2] == b"{'":
         return "single quotes; JSON wants double quotes"
-    if b"NaN" in payload or b"Infinity" in payload:
+    if _has_nan(payload):
         return f"{message}; JSON has no NaN or Infinity, leave the field out or send null"
     return message
 
