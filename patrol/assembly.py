@@ -222,7 +222,7 @@ def vendors_of(settings: Settings) -> dict[str, VendorFormat]:
     return {
         name: VendorFormat(
             name,
-            vendor.reader(),
+            vendor.reader(settings.district.timezone),
             vendor.datum,
             tuple(TopicPattern(topic) for topic in vendor.topics),
             VendorLimits(*(getattr(vendor, limit.name) for limit in fields(VendorLimits))),

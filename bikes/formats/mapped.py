@@ -42,6 +42,8 @@ REQUIRED: tuple[Quantity, ...] = ("timestamp", "lat", "lng")
 TIME_TEXT = "iso8601"
 """The unit of a timestamp that is a text such as ``2026-04-01T08:00:00+08:00``."""
 
+_DIGITS = len("20260401080000")
+
 UNITS: dict[Quantity, dict[str, tuple[float, float]]] = {
     "timestamp": {"ms": (1, 1), "s": (1000, 1), TIME_TEXT: (1, 1)},
     "lat": {"deg": (1, 1), "1e-5 deg": (1, 1e5), "1e-6 deg": (1, 1e6), "1e-7 deg": (1, 1e7)},
@@ -267,8 +269,11 @@ def _meaning(quantity: Quantity, source: Source) -> Callable[[Any], Any]:
 
 def _time_ms(said: str | int, source: Source) -> int:
     """A time that is written as text [ms since the epoch]."""
+    text = str(said).strip().replace("/", "-")
+    if len(text) == _DIGITS and text.isdecimal():
+        text = f"{text[:8]}T{text[8:]}"
     try:
-        time = datetime.fromisoformat(str(said))
+        time = datetime.fromisoformat(text)
     except ValueError as exc:
         wanted = "a time such as 2026-04-01T08:00:00+08:00 is wanted"
         raise _Wrong("schema", f"{source.path}: {said!r}: {wanted}") from exc

@@ -50,7 +50,13 @@ class StatusMessage(msgspec.Struct, gc=False, kw_only=True):
 _TIMESTAMP = {"timestamp": "a whole number of milliseconds since 1970 (UTC)"}
 _STATE = {"vehicle_state": f"one of {', '.join(get_args(VehicleState))}"}
 
-_telemetry: Reader[Telemetry] = Reader(Telemetry, _TIMESTAMP, envelope="telemetry")
+_PLACE = {
+    "location": 'an object {"lat": 36.3, "lng": 120.4}',
+    "location.lat": "the latitude, a number called lat,",
+    "location.lng": "the longitude, a number called lng,",
+}
+
+_telemetry: Reader[Telemetry] = Reader(Telemetry, _TIMESTAMP | _PLACE, envelope="telemetry")
 _events: Reader[MdsEvent] = Reader(MdsEvent, _TIMESTAMP | _STATE, envelope="events")
 _statuses: Reader[StatusMessage] = Reader(StatusMessage)
 _status = msgspec.json.Decoder(StatusMessage).decode
@@ -65,7 +71,13 @@ quick = _telemetry.quick
 
 def decode(payload: bytes, max_items: int = 500) -> Telemetry | list[Telemetry | DecodeError]:
     """Telemetry of a payload, item by item; see `Format.decode`."""
-    return _telemetry.decode(payload, max_items)
+    try:
+        return _telemetry.decode(payload, max_items)
+    except DecodeError as exc:
+        if exc.reason != "schema" or b'"_type"' not in payload:
+            raise
+        hint = 'it looks like OwnTracks, which the district sets as format = "owntracks"'
+        raise DecodeError("schema", f"{exc.detail}; {hint}") from exc
 
 
 quick_events = _events.quick

@@ -253,6 +253,12 @@ def _explain_malformed(message: str, payload: bytes) -> str:
         return what
     if payload.startswith(_BOM):
         return "starts with a byte order mark; send UTF-8 without one"
+    if not payload[:1].isascii() or payload[:1] < b"\t":
+        return "is binary, as CBOR and protobuf are; JSON is wanted"
+    if payload[:1] not in b"{[\"'" and b"," in payload:
+        return "looks like CSV; JSON is wanted"
+    if "trailing" in message:
+        return f"{message}; send one object, or an array of them"
     if payload[:1] == b"'" or payload[:2] == b"{'":
         return "single quotes; JSON wants double quotes"
     if _has_nan(payload):

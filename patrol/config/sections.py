@@ -23,7 +23,7 @@ from alerts.policy import parse_campaign
 from alerts.rules import RULES
 from alerts.rules.registry import Registry, Severity
 from bikes.formats import FORMATS, Format
-from bikes.formats.mapped import Quantity, Source, mapped
+from bikes.formats.mapped import TIME_TEXT, Quantity, Source, mapped
 from bikes.topics import TopicPattern
 from geofence.windows import WindowKind
 from patrol.config.fields import (
@@ -197,10 +197,10 @@ class Place(Section):
     unknown: tuple[float, ...] = ()
     timezone: Timezone | None = None
 
-    def source(self) -> Source:
-        """The place as the reader of payloads takes it."""
-        timezone = None if self.timezone is None else ZoneInfo(self.timezone)
-        return Source(self.path, self.unit, self.unknown, timezone)
+    def source(self, local: str | None) -> Source:
+        """The place as the reader of payloads takes it, where the time zone is mostly `local`."""
+        name = self.timezone or (local if self.unit == TIME_TEXT else None)
+        return Source(self.path, self.unit, self.unknown, ZoneInfo(name) if name else None)
 
 
 Where = Annotated[
@@ -230,11 +230,11 @@ class VendorMapping(Section):
         self.format()
         return self
 
-    def format(self) -> Format:
-        """The format of such payloads."""
+    def format(self, local: str | None = None) -> Format:
+        """The format of such payloads; `local` is the district's time zone."""
         places = {name: getattr(self, name) for name in get_args(Quantity)}
         return mapped(
-            {name: place.source() for name, place in places.items() if place is not None},
+            {name: place.source(local) for name, place in places.items() if place is not None},
             self.items,
         )
 
@@ -267,9 +267,9 @@ class Vendor(Section):
             )
         return self
 
-    def reader(self) -> Format:
-        """The format of this vendor's telemetry."""
-        return FORMATS[self.format] if self.mapping is None else self.mapping.format()
+    def reader(self, local: str) -> Format:
+        """The format of this vendor's telemetry; `local` is the district's time zone."""
+        return FORMATS[self.format] if self.mapping is None else self.mapping.format(local)
 
 
 def _apart(vendors: dict[str, Vendor]) -> dict[str, Vendor]:
