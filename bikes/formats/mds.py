@@ -70,7 +70,7 @@ quick = _telemetry.quick
 
 
 def decode(payload: bytes, max_items: int = 500) -> Telemetry | list[Telemetry | DecodeError]:
-    """Telemetry of a payload, item by item; see `Format.decode`."""
+    """Telemetry of a payload, item by item; DecodeError and all else as of `Format.decode`."""
     try:
         return _telemetry.decode(payload, max_items)
     except DecodeError as exc:
