@@ -9,7 +9,7 @@ TESTERS := $(shell expr $$(nproc) + 1)
 PYTHON ?=
 export PYTHON
 
-.PHONY: help demo test faults check audit format bench pictures constraints setup dev system clean
+.PHONY: help demo test faults fuzz check audit format bench pictures constraints setup dev system clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ endif
 
 faults: setup ## 100 seeded runs through kills, cut wires, full disks and wrong clocks
 	@CHAOS_SEEDS=100 $(BIN)/pytest --numprocesses=2 tests/faults $(ARGS)
+
+fuzz: setup ## a million made-up inputs at every edge; make fuzz ARGS="--inputs 10000000"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[fuzz]'
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 check: dev node_modules/.installed ## format, lint, types, layers, scripts
 	@$(BIN)/ruff format --check .

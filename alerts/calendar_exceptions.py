@@ -10,7 +10,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
 
-from icalendar import Calendar, Event
+from dateutil.rrule import rrulestr
+from icalendar import Calendar, Event, vRecur
 from recurring_ical_events import CalendarQuery
 
 from alerts.errors import PolicyError, Problem
@@ -19,6 +20,8 @@ from words.times import bounded_ms
 MAX_EVENTS = 5_000
 """Events of a calendar, at most."""
 
+_ODD = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError)
+"""What the libraries raise when a property is not of the type, or as often there, as it must be."""
 _TOO_OFTEN = frozenset({"HOURLY", "MINUTELY", "SECONDLY"})
 
 
@@ -41,7 +44,7 @@ class ExceptionCalendar:
         try:
             calendar = Calendar.from_ical(text)
             events = [event for event in calendar.walk("VEVENT") if isinstance(event, Event)]
-        except ValueError as exc:
+        except _ODD as exc:
             raise PolicyError([Problem("", f"not an iCalendar file: {exc}")]) from exc
         if len(events) > MAX_EVENTS:
             message = f"has {len(events):,} events; at most {MAX_EVENTS:,} are read"
@@ -50,16 +53,20 @@ class ExceptionCalendar:
         for number, event in enumerate(events, start=1):
             try:
                 self._check(event)
-            except (ValueError, TypeError, AttributeError, OverflowError) as exc:
+            except _ODD as exc:
                 name = event.get("SUMMARY") or event.get("UID") or "without a name"
                 problems.append(Problem(f"event {number} ({name})", str(exc)))
             if event.get("RECURRENCE-ID") is None:
-                if event.get("UID") in taken:
-                    event["UID"] = f"{event['UID']} {number}"  # copied by hand: two events
-                taken.add(event.get("UID"))
+                uid = str(event.get("UID", ""))
+                if uid in taken:
+                    event["UID"] = f"{uid} {number}"  # copied by hand: two events
+                taken.add(uid)
         if problems:
             raise PolicyError(problems)
-        self._query = CalendarQuery(calendar)
+        try:
+            self._query = CalendarQuery(calendar)
+        except _ODD as exc:
+            raise PolicyError([Problem("", f"its events do not fit together: {exc}")]) from exc
 
     def between(self, from_ms: int, to_ms: int) -> list[CalendarException]:
         """The exceptions that overlap ``[from_ms, to_ms)``, the first to begin first."""
@@ -81,6 +88,8 @@ class ExceptionCalendar:
         for rule in event.rrules:
             if set(rule.get("FREQ", [])) & _TOO_OFTEN or {"BYMINUTE", "BYSECOND"} & rule.keys():
                 raise ValueError("it recurs within the hour; daily at most, and BYHOUR, are read")
+            if not _recurs(rule, event.start):
+                raise ValueError("no day fits its RRULE; look at INTERVAL and BY…")
             until = [_end_of_day(at, event.start) for at in rule.get("UNTIL", [])]
             if until:
                 rule["UNTIL"] = until
@@ -90,6 +99,21 @@ class ExceptionCalendar:
         if not isinstance(at, datetime):
             at = datetime.combine(at, time())
         return instant(at.replace(tzinfo=None), at.tzinfo or self._tz)
+
+
+def _recurs(rule: vRecur, start: date) -> bool:
+    """Whether any day fits a rule; dateutil would try every one until the year 9999.
+
+    So the rule begins 28 to 55 years before that, a multiple of 28 years, in which each date has
+    been on each day of the week, after `start`.
+    """
+    if min(rule.get("INTERVAL", [1])) < 1:
+        return False
+    ends = {"COUNT", "UNTIL"}
+    endless = vRecur({key: rule[key] for key in rule if key not in ends})
+    text = endless.to_ical().decode()  # type: ignore[no-untyped-call]
+    begin = datetime.combine(start, time()).replace(year=9971 - (9971 - start.year) % 28)
+    return next(iter(rrulestr(text, dtstart=begin)), None) is not None
 
 
 def _end_of_day(until: date, start: date) -> date:

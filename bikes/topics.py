@@ -99,9 +99,6 @@ class TopicPattern:
         problem = self._problem()
         if problem:
             raise ValueError(f"topic pattern {self.pattern!r}: {problem}")
-        before, bike, after = map(re.escape, self.pattern.partition(_BIKE))
-        regex = re.compile(f"{before}({NAME.pattern if bike else ''}){after}")
-        object.__setattr__(self, "_regex", regex)
 
     @property
     def fleet(self) -> bool:
@@ -118,9 +115,10 @@ class TopicPattern:
 
         It is "" on the topic of a fleet.
         """
-        regex: re.Pattern[str] = self._regex  # type: ignore[attr-defined]
-        match = regex.fullmatch(topic)
-        return match.group(1) if match else None
+        before, bike, after = self.pattern.partition(_BIKE)
+        inside = topic[len(before) : len(topic) - len(after)]
+        named = NAME.fullmatch(inside) if bike else not inside
+        return inside if named and topic == f"{before}{inside}{after}" else None
 
     def covers(self, topic: str) -> bool:
         """Whether the broker delivers `topic` because of `filter`, bike id valid or not."""

@@ -256,11 +256,12 @@ def _meaning(quantity: Quantity, source: Source) -> Callable[[Any], Any]:
     def number(said: float) -> float | None:
         if said in source.unknown:
             return None
-        if not math.isfinite(said):
+        value = said * factor / divisor
+        if not math.isfinite(value):  # 1e307 s is no number of ms
             if quantity not in REQUIRED:
                 return UNUSABLE
-            raise _Wrong("out_of_range", f"{source.path}: {said} is no number")
-        return said * factor / divisor
+            raise _Wrong("out_of_range", f"{source.path}: {said} is no number, or too large")
+        return value
 
     if quantity in ("timestamp", "satellites"):
         return lambda said: None if (found := number(said)) in (None, UNUSABLE) else round(found)

@@ -59,7 +59,9 @@ def parse_tables(text: str) -> tuple[Tables | None, list[tuple[int, str]]]:
     while True:
         try:
             return tomllib.loads("\n".join(lines)), sorted(mistakes)
-        except tomllib.TOMLDecodeError as exc:
+        except RecursionError:
+            return None, [*mistakes, (1, "is nested too deeply")]
+        except ValueError as exc:  # TOMLDecodeError, and what a number of 5,000 digits raises
             number, message = _located(str(exc), len(lines))
         # A quote that is not closed is noticed only where the text ends.
         wrong = next(
@@ -87,7 +89,9 @@ def _alone(line: str) -> str | None:
         return None
     try:
         tomllib.loads(line)
-    except tomllib.TOMLDecodeError as exc:
+    except RecursionError:
+        return "is nested too deeply"
+    except ValueError as exc:
         key, value = setting[1], setting[2].strip()
         if not value:
             return "there is no value"

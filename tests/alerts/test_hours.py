@@ -289,6 +289,8 @@ def test_an_event_of_a_copied_uid_is_an_event_of_its_own() -> None:
     [
         ("RRULE:FREQ=SECONDLY", "recurs within the hour"),
         ("RRULE:FREQ=DAILY;BYMINUTE=1,2,3", "recurs within the hour"),
+        ("RRULE:FREQ=DAILY;INTERVAL=0", "no day fits its RRULE"),
+        ("RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30;COUNT=3", "no day fits its RRULE"),
         ("DTEND;VALUE=DATE:99991231", "must lie between"),
         ("DTEND;VALUE=DATE:00010101", "must lie between"),
     ],
@@ -298,6 +300,14 @@ def test_a_calendar_without_bounds_is_refused(line, says) -> None:
     event = f"BEGIN:VEVENT\nUID:9\nDTSTART;VALUE=DATE:20261101\nSUMMARY:Storm\n{line}\nEND:VEVENT\n"
     with pytest.raises(PolicyError, match=f"Storm.*{says}"):
         Hours.parse([], SHANGHAI, CALENDAR.replace("END:VCALENDAR", f"{event}END:VCALENDAR"))
+
+
+@pytest.mark.parametrize("line", ["UID:2", "DTSTART;VALUE=DATE:20261101"])
+def test_an_event_with_a_property_too_often_is_named(line: str) -> None:
+    """Whatever the libraries make of it."""
+    calendar = CALENDAR.replace("UID:1\n", f"UID:1\n{line}\n")
+    with pytest.raises(PolicyError, match="event 1"):
+        Hours.parse([], SHANGHAI, calendar)
 
 
 def test_a_calendar_has_so_many_events_at_most() -> None:

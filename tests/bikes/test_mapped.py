@@ -157,6 +157,11 @@ def test_a_time_without_offset_needs_a_zone() -> None:
         (OWN, {"t": 1, "gps": {"y": "north", "x": 1}}, "schema: gps.y: expected float, got str"),
         (OWN, {"t": "nan", "gps": {"y": 1, "x": 1}}, "out_of_range: t: nan is no number"),
         (OWN, {"t": 1, "gps": {"y": "inf", "x": 1}}, "out_of_range: gps.y: inf is no number"),
+        (
+            OWN,
+            {"t": 1e307, "gps": {"y": 1, "x": 1}},
+            "out_of_range: t: 1e+307 is no number, or too",
+        ),
         (ENVELOPE, {"data": {}}, "schema: data.points: required, but missing"),
         (ENVELOPE, {"data": {"points": 5}}, "schema: data.points: expected array, got int"),
         (ENVELOPE, {"data": {"points": [{}] * 6}}, "too_many: the array has 6 items; at most"),
