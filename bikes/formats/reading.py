@@ -66,12 +66,7 @@ def read_each(
 ) -> tuple[list[T | None], list[int]]:
     """Read payloads with a function that raises :data:`QUICK_ERRORS`, at the speed of `map`.
 
-    Returns
-    -------
-    found : list
-        What each payload holds; None where `quick` raised.
-    failed : list of int
-        Positions of those.
+    Return what each payload holds, None where `quick` raised, and the positions of those.
     """
     found: list[T | None] = []
     failed: list[int] = []
