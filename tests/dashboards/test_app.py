@@ -187,6 +187,7 @@ def test_metrics_are_prometheus(api: Api, district: District) -> None:
     district.accounts = {"hello": Account(received=10, rejected=2, duplicate=2)}
     district.seq = 42
     district.reject()
+    district.rejects.add([], {}, {("hello", "speed"): 7})
     district.ride(0, 36.305, 120.37)
     district.stand("cy-08", "overdue")
     answer = api.get("/metrics")
@@ -196,6 +197,7 @@ def test_metrics_are_prometheus(api: Api, district: District) -> None:
         "zhixun_received_total 10.0",
         "zhixun_stored_total 8.0",
         'zhixun_rejected_total{reason="not_json",vendor="hello"} 1.0',
+        'zhixun_notes_total{field="speed",vendor="hello"} 7.0',
         "zhixun_lag_seconds 0.5",
         'zhixun_items_stored_total{vendor="hello"} 6.0',
         'zhixun_items_duplicate_total{vendor="hello"} 2.0',

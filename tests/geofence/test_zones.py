@@ -97,6 +97,13 @@ def test_a_file_with_five_mistakes_prints_all_five_with_their_places():
     ]
 
 
+def test_the_ends_of_an_open_ring_are_told_apart():
+    """However close they are."""
+    ring = [*square()[0][:-1], [120.38, 36.300000004]]
+    text = str(ZonesError(problems(feature(coordinates=[ring]))))
+    assert "its ends are [120.38, 36.3] and [120.38, 36.300000004]" in text
+
+
 def test_one_feature_can_have_several_mistakes():
     """Properties and geometry are judged apart."""
     bad = feature(1, zone_id="cy 01!", name=" ", policy=7, code="3702", name_zh=5)

@@ -129,6 +129,11 @@ window = "day"
         ("campaigns.c", "zones = []\nfrom = 2026-04-01\nto = 2026-04-02", "must not be empty"),
         ("campaigns.c", 'zones = ["z1"]\nfrom = "x"\nto = 2026-04-02', "'x' is not a date such as"),
         ("campaigns.c", 'zones = ["z1"]\nfrom = 2026-04-03\nto = 2026-04-02', "must be later than"),
+        (
+            "campaigns.c",
+            'zones = ["z1"]\nfrom = 2026-04-03\nto = 9999-12-31',
+            "to (9999-12-31) must lie between the years 1970 and 2100",
+        ),
         ("campaigns.c", 'zones = ["z1", "z1"]\nfrom = 2026-04-01\nto = 2026-04-02', "once: z1"),
         ("campaigns.c", 'zones = ["z9"]\nfrom = 2026-04-01\nto = 2026-04-02', 'no zone "z9" in'),
         ("rules", 'off = ["bike_offlin"]', "[rules] off: item 1: must be one of"),
