@@ -46,7 +46,7 @@ def tails(judgement: Judgement, horizon_ms: Times, limits: Limits) -> Tails:
     limits those are, too, that no further fix can reach.
     """
     fixes, usable, run = judgement.fixes, judgement.usable, judgement.run
-    begins = np.flatnonzero(_changes(fixes.bike))
+    begins = np.flatnonzero(np.diff(fixes.bike, prepend=-1))
     bikes = fixes.bike[begins]
     of = np.repeat(np.arange(bikes.size), np.diff(np.append(begins, len(fixes))))
     horizon_ms = horizon_ms[bikes]
@@ -76,7 +76,7 @@ def tails(judgement: Judgement, horizon_ms: Times, limits: Limits) -> Tails:
     )
     reaches = at_ms[believed[judgement.held]] >= from_ms[of_believed]
     first_ms = _first(settled_ms, of_believed, reaches, at_ms[believed])
-    run_first = np.flatnonzero(_changes(run))
+    run_first = np.flatnonzero(np.diff(run, prepend=-1))
     two_before = np.maximum(np.arange(usable.size) - 2, run_first[run])
     lead_ms = _first(first_ms, of_usable, usable_ms >= first_ms[of_usable], usable_ms[two_before])
     floor_ms = settled_ms - limits.before_ms
@@ -89,26 +89,15 @@ def tails(judgement: Judgement, horizon_ms: Times, limits: Limits) -> Tails:
     )
 
 
-def _changes(values: NDArray[np.integer]) -> Mask:
-    """Where a value differs from the one before it; the first does."""
-    return np.append(np.ones(min(values.size, 1), dtype=bool), values[1:] != values[:-1])
-
-
 def _first(least: Times, of: NDArray[np.intp], which: Mask, at_ms: Times) -> Times:
     """The first of rising times, among some, of each bike [ms]; no later than `least`."""
-    rows = np.flatnonzero(which)
-    rows = rows[_changes(of[rows])]
-    found = least.copy()
-    found[of[rows]] = np.minimum(found[of[rows]], at_ms[rows])
-    return found
+    return np.minimum(least, _last(least, of[::-1], which[::-1], at_ms[::-1]))
 
 
 def _last(
     otherwise: NDArray[np.int64], of: NDArray[np.intp], which: Mask, values: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """The value of the last row, among some, of each bike; `otherwise` where there is none."""
-    rows = np.flatnonzero(which)[::-1]
-    rows = rows[_changes(of[rows])]
     found = otherwise.copy()
-    found[of[rows]] = values[rows]
+    found[of[which]] = values[which]  # of several the last stays
     return found

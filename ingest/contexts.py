@@ -43,11 +43,6 @@ class Judged(NamedTuple):
     verdicts: NDArray[np.uint8]
 
     @classmethod
-    def empty(cls) -> Judged:
-        """No fixes."""
-        return cls(TelemetryBatch.empty(), np.empty(0, np.uint8))
-
-    @classmethod
     def concat(cls, parts: Sequence[Judged]) -> Judged:
         """All fixes of `parts`, one after the other."""
         fixes = TelemetryBatch.concat([part.fixes for part in parts])
@@ -86,7 +81,7 @@ class Contexts:
     # Earlier fixes of the bike's context are neighbours only [ms].
     first_ms: Times = field(default_factory=lambda: np.empty(0, np.int64))
     # Rows are only ever added, and those that a bike has no more are cleared away together.
-    _rows: Judged = field(default_factory=Judged.empty)
+    _rows: Judged = field(default_factory=lambda: Judged.blank(0))
     _used: int = 0
     _from: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
     _to: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
@@ -139,12 +134,6 @@ class Contexts:
         """The contexts of all bikes: sorted by bike, then time."""
         return self.of(np.arange(self.newest_ms.size, dtype=np.int32))
 
-    def advance(self, fixes: TelemetryBatch) -> None:
-        """Move the newest of some bikes, never back; `fixes` are distinct and sorted."""
-        last = np.append(np.flatnonzero(np.diff(fixes.bike)), len(fixes) - 1)
-        bikes = fixes.bike[last]
-        self.newest_ms[bikes] = np.maximum(self.newest_ms[bikes], fixes.timestamp_ms[last])
-
     def parts(self, new: TelemetryBatch) -> Iterator[TelemetryBatch]:
         """Distinct fixes, those of one bike together, as many as are judged at once with contexts.
 
@@ -165,7 +154,7 @@ class Contexts:
         bikes = np.unique(new.bike)
         known = self.of(bikes)
         fixes = TelemetryBatch.concat([known.fixes, new]).distinct()
-        self.advance(new)
+        np.maximum.at(self.newest_ms, new.bike, new.timestamp_ms)
         judgement = judge.judge(fixes, self.leads(fixes))
         verdicts = judgement.verdict.copy()
         final = known.where(known.fixes.timestamp_ms < self.settled_ms[known.fixes.bike])

@@ -12,7 +12,7 @@ and told again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from geofence import quality
 from geofence.intervals import Intervals
 from geofence.runs import Judge, Judgement
 from ingest.archive import VALUES, Archive
-from ingest.contexts import Contexts, Judged
+from ingest.contexts import NEVER, Contexts, Judged
 
 UNTOLD = np.uint8(255)
 """Stands in a column of verdicts where none was told."""
@@ -39,7 +39,6 @@ class VerdictStream:
     judge: Judge
     history: Archive
     reorder_s: float = 30.0
-    _cold: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
 
     def __post_init__(self) -> None:
         self._contexts = Contexts(self.judge.limits, self.reorder_s)
@@ -54,9 +53,9 @@ class VerdictStream:
 
         `newest_ms` is, by bike, its newest fix that was told, or a later one [ms].
         """
-        self._grow(max(newest_ms, default=-1) + 1)
+        self._contexts.grow(max(newest_ms, default=-1) + 1)
         for bike, at_ms in newest_ms.items():
-            self._contexts.newest_ms[bike], self._cold[bike] = at_ms, True
+            self._contexts.newest_ms[bike] = at_ms
 
     def newest_ms(self, bikes: NDArray[np.int32]) -> NDArray[np.int64]:
         """Time of the newest fix of each of some bikes that had any, shape (k,) [ms]."""
@@ -72,9 +71,9 @@ class VerdictStream:
         IngestError: history cannot be read. Nothing was changed; the step can be tried again.
         """
         if not len(batch):
-            return Judged.empty()
+            return Judged.blank(0)
         new = batch.distinct()
-        self._grow(int(new.bike[-1]) + 1)
+        self._contexts.grow(int(new.bike[-1]) + 1)
         self._warm(np.unique(new.bike))
         contexts, limits = self._contexts, self.judge.limits
         late = contexts.late(new)
@@ -143,13 +142,11 @@ class VerdictStream:
         rows = known.rows_in(fixes)
         told[rows] = known.verdicts
         if len(fixes) == rows.size + others:
-            return told, Judged.empty()  # nothing came that was there already
+            return told, Judged.blank(0)  # nothing came that was there already
         differs = np.zeros(rows.size, dtype=bool)
         for name in VALUES:
             was, now = getattr(known.fixes, name), getattr(fixes, name)[rows]
             differs |= (was != now) & ~(np.isnan(was) & np.isnan(now))
-        if not differs.any():
-            return told, Judged.empty()
         told[rows[differs]] = UNTOLD
         was, now = known.fixes.take(differs), fixes.take(rows[differs])
         elsewhere = (known.verdicts[differs] != UNTOLD) & (self._zone(was) != self._zone(now))
@@ -162,16 +159,11 @@ class VerdictStream:
 
     def _warm(self, bikes: NDArray[np.int32]) -> None:
         """Read the contexts of bikes that are known from an earlier life only."""
-        cold = bikes[self._cold[bikes]]
+        contexts = self._contexts
+        unjudged = contexts.settled_ms[bikes] == NEVER
+        cold = bikes[unjudged & (contexts.newest_ms[bikes] != NEVER)]
         if not cold.size:
             return
-        contexts = self._contexts
         oldest_ms = contexts.bound_ms()[cold] - self.judge.limits.before_ms
         found = self.history.within(Intervals(cold, oldest_ms, contexts.newest_ms[cold] + 1))
-        self._cold[cold] = False
         contexts.start(cold, Judged(found, np.full(len(found), UNTOLD)))
-
-    def _grow(self, size: int) -> None:
-        self._contexts.grow(size)
-        missing = self._contexts.newest_ms.size - self._cold.size
-        self._cold = np.append(self._cold, np.zeros(missing, dtype=bool))
