@@ -164,7 +164,12 @@ class InfluxStore:
         fresh = self._connects != self._seen_connects
         # A server that keeps no connection at all makes a new one each time: it says nothing.
         self.renewed = fresh and not self._fresh
-        self._fresh, self._seen_connects = fresh, self._connects
+        self._fresh, last = fresh, self._client.api_client.last_response
+        if last.getheader("Connection", "").lower() == "close" and not fresh:
+            # As VictoriaMetrics does every two minutes. The next one is made at once, for in
+            # between the server could be restarted unseen.
+            self._client.ping()
+        self._seen_connects = self._connects
 
     def close(self) -> None:
         """Close connections."""

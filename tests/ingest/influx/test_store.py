@@ -222,6 +222,21 @@ def test_a_server_that_keeps_no_connection_shows_nothing() -> None:
             assert not store.renewed
 
 
+def test_a_connection_that_the_server_says_it_closes_shows_nothing() -> None:
+    """As VictoriaMetrics says every two minutes: it was not restarted."""
+    asked: list[str] = []
+
+    def answer(request: Request) -> Answer:
+        asked.append(request.path)
+        return Answer(204, headers={"Connection": "close"} if len(asked) == 2 else {})
+
+    with answering(answer) as url:
+        store = InfluxStore(InfluxOptions(url, "o", "b"))
+        for _ in range(4):
+            store.write(LINES)
+            assert not store.renewed
+
+
 class Given(NamedTuple):
     """A store that fails once with an error, and the lines that it has."""
 
