@@ -289,7 +289,7 @@ def test_everybody_counts_the_same_windows(week: Week, tmp_path: Path) -> None:
     assert calendar == bulletin
 
     keys = list(station.worker.roster.keys)
-    judged = station.judged(keys, BEGIN, END)
+    judged = station.worker.judged(keys, BEGIN, END)
     _, visits = station.district.judge.assess(judged.fixes)
     what_if = {
         zone.zone_id: counted(

@@ -71,7 +71,7 @@ def test_work_that_waited_for_a_picture_is_done_without_it(
     )
     server.do(lambda: district.raise_alert("cy-08"))
     expect(page.locator("#health")).to_have_attribute("data-level", "ok")
-    page.wait_for_function("document.querySelector('#clock').textContent")
+    page.wait_for_function("() => document.querySelector('#clock').textContent")
     page.evaluate("see(false)")
     expect(page).to_have_title("(1) Zhixun")
     page.close()
@@ -103,7 +103,7 @@ def test_an_upgraded_server_has_new_scripts(
     page.keyboard.press("Escape")
     expect(form).to_have_count(0)
     page.evaluate(connect)
-    page.wait_for_function("!window.before")
+    page.wait_for_function("() => !window.before")
     expect(page.locator("#health")).to_have_attribute("data-level", "ok")
 
 

@@ -89,13 +89,14 @@ def test_a_column_sorts_and_urgency_comes_back(
     expect(page.get_by_role("columnheader", name="State")).to_have_attribute(
         "aria-sort", "ascending"
     )
-    page.wait_for_function("document.querySelector('.rows > .zone-line').dataset.zone === 'cy-01'")
+    first = "() => document.querySelector('.rows > .zone-line').dataset.zone"
+    page.wait_for_function(f"{first} === 'cy-01'")
     idle = page.get_by_role("button", name="Idle")
     idle.click()
-    page.wait_for_function("document.querySelector('.rows > .zone-line').dataset.zone === 'cy-09'")
+    page.wait_for_function(f"{first} === 'cy-09'")
     assert rows(page) == ascending[::-1]
     idle.click()
-    page.wait_for_function("document.querySelector('.rows > .zone-line').dataset.zone === 'cy-01'")
+    page.wait_for_function(f"{first} === 'cy-01'")
     assert rows(page) == ascending
 
 

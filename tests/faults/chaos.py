@@ -176,6 +176,7 @@ class Run:
         station.config.write_text(text, "utf-8")
         command = [sys.executable, "-m", "tests.faults.told_time", station.config, self._clock]
         station.command = [str(word) for word in command]
+        station.watched = False  # what stands still is held up
         return station
 
     def show(self, at_ms: int) -> None:
@@ -318,7 +319,10 @@ class Run:
     def _alerts(self, from_ms: int, to_ms: int) -> list[dict[str, Any]]:
         """The open alerts when the clock shows `to_ms` and two bikes have stood since `from_ms`."""
         station, judged = self.station, "zhixun_evaluated_timestamp_seconds"
+        # A clock that leaps ahead is not believed for a minute, but at the start.
+        assert station.stop() == 0
         self.show(to_ms)
+        station.start()
         self.broker.publish(parked(from_ms, to_ms))
         self._wait_for(to_ms)
         # What waited for the first evaluation is over after the second.
