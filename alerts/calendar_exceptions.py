@@ -20,7 +20,7 @@ from words.times import bounded_ms
 MAX_EVENTS = 5_000
 """Events of a calendar, at most."""
 
-_ODD = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError)
+_ODD = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, OSError)
 """What the libraries raise when a property is not of the type, or as often there, as it must be."""
 _TOO_OFTEN = frozenset({"HOURLY", "MINUTELY", "SECONDLY"})
 

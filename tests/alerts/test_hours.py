@@ -310,6 +310,12 @@ def test_an_event_with_a_property_too_often_is_named(line: str) -> None:
         Hours.parse([], SHANGHAI, calendar)
 
 
+def test_a_time_zone_whose_name_no_file_can_have_is_named() -> None:
+    """Time zones are looked up as files."""
+    with pytest.raises(PolicyError):
+        Hours.parse([], SHANGHAI, CALENDAR.replace("Asia/Shanghai", "Asia/" + "Shanghai" * 64))
+
+
 def test_a_calendar_has_so_many_events_at_most() -> None:
     event = "BEGIN:VEVENT\nDTSTART;VALUE=DATE:20261101\nEND:VEVENT\n"
     many = CALENDAR.replace("END:VCALENDAR", f"{event * MAX_EVENTS}END:VCALENDAR")
