@@ -42,6 +42,8 @@ BODY_BYTES: Final = 1 << 20
 
 LOG_EVERY_S: Final = 60.0
 DESCRIPTORS: Final = 65_536
+NO_SPARE_S: Final = 0.01
+"""Pause before a connection is looked at again that cannot be accepted or turned away [s]."""
 NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 Phase = Literal["head", "body", "answer", "unread", "refused"]
@@ -190,10 +192,13 @@ class Port(socket.socket):
     def _turn_away(self) -> None:
         """Close the connection that waits, by the descriptor that is kept for this."""
         self._spare.close()
-        with suppress(OSError):
+        try:
             super().accept()[0].close()
-        with suppress(OSError):
             self._spare = socket.socket()
+        except OSError:
+            # Another thread was faster to take the descriptor: nobody can be turned away until
+            # one is free, and asking for that without end would take a core.
+            time.sleep(NO_SPARE_S)
 
     def _is_proxy(self, address: str) -> bool:
         found = ipaddress.ip_address(address.partition("%")[0])
