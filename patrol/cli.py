@@ -32,6 +32,8 @@ from words.catalogue import Language
 if TYPE_CHECKING:
     import asyncio
 
+    from patrol.clock import Clock
+
 app = typer.Typer(
     name="patrol",
     help="智巡 Zhixun: telemetry of smart patrol bikes, from MQTT to a patrolled city.",
@@ -141,18 +143,23 @@ def demo(
 @app.command()
 def run(config: Config) -> None:
     """Receive, store, judge, alert and show: the real thing."""
+    from patrol.clock import Clock
+
+    run_station(config, Clock())
+
+
+def run_station(config: Path, clock: Clock) -> None:
+    """Run the station that a file describes, by a clock, until SIGINT or SIGTERM."""
     from contextlib import closing
 
     from patrol import cli_output, web
     from patrol.assembly import district_of, filters_of, mqtt_options
-    from patrol.clock import Clock
     from patrol.config.settings import load_with_zones
     from patrol.station import Station
 
     log_to_stderr("INFO")
     with errors_told():
         settings, zones = load_with_zones(config)
-        clock = Clock()
         host, port = settings.http.host, web.wanted_port(settings.http.host, settings.http.port)
 
     async def main(stop: asyncio.Event) -> None:
