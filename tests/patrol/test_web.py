@@ -6,6 +6,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 
 import pytest
 from fastapi import FastAPI
@@ -21,6 +22,7 @@ from patrol.web import (
     why_not_free,
 )
 from tests.patience import until_async
+from tests.servers import free_port
 
 HOST = "127.0.0.1"
 
@@ -99,10 +101,9 @@ def test_the_next_free_one_is_after_those_taken(taken: int) -> None:
 
 
 def test_a_port_of_the_other_protocol_version() -> None:
-    """IPv6 addresses are tried as such, where the machine has them."""
-    try:
-        server = socket.create_server(("::1", 0), family=socket.AF_INET6)
-    except OSError:
-        pytest.skip("this machine has no IPv6 loopback")
-    with server:
-        assert why_not_free("::1", server.getsockname()[1])
+    """IPv6 addresses are tried as such; where the machine has none, that is the reason."""
+    port = free_port()
+    with ExitStack() as held:
+        with suppress(OSError):
+            held.enter_context(socket.create_server(("::1", port), family=socket.AF_INET6))
+        assert why_not_free("::1", port)
