@@ -10,6 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -327,21 +328,16 @@ def test_without_a_descriptor_who_comes_is_turned_away_and_later_served(
         clients = [held.enter_context(socket.socket()) for _ in range(20)]
         before = resource.getrlimit(resource.RLIMIT_NOFILE)
         try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (200, before[1]))
-            taken = []
+            # The spare one, too, must lie below: tests before this one may keep hundreds open.
+            highest = max(int(file.name) for file in Path("/proc/self/fd").iterdir())
+            resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 20, before[1]))
             with suppress(OSError):
                 while True:
-                    taken.append(held.enter_context(socket.socket()))
+                    held.enter_context(socket.socket())
             for client in clients:
                 client.settimeout(20)
                 client.connect((HOST, served.port))
-                client.settimeout(2)
-                try:
-                    assert closed(client)
-                except TimeoutError:
-                    taken.pop().close()  # another thread of this process was faster to the spare
-                    client.settimeout(20)
-                    assert closed(client)
+                assert closed(client)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, before)
         assert served.guard.refused["no_descriptor"] >= 20
