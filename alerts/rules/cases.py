@@ -142,7 +142,7 @@ class FleetCase:
     policies: Policies
     alerts: OpenAlerts
     now_ms: int
-    held: frozenset[str]  # of what inhibits rules, that which holds now
+    held: frozenset[str]  # of what inhibits rules, that which holds of the subject now
     silent: Mapping[str, Silence]  # vendors most of whose bikes are silent
     hold_s: float = HOLD_S
     auto_close: bool = True
@@ -160,9 +160,8 @@ class FleetCase:
         return self.alerts.by_key.get(Key(rule, self._name))
 
     def inhibition(self, by: str, *, told: bool) -> str | None:
-        """`by`, if it holds now, everywhere or (``vendor_silent``) for the vendor of a bike."""
-        of_vendor = by == "vendor_silent" and self._name.partition("/")[0] in self.silent
-        return by if by in self.held or (of_vendor and not told) else None
+        """`by`, if it holds now; an alert that people were `told` of goes on meanwhile."""
+        return by if by in self.held else None
 
 
 def told(alert: Alert | None) -> bool:

@@ -46,14 +46,18 @@ class Judge:
         silent = silent_vendors(fleet, limits, policies, now_ms)
         if "vendor_silent" in self._off:
             silent = {}
+        held_of_silent = held | {"vendor_silent"}
+
+        def held_of(bike: str) -> frozenset[str]:
+            return held_of_silent if bike.partition("/")[0] in silent else held
+
         bikes = {alert.bike for alert in alerts.by_key.values() if alert.bike is not None}
         for rule in self._about["bike"]:
             # What is inhibited raises nothing, whoever is suspected.
             if rule.name not in self._off and held.isdisjoint(rule.inhibited_by):
                 asked = rule.suspects
                 suspects = asked(fleet, limits, now_ms) if asked else fleet.bikes()
-                inhibited = silent if "vendor_silent" in rule.inhibited_by else {}
-                bikes.update(b for b in suspects if b.partition("/")[0] not in inhibited)
+                bikes.update(b for b in suspects if held_of(b).isdisjoint(rule.inhibited_by))
         cases = partial(
             FleetCase,
             fleet=fleet,
@@ -61,18 +65,20 @@ class Judge:
             policies=policies,
             alerts=alerts,
             now_ms=now_ms,
-            held=held,
             silent=silent,
         )
         names = sorted(bikes)
         for first in range(0, len(names), AT_ONCE):
             changes: list[Change] = []
             for name in names[first : first + AT_ONCE]:
-                changes += self.judge("bike", cases(subject={"bike": name}, facts=fleet.bike(name)))
+                changes += self.judge(
+                    "bike",
+                    cases(subject={"bike": name}, held=held_of(name), facts=fleet.bike(name)),
+                )
             yield changes
         changes = []
         for name in vendors:
-            changes += self.judge("vendor", cases(subject={"vendor": name}))
+            changes += self.judge("vendor", cases(subject={"vendor": name}, held=held))
         yield [*changes, *removed(alerts, "vendor", vendors)]
 
     def judge(self, subject: Subject, case: ZoneCase | FleetCase) -> Iterator[Change]:
