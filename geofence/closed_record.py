@@ -1,16 +1,17 @@
-"""Figures of zones over a closed record: coverage, idle times, and the windows in it."""
+"""Figures of zones over a closed record: coverage, idle times, and the windows in it.
+
+Idle times are of duty: nobody is late in the night.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geofence.atlas import Atlas
-from geofence.idleness import cell_idleness, zone_idleness
+from geofence.idleness import duty_idleness
 from geofence.record import DAY_MS, Record, patrolled_ms
 from geofence.runs import Visits
 from geofence.windows import RECORD_SLACK_S, Plan, Verdict, Window, Zone, judge_window
@@ -22,21 +23,28 @@ AHEAD_MS = 8 * DAY_MS
 class ZoneRecord(NamedTuple):
     """One zone against its plan."""
 
+    cells_covered: int  # its cells that were visited
+    # Of the cells that were visited, so that one left out does not hide the others [s of duty];
+    # None without a visit or duty.
+    worst_idle_s: float | None
+    # Of all its cells [s of duty]; None in a record without duty.
+    mean_idle_s: float | None
     unpatrolled: int  # how often its frequency was exceeded
     # The longest it was not patrolled, the ends of the record included [s of duty].
     longest_idle_s: float
     windows: Counter[Verdict]  # windows with hardly any duty outside the record, by verdict
 
 
-def zone_record(zone: Zone, visits: Visits) -> ZoneRecord:
+def zone_record(zone: Zone, visits: Visits, cells: NDArray[np.int32]) -> ZoneRecord:
     """Measure a zone from the beginning of its record to its end.
 
     The record of the zone is as of a millisecond after the last fix, which belongs to it. `visits`
-    are all in the zone, by time: the record knows two of a quarter of an hour.
+    are all in the zone, by time: the record knows two of a quarter of an hour. `cells`, of
+    shape (cells,), are those of the zone, which rise.
     """
     from_ms, to_ms = zone.record.since_ms, zone.record.now_ms - 1
     if not zone.ref.cells_total:
-        return ZoneRecord(0, 0.0, Counter())
+        return ZoneRecord(0, None, None, 0, 0.0, Counter())
     times = _patrols(zone, visits, from_ms, to_ms)
     gaps = np.diff(times)
     longest_s, exceeded = 0.0, 0
@@ -49,7 +57,19 @@ def zone_record(zone: Zone, visits: Visits) -> ZoneRecord:
         start_ms, end_ms = int(times[row]), int(times[row + 1])
         exceeded += _exceeded(plan, start_ms, end_ms)
         longest_s = max(longest_s, plan.duty_s(start_ms, end_ms))
-    return ZoneRecord(exceeded, round(longest_s, 1), _windows(zone, from_ms, to_ms))
+    duty = list(plan.duty(from_ms, to_ms + 1))
+    idle = duty_idleness(visits.cell, visits.at_ms, cells, duty)
+    visited = np.isin(cells, visits.cell)
+    return ZoneRecord(
+        cells_covered=int(visited.sum()),
+        worst_idle_s=round(float(idle.worst_s[visited].max()), 1)
+        if idle and visited.any()
+        else None,
+        mean_idle_s=round(float(idle.mean_s.mean()), 1) if idle else None,
+        unpatrolled=exceeded,
+        longest_idle_s=round(longest_s, 1),
+        windows=_windows(zone, from_ms, to_ms),
+    )
 
 
 def _patrols(zone: Zone, visits: Visits, from_ms: int, to_ms: int) -> NDArray[np.int64]:
@@ -94,49 +114,7 @@ def zone_records(record: Record, plans: dict[str, Plan], visits: Visits) -> dict
         ref.zone_id: zone_record(
             Zone(ref, plans[ref.zone_id], record),
             visits.where(zones.cell_zone[visits.cell] == zones.index(ref.zone_id)),
+            np.flatnonzero(zones.cell_zone == zones.index(ref.zone_id)).astype(np.int32),
         )
         for ref in record.zones()
     }
-
-
-@dataclass(frozen=True)
-class ZoneCoverage:
-    """The coverage of one zone over a record; idle times are of its cells [s]."""
-
-    zone_id: str
-    covered_ratio: float
-    cells_covered: int
-    cells_total: int
-    worst_idle_s: float
-    mean_idle_s: float
-
-
-def zone_coverages(atlas: Atlas, visits: Visits, from_ms: int, to_ms: int) -> list[ZoneCoverage]:
-    """Measure the zones that exist at the end of a record, over all of it [from_ms, to_ms].
-
-    Of the `visits`, in any order, those count that were made in the zone. ValueError: the record is
-    not longer than nothing.
-    """
-    zones = atlas.at(to_ms)
-    visits = visits.where(atlas.layout.own(visits.cell, visits.at_ms, zones))
-    # A record of one instant has no length; a millisecond keeps its idleness defined.
-    cells = cell_idleness(
-        visits.cell,
-        visits.at_ms,
-        size=zones.grid.size,
-        from_ms=from_ms,
-        to_ms=max(to_ms, from_ms + 1),
-    )
-    idle = zone_idleness(cells, zones.cell_zone, zones=len(zones.zones))
-    covered = np.bincount(zones.cell_zone[np.unique(visits.cell)], minlength=len(zones.zones))
-    return [
-        ZoneCoverage(
-            zone.zone_id,
-            covered_ratio=round(float(covered[index] / zones.cells_total[index]), 4),
-            cells_covered=int(covered[index]),
-            cells_total=int(zones.cells_total[index]),
-            worst_idle_s=round(float(idle.worst_s[index]), 1),
-            mean_idle_s=round(float(idle.mean_s[index]), 1),
-        )
-        for index, zone in enumerate(zones.zones)
-    ]

@@ -4,7 +4,7 @@ The *age* of a cell is the time since its last visit (instantaneous idleness). O
 record [0, T] the visits of a cell leave gaps g, the one before the first visit and the one
 after the last included. The age climbs from 0 to g in each gap, so its time-average, the
 *mean idleness* of the cell, is ``sum(g**2) / (2 T)`` and its *worst idleness* ``max(g)``. Of a
-zone these are the mean, and the maximum, over its cells.
+zone the mean is the mean over its cells, and the worst the maximum over those that were visited.
 
 References
 ----------
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 
 class Idleness(NamedTuple):
-    """Idleness of cells or of zones over a closed record [s], as columns of shape (n,)."""
+    """Idleness of cells over a closed record [s], as columns of shape (n,)."""
 
     mean_s: NDArray[np.float64]
     worst_s: NDArray[np.float64]
@@ -77,22 +77,27 @@ def cell_idleness(
     return Idleness(mean_s=squares / (2 * (to_ms - from_ms) / 1000.0), worst_s=worst_s)
 
 
-def zone_idleness(cells: Idleness, cell_zone: NDArray[np.int16], *, zones: int) -> Idleness:
-    """Mean and worst idleness of zones: the mean and the maximum over their cells.
+def duty_idleness(
+    cell: NDArray[np.int32],
+    at_ms: NDArray[np.int64],
+    cells: NDArray[np.int32],
+    duty: Sequence[tuple[int, int]],
+) -> Idleness | None:
+    """Mean and worst idleness of some `cells`, which rise, over duty as a closed record.
 
-    Cells are as :func:`cell_idleness` returns them; `cell_zone`, of shape (size,), is the index of
-    the zone of each, -1 for none. The answer, of shape (zones,), is NaN for a zone without cells.
+    Each visit, of shape (n,), has its cell and its time [ms]; nights do not count. `duty` are the
+    stretches of duty [ms], in order. None without duty, which is a record of no length.
     """
-    counted = np.flatnonzero(cell_zone >= 0)
-    zone = cell_zone[counted]
-    total = np.bincount(zone, minlength=zones)
-    sums = np.bincount(zone, weights=cells.mean_s[counted], minlength=zones)
-    worst_s = np.full(zones, -np.inf)
-    np.maximum.at(worst_s, zone, cells.worst_s[counted])
-    empty = total == 0
-    return Idleness(
-        mean_s=np.where(empty, np.nan, sums / np.maximum(total, 1)),
-        worst_s=np.where(empty, np.nan, worst_s),
+    starts, ends = np.array(duty, np.int64).reshape(-1, 2).T
+    total_ms = int((ends - starts).sum())
+    if total_ms == 0:
+        return None
+    return cell_idleness(
+        np.searchsorted(cells, cell).astype(np.int32),
+        duty_clock(starts, ends, at_ms),
+        size=cells.size,
+        from_ms=0,
+        to_ms=total_ms,
     )
 
 
@@ -119,19 +124,9 @@ def zone_day(
     cells may come out idle for a little longer than they were. `duty` are the stretches of duty of
     the part of the day that is known [ms], in order. There is at least one cell.
     """
-    covered = int(np.unique(cell).size)
-    starts, ends = np.array(duty, np.int64).reshape(-1, 2).T
-    total_ms = int((ends - starts).sum())
-    if total_ms == 0:
-        return ZoneDay(covered, None)
-    idle = cell_idleness(
-        np.searchsorted(cells, cell).astype(np.int32),
-        duty_clock(starts, ends, at_ms),
-        size=cells.size,
-        from_ms=0,
-        to_ms=total_ms,
-    )
-    return ZoneDay(covered, float(idle.mean_s.mean()))
+    idle = duty_idleness(cell, at_ms, cells, duty)
+    mean_s = None if idle is None else float(idle.mean_s.mean())
+    return ZoneDay(int(np.unique(cell).size), mean_s)
 
 
 def duty_clock(

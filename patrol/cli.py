@@ -286,7 +286,9 @@ def replay(
     as_json: Json = False,
     what_if: Annotated[
         Path | None,
-        typer.Option(help="Judge the record by these [policies.*] too.", metavar="POLICY.TOML"),
+        typer.Option(
+            help="Judge the record by these keys of [policies.*] too.", metavar="POLICY.TOML"
+        ),
     ] = None,
     vendor: Annotated[
         str | None, typer.Option(help="Whose the fixes are that name no vendor.", metavar="NAME")

@@ -152,16 +152,20 @@ async def _log_reading(station: Station) -> None:
 
 def show_replay(console: Console, found: Replay) -> None:
     """A replay, for people."""
-    table = Table("zone", "covered", "cells", "worst idle", "mean idle", box=None)
+    columns = ("zone", "name", "covered", "cells", "longest unpatrolled", "worst cell", "mean cell")
+    table = Table(*columns, box=None)
     for zone in found.zones:
         table.add_row(
             zone.zone_id,
+            zone.name,
             f"{zone.covered_ratio:.1%}",
             f"{zone.cells_covered} of {zone.cells_total}",
+            _minutes(zone.longest_idle_s),
             _minutes(zone.worst_idle_s),
             _minutes(zone.mean_idle_s),
         )
     console.print(table)
+    console.print("idle times are patrol hours only; of cells, the worst is of those visited")
     verdicts = ", ".join(
         f"{count} {_word('verdict', each)}" for each, count in found.verdicts.items()
     )
@@ -173,17 +177,20 @@ def show_replay(console: Console, found: Replay) -> None:
     if found.what_if is None:
         return
     console.print()
-    table = Table("zone", "policy", "unpatrolled", "longest idle", "windows short", box=None)
+    judged = ("zone", "name", "policy", "unpatrolled", "longest unpatrolled", "windows short")
+    table = Table(*judged, box=None)
+    names = {zone.zone_id: zone.name for zone in found.zones}
     for now, then in zip(found.what_if.configured, found.what_if.zones, strict=True):
         table.add_row(
             then.zone_id,
+            names[then.zone_id],
             then.policy,
             f"{now.unpatrolled} → {then.unpatrolled}",
             f"{_minutes(now.longest_idle_s)} → {_minutes(then.longest_idle_s)}",
             f"{_short(now)} → {_short(then)}",
         )
     console.print(table)
-    console.print("as configured → what if; idle times are patrol hours only")
+    console.print("as configured → what if")
 
 
 def _short(zone: ZoneJudged) -> str:
@@ -197,8 +204,8 @@ def _word(kind: str, value: str) -> str:
     return word(contract(), kind, value, "en")
 
 
-def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min"
+def _minutes(seconds: float | None) -> str:
+    return "–" if seconds is None else f"{seconds / 60:.0f} min"
 
 
 @contextmanager

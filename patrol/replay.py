@@ -19,11 +19,11 @@ from alerts.orders import Orders
 from alerts.store.book_file import BookFile
 from bikes.roster import Roster
 from bikes.telemetry import TelemetryBatch
-from geofence.closed_record import ZoneCoverage, zone_coverages, zone_records
+from geofence.closed_record import ZoneRecord, zone_records
 from geofence.coverage import Ledger
 from geofence.intervals import keys
 from geofence.quality import VERDICTS
-from geofence.record import Record
+from geofence.record import Record, ZoneRef
 from geofence.runs import Visits
 from geofence.windows import Plan
 from geofence.zones import Zones
@@ -33,6 +33,20 @@ from patrol.assembly import District, district_of, vendors_of
 from patrol.config.sections import Policy, Settings
 from patrol.errors import ConfigError
 from patrol.errors import Problem as ConfigProblem
+
+
+class ZoneCoverage(msgspec.Struct, frozen=True):
+    """The coverage of one zone over a record. Idle times count duty only."""
+
+    zone_id: str
+    covered_ratio: float
+    cells_covered: int
+    cells_total: int
+    worst_idle_s: float | None  # of the cells that were visited [s]; None without a visit
+    mean_idle_s: float | None  # of all its cells [s]; None without duty
+    name: str
+    name_zh: str | None
+    longest_idle_s: float  # the longest that the zone was not patrolled [s]
 
 
 class ZoneJudged(msgspec.Struct, frozen=True):
@@ -153,22 +167,24 @@ def _judged(
     distinct = fixes.distinct()
     from_ms, to_ms = int(distinct.timestamp_ms.min()), int(distinct.timestamp_ms.max())
     district = district_of(settings, zones, to_ms)
+    _follow_orders(settings, district)
     begin = np.isin(
         keys(distinct.bike, distinct.timestamp_ms), keys(begins.bike, begins.timestamp_ms)
     )
     codes, visits = district.judge.assess(distinct, begin)
     counts = dict(zip(VERDICTS, np.bincount(codes, minlength=len(VERDICTS)).tolist(), strict=True))
     counts["duplicate"] = len(fixes) - len(distinct)
+    found = records_of(district, distinct, visits, from_ms, to_ms)
     what_if = None
     if other is not None:
         policies = {**settings.policies, **other}
         another = district_of(settings.model_copy(update={"policies": policies}), zones, to_ms)
-        _follow_orders(settings, district, another)
+        _follow_orders(settings, another)
         # The other policies may also say differently what a visit is.
         _, under_other = another.judge.assess(distinct, begin)
         what_if = WhatIf(
-            configured=judged_by(district, distinct, visits, from_ms, to_ms),
-            zones=judged_by(another, distinct, under_other, from_ms, to_ms),
+            configured=judged_by(found),
+            zones=judged_by(records_of(another, distinct, under_other, from_ms, to_ms)),
         )
     first, last = (
         datetime.fromtimestamp(at_ms / 1000, settings.district.tz).isoformat(
@@ -177,7 +193,20 @@ def _judged(
         for at_ms in (from_ms, to_ms)
     )
     return Replay(
-        zones=zone_coverages(district.atlas, visits, from_ms, to_ms),
+        zones=[
+            ZoneCoverage(
+                ref.zone_id,
+                round(zone.cells_covered / ref.cells_total, 4),
+                zone.cells_covered,
+                ref.cells_total,
+                zone.worst_idle_s,
+                zone.mean_idle_s,
+                ref.name,
+                ref.name_zh,
+                zone.longest_idle_s,
+            )
+            for ref, zone in found
+        ],
         verdicts={verdict: count for verdict, count in counts.items() if count},
         from_=first,
         to=last,
@@ -185,7 +214,7 @@ def _judged(
     )
 
 
-def _follow_orders(settings: Settings, *districts: District) -> None:
+def _follow_orders(settings: Settings, district: District) -> None:
     """Let what people have ordered lie over the policies: what was paused stays paused.
 
     Orders are in the alert book of the configured storage; without one there are none.
@@ -195,15 +224,14 @@ def _follow_orders(settings: Settings, *districts: District) -> None:
         return
     file = BookFile(path)
     try:
-        for district in districts:
-            Orders(file, district.policies, settings.district.tz)
+        Orders(file, district.policies, settings.district.tz)
     finally:
         file.close()
 
 
-def judged_by(
+def records_of(
     district: District, fixes: TelemetryBatch, visits: Visits, from_ms: int, to_ms: int
-) -> list[ZoneJudged]:
+) -> list[tuple[ZoneRef, ZoneRecord]]:
     """Every zone of a district against its policies, over the record [from_ms, to_ms]."""
     ledger = Ledger(district.atlas.grid.size)
     ledger.add(visits)
@@ -215,16 +243,21 @@ def judged_by(
     plans: dict[str, Plan] = {
         zone: district.policies.plan(zone) for zone in district.policies.zones
     }
-    policy_of = {ref.zone_id: ref.policy for ref in record.zones()}
+    found = zone_records(record, plans, visits)
+    return [(ref, found[ref.zone_id]) for ref in record.zones()]
+
+
+def judged_by(records: Sequence[tuple[ZoneRef, ZoneRecord]]) -> list[ZoneJudged]:
+    """Every zone of a record against its policy."""
     return [
         ZoneJudged(
-            zone_id,
-            policy_of[zone_id],
+            ref.zone_id,
+            ref.policy,
             found.unpatrolled,
             found.longest_idle_s,
             found.windows.total(),
             found.windows["short"],
             found.windows["unknown"],
         )
-        for zone_id, found in zone_records(record, plans, visits).items()
+        for ref, found in records
     ]

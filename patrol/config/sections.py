@@ -331,12 +331,9 @@ class Policy(_PolicyKeys):
     paused: str = ""
 
 
-class Campaign(_PolicyKeys):
-    """Some zones' policy between two dates; a key that is not given keeps the zone's own."""
+class PolicyPart(_PolicyKeys):
+    """A part of a policy; a key that is not given keeps the policy's own."""
 
-    zones: Names = Field(min_length=1)
-    from_: Day = Field(alias="from")
-    to: Day
     frequency_s: Duration | None = Field(default=None, alias="frequency")
     target: float | None = Field(default=None, gt=0, le=1)
     window: WindowKind | None = None
@@ -346,6 +343,18 @@ class Campaign(_PolicyKeys):
     auto_close: bool | None = None
     close_hold_s: Hold | None = Field(default=None, alias="close_hold")
     paused: str | None = None
+
+    def over(self, policy: Policy) -> Policy:
+        """The policy with the keys that are given here in place of its own."""
+        return policy.model_copy(update={key: getattr(self, key) for key in self.model_fields_set})
+
+
+class Campaign(PolicyPart):
+    """A part of some zones' policy between two dates."""
+
+    zones: Names = Field(min_length=1)
+    from_: Day = Field(alias="from")
+    to: Day
 
     @model_validator(mode="after")
     def _in_order(self) -> Campaign:

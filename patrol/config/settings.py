@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -17,7 +17,15 @@ from geofence.geojson import Feature, read_features
 from geofence.zones import Zones, parse_zones
 from patrol.config.drawn_zones import read_drawn
 from patrol.config.fields import FOLDER, Name, Section, did_you_mean, read_bounded
-from patrol.config.sections import District, Policy, Quality, Settings, Storage, keys_of
+from patrol.config.sections import (
+    District,
+    Policy,
+    PolicyPart,
+    Quality,
+    Settings,
+    Storage,
+    keys_of,
+)
 from patrol.config.tables import (
     Key,
     Places,
@@ -64,24 +72,26 @@ def load_with_zones(path: Path, *, storage: Path | None = None) -> tuple[Setting
 
 
 class PolicyFile(Section):
-    """A file of policies alone."""
+    """A file of parts of policies alone."""
 
-    policies: dict[Name, Policy] = Field(min_length=1)
+    policies: dict[Name, PolicyPart] = Field(min_length=1)
 
 
-def load_policies(path: Path, known: Collection[str]) -> dict[str, Policy]:
+def load_policies(path: Path, known: Mapping[str, Policy]) -> dict[str, Policy]:
     """Read a file of ``[policies.*]``, each of which has the name of a `known` one.
+
+    A key that is not given keeps that of the known one, as in a campaign.
 
     ConfigError: with every mistake; a policy of another name is one, as no zone names it.
     """
     draft = _Draft(path, PolicyFile)
     file = draft.read()
     found = {} if file is None else file.policies
-    for name in found.keys() - set(known):
+    for name in found.keys() - known.keys():
         draft.report(("policies", name), f"no policy has this name{did_you_mean(name, known)}")
     if draft.problems:
         raise ConfigError(draft.problems)
-    return found
+    return {name: part.over(known[name]) for name, part in found.items()}
 
 
 class _Draft(Generic[S]):

@@ -23,7 +23,7 @@ from ingest.mqtt.connection import MqttOptions
 from patrol.assembly import district_of
 from patrol.clock import FastClock
 from patrol.config.settings import load_with_zones
-from patrol.replay import judged_by
+from patrol.replay import judged_by, records_of
 from patrol.simulate import sim_zones
 from patrol.station import Station
 from tests.dashboards.conftest import Api
@@ -296,7 +296,9 @@ def test_everybody_counts_the_same_windows(week: Week, tmp_path: Path) -> None:
             {"reached": zone.windows - zone.windows_short - zone.windows_unknown,
              "short": zone.windows_short, "unknown": zone.windows_unknown}
         )
-        for zone in judged_by(station.district, judged.fixes, visits, BEGIN, END)
+        for zone in judged_by(
+            records_of(station.district, judged.fixes, visits, BEGIN, END)
+        )
     }  # fmt: skip
     assert what_if == bulletin
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geofence.idleness import Idleness, cell_idleness, zone_idleness
+from geofence.idleness import Idleness, cell_idleness
 
 FROM_MS, TO_MS = 1_000_000, 1_600_000
 LENGTH_S = 600.0
@@ -73,9 +73,6 @@ def test_agents_on_a_cycle_meet_the_closed_forms(agents, length_m, speed_mps):
     # A cell met in the middle of a round has two half gaps at the ends of the record.
     assert got.mean_s[0] == pytest.approx(period_s / 2)
     assert got.mean_s == pytest.approx(np.full(cells, period_s / 2), rel=1 / rounds)
-    zone = zone_idleness(got, np.zeros(cells, dtype=np.int16), zones=1)
-    assert zone.worst_s[0] == pytest.approx(period_s)
-    assert zone.mean_s[0] == pytest.approx(period_s / 2, rel=1 / rounds)
 
 
 def test_a_cell_that_was_never_visited_idles_all_the_time():
@@ -100,14 +97,6 @@ def test_bad_input_is_refused():
     for cell in (-1, 3):
         with pytest.raises(ValueError, match="of 0 to 2"):
             idleness([(cell, FROM_MS)])
-
-
-def test_a_zone_without_cells_has_no_idleness():
-    """NaN, not 0; cells of no zone do not count anywhere."""
-    cells = Idleness(mean_s=np.array([1.0, 3.0, 99.0]), worst_s=np.array([2.0, 8.0, 99.0]))
-    got = zone_idleness(cells, np.array([1, 1, -1], dtype=np.int16), zones=3)
-    assert got.mean_s == pytest.approx([np.nan, 2.0, np.nan], nan_ok=True)
-    assert got.worst_s == pytest.approx([np.nan, 8.0, np.nan], nan_ok=True)
 
 
 @given(visits=visit_lists.filter(bool))

@@ -115,7 +115,7 @@ def asked(record: Path, config: Path, policies: str) -> tuple[int, str, str]:
 def test_frequency_and_windows_count_duty_time(record: Path, config: Path) -> None:
     """Gaps are measured in patrol hours: noon does not count, the ends of the record do."""
     code, out, err = asked(
-        record, config, '[policies.quiet]\nfrequency = "4h"\ntarget = 0.9\nwindow = "day"\n'
+        record, config, '[policies.quiet]\ntarget = 0.9\nhours = ["Mon-Sun 00:00-24:00"]\n'
     )
     assert (code, err) == (0, "")
     told = json.loads(out)
@@ -277,3 +277,32 @@ def test_patrolled_as_one_would_count(visits: list[tuple[int, int]], needed: int
         if len(Counter(c for c, at in visits if now - PATROL_MS < at <= now)) >= needed
     ]
     assert patrolled_ms(cell, at_ms, needed).tolist() == expected
+
+
+def test_a_part_of_a_policy_is_enough(record: Path, config: Path) -> None:
+    """As in a campaign: what is not written stays as it is configured."""
+    whole = asked(record, config, '[policies.core]\nfrequency = "90m"\n' + WINDOW)
+    assert whole[0] == 0
+    assert asked(record, config, '[policies.core]\nfrequency = "90m"\n') == whole
+    code, _, err = asked(record, config, '[policies.core]\nfrequenzy = "90m"\n')
+    assert code == 1
+    assert "frequency" in err
+
+
+def test_idle_times_are_of_duty_and_zones_have_names(tmp_path: Path, config: Path) -> None:
+    """Two days with a night between: nobody is late in the night, and one cell left out hides
+    nothing."""
+    days = [
+        fix for day in (0, 24 * 60) for at in (5, 235, 335, 595) for fix in ride(day + at, 120.38)
+    ]
+    file = write_ndjson(tmp_path / "days.ndjson", days)
+    done = CliRunner().invoke(app, ["replay", str(file), "-c", str(config), "--json"])
+    busy, calm = json.loads(done.stdout)["zones"]
+    assert (busy["name"], calm["name"]) == ("busy", "calm")
+    assert busy["longest_idle_s"] == pytest.approx(258 * MINUTE_S, abs=5 * MINUTE_S)
+    assert busy["worst_idle_s"] == pytest.approx(busy["longest_idle_s"], abs=5 * MINUTE_S)
+    # Nobody came in two days of ten hours of duty, less what is before the first fix.
+    assert (calm["worst_idle_s"], calm["cells_covered"]) == (None, 0)
+    assert calm["longest_idle_s"] < 20 * 3600
+    table = CliRunner().invoke(app, ["replay", str(file), "-c", str(config)]).stdout
+    assert "longest unpatrolled" in table
