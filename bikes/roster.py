@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import Literal, NamedTuple
 
 from bikes.errors import UnknownBike, UnknownVendor
@@ -34,16 +35,34 @@ class Roster:
     """
 
     def __init__(self, vendors: Mapping[str, Iterable[str] | Literal["any"]]) -> None:
-        self._open = {vendor for vendor, bikes in vendors.items() if bikes == "any"}
-        self.vendors = frozenset(vendors)
         self._index: dict[BikeKey, int] = {}
         self._keys: list[BikeKey] = []
         self._adding = threading.Lock()
         self.counts: Counter[str] = Counter()
+        self.follow(vendors)
+
+    def follow(self, vendors: Mapping[str, Iterable[str] | Literal["any"]]) -> None:
+        """Go by other lists from now on; bikes that are on none any more keep their place."""
+        self._take(vendors)
         for vendor, bikes in vendors.items():
             if bikes != "any":
                 self.restore(BikeKey(vendor, bike_id) for bike_id in bikes)
-        self._listed = frozenset(self._keys)
+
+    def _take(self, vendors: Mapping[str, Iterable[str] | Literal["any"]]) -> None:
+        self._listed = frozenset(
+            BikeKey(vendor, bike_id)
+            for vendor, bikes in vendors.items()
+            if bikes != "any"
+            for bike_id in bikes
+        )
+        self._open = {vendor for vendor, bikes in vendors.items() if bikes == "any"}
+        self.vendors = frozenset(vendors)
+
+    def under(self, vendors: Mapping[str, Iterable[str] | Literal["any"]]) -> Roster:
+        """The same bikes under other lists, for who reads what came under those."""
+        other = copy(self)
+        other._take(vendors)
+        return other
 
     def __len__(self) -> int:
         return len(self._keys)

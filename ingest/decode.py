@@ -12,10 +12,11 @@ read at all (``over_budget``).
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -29,7 +30,7 @@ from bikes.telemetry import Event, Status, Telemetry, TelemetryBatch
 from bikes.topics import NAME
 from ingest.budgets import ITEM_BYTES, Budget, VendorLimits
 from ingest.checks import PLAUSIBLE, Bounds, Faults, device_fault, timestamp_fault, to_columns
-from ingest.log import Messages
+from ingest.log import LogEntry, Messages, SqliteLog
 from ingest.refusals import TOO_MANY_WRONG, Refusals
 from ingest.rejects import (
     OTHER,
@@ -162,6 +163,31 @@ class Decoder:
         """
         self._routes.at_ms = None if again else messages.received_at_ms
         return _Reading(messages, self._vendors, self._limits, self._routes, self._budgets).read()
+
+    def decode_entry(self, entry: LogEntry, *, again: bool = False) -> Decoded:
+        """Decode an entry of the log; as :meth:`decode`."""
+        return self.decode(entry.messages, again=again)
+
+
+class Decodings:
+    """Decodes each entry of a log by the settings of the time when it came; for one thread.
+
+    Reading it again gives the same again, whatever was configured since. See
+    docs/decisions/0024.
+    """
+
+    def __init__(self, log: SqliteLog, make: Callable[[str], Decoder]) -> None:
+        self._log, self._make = log, make
+        self._made: dict[tuple[int, str], Decoder] = {}
+
+    def decode_entry(self, entry: LogEntry, *, again: bool = False) -> Decoded:
+        """Decode an entry; as :meth:`Decoder.decode`."""
+        there = self._log.decodings
+        held = there[max(bisect_left(there, entry.seq, key=itemgetter(0)) - 1, 0)]
+        if held not in self._made:
+            self._made = {each: made for each, made in self._made.items() if each in there}
+            self._made[held] = self._make(held[1])
+        return self._made[held].decode_entry(entry, again=again)
 
 
 @dataclass

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -73,6 +74,14 @@ CREATE TABLE IF NOT EXISTS head (
 """
 
 
+_SECOND = """
+CREATE TABLE decoding (
+    after_seq INTEGER PRIMARY KEY,  -- messages after this number are decoded by
+    settings  TEXT NOT NULL
+);
+"""
+
+
 class LogFile(SqliteFile):
     """The file of a log. Raises `StoreUnavailable` and `LogCorrupt`; see `SqliteFile`."""
 
@@ -81,7 +90,7 @@ class LogFile(SqliteFile):
         "save what can be read with  patrol log export --config PATROL.TOML > rest.ndjson , then "
         "move it away with its -wal and -shm: a new one begins where the snapshot ends"
     )
-    formats = (Format(_FIRST),)
+    formats = (Format(_FIRST), Format(_SECOND))
     unavailable = StoreUnavailable
     unreadable = LogCorrupt
     pragmas = (
@@ -173,6 +182,8 @@ class SqliteLog:
             (newest,) = db.execute("SELECT coalesce(max(seq), 0) FROM entry").fetchone()
             (trimmed,) = db.execute("SELECT coalesce(max(seq), 0) FROM head").fetchone()
             cursors = db.execute("SELECT reader, seq FROM cursor").fetchall()
+            decodings = db.execute("SELECT * FROM decoding ORDER BY after_seq").fetchall()
+        self.decodings: list[tuple[int, str]] = decodings
         self._head: int = max(newest, trimmed)
         for reader, seq in cursors:
             if reader in self._cursors:
@@ -206,6 +217,28 @@ class SqliteLog:
             self._head = seq
         self._save_cursors()
         return seq
+
+    def decode_by(self, settings: str) -> None:
+        """Keep the settings by which messages are decoded that come from now on.
+
+        :attr:`decodings` has these, and the others of messages that some reader has yet to pass:
+        each with the number of the last message before its own. The list is never changed but
+        replaced.
+
+        StoreUnavailable: nothing was changed.
+        """
+        with self._write_lock:
+            kept = self.decodings
+            if kept and kept[-1][1] == settings:
+                return
+            passed = min(self._cursors.values(), default=0)
+            kept = [row for row, after in pairwise((*kept, (self._head, ""))) if after[0] > passed]
+            kept.append((self._head if self.decodings else 0, settings))
+            with self._file.transaction() as db:
+                db.execute("DELETE FROM decoding")
+                db.executemany("INSERT INTO decoding VALUES (?, ?)", kept)
+            # Before the next message is appended.
+            self.decodings = kept
 
     def read(self, after_seq: int, limit: int) -> list[LogEntry]:
         """Return whole entries in order, until they hold at least `limit` messages.

@@ -26,7 +26,7 @@ from geofence.steps import JudgedFixes
 from ingest import set_aside, snapshot
 from ingest.accounts import Account, Accounts, Books, total
 from ingest.archive import Archive, Flush
-from ingest.decode import Decoded, DecodedEntry, Decoder, RecentlyDecoded
+from ingest.decode import Decoded, DecodedEntry, Decoder, Decodings, RecentlyDecoded
 from ingest.errors import ArchiveDamaged, SnapshotDamaged
 from ingest.log import NOWHERE, Position, SqliteLog
 from ingest.pipeline import Pipeline
@@ -73,7 +73,7 @@ class Worker:
     """
 
     log: SqliteLog
-    decoder: Decoder
+    decoder: Decoder | Decodings
     roster: Roster
     pipeline: Pipeline
     archive: Archive
@@ -180,7 +180,7 @@ class Worker:
         entries = self.log.read(self.seq, limit)
         if not entries:
             return []
-        decoded = [self.decoder.decode(entry.messages) for entry in entries]
+        decoded = [self.decoder.decode_entry(entry) for entry in entries]
         archived = self.log.cursor(ARCHIVE)
         for part in decoded:
             self.books.received.update(part.received)
@@ -305,7 +305,7 @@ class Worker:
                 break
             for entry in entries:
                 if entry.seq <= self.seq:
-                    telemetry = self.decoder.decode(entry.messages, again=True).telemetry
+                    telemetry = self.decoder.decode_entry(entry, again=True).telemetry
                     self.archive.remember(entry.seq, telemetry)
             after = entries[-1].seq
         return True

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -21,7 +22,7 @@ from rich.table import Table
 from dashboards.access.access import Access
 from dashboards.access.audit import By
 from dashboards.access.roles import Role
-from patrol.process import Config, duration, errors_told, say
+from patrol.process import CONFIG, Config, duration, errors_told, say
 
 user = typer.Typer(name="user", help="Who may sign in to the console.", no_args_is_help=True)
 token = typer.Typer(name="token", help="How programs use the API.", no_args_is_help=True)
@@ -34,7 +35,7 @@ RoleOption = Annotated[
 
 
 @user.command("add")
-def add_user(name: Name, config: Config, role: RoleOption = "viewer") -> None:
+def add_user(name: Name, config: Config = CONFIG, role: RoleOption = "viewer") -> None:
     """Add a user. The password is asked for, or is the first line of standard input."""
     with _access(config) as (access, _):
         access.add_user(_by(access), name, role, _password())
@@ -42,7 +43,7 @@ def add_user(name: Name, config: Config, role: RoleOption = "viewer") -> None:
 
 
 @user.command("list")
-def list_users(config: Config) -> None:
+def list_users(config: Config = CONFIG) -> None:
     """All users."""
     with _access(config) as (access, zone):
         table = Table("user", "role", "", "last signed in", box=None)
@@ -53,7 +54,7 @@ def list_users(config: Config) -> None:
 
 
 @user.command("password")
-def set_password(name: Name, config: Config) -> None:
+def set_password(name: Name, config: Config = CONFIG) -> None:
     """Set a user's password; whoever is signed in with the old one is signed out."""
     with _access(config) as (access, _):
         access.change_user(_by(access), name, password=_password())
@@ -61,7 +62,7 @@ def set_password(name: Name, config: Config) -> None:
 
 
 @user.command("role")
-def set_role(name: Name, config: Config, role: RoleOption) -> None:
+def set_role(name: Name, role: RoleOption, config: Config = CONFIG) -> None:
     """Give a user another role, at once."""
     with _access(config) as (access, _):
         access.change_user(_by(access), name, role=role)
@@ -69,7 +70,7 @@ def set_role(name: Name, config: Config, role: RoleOption) -> None:
 
 
 @user.command("disable")
-def disable_user(name: Name, config: Config) -> None:
+def disable_user(name: Name, config: Config = CONFIG) -> None:
     """Sign a user out, at once, and let them in no more."""
     with _access(config) as (access, _):
         access.change_user(_by(access), name, disabled=True)
@@ -77,7 +78,7 @@ def disable_user(name: Name, config: Config) -> None:
 
 
 @user.command("enable")
-def enable_user(name: Name, config: Config) -> None:
+def enable_user(name: Name, config: Config = CONFIG) -> None:
     """Let a disabled user in again, with the old password."""
     with _access(config) as (access, _):
         access.change_user(_by(access), name, disabled=False)
@@ -87,7 +88,7 @@ def enable_user(name: Name, config: Config) -> None:
 @token.command("add")
 def add_token(
     name: Name,
-    config: Config,
+    config: Config = CONFIG,
     role: RoleOption = "viewer",
     expires_s: Annotated[
         float | None,
@@ -104,7 +105,7 @@ def add_token(
 
 
 @token.command("list")
-def list_tokens(config: Config) -> None:
+def list_tokens(config: Config = CONFIG) -> None:
     """All tokens, without the tokens themselves."""
     with _access(config) as (access, zone):
         table = Table("token", "role", "expires", "last used", "", box=None)
@@ -116,7 +117,7 @@ def list_tokens(config: Config) -> None:
 
 
 @token.command("revoke")
-def revoke_token(name: Name, config: Config) -> None:
+def revoke_token(name: Name, config: Config = CONFIG) -> None:
     """End a token, at once and for good."""
     with _access(config) as (access, _):
         access.revoke_token(_by(access), name)
@@ -124,7 +125,7 @@ def revoke_token(name: Name, config: Config) -> None:
 
 
 @contextmanager
-def _access(config: Config) -> Iterator[tuple[Access, ZoneInfo]]:
+def _access(config: Path) -> Iterator[tuple[Access, ZoneInfo]]:
     """The installation's users, beside a station that may be running."""
     from patrol import web
     from patrol.config.settings import load

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Literal
+
+import structlog
+from pydantic import ValidationError
 
 from alerts.duty_hours import Hours
 from alerts.errors import BookUnavailable
@@ -32,7 +37,7 @@ from geofence.runs import Judge, Midnights, OtherPath
 from geofence.zones import Zones
 from ingest.archive import Archive
 from ingest.budgets import VendorLimits
-from ingest.decode import Decoder
+from ingest.decode import Decoder, Decodings
 from ingest.errors import StoreUnavailable
 from ingest.influx.file import InfluxFile
 from ingest.influx.line_protocol import AlertStep, HealthFigures
@@ -48,7 +53,9 @@ from ingest.verdict_stream import VerdictStream
 from ingest.worker import READERS, Worker
 from patrol.config.drawn_zones import NAME, digest_of, write_drawn
 from patrol.config.fields import read_secret
-from patrol.config.sections import Mqtt, Settings
+from patrol.config.sections import Mqtt, Settings, Vendor
+
+logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -202,11 +209,12 @@ def policies_named(district: District) -> dict[str, Policy]:
 def worker_of(district: District, log: SqliteLog, folder: Path) -> Worker:
     """The reader of the log, with its state in `folder`."""
     settings = district.settings
-    roster = Roster({name: vendor.bikes for name, vendor in settings.vendors.items()})
+    roster = Roster(bikes_of(settings))
+    log.decode_by(decoding_of(settings))
     archive = Archive(folder / "archive", roster, settings.district.timezone)
     return Worker(
         log=log,
-        decoder=decoder_of(settings, roster),
+        decoder=decodings_of(settings, log, roster),
         roster=roster,
         pipeline=Pipeline(district.judge, archive, settings.quality.reorder_s),
         archive=archive,
@@ -215,6 +223,48 @@ def worker_of(district: District, log: SqliteLog, folder: Path) -> Worker:
         fingerprint=district.fingerprint,
         coverage_days=settings.storage.coverage_days,
     )
+
+
+def bikes_of(settings: Settings) -> dict[str, Iterable[str] | Literal["any"]]:
+    """The bikes that each vendor may have."""
+    return {name: vendor.bikes for name, vendor in settings.vendors.items()}
+
+
+def decoding_of(settings: Settings) -> str:
+    """The settings by which messages are decoded, as the log keeps them beside the messages."""
+    vendors = {
+        name: vendor.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        for name, vendor in settings.vendors.items()
+    }
+    quality = settings.quality.model_dump(include={"max_future_s", "max_age_s"})
+    local = {"timezone": settings.district.timezone}
+    said = {"vendors": vendors, "quality": quality, "district": local}
+    return json.dumps(said, sort_keys=True)
+
+
+def decodings_of(settings: Settings, log: SqliteLog, roster: Roster) -> Decodings:
+    """The decoders of the vendors' messages, each by what held when its messages came.
+
+    Settings that this version does not understand any more give way to those there are.
+    """
+
+    def made(text: str) -> Decoder:
+        said = json.loads(text)
+        try:
+            found = {name: Vendor.model_validate(each) for name, each in said["vendors"].items()}
+        except ValidationError as exc:
+            logger.warning("what came before is decoded by the settings of now", why=str(exc))
+            return decoder_of(settings, roster)
+        then = settings.model_copy(
+            update={
+                "vendors": found,
+                "quality": settings.quality.model_copy(update=said["quality"]),
+                "district": settings.district.model_copy(update=said["district"]),
+            }
+        )
+        return decoder_of(then, roster.under(bikes_of(then)))
+
+    return Decodings(log, made)
 
 
 def vendors_of(settings: Settings) -> dict[str, VendorFormat]:
@@ -232,7 +282,7 @@ def vendors_of(settings: Settings) -> dict[str, VendorFormat]:
 
 
 def decoder_of(settings: Settings, roster: Roster) -> Decoder:
-    """The decoder of the vendors' messages."""
+    """The decoder of the vendors' messages by the settings there are."""
     limits = DecodeLimits(settings.quality.max_future_s, settings.quality.max_age_s)
     return Decoder(roster, vendors_of(settings), limits)
 
@@ -318,7 +368,7 @@ def influx_writer_of(
         file,
         worker.log,
         # Another decoder than the worker's, because a decoder is for one thread.
-        decoder_of(district.settings, worker.roster),
+        decodings_of(district.settings, worker.log, worker.roster),
         worker.roster,
         VerdictStream(district.judge, worker.archive, worker.pipeline.reorder_s),
         worker.recent,

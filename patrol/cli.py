@@ -17,6 +17,7 @@ import typer
 from files.secret import harmless
 from patrol import access_cli, dashboards_cli, log_cli
 from patrol.process import (
+    CONFIG,
     WRONG_INPUT,
     Config,
     calendar_day,
@@ -40,7 +41,6 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 the input is wrong, 2 usage, 3 something it needs cannot be "
     "reached.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -141,7 +141,7 @@ def demo(
 
 
 @app.command()
-def run(config: Config) -> None:
+def run(config: Config = CONFIG) -> None:
     """Receive, store, judge, alert and show: the real thing."""
     from patrol.clock import Clock
 
@@ -186,7 +186,7 @@ def run_station(config: Path, clock: Clock) -> None:
 
 
 @app.command()
-def check(config: Config) -> None:
+def check(config: Config = CONFIG) -> None:
     """Tell every mistake in the configuration and its zones."""
     from patrol.assembly import district_of
     from patrol.clock import Clock
@@ -213,7 +213,7 @@ def check(config: Config) -> None:
 
 
 @app.command()
-def verify(config: Config, as_json: Json = False) -> None:
+def verify(config: Config = CONFIG, as_json: Json = False) -> None:
     """Check everything that is stored, and tell what is damaged and what to do about it.
 
     A station may run beside it. Exit code 1 when something is damaged.
@@ -239,7 +239,7 @@ def verify(config: Config, as_json: Json = False) -> None:
 
 @app.command()
 def simulate(
-    config: Config,
+    config: Config = CONFIG,
     bikes: Annotated[
         int, typer.Option(min=1, max=20_000, help="Size of the fleet.", metavar="N")
     ] = 28,
@@ -282,7 +282,7 @@ def simulate(
 @app.command()
 def replay(
     paths: Annotated[list[Path], typer.Argument(help="Files or folders.", metavar="PATH…")],
-    config: Config,
+    config: Config = CONFIG,
     as_json: Json = False,
     what_if: Annotated[
         Path | None,
@@ -329,7 +329,7 @@ def replay(
 @app.command()
 def report(
     kind: Annotated[ReportKind, typer.Argument(help="Which bulletin.")],
-    config: Config,
+    config: Config = CONFIG,
     day: Annotated[
         date | None,
         typer.Option(

@@ -12,7 +12,7 @@ import typer
 
 from files.secret import Secret
 from patrol.errors import ConfigError, Problem, Unreachable
-from patrol.process import errors_told
+from patrol.process import CONFIG, errors_told
 from words.catalogue import LANGUAGES, Language
 
 app = typer.Typer(help="Grafana's dashboards: as files, or straight to it.", no_args_is_help=True)
@@ -81,7 +81,7 @@ def push(
         typer.Option(
             "--config",
             "-c",
-            help="Take InfluxDB, time zone and limits from it.",
+            help="Take InfluxDB, time zone and limits from it; else from patrol.toml, if there.",
             metavar="PATROL.TOML",
         ),
     ] = None,
@@ -108,6 +108,7 @@ def push(
     from patrol.config.settings import load
 
     with errors_told():
+        config = config or (CONFIG if CONFIG.exists() else None)
         settings = None if config is None else load(config)
         # Its token is the station's, and may only write: Grafana needs one of its own.
         section = None if settings is None else settings.influx

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from patrol.process import Config, errors_told, say
+from patrol.process import CONFIG, Config, errors_told, say
 
 if TYPE_CHECKING:
     from ingest.log import Messages
@@ -21,7 +21,7 @@ app = typer.Typer(name="log", help="The log of messages, and damage in it.", no_
 
 
 @app.command("list")
-def list_entries(config: Config) -> None:
+def list_entries(config: Config = CONFIG) -> None:
     """Tell of the entries their messages, time of receipt, size and damage; and of the readers
     how far they are; and what was set aside."""
     from ingest import set_aside
@@ -42,7 +42,7 @@ def list_entries(config: Config) -> None:
 
 @app.command()
 def export(
-    config: Config,
+    config: Config = CONFIG,
     body: Annotated[
         Path | None,
         typer.Argument(help="An entry that was set aside; else all of the log.", metavar="BODY"),
@@ -89,8 +89,8 @@ def _write(first: int, messages: Messages) -> None:
 
 @app.command()
 def skip(
-    config: Config,
     last: Annotated[int, typer.Argument(help="Number of its last message.", metavar="NUMBER")],
+    config: Config = CONFIG,
 ) -> None:
     """Set an entry aside by hand, so that no reader sees it. The station must not run."""
     from ingest.log import SqliteLog

@@ -153,6 +153,8 @@ def log_to_stderr(level: str) -> None:
 Config = Annotated[
     Path, typer.Option("--config", "-c", help="The configuration.", metavar="PATROL.TOML")
 ]
+CONFIG = Path("patrol.toml")
+"""The configuration when none is named: of the folder one is in."""
 
 
 def calendar_day(text: str) -> date:

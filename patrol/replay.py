@@ -29,7 +29,7 @@ from geofence.windows import Plan
 from geofence.zones import Zones
 from ingest.recordings import SUFFIXES, Problem, RecordingReader
 from ingest.recordings import files as files_in
-from patrol.assembly import District, district_of, vendors_of
+from patrol.assembly import District, bikes_of, district_of, vendors_of
 from patrol.config.sections import Policy, Settings
 from patrol.errors import ConfigError
 from patrol.errors import Problem as ConfigProblem
@@ -109,7 +109,7 @@ def replay(
     BookUnavailable, BookUnreadable: there is an alert book, and what people have ordered cannot be
     read from it.
     """
-    roster = Roster({name: vendor.bikes for name, vendor in settings.vendors.items()})
+    roster = Roster(bikes_of(settings))
     reader = RecordingReader(roster, vendors_of(settings), default_vendor=vendor, default_bike=bike)
     parts, begins = [], []
     refused: Counter[str] = Counter()

@@ -27,7 +27,7 @@ from bikes.roster import BikeKey, Roster
 from bikes.telemetry import TelemetryBatch
 from ingest.contexts import Judged
 from ingest.daemon_executor import Stopping
-from ingest.decode import Decoded, DecodedEntry, Decoder, RecentlyDecoded
+from ingest.decode import Decoded, DecodedEntry, Decoder, Decodings, RecentlyDecoded
 from ingest.influx.delivery import Delivery, Rejected
 from ingest.influx.file import InfluxFile
 from ingest.influx.line_protocol import (
@@ -151,7 +151,7 @@ class Source:
 
     file: InfluxFile
     log: SqliteLog
-    decoder: Decoder
+    decoder: Decoder | Decodings
     roster: Roster
     stream: VerdictStream
     recent: RecentlyDecoded
@@ -224,9 +224,8 @@ class Source:
             if self.halted():
                 raise Stopping
             if entry.seq <= upto:
-                found.append(
-                    DecodedEntry(entry.seq, self.decoder.decode(entry.messages, again=True))
-                )
+                decoded = self.decoder.decode_entry(entry, again=True)
+                found.append(DecodedEntry(entry.seq, decoded))
         return found
 
     def _rejects(self, decoded: Sequence[Decoded]) -> bytes:

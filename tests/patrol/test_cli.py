@@ -116,7 +116,7 @@ def test_five_mistakes_in_the_zones(config: Path) -> None:
     [
         (["nonsense"], "No such command 'nonsense'"),
         (["demo", "--nope"], "No such option: --nope"),
-        (["check"], "Missing option '--config'"),
+        (["token", "revoke"], "Missing argument 'NAME'"),
         (["replay", "--config", "x"], "Missing argument 'PATH…'"),
         (["demo", "--for", "soon"], "'soon' is not a duration; write"),
         (["demo", "--for", "0s"], "longer than nothing"),
@@ -149,6 +149,28 @@ def test_a_configuration_that_is_not_there(command: str, tmp_path: Path) -> None
     code, _, err = invoked(command, "--config", tmp_path / "patrol.toml")
     assert code == WRONG_INPUT
     assert err == f"{tmp_path / 'patrol.toml'}: there is no such file; name one with --config\n"
+
+
+def test_the_configuration_of_the_folder_is_the_default(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without --config it is the patrol.toml of the folder one is in."""
+    monkeypatch.chdir(config.parent)
+    assert invoked("check")[1].startswith("patrol.toml: all is well")
+    monkeypatch.chdir(config.parent.parent)
+    assert invoked("check")[2] == "patrol.toml: there is no such file; name one with --config\n"
+
+
+def test_a_shell_completes_commands_and_options(config: Path) -> None:
+    """What the shell's own completion asks for is answered without a configuration."""
+    for words, found in (("patrol token rev", "revoke"), ("patrol run --conf", "--config")):
+        asked = {
+            "_PATROL_COMPLETE": "complete_bash",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(words.count(" ")),
+        }
+        result = CliRunner().invoke(app, [], env=asked, prog_name="patrol")
+        assert result.stdout.split() == [found]
 
 
 def test_run_listens_on_this_machine_only(config: Path) -> None:
