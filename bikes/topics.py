@@ -28,6 +28,9 @@ INBOUND_FILTERS: tuple[str, ...] = tuple(f"{PREFIX}/+/+/{kind}" for kind in KIND
 """MQTT filters of everything that vendors send by the contract."""
 
 _INBOUND = re.compile(rf"{re.escape(PREFIX)}/({NAME.pattern})/({NAME.pattern})/({'|'.join(KINDS)})")
+SHARED = re.compile(r"\$share/[^/+#{}]+/|\$queue/|\$exclusive/")
+"""Begins a filter that several clients share, or one alone has; messages come without it."""
+
 _BIKE = "{bike}"
 _MAX_BYTES = 65_535
 

@@ -290,6 +290,9 @@ def decoder_of(settings: Settings, roster: Roster) -> Decoder:
 def mqtt_options(mqtt: Mqtt, *, suffix: str = "", filters: Sequence[str] = ()) -> MqttOptions:
     """Options of a connection to the broker; `suffix` tells clients of one configuration apart."""
     password = None if mqtt.password_file is None else read_secret(mqtt.password_file)
+    ca_file, certificate, key = (
+        None if file is None else str(file) for file in (mqtt.ca_file, mqtt.certificate, mqtt.key)
+    )
     return MqttOptions(
         mqtt.host,
         mqtt.port,
@@ -297,7 +300,9 @@ def mqtt_options(mqtt: Mqtt, *, suffix: str = "", filters: Sequence[str] = ()) -
         protocol=mqtt.protocol,
         username=mqtt.username,
         password=password,
-        ca_file=None if mqtt.ca_file is None else str(mqtt.ca_file),
+        ca_file=ca_file,
+        certificate=certificate,
+        key=key,
         client_id=mqtt.client_id + suffix,
         filters=tuple(filters),
     )

@@ -158,12 +158,18 @@ class Batcher:
 
 
 class Connection(ABC):
-    """A connection that puts what it receives into a batcher. It ends once; then make another."""
+    """A connection that puts what it receives into a batcher. It ends once; then make another.
+
+    `notes` say in words what the broker grants less than was asked for; `session_present` is
+    whether it has kept what it holds for us since the last connection.
+    """
 
     def __init__(self, options: MqttOptions, batcher: Batcher) -> None:
         self._loop = asyncio.get_running_loop()
         self._options = options
         self._batcher = batcher
+        self.notes: list[str] = []
+        self.session_present = False
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[str] = self._loop.create_future()
         self._problem: BrokerUnavailable | None = None

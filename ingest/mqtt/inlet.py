@@ -43,7 +43,10 @@ LAST_BATCHES_S = 1.2
 
 @dataclass(frozen=True)
 class InletState:
-    """Phase of the inlet, and the reason when it is not receiving."""
+    """Phase of the inlet, and the reason when it is not receiving.
+
+    While it is, what the broker grants less than was asked for.
+    """
 
     phase: Literal["stopped", "connecting", "connected", "waiting", "holding"]
     reason: str = ""
@@ -144,7 +147,8 @@ class MqttInlet:
     async def _stay_connected(self) -> None:
         clock = asyncio.get_running_loop().time
         backoff = Backoff()
-        shown = ""
+        shown = limits = ""
+        known = False
         while True:
             await self._batcher.room()
             try:
@@ -153,9 +157,15 @@ class MqttInlet:
                 reason = str(exc)
             else:
                 self._connection = connection
-                self._link_state = InletState("connected")
+                self._link_state = InletState("connected", "; ".join(connection.notes))
                 log.info("connected", broker=self._options.address)
                 shown = ""
+                if self._link_state.reason not in ("", limits):
+                    limits = self._link_state.reason
+                    log.warning("the broker grants less than was asked for", limits=limits)
+                if known and not connection.session_present:
+                    log.warning("the broker has forgotten us: what it kept for us is lost")
+                known = True
                 since_s = clock()
                 reason = await connection.ended()
                 self._connection = None

@@ -14,7 +14,7 @@ from functools import partial
 from ingest.daemon_executor import DaemonExecutor
 from ingest.errors import BrokerUnavailable
 from ingest.mqtt.batcher import Batcher, Connection
-from ingest.mqtt.connection import MqttOptions
+from ingest.mqtt.connection import MqttOptions, closed
 from ingest.mqtt.mqtt5_wire import DISCONNECT, PINGREQ, Wire, acknowledgements
 
 GOODBYE_S = 0.5
@@ -54,12 +54,12 @@ class Mqtt5Connection(Connection, asyncio.BufferedProtocol):
         if answer and self._transport is not None:
             self._transport.write(answer)
         if self._wire.phase == "ready" and not self._ready.done():
+            self.notes, self.session_present = self._wire.notes, self._wire.session_present
             self._set_ready()
             self._ping_later()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        why = f": {exc}" if exc is not None else ""
-        self._end(BrokerUnavailable(f"{self._options.address} closed the connection{why}"))
+        self._end(BrokerUnavailable(closed(self._options, self._wire.phase, exc or "")))
         self._released.set()
 
     def _hand_on(self, nbytes: int) -> None:

@@ -3,9 +3,10 @@
 Bytes go in, messages and the bytes to send back come out:
 
     phase        on                    to           sends
-    connecting   CONNACK, accepted     subscribing  SUBSCRIBE
+    connecting   CONNACK, accepted     subscribing  SUBSCRIBE, the first filters
     connecting   CONNACK, refused      (BrokerRefused)
-    subscribing  SUBACK, all granted   ready
+    subscribing  SUBACK, all granted   same         SUBSCRIBE, the next
+    subscribing  SUBACK, no more       ready
     subscribing  SUBACK, one refused   (BrokerRefused)
     any          PUBLISH               same         (the caller acknowledges)
     any          PUBREL                same         PUBCOMP
@@ -18,19 +19,22 @@ Messages can come before the SUBACK: those the broker kept in the session while 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import mqtt5
 import numpy as np
 
+from bikes.topics import CANARIES, SHARED
 from ingest.errors import BrokerRefused, BrokerUnavailable, MalformedPacket
 from ingest.mqtt.connection import (
     MAX_PACKET_BYTES,
     QOS_2,
     RECEIVE_MAX,
+    SUBSCRIBE_FILTERS,
     MqttOptions,
+    Phase,
+    dismissal,
+    granted,
     refusal,
-    refused_filters,
 )
 
 BUFFER_BYTES = 256 * 1024
@@ -42,6 +46,9 @@ PUBLISH_MASK = 0xF4  # packet type, and the bit of the QoS that only QoS 2 (and 
 PUBACK_HEAD = 0x4002  # PUBACK, two bytes follow
 PUBREC_HEAD = 0x5002
 
+OLD_REFUSAL = b"\x20\x02\x00\x01"
+"""CONNACK of a broker that speaks MQTT 3.1.1 only."""
+
 PINGREQ = mqtt5.PingReqPacket().write()
 DISCONNECT = mqtt5.DisconnectPacket().write()
 
@@ -50,7 +57,9 @@ class Wire:
     """The client's side of one connection.
 
     `topics`, `payloads` and `packet_ids` are of messages received and not yet taken; the packet id
-    is None at QoS 0. `keep_alive_s` is the broker's wish if it has one, else ours [s].
+    is None at QoS 0. `keep_alive_s` is the broker's wish if it has one, else ours [s]. `notes` say
+    in words what the broker grants less than was asked for, `session_present` that it has kept
+    what it holds for us.
     """
 
     def __init__(self, options: MqttOptions) -> None:
@@ -58,8 +67,12 @@ class Wire:
         self._data = bytearray(BUFFER_BYTES)
         self._view = memoryview(self._data)
         self._end = 0  # bytes received and not understood yet are data[:end]
-        self.phase: Literal["connecting", "subscribing", "ready"] = "connecting"
+        self.phase: Phase = "connecting"
         self.keep_alive_s = options.keep_alive_s
+        self.notes: list[str] = []
+        self.session_present = False
+        self._filters: Sequence[str] = options.filters
+        self._codes: list[mqtt5.SubAckReasonCode] = []
         self._new_lists()
 
     def _new_lists(self) -> None:
@@ -122,6 +135,9 @@ class Wire:
         except IndexError:  # the codec's word for a packet that is not complete yet
             self._check_size(start, end)
         except ValueError as exc:
+            if self.phase == "connecting" and data.startswith(OLD_REFUSAL):
+                code = "unsupported protocol version"
+                raise BrokerRefused(refusal(self._options, code)) from exc
             raise self._malformed(str(exc)) from exc
         except BaseException as exc:
             # The codec panics on a string that is not UTF-8, by an exception outside Exception.
@@ -168,24 +184,47 @@ class Wire:
             case mqtt5.ConnAckPacket() if self.phase == "connecting":
                 return self._accepted(packet)
             case mqtt5.SubAckPacket() if self.phase == "subscribing":
-                self._granted(packet)
-                return b""
+                return self._granted(packet)
             case mqtt5.DisconnectPacket():
-                code = packet.reason_code
-                words = code.name.lower().replace("_", " ")
-                note = f" ({packet.reason_str})" if packet.reason_str else ""
-                raise BrokerUnavailable(
-                    f"{self._options.address} ended the connection: {words}{note}"
-                )
+                said = packet.reason_str, packet.server_reference
+                raise BrokerUnavailable(dismissal(self._options, packet.reason_code.name, *said))
             case _:
                 raise self._malformed(f"{type(packet).__name__} while {self.phase}")
 
     def _accepted(self, packet: mqtt5.ConnAckPacket) -> bytes:
+        options = self._options
         if packet.reason_code != mqtt5.ConnAckReasonCode.SUCCESS:
-            raise BrokerRefused(refusal(self._options, packet.reason_code.name))
+            said = packet.reason_str, packet.server_reference
+            raise BrokerRefused(refusal(options, packet.reason_code.name, *said))
         if packet.server_keep_alive is not None:
             self.keep_alive_s = packet.server_keep_alive
+        self.session_present = packet.session_present
+        kept_s = packet.session_expiry_interval
+        if kept_s is not None and kept_s < options.session_expiry_s:
+            kept = f"keeps messages for {kept_s} s only"
+            self.notes.append(f"the broker {kept}: what bikes send in a longer absence is lost")
+        if packet.assigned_client_id not in (None, options.client_id):
+            named = f"calls us {packet.assigned_client_id!r}, not {options.client_id!r}"
+            self.notes.append(f"the broker {named}: it keeps nothing while the station is away")
+        if not packet.wildcard_subscription_available:
+            self._do_without("wildcards", [f for f in self._filters if "+" in f or "#" in f])
+        if not packet.shared_subscription_available:
+            self._do_without("shared subscriptions", list(filter(SHARED.match, self._filters)))
         self.phase = "subscribing"
+        return self._subscribe()
+
+    def _do_without(self, what: str, lost: Sequence[str]) -> None:
+        """Leave out filters that the broker does not take. BrokerRefused: nothing is left."""
+        self._filters = [pattern for pattern in self._filters if pattern not in lost]
+        text = f"the broker {self._options.address} takes no {what}, so nothing comes on "
+        text += ", ".join(lost)
+        if all(pattern.startswith(CANARIES) for pattern in self._filters):
+            raise BrokerRefused(f"{text}; the station needs a broker that does")
+        if lost:
+            self.notes.append(text)
+
+    def _subscribe(self) -> bytes:
+        """Return what asks for the next filters."""
         filters = [
             mqtt5.TopicFilter(
                 pattern,
@@ -194,23 +233,21 @@ class Wire:
                 # then are in the session.
                 retain_handling=mqtt5.RetainHandling.SEND_IF_SUBSCRIPTION_NOT_EXISTS,
             )
-            for pattern in self._options.filters
+            for pattern in self._filters[len(self._codes) :][:SUBSCRIBE_FILTERS]
         ]
-        return mqtt5.SubscribePacket(1, filters).write()
+        return mqtt5.SubscribePacket(1 + len(self._codes), filters).write()
 
-    def _granted(self, packet: mqtt5.SubAckPacket) -> None:
-        filters = self._options.filters
-        if len(packet.reason_codes) != len(filters):
-            raise self._malformed(
-                f"SUBACK for {len(packet.reason_codes)} of {len(filters)} filters"
-            )
-        refused = refused_filters(
-            self._options,
-            (code.name if int(code) >= 0x80 else None for code in packet.reason_codes),
-        )
-        if refused:
-            raise BrokerRefused(refused)
+    def _granted(self, packet: mqtt5.SubAckPacket) -> bytes:
+        answers, asked = len(packet.reason_codes), len(self._filters) - len(self._codes)
+        if answers != min(asked, SUBSCRIBE_FILTERS):
+            raise self._malformed(f"SUBACK for {answers} of {asked} filters")
+        self._codes += packet.reason_codes
+        if answers < asked:
+            return self._subscribe()
+        codes = [(int(code), code.name) for code in self._codes]
+        self.notes += granted(self._options, self._filters, codes)
         self.phase = "ready"
+        return b""
 
 
 def acknowledgements(packet_ids: Sequence[int | None]) -> bytes:

@@ -12,9 +12,9 @@ from functools import partial
 import paho.mqtt.client as paho
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ingest.errors import BrokerRefused, BrokerUnavailable
+from ingest.errors import BrokerUnavailable
 from ingest.mqtt.batcher import Batcher, Connection
-from ingest.mqtt.connection import QOS_2, MqttOptions, refused_filters
+from ingest.mqtt.connection import QOS_2, SUBSCRIBE_FILTERS, MqttOptions, granted
 from ingest.mqtt.paho_link import PahoLink
 
 GOODBYE_S = 0.5
@@ -45,6 +45,7 @@ class PahoConnection(Connection):
         )
         # The event loop's threads may all be busy, with a service that does not answer.
         self._acknowledging = ThreadPoolExecutor(1, "acknowledge")
+        self._codes: list[tuple[int, str]] = []
         self._link.client.on_message = self._received
         self._link.client.on_subscribe = self._subscribed
         self._link.client.on_unsubscribe = lambda *_: self._in_loop(self._read.set)
@@ -58,16 +59,25 @@ class PahoConnection(Connection):
     # These run in paho's thread.
 
     def _subscribe(self) -> None:
-        self._link.client.subscribe([(pattern, 1) for pattern in self._options.filters])
+        """Ask for the next filters."""
+        self._link.phase = "subscribing"
+        wanted = self._options.filters[len(self._codes) :][:SUBSCRIBE_FILTERS]
+        self._link.client.subscribe([(pattern, 1) for pattern in wanted])
 
     def _subscribed(
         self, client: object, data: object, mid: int, codes: list[ReasonCode], properties: object
     ) -> None:
-        refused = refused_filters(
-            self._options, (str(code) if code.is_failure else None for code in codes)
-        )
-        if refused:
-            self._end_in_loop(BrokerRefused(refused))
+        asked = len(self._options.filters) - len(self._codes)
+        self._codes += [(code.value, str(code)) for code in codes]
+        if len(codes) < asked and len(codes) == SUBSCRIBE_FILTERS:
+            self._subscribe()
+            return
+        try:
+            self.notes = granted(self._options, self._options.filters, self._codes)
+        except BrokerUnavailable as exc:
+            self._end_in_loop(exc)
+            return
+        self._link.phase, self.session_present = "ready", self._link.session_present
         self._in_loop(self._set_ready)
 
     def _received(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:

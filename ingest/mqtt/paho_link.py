@@ -9,13 +9,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest.errors import BrokerUnavailable
-from ingest.mqtt.connection import MqttOptions, failure, refusal
+from ingest.mqtt.connection import (
+    MqttOptions,
+    Phase,
+    Terms,
+    closed,
+    dismissal,
+    failure,
+    refusal,
+)
 
 LOOP_S = 0.5
 CONNECT_TIMEOUT_S = 5.0
@@ -24,9 +34,10 @@ CONNECT_TIMEOUT_S = 5.0
 class PahoLink:
     """A connection to the broker of `options`.
 
-    Filters and protocol of `options` are not used: paho speaks MQTT 3.1.1 here. Without
-    `clean_session` the broker keeps the session while we are away. `on_connected` is called once,
-    when the broker has accepted the connection; `on_ended` once with the reason, last of all.
+    Filters of `options` are not used. Without `clean_session`, in MQTT 3.1.1, the broker keeps the
+    session while we are away. `on_connected` is called once, when the broker has accepted the
+    connection; `on_ended` once with the reason, last of all. `terms` and `session_present` are what
+    the broker said when it accepted; `phase` counts for the reason.
 
     Callbacks run in the link's thread, those set on `client` too.
     """
@@ -45,11 +56,15 @@ class PahoLink:
         self._on_ended = on_ended
         self._closing = False
         self._reason = ""
+        self.phase: Phase = "connecting"
+        self.terms = Terms()
+        self.session_present = False
+        mqtt_5 = options.protocol == "5"
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
-            clean_session=clean_session,
-            protocol=MQTTProtocolVersion.MQTTv311,
+            clean_session=None if mqtt_5 else clean_session,
+            protocol=MQTTProtocolVersion.MQTTv5 if mqtt_5 else MQTTProtocolVersion.MQTTv311,
             reconnect_on_failure=False,
             manual_ack=True,
         )
@@ -85,31 +100,68 @@ class PahoLink:
             tls = self._options.tls_context()
             if tls is not None:
                 self.client.tls_set_context(tls)
-            self.client.connect(self._options.host, self._options.port, self._options.keep_alive_s)
+            options = self._options
+            self.client.connect(options.host, options.port, options.keep_alive_s)
             if self._closing:
                 self.client.disconnect()
             while (code := self.client.loop(LOOP_S)) == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 pass
-            reason = f"{self._options.address} closed the connection: {paho.error_string(code)}"
+            if code == MQTTErrorCode.MQTT_ERR_PROTOCOL:
+                reason = f"{options.address} does not speak MQTT {options.protocol} as we know it"
+            else:
+                reason = closed(options, self.phase)
         except BrokerUnavailable as exc:
             reason = str(exc)
         except (OSError, ValueError) as exc:
             reason = failure(self._options, exc)
         except Exception as exc:  # noqa: BLE001 - the outermost loop of this thread
-            reason = f"{self._options.address} sent what paho cannot read: {exc!r}"
+            what = f"what is not MQTT {self._options.protocol}"
+            reason = f"{self._options.address} sent {what}: {exc!r}"
         finally:
             self._on_ended(self._reason or reason)
 
     def _connected(
-        self, client: object, data: object, flags: object, code: ReasonCode, properties: object
+        self,
+        client: object,
+        data: object,
+        flags: paho.ConnectFlags,
+        code: ReasonCode,
+        properties: Properties | None,
     ) -> None:
+        said = _said(properties)
         if code.is_failure:
-            self._reason = refusal(self._options, str(code))
-        else:
-            self._on_connected()
+            self._reason = refusal(self._options, str(code), *map(said.get, _NOTES))
+            return
+        self.terms = Terms(
+            retain=bool(said.get("RetainAvailable", True)),
+            max_qos=said.get("MaximumQoS", Terms.max_qos),
+            receive_max=said.get("ReceiveMaximum", Terms.receive_max),
+            max_packet_bytes=said.get("MaximumPacketSize", Terms.max_packet_bytes),
+        )
+        self.session_present = flags.session_present
+        self.phase = "ready"
+        self._on_connected()
 
     def _disconnected(
-        self, client: object, data: object, flags: object, code: ReasonCode, properties: object
+        self,
+        client: object,
+        data: object,
+        flags: paho.DisconnectFlags,
+        code: ReasonCode,
+        properties: Properties | None,
     ) -> None:
-        if not self._reason and str(code) == "Keep alive timeout":
+        if self._reason:
+            return
+        if flags.is_disconnect_packet_from_server:
+            notes = map(_said(properties).get, _NOTES)
+            self._reason = dismissal(self._options, str(code), *notes)
+        elif str(code) == "Keep alive timeout":
             self._reason = f"{self._options.address} has not answered in time"
+
+
+_NOTES = "ReasonString", "ServerReference"
+
+
+def _said(properties: Properties | None) -> dict[str, Any]:
+    """Properties of a packet by name; MQTT 3.1.1 has none."""
+    return {} if properties is None else properties.json()  # type: ignore[no-untyped-call]

@@ -12,17 +12,19 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
 
 import structlog
+from paho.mqtt.reasoncodes import ReasonCode
 
 from files.backoff import Backoff
-from ingest.mqtt.connection import MqttOptions
+from ingest.mqtt.connection import MqttOptions, Terms, in_words
 from ingest.mqtt.paho_link import PahoLink
 
-GivenUp = Literal["dropped", "replaced"]
-"""Why a message will not be sent: there was no room, or a newer one says it better."""
+GivenUp = Literal["dropped", "replaced", "refused"]
+"""Why a message will not be sent: there was no room, a newer one says it better, or the broker
+does not take it."""
 
 
 @dataclass(eq=False, slots=True)
@@ -109,6 +111,28 @@ WINDOW = 100
 STEADY_S = 10.0
 """A connection that lasted so long was a good one: the next waiting time is short again."""
 END_S = 1.0
+HEAD_BYTES = 16
+"""Bytes of a message beside its topic and payload, at most."""
+
+CONCESSIONS = (Terms(), Terms(retain=False), Terms(retain=False, max_qos=0))
+"""What is done without, one after the other, when a broker closes connections and acknowledges
+nothing: those of MQTT 3.1.1 cannot say what they do not take."""
+FUTILE = 2
+"""Connections in a row on which nothing was acknowledged, before something is done without."""
+
+DENIED_S, MOST_DENIED = 600.0, 1_000
+"""For how long nothing goes to a topic that the broker does not let us write to [s], and the number
+of such topics that are remembered: mosquitto 2.0.11 closes the connection over each message."""
+
+
+class Denial(NamedTuple):
+    """What a broker said about a topic."""
+
+    until_s: float  # when it is tried again, by the monotonic clock
+    why: str
+
+
+NOT_DENIED = Denial(0.0, "")
 
 
 @dataclass(frozen=True)
@@ -116,13 +140,14 @@ class PublisherState:
     """State and counters of the publisher."""
 
     connected: bool
-    reason: str  # why not
-    # Messages waiting or under way; acknowledged; given up because the queue was full; given up
-    # because a newer retained message of the same topic came.
+    reason: str  # why not; while it is, what the broker does not take
+    # Messages waiting or under way; acknowledged; given up because the queue was full, because a
+    # newer retained message of the same topic came, because the broker does not take them.
     queued: int
     published: int
     dropped: int
     replaced: int
+    refused: int = 0
 
 
 class Publisher:
@@ -140,9 +165,13 @@ class Publisher:
         self._changed = threading.Condition()  # guards all below; never held in a call of paho's
         self._queue = OutgoingQueue(max_queued)
         self._under_way: dict[int, Outgoing] = {}  # by paho's message id
-        self._acknowledged: set[int] = set()
-        self._counts: dict[GivenUp, int] = {"dropped": 0, "replaced": 0}
+        self._acknowledged: dict[int, str] = {}  # why the broker did not take it; empty when it did
+        self._counts: dict[GivenUp, int] = {"dropped": 0, "replaced": 0, "refused": 0}
         self._published = 0
+        self._conceded = self._futile = 0
+        self._answered = False  # whether any was acknowledged on this connection
+        self._terms = Terms()
+        self._denied: dict[str, Denial] = {}  # by topic
         self._link: PahoLink | None = None
         self._connected = False
         self._ended = ""
@@ -160,12 +189,25 @@ class Publisher:
         with self._changed:
             return PublisherState(
                 self._connected,
-                "" if self._connected else self._reason,
+                self._limits() if self._connected else self._reason,
                 len(self._queue) + len(self._under_way),
                 self._published,
                 self._counts["dropped"],
                 self._counts["replaced"],
+                self._counts["refused"],
             )
+
+    def _limits(self) -> str:
+        limits = []
+        if not self._terms.retain:
+            limits.append(
+                "the broker keeps no retained messages: coverage and alerts reach those who "
+                "listen when they change, and nobody who comes later"
+            )
+        if self._terms.max_qos < 1:
+            limits.append("the broker takes QoS 0 only: what is published may be lost")
+        limits += [denial.why for denial in [*self._denied.values()][-1:]]
+        return "; ".join(limits)
 
     def publish(
         self, topic: str, payload: bytes, retain: bool = False, qos: int = 1
@@ -220,12 +262,14 @@ class Publisher:
             with self._changed:
                 self._counts[why] += 1
                 count = self._counts[why]
-            if why == "dropped" and (count == 1 or count % 1000 == 0):
+            if why != "replaced" and (count == 1 or count % 1000 == 0):
                 log.warning(
-                    "outgoing messages are dropped, the oldest first",
-                    dropped=count,
+                    "outgoing messages are dropped, the oldest first"
+                    if why == "dropped"
+                    else "the broker does not take outgoing messages",
+                    **{why: count},
                     topic=message.topic,
-                    reason=self._reason,
+                    reason=self._reason if why == "dropped" else self._denied[message.topic].why,
                 )
             message.settle(False)
 
@@ -262,17 +306,19 @@ class Publisher:
             on_connected=self._note_connected,
             on_ended=self._note_ended,
         )
-        link.client.on_publish = lambda _client, _data, mid, *_: self._note_acknowledged(mid)
+        link.client.on_publish = self._note_acknowledged
         link.client.max_inflight_messages_set(WINDOW)
         with self._changed:
             if self._closing:
                 return 0.0, "closed"
             self._link = link
             self._ended = ""
+            self._answered = False
             self._acknowledged.clear()
             link.start()  # under the lock: who sees a link may join it
         try:
-            return self._publish_on(link)
+            lasted_s, reason = self._publish_on(link)
+            return lasted_s, reason + self._concede(lasted_s)
         except Exception:
             link.close()
             link.join(END_S)
@@ -285,6 +331,23 @@ class Publisher:
                 self._under_way.clear()
                 self._changed.notify_all()
             self._give_up(given_up)
+
+    def _concede(self, lasted_s: float) -> str:
+        """Do without something, if the broker has closed the connection over messages again.
+
+        Return what is said beside the reason.
+        """
+        with self._changed:
+            unanswered = [message for message in self._under_way.values() if message.qos]
+            if self._closing or self._answered or not unanswered or lasted_s > STEADY_S:
+                self._futile = 0
+                return ""
+            self._futile += 1
+            if self._futile >= FUTILE and self._conceded + 1 < len(CONCESSIONS):
+                self._conceded, self._futile = self._conceded + 1, 0
+        last = unanswered[0]
+        kept = "retained, " if last.retain and self._terms.retain else ""
+        return f"; it had not acknowledged a message to {last.topic} ({kept}QoS {last.qos})"
 
     def _publish_on(self, link: PahoLink) -> tuple[float, str]:
         """Publish until a connection ends; as :meth:`_one_connection`."""
@@ -303,20 +366,29 @@ class Publisher:
     def _something_to_do(self) -> bool:
         return (
             bool(self._ended)
-            or (self._connected and bool(self._queue) and len(self._under_way) < WINDOW)
-            or not self._acknowledged.isdisjoint(self._under_way)
+            or (self._connected and bool(self._queue) and self._room() > 0)
+            or not self._acknowledged.keys().isdisjoint(self._under_way)
         )
+
+    def _room(self) -> int:
+        return min(WINDOW, self._terms.receive_max) - len(self._under_way)
 
     def _hand_over(self, link: PahoLink) -> None:
         while True:
             with self._changed:
-                if not self._connected or not self._queue or len(self._under_way) >= WINDOW:
+                if not self._connected or not self._queue or self._room() <= 0:
                     return
-                message = self._queue.take()
+                message, terms = self._queue.take(), self._terms
+            qos, retain = min(message.qos, terms.max_qos), message.retain and terms.retain
             try:
-                info = link.client.publish(
-                    message.topic, message.payload, message.qos, message.retain
-                )
+                size = HEAD_BYTES + len(message.topic.encode()) + len(message.payload)
+                if size > terms.max_packet_bytes:
+                    self._refuse(message, f"{size} bytes, more than {terms.max_packet_bytes}")
+                    continue
+                if self._denied.get(message.topic, NOT_DENIED).until_s > time.monotonic():
+                    self._give_up([(message, "refused")])
+                    continue
+                info = link.client.publish(message.topic, message.payload, qos, retain)
             except Exception:
                 message.settle(False)  # or it would be the first again on the next connection
                 raise
@@ -325,27 +397,51 @@ class Publisher:
 
     def _settle_acknowledged(self) -> None:
         with self._changed:
-            settled = self._acknowledged & self._under_way.keys()
-            messages = [self._under_way.pop(mid) for mid in settled]
-            self._acknowledged -= settled
-            self._published += len(messages)
+            settled = {
+                mid: self._acknowledged.pop(mid)
+                for mid in self._acknowledged.keys() & self._under_way.keys()
+            }
+            messages = [(self._under_way.pop(mid), why) for mid, why in settled.items()]
+            self._published += sum(not why for _, why in messages)
+            self._answered |= any(message.qos for message, _ in messages)
             self._changed.notify_all()
-        for message in messages:
-            message.settle(True)
+        for message, why in messages:
+            if why:
+                self._refuse(message, why, DENIED_S)
+            else:
+                self._denied.pop(message.topic, None)
+                message.settle(True)
+
+    def _refuse(self, message: Outgoing, why: str, again_s: float = 0.0) -> None:
+        """Give up a message that the broker does not take; try its topic again in a while [s]."""
+        why = f"the broker did not take a message to {message.topic}: {why}"
+        if len(self._denied) >= MOST_DENIED:
+            self._denied.clear()
+        self._denied[message.topic] = Denial(time.monotonic() + again_s, why)
+        self._give_up([(message, "refused")])
 
     # Called in the link's thread, where paho may hold locks of its own.
 
     def _note_connected(self) -> None:
         with self._changed:
+            assert self._link is not None
+            told, conceded, before = self._link.terms, CONCESSIONS[self._conceded], self._limits()
+            retain, max_qos = told.retain and conceded.retain, min(told.max_qos, conceded.max_qos)
+            self._terms = replace(told, retain=retain, max_qos=max_qos)
             self._connected = True
             self._changed.notify_all()
+            limits = self._limits()
+        if limits not in ("", before):
+            log.warning("the broker takes less than was asked for", limits=limits)
 
     def _note_ended(self, reason: str) -> None:
         with self._changed:
             self._ended = reason
             self._changed.notify_all()
 
-    def _note_acknowledged(self, mid: int) -> None:
+    def _note_acknowledged(
+        self, client: object, data: object, mid: int, code: ReasonCode, properties: object
+    ) -> None:
         with self._changed:
-            self._acknowledged.add(mid)
+            self._acknowledged[mid] = in_words(self._options, str(code)) if code.is_failure else ""
             self._changed.notify_all()

@@ -76,6 +76,14 @@ class District(Section):
         return ZoneInfo(self.timezone)
 
 
+def _check_pair(certificate: Path | None, key: Path | None) -> None:
+    """ValueError: there is one without the other, or they do not fit."""
+    if (certificate is None) != (key is None):
+        raise ValueError("certificate and key go together; name both, or neither")
+    if certificate is not None and key is not None:
+        context_of(certificate, key)
+
+
 class Mqtt(Section):
     """The broker that bikes publish to."""
 
@@ -84,6 +92,8 @@ class Mqtt(Section):
     username: Text | None = None
     password_file: SecretFile | None = None
     ca_file: File | None = None
+    certificate: File | None = None
+    key: File | None = None
     client_id: Name = "zhixun"
 
     @property
@@ -105,8 +115,10 @@ class Mqtt(Section):
     def _goes_together(self) -> Mqtt:
         if self.password_file is not None and self.username is None:
             raise ValueError("password_file needs username beside it")
-        if self.ca_file is not None and not self.tls:
-            raise ValueError("ca_file is for TLS; write mqtts:// in url, or leave ca_file out")
+        files = {"ca_file": self.ca_file, "certificate": self.certificate, "key": self.key}
+        for name in (name for name, file in files.items() if file is not None and not self.tls):
+            raise ValueError(f"{name} is for TLS; write mqtts:// in url, or leave {name} out")
+        _check_pair(self.certificate, self.key)
         return self
 
 
@@ -165,10 +177,7 @@ class Http(Section):
 
     @model_validator(mode="after")
     def _certificate_has_its_key(self) -> Http:
-        if (self.certificate is None) != (self.key is None):
-            raise ValueError("certificate and key go together; name both, or neither")
-        if self.pair is not None:
-            context_of(*self.pair)
+        _check_pair(self.certificate, self.key)
         return self
 
 

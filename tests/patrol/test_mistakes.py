@@ -88,6 +88,7 @@ window = "day"
         ("mqtt", 'password_file = "empty"\nusername = "u"', "names a file without a secret"),
         ("mqtt", 'password_file = "secret"', "[mqtt]: password_file needs username beside it"),
         ("mqtt", 'ca_file = "secret"', "[mqtt]: ca_file is for TLS; write mqtts:// in url"),
+        ("mqtt", 'certificate = "secret"', "[mqtt]: certificate is for TLS; write mqtts:// in url"),
         ("mqtt", "protocol = 5", 'must be one of "5", "3.1.1", not 5; put it in quotes'),
         ("mqtt", 'client_id = ""', "[mqtt] client_id: must be 1 to 64 of the characters"),
         ("storage", 'path = "secret"', "[storage] path: secret is a file; name a folder"),

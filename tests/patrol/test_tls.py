@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from patrol.cli import app
-from patrol.config.sections import Http
+from patrol.config.sections import Http, Mqtt
 from patrol.tls import why_not_valid
 from patrol.web import url
 from tests.patience import until
@@ -145,3 +145,13 @@ def test_addresses_say_https(tmp_path: Path) -> None:
     http = Http(certificate=tmp_path / "own.pem", key=tmp_path / "own.key")
     assert url("::1", 8080, http) == "https://[::1]:8080/"
     assert url("h", 80, Http()) == "http://h:80/"
+
+
+def test_the_certificate_for_the_broker_is_checked_with_its_key(tmp_path: Path) -> None:
+    make(tmp_path, "own")
+    make(tmp_path, "other")
+    url, certificate = "mqtts://broker.example", tmp_path / "own.pem"
+    assert Mqtt(url=url, certificate=certificate, key=tmp_path / "own.key").tls
+    for key, said in ((None, "go together"), (tmp_path / "other.key", "no certificate and its")):
+        with pytest.raises(ValueError, match=said):
+            Mqtt(url=url, certificate=certificate, key=key)
