@@ -26,6 +26,7 @@ from dashboards.api import (
 )
 from dashboards.api.answers import Answer
 from dashboards.api.background import Background
+from dashboards.api.document import Api
 from dashboards.api.gate import Gate
 from dashboards.api.loopback import LOOPBACK, Hosts, KnownHosts
 from dashboards.api.problems import PROBLEMS
@@ -63,11 +64,12 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
 
     # An application of its own, so that a wrong path or method under /api is its problem
     # whatever else is mounted at the root.
-    api = FastAPI(
+    api = Api(
         title="Zhixun",
         version="1",
         description=DESCRIPTION,
         default_response_class=Answer,
+        generate_unique_id_function=lambda route: route.name,
         servers=[{"url": API}],
         openapi_url=None,  # as a route, with a role as every other
         docs_url=None,  # these pages load scripts from another server

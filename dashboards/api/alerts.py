@@ -69,7 +69,7 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
             raise unknown("alert", alert_id, known) from None
 
     @routes.get("/alerts", response_model=answers.Alerts)
-    def alerts(  # in a thread: a page of 5,000 takes a while
+    def list_alerts(  # in a thread: a page of 5,000 takes a while
         state: Annotated[
             str | None, Query(description="A state of the lifecycle; or open: not over yet")
         ] = None,
@@ -95,7 +95,7 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         return paging.answer({"at": times.write(sources.now_ms()), "alerts": listed}, going_on)
 
     @routes.get("/alerts/{alert_id}", response_model=answers.AlertRecord)
-    async def alert(alert_id: str) -> Response:
+    async def get_alert(alert_id: str) -> Response:
         """One alert with its history: who, when, why, and what proves it."""
         return Answer(views.record(found(alert_id)))
 
@@ -116,41 +116,41 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         )
 
     @post("acknowledge")
-    async def acknowledge(request: Request, alert_id: str, body: Act) -> Response:
-        """Say that somebody has seen it."""
+    async def acknowledge_alert(request: Request, alert_id: str, body: Act) -> Response:
+        """Acknowledge an alert: somebody has seen it."""
         return act(request, alert_id, body, partial(book.acknowledge, reason=body.reason))
 
     @post("assign")
-    async def assign(request: Request, alert_id: str, body: Assign) -> Response:
-        """Send somebody."""
+    async def assign_alert(request: Request, alert_id: str, body: Assign) -> Response:
+        """Assign an alert: somebody goes there."""
         return act(request, alert_id, body, partial(book.assign, to=body.to, reason=body.reason))
 
     @post("shelve")
-    async def shelve(request: Request, alert_id: str, body: Shelve) -> Response:
-        """Not now: it comes back at `until` as what its condition says then."""
+    async def shelve_alert(request: Request, alert_id: str, body: Shelve) -> Response:
+        """Shelve an alert: it comes back at `until` as what its condition says then."""
         until_ms = times.read(body.until, name="until")
         return act(
             request, alert_id, body, partial(book.shelve, until_ms=until_ms, reason=body.reason)
         )
 
     @post("unshelve")
-    async def unshelve(request: Request, alert_id: str, body: Act) -> Response:
-        """Bring it back before its time."""
+    async def unshelve_alert(request: Request, alert_id: str, body: Act) -> Response:
+        """Unshelve an alert before its time."""
         return act(request, alert_id, body, partial(book.unshelve, reason=body.reason))
 
     @post("note")
-    async def note(request: Request, alert_id: str, body: Note) -> Response:
-        """Add to the record; the state stays."""
+    async def note_on_alert(request: Request, alert_id: str, body: Note) -> Response:
+        """Add a remark to an alert's history; its state stays."""
         return act(request, alert_id, body, partial(book.note, reason=body.text))
 
     @post("close")
-    async def close(request: Request, alert_id: str, body: Act) -> Response:
-        """Verify a returned alert and close it on record (销号)."""
+    async def close_alert(request: Request, alert_id: str, body: Act) -> Response:
+        """Close a returned alert on record, as verified (销号)."""
         return act(request, alert_id, body, partial(book.close, reason=body.reason))
 
     @post("undo")
-    async def undo(request: Request, alert_id: str, body: Act) -> Response:
-        """Take back the last that the caller has done to it, within ten seconds; `undo_until`.
+    async def undo_alert(request: Request, alert_id: str, body: Act) -> Response:
+        """Undo the last that the caller has done to an alert, within ten seconds; `undo_until`.
 
         Both stay on record, and the alert is as it was before. Only who did it can, and only
         while nothing else has happened to the alert.

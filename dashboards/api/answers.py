@@ -1,7 +1,8 @@
-"""Shapes of the answers, as the OpenAPI document states them.
+"""Shapes of the answers, from which the OpenAPI document is made.
 
 They are encoded by msgspec, which writes NaN as null and takes a tenth of the time that
-validating them again would. Those with a key `from` are written as calls: it is a word of Python.
+validating them again would: tests hold every answer to its shape. Each field is described in
+``fields.toml``. Those with a key `from` are written as calls: it is a word of Python.
 """
 
 from __future__ import annotations
@@ -9,19 +10,20 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired
 
 import msgspec
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 from typing_extensions import TypedDict
 
+from alerts.lifecycle import Event, State
+from alerts.rules.registry import Severity, Subject
 from geofence.windows import Verdict
+from geofence.zone_state import StateReason, ZoneState
 
 Time = str
 """RFC 3339 with the district's offset."""
 
 
-class Answer(Response):
+class Answer(JSONResponse):
     """A response whose content is encoded as JSON by msgspec."""
-
-    media_type = "application/json"
 
     def render(self, content: object) -> bytes:
         return msgspec.json.encode(content)
@@ -36,12 +38,60 @@ class GeoAnswer(Answer):
 # -- zones as they are drawn, and their cells ------------------------------------
 
 
+class Polygon(TypedDict):
+    """RFC 7946: rings of [lng, lat], the outer one first."""
+
+    type: Literal["Polygon"]
+    coordinates: list[list[list[float]]]
+
+
+class MultiPolygon(TypedDict):
+    """RFC 7946: several polygons."""
+
+    type: Literal["MultiPolygon"]
+    coordinates: list[list[list[list[float]]]]
+
+
+class DrawnZone(TypedDict):
+    """What a zone is called and asked, and where its name can stand."""
+
+    zone_id: str
+    name: str
+    name_zh: str | None
+    policy: str
+    code: str | None
+    label: list[float]
+
+
+class ZoneVersion(DrawnZone):
+    """A zone as it is drawn from `valid_from` to `valid_to`."""
+
+    valid_from: Time | None
+    valid_to: Time | None
+
+
+class ZoneVersionFeature(TypedDict):
+    """A version of a zone, and its outline."""
+
+    type: Literal["Feature"]
+    id: str
+    geometry: Polygon | MultiPolygon
+    properties: ZoneVersion
+
+
+class ZoneVersions(TypedDict):
+    """Every outline of a zone, the oldest first."""
+
+    type: Literal["FeatureCollection"]
+    version: str
+    features: list[ZoneVersionFeature]
+
+
 class ZoneChange(TypedDict):
     """What came of drawing a zone, or letting it end, at an instant.
 
     `live` is false when it takes effect at the next start of the station only. `cells_total` is
-    the patrollable cells from then on, and null when there are none; `versions` a GeoJSON
-    FeatureCollection.
+    the patrollable cells from then on, and null when there are none.
     """
 
     zone_id: str
@@ -50,7 +100,7 @@ class ZoneChange(TypedDict):
     dry_run: bool
     live: bool
     cells_total: int | None
-    versions: dict[str, Any]
+    versions: ZoneVersions
 
 
 class PolicyName(TypedDict):
@@ -125,8 +175,8 @@ class ZoneCoverage(TypedDict):
     name: str
     name_zh: str | None
     policy: str
-    state: str
-    reason: str
+    state: ZoneState
+    reason: StateReason
     detail: str
     covered_ratio: float
     cells_covered: int
@@ -145,6 +195,32 @@ class ZoneCoverage(TypedDict):
     paused_until: Time | None
     bikes_inside: int | None
     last_visit_by: VisitBy | None
+
+
+class LiveZone(ZoneCoverage):
+    """How a zone stands, and where its name can stand."""
+
+    code: str | None
+    label: list[float]
+
+
+class ZoneFeature(TypedDict):
+    """A zone and its outline; without coverage for another instant than now."""
+
+    type: Literal["Feature"]
+    id: str
+    geometry: Polygon | MultiPolygon
+    properties: LiveZone | DrawnZone
+
+
+class Zones(TypedDict):
+    """All zones as they are drawn."""
+
+    at: Time
+    type: Literal["FeatureCollection"]
+    version: str
+    grid: GridBox
+    features: list[ZoneFeature]
 
 
 class Coverage(TypedDict):
@@ -255,129 +331,6 @@ class ZonePolicy(TypedDict):
     close_hold_s: int
 
 
-# -- bikes, their days and their tracks ------------------------------------------
-
-
-class Bike(TypedDict):
-    """The newest that is known of a bike; null where it never said.
-
-    `liveness` is live, stale, silent or offline; `at` is the time of its newest fix, from which
-    position (WGS-84 [degrees]), heading, speed and accuracy are.
-    """
-
-    vendor: str
-    bike_id: str
-    liveness: str
-    online: bool | None
-    vehicle_state: str | None
-    at: Time | None
-    lat: float | None
-    lng: float | None
-    heading_deg: float | None
-    speed_mps: float | None
-    accuracy_m: float | None
-    battery_percent: float | None
-    zone_id: str | None
-
-
-class Bikes(TypedDict):
-    """A page of bikes."""
-
-    at: Time
-    bikes: list[Bike]
-    next_cursor: NotRequired[str]
-
-
-class BikeZone(TypedDict):
-    """What a bike did in a zone on a day; `cells` is null when it is not known any more."""
-
-    zone_id: str
-    time_s: float
-    cells: int | None
-
-
-class BikeDay(TypedDict):
-    """A local day of a bike.
-
-    `distance_m` is along the believed path. `cells_first` are those that no other bike had
-    visited earlier that day, `redundant_share` is the share of the others. What is of cells is
-    null for a day that the ledger does not remember, and the share for a bike without cells.
-    """
-
-    vendor: str
-    bike_id: str
-    date: str
-    distance_m: float
-    cells: int | None
-    cells_first: int | None
-    redundant_share: float | None
-    zones: list[BikeZone]
-    verdicts: dict[str, int]
-
-
-class BikeMarks(TypedDict):
-    """Fixes as columns, by time: device time [ms], WGS-84 [degrees], verdict."""
-
-    timestamps: list[int]
-    lat: list[float]
-    lng: list[float]
-    verdicts: list[str]
-
-
-BikeStop = TypedDict("BikeStop", {"from": Time, "to": Time, "lat": float, "lng": float})
-"""Where a bike was parked, WGS-84 [degrees]."""
-
-
-class BikeCells(TypedDict):
-    """Cells as columns: their centres, WGS-84 [degrees], and whether the bike came first."""
-
-    lat: list[float]
-    lng: list[float]
-    first: list[bool]
-
-
-class BikePath(TypedDict):
-    """A local day of a bike as it is drawn.
-
-    `path` are stretches of positions [lat, lng] that nothing interrupts. `rejected` are fixes
-    that are not believed, `rejected_total` says how many there are. `cells` are those of
-    BikeDay, null likewise; `cell` is their height and width [degrees of lat, of lng].
-    """
-
-    vendor: str
-    bike_id: str
-    date: str
-    path: list[list[list[float]]]
-    stops: list[BikeStop]
-    rejected: BikeMarks
-    rejected_total: int
-    cells: BikeCells | None
-    cell: list[float]
-
-
-class BikeDays(TypedDict):
-    """A page of bikes, by vendor and id."""
-
-    date: str
-    days: list[BikeDay]
-    next_cursor: NotRequired[str]
-
-
-class BikeTrack(TypedDict):
-    """Frames of a bike as columns; `heading` is null before it has moved [degrees]."""
-
-    vendor: str
-    bike_id: str
-    timestamps: list[int]
-    lat: list[float]
-    lng: list[float]
-    heading: NotRequired[list[float | None]]
-
-
-Tracks = TypedDict("Tracks", {"from": Time, "to": Time, "step_s": int, "bikes": list[BikeTrack]})
-"""One believed fix per bike and step, of the bikes that have any, by vendor and id."""
-
-
 # -- alerts, pauses and campaigns ------------------------------------------------
 
 
@@ -390,9 +343,9 @@ class AlertTransition(TypedDict):
 
     seq: int
     at: Time
-    event: str
-    from_state: str
-    to_state: str
+    event: Event
+    from_state: State
+    to_state: State
     actor: str
     reason: str
     evidence: dict[str, Any]
@@ -410,14 +363,14 @@ class Alert(TypedDict):
 
     alert_id: str
     rule: str
-    severity: str
-    subject: str
+    severity: Severity
+    subject: Subject
     zone_id: str | None
     bike: str | None
     vendor: str | None
     window_from: Time | None
     window_to: Time | None
-    state: str
+    state: State
     opened: Time
     updated: Time
     acknowledged_by: str | None

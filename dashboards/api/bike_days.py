@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from alerts.periods import Period, local_day, period_of
 from bikes.roster import BikeKey
-from dashboards.api import answers, paging
+from dashboards.api import bike_answers, paging
 from dashboards.api.answers import Answer
 from dashboards.api.background import Background, Shared
 from dashboards.api.bikes import Vendor, bike_cursor, find_bike
@@ -42,15 +42,17 @@ Day = Annotated[str | None, Query(alias="date", description="A local date; witho
 def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     """The routes /bikes/days, /bikes/{bike_id}/day and /bikes/{bike_id}/path."""
     routes = APIRouter(tags=["bikes"], dependencies=[needs("viewer")])
-    pages = Shared[list[answers.BikeDay]](background, keep_s=KEEP_S, most=PAGES)
-    paths = Shared[answers.BikePath](background, keep_s=KEEP_S, most=PAGES)
+    pages = Shared[list[bike_answers.BikeDay]](background, keep_s=KEEP_S, most=PAGES)
+    paths = Shared[bike_answers.BikePath](background, keep_s=KEEP_S, most=PAGES)
 
-    async def found(request: Request, keys: Sequence[BikeKey], day: date) -> list[answers.BikeDay]:
+    async def found(
+        request: Request, keys: Sequence[BikeKey], day: date
+    ) -> list[bike_answers.BikeDay]:
         work = partial(days_of, sources, keys, day, sources.ledger().parts)
         return await pages.get((tuple(keys), day), work, request)
 
-    @routes.get("/bikes/days", response_model=answers.BikeDays)
-    async def days(
+    @routes.get("/bikes/days", response_model=bike_answers.BikeDays)
+    async def list_bike_days(
         request: Request,
         date_: Day = None,
         limit: Annotated[int, Query(ge=1, le=100)] = 50,
@@ -63,22 +65,22 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         day = wanted_day(sources, times, date_)
         keys = sorted(sources.roster.keys)
         page, going_on = paging.page(keys, tuple, limit=limit, after=bike_cursor(cursor))
-        answer: answers.BikeDays = {
+        answer: bike_answers.BikeDays = {
             "date": day.isoformat(),
             "days": await found(request, page, day),
         }
         return paging.answer(answer, going_on and "/".join(going_on))
 
-    @routes.get("/bikes/{bike_id}/day", response_model=answers.BikeDay)
-    async def one(
+    @routes.get("/bikes/{bike_id}/day", response_model=bike_answers.BikeDay)
+    async def get_bike_day(
         request: Request, bike_id: str, vendor: Vendor = None, date_: Day = None
     ) -> Response:
         """What one bike did on a day."""
         key, day = find_bike(sources, bike_id, vendor), wanted_day(sources, times, date_)
         return Answer((await found(request, [key], day))[0])
 
-    @routes.get("/bikes/{bike_id}/path", response_model=answers.BikePath)
-    async def path(
+    @routes.get("/bikes/{bike_id}/path", response_model=bike_answers.BikePath)
+    async def get_bike_path(
         request: Request, bike_id: str, vendor: Vendor = None, date_: Day = None
     ) -> Response:
         """The believed path of a bike's day, where it parked, what was rejected, and its cells.
@@ -107,7 +109,7 @@ def wanted_day(sources: Sources, times: Times, text: str | None) -> date:
 
 def days_of(
     sources: Sources, keys: Sequence[BikeKey], day: date, parts: Sequence[Rows]
-) -> list[answers.BikeDay]:
+) -> list[bike_answers.BikeDay]:
     """A day of some bikes, in their order; time and cells are of the zones of their time.
 
     It runs in a thread, as it reads files; errors are those of :attr:`Sources.judged`. The work is
@@ -122,7 +124,7 @@ def days_of(
     if remembered(period, sources):
         added = contributions(union_between(parts, period.from_ms, period.to_ms), bikes, layout)
     zone_ids = layout.zone_ids
-    days: list[answers.BikeDay] = []
+    days: list[bike_answers.BikeDay] = []
     for key, row in zip(keys, np.searchsorted(bikes, index).tolist(), strict=True):
         cells = np.zeros(len(zone_ids), np.int64) if added is None else added.zone_cells[row]
         touched = np.flatnonzero((cells > 0) | (ridden.zone_s[row] > 0)).tolist()
@@ -163,7 +165,7 @@ def remembered(period: Period, sources: Sources) -> bool:
 
 def path_of(
     sources: Sources, times: Times, key: BikeKey, day: date, parts: Sequence[Rows]
-) -> answers.BikePath:
+) -> bike_answers.BikePath:
     """The path of a bike's day, in a thread as :func:`days_of`; `parts` are the ledger's."""
     period = period_of("daily", day, sources.tz)
     grid = sources.atlas.grid
@@ -186,7 +188,7 @@ def path_of(
     }
 
 
-def _stops(judged: JudgedFixes, times: Times) -> list[answers.BikeStop]:
+def _stops(judged: JudgedFixes, times: Times) -> list[bike_answers.BikeStop]:
     """Parked fixes that follow each other, without a gap, are one stop, where the first was."""
     fixes, verdict, steps = judged
     rests = (verdict[steps.a] == PARKED) & (verdict[steps.b] == PARKED)
@@ -210,7 +212,7 @@ def _evenly(rows: NDArray[np.intp], most: int) -> NDArray[np.intp]:
     return rows[np.linspace(0, rows.size - 1, most).round().astype(np.intp)]
 
 
-def _marks(judged: JudgedFixes, rows: NDArray[np.intp]) -> answers.BikeMarks:
+def _marks(judged: JudgedFixes, rows: NDArray[np.intp]) -> bike_answers.BikeMarks:
     fixes = judged.fixes
     return {
         "timestamps": fixes.timestamp_ms[rows].tolist(),
@@ -222,7 +224,7 @@ def _marks(judged: JudgedFixes, rows: NDArray[np.intp]) -> answers.BikeMarks:
 
 def _cells(
     sources: Sources, key: BikeKey, period: Period, parts: Sequence[Rows]
-) -> answers.BikeCells | None:
+) -> bike_answers.BikeCells | None:
     if not remembered(period, sources):
         return None
     rows = union_between(parts, period.from_ms, period.to_ms)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from bikes.roster import BikeKey
-from dashboards.api import answers, paging
+from dashboards.api import bike_answers, paging
 from dashboards.api.answers import Answer, GeoAnswer
 from dashboards.api.background import Background, Shared
 from dashboards.api.problems import ProblemError, unknown
@@ -41,10 +41,10 @@ Vendor = Annotated[
 def router(sources: Sources, times: Times, views: Views, background: Background) -> APIRouter:
     """The routes under /bikes, and /tracks."""
     routes = APIRouter(tags=["bikes"], dependencies=[needs("viewer")])
-    known = Shared[answers.Tracks](background, keep_s=KEEP_S, most=4)
+    known = Shared[bike_answers.Tracks](background, keep_s=KEEP_S, most=4)
 
-    @routes.get("/bikes", response_model=answers.Bikes)
-    async def bikes(
+    @routes.get("/bikes", response_model=bike_answers.Bikes)
+    async def list_bikes(
         limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000, cursor: str | None = None
     ) -> Response:
         """The fleet: the newest that is known of every bike, by vendor and id."""
@@ -53,14 +53,16 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
         found = {"at": times.write(sources.now_ms()), "bikes": page}
         return paging.answer(found, going_on and "/".join(going_on))
 
-    @routes.get("/bikes/{bike_id}", response_model=answers.Bike)
-    async def bike(bike_id: str, vendor: Vendor = None) -> Response:
-        """One bike."""
+    @routes.get("/bikes/{bike_id}", response_model=bike_answers.Bike)
+    async def get_bike(bike_id: str, vendor: Vendor = None) -> Response:
+        """One bike of the fleet: the newest that is known of it."""
         key = find_bike(sources, bike_id, vendor)
         return Answer(next(bike for bike in views.bikes() if bike_key(bike) == key))
 
-    @routes.get("/bikes/{bike_id}/track", response_class=GeoAnswer, response_model=dict[str, Any])
-    async def track(
+    @routes.get(
+        "/bikes/{bike_id}/track", response_class=GeoAnswer, response_model=bike_answers.Track
+    )
+    async def get_bike_track(
         request: Request,
         bike_id: str,
         vendor: Vendor = None,
@@ -109,15 +111,12 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
             feature["next_cursor"] = str(timestamps[-1])
         return GeoAnswer(feature)
 
-    @routes.get("/tracks", response_model=answers.Tracks)
-    async def tracks(
+    @routes.get("/tracks", response_model=bike_answers.Tracks)
+    async def list_tracks(
         request: Request,
         from_: Annotated[str, Query(alias="from")],
         to: Annotated[str | None, Query(description="Not included; without it, now.")] = None,
-        step_s: Annotated[
-            int | None,
-            Query(ge=1, le=3600, description="Without it, the finest that fits, from 5 s on."),
-        ] = None,
+        step_s: Annotated[int | None, Query(ge=1, le=3600)] = None,
     ) -> Response:
         """One believed fix per bike and step, the last in it; of at most 24 hours.
 
@@ -204,12 +203,12 @@ def step_that_fits(bikes: int, span_ms: int) -> int:
 
 def tracks_of(
     sources: Sources, times: Times, keys: list[BikeKey], from_ms: int, to_ms: int, step_s: int
-) -> answers.Tracks:
+) -> bike_answers.Tracks:
     """The frames of some bikes in [from_ms, to_ms), a part of them at a time; in a worker thread.
 
     Raises as :attr:`Sources.judged`.
     """
-    bikes: list[answers.BikeTrack] = []
+    bikes: list[bike_answers.BikeTrack] = []
     for start in range(0, len(keys), AT_ONCE):
         part = keys[start : start + AT_ONCE]
         judged = sources.judged(part, from_ms, to_ms)
@@ -223,7 +222,9 @@ def tracks_of(
     }
 
 
-def _columns(sources: Sources, keys: list[BikeKey], found: Frames) -> Iterator[answers.BikeTrack]:
+def _columns(
+    sources: Sources, keys: list[BikeKey], found: Frames
+) -> Iterator[bike_answers.BikeTrack]:
     for key, bike in zip(keys, sources.roster.restore(keys), strict=True):
         low, high = np.searchsorted(found.bike, [bike, bike + 1])
         if low == high:

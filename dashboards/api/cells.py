@@ -31,6 +31,12 @@ PICTURE_S = 1.0
 """How long a picture of the cells is shared between those who ask for the present [s]."""
 
 
+class PngAnswer(Response):
+    """A picture."""
+
+    media_type = "image/png"
+
+
 class AgeClass(NamedTuple):
     """Cells visited at most `up_to_s` ago [s], drawn in `rgba`; None is any older visit."""
 
@@ -100,7 +106,7 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
     picture: tuple[float, ZoneMap, Picture] | None = None
 
     @routes.get("/cells", response_model=answers.Cells)
-    async def cells(
+    async def list_cells(
         zone_id: str | None = None,
         at: At = None,
         limit: Annotated[int, Query(ge=1, le=50_000)] = 10_000,
@@ -141,16 +147,11 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
             )
         ]
 
-    @routes.get(
-        "/cells.png", response_class=Response, responses={200: {"content": {"image/png": {}}}}
-    )
-    async def cells_png(
+    @routes.get("/cells.png", response_class=PngAnswer)
+    async def draw_cells(
         at: At = None,
-        zone_id: Annotated[str | None, Query(description="Only the cells of this zone.")] = None,
-        missing_since: Annotated[
-            str | None,
-            Query(description="Only the cells not visited at or after this, in one colour."),
-        ] = None,
+        zone_id: str | None = None,
+        missing_since: str | None = None,
         if_none_match: Annotated[str | None, Header()] = None,
     ) -> Response:
         """The whole grid as an image, a pixel a cell, coloured by age.
@@ -189,7 +190,7 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         asked = {tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")}
         if drawn.etag in asked or "*" in asked:
             return Response(status_code=304, headers=headers)
-        return Response(drawn.png, media_type="image/png", headers=headers)
+        return PngAnswer(drawn.png, headers=headers)
 
     return routes
 

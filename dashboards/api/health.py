@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Annotated, NotRequired, get_args
+from typing import Annotated, Any, Literal, NotRequired, get_args
 
 from fastapi import APIRouter, Query, Request
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from typing_extensions import TypedDict
 
 from bikes.fleet import Liveness
 from dashboards.api import caller, paging
 from dashboards.api.answers import Answer, Time
+from dashboards.api.problems import SCHEMAS
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import URGENCY, Views
@@ -59,6 +60,12 @@ class Rejects(TypedDict):
     next_cursor: NotRequired[str]
 
 
+class Alive(TypedDict):
+    """The process answers."""
+
+    alive: Literal[True]
+
+
 class PartState(TypedDict):
     """One part of the system."""
 
@@ -75,6 +82,12 @@ class Readiness(TypedDict):
     parts: list[PartState]
 
 
+NOT_READY: dict[str, Any] = {
+    "description": "Some part is not ready",
+    "content": {"application/json": {"schema": {"$ref": f"{SCHEMAS}Readiness"}}},
+}
+
+
 def router(sources: Sources, views: Views) -> APIRouter:
     """The routes /healthz, /readyz and /metrics."""
     routes = APIRouter(tags=["health"])
@@ -82,8 +95,8 @@ def router(sources: Sources, views: Views) -> APIRouter:
     for collector in (Metrics(sources, views), *sources.meters):
         registry.register(collector)
 
-    @routes.get("/healthz", dependencies=[needs("nobody")], response_model=dict[str, bool])
-    async def healthz() -> Response:
+    @routes.get("/healthz", dependencies=[needs("nobody")], response_model=Alive)
+    async def get_health() -> Response:
         """Whether the process answers at all."""
         return Answer({"alive": True})
 
@@ -91,9 +104,9 @@ def router(sources: Sources, views: Views) -> APIRouter:
         "/readyz",
         dependencies=[needs("nobody")],
         response_model=Readiness,
-        responses={503: {"model": Readiness, "description": "Some part is not ready"}},
+        responses={503: NOT_READY},
     )
-    async def readyz(request: Request) -> Response:
+    async def get_readiness(request: Request) -> Response:
         """Whether every part does its work; 503 while one that is required does not.
 
         Why it does not is told to those who have signed in, or ask from this machine: it may
@@ -106,9 +119,9 @@ def router(sources: Sources, views: Views) -> APIRouter:
         content = {"ready": health.ready, "parts": parts}
         return Answer(content, status_code=200 if health.ready else 503)
 
-    @routes.get("/metrics", dependencies=[needs("viewer")], response_class=Response)
-    async def metrics() -> Response:
-        """Prometheus, text format."""
+    @routes.get("/metrics", dependencies=[needs("viewer")], response_class=PlainTextResponse)
+    async def get_metrics() -> Response:
+        """Counters and gauges for Prometheus, in its text format."""
         return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return routes
@@ -225,7 +238,7 @@ def rejects_router(sources: Sources, times: Times) -> APIRouter:
     routes = APIRouter(tags=["rejects"], dependencies=[needs("viewer")])
 
     @routes.get("/rejects", response_model=Rejects)
-    async def rejects(
+    async def list_rejects(
         vendor: str | None = None,
         bike_id: str | None = None,
         reason: str | None = None,

@@ -95,10 +95,8 @@ def router(sources: Sources, times: Times) -> APIRouter:
     )
 
     @routes.get("/campaigns", response_model=answers.Campaigns)
-    async def campaigns(
-        over: Annotated[
-            int, Query(ge=0, le=5_000, description="How many of those that are over, at most")
-        ] = 50,
+    async def list_campaigns(
+        over: Annotated[int, Query(ge=0, le=5_000)] = 50,
     ) -> Response:
         """Pauses and campaigns: what is in force, what is planned, and the last that are over.
 
@@ -114,7 +112,7 @@ def router(sources: Sources, times: Times) -> APIRouter:
         return views(order for found in by_state.values() for order in found)
 
     @give("/campaigns", response_model=answers.Campaign)
-    async def start(request: Request, body: NewCampaign) -> Response:
+    async def start_campaign(request: Request, body: NewCampaign) -> Response:
         """Start a campaign, now or later. 422 lists everything that is wrong as `problems`."""
         now_ms, actor = sources.now_ms(), caller.actor(request, body.actor)
         order = given(
@@ -124,7 +122,7 @@ def router(sources: Sources, times: Times) -> APIRouter:
         return Answer(view(order, now_ms))
 
     @take_back("/campaigns/{name}/end", response_model=answers.Campaign)
-    async def end(request: Request, name: str, body: Act) -> Response:
+    async def end_campaign(request: Request, name: str, body: Act) -> Response:
         """End a campaign or a pause now; one that is planned never comes into force.
 
         409 `configured` when it stands in the configuration, `already_over` when it has ended.
@@ -139,7 +137,7 @@ def router(sources: Sources, times: Times) -> APIRouter:
         return Answer(view(order, now_ms))
 
     @give("/zones/{zone_id}/pause", response_model=answers.Campaign)
-    async def pause(request: Request, zone_id: str, body: Pause) -> Response:
+    async def pause_zone(request: Request, zone_id: str, body: Pause) -> Response:
         """Ask nothing of a zone until an instant: weather, a closure. 422 lists `problems`."""
         zone_index(sources.zones, zone_id)
         now_ms, actor = sources.now_ms(), caller.actor(request, body.actor)
@@ -153,7 +151,7 @@ def router(sources: Sources, times: Times) -> APIRouter:
         return Answer(view(order, now_ms))
 
     @take_back("/zones/{zone_id}/resume", response_model=answers.Campaigns)
-    async def resume(request: Request, zone_id: str, body: Act) -> Response:
+    async def resume_zone(request: Request, zone_id: str, body: Act) -> Response:
         """End now what pauses a zone; answers with the pauses that were ended.
 
         409 `not_paused`, or `configured` when the configuration pauses it.

@@ -202,14 +202,14 @@ def router(access: Access, times: Times) -> APIRouter:
         return signed_out(request)
 
     @routes.get("/me", dependencies=[needs("viewer")], response_model=Me)
-    async def who(request: Request) -> Response:
+    async def get_me(request: Request) -> Response:
         """Who is asking, and the CSRF token of the session."""
         return Answer(me(caller.certain(request)), headers={"Cache-Control": "no-store"})
 
     @routes.put(
         "/me/password", dependencies=[needs("viewer")], status_code=204, response_class=Response
     )
-    async def own_password(request: Request, body: OwnPassword) -> Response:
+    async def change_own_password(request: Request, body: OwnPassword) -> Response:
         """Change one's password: all sessions of the user end, this one too."""
         identity, where = caller.certain(request), caller.address(request.scope)
         work = partial(access.change_own_password, identity, body.current, body.new, where)
@@ -217,7 +217,7 @@ def router(access: Access, times: Times) -> APIRouter:
         return signed_out(request)
 
     @admins.get("/users", response_model=Users)
-    async def users() -> Response:
+    async def list_users() -> Response:
         """All users, disabled ones too."""
         return Answer({"users": [user(each) for each in access.users()]})
 
@@ -246,7 +246,7 @@ def router(access: Access, times: Times) -> APIRouter:
         return Response(status_code=204)
 
     @admins.get("/tokens", response_model=Tokens)
-    async def tokens() -> Response:
+    async def list_tokens() -> Response:
         """All tokens, those that are over too; never the tokens themselves."""
         return Answer({"tokens": [token(each) for each in access.tokens()]})
 
@@ -265,7 +265,7 @@ def router(access: Access, times: Times) -> APIRouter:
         return Response(status_code=204)
 
     @admins.get("/audit", response_model=AuditPage)
-    async def audit(
+    async def list_audit(
         actor: str | None = None,
         action: str | None = None,
         limit: Annotated[int, Query(ge=1, le=1_000)] = 100,

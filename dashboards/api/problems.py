@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Sequence
 from http import HTTPStatus
-from typing import Any, get_args
+from typing import Any, Final, NotRequired, get_args
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,15 +19,31 @@ from dashboards.api.answers import Answer
 from geofence.errors import Problem
 from ingest.errors import ArchiveDamaged, StoreUnavailable
 
+SCHEMAS: Final = "#/components/schemas/"
+"""Where the OpenAPI document keeps shapes."""
+
+
+class Misread(TypedDict):
+    """A part of a request that is not what it should be; `where` it stands."""
+
+    where: str
+    message: str
+    allowed: NotRequired[list[str]]
+
 
 class ProblemDocument(TypedDict):
-    """RFC 9457; `reason` is the word a program decides by."""
+    """RFC 9457: why a request is refused. Programs decide by `reason`; some reasons say more."""
 
     type: str
     title: str
     status: int
     detail: str
     reason: str
+    where: NotRequired[str]
+    allowed: NotRequired[list[str]]
+    near: NotRequired[list[str]]
+    errors: NotRequired[list[Misread]]
+    problems: NotRequired[list[dict[str, Any]]]
 
 
 class ProblemAnswer(Answer):
@@ -174,8 +190,7 @@ def install(app: FastAPI) -> None:
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {
         "description": HTTPStatus(status).phrase,
-        "content": {"application/problem+json": {}},
-        "model": ProblemDocument,
+        "content": {"application/problem+json": {"schema": {"$ref": f"{SCHEMAS}ProblemDocument"}}},
     }
     for status in (400, 401, 403, 404, 409, 413, 422, 429, 503)
 }

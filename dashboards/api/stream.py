@@ -13,13 +13,19 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
+from typing_extensions import TypedDict
 
 from alerts.alert import Alert
+from dashboards.api import answers
+from dashboards.api.answers import Time
+from dashboards.api.bike_answers import Bike
+from dashboards.api.health import PartState
+from dashboards.api.problems import SCHEMAS
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import Views
@@ -77,6 +83,51 @@ class Mailbox:
         frames, self._frames = self._frames, {}
         self.filled.clear()
         return b"".join(frames.values())
+
+
+class Pulse(TypedDict):
+    """How the system does: `now_ms` is its clock."""
+
+    at: Time
+    now_ms: int
+    ready: bool
+    parts: list[PartState]
+    bikes: int
+    bikes_live: int
+    rate_per_s: float | None
+    lag_s: float
+
+
+ZonesChanged = TypedDict("ZonesChanged", {"version": str, "from": Time | None})
+"""The zones in force are others: since when, and the version of all."""
+
+DATA: Final[Mapping[str, type]] = {
+    "bike": Bike,
+    "coverage": answers.ZoneCoverage,
+    "alert": answers.Alert,
+    "zones": ZonesChanged,
+    "health": Pulse,
+}
+"""What the data of each event are."""
+
+EVENT: Final = {
+    "type": "object",
+    "properties": {
+        "event": {"enum": list(DATA)},
+        "data": {
+            "contentMediaType": "application/json",
+            "contentSchema": {
+                "anyOf": [{"$ref": f"{SCHEMAS}{shape.__name__}"} for shape in DATA.values()]
+            },
+        },
+    },
+}
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events, which nothing may keep or hold back."""
+
+    media_type = "text/event-stream"
 
 
 class Feed:
@@ -191,14 +242,14 @@ class Watch:
         )
         return state
 
-    def _health(self, bikes: int, live: int) -> dict[str, object]:
+    def _health(self, bikes: int, live: int) -> Pulse:
         health = self._sources.health()
         now_ms = self._sources.now_ms()
         return {
             "at": self._times.write(now_ms),
             "now_ms": now_ms,
             "ready": health.ready,
-            "parts": health.parts,
+            "parts": health.parts,  # type: ignore[typeddict-item]
             "bikes": bikes,
             "bikes_live": live,
             "rate_per_s": self._rate(health.received),
@@ -223,10 +274,10 @@ def router(feed: Feed) -> APIRouter:
 
     @routes.get(
         "/stream",
-        response_class=StreamingResponse,
-        responses={200: {"content": {"text/event-stream": {}}}},
+        response_class=EventStream,
+        responses={200: {"content": {EventStream.media_type: {"itemSchema": EVENT}}}},
     )
-    async def stream() -> Response:
+    async def follow_stream() -> Response:
         """Server-sent events: `bike`, `coverage`, `alert`, `zones`, `health`.
 
         The stream begins with the whole state (bikes, zones, open alerts), so a client that
@@ -235,9 +286,8 @@ def router(feed: Feed) -> APIRouter:
         have come into force: load /zones again. A client that reads slowly gets the newest state
         of each thing and misses what was in between.
         """
-        return StreamingResponse(
+        return EventStream(
             feed.stream(),
-            media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 

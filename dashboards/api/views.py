@@ -14,7 +14,7 @@ import shapely
 from alerts.alert import Alert, undo_until_ms
 from bikes.fleet import BikeState, Liveness, liveness
 from bikes.roster import BikeKey, Roster
-from dashboards.api import answers
+from dashboards.api import answers, bike_answers
 from dashboards.api.times import Times
 from dashboards.sources import Sources
 from geofence.coverage import View
@@ -107,7 +107,9 @@ class Views:
         self._sources = sources
         self._times = times
         self._presence = Presence(sources)
-        self._bikes: dict[BikeKey, tuple[tuple[BikeState, Liveness, str | None], answers.Bike]] = {}
+        self._bikes: dict[
+            BikeKey, tuple[tuple[BikeState, Liveness, str | None], bike_answers.Bike]
+        ] = {}
 
     def coverage(self, status: ZoneStatus) -> answers.ZoneCoverage:
         """The state of a zone now, and presence in it."""
@@ -133,7 +135,7 @@ class Views:
             last_visit_by=visit and self._times.answer(answers.VisitBy, visit),
         )
 
-    def bikes(self) -> list[answers.Bike]:
+    def bikes(self) -> list[bike_answers.Bike]:
         """All bikes of the roster, sorted by vendor and id."""
         keys = self._sources.roster.keys
         states = self._sources.view().fleet.states()
@@ -158,10 +160,10 @@ class Views:
 
     def _bike(
         self, key: BikeKey, state: BikeState, alive: Liveness, zone_id: str | None
-    ) -> answers.Bike:
+    ) -> bike_answers.Bike:
         at = self._times.write_or_none(state.last_ms)
         more = {"liveness": alive, "at": at, "zone_id": zone_id}
-        return self._times.answer(answers.Bike, state, **key._asdict(), **more)
+        return self._times.answer(bike_answers.Bike, state, **key._asdict(), **more)
 
     def grid(self) -> answers.GridBox:
         """The box of the grid."""

@@ -68,7 +68,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     routes = APIRouter(tags=["zones"], dependencies=[needs("viewer")])
     drawing = sources.drawing
 
-    def collection(found: Collection[Zone]) -> dict[str, Any]:
+    def collection(found: Collection[Zone]) -> Any:
         write = times.write_or_none
         features = [
             feature(
@@ -153,9 +153,11 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         return Answer(answer, headers={"ETag": f'"{drawing.version}"'})
 
     @routes.get(
-        "/zones/{zone_id}/versions", response_class=GeoAnswer, response_model=dict[str, Any]
+        "/zones/{zone_id}/versions",
+        response_class=GeoAnswer,
+        response_model=answers.ZoneVersions,
     )
-    async def all_versions(zone_id: str) -> Response:
+    async def list_zone_versions(zone_id: str) -> Response:
         """Every outline that a zone has had, has, or is to have, as a FeatureCollection.
 
         The oldest is first. `valid_from` and `valid_to` are null where there is no bound.
@@ -169,7 +171,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         response_model=answers.ZoneChange,
         responses=REFUSED,
     )
-    async def draw(
+    async def draw_zone(
         request: Request,
         zone_id: str,
         body: Drawn,
@@ -206,7 +208,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         response_model=answers.ZoneChange,
         responses=REFUSED,
     )
-    async def end(
+    async def end_zone(
         request: Request, zone_id: str, body: End | None = None, if_match: IfMatch = None
     ) -> Response:
         """Let a zone end. What was covered before stays what it was; open alerts are voided.
@@ -226,7 +228,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         return await done(request, zone_id, to_ms, proposal, over, dry_run=False)
 
     @routes.get("/policies", response_model=answers.Policies)
-    async def policies() -> Response:
+    async def list_policies() -> Response:
         """The policies that a zone can have, as they are without a campaign."""
         asked = sources.policies.items()
         named = [times.answer(answers.PolicyName, each, name=name) for name, each in asked]

@@ -47,7 +47,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     trends = Shared[answers.Trend](background, keep_s=TREND_S, most=1)
 
     @routes.get("/coverage/trend", response_model=answers.Trend)
-    async def trend(request: Request) -> Response:
+    async def get_coverage_trend(request: Request) -> Response:
         """How the current window of each zone came to its covered ratio.
 
         One value for each quarter hour of the clock; between shifts, the shift that ended last.
@@ -58,7 +58,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         return Answer(await trends.get(now_ms // SLOT_MS, work, request))
 
     @routes.get("/coverage/{zone_id}/days", response_model=answers.ZoneDays)
-    async def days(
+    async def list_zone_days(
         request: Request,
         zone_id: str,
         from_: Annotated[
@@ -95,7 +95,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         return Answer({"zone_id": zone_id, "days": await background.run(work, request)})
 
     @routes.get("/zones/{zone_id}/policy", response_model=answers.ZonePolicy)
-    async def policy(zone_id: str, at: At = None) -> Response:
+    async def get_zone_policy(zone_id: str, at: At = None) -> Response:
         """What is asked of a zone: its policy, or what a campaign has made of it.
 
         With `at`, what was or will be asked at an instant, by what is ordered and configured now.

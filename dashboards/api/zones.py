@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Query, Request
@@ -58,8 +58,8 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
 
         return await background.run(look, request)
 
-    @routes.get("/zones", response_class=GeoAnswer, response_model=dict[str, Any])
-    async def geojson(at: At = None) -> Response:
+    @routes.get("/zones", response_class=GeoAnswer, response_model=answers.Zones)
+    async def list_zones(at: At = None) -> Response:
         """The zones as a FeatureCollection, with live coverage as properties.
 
         With `at`, the zones of that instant, without coverage. `label` is where a name can stand,
@@ -74,8 +74,8 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
             features.append(feature(zone, {} if status is None else views.coverage(status)))
         return GeoAnswer(
             {
-                "type": "FeatureCollection",
                 "at": times.write(sources.now_ms() if at_ms is None else at_ms),
+                "type": "FeatureCollection",
                 "version": sources.drawing.version,
                 "grid": views.grid(),
                 "features": features,
@@ -83,7 +83,7 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
         )
 
     @routes.get("/coverage", response_model=answers.Coverage)
-    async def table(request: Request, at: At = None) -> Response:
+    async def list_coverage(request: Request, at: At = None) -> Response:
         """All zones, now or `at` an instant, the most urgent first."""
         at_ms = times.read_or_none(at, name="at")
         if at_ms is None:
@@ -95,7 +95,7 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
         return Answer({"at": stated, "zones": found})
 
     @routes.get("/coverage/{zone_id}", response_model=answers.ZoneAt | answers.WindowCoverage)
-    async def one(
+    async def get_coverage(
         request: Request,
         zone_id: str,
         at: At = None,

@@ -13,12 +13,13 @@ from fastapi import FastAPI
 
 from dashboards.app import create_app
 from tests.dashboards.district import District, new_district
+from tests.dashboards.shapes import shapes_of
 
 ORIGIN = "http://127.0.0.1:8080"
 
 
 class Api:
-    """Asks the application, without a socket."""
+    """Asks the application, without a socket, and holds its answers to their shapes."""
 
     def __init__(self, app: FastAPI) -> None:
         self.app = app
@@ -39,7 +40,10 @@ class Api:
             async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
                 return await client.request(method, path, **options)
 
-        return asyncio.run(asked())
+        answer = asyncio.run(asked())
+        if isinstance(self.app, FastAPI):  # and not a part of one
+            shapes_of(self.app).hold(method, path, answer)
+        return answer
 
 
 @pytest.fixture
