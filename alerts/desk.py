@@ -37,13 +37,13 @@ class BulletinDesk:
         book: AlertBook,
         policies: Policies,
         record_at: Callable[[int], Record] | None,  # as of now [ms]; None: coverage is left out
-        subscribers: Sequence[AppriseNotifier],
+        subscribers: Sequence[AppriseNotifier],  # may change
         tz: ZoneInfo,
     ) -> None:
         self._book = book
         self._policies = policies
         self._record_at = record_at
-        self._subscribers = tuple(subscribers)
+        self._subscribers = subscribers
         self._tz = tz
         self._next: dict[tuple[str, Kind], int] = {}
         self._asked_ms = 0

@@ -52,14 +52,14 @@ class Evaluator:
         off: Collection[str] = (),  # raise nothing; what they have raised before runs to its end
         fleet: Fleet | None = None,  # without it nothing is said about bikes and vendors
         limits: Limits | None = None,  # where they differ from the defaults
-        recipients: Sequence[AppriseNotifier] = (),  # told of what nobody acknowledges
+        recipients: Sequence[AppriseNotifier] = (),  # told of what nobody acknowledges; may change
     ) -> None:
         self._policies = policies
         self._record_at = record_at
         self._book = book
         self._judge = Judge(rules, off, {**rules.defaults, **(limits or {})})
         self._fleet = fleet
-        self._recipients = tuple(recipients)
+        self._recipients = recipients
 
     def in_parts(self, now_ms: int) -> Iterator[Evaluation]:
         """Judge everything now, in parts between which a caller may let others go on.

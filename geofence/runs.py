@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -129,7 +129,7 @@ class Judge:
     limits: Limits
     midnights: Midnights  # the district's days; runs are cut at midnight
     # How much path in a cell makes a visit, by the policy of its zone [m]; positive.
-    min_cell_m: Mapping[str, float]
+    min_cell_m: dict[str, float]
     on_shift: OnShift | None = None  # when inspectors are on duty; None for always
     # Where campaigns say otherwise; of two at once the later counts.
     other_path: Sequence[OtherPath] = ()

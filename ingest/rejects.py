@@ -100,12 +100,17 @@ class RejectBook:
     """
 
     def __init__(self, vendors: Iterable[str] = (), keep: int = 500) -> None:
-        self._last = {
-            vendor: deque[tuple[int, Reject]](maxlen=keep) for vendor in (*vendors, OTHER)
-        }
+        self._keep = keep
+        self._last: dict[str, deque[tuple[int, Reject]]] = {}
+        self.follow(vendors)
         self._counts: Counter[Refused] = Counter()
         self._total = 0
         self.notes: Counter[tuple[str, str]] = Counter()
+
+    def follow(self, vendors: Iterable[str]) -> None:
+        """Keep those of further vendors apart, too."""
+        for vendor in (*vendors, OTHER):
+            self._last.setdefault(vendor, deque(maxlen=self._keep))
 
     def add(
         self,

@@ -58,9 +58,9 @@ from patrol.config.sections import Mqtt, Settings, Vendor
 logger = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass
 class District:
-    """The values that the parts share; zones and policies change in place while the system runs."""
+    """The values that the parts share, which change in place while the system runs."""
 
     settings: Settings
     atlas: Atlas  # the zones through time; follows what people draw
@@ -170,7 +170,7 @@ def drawing_of(
         write_drawn(folder / NAME, zones, configured, settings.district.tz)
 
     def plans(zones: Zones) -> Policies:
-        return policies_of(settings, district.calendars, zones, orders.campaigns)
+        return policies_of(district.settings, district.calendars, zones, orders.campaigns)
 
     def follow(from_ms: int) -> None:
         district.policies.follow(plans(district.atlas.layout.zones))

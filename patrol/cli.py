@@ -150,6 +150,7 @@ def run(config: Config = CONFIG) -> None:
 
 def run_station(config: Path, clock: Clock) -> None:
     """Run the station that a file describes, by a clock, until SIGINT or SIGTERM."""
+    import signal
     from contextlib import closing
 
     from patrol import cli_output, web
@@ -158,6 +159,7 @@ def run_station(config: Path, clock: Clock) -> None:
     from patrol.station import Station
 
     log_to_stderr("INFO")
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it runs: then it reads this again
     with errors_told():
         settings, zones = load_with_zones(config)
         host, port = settings.http.host, web.wanted_port(settings.http.host, settings.http.port)
@@ -172,6 +174,7 @@ def run_station(config: Path, clock: Clock) -> None:
                 host=host,
                 port=port,
                 clock=clock,
+                config=config,
                 access=access,
             )
             if not access.users():
@@ -188,20 +191,14 @@ def run_station(config: Path, clock: Clock) -> None:
 @app.command()
 def check(config: Config = CONFIG) -> None:
     """Tell every mistake in the configuration and its zones."""
-    from patrol.assembly import district_of
     from patrol.clock import Clock
     from patrol.config.drawn_zones import zones_file
-    from patrol.config.settings import load_with_zones
-    from patrol.errors import ConfigError, Problem
-    from patrol.tls import why_not_valid
+    from patrol.reload import checked
 
     with errors_told():
-        settings, zones = load_with_zones(config)
-        http = settings.http
-        if http.pair is not None and (why := why_not_valid(*http.pair, http.public_hosts)):
-            raise ConfigError([Problem("http.certificate", f"browsers will refuse it: {why}")])
         now_ms = Clock().now_ms()
-        now = district_of(settings, zones, now_ms).atlas.at(now_ms)
+        district = checked(config, now_ms)
+    settings, now = district.settings, district.atlas.at(now_ms)
     cells = int(now.cells_total.sum())
     typer.echo(
         f"{config}: all is well: {len(now.zones)} zones with {cells} unit cells, "

@@ -15,6 +15,7 @@ outbox and influx again when they fail (:mod:`patrol.supervisor`), and /readyz n
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -67,6 +68,7 @@ from patrol.clock import Clock, Doubt
 from patrol.config.fields import is_loopback
 from patrol.data_folder import keep_private
 from patrol.loop_watch import loop_watch, watch
+from patrol.reload import Reload
 from patrol.supervisor import Supervisor
 from patrol.web import WebServer, refuse_strangers
 
@@ -89,6 +91,7 @@ class Station:
     host: str = "127.0.0.1"
     port: int = 8080  # port of the web; it must be free
     clock: Clock = field(default_factory=Clock)
+    config: Path | None = None  # the file that SIGHUP reads again; None: there is none
     access: Access | None = None
     """Users and tokens. None lets in everybody on this machine, as in the demo."""
     published: Callable[[], int | None] = lambda: None
@@ -108,9 +111,9 @@ class Station:
         self.view = self.worker.view
         self.rejects = RejectBook(self.worker.roster.vendors)
         to_itself = topics.canary(self.inlet.client_id)
-        listening = replace(self.inlet, filters=(*self.inlet.filters, to_itself))
+        self.inlet = replace(self.inlet, filters=(*self.inlet.filters, to_itself))
         self.intake = Intake(
-            make_inlet(listening, self.clock.now_ms),
+            make_inlet(self.inlet, self.clock.now_ms),
             self.log,
             self.worker,
             self._on_read,
@@ -122,10 +125,10 @@ class Station:
         self.canary = Canary(send, self._open_line, self.canary_every_s)
         zone_ids = self.district.atlas.layout.zone_ids
         self.zone_statuses = ZoneStatusTopic(self.sender.publish, zone_ids)
-        people = recipients_of(self.district, self.clock.now_ms)
-        notifiers: list[Notifier] = [self._mqtt(), *people]
-        self.book = AlertBook(self.folder / "alerts.sqlite", notifiers)
-        self.outbox = Outbox(self.book.file, notifiers, Clock().now_ms)
+        self.people = recipients_of(self.district, self.clock.now_ms)
+        self.notifiers: list[Notifier] = [self._mqtt(), *self.people]
+        self.book = AlertBook(self.folder / "alerts.sqlite", self.notifiers)
+        self.outbox = Outbox(self.book.file, self.notifiers, Clock().now_ms)
         self.book.listen(self.outbox.wake)
         self._record: Record | None = None
         self._doubted = ""  # why nothing is judged at the moment
@@ -151,15 +154,17 @@ class Station:
             off=settings.rules.off,
             fleet=self.fleet_facts,
             limits=limits,
-            recipients=people,
+            recipients=self.people,
         )
-        self.desk = BulletinDesk(self.book, policies, self.record_at, people, zone)
+        self.desk = BulletinDesk(self.book, policies, self.record_at, self.people, zone)
         self.influx = influx_writer_of(
             self.district, self.worker, self.folder, self.book, self.health, self.clock.now_ms
         )
+        self.policies = policies_named(self.district)
         self.drawing = drawing_of(
             self.district, self.intake.redrawn, self.orders, self.folder, self._follow_zones
         )
+        self.reload = None if self.config is None else self._reload(self.config)
         self._stopping = asyncio.Event()
         self.web = self._web()
 
@@ -177,6 +182,9 @@ class Station:
         self.view = self.worker.view
         self.sender.start()
         intake = asyncio.create_task(self.intake.run())
+        if self.reload is not None:
+            self.supervisor.start("reload", self.reload.run)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
         self.supervisor.start("loop", partial(watch, self.loop_held))
         self.supervisor.start("evaluation", self._evaluate_always)
         self.supervisor.start("outbox", self.outbox.run)
@@ -266,6 +274,7 @@ class Station:
                 self._part("outbox", self.outbox.trouble),
                 *self._influx_part(),
                 self._canary_part(),
+                *([] if self.reload is None else [self.reload.part]),
             ],
             received=total.received,
             stored=total.accepted,
@@ -393,13 +402,42 @@ class Station:
                     await asyncio.sleep(0)
             await asyncio.sleep(EVALUATE_EVERY_S / min(self.clock.speed, 2.0))
 
+    def _reload(self, config: Path) -> Reload:
+        return Reload(
+            config,
+            self.district,
+            self.clock.now_ms,
+            self.worker,
+            self.intake.inlet,
+            to_itself=self.inlet.filters[-1],
+            orders=self.orders,
+            named=self.policies,
+            people=self.people,
+            notifiers=self.notifiers,
+            outbox=self.outbox,
+            rejects=self.rejects,
+            access=self.access,
+        )
+
+    def _hang_up(self) -> None:
+        """SIGHUP came: read again what is in files."""
+        self.web.renew_certificate()
+        if self.reload is not None:
+            self.reload.ask()
+
     async def _end(self) -> None:
         self.outbox.stop()
         if self.influx is not None:
             self.influx.stop()
         self.app.state.feed.close()
         self.web.should_exit = True
-        for name in ("loop", "evaluation", "canary", "watchdog"):
+        for name in {
+            "loop",
+            "evaluation",
+            "canary",
+            "watchdog",
+            "reload",
+        } & self.supervisor.tasks.keys():
             self.supervisor.tasks[name].cancel()
         await self.supervisor.end(within_s=STOP_WEB_S)
         await asyncio.to_thread(self.sender.close, 1.0)
@@ -420,7 +458,7 @@ class Station:
             atlas=self.district.atlas,
             in_force=lambda: self.era,
             drawing=self.drawing,
-            policies=policies_named(self.district),
+            policies=self.policies,
             roster=self.worker.roster,
             view=lambda: self.worker.view,
             book=self.book,

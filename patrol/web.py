@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
-import signal
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +13,7 @@ from starlette.types import ASGIApp
 
 from dashboards.access.access import FILE_NAME, Access
 from dashboards.access.sessions import Lifetime
-from dashboards.access.tokens import parse_tokens_file
+from dashboards.access.tokens import StaticToken, parse_tokens_file
 from patrol.clock import Clock
 from patrol.config.fields import is_loopback
 from patrol.config.sections import Http, Settings
@@ -86,9 +84,6 @@ class WebServer(uvicorn.Server):
         host, port = self.config.host, self.config.port
         try:
             self.socket = Port(host, port, self._http, self._patience_s)
-            if self._certificate is not None:
-                renew = self._certificate.renew
-                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, renew)
             self.config.http = partial(Conversation, self.socket)  # type: ignore[assignment]
             await self.serve([self.socket])
         except OSError as exc:
@@ -98,6 +93,11 @@ class WebServer(uvicorn.Server):
                 f"the console cannot listen on port {port} of {host}: stop what listens there, "
                 "or choose another port"
             ) from exc
+
+    def renew_certificate(self) -> None:
+        """Read the certificate again, if there is one."""
+        if self._certificate is not None:
+            self._certificate.renew()
 
     async def on_tick(self, counter: int) -> bool:
         """Look after the connections once a second."""
@@ -172,6 +172,12 @@ def _socket_for(host: str) -> socket.socket:
     return trial
 
 
+def tokens_of(settings: Settings) -> tuple[StaticToken, ...]:
+    """The tokens of the tokens file, if there is one. OSError, TokensFileError: not readable."""
+    file = settings.http.tokens_file
+    return () if file is None else parse_tokens_file(file.read_text("utf-8-sig"))
+
+
 def access_of(settings: Settings) -> Access:
     """The users, sessions and tokens of an installation; whoever asks closes their file.
 
@@ -181,10 +187,9 @@ def access_of(settings: Settings) -> Access:
     """
     keep_private(settings.storage.path)
     http = settings.http
-    tokens = parse_tokens_file(http.tokens_file.read_text("utf-8-sig")) if http.tokens_file else ()
     lifetime = Lifetime(http.session_idle_s * 1000, http.session_max_s * 1000)
     path = settings.storage.path / FILE_NAME
-    return Access(path, Clock().now_ms, lifetime=lifetime, static_tokens=tokens)
+    return Access(path, Clock().now_ms, lifetime=lifetime, static_tokens=tokens_of(settings))
 
 
 def refuse_strangers(http: Http, access: Access | None) -> None:

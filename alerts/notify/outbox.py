@@ -45,19 +45,44 @@ class Outbox:
         gather_ms: int = GATHER_MS,  # how long people's notices are gathered at first
     ) -> None:
         self._rows = OutboxRows(file)
-        self._notifiers = {notifier.name: notifier for notifier in notifiers}
+        self._notifiers: dict[str, Notifier] = {}
         self._clock = clock
         self._send_timeout_s = send_timeout_s
-        self._wake = {name: asyncio.Event() for name in self._notifiers}
-        people = {who.name for who in notifiers if isinstance(who, AppriseNotifier)}
-        self._gathering = {n: Gathering(gather_ms if n in people else None) for n in self._wake}
+        self._gather_ms = gather_ms
+        self._wake: dict[str, asyncio.Event] = {}
+        self._gathering: dict[str, Gathering] = {}
         # Rows that have arrived and could not be marked; the channel sends nothing before they are.
-        self._unbooked: dict[str, dict[int, Waiting]] = {name: {} for name in self._notifiers}
+        self._unbooked: dict[str, dict[int, Waiting]] = {}
         self._troubles: dict[str, str] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._channels: asyncio.TaskGroup | None = None
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
-        for channel in self._rows.give_up_all_but(self._notifiers):
+        self.follow(notifiers)
+
+    def follow(self, notifiers: Sequence[Notifier]) -> None:
+        """Deliver by these from now on; a channel that is not among them is given up.
+
+        BookUnavailable: nothing was changed.
+        """
+        for channel in self._rows.give_up_all_but({notifier.name for notifier in notifiers}):
             log.warning("channel_given_up", channel=channel)
+        self._notifiers = {notifier.name: notifier for notifier in notifiers}
+        for name, notifier in self._notifiers.items():
+            gathered = self._gather_ms if isinstance(notifier, AppriseNotifier) else None
+            self._gathering.setdefault(name, Gathering(gathered))
+            self._wake.setdefault(name, asyncio.Event())
+            self._unbooked.setdefault(name, {})
+        self._start_channels()
+        self.wake()
+
+    def _start_channels(self) -> None:
+        """A task for each channel that has none; they run while :meth:`run` does."""
+        if self._channels is None or self._stopping:
+            return
+        for name in self._notifiers:
+            if name not in self._tasks or self._tasks[name].done():
+                self._tasks[name] = self._channels.create_task(self._run_channel(name))
 
     @property
     def trouble(self) -> str:
@@ -76,9 +101,9 @@ class Outbox:
         A book that cannot be used now, and a send that failed, are tried again for ever.
         """
         self._loop = asyncio.get_running_loop()
-        async with asyncio.TaskGroup() as channels:
-            for name in self._notifiers:
-                channels.create_task(self._run_channel(name))
+        async with asyncio.TaskGroup() as self._channels:
+            self._start_channels()
+        self._channels = None
 
     def stop(self) -> None:
         """Let :meth:`run` return after the sends that are under way."""
@@ -107,7 +132,7 @@ class Outbox:
 
     async def _run_channel(self, channel: str) -> None:
         backoff = Backoff(1.0, LONGEST_WAIT_S)
-        while not self._stopping:
+        while not self._stopping and channel in self._notifiers:
             self._wake[channel].clear()
             try:
                 delivered = await self.deliver_due(self._clock(), channel)

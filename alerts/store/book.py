@@ -36,7 +36,8 @@ class Change(NamedTuple):
 class AlertBook:
     """The alerts, their history, and the way for people to change them.
 
-    Rows for channels that want to be told enter the outbox with the transition. Methods may be
+    Rows for channels that want to be told, which may change, enter the outbox with the transition.
+    Methods may be
     called from any thread; what is changed is on disk when they return.
 
     BookUnavailable, BookUnreadable: see :class:`alerts.store.book_file.BookFile`; by every method
@@ -48,7 +49,7 @@ class AlertBook:
 
     def __init__(self, path: Path | str, channels: Sequence[Channel] = ()) -> None:
         self.file = BookFile(path)
-        self._channels = tuple(channels)
+        self._channels = channels
         self._lock = RLock()
         self._listeners: list[Callable[[list[Transition]], None]] = []
         self._open: dict[str, Alert] = {}

@@ -52,10 +52,14 @@ class Access:
     ) -> None:
         self.lifetime = lifetime or Lifetime()
         self._passwords = passwords or Passwords()
-        self._static = {token.digest: token for token in static_tokens}
+        self.follow(static_tokens)
         self._throttle = Throttle()
         self.now_ms = now_ms
         self._file = AccessFile(path)
+
+    def follow(self, static_tokens: Iterable[StaticToken]) -> None:
+        """Let in these tokens of the tokens file from now on, and no others of it."""
+        self._static = {token.digest: token for token in static_tokens}
 
     def close(self) -> None:
         """Close the file."""

@@ -52,6 +52,7 @@ class MqttOptions:
     # over restarts and be used by one program at a time.
     client_id: str = "zhixun"
     filters: tuple[str, ...] = ()  # topic filters to subscribe to, at QoS 1
+    gone: tuple[str, ...] = ()  # filters to unsubscribe from, which the session may still have
     # A silent connection is probed this often, and given up after half as long again [s].
     keep_alive_s: int = 30
     # Time for which the broker keeps our messages while we are away [s]; MQTT 5 only.

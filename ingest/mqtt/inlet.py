@@ -13,8 +13,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import structlog
@@ -136,6 +136,16 @@ class MqttInlet:
         if self._running:
             await self._stopped.wait()
 
+    async def follow(self, filters: Sequence[str]) -> None:
+        """Subscribe to these from now on: connects again, and nothing is missed meanwhile."""
+        before, wanted = self._options, tuple(filters)
+        if wanted == before.filters:
+            return
+        gone = {*before.gone, *before.filters}.difference(wanted)
+        self._options = replace(before, filters=wanted, gone=tuple(sorted(gone)))
+        if self._connection is not None:
+            await self._connection.close()
+
     async def _finish(self, deliver: asyncio.Task[None]) -> None:
         if self._connection is not None:
             self._connection.pause()
@@ -152,10 +162,14 @@ class MqttInlet:
         while True:
             await self._batcher.room()
             try:
-                connection = await self._connect(self._options, self._batcher)
+                options = self._options
+                connection = await self._connect(options, self._batcher)
             except BrokerUnavailable as exc:
                 reason = str(exc)
             else:
+                if options is not self._options:  # it has followed meanwhile
+                    await connection.close()
+                    continue
                 self._connection = connection
                 self._link_state = InletState("connected", "; ".join(connection.notes))
                 log.info("connected", broker=self._options.address)
@@ -169,6 +183,8 @@ class MqttInlet:
                 since_s = clock()
                 reason = await connection.ended()
                 self._connection = None
+                if options is not self._options:
+                    continue
                 if clock() - since_s > STEADY_S:
                     backoff.reset()
                 else:

@@ -49,6 +49,9 @@ PUBREC_HEAD = 0x5002
 OLD_REFUSAL = b"\x20\x02\x00\x01"
 """CONNACK of a broker that speaks MQTT 3.1.1 only."""
 
+UNSUBSCRIBE_ID = 0xFFFF
+"""The packet id of the first UNSUBSCRIBE of a connection; the next are below."""
+
 PINGREQ = mqtt5.PingReqPacket().write()
 DISCONNECT = mqtt5.DisconnectPacket().write()
 
@@ -179,7 +182,7 @@ class Wire:
                 return b""
             case mqtt5.PubRelPacket():
                 return mqtt5.PubCompPacket(packet.packet_id).write()
-            case mqtt5.PingRespPacket():
+            case mqtt5.PingRespPacket() | mqtt5.UnsubAckPacket():
                 return b""
             case mqtt5.ConnAckPacket() if self.phase == "connecting":
                 return self._accepted(packet)
@@ -211,7 +214,11 @@ class Wire:
         if not packet.shared_subscription_available:
             self._do_without("shared subscriptions", list(filter(SHARED.match, self._filters)))
         self.phase = "subscribing"
-        return self._subscribe()
+        gone = [
+            mqtt5.UnsubscribePacket(UNSUBSCRIBE_ID - number, [pattern]).write()
+            for number, pattern in enumerate(options.gone)
+        ]
+        return b"".join((*gone, self._subscribe()))
 
     def _do_without(self, what: str, lost: Sequence[str]) -> None:
         """Leave out filters that the broker does not take. BrokerRefused: nothing is left."""

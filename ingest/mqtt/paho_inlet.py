@@ -61,6 +61,8 @@ class PahoConnection(Connection):
     def _subscribe(self) -> None:
         """Ask for the next filters."""
         self._link.phase = "subscribing"
+        for pattern in () if self._codes else self._options.gone:
+            self._link.client.unsubscribe(pattern)
         wanted = self._options.filters[len(self._codes) :][:SUBSCRIBE_FILTERS]
         self._link.client.subscribe([(pattern, 1) for pattern in wanted])
 
@@ -176,6 +178,7 @@ class PahoConnection(Connection):
         """
         self._free_thread()
         if self._problem is None:
+            self._read.clear()
             self._link.client.unsubscribe(NOTHING)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GOODBYE_S):

@@ -112,7 +112,7 @@ def known() -> dict[str, set[str]]:
         "role": set(ROLES),
         "part": {
             *("inlet", "coverage", "storage", "data"),
-            *("publisher", "evaluation", "outbox", "influx", "canary"),
+            *("publisher", "evaluation", "outbox", "influx", "canary", "configuration"),
         },
         "reason": {*get_args(StateReason), *reasons_named_in(alerts)},
         "order": {*get_args(Kind), *get_args(State), "configuration", "console"},
