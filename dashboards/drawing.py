@@ -11,10 +11,8 @@ from typing import NamedTuple
 
 from alerts.errors import PolicyError
 from geofence.atlas import Atlas, Layout
-from geofence.coverage import MAX_CELLS
-from geofence.errors import Problem, ZonesError
+from geofence.errors import ZonesError
 from geofence.redrawing import feature_of
-from geofence.zonemap import grid_over
 from geofence.zones import Zones
 
 
@@ -55,9 +53,6 @@ class Drawing:
         """
         atlas, live = self.atlas, self.atlas.holds(zones)
         cell_m = atlas.grid.cell_m
-        if not live and (cells := grid_over(zones, cell_m=cell_m).size) > MAX_CELLS:
-            message = f"would need a grid of {cells:,} cells; at most {MAX_CELLS:,} are possible"
-            raise ZonesError([Problem("zones", message)])
         layout = atlas.lay(zones) if live else Atlas(zones, cell_m=cell_m).layout
         try:
             self.plans(zones)

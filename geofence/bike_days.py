@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geofence.atlas import Layout
-from geofence.coverage import MAX_CELLS, Rows
+from geofence.coverage import Rows
+from geofence.grid import MAX_CELLS
 from geofence.quality import VERDICTS
 from geofence.steps import JudgedFixes
 

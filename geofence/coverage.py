@@ -22,15 +22,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from geofence.grid import CELL_BITS, MAX_CELLS
 from geofence.intervals import Intervals, positions
 from geofence.runs import Visits
 
 SLOT_MS = 15 * 60 * 1000
 """Length of a slot [ms]; every local midnight on Earth begins one."""
 
-_CELL_BITS, _SLOT_BITS = 20, 22
-MAX_CELLS = 1 << _CELL_BITS
-"""The largest grid a ledger can hold."""
+_SLOT_BITS = 22
 
 Keys = NDArray[np.int64]
 
@@ -49,12 +48,12 @@ class Rows(NamedTuple):
     @property
     def bike(self) -> NDArray[np.int32]:
         """Bike of each row."""
-        return (self.key >> (_CELL_BITS + _SLOT_BITS)).astype(np.int32)
+        return (self.key >> (CELL_BITS + _SLOT_BITS)).astype(np.int32)
 
     @property
     def slot(self) -> NDArray[np.int64]:
         """Slot of each row: its start is `slot * SLOT_MS`."""
-        return (self.key >> _CELL_BITS) & ((1 << _SLOT_BITS) - 1)
+        return (self.key >> CELL_BITS) & ((1 << _SLOT_BITS) - 1)
 
     @property
     def cell(self) -> NDArray[np.int32]:
@@ -94,10 +93,10 @@ class Rows(NamedTuple):
         """
         if not self.key.size:
             return self
-        first, last = self.key[[0, -1]] >> (_CELL_BITS + _SLOT_BITS)
-        bikes = np.arange(first, last + 1) << (_CELL_BITS + _SLOT_BITS)
+        first, last = self.key[[0, -1]] >> (CELL_BITS + _SLOT_BITS)
+        bikes = np.arange(first, last + 1) << (CELL_BITS + _SLOT_BITS)
         low, high = (
-            np.searchsorted(self.key, bikes + (min(max(slot, 0), 1 << _SLOT_BITS) << _CELL_BITS))
+            np.searchsorted(self.key, bikes + (min(max(slot, 0), 1 << _SLOT_BITS) << CELL_BITS))
             for slot in (from_ms // SLOT_MS, to_ms // SLOT_MS)
         )
         rows = positions(low, high)
@@ -164,9 +163,7 @@ def union_between(parts: Iterable[Rows], from_ms: int, to_ms: int) -> Rows:
 
 
 def _pack(bike: NDArray[np.int32], slot: NDArray[np.int64], cell: NDArray[np.int32] | int) -> Keys:
-    packed: Keys = (
-        (bike.astype(np.int64) << (_CELL_BITS + _SLOT_BITS)) | (slot << _CELL_BITS) | cell
-    )
+    packed: Keys = (bike.astype(np.int64) << (CELL_BITS + _SLOT_BITS)) | (slot << CELL_BITS) | cell
     return packed
 
 
@@ -262,10 +259,7 @@ class Ledger:
 
     def __init__(self, cells: int) -> None:
         if cells > MAX_CELLS:
-            raise ValueError(
-                f"the grid has {cells} cells, a ledger holds {MAX_CELLS}: use larger cells "
-                "(district.cell_m) or split the district"
-            )
+            raise ValueError(f"the grid has {cells} cells, a ledger holds {MAX_CELLS}")
         self._cells = cells
         self._visits, self._heard = _Table(), _Table()
         self._provisional = Rows.empty()

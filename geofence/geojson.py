@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry import MultiPolygon, Polygon
+from shapely.geometry.base import BaseGeometry
 
 from geofence.datum import CHINA
 from geofence.errors import Problem
@@ -25,8 +26,8 @@ from geofence.grid import METRES_PER_DEGREE
 
 Outline = Polygon | MultiPolygon
 
-MIN_AREA_M2 = 5_000.0
-"""Half of a nominal unit cell: an outline smaller than this can never hold a cell."""
+FARTHEST_LAT = 85.0
+"""The maps of the console end here, and a cell nearer to a pole has no sides to speak of."""
 
 MAX_EXTENT_M = 200_000.0
 """Larger than any district: a vertex that far from another was mistyped."""
@@ -37,7 +38,7 @@ Report = Callable[[str], None]
 _PLACE = re.compile(r"^(?P<what>[^\[]*)\[(?P<lng>\S+) (?P<lat>\S+)\]$")
 
 
-_WGS84 = ("CRS84", "EPSG::4326", "EPSG:4326", "EPSG::4490", "EPSG:4490")
+_WGS84 = re.compile(r"(CRS:?84h?|EPSG:([\d.]*:)?(4326|4979|4490))\b")
 """Old GeoJSON may name its datum. CGCS2000 (4490) is within centimetres of WGS-84."""
 
 
@@ -92,11 +93,8 @@ def _collection(document: Any, source: str, problems: list[Problem]) -> list[Any
             Problem(source, f"is not a GeoJSON FeatureCollection but {what}; wrap the features")
         )
         return []
-    crs = document.get("crs")
-    if crs is not None and not any(name in json.dumps(crs) for name in _WGS84):
-        problems.append(
-            Problem(source, f"is in {json.dumps(crs)[:80]}; export it as WGS-84 (EPSG:4326)")
-        )
+    if (crs := other_crs(document)) is not None:
+        problems.append(Problem(source, f"is in {crs[:80]}; export it as WGS-84 (EPSG:4326)"))
     features = document.get("features")
     if not isinstance(features, list):
         problems.append(Problem(source, "has no list of features"))
@@ -104,10 +102,23 @@ def _collection(document: Any, source: str, problems: list[Problem]) -> list[Any
     return features
 
 
-def read_outline(geometry: Any, report: Report) -> Outline | None:
+def other_crs(document: Mapping[str, Any]) -> str | None:
+    """What a GeoJSON document says its positions refer to, where that is not WGS-84."""
+    crs = document.get("crs")
+    told = json.dumps(crs)
+    return None if crs is None or _WGS84.search(told) else told
+
+
+def read_outline(
+    geometry: Any,  # the decoded member of a feature, positions in lng, lat [degrees]
+    report: Report,
+    *,
+    in_china: bool = True,  # whether the district is: then the Arctic is a place that was swapped
+    least_m2: float = 0.0,  # the area below which an outline is of no use [m²]
+) -> Outline | None:
     """Make a polygon, two-dimensional and valid; None when a problem was reported.
 
-    The geometry is the decoded member of a feature, positions in lng, lat [degrees].
+    A hole without positions is left out.
     """
     if not isinstance(geometry, dict):
         report("has no geometry; draw a Polygon or MultiPolygon")
@@ -121,17 +132,19 @@ def read_outline(geometry: Any, report: Report) -> Outline | None:
         report("geometry has no list of coordinates")
         return None
     parts = coordinates if kind == "MultiPolygon" else [coordinates]
-    if not parts or any(part == [] for part in parts):
+    if not parts or any(isinstance(part, list) and part[:1] in ([], [[]]) for part in parts):
         report("geometry is empty; draw its outline or remove the feature")
         return None
     rings = _rings(parts, report)
-    if rings is None or not _plausible(np.concatenate([r for p in rings for r in p]), report):
+    if rings is None:
+        return None
+    if not _plausible(np.concatenate([r for p in rings for r in p]), in_china, report):
         return None
     if not _closed(rings, report):
         return None
     polygons = [Polygon(shell, holes) for shell, *holes in rings]
     outline: Outline = polygons[0] if kind == "Polygon" else MultiPolygon(polygons)
-    return outline if _sound(outline, report) else None
+    return outline if _sound(outline, least_m2, report) else None
 
 
 def area_m2(geometry: Any) -> NDArray[np.float64]:
@@ -140,6 +153,12 @@ def area_m2(geometry: Any) -> NDArray[np.float64]:
     middle = np.radians((bounds[..., 1] + bounds[..., 3]) / 2)
     area: NDArray[np.float64] = shapely.area(geometry) * METRES_PER_DEGREE**2 * np.cos(middle)
     return area
+
+
+def areas_of(shapes: Any) -> BaseGeometry:
+    """The polygons in some shapes as one shape: lines and points along a boundary are left out."""
+    parts = shapely.get_parts(shapely.get_parts(shapes))
+    return shapely.union_all(parts[shapely.area(parts) > 0])
 
 
 def _rings(parts: list[Any], report: Report) -> list[list[NDArray[np.float64]]] | None:
@@ -151,6 +170,8 @@ def _rings(parts: list[Any], report: Report) -> list[list[NDArray[np.float64]]] 
             return None
         made.append([])
         for m, ring in enumerate(part):
+            if m and not ring:
+                continue  # some programs write the hole that they removed
             for number, position in enumerate(ring, 1):
                 if not _is_position(position):
                     report(
@@ -179,14 +200,13 @@ def _is_position(position: Any) -> bool:
     )
 
 
-def _plausible(positions: NDArray[np.float64], report: Report) -> bool:
-    if not len(positions):
-        report("geometry is empty; draw its outline or remove the feature")
-        return False
+def _plausible(positions: NDArray[np.float64], in_china: bool, report: Report) -> bool:
     lng, lat = positions[:, 0], positions[:, 1]
     out = (np.abs(lng) > 180) | (np.abs(lat) > 90)
-    # Written as lat, lng, a place in China is out of range (eastern) or in the Arctic (western).
-    if CHINA.holds(lat=lng, lng=lat).all() and not CHINA.holds(lat, lng).all():
+    # Written as lat, lng, a place in China is out of range (eastern) or in the Arctic (western),
+    # where there are other people's districts.
+    swapped = CHINA.holds(lat=lng, lng=lat).all() and not CHINA.holds(lat, lng).all()
+    if swapped and (in_china or out.any()):
         report(
             f"coordinates are swapped: [{lng[0]:g}, {lat[0]:g}] is lat, lng; "
             "GeoJSON positions are [lng, lat]"
@@ -202,6 +222,8 @@ def _plausible(positions: NDArray[np.float64], report: Report) -> bool:
             f"{int(out.sum())} of {len(out)} positions are out of range, "
             f"the first is [{lng[first]:g}, {lat[first]:g}]{hint}"
         )
+    elif np.abs(lat).max() > FARTHEST_LAT:
+        report(f"reaches lat {lat[np.argmax(np.abs(lat))]:g}; the maps end at {FARTHEST_LAT:g}")
     else:
         height_m = float(np.ptp(lat)) * METRES_PER_DEGREE
         width_m = float(np.ptp(lng)) * METRES_PER_DEGREE * math.cos(math.radians(lat.mean()))
@@ -210,6 +232,7 @@ def _plausible(positions: NDArray[np.float64], report: Report) -> bool:
         report(
             f"extends over {max(height_m, width_m) / 1000:,.0f} km, too far for a zone; "
             f"look at lng {lng.min():g} to {lng.max():g}, lat {lat.min():g} to {lat.max():g}"
+            + ("; a zone cannot cross the 180th meridian" if np.ptp(lng) > 180 else "")
         )
     return False
 
@@ -219,11 +242,9 @@ def _closed(rings: list[list[NDArray[np.float64]]], report: Report) -> bool:
     every = [(n, m, ring) for n, part in enumerate(rings) for m, ring in enumerate(part)]
     for part, number, ring in every:
         name = _ring_name(part, number)
-        if not len(ring) or (ring[0] != ring[-1]).any():
-            ends = " and ".join(
-                f"[{p[0]:.15g}, {p[1]:.15g}]" for p in (ring[0], ring[-1])[: len(ring)]
-            )
-            report(f"{name} is open: its ends are {ends or 'missing'}; repeat the first at the end")
+        if (ring[0] != ring[-1]).any():
+            ends = _told_apart(ring[0], ring[-1])
+            report(f"{name} is open: its ends are {ends}; repeat the first at the end")
             sound = False
         elif len(ring) < 4:
             report(f"{name} has {len(ring)} positions; a closed ring needs at least 4")
@@ -231,7 +252,16 @@ def _closed(rings: list[list[NDArray[np.float64]]], report: Report) -> bool:
     return sound
 
 
-def _sound(outline: Outline, report: Report) -> bool:
+def _told_apart(first: NDArray[np.float64], last: NDArray[np.float64]) -> str:
+    """Two positions with as many digits as it takes to see that they differ."""
+    for digits in (15, 17):
+        a, b = (f"[{p[0]:.{digits}g}, {p[1]:.{digits}g}]" for p in (first, last))
+        if a != b:
+            break
+    return f"{a} and {b}"
+
+
+def _sound(outline: Outline, least_m2: float, report: Report) -> bool:
     if not shapely.is_valid(outline):
         reason = shapely.is_valid_reason(outline)
         place = _PLACE.match(reason)
@@ -241,8 +271,8 @@ def _sound(outline: Outline, report: Report) -> bool:
         report(f"outline is not valid: {reason[:1].lower()}{reason[1:]}")
         return False
     area = float(area_m2(outline))
-    if area < MIN_AREA_M2:
-        report(f"covers {area:,.0f} m², less than half a unit cell ({MIN_AREA_M2:,.0f} m²)")
+    if area < least_m2:
+        report(f"covers {area:,.0f} m², less than half a unit cell ({least_m2:,.0f} m²)")
         return False
     return True
 

@@ -48,7 +48,15 @@ def redrawn(
     }
     kept = [feature_of(zone, timezone) for zone in _until(zones, zone_id, from_ms)]
     document = json.dumps({"type": "FeatureCollection", "features": [version, *kept]})
-    parsed = parse_zones(document.encode(), None, policies, source="zones", timezone=timezone)
+    parsed = parse_zones(
+        document.encode(),
+        None,
+        policies,
+        source="zones",
+        timezone=timezone,
+        cell_m=zones.cell_m,
+        overlap_m=zones.overlap_m,
+    )
     return replace(parsed, exclusions=zones.exclusions)
 
 

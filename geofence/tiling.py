@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 
-from geofence.geojson import Outline
+from geofence.geojson import Outline, areas_of
 from geofence.grid import Grid
 
 OUTSIDE = -1
@@ -43,12 +44,21 @@ class Meetings(NamedTuple):
     share: NDArray[np.float64]  # of the cell in the zone and outside exclusions, 0 to 1
 
 
-def _boxes(grid: Grid, cell: NDArray[np.int32], margin_deg: float = 0.0) -> Outlines:
-    """The squares of cells, in degrees, because shares do not depend on the scale."""
+_BLOCK = 32
+"""Cells on a side of a block. Inside a large outline whole blocks are settled by one test."""
+
+
+def _boxes(
+    grid: Grid, cell: NDArray[np.int32], margin_deg: float = 0.0, *, cells: int = 1
+) -> Outlines:
+    """Squares of so many cells a side, by their south-western cell [degrees].
+
+    Shares do not depend on the scale.
+    """
     row, col = np.divmod(cell, grid.cols)
     high, wide = grid.cell_m / grid.metres_per_lat, grid.cell_m / grid.metres_per_lng
     west, south = grid.west_deg + col * wide, grid.south_deg + row * high
-    east, north = grid.west_deg + (col + 1) * wide, grid.south_deg + (row + 1) * high
+    east, north = grid.west_deg + (col + cells) * wide, grid.south_deg + (row + cells) * high
     boxes: Outlines = shapely.box(
         west - margin_deg, south - margin_deg, east + margin_deg, north + margin_deg
     )
@@ -67,10 +77,10 @@ def meetings_of(grid: Grid, outline: Outline, excluded: BaseGeometry | None) -> 
     # One more on each side for the margin of the cells.
     rows = np.arange(max(first_row - 1, 0), min(last_row + 2, grid.rows))
     cols = np.arange(max(first_col - 1, 0), min(last_col + 2, grid.cols))
-    cell = (rows[:, None] * grid.cols + cols).ravel().astype(np.int32)
-    boxes = _boxes(grid, cell, _CELL_MARGIN_DEG)
+    inside, unsettled = _blocks(grid, rows, cols, outline, excluded)
+    boxes = _boxes(grid, unsettled, _CELL_MARGIN_DEG)
     met = np.flatnonzero(shapely.intersects(outline, boxes))
-    cell, whole = cell[met], shapely.contains_properly(outline, boxes[met])
+    cell, whole = unsettled[met], shapely.contains_properly(outline, boxes[met])
     parts = _boxes(grid, cell)
     cell_area = shapely.area(parts)
     parts[~whole] = shapely.intersection(outline, parts[~whole])
@@ -78,7 +88,40 @@ def meetings_of(grid: Grid, outline: Outline, excluded: BaseGeometry | None) -> 
         cut = np.flatnonzero(shapely.intersects(excluded, parts))
         parts[cut] = shapely.difference(parts[cut], excluded)
     share = np.round(shapely.area(parts) / cell_area, _SHARE_DECIMALS)
-    return Meetings(cell, np.zeros(cell.size, np.int16), whole, share)
+    return Meetings(
+        np.concatenate([cell, inside]),
+        np.zeros(cell.size + inside.size, np.int16),
+        np.concatenate([whole, np.ones(inside.size, np.bool_)]),
+        np.concatenate([share, np.ones(inside.size)]),
+    )
+
+
+def _blocks(
+    grid: Grid,
+    rows: NDArray[np.intp],
+    cols: NDArray[np.intp],
+    outline: Outline,
+    excluded: BaseGeometry | None,
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The cells of some rows and columns in two parts.
+
+    First those in blocks that lie in the outline and meet no exclusion, then those in blocks of
+    which each cell must be looked at.
+    """
+    corner = (rows[::_BLOCK, None] * grid.cols + cols[::_BLOCK]).astype(np.int32)
+    boxes = _boxes(grid, corner, _CELL_MARGIN_DEG, cells=_BLOCK)
+    inside = shapely.contains_properly(outline, boxes)
+    met = shapely.intersects(outline, boxes) & ~inside
+    if excluded is not None:
+        cut = inside & shapely.intersects(excluded, boxes)
+        inside, met = inside & ~cut, met | cut
+
+    def cells_of(blocks: NDArray[np.bool_]) -> NDArray[np.int32]:
+        one = np.repeat(np.repeat(blocks, _BLOCK, 0), _BLOCK, 1)[: rows.size, : cols.size]
+        row, col = np.nonzero(one)
+        return (rows[row] * grid.cols + cols[col]).astype(np.int32)
+
+    return cells_of(inside), cells_of(met)
 
 
 def owners_of(grid: Grid, meetings: Meetings) -> NDArray[np.int16]:
@@ -114,7 +157,10 @@ class Tiles:
         self._known: dict[Outline, Meetings] = {}
 
     def of(self, outlines: Sequence[Outline]) -> Meetings:
-        """The cells that some outlines meet; the zone of a pair is a position among these."""
+        """The cells that some outlines meet; the zone of a pair is a position among these.
+
+        What several outlines hold is in the share of the first of them alone.
+        """
         for outline in outlines:
             if outline not in self._known:
                 self._known[outline] = meetings_of(self.grid, outline, self._excluded)
@@ -124,8 +170,24 @@ class Tiles:
         ]
         none = (np.empty(0, kind) for kind in (np.int32, np.int16, np.bool_, np.float64))
         found = Meetings._make(map(np.concatenate, zip(none, *parts, strict=True)))
+        self._take_shared(np.array(outlines, dtype=object), found)
         order = np.lexsort((found.zone, found.cell))
         return Meetings._make(column[order] for column in found)
+
+    def _take_shared(self, outlines: Outlines, found: Meetings) -> None:
+        """Take from the share of each outline what those before it hold too."""
+        later, earlier = STRtree(outlines).query(outlines, predicate="intersects")
+        for n in np.unique(later[earlier < later]):
+            before = outlines[earlier[(later == n) & (earlier < n)]]
+            lost = areas_of(shapely.intersection(before, outlines[n]))
+            if self._excluded is not None:
+                lost = shapely.difference(lost, self._excluded)
+            rows = np.flatnonzero(found.zone == n)
+            boxes = _boxes(self.grid, found.cell[rows])
+            met = shapely.intersects(lost, boxes)
+            taken = shapely.area(shapely.intersection(lost, boxes[met])) / shapely.area(boxes[met])
+            left = np.round(found.share[rows[met]] - taken, _SHARE_DECIMALS)
+            found.share[rows[met]] = np.maximum(left, 0.0)
 
     def forget_others(self, outlines: Iterable[Outline]) -> None:
         """Keep what is known of some outlines only."""

@@ -19,7 +19,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geofence.errors import Problem, ZonesError
-from geofence.grid import METRES_PER_DEGREE, Grid
+from geofence.grid import MAX_CELLS, METRES_PER_DEGREE, Grid
 from geofence.tiling import OUTSIDE, Meetings, Tiles, owners_of
 from geofence.zones import Zone, Zones
 
@@ -172,14 +172,22 @@ def lay(zones: tuple[Zone, ...], tiles: Tiles) -> ZoneMap:
 def grid_over(zones: Zones, *, cell_m: float, margin_m: float = MARGIN_M) -> Grid:
     """The grid that covers the zones of all times and a margin, by which none lies on its edge.
 
-    ValueError when a length is not positive.
+    ValueError when a length is not positive. ZonesError: it would have more than `MAX_CELLS`.
     """
     if not (cell_m > 0 and margin_m > 0):
         raise ValueError(f"cell_m {cell_m} and margin_m {margin_m} must be positive")
     west, south, east, north = shapely.total_bounds([zone.geometry for zone in zones.zones])
     up = margin_m / METRES_PER_DEGREE
     across = up / math.cos(math.radians((south + north) / 2))
-    return Grid.over(south - up, west - across, north + up, east + across, cell_m=cell_m)
+    grid = Grid.over(south - up, west - across, north + up, east + across, cell_m=cell_m)
+    if grid.size > MAX_CELLS:
+        enough_m = math.ceil(cell_m * math.sqrt(grid.size / MAX_CELLS) / 10 + 0.5) * 10
+        message = (
+            f"would need a grid of {grid.size:,} cells of {cell_m:g} m; at most {MAX_CELLS:,} are "
+            f"possible: use larger cells (district.cell_m = {enough_m}), or split the district"
+        )
+        raise ZonesError([Problem("zones", message)])
+    return grid
 
 
 def _rivalries(

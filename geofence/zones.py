@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 import numpy as np
 import shapely
 from shapely import Polygon, STRtree
+from shapely.geometry.base import BaseGeometry
 
 from geofence.errors import Problem, ZonesError
 from geofence.geojson import (
@@ -23,19 +24,29 @@ from geofence.geojson import (
     Outline,
     Report,
     area_m2,
+    areas_of,
     read_features,
     read_outline,
 )
 from geofence.grid import METRES_PER_DEGREE
 from words.times import FIRST_MS, LAST_MS, held_ms
 
-OVERLAP_TOLERANCE_M2 = 100.0
-"""Slivers up to 1 % of a unit cell come from rounded vertices and are let pass."""
+CELL_M = 100.0
+"""Side of a unit cell unless another one is said [m]."""
+
+OVERLAP_M = 2.0
+"""How wide zones may overlap unless another width is said [m].
+
+Cities publish outlines that were digitised one by one: most overlaps are slivers along a boundary.
+"""
+
+TOLD_M = 0.01
+"""Overlaps narrower than this come from rounded vertices and are not worth a word [m]."""
 
 MAX_OVERLAPS = 100
 """Overlaps that are reported: a file that holds a zone 5,000 times has millions."""
-PART = 16
-"""Zones that are compared with all others at once."""
+PART = 1024
+"""Pairs of zones that are compared at once."""
 
 CHINA_STANDARD_TIME = timezone(timedelta(hours=8), "Asia/Shanghai")
 
@@ -90,6 +101,10 @@ class Zones:
 
     zones: tuple[Zone, ...]
     exclusions: tuple[Exclusion, ...] = ()
+    warnings: tuple[Problem, ...] = field(default=(), compare=False)  # what was let pass
+    # What was asked of them: the side of a unit cell, and how wide zones may overlap [m].
+    cell_m: float = CELL_M
+    overlap_m: float = OVERLAP_M
 
     def at(self, at_ms: int) -> tuple[Zone, ...]:
         """The zones that exist at an instant, sorted by `zone_id`."""
@@ -114,6 +129,10 @@ def parse_zones(
     # Where a `valid_from` or `valid_to` without an offset is read. A bare date is its midnight, so
     # a zone with `valid_to` 2026-05-01 last exists on 30 April.
     timezone: tzinfo = CHINA_STANDARD_TIME,
+    cell_m: float = CELL_M,  # side of a unit cell [m]: a zone smaller than half of one holds none
+    # How wide zones may overlap [m]. What two of them share is that of the smaller `zone_id`, and
+    # told as a warning.
+    overlap_m: float = OVERLAP_M,
 ) -> Zones:
     """Read zones and exclusions.
 
@@ -121,35 +140,43 @@ def parse_zones(
     other, then of exclusions.
     """
     problems: list[Problem] = []
-    read = [
-        (feature, _zone(feature, policies, timezone, problems))
-        for feature in read_features(geojson, source, "zone_id", problems)
-    ]
+    warnings: list[Problem] = []
+    summer = datetime(2026, 7, 1)  # noqa: DTZ001 - the wall clock of the district
+    in_china = timezone.utcoffset(summer) == CHINA_STANDARD_TIME.utcoffset(None)
+
+    def outline_of(feature: Feature, least_m2: float) -> Outline | None:
+        report = feature.reporter(problems)
+        return read_outline(feature.geometry, report, in_china=in_china, least_m2=least_m2)
+
+    read = []
+    for each in read_features(geojson, source, "zone_id", problems):
+        zone = _zone(each, policies, timezone, problems)
+        read.append((each, replace(zone, geometry=outline_of(each, cell_m**2 / 2) or Polygon())))
     if not read and not problems:
         problems.append(Problem(source, "has no features; a district needs at least one zone"))
     _report_duplicates(read, problems)
     drawn = [(feature, zone) for feature, zone in read if not zone.geometry.is_empty]
     if drawn:
         _report_far_away(drawn, problems)
-        _report_overlaps(drawn, problems)
+        _judge_overlaps(drawn, overlap_m, cell_m, problems, warnings)
     excluded: list[Exclusion] = []
-    for feature in read_features(
+    for each in read_features(
         _NOTHING if exclusions is None else exclusions, exclusions_source, "name", problems
     ):
-        outline = read_outline(feature.geometry, feature.reporter(problems))
-        if outline is not None:
-            name = feature.properties.get("name")
+        # Of any size: the halves of a pond can exclude a cell together.
+        if (outline := outline_of(each, 0.0)) is not None:
+            name = each.properties.get("name")
             excluded.append(Exclusion(name if isinstance(name, str) else "", outline))
     if problems:
         raise ZonesError(problems)
     zones = sorted((z for _, z in read), key=lambda z: (z.zone_id, z.valid_from_ms or 0))
-    return Zones(tuple(zones), tuple(excluded))
+    return Zones(tuple(zones), tuple(excluded), tuple(warnings), cell_m, overlap_m)
 
 
 def _zone(
     feature: Feature, policies: Collection[str], timezone: tzinfo, problems: list[Problem]
 ) -> Zone:
-    """The zone of a feature, with blanks in the places of what was wrong and reported."""
+    """The zone of a feature, with blanks for its outline and for what was wrong and reported."""
     report = feature.reporter(problems)
     zone_id = _text(feature, "zone_id", report)
     if zone_id and not _ID.fullmatch(zone_id):
@@ -175,7 +202,7 @@ def _zone(
         name_zh=_text(feature, "name_zh", report, optional=True) or None,
         policy=policy,
         code=code or None,
-        geometry=read_outline(feature.geometry, report) or Polygon(),
+        geometry=Polygon(),
         valid_from_ms=valid_from_ms,
         valid_to_ms=valid_to_ms,
     )
@@ -257,29 +284,73 @@ def _report_far_away(drawn: list[tuple[Feature, Zone]], problems: list[Problem])
         )
 
 
-def _report_overlaps(drawn: list[tuple[Feature, Zone]], problems: list[Problem]) -> None:
+def _judge_overlaps(
+    drawn: list[tuple[Feature, Zone]],
+    overlap_m: float,
+    cell_m: float,
+    problems: list[Problem],
+    warnings: list[Problem],
+) -> None:
+    """Report overlaps that are too wide, and warn of those that are not."""
+    # An older version let pass up to 1 % of a nominal unit cell, however wide.
+    passed_m2 = min(cell_m, CELL_M) ** 2 / 100
+    told = len(problems)
+    for (feature, zone), (other, other_zone), shared in _overlaps(drawn):
+        place = shapely.point_on_surface(shared)
+        where = f"around lng {place.x:.5f}, lat {place.y:.5f}"
+        area, named = float(area_m2(shared)), f'(zone_id "{other_zone.zone_id}")'
+        plane = _on_plane(shared)
+        if area > passed_m2 and _wider(plane, overlap_m):
+            feature.reporter(problems)(
+                f"overlaps feature {other.number} {named} by {area:,.0f} m², {where}; zones must "
+                f"not overlap by a width of more than {overlap_m:g} m"
+            )
+        elif _wider(plane, TOLD_M) and len(warnings) < MAX_OVERLAPS:
+            feature.reporter(warnings)(
+                f"overlaps feature {other.number} {named} by {area:,.0f} m², up to "
+                f"{_width_m(plane):.2f} m wide, {where}; what both hold is given to "
+                f'"{min(zone.zone_id, other_zone.zone_id)}"'
+            )
+        if len(problems) - told >= MAX_OVERLAPS:
+            return
+
+
+def _overlaps(
+    drawn: list[tuple[Feature, Zone]],
+) -> Iterator[tuple[tuple[Feature, Zone], tuple[Feature, Zone], BaseGeometry]]:
+    """Each two zones that exist together and share an area, and what they share [degrees]."""
     geometries = np.array([zone.geometry for _, zone in drawn])
     begins = np.array([zone.valid_from_ms or FIRST_MS for _, zone in drawn])
     ends = np.array(
         [LAST_MS if zone.valid_to_ms is None else zone.valid_to_ms for _, zone in drawn]
     )
-    tree, told = STRtree(geometries), len(problems)
-    for part in np.array_split(np.arange(len(drawn)), -(-len(drawn) // PART)):
-        first, second = tree.query(geometries[part], predicate="intersects")
-        first = part[first]
-        together = np.maximum(begins[first], begins[second]) < np.minimum(ends[first], ends[second])
-        first, second = (rows[together & (first < second)] for rows in (first, second))
-        shared = shapely.intersection(geometries[first], geometries[second])
-        for n in np.lexsort((second, first)):
-            (feature, _), (other, other_zone) = drawn[first[n]], drawn[second[n]]
-            area = float(area_m2(shared[n])) if not shared[n].is_empty else 0.0
-            if area <= OVERLAP_TOLERANCE_M2:
-                continue
-            place = shapely.point_on_surface(shared[n])
-            feature.reporter(problems)(
-                f'overlaps feature {other.number} (zone_id "{other_zone.zone_id}") by '
-                f"{area:,.0f} m², around lng {place.x:.5f}, lat {place.y:.5f}; "
-                "zones must not overlap"
-            )
-            if len(problems) - told >= MAX_OVERLAPS:
-                return
+    tree = STRtree(geometries)
+    for n in range(len(drawn)):
+        near = tree.query(geometries[n])
+        together = np.maximum(begins[n], begins[near]) < np.minimum(ends[n], ends[near])
+        near = np.sort(near[together & (near > n)])
+        for part in np.array_split(near, -(-len(near) // PART) or 1):
+            shared = shapely.intersection(geometries[n], geometries[part])
+            for m in np.flatnonzero(shapely.area(shared) > 0):
+                yield drawn[n], drawn[part[m]], shared[m]
+
+
+def _on_plane(shape: BaseGeometry) -> BaseGeometry:
+    """The areas of a shape in degrees on the plane of its latitude [m]."""
+    _, south, _, north = shape.bounds
+    across = METRES_PER_DEGREE * np.cos(np.radians((south + north) / 2))
+    return shapely.transform(areas_of(shape), lambda places: places * (across, METRES_PER_DEGREE))
+
+
+def _wider(plane: BaseGeometry, width_m: float) -> bool:
+    """Tell whether a circle of a diameter [m] fits into a shape on the plane."""
+    return not shapely.buffer(plane, -width_m / 2).is_empty
+
+
+def _width_m(plane: BaseGeometry) -> float:
+    """The diameter of the widest circle in a shape on the plane [m], to a centimetre."""
+    low, high = 0.0, 2 * float(np.sqrt(plane.area / np.pi))
+    while high - low > TOLD_M:
+        middle = (low + high) / 2
+        low, high = (middle, high) if _wider(plane, middle) else (low, middle)
+    return high

@@ -162,6 +162,7 @@ def run_station(config: Path, clock: Clock) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it runs: then it reads this again
     with errors_told():
         settings, zones = load_with_zones(config)
+        cli_output.log_warnings(zones)
         host, port = settings.http.host, web.wanted_port(settings.http.host, settings.http.port)
 
     async def main(stop: asyncio.Event) -> None:
@@ -199,6 +200,8 @@ def check(config: Config = CONFIG) -> None:
         now_ms = Clock().now_ms()
         district = checked(config, now_ms)
     settings, now = district.settings, district.atlas.at(now_ms)
+    for warning in district.atlas.layout.zones.warnings:
+        say(f"warning: {warning}")
     cells = int(now.cells_total.sum())
     typer.echo(
         f"{config}: all is well: {len(now.zones)} zones with {cells} unit cells, "

@@ -25,6 +25,7 @@ from words.catalogue import word
 
 if TYPE_CHECKING:
     from alerts.alert import Transition
+    from geofence.zones import Zones
     from ingest.recordings import Problem
     from patrol.demo import DemoOptions, Summary
     from patrol.replay import Replay, ZoneJudged
@@ -121,6 +122,13 @@ async def tell_ride(console: Console, url: str, fleet: Fleet) -> None:
     console.print(f"{bikes} bikes of {plan.vendor} ride from {since:%Y-%m-%d %H:%M:%S}{pace}")
     console.print(f"Publishing to {url}")
     await progress(console, line)
+
+
+def log_warnings(zones: Zones) -> None:
+    """Log what was let pass in the zones."""
+    log = structlog.get_logger("patrol")
+    for warning in zones.warnings:
+        log.warning("zones are not as they should be", where=warning.where, detail=warning.message)
 
 
 async def log_life(station: Station, stop: asyncio.Event) -> None:

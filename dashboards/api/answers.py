@@ -87,11 +87,19 @@ class ZoneVersions(TypedDict):
     features: list[ZoneVersionFeature]
 
 
+class ZoneWarning(TypedDict):
+    """A mistake that was let pass: where it is, and what it is."""
+
+    where: str
+    message: str
+
+
 class ZoneChange(TypedDict):
     """What came of drawing a zone, or letting it end, at an instant.
 
     `live` is false when it takes effect at the next start of the station only. `cells_total` is
-    the patrollable cells from then on, and null when there are none.
+    the patrollable cells from then on, and null when there are none. `warnings` are the narrow
+    overlaps with neighbours, which were let pass.
     """
 
     zone_id: str
@@ -101,6 +109,7 @@ class ZoneChange(TypedDict):
     live: bool
     cells_total: int | None
     versions: ZoneVersions
+    warnings: list[ZoneWarning]
 
 
 class PolicyName(TypedDict):

@@ -149,6 +149,11 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
                 int(zones.cells_total[zones.index(zone_id)]) if zones.has(zone_id) else None
             ),
             "versions": collection(versions(proposal.layout.zones, zone_id)),
+            "warnings": [
+                answers.ZoneWarning(where=each.where, message=each.message)
+                for each in proposal.layout.zones.warnings
+                if f'zone_id "{zone_id}"' in str(each)
+            ],
         }
         return Answer(answer, headers={"ETag": f'"{drawing.version}"'})
 

@@ -69,6 +69,7 @@ class District(Section):
     zones: File = Field(default=Path("zones.geojson"), validate_default=True)
     exclusions: File | None = None
     cell_m: float = Field(default=100, ge=20, le=1_000)
+    overlap_m: float = Field(default=2, ge=0, le=100)
 
     @property
     def tz(self) -> ZoneInfo:

@@ -210,6 +210,8 @@ class _SettingsDraft(_Draft[Settings]):
                 source=str(source),
                 exclusions_source=str(exclusions),
                 timezone=self._timezone(),
+                cell_m=self._metres("cell_m"),
+                overlap_m=self._metres("overlap_m"),
             )
         except ZonesError as exc:
             self._found += ((math.inf, problem) for problem in exc.problems)
@@ -262,6 +264,14 @@ class _SettingsDraft(_Draft[Settings]):
             return read_bounded(self._path.parent / Path(path).expanduser())
         except (OSError, ValueError):
             return None
+
+    def _metres(self, key: str) -> float:
+        """A length of the district [m]; the default's when the setting is wrong."""
+        try:
+            metres = float(self._value("district", key))
+        except (TypeError, ValueError):
+            metres = math.nan
+        return metres if 0 <= metres <= 1_000 else float(District.model_fields[key].default)
 
     def _timezone(self) -> ZoneInfo:
         try:

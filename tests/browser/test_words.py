@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import shapely.affinity
 from playwright.sync_api import Page
 from pydantic import BaseModel, ValidationError
 
@@ -13,7 +14,14 @@ from dashboards.api.orders import NewCampaign, Pause
 from dashboards.console.catalogue import texts
 from geofence.errors import ZonesError
 from geofence.redrawing import ended, redrawn
-from tests.dashboards.district import NINE_MS, TIMEZONE, ZoneInfo, new_district, sample_drawn
+from tests.dashboards.district import (
+    NINE_MS,
+    POLICIES,
+    TIMEZONE,
+    ZoneInfo,
+    new_district,
+    sample_drawn,
+)
 
 HOUR_MS = 3_600_000
 SOON, LATER = "2025-11-23T10:00", "2025-11-24"
@@ -84,6 +92,11 @@ def messages(tmp_path: Path) -> list[str]:
         with pytest.raises(ZonesError) as wrong:
             redrawn(zones, zone_id, feature, NINE_MS, policies={"core"}, timezone=zone)
         found += [problem.message for problem in wrong.value.problems if problem.message]
+    beside = shapely.affinity.translate(zones.zones[3].geometry, 1e-5)
+    moved = {"geometry": beside.__geo_interface__, "properties": {"name": "a", "policy": "core"}}
+    slivers = redrawn(zones, "cy-04", moved, NINE_MS, policies=POLICIES, timezone=zone).warnings
+    assert slivers
+    found += [warning.message for warning in slivers]
     for each in zones.zones[:-1]:
         zones = ended(zones, each.zone_id, NINE_MS, zone)
     with pytest.raises(ZonesError) as last:

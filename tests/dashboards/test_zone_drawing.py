@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import shapely
+import shapely.affinity
+
 from dashboards.app import create_app
 from geofence.zones import Zones
 from ingest.errors import StoreUnavailable
@@ -245,6 +248,18 @@ def test_a_zone_that_has_ended_still_has_its_days(api: Api, district: District) 
     then = "/api/v1/zones/cy-04/policy?at=2025-11-23T08:59"
     assert api.get(then).json() == asked
     assert api.get("/api/v1/coverage/nowhere/days").status_code == 404
+
+
+def test_a_narrow_overlap_is_let_pass_and_told(api: Api) -> None:
+    """It is no mistake, and whoever draws reads which neighbour it is with, how wide and where."""
+    drawn = outline(api)
+    moved = shapely.affinity.translate(shapely.geometry.shape(drawn["geometry"]), xoff=1e-5)
+    drawn["geometry"] = shapely.geometry.mapping(moved)
+    told = put(api, drawn, query="?dry_run=true").json()["warnings"]
+    assert told
+    assert all("up to 0." in each["message"] for each in told)
+    assert all(each["message"].endswith('"') for each in told)
+    assert put(api, outline(api), query="?dry_run=true").json()["warnings"] == []
 
 
 def test_listeners_are_told_of_other_zones(district: District) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import copy
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import MultiPolygon
 
+from geofence.atlas import Atlas
 from geofence.errors import Problem, ZonesError
 from geofence.zones import Zones, parse_zones
 from tests.json_values import json_values
@@ -248,7 +252,8 @@ def test_overlaps_name_both_features_and_their_size():
     text = only(feature(1), feature(2), feature(3, coordinates=square(120.324, side=0.005)))
     assert text == (
         'zones.geojson: feature 2 (zone_id "cy-02"): overlaps feature 3 (zone_id "cy-03") by '
-        "249,671 m², around lng 120.32650, lat 36.30250; zones must not overlap"
+        "249,671 m², around lng 120.32650, lat 36.30250; zones must not overlap by a "
+        "width of more than 2 m"
     )
 
 
@@ -268,11 +273,98 @@ def test_an_end_beyond_the_calendar_is_no_end():
     assert zone.valid_from_ms == LAST_MS
 
 
-def test_slivers_of_rounded_vertices_are_let_pass():
-    """An overlap of 0.1 m along a kilometre is not a mistake of the drawer; 1 m is."""
-    metre = 1 / 89_716
-    assert len(parse(feature(1), feature(2, coordinates=square(120.32 - 0.05 * metre))).zones) == 2
-    assert "by 1,113 m²" in only(feature(1), feature(2, coordinates=square(120.32 - metre)))
+METRE = 1 / 89_716
+"""A metre to the east at the latitude of the squares [degrees]."""
+
+
+def overlapping(width_m: float, **limits: float) -> Zones:
+    """Two squares of a kilometre, of which the second begins so much before the first ends."""
+    east = feature(2, coordinates=square(120.32 - width_m * METRE))
+    document = {"type": "FeatureCollection", "features": [east, feature(1)]}
+    return parse_zones(json.dumps(document).encode(), None, POLICIES, **limits)
+
+
+def test_an_overlap_is_judged_by_its_width_and_told():
+    """Cities publish slivers a kilometre long; one that is 3 m wide is a mistake of the drawer."""
+    assert not overlapping(0.005).warnings, "from rounded vertices"
+    (warning,) = overlapping(1.5).warnings
+    assert str(warning).startswith(
+        'zones.geojson: feature 1 (zone_id "cy-02"): overlaps feature 2 (zone_id "cy-01") by '
+        "1,670 m², up to 1.5"
+    )
+    assert str(warning).endswith('what both hold is given to "cy-01"')
+    with pytest.raises(ZonesError, match="by a width of more than 2 m"):
+        overlapping(3)
+    assert len(overlapping(3, overlap_m=5).warnings) == 1
+    with pytest.raises(ZonesError, match="by a width of more than 0 m"):
+        overlapping(0.5, overlap_m=0)
+
+
+def test_what_two_zones_share_belongs_to_the_smaller_id():
+    """Its positions, and its part of each cell: the other zone is as if it had been cut there."""
+    zones = overlapping(60, overlap_m=80)
+    shared = Atlas(zones).at(0)
+    assert (
+        shared.zones[shared.zone_of(np.array([36.305]), np.array([120.32 - 30 * METRE]))[0]]
+        == (shared.zones[shared.index("cy-01")])
+    )
+    first, second = zones.zones
+    cut = replace(second, geometry=second.geometry.difference(first.geometry))
+    apart = Atlas(replace(zones, zones=(first, cut))).at(0)
+    assert (shared.cell_zone == apart.cell_zone).all()
+
+
+def test_limits_are_those_of_the_cell():
+    """A pocket park holds cells of 20 m; an exclusion counts together with others."""
+    park = feature(1, coordinates=square(side=0.0006))
+    assert "covers 3," in only(park)
+    assert "less than half a unit cell (5,000 m²)" in only(park)
+    document = json.dumps({"type": "FeatureCollection", "features": [park]}).encode()
+    assert parse_zones(document, None, POLICIES, cell_m=20).zones
+    pond = {"type": "FeatureCollection", "features": [feature(1, square(side=0.0001))]}
+    assert len(parse(feature(1), exclusions=pond).exclusions) == 1
+
+
+def test_the_arctic_is_swapped_in_china_only():
+    """Longyearbyen has the latitude of a longitude in Xinjiang."""
+    arctic = json.dumps(
+        {"type": "FeatureCollection", "features": [feature(1, square(15.6, 78.2, 0.02))]}
+    ).encode()
+    assert parse_zones(arctic, None, POLICIES, timezone=ZoneInfo("Arctic/Longyearbyen")).zones
+    with pytest.raises(ZonesError, match="coordinates are swapped"):
+        parse_zones(arctic, None, POLICIES)
+
+
+@pytest.mark.parametrize(
+    ("rings", "message"),
+    [
+        ([*square(), []], None),
+        ([[]], "geometry is empty"),
+        ([[], *square()], "geometry is empty"),
+        (square(120.38, 88), "reaches lat 88.01; the maps end at 85"),
+        ([[[179.9, 10], [-179.9, 10], [-179.9, 10.1], [179.9, 10]]], "cannot cross the 180th"),
+        (
+            [[[120.38, 36.3], [120.39, 36.3], [120.39, 36.31], [120.38000000000001, 36.3]]],
+            "its ends are [120.38, 36.299999999999997] and [120.38000000000001, 36.2999",
+        ),
+        ([[[120.38, 36.3]] * 5], "outline is not valid"),
+        ([*square(), [[120.385, 36.305]]], "hole 1 has 1 positions"),
+    ],
+)
+def test_outlines_as_programs_write_them(rings, message):
+    """A hole that was removed is no hole; everything else is said."""
+    if message is None:
+        assert not parse(feature(1, rings)).zones[0].geometry.interiors
+    else:
+        assert message in only(feature(1, rings))
+
+
+def test_a_grid_that_no_ledger_holds_is_refused_at_once():
+    """A zone of 190 km takes no seconds and no memory, and the message names the cell to take."""
+    wide = Atlas(parse(feature(1, square(120, 36, 1.7))), cell_m=180).at(0)
+    assert wide.cells_total[0] > 800_000
+    with pytest.raises(ZonesError, match=r"district\.cell_m = 180"):
+        Atlas(parse(feature(1, square(120, 36, 1.7))))
 
 
 def test_an_overlap_is_found_beside_other_mistakes():

@@ -90,6 +90,19 @@ def test_five_mistakes_in_patrol_toml(config: Path) -> None:
         assert any(re.search(rf"patrol\.toml:\d+: {re.escape(key)}: ", line) for line in lines), key
 
 
+def test_check_warns_of_slivers(config: Path) -> None:
+    """They are let pass, and told on stderr."""
+    file = config.parent / "zones.geojson"
+    zones = json.loads(file.read_text("utf-8"))
+    for position in zones["features"][3]["geometry"]["coordinates"][0]:
+        position[0] += 1e-5
+    file.write_text(json.dumps(zones), "utf-8")
+    code, out, err = invoked("check", "--config", config)
+    assert (code, "all is well" in out) == (0, True)
+    assert all(line.startswith("warning: zones.geojson: feature ") for line in err.splitlines())
+    assert 'what both hold is given to "cy-' in err
+
+
 def test_five_mistakes_in_the_zones(config: Path) -> None:
     """All are told at once, each with the feature it is in."""
     file = config.parent / "zones.geojson"

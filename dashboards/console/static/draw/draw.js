@@ -5,6 +5,7 @@ import { askFor } from "../page/dialog.js";
 import { button, el, fill, place } from "../page/dom.js";
 import { keys, live, read, start, words } from "../page/frame.js";
 import { keepWhile } from "../page/session.js";
+import { flawsOf } from "../page/words.js";
 import { Drawing, effectOf } from "./drawing.js";
 import { DrawMap } from "./map.js";
 import { areaOf } from "./outline.js";
@@ -138,7 +139,8 @@ function planOf(now, then) {
   return drawn(now) === drawn(then) ? "" : "change";
 }
 
-function savedText({ at, live: takesEffect }, isNew) {
-  const effect = takesEffect ? [] : [words.say("draw.next_start")];
+function savedText({ at, live: takesEffect, warnings }, isNew) {
+  const effect = [...(takesEffect ? [] : [words.say("draw.next_start")]),
+    ...flawsOf({ problems: warnings }, words).map(({ text }) => text)];
   return words.prose(words.say("draw.saved"), effectOf(words.time(at), isNew), ...effect);
 }

@@ -131,9 +131,9 @@ export class Drawing {
   async check() {
     const answer = await this.send({ dryRun: true });
     if (!answer?.ok) return;
-    const { cells_total: n, live } = answer.body;
+    const { cells_total: n, live, warnings } = answer.body;
     const waits = live ? [] : [words.say("draw.next_start")];
-    this.show([], words.prose(words.say("draw.sound", { n }), ...waits));
+    this.show(flawsOf({ problems: warnings }, words), words.prose(words.say("draw.sound", { n }), ...waits));
   }
 
   async save() {
@@ -166,7 +166,7 @@ export class Drawing {
     const rows = flaws.map(({ text, place }) =>
       button({ className: "flaw-row", data: { placed: String(place !== null) } }, text,
         () => place && this.map.goTo(place)));
-    fill(this.said, fine ? el("p", "fine", el("span", "tick", "✓"), fine) : rows);
+    fill(this.said, fine && el("p", "fine", el("span", "tick", "✓"), fine), rows);
     this.map.mark(flaws);
   }
 

@@ -128,6 +128,8 @@ const SHAPE = /outline is not valid: /.source;
 const NEEDED = [/is required|Field required|\w+ is (missing|empty)/,
   /(String|Value) should have at least 1 (character|item)/].map(({ source }) => source);
 const KNOWN = Object.entries({
+  "flaw.sliver": new RegExp('overlaps .*zone_id "(?<zone>[^"]*)".* up to (?<wide>[\\d.]+) m wide'
+    + '.* given to "(?<to>[^"]*)"'),
   "flaw.overlap": /overlaps .*zone_id "(?<zone>[^"]*)".* by (?<area>[\d,]+) m²/,
   "flaw.crosses": new RegExp(`${SHAPE}(ring )?self-intersection`),
   "flaw.hole_outside": new RegExp(`${SHAPE}hole lies outside`),
@@ -160,8 +162,9 @@ const KNOWN = Object.entries({
 
 export function inWords(/** @type {string} */ message, /** @type {Words} */ words) {
   for (const [key, pattern] of KNOWN) {
-    const found = pattern.exec(message), zone = found?.groups?.zone;
-    if (found) return words.say(key, { ...found.groups, zone: zone && words.zone(zone) });
+    const found = pattern.exec(message), { zone, to } = found?.groups ?? {};
+    const named = { zone: zone && words.zone(zone), to: to && words.zone(to) };
+    if (found) return words.say(key, { ...found.groups, ...named });
   }
   return words.say("refusal.other", { detail: message });
 }
