@@ -25,15 +25,15 @@ from numpy.typing import NDArray
 
 from alerts.calendar_exceptions import CalendarException, ExceptionCalendar
 from alerts.errors import PolicyError, Problem
-from alerts.periods import local_day, period_of, wall
+from alerts.periods import DAY_MIN, local_day, period_of, wall
 from geofence.windows import Window, WindowKind
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-DAY_MIN = 24 * 60
 ALWAYS = "Mon-Sun 00:00-24:00"
 
 _NAMES = [day.capitalize() for day in DAYS]
 _SPAN = re.compile(r"\s*([A-Za-z,\s-]+?)\s+(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})\s*")
+_SATURDAY = 5
 _DAY_MS = 86_400_000
 _CHUNK_MS = 32 * _DAY_MS
 _HORIZON_CHUNKS = 14  # over a year: a district without duty for that long has none
@@ -122,7 +122,7 @@ class Hours:
     ) -> None:
         self.spans = tuple(spans)
         self.tz = tz
-        self._exceptions = exceptions
+        self._calendar = exceptions
         self._chunks: dict[int, _Chunk] = {}
         self._sums: dict[tuple[int, int], int] = {}
         self._totals: dict[tuple[int, timedelta], int] = {}
@@ -183,7 +183,17 @@ class Hours:
 
     def exceptions(self, from_ms: int, to_ms: int) -> list[CalendarException]:
         """The exceptions that overlap ``[from_ms, to_ms)``, the first to begin first."""
-        return self._exceptions.between(from_ms, to_ms) if self._exceptions else []
+        return _closed(self.calendar_days(from_ms, to_ms))
+
+    def calendar_days(self, from_ms: int, to_ms: int) -> list[CalendarException]:
+        """All that the calendar says of ``[from_ms, to_ms)``, also of working days."""
+        return self._calendar.between(from_ms, to_ms) if self._calendar else []
+
+    @property
+    def troubles(self) -> list[str]:
+        """Events of the calendar that could not be computed, and so have no effect."""
+        found = self._calendar.troubles if self._calendar else {}
+        return [f"event {uid}: {why}" for uid, why in found.items()]
 
     def duty(self, from_ms: int, to_ms: int) -> Iterator[Window]:
         """The stretches of duty within ``[from_ms, to_ms)``, in order."""
@@ -266,6 +276,11 @@ class Hours:
             window = self._span_of_days(kind, window.to_ms)
         return windows
 
+    def _working_as(self, weekday: int) -> int:
+        """The day of the week whose hours hold on a make-up working day: Monday for a free one."""
+        free = weekday >= _SATURDAY or all(weekday not in span.weekdays for span in self.spans)
+        return 0 if free else weekday
+
     def _latest_shift(self, at_ms: int) -> Window | None:
         """The shift that began last at or before an instant; it may have ended."""
         index = at_ms // _CHUNK_MS
@@ -286,8 +301,9 @@ class Hours:
         if found is None:
             changed = {
                 index
-                for free in self.exceptions(first * _CHUNK_MS, last * _CHUNK_MS)
-                for index in range(free.from_ms // _CHUNK_MS, free.to_ms // _CHUNK_MS + 1)
+                for day in self.calendar_days(first * _CHUNK_MS, last * _CHUNK_MS)
+                if day.kind != "observed"
+                for index in range(day.from_ms // _CHUNK_MS, day.to_ms // _CHUNK_MS + 1)
             }
             found = sum(self._total(index, index in changed) for index in range(first, last))
             if len(self._sums) >= _KEPT:
@@ -318,8 +334,9 @@ class Hours:
 
     def _compute(self, index: int) -> _Chunk:
         begin, end = index * _CHUNK_MS, (index + 1) * _CHUNK_MS
-        shifts = sorted(self._shifts_about(begin, end))
-        exceptions = self.exceptions(begin, end)
+        days = self.calendar_days(begin - 2 * _DAY_MS, end + 2 * _DAY_MS)
+        exceptions = _closed(days)
+        shifts = sorted(self._shifts_about(begin, end, [d for d in days if d.kind == "works"]))
         starts: list[int] = []
         ends: list[int] = []
         for duty in _less(_merged(shifts), exceptions):
@@ -331,18 +348,27 @@ class Hours:
         own = [shift for shift in shifts if begin <= shift.from_ms < end]
         return _Chunk(starts, ends, before, total, own, exceptions)
 
-    def _shifts_about(self, begin_ms: int, end_ms: int) -> Iterator[Window]:
+    def _shifts_about(
+        self, begin_ms: int, end_ms: int, working: Sequence[CalendarException]
+    ) -> Iterator[Window]:
         # Two days before: a shift over midnight, and any offset of the zone.
         day = datetime.fromtimestamp(begin_ms / 1000, UTC).date() - timedelta(days=2)
         last = datetime.fromtimestamp(end_ms / 1000, UTC).date() + timedelta(days=1)
         while day <= last:
+            weekday, noon_ms = day.weekday(), wall(day, DAY_MIN // 2, self.tz)
+            if any(each.from_ms <= noon_ms < each.to_ms for each in working):
+                weekday = self._working_as(weekday)
             for span in self.spans:
-                if day.weekday() in span.weekdays:
+                if weekday in span.weekdays:
                     clock = (span.start_min, span.end_min)
                     shift = Window(*(wall(day, minute, self.tz) for minute in clock))
                     if shift.from_ms < shift.to_ms:  # a gap of the clock can swallow one
                         yield shift
             day += timedelta(days=1)
+
+
+def _closed(days: Sequence[CalendarException]) -> list[CalendarException]:
+    return [day for day in days if day.kind == "closed"]
 
 
 @lru_cache(maxsize=4096)

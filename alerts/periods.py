@@ -13,10 +13,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from alerts.calendar_exceptions import instant
+from words.times import instant
 
 Kind = Literal["daily", "weekly", "monthly"]
 
+DAY_MIN = 24 * 60
+"""Minutes of a day on the clock."""
 KINDS: tuple[Kind, ...] = ("daily", "weekly", "monthly")
 
 
@@ -78,7 +80,7 @@ def local_day(at_ms: int, tz: ZoneInfo) -> date:
 
 def wall(day: date, minute: int, tz: ZoneInfo) -> int:
     """The instant of a minute counted from the midnight at which a day begins [ms]."""
-    days, minute = divmod(minute, 24 * 60)
+    days, minute = divmod(minute, DAY_MIN)
     at = datetime.combine(day + timedelta(days=days), time(minute // 60, minute % 60))
     return instant(at, tz)
 

@@ -236,7 +236,7 @@ def _date_ms(value: object, tz: ZoneInfo, *, last: bool) -> int:
         except ValueError:
             value = None
     if isinstance(value, datetime):
-        return bounded_ms(value if value.tzinfo else value.replace(tzinfo=tz, fold=0))
+        return bounded_ms(value, tz)
     if isinstance(value, date):
         begins = datetime(value.year, value.month, value.day, tzinfo=tz)
         bounded_ms(begins)  # the last day of the year 9999 has no day after it

@@ -7,7 +7,8 @@ bounds, so that every instant that is kept can be shown in any time zone and rec
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from bisect import bisect_left
+from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 FIRST_MS: Final = 0
@@ -22,10 +23,16 @@ _DURATION = re.compile(
 )
 
 
-def bounded_ms(at: datetime | int) -> int:
-    """An aware time, or ms since the epoch, as ms since the epoch. ValueError: out of bounds."""
+def bounded_ms(at: datetime | int, local: tzinfo = UTC) -> int:
+    """A time, or ms since the epoch, as ms since the epoch; without an offset a time is `local`.
+
+    ValueError: out of bounds.
+    """
     try:
-        at_ms = round(at.timestamp() * 1000) if isinstance(at, datetime) else at
+        if isinstance(at, datetime):
+            at_ms = round(at.timestamp() * 1000) if at.tzinfo else instant(at, local)
+        else:
+            at_ms = at
     except OverflowError:  # the first and the last day there are have no other side
         at_ms = -1
     if not FIRST_MS <= at_ms <= LAST_MS:
@@ -36,6 +43,27 @@ def bounded_ms(at: datetime | int) -> int:
 def held_ms(at_ms: int) -> int:
     """The nearest instant that there is: of one that an older version has kept."""
     return min(max(at_ms, FIRST_MS), LAST_MS)
+
+
+def instant(local: datetime, tz: tzinfo) -> int:
+    """The instant of a naive local time [ms since the epoch].
+
+    A time that occurs twice is the first of the two (RFC 5545, 3.3.5). One that does not occur is
+    when the clocks go forward, so that of a stretch that begins or ends there that much is left
+    which exists, and no stretch ends before it begins.
+    """
+    at = local.replace(tzinfo=tz, fold=0)
+    before, after = at.utcoffset(), at.replace(fold=1).utcoffset()
+    late = round(at.timestamp() * 1000)
+    if before is None or after is None or before >= after:
+        return late
+    early_s = late // 1000 - int((after - before).total_seconds())
+    changed = bisect_left(
+        range(early_s, late // 1000),
+        True,
+        key=lambda at_s: datetime.fromtimestamp(at_s, tz).utcoffset() == after,
+    )
+    return (early_s + changed) * 1000
 
 
 def duration_s(value: object) -> int:

@@ -69,8 +69,7 @@ class Times:
         try:
             if re.fullmatch(r"\d{1,15}", text, re.ASCII) and len(text) != len("20260501"):
                 return bounded_ms(int(text))
-            moment = datetime.fromisoformat(_PLUS_LOST.sub(r"\1+\2", text))
-            return bounded_ms(moment if moment.tzinfo else moment.replace(tzinfo=self.zone))
+            return bounded_ms(datetime.fromisoformat(_PLUS_LOST.sub(r"\1+\2", text)), self.zone)
         except ValueError:
             raise ProblemError(
                 400,

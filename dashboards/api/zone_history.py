@@ -112,8 +112,8 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
             policy=asked.name,
             hours=[span_text(span) for span in asked.hours.spans],
             exceptions=[
-                {"summary": summary, "from": times.write(from_ms), "to": times.write(to_ms)}
-                for from_ms, to_ms, summary in exceptions
+                {"summary": e.summary, "from": times.write(e.from_ms), "to": times.write(e.to_ms)}
+                for e in exceptions
             ],
             paused=asked.paused or None,
         )
