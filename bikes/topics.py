@@ -9,6 +9,7 @@ patrol/v1/canary/{client id}                             from the station to its
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
@@ -17,7 +18,15 @@ PREFIX = "patrol/v1"
 CANARIES = f"{PREFIX}/canary/"
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""Names of vendors, bikes, zones and rules; use it with ``fullmatch``."""
+"""Names of vendors, zones and rules; use it with ``fullmatch``."""
+
+BIKE_FORM = "1 to 64 letters (Unicode NFC), digits and : . _ -"
+"""What :func:`is_bike` wants, in words."""
+
+NOBODY = "unknown"
+"""Stands for the bike on ``rejected`` when none is named."""
+
+_BIKE_ID = re.compile(r"(?!\.{1,2}\Z)[\w:.-]{1,64}")  # a URL cannot hold . and ..
 
 Kind = Literal["telemetry", "event", "status"]
 """The kinds of topics that vendors publish to."""
@@ -27,8 +36,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 INBOUND_FILTERS: tuple[str, ...] = tuple(f"{PREFIX}/+/+/{kind}" for kind in KINDS)
 """MQTT filters of everything that vendors send by the contract."""
 
-_INBOUND = re.compile(rf"{re.escape(PREFIX)}/({NAME.pattern})/({NAME.pattern})/({'|'.join(KINDS)})")
-SHARED = re.compile(r"\$share/[^/+#{}]+/|\$queue/|\$exclusive/")
+_INBOUND = re.compile(rf"{re.escape(PREFIX)}/({NAME.pattern})/([^/]+)/({'|'.join(KINDS)})")
+SHARED = re.compile(r"\A(?:\$share/[^/+#{}]+/|\$queue/|\$exclusive/)")
 """Begins a filter that several clients share, or one alone has; messages come without it."""
 
 _BIKE = "{bike}"
@@ -50,18 +59,39 @@ def parse(topic: str) -> Topic | None:
     contract does not allow, are not inbound topics.
     """
     match = _INBOUND.fullmatch(topic)
-    if match is None:
+    if match is None or not is_bike(match[2]):
         return None
     vendor, bike_id, kind = match.groups()
     return Topic(vendor, bike_id, kind)  # type: ignore[arg-type]  # the expression lists KINDS
 
 
-def of_bike(kind: Kind | Literal["rejected"], vendor: str, bike_id: str) -> str:
-    """The topic of a bike; a vendor learns on ``rejected`` what was not accepted.
+def is_bike(text: str) -> bool:
+    """Whether a text can be a bike's id: :data:`BIKE_FORM`, of any script, in Unicode's form NFC.
 
-    Raises ValueError for a name that the contract does not allow.
+    Two ids that look the same are thus one, and each is kept as the vendor spells it.
     """
-    return f"{PREFIX}/{_name(vendor)}/{_name(bike_id)}/{kind}"
+    return bool(_BIKE_ID.fullmatch(text)) and unicodedata.is_normalized("NFC", text)
+
+
+def is_level(text: str) -> bool:
+    """Whether a text can be a level of a topic that is published to."""
+    return 0 < len(text) <= 256 and text.isprintable() and not set(text) & set("/+#")
+
+
+def of_bike(kind: Kind, vendor: str, bike_id: str) -> str:
+    """The topic of a bike; ValueError for a name that the contract does not allow."""
+    if not is_bike(bike_id):
+        raise ValueError(f"{bike_id!r} cannot be a bike's id: use {BIKE_FORM}")
+    return f"{PREFIX}/{_name(vendor)}/{bike_id}/{kind}"
+
+
+def rejected(vendor: str, bike_id: str) -> str | None:
+    """The topic on which a vendor learns what was not accepted; None when nobody would hear it.
+
+    The names are as they came, whether known and allowed or not.
+    """
+    bike_id = bike_id if is_level(bike_id) else NOBODY
+    return f"{PREFIX}/{vendor}/{bike_id}/rejected" if is_level(vendor) else None
 
 
 def coverage(zone_id: str) -> str:
@@ -91,7 +121,8 @@ class TopicPattern:
 
     ``{bike}`` stands for the bike's id and is there once; it may be part of a level
     (``fleet/bike-{bike}/gps``). The rest is literal. Without ``{bike}`` it is the topic of a
-    fleet, on which each item names its bike.
+    fleet, on which each item names its bike. It may begin as a shared subscription does
+    (``$share/group/``).
 
     ValueError: the pattern is not one, with what to change.
     """
@@ -104,6 +135,11 @@ class TopicPattern:
             raise ValueError(f"topic pattern {self.pattern!r}: {problem}")
 
     @property
+    def topic(self) -> str:
+        """The pattern of the topics themselves, on which a shared subscription's messages come."""
+        return SHARED.sub("", self.pattern, count=1)
+
+    @property
     def fleet(self) -> bool:
         """Whether it is the topic of many bikes."""
         return _BIKE not in self.pattern
@@ -114,25 +150,27 @@ class TopicPattern:
         return "/".join("+" if _BIKE in level else level for level in self.pattern.split("/"))
 
     def bike_id(self, topic: str) -> str | None:
-        """The id of the bike that `topic` is of; None when the pattern does not match.
+        """The id, valid or not, of the bike of `topic`; None when the pattern does not match.
 
         It is "" on the topic of a fleet.
         """
-        before, bike, after = self.pattern.partition(_BIKE)
+        before, bike, after = self.topic.partition(_BIKE)
         inside = topic[len(before) : len(topic) - len(after)]
-        named = NAME.fullmatch(inside) if bike else not inside
+        named = inside and "/" not in inside if bike else not inside
         return inside if named and topic == f"{before}{inside}{after}" else None
 
     def covers(self, topic: str) -> bool:
         """Whether the broker delivers `topic` because of `filter`, bike id valid or not."""
-        levels, wanted = topic.split("/"), self.filter.split("/")
+        levels, wanted = topic.split("/"), SHARED.sub("", self.filter, count=1).split("/")
         return len(levels) == len(wanted) and all(
             want in ("+", level) for level, want in zip(levels, wanted, strict=True)
         )
 
     def _problem(self) -> str | None:
-        rest = self.pattern.replace(_BIKE, "", 1)
-        if not self.pattern:
+        rest = self.topic.replace(_BIKE, "", 1)
+        if self.topic.startswith(("$share/", "$queue/", "$exclusive/")):
+            return "a shared subscription is written $share/group/topic"
+        if not self.topic:
             return "it is empty; write for example fleet/{bike}/gps"
         if _BIKE in rest:
             return "{bike} is there more than once"
@@ -142,6 +180,6 @@ class TopicPattern:
             return "wildcards are not allowed; only the bike's id may vary"
         if "\0" in rest or len(self.pattern.encode()) > _MAX_BYTES:
             return "MQTT does not allow this topic"
-        if self.pattern.startswith(f"{PREFIX}/"):
+        if self.topic.startswith(f"{PREFIX}/"):
             return f"topics under {PREFIX}/ are the contract's and need no pattern"
         return None

@@ -27,7 +27,7 @@ from bikes.formats import mds, reading
 from bikes.formats.reading import Item, read_each
 from bikes.roster import Roster
 from bikes.telemetry import Event, Status, Telemetry, TelemetryBatch
-from bikes.topics import NAME
+from bikes.topics import is_level
 from ingest.budgets import ITEM_BYTES, Budget, VendorLimits
 from ingest.checks import PLAUSIBLE, Bounds, Faults, device_fault, timestamp_fault, to_columns
 from ingest.log import LogEntry, Messages, SqliteLog
@@ -331,7 +331,7 @@ class _Reading:
                 bike[row] = self._routes.named(vendor, device_id)
             except DecodeError as exc:
                 faults[row] = exc
-            if device_id is not None and NAME.fullmatch(device_id):
+            if device_id is not None and is_level(device_id):
                 bike_ids[row] = device_id
         return faults
 

@@ -33,7 +33,7 @@ from bikes.formats.gpx import GpxReader
 from bikes.formats.reading import Reader, foreign, read_each
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import Telemetry, TelemetryBatch
-from bikes.topics import NAME
+from bikes.topics import BIKE_FORM, is_bike
 from geofence.datum import Datum
 from ingest.archive import Archive
 from ingest.checks import PLAUSIBLE, to_columns
@@ -275,8 +275,8 @@ class RecordingReader:
         if bike_id is None:
             detail = "device_id: required, as it names the bike; see --bike"
             raise DecodeError("schema", detail)
-        if NAME.fullmatch(bike_id) is None:
-            detail = f"{bike_id!r} cannot be a bike's id: use 1 to 64 of A-Z a-z 0-9 _ -"
+        if not is_bike(bike_id):
+            detail = f"{bike_id!r} cannot be a bike's id: use {BIKE_FORM}"
             raise DecodeError("unknown_bike", detail)
         return index_of(self._roster, vendor, bike_id)
 

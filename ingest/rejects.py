@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from bikes.errors import RejectReason
-from bikes.topics import NAME, Kind
+from bikes.topics import Kind
 
 PAYLOAD_BYTES = 512
 """Bytes of a rejected payload that are kept and sent back."""
@@ -59,11 +59,6 @@ class Reject(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind = "telemetry"  # kind of message on the topic
     count: int = 1  # items that were not accepted
     items: tuple[RejectedItem, ...] = ()  # the first few of them, when there is more than one
-
-    @property
-    def answerable(self) -> bool:
-        """Whether there is a topic to send it back on (topic ``rejected``)."""
-        return bool(NAME.fullmatch(self.vendor) and NAME.fullmatch(self.bike_id))
 
 
 def excerpt(payload: bytes) -> str:

@@ -14,7 +14,7 @@ from bikes.errors import DecodeError, UnknownBike, UnknownVendor
 from bikes.formats import Format
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import TelemetryBatch
-from bikes.topics import NAME, Kind, TopicPattern
+from bikes.topics import BIKE_FORM, NAME, Kind, TopicPattern, is_bike
 from geofence.datum import Datum, to_wgs84
 from ingest.budgets import Budget, VendorLimits
 from ingest.checks import Bounds
@@ -143,8 +143,8 @@ class Routes(dict[str, int]):
         if device_id is None:
             detail = "device_id: required on a topic of many bikes, but missing"
             raise DecodeError("schema", detail)
-        if NAME.fullmatch(device_id) is None:
-            detail = f"device_id: {device_id!r} is not 1 to 64 of A-Z a-z 0-9 _ -"
+        if not is_bike(device_id):
+            detail = f"device_id: {device_id!r} is not {BIKE_FORM}"
             raise DecodeError("unknown_bike", detail)
         return self._bike(vendor, device_id)
 
@@ -184,11 +184,12 @@ class Routes(dict[str, int]):
             return Route(parsed.kind, parsed.vendor, parsed.bike_id)
         for vendor, pattern in self._patterns:
             bike_id = pattern.bike_id(topic)
-            if bike_id is not None:
+            if bike_id is not None and (pattern.fleet or is_bike(bike_id)):
                 return Route("telemetry", vendor, bike_id)
         for vendor, pattern in self._patterns:
             if pattern.covers(topic):
-                return Route("telemetry", vendor, "", _bad_name(topic, pattern.pattern))
+                bike_id, wrong = pattern.bike_id(topic) or "", _bad_name(topic, pattern.topic)
+                return Route("telemetry", vendor, bike_id, wrong)
         return self._misnamed(topic)
 
     def _misnamed(self, topic: str) -> Route:
@@ -229,5 +230,5 @@ def _unknown_vendor(vendor: str) -> DecodeError:
 def _bad_name(topic: str, form: str) -> DecodeError:
     return DecodeError(
         "unknown_bike",
-        f"topic {topic!r} is not {form}, where {{bike}} is 1 to 64 of A-Z a-z 0-9 _ -",
+        f"topic {topic!r} is not {form}, where {{bike}} is {BIKE_FORM}",
     )

@@ -386,10 +386,8 @@ class Station:
     def _answer(self, decoded: list[Decoded]) -> None:
         """Tell vendors what was rejected; called in the worker's thread."""
         for reject in rejects_of(decoded):
-            if reject.answerable:
-                self.sender.publish(
-                    topics.of_bike("rejected", reject.vendor, reject.bike_id), payload_json(reject)
-                )
+            if topic := topics.rejected(reject.vendor, reject.bike_id):
+                self.sender.publish(topic, payload_json(reject))
 
     async def _evaluate_always(self) -> None:
         await self.intake.caught_up.wait()

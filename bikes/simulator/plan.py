@@ -123,8 +123,8 @@ class SimulationPlan:
             yield "neglected and delayed are the same zone"
         if not set(zone_ids) - {self.neglected}:
             yield "zones: there is none to ride in"
-        if any(not topics.NAME.fullmatch(name) for name in (self.vendor, *self.bike_ids)):
-            yield "vendor and bike_ids: names are 1 to 64 of A-Z a-z 0-9 _ -"
+        if not (topics.NAME.fullmatch(self.vendor) and all(map(topics.is_bike, self.bike_ids))):
+            yield f"vendor: a name is 1 to 64 of A-Z a-z 0-9 _ -; bike_ids: {topics.BIKE_FORM}"
         if not self.shifts or any(begin >= end for begin, end in self.shifts):
             yield "shifts: each must end later than it begins, and there must be one"
         for name in ("reassigned", "inaccurate", "outlier", "duplicate", "bad"):

@@ -37,7 +37,7 @@ from alerts.duty_hours import Hours
 from alerts.errors import PolicyError
 from alerts.notify.apprise import AppriseNotifier
 from alerts.notify.wording import Wording
-from bikes.topics import TopicPattern
+from bikes.topics import BIKE_FORM, TopicPattern, is_bike
 from dashboards.access.tokens import TokensFileError, parse_tokens_file
 from files.secret import Secret
 from words.times import duration_s
@@ -66,6 +66,12 @@ def _distinct(words: tuple[str, ...]) -> tuple[str, ...]:
     if twice:
         raise ValueError(f"named more than once: {', '.join(twice)}")
     return words
+
+
+def _bike(name: str) -> str:
+    if not is_bike(name):
+        raise ValueError(f'"{name}" cannot be a bike\'s id; use {BIKE_FORM}')
+    return name
 
 
 def _day(value: object, read: ValidatorFunctionWrapHandler) -> date | datetime:
@@ -301,13 +307,14 @@ def split_listen(text: str) -> tuple[str, int]:
 
 
 Name = Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9_-]{1,64}\z")]
-"""A vendor, bike, zone, policy …: what may stand in an MQTT topic."""
+"""A vendor, zone, policy …: what may stand in an MQTT topic."""
 Names = Annotated[tuple[Name, ...], AfterValidator(_distinct)]
 """Names, none of them twice."""
 Topic = Annotated[str, AfterValidator(lambda text: TopicPattern(text).pattern)]
 """A vendor's own topic pattern, such as ``owntracks/hello/{bike}``."""
+BikeIds = Annotated[tuple[Annotated[str, AfterValidator(_bike)], ...], AfterValidator(_distinct)]
 Bikes = Annotated[
-    Annotated[Names, Tag("[list]")] | Annotated[Literal["any"], Tag("[any]")],
+    Annotated[BikeIds, Tag("[list]")] | Annotated[Literal["any"], Tag("[any]")],
     Discriminator(lambda value: "[any]" if value == "any" else "[list]"),
 ]
 """The ids of a vendor's bikes, or "any"."""

@@ -286,7 +286,7 @@ def _apart(vendors: dict[str, Vendor]) -> dict[str, Vendor]:
     """Refuse a topic of two vendors: nobody could tell whose bike it is."""
     owner: dict[str, str] = {}
     for name, vendor in vendors.items():
-        for topic in vendor.topics:
+        for topic in (TopicPattern(written).topic for written in vendor.topics):
             if owner.setdefault(topic, name) != name:
                 raise ValueError(f'{owner[topic]} and {name} both have the topic "{topic}"')
     for topic in filter(lambda topic: TopicPattern(topic).fleet, owner):

@@ -223,7 +223,7 @@ def test_a_plan_names_all_its_mistakes() -> None:
         )
     for place in (
         "no zone 'xx'", "no zone 'yy'", "bad:", "interval_s:", "dropout_s:", "shifts:",
-        "appears twice", "names are",
+        "appears twice", "a name is",
     ):  # fmt: skip
         assert place in str(caught.value)
 

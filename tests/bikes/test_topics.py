@@ -34,8 +34,10 @@ def test_what_is_written_is_read_back(vendor: str, bike_id: str, kind: topics.Ki
         "patrol/v1//7/telemetry",
         "patrol/v1/hello/a b/telemetry",
         "patrol/v1/hello/a+b/telemetry",
-        "patrol/v1/hello/智/telemetry",
-        "patrol/v1/hello/٣/telemetry",
+        "patrol/v1/智/7/telemetry",
+        "patrol/v1/hello/./telemetry",
+        "patrol/v1/hello/../telemetry",
+        "patrol/v1/hello/e\N{COMBINING ACUTE ACCENT}/telemetry",
         "patrol/v1/hello/7/telemetry\n",
         f"patrol/v1/hello/{'x' * 65}/telemetry",
     ],
@@ -48,7 +50,7 @@ def test_what_is_not_inbound(topic: str) -> None:
 def test_topics_as_the_contract_writes_them() -> None:
     """The topics are those of the contract, to the letter."""
     assert topics.parse("patrol/v1/hello/b-7/status") == Topic("hello", "b-7", "status")
-    assert topics.of_bike("rejected", "hello", "b-7") == "patrol/v1/hello/b-7/rejected"
+    assert topics.of_bike("event", "hello", "b-7") == "patrol/v1/hello/b-7/event"
     assert topics.coverage("z1") == "patrol/v1/coverage/z1"
     assert topics.alert("z1", "zone_unpatrolled") == "patrol/v1/alerts/z1/zone_unpatrolled"
     assert topics.INBOUND_FILTERS == (
@@ -58,11 +60,37 @@ def test_topics_as_the_contract_writes_them() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "+", "#", "a b", "x" * 65, "智", "a\n"])
+@pytest.mark.parametrize("bike_id", ["京A12345", "AA:BB:CC:00:11:22", "HB.001", "é", "Ж-7_", "..."])
+def test_ids_as_vendors_have_them(bike_id: str) -> None:
+    """Letters and digits of any script, and the marks of plates and MAC addresses."""
+    assert topics.parse(topics.of_bike("telemetry", "hello", bike_id)).bike_id == bike_id
+
+
+@pytest.mark.parametrize(
+    ("vendor", "bike_id", "topic"),
+    [
+        ("hello", "b-7", "patrol/v1/hello/b-7/rejected"),
+        ("hello", "HB 001!", "patrol/v1/hello/HB 001!/rejected"),
+        ("hello", "", "patrol/v1/hello/unknown/rejected"),
+        ("hello", "a/b", "patrol/v1/hello/unknown/rejected"),
+        ("hello", "a+", "patrol/v1/hello/unknown/rejected"),
+        ("hello", "\x01", "patrol/v1/hello/unknown/rejected"),
+        ("hello", "x" * 70_000, "patrol/v1/hello/unknown/rejected"),
+        ("Acme GmbH", "7", "patrol/v1/Acme GmbH/7/rejected"),
+        ("", "7", None),
+        ("a#", "7", None),
+    ],
+)
+def test_a_vendor_hears_where_it_listens(vendor: str, bike_id: str, topic: str | None) -> None:
+    """Names are as they came, allowed or not, if something can be published to them."""
+    assert topics.rejected(vendor, bike_id) == topic
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "+", "#", "a b", "x" * 65, "①²½\u0301", "a\n"])
 def test_bad_names_make_no_topic(name: str) -> None:
     """A name that would change the meaning of a topic is refused."""
-    for kind in (*topics.KINDS, "rejected"):
-        with pytest.raises(ValueError, match="A-Z a-z 0-9 _ -"):
+    for kind in topics.KINDS:
+        with pytest.raises(ValueError, match=r"digits and : \. _ -"):
             topics.of_bike(kind, "hello", name)
         with pytest.raises(ValueError, match="A-Z a-z 0-9 _ -"):
             topics.of_bike(kind, name, "7")
@@ -77,7 +105,12 @@ def test_bad_names_make_no_topic(name: str) -> None:
         ("fleet/bike-{bike}/gps", "fleet/+/gps", "fleet/bike-7/gps", "7"),
         ("{bike}", "+", "7", "7"),
         ("a.b/{bike}/$x", "a.b/+/$x", "a.b/7/$x", "7"),
-        ("owntracks/hello/{bike}", "owntracks/hello/+", "owntracks/hello/b 7", None),
+        ("owntracks/hello/{bike}", "owntracks/hello/+", "owntracks/hello/b 7", "b 7"),
+        ("$share/g/acme/{bike}/gps", "$share/g/acme/+/gps", "acme/7/gps", "7"),
+        ("$share/g/fleet", "$share/g/fleet", "fleet", ""),
+        ("$queue/fleet/{bike}", "$queue/fleet/+", "fleet/京A12345", "京A12345"),
+        ("$aws/things/{bike}", "$aws/things/+", "$aws/things/7", "7"),
+        ("fleet/{bike}", "fleet/+", "fleet/", None),
         ("owntracks/hello/{bike}", "owntracks/hello/+", "owntracks/hello/b7/event", None),
         ("fleet/bike-{bike}/gps", "fleet/+/gps", "fleet/van-7/gps", None),
         ("a.b/{bike}", "a.b/+", "aXb/7", None),
@@ -90,6 +123,7 @@ def test_pattern(pattern: str, filter_: str, topic: str, bike_id: str | None) ->
     compiled = TopicPattern(pattern)
     assert compiled.filter == filter_
     assert compiled.bike_id(topic) == bike_id
+    assert bike_id is None or compiled.covers(topic)
 
 
 @given(bike_id=NAMES)
@@ -114,6 +148,10 @@ def test_pattern_covers_what_it_matches(bike_id: str) -> None:
         ("x\0/{bike}", "MQTT does not allow"),
         ("x" * 65_535 + "{bike}", "MQTT does not allow"),
         ("patrol/v1/hello/{bike}/telemetry", "need no pattern"),
+        ("$share/g/patrol/v1/hello/{bike}/telemetry", "need no pattern"),
+        ("$share/fleet", r"is written \$share/group/topic"),
+        ("$share/{bike}/fleet", r"is written \$share/group/topic"),
+        ("$share/g/", "it is empty"),
     ],
 )
 def test_bad_pattern(pattern: str, problem: str) -> None:

@@ -66,14 +66,6 @@ def test_any_payload_has_a_wire_form() -> None:
     assert len(back.encode()) <= 512 + 9
 
 
-def test_answerable_only_with_names() -> None:
-    """A reject can be sent back when its topic names a vendor and a bike the contract allows."""
-    assert reject().answerable
-    assert not Reject(
-        reason="unknown_bike", detail="", received_at_ms=0, topic="", payload="", vendor="hello"
-    ).answerable
-
-
 def entered(book: RejectBook, *rejects: Reject) -> None:
     """Each in a step of its own, received when its number says."""
     for each in rejects:

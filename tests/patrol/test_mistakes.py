@@ -177,7 +177,7 @@ def test_a_missing_section_is_named(folder: Path, key: str) -> None:
 def test_bike_ids_are_checked_one_by_one(folder: Path) -> None:
     """A bad id is named by its position; an id that is there twice by itself."""
     text = GOOD.replace('["b1", "b2"]', '["b1", "b 2"]')
-    assert "[vendors.hello] bikes: item 2: must be 1 to 64" in problems(folder, text)[0]
+    assert '[vendors.hello] bikes: item 2: "b 2" cannot be' in problems(folder, text)[0]
     text = GOOD.replace('["b1", "b2"]', '["b1", "b1"]')
     assert "[vendors.hello] bikes: named more than once: b1" in problems(folder, text)[0]
     assert problems(folder, GOOD.replace('["b1", "b2"]', '"any"')) == []
