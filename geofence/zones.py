@@ -215,6 +215,8 @@ def _text(feature: Feature, key: str, report: Report, *, optional: bool = False)
     if value is None:
         report(f"{key} is missing")
         return ""
+    if isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0:
+        value = str(int(value))  # a table has numbers for ids
     if not isinstance(value, str):
         report(f"{key} is {value!r:.60}, not text; write it in quotes")
         return ""

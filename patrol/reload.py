@@ -53,7 +53,7 @@ log = structlog.get_logger(__name__)
 
 LIVE = "vendors", "policies", "campaigns", "notify"
 JUDGED = "policies", "campaigns"
-ZONES = {f"[district] {key}" for key in ("zones", "exclusions", "cell_m", "timezone")}
+ZONES = {f"[district] {key}" for key in ("zones", "exclusions", "cell_m", "overlap_m", "timezone")}
 
 
 def checked(path: Path, now_ms: int) -> District:

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from geofence.errors import ZonesError
 from geofence.geojson import Feature, read_features
 from geofence.zones import Zones, parse_zones
+from ingest.zone_files import as_geojson
 from patrol.config.drawn_zones import read_drawn
 from patrol.config.fields import FOLDER, Name, Section, did_you_mean, read_bounded
 from patrol.config.sections import (
@@ -198,13 +199,15 @@ class _SettingsDraft(_Draft[Settings]):
             source, geojson = drawn or (source, geojson)
         except ZonesError as exc:
             self._found += ((math.inf, problem) for problem in exc.problems)
-        features = list(read_features(geojson, "", "zone_id", []))
-        self._find_zones(_named(features, "zone_id"), str(source))
         exclusions = self._value("district", "exclusions")
+        excluded = self._bytes(exclusions)
         try:
+            geojson = as_geojson(geojson, str(source))
+            features = list(read_features(geojson, "", "zone_id", []))
+            self._find_zones(_named(features, "zone_id"), str(source))
             return parse_zones(
                 geojson,
-                self._bytes(exclusions),
+                excluded and as_geojson(excluded, str(exclusions)),
                 # With no policy at all, that is the mistake, and not each zone that names one.
                 set(self._table("policies")) or _named(features, "policy"),
                 source=str(source),
@@ -281,6 +284,6 @@ class _SettingsDraft(_Draft[Settings]):
 
 
 def _named(features: Iterable[Feature], key: str) -> set[str]:
-    """The texts that features have under a property."""
+    """The texts that features have under a property; a whole number is one."""
     values = (feature.properties.get(key) for feature in features)
-    return {value for value in values if isinstance(value, str)}
+    return {str(value) for value in values if isinstance(value, str | int)}

@@ -110,16 +110,16 @@ def test_the_ends_of_an_open_ring_are_told_apart():
 
 def test_one_feature_can_have_several_mistakes():
     """Properties and geometry are judged apart."""
-    bad = feature(1, zone_id="cy 01!", name=" ", policy=7, code="3702", name_zh=5)
+    bad = feature(1, zone_id="cy 01!", name=" ", policy=True, code="3702", name_zh=0.5)
     bad["geometry"] = None
     messages = [p.message for p in problems(bad)]
     assert messages == [
         'zone_id "cy 01!" must be 1 to 64 of A-Z a-z 0-9 _ -',
         "name is empty",
-        "policy is 7, not text; write it in quotes",
+        "policy is True, not text; write it in quotes",
         'code "3702" is not a unit-grid code of GB/T 30428: 14 or 15 digits '
         "(district 6, street 3, community 3, sequence 2 or 3)",
-        "name_zh is 5, not text; write it in quotes",
+        "name_zh is 0.5, not text; write it in quotes",
         "has no geometry; draw a Polygon or MultiPolygon",
     ]
 
