@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 from zlib import crc32
 
 import msgspec
@@ -130,6 +130,26 @@ def _checksum(seq: int, count: int, of_body: int) -> int:
     return crc32(b"%d %d" % (seq, count), of_body)
 
 
+def lock(path: Path) -> TextIO:
+    """Keep every other process from a log until the file that is returned is closed.
+
+    StoreUnavailable: another process has it, or its folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        guard = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as exc:
+        raise StoreUnavailable(f"the log {path} cannot be opened: {exc}") from exc
+    try:
+        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        os.close(guard)
+        raise StoreUnavailable(
+            f"the log {path} is in use; is the program running already?"
+        ) from exc
+    return os.fdopen(guard, "r+")
+
+
 class SqliteLog:
     """The log in one SQLite file. All methods may be called from any thread.
 
@@ -151,7 +171,7 @@ class SqliteLog:
         self._cursors_lock = threading.Lock()
         self._write_lock = threading.Lock()
         self._spare_readers: list[sqlite3.Connection] = []
-        self._guard = self._lock_file()
+        self._guard = lock(self._path)
         try:
             self._file = LogFile(self._path)
             self._load()
@@ -159,23 +179,8 @@ class SqliteLog:
             self._cursor_writer = self._file.connect()
             self._cursor_writer.execute("PRAGMA synchronous=NORMAL")
         except BaseException:
-            os.close(self._guard)
+            self._guard.close()
             raise
-
-    def _lock_file(self) -> int:
-        try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            guard = os.open(f"{self._path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        except OSError as exc:
-            raise StoreUnavailable(f"the log {self._path} cannot be opened: {exc}") from exc
-        try:
-            fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
-            os.close(guard)
-            raise StoreUnavailable(
-                f"the log {self._path} is in use; is the program running already?"
-            ) from exc
-        return guard
 
     def _load(self) -> None:
         with self._file.reading() as db:
@@ -221,9 +226,8 @@ class SqliteLog:
     def decode_by(self, settings: str) -> None:
         """Keep the settings by which messages are decoded that come from now on.
 
-        :attr:`decodings` has these, and the others of messages that some reader has yet to pass:
-        each with the number of the last message before its own. The list is never changed but
-        replaced.
+        :attr:`decodings`, a list that is replaced and never changed, has all that some reader may
+        still need, each with the number of the last message before its own.
 
         StoreUnavailable: nothing was changed.
         """
@@ -426,7 +430,7 @@ class SqliteLog:
                 db.close()
             self._file.close()
             self._spare_readers.clear()
-            os.close(self._guard)
+            self._guard.close()
 
 
 def _times(db: sqlite3.Connection, numbers: range, known_ms: int) -> tuple[int, int]:

@@ -237,6 +237,41 @@ def verify(config: Config = CONFIG, as_json: Json = False) -> None:
         raise typer.Exit(WRONG_INPUT)
 
 
+BackupFile = Annotated[Path, typer.Argument(help="A tar; - is the pipe.", metavar="FILE")]
+
+
+@app.command()
+def backup(file: BackupFile, config: Config = CONFIG) -> None:
+    """Copy all that is stored into one file, while the station runs."""
+    from files.atomic_write import atomic_write
+    from ingest.errors import StoreUnavailable
+    from patrol.backup import backup as copy
+    from patrol.config.settings import load
+
+    with errors_told():
+        folder = load(config).storage.path
+        if str(file) == "-":
+            made = copy(folder, sys.stdout.buffer)
+        else:
+            with atomic_write(file, StoreUnavailable) as out:
+                made = copy(folder, out)
+    say(f"{folder}: {len(made.files)} files are in the backup")
+
+
+@app.command()
+def restore(file: BackupFile, config: Config = CONFIG) -> None:
+    """Put a backup in the place of what is stored. The station must not run."""
+    from patrol.backup import restore as put_back
+    from patrol.config.settings import load
+
+    with errors_told(), sys.stdin.buffer if str(file) == "-" else file.open("rb") as source:
+        folder = load(config).storage.path
+        made, before = put_back(folder, source)
+    typer.echo(f"{folder}: {len(made.files)} files are restored")
+    if before is not None:
+        typer.echo(f"what was there is in {before}; delete it when all is well")
+
+
 @app.command()
 def simulate(
     config: Config = CONFIG,

@@ -23,6 +23,13 @@ from patrol.config.drawn_zones import NAME, read_drawn
 OURS = ("*.sqlite*", "coverage.*", "archive", set_aside.FOLDER, f"{Path(NAME).stem}.*")
 """Patterns of names in the folder that are a station's own."""
 
+DATABASES: dict[str, type[SqliteFile]] = {
+    "alerts.sqlite": BookFile,
+    "access.sqlite": AccessFile,
+    "influx.sqlite": InfluxFile,
+    "log.sqlite": LogFile,
+}
+
 
 def keep_private(folder: Path) -> None:
     """Make the folder when missing, and let only the owner read what is ours in it.
@@ -71,13 +78,7 @@ def verify(folder: Path, configured: Path) -> Verified:
             without_checksums += not check_file(file)
         except ArchiveDamaged as exc:
             damaged.append(Damage(str(file), file.stem, str(exc)))
-    kinds: dict[str, type[SqliteFile]] = {
-        "alerts": BookFile,
-        "access": AccessFile,
-        "influx": InfluxFile,
-        "log": LogFile,
-    }
-    there = {folder / f"{name}.sqlite": kind for name, kind in kinds.items()}
+    there = {folder / name: kind for name, kind in DATABASES.items()}
     databases = {file: kind for file, kind in there.items() if file.exists()}
     for file, kind in databases.items():
         with closing(kind.read_only(file)) as db:
