@@ -140,7 +140,7 @@ def fault(
 
 def device_fault(device_id: str | None, bike_id: str) -> DecodeError | None:
     """``device_mismatch`` when a payload names another device than its bike, else None."""
-    if device_id in (None, bike_id):
+    if not device_id or device_id == bike_id:
         return None
     return DecodeError("device_mismatch", f"device_id: {device_id!r} on the topic of {bike_id!r}")
 
@@ -202,5 +202,5 @@ def _mismatches(device_ids: list[str | None], bike_ids: list[str]) -> list[int]:
     return [
         row
         for row, (device_id, bike_id) in enumerate(zip(device_ids, bike_ids, strict=True))
-        if device_id is not None and device_id != bike_id
+        if device_id and device_id != bike_id
     ]

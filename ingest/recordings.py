@@ -30,7 +30,8 @@ import numpy as np
 from bikes.errors import DecodeError
 from bikes.formats import owntracks
 from bikes.formats.gpx import GpxReader
-from bikes.formats.reading import Reader, foreign, read_each
+from bikes.formats.lookalikes import foreign
+from bikes.formats.reading import Reader, read_each
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import Telemetry, TelemetryBatch
 from bikes.topics import BIKE_FORM, is_bike

@@ -140,7 +140,7 @@ class Routes(dict[str, int]):
 
         DecodeError: the item names no bike (``schema``), or another vendor's (``unknown_bike``).
         """
-        if device_id is None:
+        if not device_id:
             detail = "device_id: required on a topic of many bikes, but missing"
             raise DecodeError("schema", detail)
         if not is_bike(device_id):

@@ -7,6 +7,7 @@ whoever wrote it wrong is told the path in their own words. Numbers may be writt
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,7 +43,11 @@ REQUIRED: tuple[Quantity, ...] = ("timestamp", "lat", "lng")
 TIME_TEXT = "iso8601"
 """The unit of a timestamp that is a text such as ``2026-04-01T08:00:00+08:00``."""
 
-_DIGITS = len("20260401080000")
+_DIGITS = (len("202604010800"), len("20260401080000"), len("20260401080000123"))
+_LOOSE = re.compile(r"(\d{4})\D(\d\d?)\D(\d\d?)\D+(\d\d?)(:.*)")
+"""Year, month, day and hour as people write them, and the rest of the time."""
+_PLACE = re.compile(r"[1-9]?[0-9]")
+"""A place in an array, counted from 0."""
 
 UNITS: dict[Quantity, dict[str, tuple[float, float]]] = {
     "timestamp": {"ms": (1, 1), "s": (1000, 1), TIME_TEXT: (1, 1)},
@@ -69,7 +74,7 @@ and the default."""
 class Source:
     """The place of a quantity in an item."""
 
-    path: str  # names of nested objects with dots between: `gps.lat`
+    path: str  # names of nested objects, places in arrays, with dots between: `gps.lat`, `pos.0`
     unit: str | None = None  # one of `UNITS`; the unit of MDS when it is not given
     unknown: tuple[float, ...] = ()  # values that mean "not known", in the vendor's unit
     timezone: ZoneInfo | None = None  # of times written as text without an offset
@@ -195,16 +200,24 @@ def _struct(
 ) -> tuple[type[msgspec.Struct], dict[K, tuple[str, ...]]]:
     """The msgspec type of an object in which the leaves are, and the attributes to each leaf.
 
-    An object is required when anything in it is.
+    An object is required when anything in it is. One whose names are all places is an array.
     """
     keys: dict[str, dict[K, _Leaf]] = {}
     for name, leaf in leaves.items():
         key, _, rest = leaf.path.partition(".")
         keys.setdefault(key, {})[name] = leaf._replace(path=rest)
+    is_array = all(map(_PLACE.fullmatch, keys))
+    if is_array and not above:
+        raise ValueError("a place in an array needs the name of the array: pos.0")
+    if is_array:
+        keys = {str(n): keys.get(str(n), {}) for n in range(max(map(int, keys)) + 1)}
     fields: list[Any] = []
     places: dict[K, tuple[str, ...]] = {}
     for number, (key, below) in enumerate(keys.items()):
         where = (*above, key)
+        if not below:
+            fields.append((f"field_{number}", Any, None))
+            continue
         attribute = f"field_{number}"
         if len(below) > 1 and any(not leaf.path for leaf in below.values()):
             both = " and ".join(str(name) for name in below)
@@ -218,7 +231,10 @@ def _struct(
         required = any(leaf.required for leaf in below.values())
         fields.append((attribute, type_) if required else (attribute, type_ | None, None))
     names = {f"field_{number}": key for number, key in enumerate(keys)}
-    return msgspec.defstruct("Mapped", fields, rename=names, kw_only=True, gc=False), places
+    type_ = msgspec.defstruct(
+        "Mapped", fields, rename=names, kw_only=True, gc=False, array_like=is_array
+    )
+    return type_, places
 
 
 def _type(quantity: Quantity, source: Source) -> Any:
@@ -270,9 +286,11 @@ def _meaning(quantity: Quantity, source: Source) -> Callable[[Any], Any]:
 
 def _time_ms(said: str | int, source: Source) -> int:
     """A time that is written as text [ms since the epoch]."""
-    text = str(said).strip().replace("/", "-")
-    if len(text) == _DIGITS and text.isdecimal():
-        text = f"{text[:8]}T{text[8:]}"
+    text = str(said).strip()
+    if len(text) in _DIGITS and text.isdecimal():
+        text = f"{text[:8]}T{text[8:14]}{'.' if text[14:] else ''}{text[14:]}"
+    elif parts := _LOOSE.fullmatch(text):
+        text = "{}-{:0>2}-{:0>2}T{:0>2}{}".format(*parts.groups())
     try:
         time = datetime.fromisoformat(text)
     except ValueError as exc:

@@ -51,7 +51,7 @@ _TIMESTAMP = {"timestamp": "a whole number of milliseconds since 1970 (UTC)"}
 _STATE = {"vehicle_state": f"one of {', '.join(get_args(VehicleState))}"}
 
 _PLACE = {
-    "location": 'an object {"lat": 36.3, "lng": 120.4}',
+    "location": 'an object {"lat": 36.3, "lng": 120.4} (MDS 1.x calls it gps)',
     "location.lat": "the latitude, a number called lat,",
     "location.lng": "the longitude, a number called lng,",
 }

@@ -36,8 +36,14 @@ class _Location(msgspec.Struct, gc=False):
     batt: float | None = None
 
 
-_messages: Reader[_Message] = Reader(_Message)
-_locations: Reader[_Location] = Reader(_Location)
+_HINTS = {
+    "_type": '"location", as OwnTracks sends it (format = "mds" reads MDS),',
+    "lat": "the latitude, a number,",
+    "lon": "the longitude, a number called lon,",
+    "tst": "a whole number of seconds since 1970 (UTC)",
+}
+_messages: Reader[_Message] = Reader(_Message, _HINTS)
+_locations: Reader[_Location] = Reader(_Location, _HINTS)
 _location = msgspec.json.Decoder(_Location).decode
 
 

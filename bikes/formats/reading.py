@@ -18,6 +18,7 @@ import msgspec
 from msgspec.structs import FieldInfo, fields
 
 from bikes.errors import DecodeError, RejectReason
+from bikes.formats.lookalikes import no_json
 from bikes.telemetry import UNUSABLE, Telemetry
 
 T = TypeVar("T")
@@ -28,15 +29,13 @@ QUICK_ERRORS = (ValueError, RecursionError)
 Item = Telemetry | DecodeError
 """One item of a payload: accepted, or why not."""
 
-_BOM = b"\xef\xbb\xbf"
 _AT = re.compile(r" - at `(?P<path>[^`]*)`$")
 _INDEX = re.compile(r"^\$\[\d+\]")
 _MISSING = re.compile(r"^Object missing required field `(?P<field>.*)`$")
 _EXPECTED = re.compile(r"^Expected `(?P<want>.*)`, got `(?P<got>.*)`$")
-_FOREIGN = {
-    **dict.fromkeys((b"\xff\xfe", b"\xfe\xff"), "it is UTF-16 or UTF-32; send or save it as UTF-8"),
-    **dict.fromkeys((b"\x1f\x8b", b"PK\3\4", b"\x28\xb5\x2f\xfd"), "it is compressed; unpack it"),
-}
+FIRST_NAMES = 8
+"""Names of an object that are told when one is missing."""
+
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _ENVELOPE = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -168,19 +167,26 @@ class Reader(Generic[T]):
 
     def _explain(self, exc: Exception, payload: bytes, index: int | None) -> DecodeError:
         error = explain(exc, payload, index)
-        path, _, _ = error.detail.partition(":")
-        if error.reason == "schema" and path in self._hints:
-            detail = f"{error.detail}; {self._hints[path]} is wanted"
-            return DecodeError(error.reason, detail, index)
-        return error
+        path, _, what = error.detail.partition(": ")
+        if error.reason != "schema" or not path:
+            return error
+        detail = error.detail
+        if path in self._hints:
+            detail += f"; {self._hints[path]} is wanted"
+        if what == "required, but missing":
+            detail += f"; there is {_names_beside(path, payload)}"
+        return DecodeError(error.reason, detail, index)
 
 
-def foreign(head: bytes) -> str | None:
-    """What a text is, by its first bytes, that cannot be read; None when it is none of these."""
-    for begins, what in _FOREIGN.items():
-        if head.startswith(begins):
-            return what
-    return _FOREIGN[b"\xff\xfe"] if b"\0" in head[:4] else None
+def _names_beside(path: str, payload: bytes) -> str:
+    """The names in the object in which one is missing."""
+    found: Any = None
+    with suppress(ValueError, RecursionError, OverflowError, KeyError, TypeError):
+        found = json.loads(payload)
+        for name in path.split(".")[:-1]:
+            found = found[name]
+    names = [str(name)[:32] for name in found] if isinstance(found, dict) else []
+    return ", ".join(names[:FIRST_NAMES]) or "nothing"
 
 
 @cache
@@ -189,13 +195,17 @@ def _fields(type_: type) -> list[tuple[FieldInfo, tuple[Any, ...]]]:
     return [(field, get_args(field.type) or (field.type,)) for field in fields(type_)]
 
 
-def _usable(said: dict[str, Any], type_: type, *, strict: bool) -> dict[str, Any]:
-    """What can be used of an object; what names something, a text, is never left out."""
-    for field, kinds in _fields(type_):
-        name = field.encode_name
-        if (value := said.get(name)) is None:
+def _usable(said: Any, type_: Any, *, strict: bool) -> Any:
+    """What can be used of an object or array; what names something, a text, is never left out."""
+    is_array = isinstance(said, list)
+    if is_array != type_.__struct_config__.array_like:
+        return said
+    for place, (field, kinds) in enumerate(_fields(type_)):
+        name = place if is_array else field.encode_name
+        value = (said[place : place + 1] or [None])[0] if is_array else said.get(name)
+        if value is None or Any in kinds:
             continue
-        if isinstance(value, dict) and isinstance(kinds[0], msgspec.StructMeta):
+        if isinstance(value, dict | list) and isinstance(kinds[0], msgspec.StructMeta):
             value = _usable(value, kinds[0], strict=strict)
         elif isinstance(value, float):
             if field.required and value in (math.inf, -math.inf):
@@ -237,25 +247,19 @@ def explain(exc: Exception, payload: bytes, index: int | None = None) -> DecodeE
     if isinstance(exc, UnicodeDecodeError):
         return DecodeError("not_json", f"not UTF-8: {exc.reason}; send or save it as UTF-8", index)
     if isinstance(exc, msgspec.ValidationError):
+        if payload[:1] not in b"{[" and (what := no_json(payload)):
+            return DecodeError("not_json", what, index)
         return _explain_validation(str(exc), index)
     return DecodeError("not_json", _explain_malformed(str(exc), payload), index)
 
 
 def _explain_malformed(message: str, payload: bytes) -> str:
-    if not payload.strip():
-        return "the payload is empty"
-    if what := foreign(payload):
+    if what := no_json(payload):
         return what
-    if payload.startswith(_BOM):
-        return "starts with a byte order mark; send UTF-8 without one"
-    if not payload[:1].isascii() or payload[:1] < b"\t":
-        return "is binary, as CBOR and protobuf are; JSON is wanted"
-    if payload[:1] not in b"{[\"'" and b"," in payload:
-        return "looks like CSV; JSON is wanted"
-    if "trailing" in message:
+    if "trailing characters" in message:
+        if payload.endswith(b"\0"):
+            return f"{message}; send it without the NUL at its end"
         return f"{message}; send one object, or an array of them"
-    if payload[:1] == b"'" or payload[:2] == b"{'":
-        return "single quotes; JSON wants double quotes"
     if _has_nan(payload):
         return f"{message}; JSON has no NaN or Infinity, leave the field out or send null"
     return message

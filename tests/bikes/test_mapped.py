@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bikes.errors import REJECT_REASONS, DecodeError
 from bikes.formats import Format, mds
-from bikes.formats.mapped import UNITS, Quantity, Source, mapped
+from bikes.formats.mapped import REQUIRED, UNITS, Quantity, Source, mapped
 from bikes.formats.reading import QUICK_ERRORS
 from bikes.telemetry import UNUSABLE, Location, Telemetry
 
@@ -129,13 +129,53 @@ def test_numbers_may_be_text() -> None:
         ("2026-04-01T00:00:00Z", 1_775_001_600_000),
         ("20260401T080000", 1_775_001_600_000),
         ("20260401080000", 1_775_001_600_000),
+        ("20260401080000250", 1_775_001_600_250),
+        ("202604010800", 1_775_001_600_000),
         ("2026/04/01 08:00", 1_775_001_600_000),
+        ("2026/4/1 8:00:00", 1_775_001_600_000),
+        ("2026.04.01 08:00:00.25", 1_775_001_600_250),
+        ("2026年4月1日 8:00", 1_775_001_600_000),
+        ("2026-4-1T0:00:00Z", 1_775_001_600_000),
     ],
 )
 def test_times_as_text(text: str, timestamp: int) -> None:
     """An offset counts; without one the time is of the configured zone."""
     (fix,) = read(ENVELOPE, {"data": {"points": [{"time": text, "lat": 1, "lng": 2}]}})
     assert fix == Telemetry(timestamp=timestamp, location=Location(lat=1.0, lng=2.0))
+
+
+ARRAYS = mapped(
+    {
+        "timestamp": Source("properties.t", "s"),
+        "lng": Source("geometry.coordinates.0"),
+        "lat": Source("geometry.coordinates.1"),
+        "altitude": Source("geometry.coordinates.2"),
+        "battery_percent": Source("cells.1.soc"),
+    },
+    items="features.0.parts",
+)
+
+
+@pytest.mark.parametrize(
+    ("coordinates", "cells", "altitude", "battery"),
+    [
+        ([120.3891, 36.3068], [], None, None),
+        (["120.3891", "36.3068", 12, "more"], [{}, {"soc": 80}], 12.0, 80.0),
+        ([120.3891, 36.3068, ""], [{}, {"soc": ""}], UNUSABLE, UNUSABLE),
+        ([120.3891, 36.3068, None], {"1": {"soc": 80}}, None, None),
+    ],
+)
+def test_places_in_arrays(
+    coordinates: list[object], cells: object, altitude: float | None, battery: float | None
+) -> None:
+    """A position as GeoJSON has it; what an array is too short for, or has empty, is not known."""
+    item = {"properties": {"t": 1}, "geometry": {"coordinates": coordinates}, "cells": cells}
+    (fix,) = read(ARRAYS, {"features": [{"parts": [item]}, 5]})
+    assert fix == Telemetry(
+        timestamp=1000,
+        location=Location(lat=36.3068, lng=120.3891, altitude=altitude),
+        battery_percent=battery,
+    )
 
 
 def test_a_time_without_offset_needs_a_zone() -> None:
@@ -151,8 +191,14 @@ def test_a_time_without_offset_needs_a_zone() -> None:
     [
         (OWN, b"", "not_json: the payload is empty"),
         (OWN, [{"t": 1}] * 6, "too_many: the array has 6 items; at most 5 are accepted"),
-        (OWN, {"t": 1}, "schema: gps: required, but missing"),
-        (OWN, {"t": 1, "gps": {"y": 1}}, "schema: gps.x: required, but missing"),
+        (OWN, {"t": 1}, "schema: gps: required, but missing; there is t"),
+        (OWN, {"t": 1, "gps": {"y": 1}}, "schema: gps.x: required, but missing; there is y"),
+        (
+            ARRAYS,
+            {"features": [{"parts": [{"properties": {"t": 1}, "geometry": {"coordinates": [1]}}]}]},
+            "schema: geometry.coordinates: expected array of at least length 2, got 1",
+        ),
+        (ARRAYS, {"features": []}, "schema: features: expected array of at least length 1, got 0"),
         (OWN, {"t": 1, "gps": {"y": 1, "x": None}}, "schema: gps.x: expected float, got null"),
         (OWN, {"t": 1, "gps": {"y": "north", "x": 1}}, "schema: gps.y: expected float, got str"),
         (OWN, {"t": "nan", "gps": {"y": 1, "x": 1}}, "out_of_range: t: nan is no number"),
@@ -202,6 +248,7 @@ def test_one_bad_item_does_not_spoil_the_others(inside: Any) -> None:
         ({"speed": Source("y.v")}, None, 'the path "y" cannot serve lat and speed'),
         ({"lat": Source("p.y"), "lng": Source("p.y")}, None, '"p.y" cannot serve lat and lng'),
         ({}, "a..b", 'items: "a..b" is no path'),
+        ({n: Source(p) for n, p in zip(REQUIRED, "012", strict=True)}, None, "the array: pos.0"),
     ],
 )
 def test_a_mapping_that_cannot_be(
@@ -253,7 +300,26 @@ def test_a_mapping_of_mds_reads_mds(fixes: list[Telemetry]) -> None:
     assert LIKE_MDS.quick(payload) == LIKE_MDS.decode(payload, 5) == mds.decode(payload)
 
 
-WORDS = ["t", "gps", "y", "x", "v", "more", "dir", "soc", "id", "data", "points", "time", "lat"]
+WORDS = [
+    "features",
+    "parts",
+    "geometry",
+    "coordinates",
+    "cells",
+    "t",
+    "gps",
+    "y",
+    "x",
+    "v",
+    "more",
+    "dir",
+    "soc",
+    "id",
+    "data",
+    "points",
+    "time",
+    "lat",
+]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["1", "nan", "z"]),
     lambda inner: (
@@ -263,7 +329,7 @@ JSON = st.recursive(
 )
 
 
-@pytest.mark.parametrize("format_", [OWN, ENVELOPE, LIKE_MDS], ids=["own", "envelope", "mds"])
+@pytest.mark.parametrize("format_", [OWN, ENVELOPE, LIKE_MDS, ARRAYS])
 @given(payload=st.binary(max_size=100) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_payload_is_read_or_refused(format_: Format, payload: bytes) -> None:
     """Whatever the bytes, both ways agree, and what is refused has a reason of the contract."""

@@ -468,6 +468,15 @@ def test_items_on_a_topic_of_many_bikes_name_theirs() -> None:
     assert decoded.received.total() == 6
 
 
+def test_an_empty_device_is_not_known() -> None:
+    """On a bike's own topic nothing is missing; on a topic of many bikes the bike is."""
+    decoded = decode((topic("b1"), fix(device_id="")), ("fleet/gps", fix(device_id="")))
+    assert len(decoded.telemetry) == 1
+    assert [(reject.reason, reject.topic) for reject in decoded.rejects] == [
+        ("schema", "fleet/gps")
+    ]
+
+
 def test_a_reject_on_a_topic_of_many_bikes_goes_to_the_bike_that_was_named() -> None:
     """Its vendor hears of it where it hears of everything else of this bike."""
     decoded = decode(

@@ -1,0 +1,46 @@
+"""What a payload or a file is that cannot be read, told by how it begins."""
+
+from __future__ import annotations
+
+import re
+
+_UTF_16 = "it is UTF-16 or UTF-32; send or save it as UTF-8"
+_COMPRESSED = "it is compressed; unpack it"
+
+_ENCODINGS = (
+    (re.compile(rb"\xff\xfe|\xfe\xff"), _UTF_16),
+    (re.compile(rb"[\s -~]\0[\s -~]\0|\0[\s -~]\0[\s -~]"), _UTF_16),
+    (re.compile(rb'[\[{"<]\0\0\0|\0\0\0[\[{"<]'), _UTF_16),
+    # gzip, zip, zstd, bzip2, xz, LZ4, zlib
+    (
+        re.compile(rb"\x1f\x8b|PK\x03\x04|\x28\xb5\x2f\xfd|BZh\d|\xfd7zX|\x04\x22\x4d\x18"),
+        _COMPRESSED,
+    ),
+    (re.compile(rb"x[\x01\x5e\x9c\xda]"), _COMPRESSED),
+)
+_TEXTS = (
+    (re.compile(rb"\s*\Z"), "the payload is empty"),
+    (re.compile(rb"\xef\xbb\xbf"), "starts with a byte order mark; send UTF-8 without one"),
+    (
+        re.compile(rb"[\x80-\xff]|[^\0-\x08\x0e-\x1f]{0,63}[\0-\x08\x0e-\x1f]"),
+        "is binary, as CBOR, MessagePack and protobuf are; JSON is wanted",
+    ),
+    (re.compile(rb"\{?'"), "single quotes; JSON wants double quotes"),
+    (re.compile(rb'"\s*[\[{]'), "is JSON within a text; send the object itself"),
+    (re.compile(rb"\s*<"), "looks like XML; JSON is wanted"),
+    (re.compile(rb"[$!][A-Z]{5},"), "looks like NMEA; JSON is wanted"),
+    (re.compile(rb"[\w.%-]+=[^&\s]*(?:&|\s*\Z)"), "looks like a web form; JSON is wanted"),
+    (re.compile(rb'"?[\w .:+/-]+"?[ ]*[,;\t|]'), "looks like CSV; JSON is wanted"),
+    (re.compile(rb"eyJ|W3s|ewo|ew0"), "looks like base64; send the JSON itself"),
+)
+
+
+def foreign(head: bytes) -> str | None:
+    """What is no text in UTF-8, by its first four bytes or more; None when it may be one."""
+    return next((what for begins, what in _ENCODINGS if begins.match(head)), None)
+
+
+def no_json(payload: bytes) -> str | None:
+    """What a payload is that is no JSON object or array; None when nobody can tell."""
+    found = (what for begins, what in _TEXTS if begins.match(payload))
+    return foreign(payload) or next(found, None)
