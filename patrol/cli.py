@@ -192,24 +192,36 @@ def run_station(config: Path, clock: Clock) -> None:
 @app.command()
 def check(config: Config = CONFIG) -> None:
     """Tell every mistake in the configuration and its zones."""
+    from patrol.calendar_check import calendars_told
     from patrol.clock import Clock
     from patrol.config.drawn_zones import zones_file
+    from patrol.data_folder import why_not_writable
+    from patrol.errors import ConfigError, Problem
     from patrol.reload import checked
+    from patrol.web import TAKEN, why_not_free
 
     with errors_told():
         now_ms = Clock().now_ms()
         district = checked(config, now_ms)
-    settings, now = district.settings, district.atlas.at(now_ms)
-    for warning in district.atlas.layout.zones.warnings:
+        settings, now = district.settings, district.atlas.at(now_ms)
+        port = why_not_free(settings.http.host, settings.http.port)
+        needed = {"[storage] path": why_not_writable(settings.storage.path), "[http] listen": port}
+        if lacking := [
+            Problem(*need) for need in needed.items() if need[1] and TAKEN not in need[1]
+        ]:
+            raise ConfigError(lacking)
+    for warning in (*district.atlas.layout.zones.warnings, *([port] if port else ())):
         say(f"warning: {warning}")
     cells = int(now.cells_total.sum())
-    typer.echo(
-        f"{config}: all is well: {len(now.zones)} zones with {cells} unit cells, "
-        f"{len(settings.policies)} policies, {len(settings.vendors)} vendor(s)"
-    )
     file = zones_file(settings.storage.path, settings.district.zones)
     drawn = "" if file == settings.district.zones else ", drawn on the map"
-    typer.echo(f"zones in force: {file}{drawn}")
+    lines = [
+        f"{config}: all is well: {len(now.zones)} zones with {cells} unit cells, "
+        f"{len(settings.policies)} policies, {len(settings.vendors)} vendor(s)",
+        f"zones in force: {file}{drawn}",
+        *calendars_told(district, now_ms),
+    ]
+    typer.echo("\n".join(harmless(line, indent="") for line in lines))
 
 
 @app.command()

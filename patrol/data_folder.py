@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing, suppress
 from fnmatch import fnmatch
 from pathlib import Path
 from stat import S_ISLNK
+from tempfile import TemporaryDirectory
 
 import msgspec
 
@@ -46,6 +48,17 @@ def keep_private(folder: Path) -> None:
             mode = path.lstat().st_mode
             if mode & 0o077 and not S_ISLNK(mode):
                 path.chmod(mode & 0o700)
+
+
+def why_not_writable(folder: Path) -> str:
+    """Why this user can store nothing in a folder, which is made when missing; empty if it can."""
+    try:
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        with TemporaryDirectory(dir=there):
+            locked = [file for file in folder.glob("*.sqlite*") if not os.access(file, os.W_OK)]
+    except OSError as exc:
+        return f"nothing can be stored in {folder}: {exc.strerror}"
+    return f"{locked[0]} cannot be written by this user" if locked else ""
 
 
 class Damage(msgspec.Struct, frozen=True):

@@ -42,6 +42,7 @@ from patrol.assembly import (
     policies_of,
     recipients_of,
 )
+from patrol.calendar_check import calendars_told
 from patrol.config.fields import Section
 from patrol.config.sections import Settings
 from patrol.config.settings import load_with_zones
@@ -65,7 +66,9 @@ def checked(path: Path, now_ms: int) -> District:
     http = settings.http
     if http.pair is not None and (why := why_not_valid(*http.pair, http.public_hosts)):
         raise ConfigError([Problem("http.certificate", f"browsers will refuse it: {why}")])
-    return district_of(settings, zones, now_ms)
+    district = district_of(settings, zones, now_ms)
+    calendars_told(district, now_ms)  # each can be computed
+    return district
 
 
 @dataclass

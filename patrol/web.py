@@ -127,6 +127,10 @@ def url(host: str, port: int, http: Http) -> str:
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
+TAKEN = "is taken"
+"""Of a port that can be had when another program has ended; it may be this one."""
+
+
 def why_not_free(host: str, port: int) -> str:
     """Why one cannot listen on a port now, and what to do; empty when one can."""
     try:
@@ -135,7 +139,7 @@ def why_not_free(host: str, port: int) -> str:
     except OSError as exc:
         where = f"port {port} on {host}"
         if exc.errno == errno.EADDRINUSE:
-            return f"{where} is taken: stop what listens there, or choose another port"
+            return f"{where} {TAKEN}: stop what listens there, or choose another port"
         if exc.errno == errno.EACCES:
             return f"{where} needs more rights than this user has; choose one from 1024 on"
         return f"nothing can listen on {where}: {exc.strerror or exc}"
