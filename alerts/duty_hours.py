@@ -40,6 +40,9 @@ _HORIZON_CHUNKS = 14  # over a year: a district without duty for that long has n
 _KEPT = 128  # chunks, and sums of many, that are kept
 
 
+_calendar_of = lru_cache(maxsize=8)(ExceptionCalendar)  # many policies have the same
+
+
 class Span(NamedTuple):
     """One line of patrol hours: minutes of the local day; `end_min` may pass midnight."""
 
@@ -146,7 +149,7 @@ class Hours:
         calendar = None
         if exceptions is not None:
             try:
-                calendar = ExceptionCalendar(exceptions, tz)
+                calendar = _calendar_of(exceptions, tz)
             except PolicyError as exc:
                 problems += [
                     Problem(f"exceptions {p.where}".rstrip(), p.message) for p in exc.problems

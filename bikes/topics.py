@@ -115,6 +115,18 @@ def _name(name: str) -> str:
     return name
 
 
+def _alike(one: str, other: str) -> bool:
+    """Whether two levels of patterns can be the same text."""
+    (before, bike, after), (before2, bike2, after2) = one.partition(_BIKE), other.partition(_BIKE)
+    if bike and bike2:
+        starts = before.startswith(before2) or before2.startswith(before)
+        return starts and (after.endswith(after2) or after2.endswith(after))
+    if bike2:
+        return _alike(other, one)
+    fits = other.startswith(before) and other.endswith(after)
+    return (fits and len(other) > len(before + after)) if bike else one == other
+
+
 @dataclass(frozen=True)
 class TopicPattern:
     """A vendor's own telemetry topic, such as ``owntracks/hello/{bike}``.
@@ -165,6 +177,11 @@ class TopicPattern:
         return len(levels) == len(wanted) and all(
             want in ("+", level) for level, want in zip(levels, wanted, strict=True)
         )
+
+    def meets(self, other: TopicPattern) -> bool:
+        """Whether some topic is of both patterns, so that nobody could tell whose it is."""
+        own, others = self.topic.split("/"), other.topic.split("/")
+        return len(own) == len(others) and all(map(_alike, own, others))
 
     def _problem(self) -> str | None:
         rest = self.topic.replace(_BIKE, "", 1)

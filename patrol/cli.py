@@ -205,12 +205,13 @@ def check(config: Config = CONFIG) -> None:
         district = checked(config, now_ms)
         settings, now = district.settings, district.atlas.at(now_ms)
         port = why_not_free(settings.http.host, settings.http.port)
-        needed = {"[storage] path": why_not_writable(settings.storage.path), "[http] listen": port}
-        if lacking := [
-            Problem(*need) for need in needed.items() if need[1] and TAKEN not in need[1]
-        ]:
-            raise ConfigError(lacking)
-    for warning in (*district.atlas.layout.zones.warnings, *([port] if port else ())):
+        needed = {
+            "[storage] path": why_not_writable(settings.storage.path),
+            "[http] listen": "" if TAKEN in port else port,
+        }
+        if any(needed.values()):
+            raise ConfigError([Problem(key, why) for key, why in needed.items() if why])
+    for warning in district.atlas.layout.zones.warnings:
         say(f"warning: {warning}")
     cells = int(now.cells_total.sum())
     file = zones_file(settings.storage.path, settings.district.zones)
@@ -219,6 +220,7 @@ def check(config: Config = CONFIG) -> None:
         f"{config}: all is well: {len(now.zones)} zones with {cells} unit cells, "
         f"{len(settings.policies)} policies, {len(settings.vendors)} vendor(s)",
         f"zones in force: {file}{drawn}",
+        *([port] if port else []),
         *calendars_told(district, now_ms),
     ]
     typer.echo("\n".join(harmless(line, indent="") for line in lines))

@@ -108,7 +108,17 @@ def _hours(lines: tuple[str, ...]) -> tuple[str, ...]:
 def _path(path: Path) -> Path:
     if path == Path():
         raise ValueError("the path is empty")
-    return (FOLDER.get(Path()) / path.expanduser()).resolve()
+    return located(path, FOLDER.get(Path()))
+
+
+def located(path: Path | str, folder: Path) -> Path:
+    """A path from a folder on, absolute. ValueError: no file can have it, or be looked for."""
+    try:
+        found = (folder / Path(path).expanduser()).resolve()
+        found.exists()  # raises when a name is too long
+        return found
+    except (OSError, RuntimeError, ValueError) as exc:
+        raise ValueError(f"{str(path)!r:.80} is not a path: {exc}") from exc
 
 
 def _file(path: Path) -> Path:

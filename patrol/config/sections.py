@@ -8,6 +8,7 @@ Keys that hold a duration are named without a unit in the file ("2h") and with o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
@@ -283,18 +284,15 @@ class Vendor(Section):
 
 
 def _apart(vendors: dict[str, Vendor]) -> dict[str, Vendor]:
-    """Refuse a topic of two vendors: nobody could tell whose bike it is."""
-    owner: dict[str, str] = {}
-    for name, vendor in vendors.items():
-        for topic in (TopicPattern(written).topic for written in vendor.topics):
-            if owner.setdefault(topic, name) != name:
-                raise ValueError(f'{owner[topic]} and {name} both have the topic "{topic}"')
-    for topic in filter(lambda topic: TopicPattern(topic).fleet, owner):
-        for other in owner:
-            if other != topic and TopicPattern(other).covers(topic):
-                raise ValueError(
-                    f'the topic "{topic}" of {owner[topic]} is one of "{other}" of {owner[other]}'
-                )
+    """Refuse topics of two vendors, or of a fleet and a bike: nobody could tell whose they are."""
+    topics = [(name, TopicPattern(each)) for name, of in vendors.items() for each in of.topics]
+    for (name, topic), (other, too) in combinations(topics, 2):
+        apart = name != other or (topic.fleet != too.fleet)
+        if apart and topic.meets(too):
+            raise ValueError(
+                f'a message can be of the topic "{topic.pattern}" of {name} and of '
+                f'"{too.pattern}" of {other}; nobody could tell whose bike it is'
+            )
     return vendors
 
 

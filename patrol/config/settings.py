@@ -17,7 +17,7 @@ from geofence.geojson import Feature, read_features
 from geofence.zones import Zones, parse_zones
 from ingest.zone_files import as_geojson
 from patrol.config.drawn_zones import read_drawn
-from patrol.config.fields import FOLDER, Name, Section, did_you_mean, read_bounded
+from patrol.config.fields import FOLDER, Name, Section, did_you_mean, located, read_bounded
 from patrol.config.sections import (
     District,
     Policy,
@@ -223,8 +223,11 @@ class _SettingsDraft(_Draft[Settings]):
     def _storage(self) -> Path:
         """The folder of the storage; the default's when the setting is no path."""
         path = self._value("storage", "path")
-        path = path if isinstance(path, str | Path) else Storage.model_fields["path"].default
-        return (self._path.parent / Path(path).expanduser()).resolve()
+        default = Storage.model_fields["path"].default
+        try:
+            return located(path if isinstance(path, str | Path) else default, self._path.parent)
+        except ValueError:
+            return located(default, self._path.parent)
 
     def _compare_times(self) -> None:
         """Report what is right in one section and wrong beside another."""
@@ -264,7 +267,7 @@ class _SettingsDraft(_Draft[Settings]):
         if not isinstance(path, str | Path):
             return None
         try:
-            return read_bounded(self._path.parent / Path(path).expanduser())
+            return read_bounded(located(path, self._path.parent))
         except (OSError, ValueError):
             return None
 

@@ -123,17 +123,37 @@ def test_pattern(pattern: str, filter_: str, topic: str, bike_id: str | None) ->
     compiled = TopicPattern(pattern)
     assert compiled.filter == filter_
     assert compiled.bike_id(topic) == bike_id
-    assert bike_id is None or compiled.covers(topic)
+    assert not bike_id or compiled.meets(TopicPattern(topic))
 
 
 @given(bike_id=NAMES)
-def test_pattern_covers_what_it_matches(bike_id: str) -> None:
-    """The broker delivers every topic in which the pattern finds a bike."""
+def test_a_pattern_meets_the_topics_in_which_it_finds_a_bike(bike_id: str) -> None:
     pattern = TopicPattern("fleet/bike-{bike}/gps")
     topic = f"fleet/bike-{bike_id}/gps"
     assert pattern.bike_id(topic) == bike_id
-    assert pattern.covers(topic)
-    assert not pattern.covers(f"{topic}/x")
+    assert pattern.meets(TopicPattern(topic))
+    assert not pattern.meets(TopicPattern(f"{topic}/x"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "meet"),
+    [
+        ("fleet/{bike}/gps", "fleet/beta-{bike}/gps", True),
+        ("fleet/{bike}-gps", "fleet/beta-{bike}", True),
+        ("fleet/a-{bike}/gps", "fleet/b-{bike}/gps", False),
+        ("fleet/{bike}-a/gps", "fleet/{bike}-b/gps", False),
+        ("fleet/{bike}/gps", "fleet/beta/{bike}", True),  # fleet/beta/gps
+        ("fleet/{bike}/gps", "fleet/beta/x-{bike}", False),
+        ("fleet/a{bike}/gps", "fleet/a/gps", False),  # without a bike's id
+        ("$share/g/fleet/{bike}", "fleet/{bike}", True),
+        ("fleet/{bike}", "fleet/all", True),
+        ("fleet/{bike}", "fleet/all/gps", False),
+    ],
+)
+def test_two_patterns_meet_where_a_topic_is_of_both(one: str, other: str, meet: bool) -> None:
+    """Whichever comes first."""
+    assert TopicPattern(one).meets(TopicPattern(other)) == meet
+    assert TopicPattern(other).meets(TopicPattern(one)) == meet
 
 
 @pytest.mark.parametrize(

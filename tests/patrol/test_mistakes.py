@@ -115,7 +115,11 @@ window = "day"
         ("vendors.x", 'format = "mapped"\ndatum = "wgs84"', 'format = "mapped" needs mapping:'),
         ("vendors.x", 'format = "mds"', "[vendors.x] datum: is missing"),
         ("vendors.hello", 'topics = ["a/+"]', "topics: item 1: topic pattern 'a/+': wildcards"),
-        ("vendors.hello", 'topics = ["a/b", "a/{bike}"]', 'of hello is one of "a/{bike}" of hello'),
+        (
+            "vendors.hello",
+            'topics = ["a/b", "a/{bike}"]',
+            '"a/b" of hello and of "a/{bike}" of hello',
+        ),
         ("vendors.x", f"topics = ['a/b']\n{MAPPED}}}", 'the topic "a/b" has no {bike}, and'),
         ("vendors.hello", f"mapping = {{{MAPPING}}}", 'mapping belongs to format = "mapped"'),
         ("vendors.x", f"{MAPPED}, speeds = 'v'}}", "mapping.speeds: is not a setting; did you"),
@@ -185,10 +189,18 @@ def test_bike_ids_are_checked_one_by_one(folder: Path) -> None:
 
 def test_two_vendors_cannot_share_a_topic(folder: Path) -> None:
     """Nobody could tell whose bike a message is from."""
-    other = '\n[vendors.other]\nformat = "mds"\ndatum = "wgs84"\ntopics = ["t/{bike}"]\n'
-    found = problems(folder, with_line("vendors.hello", 'topics = ["t/{bike}"]') + other)
+    for topic in ("t/{bike}", "t/other-{bike}"):
+        other = f'\n[vendors.other]\nformat = "mds"\ndatum = "wgs84"\ntopics = ["{topic}"]\n'
+        found = problems(folder, with_line("vendors.hello", 'topics = ["t/{bike}"]') + other)
+        assert len(found) == 1
+        assert f'"t/{{bike}}" of hello and of "{topic}" of other' in found[0]
+
+
+@pytest.mark.parametrize("path", [r"\u0000", "~nobody-here/data", "a" * 300])
+def test_a_path_that_no_file_can_have_is_a_mistake(folder: Path, path: str) -> None:
+    found = problems(folder, with_line("storage", f'path = "{path}"'))
     assert len(found) == 1
-    assert 'hello and other both have the topic "t/{bike}"' in found[0]
+    assert "is not a path" in found[0]
 
 
 @pytest.mark.parametrize("url", ["mqtt://bob:hunter2", "mqtt://bob:hunter2/", "mqtt://[hunter2"])
