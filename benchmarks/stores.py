@@ -95,6 +95,7 @@ def measure(
                         text = telemetry_lines(
                             part.telemetry,
                             np.full(len(part.telemetry), VERDICTS.index("ok"), np.uint8),
+                            np.full(len(part.telemetry), 5, np.float32),
                             zones_map.zone_of(part.telemetry.lat_deg, part.telemetry.lng_deg),
                             keys=worker.roster.keys,
                             zone_ids=[item.zone_id for item in zones_map.zones],

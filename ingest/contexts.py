@@ -145,35 +145,38 @@ class Contexts:
         for begin, end in pairwise([0, *first[1:][np.diff(number) > 0].tolist(), len(new)]):
             yield new.take(slice(begin, end))
 
-    def extend(self, judge: Judge, new: TelemetryBatch) -> tuple[Judged, Judgement]:
+    def extended(self, judge: Judge, new: TelemetryBatch) -> tuple[Judged, Judgement]:
         """Judge the contexts of some bikes together with new fixes, none of them late.
 
-        Return what their contexts were, and a judgement, which says something of the fixes from
-        what was settled on.
+        Return what their contexts are, and a judgement, to :meth:`hold`, which says something of
+        the fixes from what was settled on.
         """
-        bikes = np.unique(new.bike)
-        known = self.of(bikes)
+        known = self.of(np.unique(new.bike))
         fixes = TelemetryBatch.concat([known.fixes, new]).distinct()
         np.maximum.at(self.newest_ms, new.bike, new.timestamp_ms)
-        judgement = judge.judge(fixes, self.leads(fixes))
-        verdicts = judgement.verdict.copy()
-        final = known.where(known.fixes.timestamp_ms < self.settled_ms[known.fixes.bike])
-        verdicts[final.rows_in(fixes)] = final.verdicts
-        self.hold(Judged(fixes, verdicts), judgement)
-        return known, judgement
+        return known, judge.judge(fixes, self.leads(fixes))
 
     def hold(self, judged: Judged, judgement: Judgement, of: Mask | None = None) -> None:
         """Hold the tails of the bikes of a judgement, or of some, instead of what was held.
 
         `of` is by index of the bike. The verdicts to hold may be others than those found.
         """
+        self.keep(self.settle(judgement, of), judged)
+
+    def settle(self, judgement: Judgement, of: Mask | None = None) -> Tails:
+        """Move what is settled of the bikes of a judgement, or of some; the tails to keep."""
         found = tails(judgement, self.horizon_ms(), self.limits)
         if of is not None:
             found = Tails._make(column[of[found.bike]] for column in found)
         self.settled_ms[found.bike], self.first_ms[found.bike] = found.settled_ms, found.first_ms
+        return found
+
+    def keep(self, tails_: Tails, judged: Judged) -> None:
+        """Hold the fixes of some tails, which are among those of a judgement."""
         lead_ms = np.full(self.newest_ms.size, np.iinfo(np.int64).max)
-        lead_ms[found.bike] = found.lead_ms
-        self._put(found.bike, judged.where(judged.fixes.timestamp_ms >= lead_ms[judged.fixes.bike]))
+        lead_ms[tails_.bike] = tails_.lead_ms
+        fixes = judged.fixes
+        self.put(tails_.bike, judged.where(fixes.timestamp_ms >= lead_ms[fixes.bike]))
 
     def start(self, bikes: NDArray[np.int32], judged: Judged) -> None:
         """Hold fixes of some bikes with nothing known but the limits.
@@ -181,7 +184,7 @@ class Contexts:
         They are sorted, and all from `limits.before_ms` before :meth:`bound_ms` on.
         """
         self.settled_ms[bikes], self.first_ms[bikes] = self.bound_ms()[bikes], NEVER
-        self._put(bikes, judged)
+        self.put(bikes, judged)
 
     def grow(self, bikes: int) -> None:
         """Make room for so many bikes."""
@@ -193,7 +196,7 @@ class Contexts:
                 np.append(end, np.zeros(missing, int)) for end in (self._from, self._to)
             )
 
-    def _put(self, bikes: NDArray[np.int32], judged: Judged) -> None:
+    def put(self, bikes: NDArray[np.int32], judged: Judged) -> None:
         """Hold rows of some bikes instead of what was held of them; sorted, as the bikes are."""
         self._to[bikes] = self._from[bikes]
         size = len(judged.fixes)

@@ -65,6 +65,8 @@ class Pipeline:
     counters: Counters = field(default_factory=Counters)
     # Fixes of the last step that were there already, by index of the bike.
     repeated: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+    # Bike and time of those that were there before the step, as :func:`geofence.intervals.keys`.
+    _before: list[NDArray[np.int64]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.judge.atlas.grid.size)
@@ -81,6 +83,7 @@ class Pipeline:
         ArchiveDamaged: what is not late was taken in, the ledger lacks the late ones.
         """
         self.repeated = np.zeros(self._contexts.newest_ms.size, np.intp)
+        self._before = []
         if not len(batch):
             return
         new = batch.distinct()
@@ -98,19 +101,31 @@ class Pipeline:
         if late.any():
             self._restate(new.take(late), new)
 
+    def repeats(self, batch: TelemetryBatch) -> NDArray[np.bool_]:
+        """Which fixes of the last step, as given, were there already, be it earlier in it."""
+        found = keys(batch.bike, batch.timestamp_ms)
+        again = np.isin(found, np.concatenate([np.empty(0, np.int64), *self._before]))
+        again[np.setdiff1d(np.arange(found.size), np.unique(found, return_index=True)[1])] = True
+        return again
+
     def _repeat(self, bikes: NDArray[np.integer]) -> None:
         """Count fixes that were there already, each by its bike."""
         self.counters.duplicates += bikes.size
         self.repeated += np.bincount(bikes, minlength=self.repeated.size)
 
+    def _repeat_known(self, fixes: TelemetryBatch) -> None:
+        self._before.append(keys(fixes.bike, fixes.timestamp_ms))
+        self._repeat(fixes.bike)
+
     def _extend(self, new: TelemetryBatch) -> None:
         """Judge the contexts of some bikes together with new fixes."""
         contexts = self._contexts
         was_settled = contexts.settled_ms.copy()
-        known, judgement = contexts.extend(self.judge, new)
+        known, judgement = contexts.extended(self.judge, new)
         fixes, visits = judgement.fixes, self.judge.visits(judgement)
+        contexts.hold(Judged(fixes, judgement.verdict), judgement)
         if len(fixes) < len(known.fixes) + len(new):
-            self._repeat(new.bike[_among(new, known.fixes)])
+            self._repeat_known(new.take(_among(new, known.fixes)))
         fresh = visits.where(visits.settles_ms >= was_settled[visits.bike])
         settled = fresh.settles_ms < contexts.settled_ms[fresh.bike]
         self.ledger.add(fresh.where(settled))
@@ -139,7 +154,7 @@ class Pipeline:
             known = self._known(part)
             here = late.take(part.contain(late.bike, late.timestamp_ms))
             again = _among(here, known)
-            self._repeat(here.bike[again])
+            self._repeat_known(here.take(again))
             now = new.take(self._needed(part).contain(new.bike, new.timestamp_ms))
             judgement = self.judge.judge(TelemetryBatch.concat([known, now]).distinct())
             fixes, visits = judgement.fixes, self.judge.visits(judgement)

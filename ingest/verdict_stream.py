@@ -1,31 +1,67 @@
-"""Fixes with their verdicts as they come in, and again when a verdict changes.
+"""What is said of fixes as they come in, each thing once: where a bike was, and later the verdict.
 
-A fix that is not late is judged together with its bike's context (:mod:`ingest.contexts`); a
-verdict other than the one that was *told* last is told again. What a *late* fix could change is
-judged again from history and told, whether it changed or not.
+| said of a fix | when |
+| --- | --- |
+| values, verdict at first sight, time since the fix before | when it comes in first |
+| verdict | once no fix in order can change it, or its bike was silent for :data:`WAIT_MS` |
+| another verdict | when a late fix changes one that was said: a correction, beside the old one |
 
-So the last told verdict of every fix is the one that a pass over all fixes would give
-(docs/decisions/0002). That holds over a restart as well: contexts are read from history then,
-and told again.
+Fixes are judged with their bikes' contexts (:mod:`ingest.contexts`); what a *late* fix could change
+is judged again from history (docs/decisions/0023). With the corrections the verdict of every fix is
+the one that a pass over all fixes would give (docs/decisions/0002).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bikes.roster import BikeKey
 from bikes.telemetry import TelemetryBatch
-from geofence import quality
-from geofence.intervals import Intervals
+from geofence.intervals import Intervals, keys
+from geofence.quality import Mask, Times
 from geofence.runs import Judge, Judgement
-from ingest.archive import VALUES, Archive
+from ingest.archive import Archive
 from ingest.contexts import NEVER, Contexts, Judged
 
-UNTOLD = np.uint8(255)
-"""Stands in a column of verdicts where none was told."""
+OPEN = np.uint8(255)
+"""Stands in a column of verdicts where none was said."""
+
+WAIT_MS = 600_000
+"""The verdicts of a bike that was not heard for so long are said as they are [ms]: longer than any
+fix that comes in order can change one (:attr:`geofence.quality.Limits.after_ms`)."""
+
+
+class Bike(NamedTuple):
+    """How far a bike was decided on."""
+
+    key: BikeKey
+    newest_ms: int  # time of its newest fix [ms]
+    decided_ms: int  # every fix of it before this has its verdict [ms]
+
+
+class Said(NamedTuple):
+    """What is to be said; nothing of it was said before."""
+
+    first: Judged  # fixes that came in first, with the verdict at first sight
+    interval_s: NDArray[np.float32]  # since the bike's fix before; NaN where that is unknown
+    final: Judged  # fixes with their verdicts
+    corrected: Judged  # fixes with verdicts other than those that were said
+
+    @classmethod
+    def concat(cls, parts: Sequence[Said]) -> Said:
+        """All of `parts`."""
+        first, interval_s, final, corrected = zip(*parts, strict=True) if parts else ((),) * 4
+        return cls(
+            Judged.concat(first),
+            np.concatenate([np.empty(0, np.float32), *interval_s]),
+            Judged.concat(final),
+            Judged.concat(corrected),
+        )
 
 
 @dataclass
@@ -42,68 +78,100 @@ class VerdictStream:
 
     def __post_init__(self) -> None:
         self._contexts = Contexts(self.judge.limits, self.reorder_s)
+        # By index of the bike: every fix before has its verdict [ms]; when a bike was heard that
+        # has fixes without [ms], or NEVER.
+        self.decided_ms = self._heard_ms = np.empty(0, np.int64)
+        self._left: dict[int, list[NDArray[np.int64]]] = {}  # an earlier life left these open
 
     @property
     def context_rows(self) -> int:
         """Number of fixes in all contexts, which a step may judge beside the new ones."""
         return len(self._contexts)
 
-    def restore(self, newest_ms: Mapping[int, int]) -> None:
+    def restore(
+        self,
+        indices: Sequence[int],
+        bikes: Sequence[Bike],
+        undecided: Iterable[tuple[int, int, Times]],
+    ) -> None:
         """Go on from where an earlier life was.
 
-        `newest_ms` is, by bike, its newest fix that was told, or a later one [ms].
+        `bikes` have these `indices`; the newest fix of each may be a later one. `undecided` are an
+        index, the time of a receipt and times of fixes, which may have no verdict yet [ms].
         """
-        self._contexts.grow(max(newest_ms, default=-1) + 1)
-        for bike, at_ms in newest_ms.items():
-            self._contexts.newest_ms[bike] = at_ms
+        self._grow(max(indices, default=-1) + 1)
+        for bike, (_, newest_ms, decided_ms) in zip(indices, bikes, strict=True):
+            self._contexts.newest_ms[bike], self.decided_ms[bike] = newest_ms, decided_ms
+        for bike, heard_ms, at_ms in undecided:
+            self._left.setdefault(bike, []).append(at_ms[at_ms >= self.decided_ms[bike]])
+            self._heard_ms[bike] = heard_ms
 
-    def newest_ms(self, bikes: NDArray[np.int32]) -> NDArray[np.int64]:
+    def newest_ms(self, bikes: NDArray[np.int32]) -> Times:
         """Time of the newest fix of each of some bikes that had any, shape (k,) [ms]."""
         return self._contexts.newest_ms[bikes]
 
-    def step(self, batch: TelemetryBatch) -> Judged:
-        """Take in fixes, in any order, duplicates and late ones included.
+    def step(self, batch: TelemetryBatch, again: Mask, at_ms: int) -> Said:
+        """Take in fixes that were received at an instant [ms], in any order, late ones included.
 
-        Return the verdicts to tell: of new fixes, and of earlier ones whose verdict has changed.
-        When a fix is replaced by a better one of its bike and timestamp that lies in another zone,
-        it is told as ``duplicate``. A fix may be there twice; then the later one counts.
+        `again`, of shape (fixes,), says which were there before; what is said of others is said of
+        the first with its bike and time. Of several the best is judged, and a verdict said once.
 
         IngestError: history cannot be read. Nothing was changed; the step can be tried again.
         """
-        if not len(batch):
-            return Judged.blank(0)
-        new = batch.distinct()
-        self._contexts.grow(int(new.bike[-1]) + 1)
-        self._warm(np.unique(new.bike))
+        silent = np.flatnonzero((self._heard_ms != NEVER) & (self._heard_ms < at_ms - WAIT_MS))
+        quiet: NDArray[np.int32] = np.setdiff1d(silent, batch.bike).astype(np.int32)
+        if not len(batch) and not quiet.size:
+            return Said.concat([])
+        new, first = batch.distinct(), _firsts(batch.take(~again))
+        self._grow(int(new.bike.max(initial=-1)) + 1)
+        self._warm(np.union1d(quiet, new.bike))
         contexts, limits = self._contexts, self.judge.limits
-        late = contexts.late(new)
-        if not late.any():
-            return self._extend(new)
-        at_last = new.take(late)
-        from_ms = at_last.timestamp_ms - limits.after_ms
-        until_ms = at_last.timestamp_ms + limits.before_ms + 1
-        touched = Intervals.joined(at_last.bike, from_ms, until_ms)
-        needed = Intervals.joined(
-            at_last.bike,
-            from_ms - limits.before_ms,
-            np.maximum(until_ms + limits.after_ms, contexts.touched_until_ms(at_last, new) + 1),
-        )
-        past = self.history.within(needed)
-        told = [] if late.all() else [self._extend(new.take(~late))]
-        told.append(self._restate(TelemetryBatch.concat([past, at_last]), touched, needed))
-        return Judged.concat(told)
+        late, came_late = contexts.late(new), contexts.late(first)
+        past = touched = needed = None
+        if late.any():
+            at_last = new.take(late)
+            from_ms = at_last.timestamp_ms - limits.after_ms
+            until_ms = at_last.timestamp_ms + limits.before_ms + 1
+            touched = Intervals.joined(at_last.bike, from_ms, until_ms)
+            needed = Intervals.joined(
+                at_last.bike,
+                from_ms - limits.before_ms,
+                np.maximum(until_ms + limits.after_ms, contexts.touched_until_ms(at_last, new) + 1),
+            )
+            past = self.history.within(needed)
+        said = [self._give_up(quiet)] if quiet.size else []
+        in_order = first.take(~came_late)
+        for part in contexts.parts(new.take(~late)) if not late.all() else ():
+            ends = np.searchsorted(in_order.bike, [part.bike[0], part.bike[-1] + 1])
+            said.append(self._extend(part, in_order.take(slice(*ends))))
+        if past is not None and touched is not None and needed is not None:
+            past = TelemetryBatch.concat([past, at_last])
+            said.append(self._restate(past, first.take(came_late), touched, needed))
+        self._heard_ms[new.bike] = at_ms
+        return Said.concat(said)
 
-    def _extend(self, new: TelemetryBatch) -> Judged:
+    def _extend(self, new: TelemetryBatch, first: TelemetryBatch) -> Said:
         """Judge the contexts of some bikes together with new fixes that change nothing settled."""
-        was_settled, told = self._contexts.settled_ms.copy(), []
-        for part in self._contexts.parts(new):
-            known, judgement = self._contexts.extend(self.judge, part)
-            fixes = judgement.fixes
-            changeable = fixes.timestamp_ms >= was_settled[fixes.bike]
-            told.append(self._tell(judgement, known, len(part), changeable)[0])
-        return Judged.concat(told)
+        contexts = self._contexts
+        was_settled, newest_ms = contexts.settled_ms.copy(), contexts.newest_ms.copy()
+        known, judgement = contexts.extended(self.judge, new)
+        fixes = judgement.fixes
+        rows = _rows_in(first, fixes)
+        before_ms = np.append(NEVER, fixes.timestamp_ms[:-1])
+        starts = np.flatnonzero(np.diff(fixes.bike, prepend=-1))
+        before_ms[starts] = newest_ms[fixes.bike[starts]]
+        gap_ms = (fixes.timestamp_ms - before_ms)[rows]
+        known_gap = (before_ms[rows] != NEVER) & (gap_ms > 0)
+        interval_s = np.where(known_gap, gap_ms / 1000, np.nan).astype(np.float32)
+        tails = contexts.settle(judgement)
+        changeable = fixes.timestamp_ms >= was_settled[fixes.bike]
+        said, verdicts = self._say(judgement, known, rows, judgement.verdict, changeable)
+        contexts.keep(tails, Judged(fixes, verdicts))
+        return Said(Judged(first, judgement.verdict[rows]), interval_s, *said)
 
-    def _restate(self, past: TelemetryBatch, touched: Intervals, needed: Intervals) -> Judged:
+    def _restate(
+        self, past: TelemetryBatch, first: TelemetryBatch, touched: Intervals, needed: Intervals
+    ) -> Said:
         """Judge again what late fixes touch; `past` is all there is in the needed spans."""
         contexts = self._contexts
         # History may be ahead of what was read; a context ends with what was.
@@ -112,50 +180,66 @@ class VerdictStream:
         known = known.where(needed.contain(known.fixes.bike, known.fixes.timestamp_ms))
         fixes = TelemetryBatch.concat([past, known.fixes]).distinct()
         judgement = self.judge.judge(fixes)
+        rows = _rows_in(first, fixes)
+        # What was said of others is what was found without these.
+        others = np.ones(len(fixes), dtype=bool)
+        others[rows] = False
+        before = judgement.verdict.copy()
+        before[others] = self.judge.verdicts(fixes.take(others))
+        tails = contexts.settle(judgement, contexts.ends_in(needed))
         inside = touched.contain(fixes.bike, fixes.timestamp_ms)
-        found, told = self._tell(judgement, known, len(past), inside)
-        contexts.hold(Judged(fixes, told), judgement, contexts.ends_in(needed))
-        return found
+        said, verdicts = self._say(judgement, known, rows, before, inside)
+        contexts.keep(tails, Judged(fixes, verdicts))
+        unknown = np.full(len(first), np.nan, np.float32)
+        return Said(Judged(first, judgement.verdict[rows]), unknown, *said)
 
-    def _tell(
-        self, judgement: Judgement, known: Judged, others: int, which: NDArray[np.bool_]
-    ) -> tuple[Judged, NDArray[np.uint8]]:
-        """The rows among `which` whose verdict is not the told one, and what is told then.
+    def _say(
+        self,
+        judgement: Judgement,
+        known: Judged,
+        first: NDArray[np.intp],
+        before: NDArray[np.uint8],
+        changeable: Mask,
+    ) -> tuple[tuple[Judged, Judged], NDArray[np.uint8]]:
+        """The verdicts to say, the corrections, and what was said of each fix then.
 
-        The judgement is of the distinct fixes of the `known` ones and so many others. Known ones
-        that were replaced in another zone are told before.
+        Of `known` fixes it is known what was said; nothing of those at the rows `first`; of others
+        what was found `before`. Corrections are among those that are `changeable`.
         """
         fixes, verdict = judgement.fixes, judgement.verdict
-        told, replaced = self._told_of(fixes, known, others)
-        rows = np.flatnonzero(which & (verdict != told))
-        told[rows] = verdict[rows]
-        return Judged.concat([replaced, Judged(fixes.take(rows), verdict[rows])]), told
+        said = before.copy()
+        said[known.rows_in(fixes)] = known.verdicts
+        said[first] = OPEN
+        bikes = np.unique(fixes.bike)
+        settled_ms = self._contexts.settled_ms[bikes]
+        self.decided_ms[bikes] = np.maximum(self.decided_ms[bikes], settled_ms)
+        final = np.flatnonzero((said == OPEN) & (fixes.timestamp_ms < self.decided_ms[fixes.bike]))
+        other = np.flatnonzero(changeable & (said != OPEN) & (said != verdict))
+        both = np.append(final, other)
+        said[both] = verdict[both]
+        found = Judged(fixes, verdict)
+        return (found.where(final), found.where(other)), said
 
-    def _told_of(
-        self, fixes: TelemetryBatch, known: Judged, others: int
-    ) -> tuple[NDArray[np.uint8], Judged]:
-        """The told verdict of each of `fixes`, and the `known` ones replaced in another zone.
+    def _give_up(self, bikes: NDArray[np.int32]) -> Said:
+        """Say the verdicts of bikes that are silent."""
+        contexts = self._contexts
+        known = contexts.of(bikes)
+        judgement = self.judge.judge(known.fixes, contexts.leads(known.fixes))
+        self.decided_ms[bikes] = np.maximum(self.decided_ms[bikes], self.newest_ms(bikes) + 1)
+        self._heard_ms[bikes] = NEVER
+        none = np.empty(0, np.intp)
+        unchanged = np.zeros(len(known.fixes), dtype=bool)
+        said, verdicts = self._say(judgement, known, none, known.verdicts, unchanged)
+        contexts.put(bikes, Judged(known.fixes, verdicts))
+        return Said(Judged.blank(0), np.empty(0, np.float32), *said)
 
-        `fixes` are the distinct ones of `known` and so many others.
-        """
-        told = np.full(len(fixes), UNTOLD)
-        rows = known.rows_in(fixes)
-        told[rows] = known.verdicts
-        if len(fixes) == rows.size + others:
-            return told, Judged.blank(0)  # nothing came that was there already
-        differs = np.zeros(rows.size, dtype=bool)
-        for name in VALUES:
-            was, now = getattr(known.fixes, name), getattr(fixes, name)[rows]
-            differs |= (was != now) & ~(np.isnan(was) & np.isnan(now))
-        told[rows[differs]] = UNTOLD
-        was, now = known.fixes.take(differs), fixes.take(rows[differs])
-        elsewhere = (known.verdicts[differs] != UNTOLD) & (self._zone(was) != self._zone(now))
-        replaced = was.take(elsewhere)
-        return told, Judged(replaced, np.full(len(replaced), quality.DUPLICATE))
-
-    def _zone(self, fixes: TelemetryBatch) -> NDArray[np.int32]:
-        layout = self.judge.atlas.layout
-        return layout.zone_of(fixes.lat_deg, fixes.lng_deg, fixes.timestamp_ms)
+    def _grow(self, bikes: int) -> None:
+        missing = bikes - self.decided_ms.size
+        self._contexts.grow(bikes)
+        if missing > 0:
+            never = np.full(missing, NEVER)
+            self.decided_ms = np.append(self.decided_ms, never)
+            self._heard_ms = np.append(self._heard_ms, never)
 
     def _warm(self, bikes: NDArray[np.int32]) -> None:
         """Read the contexts of bikes that are known from an earlier life only."""
@@ -166,4 +250,18 @@ class VerdictStream:
             return
         oldest_ms = contexts.bound_ms()[cold] - self.judge.limits.before_ms
         found = self.history.within(Intervals(cold, oldest_ms, contexts.newest_ms[cold] + 1))
-        contexts.start(cold, Judged(found, np.full(len(found), UNTOLD)))
+        said = self.judge.verdicts(found)
+        left = [np.empty(0, np.int64)]
+        for bike in cold.tolist():
+            left += [keys(np.full(at_ms.size, bike), at_ms) for at_ms in self._left.pop(bike, [])]
+        said[np.isin(keys(found.bike, found.timestamp_ms), np.concatenate(left))] = OPEN
+        contexts.start(cold, Judged(found, said))
+
+
+def _firsts(fixes: TelemetryBatch) -> TelemetryBatch:
+    """The first with its bike and time of each, sorted by bike, then time."""
+    return fixes.take(np.unique(keys(fixes.bike, fixes.timestamp_ms), return_index=True)[1])
+
+
+def _rows_in(some: TelemetryBatch, fixes: TelemetryBatch) -> NDArray[np.intp]:
+    return Judged(some, np.empty(0, np.uint8)).rows_in(fixes)

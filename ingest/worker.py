@@ -12,11 +12,13 @@ read again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import structlog
+from numpy.typing import NDArray
 
 from bikes.fleet import FleetState
 from bikes.roster import BikeKey, Roster
@@ -27,7 +29,7 @@ from ingest import set_aside, snapshot
 from ingest.accounts import Account, Accounts, Books, total
 from ingest.archive import Archive, Flush
 from ingest.decode import Decoded, DecodedEntry, Decoder, Decodings, RecentlyDecoded
-from ingest.errors import ArchiveDamaged, SnapshotDamaged
+from ingest.errors import ArchiveDamaged, SnapshotDamaged, StoreUnavailable
 from ingest.log import NOWHERE, Position, SqliteLog
 from ingest.pipeline import Pipeline
 from ingest.rejects import OTHER, Reject
@@ -93,6 +95,11 @@ class Worker:
     view: WorkerView = field(init=False)  # the state after the last change
     # Stretches of time whose telemetry is lost, ``[from, to)`` [ms]: nothing is known of them.
     lost: list[tuple[int, int]] = field(default_factory=list, init=False)
+    # Told, of entries by their number, which fixes were there already, where any were; before the
+    # archive has them, for it could not tell then. It may raise StoreUnavailable.
+    tell_repeats: Callable[[Sequence[tuple[int, NDArray[np.bool_]]]], None] | None = None
+    _repeats: list[tuple[int, NDArray[np.bool_]]] = field(default_factory=list, init=False)
+    _archived_seq: int = field(default=0, init=False)
     _saved_seq: int = field(default=0, init=False)
     _canary: bytes = field(default=b"", init=False)
     _idle_seq: int = field(default=0, init=False)
@@ -126,6 +133,7 @@ class Worker:
         """
         self.since_ms = now_ms
         archived, archived_to = self.log.cursor(ARCHIVE), self.archive.take_over()
+        self._archived_seq = archived_to.seq
         found = self._saved(min(self.log.cursor(COVERAGE), archived))
         saved = NOWHERE
         if found is not None:
@@ -189,8 +197,9 @@ class Worker:
             self.fleet.update(part.telemetry, heard_at_ms=heard_at_ms)
             self.fleet.update_status(part.statuses, heard_at_ms=heard_at_ms)
             self.fleet.update_events(part.events, heard_at_ms=heard_at_ms)
+        fixes = TelemetryBatch.concat([part.telemetry for part in decoded])
         try:
-            self.pipeline.step(TelemetryBatch.concat([part.telemetry for part in decoded]))
+            self.pipeline.step(fixes)
         except ArchiveDamaged as exc:
             # Late fixes whose day cannot be read must not stop the others.
             self.trouble = str(exc)
@@ -198,6 +207,8 @@ class Worker:
         for bike in np.flatnonzero(again).tolist():
             self.books.duplicate[self.roster.key(bike).vendor] += int(again[bike])
         seqs = [entry.seq for entry in entries]
+        if self.tell_repeats is not None and again.any():
+            self._note_repeats(seqs, decoded, self.pipeline.repeats(fixes))
         for seq, part in zip(seqs, decoded, strict=True):
             if seq > archived:
                 self.archive.remember(seq, part.telemetry)
@@ -208,6 +219,19 @@ class Worker:
         self.seq = seqs[-1]
         self._publish()
         return decoded
+
+    def _note_repeats(
+        self, seqs: Sequence[int], decoded: Sequence[Decoded], again: NDArray[np.bool_]
+    ) -> None:
+        ends = np.cumsum([len(part.telemetry) for part in decoded])
+        for seq, rows in zip(seqs, np.split(again, ends[:-1]), strict=True):
+            # Of an entry that the archive had before this life, an earlier life has told.
+            if seq > self._archived_seq and rows.any():
+                self._repeats.append((seq, rows))
+        assert self.tell_repeats is not None
+        with suppress(StoreUnavailable):  # the next step tells them
+            self.tell_repeats(self._repeats)
+            self._repeats = []
 
     def redrawn(self, from_ms: int, fingerprint: str) -> None:
         """Judge again what lies after an instant [ms], from which on the zones have changed.

@@ -369,6 +369,7 @@ def influx_writer_of(
 
     options = InfluxOptions(str(influx.url), influx.org, influx.bucket, token_now(), token_now)
     file = InfluxFile(folder / "influx.sqlite")
+    worker.tell_repeats = file.repeat
     source = Source(
         file,
         worker.log,

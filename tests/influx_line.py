@@ -101,6 +101,7 @@ class Line:
         )
         self.worker.restore(START_MS)
         self.file = file(folder / "influx.sqlite")
+        self.worker.tell_repeats = self.file.repeat
         source = Source(
             self.file,
             self.log,

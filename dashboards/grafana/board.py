@@ -126,7 +126,7 @@ def _variable(edition: Edition, name: Variable) -> model.VariableModel:
         all_value=".*",
         current=everything,
         options=[],
-        allow_custom_value=False,
+        allow_custom_value=True,  # a bike that was not heard lately can be named all the same
     )
 
 

@@ -66,10 +66,7 @@ def states(edition: Edition) -> stat.Panel:
 
 def sampling(edition: Edition) -> stat.Panel:
     """How often bikes report: no figure of coverage can see between two fixes."""
-    query = (
-        'SELECT median("gap") FROM (SELECT elapsed("lat", 1s) AS "gap" FROM "bike_telemetry" '
-        'WHERE $timeFilter GROUP BY "vendor", "bike_id")'
-    )
+    query = 'SELECT median("interval_s") FROM "bike_telemetry" WHERE $timeFilter'
     panel = panels.figure(edition, "coverage.sampling", query).unit("s").decimals(0)
     return panel.thresholds(looks.steps(looks.GOOD, (30, looks.WARN), (120, looks.BAD)))
 

@@ -14,11 +14,8 @@ from grafana_foundation_sdk.models.geomap import TooltipMode
 from dashboards.grafana import looks, panels
 from dashboards.grafana.board import Board, Row, link
 from dashboards.grafana.edition import LIVE_MIN, SILENT_MIN, Edition
-from dashboards.grafana.influxql import BIKE, BIKE_IN_ZONE, ZONE
+from dashboards.grafana.influxql import BIKE, BIKE_IN_ZONE, IN_RANGE, ZONE
 from geofence.quality import VERDICTS
-
-_IN_RANGE: Final = "time >= ${__from}ms AND time < ${__to}ms"
-"""The time range without its end, from which groups of time are counted back: the last is whole."""
 
 _SPEEDS: Final = (
     'SELECT mean("speed_mps") AS "speed" FROM "bike_telemetry" '
@@ -30,13 +27,13 @@ _SPEEDS: Final = (
 A minute without telemetry has none; an integral would ride on through the night.
 """
 _LAST_FIXES: Final = (
-    'SELECT "lat", "lng", "heading_deg", "speed_mps", "battery_percent", "zone_id", "verdict" '
-    'FROM (SELECT last("lat") AS "lat", "lng", "heading_deg", "speed_mps", "battery_percent", '
-    f'"zone_id", "verdict" FROM "bike_telemetry" WHERE {BIKE} AND $timeFilter '
-    'AND "verdict" !~ /^(teleport|inaccurate|duplicate)$/ '
+    'SELECT "lat", "lng", "heading_deg", "speed_mps", "battery_percent", "zone_id", '
+    '"first_verdict" FROM (SELECT last("lat") AS "lat", "lng", "heading_deg", "speed_mps", '
+    f'"battery_percent", "zone_id", "first_verdict" FROM "bike_telemetry" WHERE {BIKE} '
+    'AND $timeFilter AND "first_verdict" !~ /^(teleport|inaccurate)$/ '
     f'GROUP BY "vendor", "bike_id") WHERE {ZONE} GROUP BY "vendor", "bike_id"'
 )
-"""The last believed fix of each bike whose last fix lies in the chosen zones."""
+"""The last fix that looked believable of each bike, if it lies in the chosen zones."""
 
 
 def live(edition: Edition) -> stat.Panel:
@@ -114,7 +111,7 @@ def last_fixes(edition: Edition) -> table.Panel:
     }
     columns["Time"] = {"title": "heard", "unit": "dateTimeFromNow", "custom_width": 140}
     order = (
-        "bike_id", "vendor", "Time", "battery_percent", "speed_mps", "zone_id", "verdict",
+        "bike_id", "vendor", "Time", "battery_percent", "speed_mps", "zone_id", "first_verdict",
     )  # fmt: skip
     return panels.rows(
         edition,
@@ -130,9 +127,9 @@ def live_over_time(edition: Edition) -> charts.Panel:
     """How many bikes were heard in each interval."""
     text = (
         'SELECT count("fixes") FROM (SELECT count("lat") AS "fixes" FROM "bike_telemetry" '
-        f"WHERE {BIKE_IN_ZONE} AND {_IN_RANGE} "
+        f"WHERE {BIKE_IN_ZONE} AND {IN_RANGE} "
         'GROUP BY time($__interval, ${__to}ms), "vendor", "bike_id" fill(none)) '
-        f"WHERE {_IN_RANGE} GROUP BY time($__interval, ${{__to}}ms) fill(0)"
+        f"WHERE {IN_RANGE} GROUP BY time($__interval, ${{__to}}ms) fill(0)"
     )
     query = edition.query(text, alias=edition.say("series.bikes"), colour=looks.BLUE)
     panel = panels.lines(edition, "fleet.live_over_time", query).interval(f"{LIVE_MIN}m")
@@ -192,7 +189,7 @@ def _heard(minutes: int) -> str:
     """Fixes of each bike in the last minutes of the range, zero for one that fell silent."""
     return (
         'SELECT last("fixes") AS "fixes" FROM (SELECT count("lat") AS "fixes" '
-        f'FROM "bike_telemetry" WHERE {BIKE} AND {_IN_RANGE} GROUP BY time({minutes}m, '
+        f'FROM "bike_telemetry" WHERE {BIKE} AND {IN_RANGE} GROUP BY time({minutes}m, '
         '${__to}ms), "vendor", "bike_id" fill(0)) GROUP BY "vendor", "bike_id"'
     )
 
@@ -211,7 +208,7 @@ def _fix_columns(edition: Edition) -> dict[str, Mapping[str, object]]:
         "battery_percent": {"title": "battery", "unit": "percent", "min": 0, "max": 100},
         "speed_mps": {"title": "speed", "unit": "velocityms", "decimals": 1},
         "heading_deg": {"title": "heading", "unit": "degree", "decimals": 0},
-        "verdict": {
+        "first_verdict": {
             "title": "verdict",
             "mappings": [looks.words_for(edition.words, "verdict", VERDICTS)],
         },

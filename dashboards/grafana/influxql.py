@@ -54,6 +54,10 @@ class Query(Builder[Dataquery], Dataquery):
         return wire
 
 
+IN_RANGE: Final = "time >= ${__from}ms AND time < ${__to}ms"
+"""The time range without its end, from which groups of time are counted back: the last is whole."""
+
+
 def matches(tag: str, variable: str) -> str:
     """The condition that a tag is one of the values that are chosen in a variable."""
     return f'"{tag}" =~ /^${{{variable}:regex}}$/'
@@ -66,6 +70,9 @@ BIKE_IN_ZONE: Final = f"{BIKE} AND {ZONE}"
 
 
 def tag_values(measurement: str, tag: str, condition: str = "") -> str:
-    """The query of a variable: which values a tag has."""
-    where = f" WHERE {condition}" if condition else ""
-    return f'SHOW TAG VALUES FROM "{measurement}" WITH KEY = "{tag}"{where}'
+    """The query of a variable: which values a tag has in the chosen range of time.
+
+    InfluxDB 3 looks at the last day only when no time is named; the others look at whole shards.
+    """
+    where = f"{condition} AND {IN_RANGE}" if condition else IN_RANGE
+    return f'SHOW TAG VALUES FROM "{measurement}" WITH KEY = "{tag}" WHERE {where}'

@@ -126,7 +126,7 @@ def verdicts(edition: Edition) -> timeseries.Panel:
     """How many fixes count for coverage, and how many do not, by verdict."""
     queries = [
         edition.query(
-            f'SELECT count("lat") FROM "bike_telemetry" WHERE {BIKE} '
+            f'SELECT count("verdict") FROM "bike_verdict" WHERE {BIKE} '
             f"AND \"verdict\" = '{verdict}' AND $timeFilter GROUP BY time($__interval) fill(0)",
             alias=edition.say(f"verdict.{verdict}"),
             colour=colour,
@@ -143,9 +143,8 @@ def sampling(edition: Edition) -> table.Panel:
     return panels.rows(
         edition,
         "ingest.sampling",
-        'SELECT median("gap") AS "median", percentile("gap", 95) AS "p95" FROM ('
-        f'SELECT elapsed("lat", 1s) AS "gap" FROM "bike_telemetry" WHERE {BIKE} AND $timeFilter '
-        'GROUP BY "vendor", "bike_id") GROUP BY "vendor"',
+        'SELECT median("interval_s") AS "median", percentile("interval_s", 95) AS "p95" '
+        f'FROM "bike_telemetry" WHERE {BIKE} AND $timeFilter GROUP BY "vendor"',
         columns={
             "vendor": {"title": "vendor"},
             "median": {"title": "median", **seconds},

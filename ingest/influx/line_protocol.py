@@ -3,8 +3,8 @@
     measurement,tag=value,... field=value,... timestamp
 
 Pure. Every function returns whole lines, each ended by a newline, for a write that states
-millisecond precision. A point is known by measurement, tags and timestamp: writing it again
-overwrites it, so everything here may be written any number of times.
+millisecond precision. A point is known by measurement, tags and timestamp. What is written once
+never changes (docs/decisions/0023); the very same line may be written any number of times.
 
 Rules of the format, and of the servers that read it:
 
@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bikes.roster import BikeKey
-from bikes.telemetry import Event, Status, TelemetryBatch
+from bikes.telemetry import Event, Notice, Status, TelemetryBatch
 from geofence import windows
 from geofence.quality import VERDICTS
 from geofence.zone_state import ZoneStatus
@@ -83,7 +83,8 @@ class HealthFigures(NamedTuple):
 
 def telemetry_lines(
     fixes: TelemetryBatch,  # WGS-84; NaN fields are left out
-    verdicts: NDArray[np.uint8],  # positions in :data:`geofence.quality.VERDICTS`
+    verdicts: NDArray[np.uint8],  # at first sight, positions in :data:`geofence.quality.VERDICTS`
+    interval_s: NDArray[np.float32],  # since the bike's fix before [s]; NaN is left out
     zones: NDArray[np.integer],  # positions in `zone_ids`; -1 for no zone
     *,
     keys: Sequence[BikeKey],  # bikes by the index that `fixes.bike` holds
@@ -92,16 +93,12 @@ def telemetry_lines(
     """Points of ``bike_telemetry``, one a fix, in their order; columns of shape (fixes,)."""
     if not len(fixes):
         return b""
-    bikes, which = np.unique(fixes.bike, return_inverse=True)
-    heads = as_array(_telemetry_head(keys[bike]) for bike in bikes.tolist())
-    zone_texts = as_array(_zone_text(zone_id) for zone_id in (*zone_ids, OUTSIDE))
-    verdict_texts = as_array(f'verdict="{name}"' for name in VERDICTS)
+    verdict_texts = as_array(f'first_verdict="{name}"' for name in VERDICTS)
     lines = [
-        f"{head}{zone}{verdict}{lat}{lat4}{lng}{lng4}{speed}{heading}{accuracy}{charge} {at}{at4}\n"
-        for head, zone, verdict, lat, lat4, lng, lng4, speed, heading, accuracy, charge, at, at4
+        f"{head} {verdict}{lat}{lat4}{lng}{lng4}{speed}{heading}{accuracy}{charge}{gap} {at}{at4}\n"
+        for head, verdict, lat, lat4, lng, lng4, speed, heading, accuracy, charge, gap, at, at4
         in zip(
-            heads[which].tolist(),
-            zone_texts[zones].tolist(),  # -1 reads the last
+            _heads("bike_telemetry", fixes.bike, zones, keys, zone_ids),
             verdict_texts[verdicts].tolist(),
             *position_texts("lat", fixes.lat_deg),
             *position_texts("lng", fixes.lng_deg),
@@ -109,6 +106,7 @@ def telemetry_lines(
             field_texts("heading_deg", fixes.heading_deg, 1),
             field_texts("accuracy_m", fixes.accuracy_m, 1),
             field_texts("battery_percent", fixes.battery_percent, 0),
+            field_texts("interval_s", interval_s, TIME_DIGITS),
             *time_texts(fixes.timestamp_ms),
             strict=True,
         )
@@ -116,18 +114,51 @@ def telemetry_lines(
     return "".join(lines).encode()
 
 
+def verdict_lines(
+    fixes: TelemetryBatch,
+    verdicts: NDArray[np.uint8],  # positions in :data:`geofence.quality.VERDICTS`
+    zones: NDArray[np.integer],  # positions in `zone_ids`; -1 for no zone
+    *,
+    keys: Sequence[BikeKey],  # bikes by the index that `fixes.bike` holds
+    zone_ids: Sequence[str],  # zones by index
+    corrected_ms: int | None = None,
+) -> bytes:
+    """Points of ``bike_verdict``, one a fix, in their order; columns of shape (fixes,).
+
+    Those of ``bike_verdict_corrected`` when `corrected_ms` [ms] is given: the first is written at
+    that instant, each other one a millisecond later, and says which fix it is about.
+    """
+    if not len(fixes):
+        return b""
+    texts = as_array(f'verdict="{name}"' for name in VERDICTS)
+    columns: list[list[str]] = [texts[verdicts].tolist()]
+    name, at_ms = "bike_verdict", fixes.timestamp_ms
+    if corrected_ms is not None:
+        name, at_ms = "bike_verdict_corrected", corrected_ms + np.arange(len(fixes))
+        columns.append([f",fix_ms={number}i" for number in fixes.timestamp_ms.tolist()])
+    else:
+        columns.append([""] * len(fixes))
+    heads = _heads(name, fixes.bike, zones, keys, zone_ids)
+    return "".join(
+        f"{head} {verdict}{fix} {at}{at4}\n"
+        for head, verdict, fix, at, at4 in zip(heads, *columns, *time_texts(at_ms), strict=True)
+    ).encode()
+
+
 def status_lines(
     statuses: Iterable[Status], events: Iterable[Event], *, keys: Sequence[BikeKey]
 ) -> bytes:
-    """Points of ``bike_status``: connections that came and went, and states of vehicles."""
-    said: list[tuple[int, str, Value, int]] = [
-        *((item.bike, "online", item.online, item.timestamp_ms) for item in statuses),
-        *((item.bike, "vehicle_state", item.vehicle_state, item.timestamp_ms) for item in events),
-    ]
-    return b"".join(
-        line("bike_status", _bike_tags(keys[bike]), {name: value}, at_ms)
-        for bike, name, value, at_ms in said
-    )
+    """Points of ``bike_status``, connections that came and went, and ``bike_event``.
+
+    Apart, because a vehicle may change its state in the millisecond in which it connects.
+    """
+
+    def point(name: str, said: Notice, field: str, value: Value) -> bytes:
+        return line(name, _bike_tags(keys[said.bike]), {field: value}, said.timestamp_ms)
+
+    online = (point("bike_status", said, "online", said.online) for said in statuses)
+    changed = (point("bike_event", said, "vehicle_state", said.vehicle_state) for said in events)
+    return b"".join([*online, *changed])
 
 
 def coverage_lines(
@@ -160,29 +191,28 @@ def coverage_lines(
     )
 
 
-def window_lines(judged: Iterable[tuple[str, windows.WindowVerdict]]) -> bytes:
-    """Points of ``zone_window``: a window of a zone, at its last millisecond, with its verdict.
+def window_line(
+    zone_id: str, found: windows.WindowVerdict, *, corrected_ms: int | None = None
+) -> bytes:
+    """A point of ``zone_window``: a window of a zone, at its last millisecond, with its verdict.
 
     Its end itself is the beginning of the next day or month. A field for each verdict, 1 or 0,
-    because InfluxQL adds up fields and counts no texts.
+    because InfluxQL adds up fields and counts no texts. One of ``zone_window_corrected`` when
+    `corrected_ms` is given, the instant at which another verdict was found [ms].
     """
-    return b"".join(
-        line(
-            "zone_window",
-            {"zone_id": zone_id},
-            {
-                **{verdict: int(found.verdict == verdict) for verdict in windows.VERDICTS},
-                "reason": found.reason,
-                "cells_covered": found.cells_covered,
-                "cells_needed": found.cells_needed,
-                "cells_total": found.cells_total,
-                "target": round(found.target, RATIO_DIGITS),
-                "from_ms": found.window.from_ms,
-            },
-            found.window.to_ms - 1,
-        )
-        for zone_id, found in judged
-    )
+    fields: dict[str, Value] = {
+        **{verdict: int(found.verdict == verdict) for verdict in windows.VERDICTS},
+        "reason": found.reason,
+        "cells_covered": found.cells_covered,
+        "cells_needed": found.cells_needed,
+        "cells_total": found.cells_total,
+        "target": round(found.target, RATIO_DIGITS),
+        "from_ms": found.window.from_ms,
+    }
+    if corrected_ms is None:
+        return line("zone_window", {"zone_id": zone_id}, fields, found.window.to_ms - 1)
+    fields["to_ms"] = found.window.to_ms
+    return line("zone_window_corrected", {"zone_id": zone_id}, fields, corrected_ms)
 
 
 WAITS: Mapping[str, str] = {
@@ -306,13 +336,25 @@ def field_text(value: Value) -> str | None:
     return f'"{plain}"'
 
 
-@lru_cache(maxsize=1 << 16)
-def _telemetry_head(key: BikeKey) -> str:
-    return _series("bike_telemetry", _bike_tags(key))
+def _heads(
+    measurement: str,
+    which: NDArray[np.int32],
+    zones: NDArray[np.integer],
+    keys: Sequence[BikeKey],
+    zone_ids: Sequence[str],
+) -> list[str]:
+    """The series of each of some fixes: made once for all of a bike in a zone, and gathered."""
+    own = len(zone_ids) + 1  # -1 is the last of a bike's
+    pairs, rows = np.unique(which.astype(np.int64) * own + zones % own, return_inverse=True)
+    names = *zone_ids, OUTSIDE
+    heads = [_head(measurement, keys[pair // own], names[pair % own]) for pair in pairs.tolist()]
+    found: list[str] = as_array(heads)[rows].tolist()
+    return found
 
 
-def _zone_text(zone_id: str) -> str:
-    return _series("", {"zone_id": zone_id}) + " "
+@lru_cache(maxsize=1 << 17)
+def _head(measurement: str, key: BikeKey, zone_id: str) -> str:
+    return _series(measurement, {**_bike_tags(key), "zone_id": zone_id})
 
 
 def _series(measurement: str, tags: Mapping[str, str | None]) -> str:

@@ -13,13 +13,13 @@ import structlog
 from geofence.windows import WindowVerdict
 from geofence.zone_state import ZoneStatus
 from ingest.errors import StoreUnavailable
-from ingest.influx.file import InfluxFile, Kind
+from ingest.influx.file import InfluxFile, Kind, Windows
 from ingest.influx.line_protocol import (
     HealthFigures,
     coverage_lines,
     health_line,
     part_lines,
-    window_lines,
+    window_line,
 )
 
 log = structlog.get_logger(__name__)
@@ -32,7 +32,7 @@ WINDOWS_EVERY_MS = 300_000
 certain (:attr:`geofence.quality.Limits.after_ms`) [ms]."""
 
 RESTATED_MS = 8 * 86_400_000
-"""So far back late data may give a window another verdict that is written again [ms]."""
+"""So far back late data may give a window another verdict, which is written beside it [ms]."""
 
 UNKEPT = 10_000
 """Pieces that are held in memory while the disk is full."""
@@ -55,11 +55,13 @@ class Reporter:
     health_every_s: float = HEALTH_EVERY_S
     given_up: int = 0  # lines for which there was no more room
     _told: dict[str, tuple[int, str]] = field(default_factory=dict)
-    _windows: dict[tuple[str, int], WindowVerdict] = field(default_factory=dict)
     _windows_ms: int = 0
-    _notes: deque[tuple[Kind, bytes]] = field(default_factory=deque)
+    _notes: deque[tuple[Kind, bytes, Windows]] = field(default_factory=deque)
     _noted: asyncio.Event = field(default_factory=asyncio.Event)
     _keeping: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self._windows = self.file.windows()
 
     def coverage(self, zones: Sequence[ZoneStatus], at_ms: int) -> None:
         """Note how zones stand: once a minute, and when a state changes.
@@ -70,7 +72,8 @@ class Reporter:
         for zone in zones:
             told_ms, told_state = self._told.get(zone.zone_id, (0, ""))
             # A clock that was set back must not silence a zone until it has caught up.
-            if zone.state != told_state or not 0 <= at_ms - told_ms < COVERAGE_EVERY_MS:
+            news = zone.state != told_state or not 0 <= at_ms - told_ms < COVERAGE_EVERY_MS
+            if news and at_ms != told_ms:  # a point never changes
                 self._told[zone.zone_id] = at_ms, zone.state
                 due.append(zone)
         if due:
@@ -81,21 +84,25 @@ class Reporter:
     ) -> None:
         """Note which windows reached their targets: every five minutes, those that are news.
 
+        A window with another verdict than was noted, maybe in an earlier life, is a correction.
+
         `ended_since` gives the windows that ended after an instant [ms], with their zones, judged.
         On the event loop.
         """
         if 0 <= at_ms - self._windows_ms < WINDOWS_EVERY_MS:
             return
         self._windows_ms = at_ms
-        known = self._windows
-        self._windows = {
-            (zone_id, found.window.to_ms): found
-            for zone_id, found in ended_since(at_ms - RESTATED_MS)
-            if found.window.to_ms <= at_ms - WINDOWS_EVERY_MS
-        }
-        news = [(key[0], found) for key, found in self._windows.items() if known.get(key) != found]
-        if news:
-            self._note("coverage", window_lines(news))
+        lines, told = [], {}
+        for zone_id, found in ended_since(at_ms - RESTATED_MS):
+            key, said = (zone_id, found.window.to_ms), window_line(zone_id, found)
+            before = self._windows.get(key)
+            if found.window.to_ms <= at_ms - WINDOWS_EVERY_MS and before != said:
+                corrected_ms = None if before is None else at_ms
+                lines.append(window_line(zone_id, found, corrected_ms=corrected_ms))
+                told[key] = said
+        if told:
+            self._windows |= told
+            self._note("coverage", b"".join(lines), told)
 
     async def run(self) -> None:
         """Note the health of intake and parts every so often, until cancelled."""
@@ -119,7 +126,10 @@ class Reporter:
             notes = list(self._notes)
             if not notes:
                 return
-            given_up = self.file.wait(notes)
+            given_up = self.file.wait(
+                [(kind, lines) for kind, lines, _ in notes],
+                {key: line for *_, told in notes for key, line in told.items()},
+            )
             for _ in notes:
                 self._notes.popleft()
         for kind, lines in given_up.items():
@@ -137,6 +147,6 @@ class Reporter:
                 while len(self._notes) > UNKEPT:
                     self.given_up += self._notes.popleft()[1].count(b"\n")
 
-    def _note(self, kind: Kind, lines: bytes) -> None:
-        self._notes.append((kind, lines))
+    def _note(self, kind: Kind, lines: bytes, told: Windows | None = None) -> None:
+        self._notes.append((kind, lines, told or {}))
         self._noted.set()

@@ -4,13 +4,16 @@
 | --- | --- | --- |
 | alerts | the book of alerts | the number of the last transition that was written |
 | figures | coverage and health, kept in the file | they are deleted |
-| telemetry | the log | its cursor |
+| telemetry | the log, by way of the file | its cursor, once they are deleted from the file |
 
 A track reads on from where it is in memory: ``next`` gives the next load, None when there is
 nothing, and raises StoreUnavailable when its source cannot be read now. The place on disk moves
 only when everything before it was written (or rejected for good) and has settled
 (:data:`ingest.influx.writer.SETTLE_S`); a track can be rewound to it. Both block, and are called
 in a thread.
+
+What is written again is the very same: lines of figures and of telemetry are in the file before
+they are sent for the first time (docs/decisions/0023), and the book of alerts never changes.
 """
 
 from __future__ import annotations
@@ -20,26 +23,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import TelemetryBatch
-from ingest.contexts import Judged
 from ingest.daemon_executor import Stopping
 from ingest.decode import Decoded, DecodedEntry, Decoder, Decodings, RecentlyDecoded
 from ingest.influx.delivery import Delivery, Rejected
-from ingest.influx.file import InfluxFile
+from ingest.influx.file import InfluxFile, Outgoing, Times
 from ingest.influx.line_protocol import (
     AlertStep,
     alert_lines,
     reject_lines,
     status_lines,
     telemetry_lines,
+    verdict_lines,
 )
 from ingest.log import Position, SqliteLog
 from ingest.rejects import OTHER
-from ingest.verdict_stream import VerdictStream
+from ingest.verdict_stream import WAIT_MS, Bike, Said, VerdictStream
 
 LINES = 10_000
 """Lines of a request at most. A line of telemetry has under 300 bytes, so it is under 5 MB."""
@@ -54,7 +59,11 @@ READER = "influx"
 """The cursor in the log."""
 
 ALERT, LOG = "alert", "log"
-"""The places in the file. That in the log repeats the cursor, and tells when the log was cut."""
+"""The places in the file. That in the log is where telemetry goes on, and tells when the log was
+cut."""
+
+HEARD, CORRECTED = "heard", "corrected"
+"""Beside the places, times [ms]: of the newest receipt, and of the last correction."""
 
 FIGURE_BYTES = 1_000_000
 """Size of a load of figures [bytes]."""
@@ -145,8 +154,8 @@ class Source:
 
     Decoder and stream are used by nobody else. All bikes of the decoder's roster must be known by
     the time a message is read. `recent` holds entries that the worker has decoded already. `upto`
-    is the last message that may be read: history must know all up to it. `halted` is asked while a
-    load is made, and says whether to leave it undone.
+    is the last message that may be read: history must know all up to it, and the file which fixes
+    were repeated. `halted` is asked while a load is made, and says whether to leave it undone.
     """
 
     file: InfluxFile
@@ -158,6 +167,10 @@ class Source:
     upto: Callable[[], int]
     halted: Callable[[], bool] = lambda: False
     seq: int = 0
+    _given: int = 0  # number in the file of the last request that was given
+    _known: bool = False  # whether stream and times are those that the file tells
+    _heard_ms: int = 0
+    _corrected_ms: int = 0
 
     @property
     def behind(self) -> bool:
@@ -170,49 +183,84 @@ class Source:
         return min(max(self.stream.context_rows // 4, AT_LEAST), AT_MOST)
 
     def rewind(self) -> None:
-        """Go back to the log's cursor, and to where verdicts were then."""
-        newest_ms = self.file.newest_ms()
-        stream = self.stream
-        self.stream = VerdictStream(stream.judge, stream.history, stream.reorder_s)
-        self.stream.restore(
-            dict(zip(self.roster.restore(newest_ms), newest_ms.values(), strict=True))
-        )
-        self.seq = self.log.cursor(READER)
+        """Go back to the oldest in the file; to what it tells when a step has failed midway."""
+        if not self._known:
+            stream, index = self.stream, self.roster.restore
+            self.stream = VerdictStream(stream.judge, stream.history, stream.reorder_s)
+            bikes = self.file.bikes()
+            self.stream.restore(
+                index(bike.key for bike in bikes),
+                bikes,
+                (
+                    (index([key])[0], at_ms, times)
+                    for at_ms, rows in self.file.undecided()
+                    for key, times in rows.items()
+                ),
+            )
+            self.seq = max(self.file.place(LOG), self.log.cursor(READER))
+            self._heard_ms, self._corrected_ms = map(self.file.place, (HEARD, CORRECTED))
+            self._known = True
+        self._given = 0
 
     def next(self) -> Load | None:
         """Read on, and return the points; None at the head of the log.
 
-        LogCorrupt, StoreUnavailable, ArchiveDamaged: log or history cannot be read; nothing was
-        changed.
+        LogCorrupt, StoreUnavailable, ArchiveDamaged: log, history or file cannot be used; nothing
+        was changed that is on disk.
         Stopping: it was halted; the track must be rewound.
         """
+        if not self._known:
+            self.rewind()
+        found = self.file.outgoing(self._given) or self._decide()
+        if found is None:
+            return None
+        self._given = found.last_id
+        return Load.of(found.requests, partial(self._move, found), found.seq)
+
+    def _decide(self) -> Outgoing | None:
+        """Decide for good what is said of the next messages."""
         upto = self.upto()
         if upto <= self.seq:
             return None
         entries = self.recent.after(self.seq, self._limit) or self._read(upto)
         if not entries:
             return None
-        decoded = [entry.decoded for entry in entries]
+        decoded, seq = [entry.decoded for entry in entries], entries[-1].seq
         fixes = TelemetryBatch.concat([part.telemetry for part in decoded])
-        judged = self.stream.step(fixes)
+        again = self._again(entries)
+        self._known = False  # until the file tells the same
+        said = self.stream.step(fixes, again, max(part.received_at_ms for part in decoded))
         keys = self.roster.keys
-        said = self._rejects(decoded) + status_lines(
+        lines = self._rejects(decoded) + status_lines(
             (status for part in decoded for status in part.statuses),
             (event for part in decoded for event in part.events),
             keys=keys,
         )
-        bikes = np.unique(fixes.bike)
+        requests = [*self._telemetry(said, keys), *portions(lines, STATUS_LINES)]
+        places = {LOG: seq, HEARD: self._heard_ms, CORRECTED: self._corrected_ms}
+        bikes = np.unique(np.concatenate([fixes.bike, said.final.fixes.bike]))
         newest_ms = self.stream.newest_ms(bikes).tolist()
-        self.seq = seq = entries[-1].seq
-        written = list(zip((keys[bike] for bike in bikes.tolist()), newest_ms, strict=True))
-        requests = [*self._telemetry(judged, keys), *portions(said, STATUS_LINES)]
-        return Load.of(requests, partial(self._move, written, seq), seq)
+        decided_ms = self.stream.decided_ms[bikes].tolist()
+        rows = map(Bike, (keys[bike] for bike in bikes.tolist()), newest_ms, decided_ms)
+        received = seq, self._heard_ms, _by_bike(said.first.fixes, keys)
+        found = self.file.decide(requests, places, rows, received, self._heard_ms - 2 * WAIT_MS)
+        self.seq, self._known = seq, True
+        return found
 
-    def _move(self, newest_ms: list[tuple[BikeKey, int]], seq: int) -> None:
-        # In this order: a bike's newest fix may be ahead of the cursor, never behind it.
-        self.file.set_newest_ms(newest_ms)
-        self.file.move(LOG, seq)
-        self.log.commit(READER, seq)
+    def _again(self, entries: Sequence[DecodedEntry]) -> NDArray[np.bool_]:
+        """Which fixes of some entries were there before them."""
+        known = self.file.repeated(self.seq, entries[-1].seq)
+        parts = [np.empty(0, dtype=bool)]
+        for entry in entries:
+            size = len(entry.decoded.telemetry)
+            rows = known.get(entry.seq, parts[0])
+            # Another number of fixes is what another configuration has made of the messages.
+            parts.append(rows if rows.size == size else np.zeros(size, dtype=bool))
+        return np.concatenate(parts)
+
+    def _move(self, found: Outgoing) -> None:
+        self.file.sent(found.last_id)
+        self.log.commit(READER, found.seq)
 
     def known(self) -> Position:
         """How far InfluxDB has the log, by another file than the log."""
@@ -232,28 +280,41 @@ class Source:
         """Lines with the numbers of rejects, by vendor, reason and time of receipt."""
         counts: dict[int, Counter[tuple[str, str]]] = {}
         for part in decoded:
+            # Two entries of one millisecond are a millisecond apart.
+            self._heard_ms = part.received_at_ms + (part.received_at_ms == self._heard_ms)
             for (_, vendor, reason), items in part.refused.items():
-                count = counts.setdefault(part.received_at_ms, Counter())
+                count = counts.setdefault(self._heard_ms, Counter())
                 count["" if vendor == OTHER else vendor, reason] += items
         return b"".join(reject_lines(count, at_ms) for at_ms, count in counts.items())
 
-    def _telemetry(self, judged: Judged, keys: Sequence[BikeKey]) -> list[bytes]:
-        fixes, verdicts = judged
+    def _telemetry(self, said: Said, keys: Sequence[BikeKey]) -> list[bytes]:
         layout = self.stream.judge.atlas.layout
-        zones = layout.zone_of(fixes.lat_deg, fixes.lng_deg, fixes.timestamp_ms)
+        names: dict[str, Any] = {"keys": keys, "zone_ids": layout.zone_ids}
+        first_ms = max(self._heard_ms, self._corrected_ms + 1)
         requests = []
-        for at in range(0, len(fixes), LINES):
-            rows = slice(at, at + LINES)
-            requests.append(
-                telemetry_lines(
-                    fixes.take(rows),
-                    verdicts[rows],
-                    zones[rows],
-                    keys=keys,
-                    zone_ids=layout.zone_ids,
-                )
-            )
+        for judged in said.first, said.final, said.corrected:
+            fixes = judged.fixes
+            zones = layout.zone_of(fixes.lat_deg, fixes.lng_deg, fixes.timestamp_ms)
+            for at in range(0, len(zones), LINES):
+                rows = slice(at, at + LINES)
+                part = fixes.take(rows), judged.verdicts[rows]
+                if judged is said.first:
+                    lines = telemetry_lines(*part, said.interval_s[rows], zones[rows], **names)
+                elif judged is said.final:
+                    lines = verdict_lines(*part, zones[rows], **names)
+                else:
+                    self._corrected_ms = first_ms + at + len(zones[rows]) - 1
+                    corrected_ms = first_ms + at
+                    lines = verdict_lines(*part, zones[rows], **names, corrected_ms=corrected_ms)
+                requests.append(lines)
         return requests
+
+
+def _by_bike(fixes: TelemetryBatch, keys: Sequence[BikeKey]) -> Times:
+    """Times of fixes, which are sorted by bike, then time."""
+    bikes, starts = np.unique(fixes.bike, return_index=True)
+    times = np.split(fixes.timestamp_ms, starts[1:])
+    return dict(zip((keys[bike] for bike in bikes.tolist()), times, strict=False))
 
 
 Track = Alerts | Figures | Source

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import starmap
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -17,7 +18,7 @@ from alerts.periods import period_of
 from bikes.simulator import SimulatedMessage, SimulationPlan, Simulator
 from geofence.redrawing import redrawn
 from geofence.zone_state import ZoneStatus, states_of
-from ingest.influx.line_protocol import coverage_lines, window_lines
+from ingest.influx.line_protocol import coverage_lines, window_line
 from ingest.log import Messages
 from ingest.mqtt.connection import MqttOptions
 from patrol.assembly import district_of
@@ -304,7 +305,9 @@ def test_everybody_counts_the_same_windows(week: Week, tmp_path: Path) -> None:
 
     with Influx1(tmp_path / "influx") as store:
         noon = coverage_lines(week.statuses(at("Sun 11:00")), at("Sun 11:00"), bikes_inside={})
-        status, text = store.write(noon + window_lines(station.evaluator.windows(BEGIN, END)))
+        status, text = store.write(
+            noon + b"".join(starmap(window_line, station.evaluator.windows(BEGIN, END)))
+        )
         assert status == 204, text
         until = datetime.fromtimestamp(END / 1000, SHANGHAI)
         viewer = Viewer(store, SHOWN["coverage"], Range(until - timedelta(days=7), until), {})

@@ -118,5 +118,5 @@ def test_the_file_of_the_influx_writer(tmp_path: Path) -> None:
             old.unlink()
         with suppress(StoreUnavailable), closing(InfluxFile(path)) as file:
             file.waiting(0, 1000)
-            file.newest_ms()
+            file.bikes()
             file.rejected()

@@ -71,23 +71,25 @@ def _telemetry() -> bytes:
         rows.append((2, start + i * 120_000, 36.29, 120.38, nothing, nothing, nothing, 0, verdict))
     bike, at, lat, lng, speed, heading, charge, zone, verdict = zip(*rows, strict=True)
     unknown = np.full(len(rows), np.nan, np.float32)
-    return lines.telemetry_lines(
-        TelemetryBatch(
-            bike=np.array(bike, np.int32),
-            timestamp_ms=np.array(at, np.int64),
-            lat_deg=np.array(lat),
-            lng_deg=np.array(lng),
-            accuracy_m=unknown,
-            speed_mps=np.array(speed, np.float32),
-            heading_deg=np.array(heading, np.float32),
-            altitude_m=unknown,
-            battery_percent=np.array(charge, np.float32),
-        ),
-        np.array([VERDICTS.index(name) for name in verdict], np.uint8),
-        np.array(zone, np.int16),
-        keys=KEYS,
-        zone_ids=ZONES,
+    fixes = TelemetryBatch(
+        bike=np.array(bike, np.int32),
+        timestamp_ms=np.array(at, np.int64),
+        lat_deg=np.array(lat),
+        lng_deg=np.array(lng),
+        accuracy_m=unknown,
+        speed_mps=np.array(speed, np.float32),
+        heading_deg=np.array(heading, np.float32),
+        altitude_m=unknown,
+        battery_percent=np.array(charge, np.float32),
     )
+    verdicts = np.array([VERDICTS.index(name) for name in verdict], np.uint8)
+    gap_s = np.diff(fixes.timestamp_ms, prepend=0) / 1000
+    gap_s[np.diff(fixes.bike, prepend=-1) != 0] = np.nan
+    names = {"keys": KEYS, "zone_ids": ZONES}
+    where = np.array(zone, np.int16)
+    return lines.telemetry_lines(
+        fixes, verdicts, gap_s.astype(np.float32), where, **names
+    ) + lines.verdict_lines(fixes, verdicts, where, **names)
 
 
 def _connections() -> bytes:
@@ -149,8 +151,8 @@ def _windows() -> bytes:
     found = []
     for number, (zone_id, verdict, reason) in enumerate(judged, start=1):
         window = Window(start, start + number * 3_600_000)
-        found.append((zone_id, WindowVerdict(verdict, reason, window, 0.8)))
-    return lines.window_lines(found)
+        found.append(lines.window_line(zone_id, WindowVerdict(verdict, reason, window, 0.8)))
+    return b"".join(found)
 
 
 def _alerts() -> bytes:

@@ -124,10 +124,12 @@ def frames(series: list[dict[str, Any]], target: Mapping[str, Any]) -> list[Fram
         names = ["Time", *series[0].get("tags", {}), *columns[1:]]
         assert len(set(names)) == len(names), f"two columns of one name: {names}"
         for item in series:
+            # Another series may name its tags in another order, as InfluxDB 3 does.
+            tags = item.get("tags", {})
             for row in item["values"]:
-                values = [row[0], *item.get("tags", {}).values(), *row[1:]]
-                for name, value in zip(names, values, strict=True):
-                    table.setdefault(name, []).append(value)
+                values = dict(zip(item["columns"], row, strict=True)) | tags | {"Time": row[0]}
+                for name in names:
+                    table.setdefault(name, []).append(values[name])
         return [table]
     return [
         {"Time": [row[0] for row in item["values"]], _name(item, column, target): [

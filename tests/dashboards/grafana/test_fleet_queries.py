@@ -66,15 +66,15 @@ def test_fleet_shows_bikes_heard_over_time(store: Influx1) -> None:
 LAST_FIXES = [
     {
         "Time": ms("10:28"), "bike_id": "HB002", "vendor": "hello", "battery_percent": 16,
-        "speed_mps": 2, "zone_id": "cy-02", "verdict": "ok",
+        "speed_mps": 2, "zone_id": "cy-02", "first_verdict": "ok",
     },
     {
         "Time": ms("11:58"), "bike_id": "MB001", "vendor": "meituan", "battery_percent": None,
-        "speed_mps": None, "zone_id": "cy-01", "verdict": "ok",
+        "speed_mps": None, "zone_id": "cy-01", "first_verdict": "ok",
     },
     {
         "Time": ms("11:59:30"), "bike_id": "HB001", "vendor": "hello", "battery_percent": 71,
-        "speed_mps": 0, "zone_id": "cy-02", "verdict": "parked",
+        "speed_mps": 0, "zone_id": "cy-02", "first_verdict": "parked",
     },
 ]  # fmt: skip
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bikes.roster import BikeKey
 from ingest.errors import StoreUnavailable
 from ingest.influx.delivery import Rejected
 from ingest.influx.file import InfluxFile, Waiting
+from ingest.verdict_stream import Bike
+
+FIRST = InfluxFile.formats[0]
 
 
 def test_lines_wait_until_they_are_gone(tmp_path: Path) -> None:
@@ -56,13 +60,53 @@ def test_places_and_bikes(tmp_path: Path) -> None:
     file = InfluxFile(tmp_path / "influx.sqlite")
     assert file.place("alert") == 0
     file.move("alert", 7)
-    key = BikeKey("hello", "HB001")
-    file.set_newest_ms([(key, 5)])
-    file.set_newest_ms([(key, 9)])
+    file.close()
+    assert InfluxFile(tmp_path / "influx.sqlite").place("alert") == 7
+
+
+def test_what_was_decided_on_is_kept_until_it_is_gone(tmp_path: Path) -> None:
+    """Over a restart: the lines, byte for byte, how far it was, and what is not decided."""
+    file, key = InfluxFile(tmp_path / "influx.sqlite"), BikeKey("hello", "HB001")
+    times = np.array([7, 8])
+    for seq, lines in ((3, [b"a\n", b"b\n"]), (5, []), (9, [b"c\n"])):
+        kept = file.decide(
+            lines, {"log": seq}, [Bike(key, 8, seq)], (seq, seq * 10, {key: times}), 40
+        )
+    assert kept == (3, 9, [b"c\n"])
     file.close()
     file = InfluxFile(tmp_path / "influx.sqlite")
-    assert file.place("alert") == 7
-    assert file.newest_ms() == {key: 9}
+    assert file.outgoing(0) == (2, 3, [b"a\n", b"b\n"])
+    assert file.outgoing(2) == (3, 9, [b"c\n"])
+    assert file.outgoing(3) is None
+    assert (file.place("log"), file.bikes()) == (9, [Bike(key, 8, 9)])
+    found = [(at_ms, rows[key].tolist()) for at_ms, rows in file.undecided()]
+    assert found == [(50, [7, 8]), (90, [7, 8])], "what was received before 40 is decided"
+    file.sent(2)
+    assert file.outgoing(0) == (3, 9, [b"c\n"])
+
+
+def test_repeats_are_known_by_their_entry(tmp_path: Path) -> None:
+    """Until what follows them was decided on."""
+    file = InfluxFile(tmp_path / "influx.sqlite")
+    rows = np.arange(11) % 3 == 0
+    file.repeat([(3, rows), (7, rows[:1])])
+    assert {seq: found.tolist() for seq, found in file.repeated(0, 6).items()} == {3: rows.tolist()}
+    assert file.repeated(3, 7).keys() == {7}
+    file.decide([], {}, [], (3, 0, {}), 0)
+    assert file.repeated(0, 9).keys() == {7}
+
+
+def test_a_file_of_the_first_version_goes_on(tmp_path: Path) -> None:
+    """With its places, and the bikes that it knows."""
+    db = sqlite3.connect(tmp_path / "influx.sqlite")
+    db.executescript(FIRST.statements + "PRAGMA user_version=1;")
+    db.execute("INSERT INTO bike VALUES ('hello', 'HB001', 9)")
+    db.execute("INSERT INTO place VALUES ('log', 4)")
+    db.commit()
+    db.close()
+    file = InfluxFile(tmp_path / "influx.sqlite")
+    assert file.bikes() == [Bike(BikeKey("hello", "HB001"), 9, 0)]
+    assert file.place("log") == 4
 
 
 def test_rejected_lines_are_there_to_be_looked_at(tmp_path: Path) -> None:

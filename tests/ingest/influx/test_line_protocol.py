@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -26,6 +25,7 @@ from ingest.influx.line_protocol import (
     reject_lines,
     status_lines,
     telemetry_lines,
+    verdict_lines,
 )
 from tests.influx_servers import Influx1, VictoriaMetrics
 
@@ -103,13 +103,15 @@ def points(lines: bytes) -> list[Point]:
     return [parse(text) for text in lines.decode().split("\n")[:-1]]
 
 
-def obvious(fixes: TelemetryBatch, verdicts: list[int], zones: list[int]) -> bytes:
+def obvious(
+    fixes: TelemetryBatch, verdicts: list[int], gaps: list[float], zones: list[int]
+) -> bytes:
     """Telemetry line by line, as one would write it first."""
     lines = []
     for row in range(len(fixes)):
         key = KEYS[fixes.bike[row]]
         zone = ZONES[zones[row]] if zones[row] >= 0 else "none"
-        values = [f'verdict="{VERDICTS[verdicts[row]]}"']
+        values = [f'first_verdict="{VERDICTS[verdicts[row]]}"']
         for name, column, digits in (
             ("lat", fixes.lat_deg, 7),
             ("lng", fixes.lng_deg, 7),
@@ -117,6 +119,7 @@ def obvious(fixes: TelemetryBatch, verdicts: list[int], zones: list[int]) -> byt
             ("heading_deg", fixes.heading_deg, 1),
             ("accuracy_m", fixes.accuracy_m, 1),
             ("battery_percent", fixes.battery_percent, 0),
+            ("interval_s", np.array(gaps, np.float32), 1),
         ):
             if math.isfinite(column[row]):
                 scaled = round(float(column[row]) * 10**digits)
@@ -164,16 +167,33 @@ def test_columns_come_out_as_the_obvious_loop_has_them(
     n = len(values)
     verdicts = data.draw(st.lists(st.integers(0, len(VERDICTS) - 1), min_size=n, max_size=n))
     zones = data.draw(st.lists(st.integers(-1, 1), min_size=n, max_size=n))
-    fixes = batch(values)
+    gaps = data.draw(st.lists(numbers(0, 1e6, width=32), min_size=n, max_size=n))
+    fixes, codes = batch(values), np.array(verdicts, np.uint8)
+    where = np.array(zones, np.int16)
     rendered = telemetry_lines(
-        fixes,
-        np.array(verdicts, np.uint8),
-        np.array(zones, np.int16),
-        keys=KEYS,
-        zone_ids=ZONES,
+        fixes, codes, np.array(gaps, np.float32), where, keys=KEYS, zone_ids=ZONES
     )
-    assert rendered == obvious(fixes, verdicts, zones)
+    assert rendered == obvious(fixes, verdicts, gaps, zones)
     assert len(points(rendered)) == n
+    said = points(verdict_lines(fixes, codes, where, keys=KEYS, zone_ids=ZONES))
+    assert [(point.tags, point.at_ms, point.fields) for point in said] == [
+        (point.tags, point.at_ms, {"verdict": point.fields["first_verdict"]})
+        for point in points(rendered)
+    ]
+
+
+def test_a_correction_names_its_fix_and_has_an_instant_of_its_own() -> None:
+    """Late data corrects a fix again and again: the point is that of the correction."""
+    fixes = batch([(0, AT_MS + n, 36.3, 120.4, *[5.0] * 5) for n in (0, 1)])
+    codes, zones = np.array([5, 0], np.uint8), np.array([0, -1])
+    told = points(
+        verdict_lines(fixes, codes, zones, keys=KEYS, zone_ids=ZONES, corrected_ms=AT_MS + 900)
+    )
+    assert {point.measurement for point in told} == {"bike_verdict_corrected"}
+    assert [(point.at_ms - AT_MS, point.fields) for point in told] == [
+        (900, {"verdict": "parked", "fix_ms": AT_MS}),
+        (901, {"verdict": "ok", "fix_ms": AT_MS + 1}),
+    ]
 
 
 texts = st.text(st.characters() | st.sampled_from('\\,= "\n\r\t\0'), max_size=12)
@@ -261,7 +281,7 @@ def test_connections_and_states() -> None:
     )
     assert lines.decode() == (
         f"bike_status,vendor=hello,bike_id=HB001 online=false {AT_MS}\n"
-        f'bike_status,vendor=blue,bike_id=B-7 vehicle_state="on_trip" {AT_MS + 1}\n'
+        f'bike_event,vendor=blue,bike_id=B-7 vehicle_state="on_trip" {AT_MS + 1}\n'
     )
 
 
@@ -395,13 +415,3 @@ def test_real_servers_read_what_is_meant(tmp_path: Path) -> None:
         assert vm.post("/api/v2/write", lines, precision="ms")[0] == 204
         (sample,) = vm.export("m_f")
         assert sample == ({"__name__": "m_f", "t": read}, AT_MS, 0.25)
-
-
-def test_a_batch_keeps_its_order() -> None:
-    """Of two points with one key the later one counts, so order matters."""
-    fixes = batch([(0, AT_MS, 36.3, 120.4, 5, 1, 90, 0, 80)] * 2)
-    fixes = replace(fixes, bike=np.array([1, 0], np.int32))
-    rendered = telemetry_lines(
-        fixes, np.zeros(2, np.uint8), np.zeros(2, np.int16), keys=KEYS, zone_ids=ZONES
-    )
-    assert [point.tags["bike_id"] for point in points(rendered)] == ["HB002", "HB001"]

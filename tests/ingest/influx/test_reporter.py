@@ -16,9 +16,9 @@ from tests.influx_line import until
 from tests.ingest.influx.test_line_protocol import AT_MS, Zone, points
 
 
-def reporter(path: Path | str) -> Reporter:
+def reporter(path: Path | str | InfluxFile) -> Reporter:
     return Reporter(
-        file=InfluxFile(Path(path)),
+        file=path if isinstance(path, InfluxFile) else InfluxFile(Path(path)),
         health=lambda: HealthFigures(5, 4, 1, 0, 2, 0.5),
         parts=lambda: [("inlet", True, ""), ("outbox", False, "no network")],
         bikes_inside=lambda: {"cy-01": 3},
@@ -36,13 +36,13 @@ def kept(of: Reporter) -> bytes:
 def test_a_zone_is_told_once_a_minute_and_when_its_state_changes(
     looks: list[tuple[int, str]],
 ) -> None:
-    """However often it is looked at."""
+    """However often it is looked at; and nothing else is said of the same instant."""
     of = reporter(":memory:")
     at_ms, expected, last = AT_MS, [], (0, "")
     for seconds, state in looks:
         at_ms += seconds * 1000
         of.coverage([Zone(state=state)], at_ms)
-        if state != last[1] or at_ms - last[0] >= 60_000:
+        if at_ms != last[0] and (state != last[1] or at_ms - last[0] >= 60_000):
             expected.append((at_ms, state))
             last = at_ms, state
     of.keep()
@@ -51,8 +51,8 @@ def test_a_zone_is_told_once_a_minute_and_when_its_state_changes(
 
 
 def test_windows_are_told_when_they_are_news() -> None:
-    """Once each, and again when late data gives one another verdict; looked at now and then, and
-    not before their last visits are certain."""
+    """Once each, and a correction when late data gives one another verdict; looked at now and
+    then, and not before their last visits are certain; over a restart."""
     of = reporter(":memory:")
     hour_ms, verdicts = 3_600_000, {1: "short", 2: "unknown", 3: "reached"}
 
@@ -72,6 +72,10 @@ def test_windows_are_told_when_they_are_news() -> None:
         verdicts[1] = late
         of.windows(ended_since, at_ms)
     of.keep()
+    again = reporter(of.file)
+    at_ms = last_ms + 600_000
+    again.windows(ended_since, at_ms)
+    again.keep()
     told = [
         (point.at_ms - AT_MS, *(point.fields[name] for name in ("reached", "short", "unknown")))
         for point in points(kept(of))
@@ -79,9 +83,12 @@ def test_windows_are_told_when_they_are_news() -> None:
     assert told == [
         (hour_ms - 1, 0, 1, 0),
         (2 * hour_ms - 1, 0, 0, 1),
-        (hour_ms - 1, 1, 0, 0),
+        (last_ms + 300_000 - AT_MS, 1, 0, 0),
         (3 * hour_ms - 1, 1, 0, 0),
     ]
+    corrected = points(kept(of))[2]
+    assert corrected.measurement == "zone_window_corrected"
+    assert (corrected.fields["from_ms"], corrected.fields["to_ms"]) == (AT_MS, AT_MS + hour_ms)
     of.file.close()
 
 

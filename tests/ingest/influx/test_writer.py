@@ -12,7 +12,7 @@ import pytest
 
 from bikes.roster import BikeKey
 from ingest.errors import StoreThrottled, StoreUnavailable
-from ingest.influx.file import InfluxFile
+from ingest.influx.file import InfluxFile, Outgoing
 from ingest.influx.line_protocol import AlertStep
 from tests.full_disk import full_disk
 from tests.influx_line import Line, caught_up, ride, run_until, until
@@ -31,6 +31,7 @@ class Memory:
 
     errors: list[Exception | None] = field(default_factory=list)
     has: dict[tuple[object, ...], Point] = field(default_factory=dict)
+    ever: dict[tuple[object, ...], Point] = field(default_factory=dict)
     requests: int = 0
     opened: int = 0
     renewed: bool = False
@@ -47,6 +48,7 @@ class Memory:
         assert len(lines) <= 5_000_000
         for point in points(lines):
             key = (point.measurement, tuple(sorted(point.tags.items())), point.at_ms)
+            assert self.ever.setdefault(key, point) == point, "a point never changes"
             self.has[key] = point
 
     def close(self) -> None:
@@ -225,7 +227,8 @@ def test_a_disk_that_is_full_for_a_while_costs_nothing(tmp_path: Path) -> None:
     asyncio.run(scenario())
     assert len(store.of("bike_telemetry")) == 100
     assert len(store.of("alert")) == 2_300
-    assert line.file.newest_ms().keys() == {BikeKey("hello", "HB0000"), BikeKey("hello", "HB0001")}
+    keys = {bike.key for bike in line.file.bikes()}
+    assert keys == {BikeKey("hello", "HB0000"), BikeKey("hello", "HB0001")}
 
 
 class Unreadable(InfluxFile):
@@ -233,10 +236,10 @@ class Unreadable(InfluxFile):
 
     gives = True
 
-    def newest_ms(self) -> dict[BikeKey, int]:
+    def outgoing(self, after_id: int) -> Outgoing | None:
         if not self.gives:
             raise StoreUnavailable("the disk does not answer")
-        return super().newest_ms()
+        return super().outgoing(after_id)
 
 
 def test_what_a_crash_has_lost_is_looked_up_as_soon_as_that_can_be(tmp_path: Path) -> None:
