@@ -102,7 +102,7 @@ class Pipeline:
             self._restate(new.take(late), new)
 
     def repeats(self, batch: TelemetryBatch) -> NDArray[np.bool_]:
-        """Which fixes of the last step, as given, were there already, be it earlier in it."""
+        """Which fixes of the last step, shape (n,), were there already, be it earlier in it."""
         found = keys(batch.bike, batch.timestamp_ms)
         again = np.isin(found, np.concatenate([np.empty(0, np.int64), *self._before]))
         again[np.setdiff1d(np.arange(found.size), np.unique(found, return_index=True)[1])] = True

@@ -263,7 +263,7 @@ class InfluxFile(SqliteFile):
             yield at_ms, {BikeKey(*key): np.frombuffer(part, np.int64) for *key, part in found}
 
     def repeat(self, entries: Iterable[tuple[int, NDArray[np.bool_]]]) -> None:
-        """Keep which fixes of some entries of the log were there before them."""
+        """Keep which fixes of some entries of the log, shape (n,), were there before them."""
         with self.transaction() as db:
             db.executemany(
                 "REPLACE INTO repeated VALUES (?, ?, ?)",
