@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, FastAPI
+from fastapi.routing import iter_route_contexts
 from fastapi.security import HTTPBearer
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
@@ -113,4 +115,6 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(KnownHosts, hosts=hosts)  # the outermost: it is asked first
     app.state.feed, app.state.background = feed, background
+    # FastAPI makes all routes ready when it is asked for the first: not while others wait.
+    deque(iter_route_contexts([*api.routes, *app.routes]), maxlen=0)
     return app

@@ -17,14 +17,15 @@ from bikes.errors import DecodeError
 
 SECOND_MS, MINUTE_MS, HOUR_MS = 1_000, 60_000, 3_600_000
 
-TOLD = 2_000
-"""Refusals of a vendor that are told and kept, in a minute; the others are counted."""
+TOLD, TOLD_SPAN_MS = 200, 6 * SECOND_MS
+"""Refusals of a vendor that are told and kept at once; the others are counted. Telling that many
+takes some 40 ms."""
 
-WRONG, WRONG_SPAN_MS = 2_000, 20 * SECOND_MS
-"""Wrong items of a vendor, beside as many as it has right ones, that are explained: some 40 ms of
+WRONG, WRONG_SPAN_MS = 500, 5 * SECOND_MS
+"""Wrong items of a vendor, beside as many as it has right ones, that are explained: some 10 ms of
 work."""
 
-ITEM_BYTES = 512
+ITEM_BYTES = 1_024
 """A message that takes long to be found wrong counts as one item for each of these."""
 
 
@@ -70,7 +71,7 @@ class Budget:
     items to explain, to which accepted ones add."""
 
     def __init__(self, vendor: str, limits: VendorLimits) -> None:
-        self.told, self.over = Allowance(TOLD, MINUTE_MS), Allowance(1, MINUTE_MS)
+        self.told, self.over = Allowance(TOLD, TOLD_SPAN_MS), Allowance(1, MINUTE_MS)
         self.wrong = Allowance(WRONG, WRONG_SPAN_MS)
         self._vendor, self._limits = vendor, limits
         self._bikes = Allowance(limits.new_bikes_per_hour, HOUR_MS)

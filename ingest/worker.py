@@ -11,6 +11,7 @@ read again.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -85,6 +86,7 @@ class Worker:
     coverage_days: int = 35
     seq: int = 0  # number of the last message that was read
     since_ms: int = 0  # start of the record [ms]
+    judging_s: float = field(default=0.0, init=False)  # of the last step, after decoding [s]
     # Why coverage lacks some late fixes: a file of the archive is damaged. State that lacks them
     # must not be saved; when the file is whole again, the next life judges them.
     trouble: str = ""
@@ -189,6 +191,7 @@ class Worker:
         if not entries:
             return []
         decoded = [self.decoder.decode_entry(entry) for entry in entries]
+        began_s = time.thread_time()
         archived = self.log.cursor(ARCHIVE)
         for part in decoded:
             self.books.received.update(part.received)
@@ -218,6 +221,7 @@ class Worker:
         self._canary = next(filter(None, (part.canary for part in reversed(decoded))), self._canary)
         self.seq = seqs[-1]
         self._publish()
+        self.judging_s = time.thread_time() - began_s
         return decoded
 
     def _note_repeats(

@@ -62,6 +62,18 @@ def kept_waiting_s(pid: int) -> float:
     return lost_ns / 1e9
 
 
+def disk_waited_s() -> float:
+    """How long programs of this machine have waited for its disk, since it began [s].
+
+    0 where Linux does not tell.
+    """
+    try:
+        some = Path("/proc/pressure/io").read_text().split("\n")[0]
+    except OSError:
+        return 0.0
+    return int(some.rpartition("=")[2]) / 1e6
+
+
 class Watch:
     """Says how long a process has taken, less what other programs took from it.
 
