@@ -96,7 +96,7 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
     ):
         api.include_router(routes)
     if access is not None:
-        api.include_router(people.router(access, times))
+        api.include_router(people.router(access, times, sources))
 
     @api.get("/openapi.json", include_in_schema=False, dependencies=[needs("nobody")])
     async def openapi() -> Response:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from prometheus_client.registry import Collector
 
 from alerts.alert import UNDO_S
+from alerts.notify.apprise import AppriseNotifier
 from alerts.orders import Orders
 from alerts.plan import ZonePlan
 from alerts.policy import Policy
@@ -107,6 +108,8 @@ class Sources:
     judged: Callable[[Sequence[BikeKey], int, int], JudgedFixes]
     """The fixes of some bikes in [from_ms, to_ms), with the steps between them. May read files:
     called in a worker thread. Raises ArchiveDamaged, or StoreUnavailable at a stop."""
+    recipients: Callable[[], Sequence[AppriseNotifier]] = lambda: ()
+    """People who are told about alerts."""
     health: Callable[[], Health]  # state of the parts and counters
     now_ms: Callable[[], int]
     """The one clock [ms]: the wall's, or in demo and replay the telemetry's."""

@@ -324,7 +324,7 @@ def recipients_of(district: District, now_ms: Callable[[], int]) -> list[Apprise
     return [
         AppriseNotifier(
             name,
-            section.url,
+            section.address,
             Wording(
                 section.language,
                 settings.district.tz,

@@ -50,6 +50,8 @@ app.add_typer(dashboards_cli.app, name="dashboards")
 app.add_typer(access_cli.user)
 app.add_typer(access_cli.token)
 app.add_typer(log_cli.app)
+notify = typer.Typer(name="notify", help="Who is told about alerts.", no_args_is_help=True)
+app.add_typer(notify)
 
 ReportKind = Literal["daily", "weekly", "monthly"]
 
@@ -373,6 +375,38 @@ def replay(
         _print_json(found)
     else:
         cli_output.show_replay(cli_output.console(), found)
+
+
+@notify.command("test")
+def notify_test(
+    name: Annotated[str, typer.Argument(help="A [notify.NAME].", metavar="NAME")],
+    config: Config = CONFIG,
+) -> None:
+    """Send a recipient a test now, and tell whether it arrived."""
+    with errors_told():
+        _send_test(config, name)
+    typer.echo(f"the service of {name} took it; look whether it is there")
+
+
+def _send_test(config: Path, name: str) -> None:
+    import asyncio
+
+    from alerts.errors import NotificationFailed
+    from patrol.assembly import recipients_of
+    from patrol.clock import Clock
+    from patrol.config.fields import did_you_mean
+    from patrol.errors import ConfigError, Problem, Unreachable
+    from patrol.reload import checked
+
+    now_ms = Clock().now_ms()
+    found = {who.name: who for who in recipients_of(checked(config, now_ms), lambda: now_ms)}
+    if name not in found:
+        hint = did_you_mean(name, found)
+        raise ConfigError([Problem(f"notify.{name}", f"there is no such section{hint}")])
+    try:
+        asyncio.run(found[name].send_test(now_ms))
+    except NotificationFailed as exc:
+        raise Unreachable(str(exc)) from exc
 
 
 @app.command()

@@ -467,6 +467,7 @@ class Station:
             plan=self.district.policies.plan,
             known_from_ms=self.known_from_ms,
             judged=self.worker.judged,
+            recipients=lambda: self.people,
             health=self.health,
             meters=[self.loop_held, *self.canary.meters],
             now_ms=self.clock.now_ms,

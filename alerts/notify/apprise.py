@@ -85,6 +85,12 @@ class AppriseNotifier:
         """Send a bulletin, in a thread; NotificationFailed when the service did not take it."""
         await self._in_thread(bulletin_text(bulletin, self._wording))
 
+    async def send_test(self, now_ms: int) -> None:
+        """Send a test now [ms], past the outbox; NotificationFailed says why it did not arrive."""
+        say, at = self._wording.say, self._wording.time(now_ms)
+        body = say["test.body"].format(name=self.name, at=at)
+        await self._in_thread(Text(say["test.title"], body, "info"))
+
     async def _in_thread(self, text: Text) -> None:
         await asyncio.get_running_loop().run_in_executor(self._threads, self._send, text)
 

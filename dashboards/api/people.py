@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
+from alerts.errors import NotificationFailed
 from dashboards.access.access import Access
 from dashboards.access.audit import By
 from dashboards.access.credentials import csrf_token
@@ -19,9 +20,10 @@ from dashboards.access.users import User
 from dashboards.api import caller, paging
 from dashboards.api.answers import Answer, Time
 from dashboards.api.background import Background
-from dashboards.api.problems import PROBLEMS
+from dashboards.api.problems import PROBLEMS, unknown
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
+from dashboards.sources import Sources
 
 Password = Annotated[str, Field(max_length=1024)]
 UserName = Annotated[str, Field(max_length=100)]
@@ -123,6 +125,26 @@ class Tokens(TypedDict):
     tokens: list[TokenAnswer]
 
 
+class Recipient(TypedDict):
+    """Who is told about alerts: a section [notify.NAME] of the configuration."""
+
+    name: str
+
+
+class Recipients(TypedDict):
+    """All recipients, in the order of the configuration."""
+
+    recipients: list[Recipient]
+
+
+class Tested(TypedDict):
+    """Whether the service of a recipient took a test, and else why not."""
+
+    name: str
+    delivered: bool
+    detail: str
+
+
 class AuditEntry(TypedDict):
     """Who did what, when and from where."""
 
@@ -142,8 +164,8 @@ class AuditPage(TypedDict):
     next_cursor: NotRequired[str]
 
 
-def router(access: Access, times: Times) -> APIRouter:
-    """The routes /session, /me, /setup, /users, /tokens and /audit."""
+def router(access: Access, times: Times, sources: Sources) -> APIRouter:
+    """The routes /session, /me, /setup, /users, /tokens, /recipients and /audit."""
     routes = APIRouter(
         tags=["access"],
         responses={409: PROBLEMS[409]},
@@ -263,6 +285,25 @@ def router(access: Access, times: Times) -> APIRouter:
         """Revoke a token for good."""
         access.revoke_token(by(request), name)
         return Response(status_code=204)
+
+    @admins.get("/recipients", response_model=Recipients)
+    async def list_recipients() -> Response:
+        """All recipients of notifications. Their addresses are secret."""
+        return Answer({"recipients": [{"name": who.name} for who in sources.recipients()]})
+
+    @admins.post("/recipients/{name}/test", response_model=Tested)
+    async def test_recipient(request: Request, name: str) -> Response:
+        """Send a recipient a test notification now."""
+        found = {who.name: who for who in sources.recipients()}
+        if name not in found:
+            raise unknown("recipient", name, found)
+        detail = ""
+        try:
+            await found[name].send_test(sources.now_ms())
+        except NotificationFailed as exc:
+            detail = str(exc)
+        access.record(by(request), "notification_tested", name, {"delivered": not detail})
+        return Answer({"name": name, "delivered": not detail, "detail": detail})
 
     @admins.get("/audit", response_model=AuditPage)
     async def list_audit(

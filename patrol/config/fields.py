@@ -248,6 +248,14 @@ def _notify_url(url: Secret) -> Secret:
     return url
 
 
+def _notify_url_file(path: Path) -> Path:
+    """A file with a URL that others of the machine cannot read; in a container there are none."""
+    if path.stat().st_mode & 0o007 and not path.is_relative_to("/run/secrets"):
+        raise ValueError(f"everybody may read {path.name}; take that away: chmod 640 {path}")
+    _notify_url(read_secret(path))
+    return path
+
+
 def web_url(url: str) -> str:
     """A URL of http or https without a password; ValueError repeats no part of another."""
     example = "http://127.0.0.1:8086"
@@ -354,6 +362,8 @@ WebUrl = Annotated[str, AfterValidator(web_url)]
 TileUrl = Annotated[str, AfterValidator(_tile_url)]
 NotifyUrl = Annotated[Secret, AfterValidator(_notify_url)]
 """A webhook or an Apprise URL; it may hold a secret."""
+NotifyUrlFile = Annotated[SecretFile, AfterValidator(_notify_url_file)]
+"""A file with a :data:`NotifyUrl` on its first line."""
 Listen = Annotated[str, AfterValidator(_listen)]
 PublicHost = Annotated[str, AfterValidator(_public_host)]
 """A name that people type to reach the console, in small letters."""

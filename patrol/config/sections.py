@@ -26,6 +26,7 @@ from alerts.rules.registry import Registry, Severity
 from bikes.formats import FORMATS, Format
 from bikes.formats.mapped import TIME_TEXT, Quantity, Source, mapped
 from bikes.topics import TopicPattern
+from files.secret import Secret
 from geofence.windows import WindowKind
 from patrol.config.fields import (
     Bikes,
@@ -43,6 +44,7 @@ from patrol.config.fields import (
     Names,
     Network,
     NotifyUrl,
+    NotifyUrlFile,
     PublicHost,
     SecretFile,
     Section,
@@ -52,6 +54,7 @@ from patrol.config.fields import (
     TokensFile,
     Topic,
     WebUrl,
+    read_secret,
     split_listen,
 )
 from patrol.config.tables import NAMED_TABLES
@@ -416,7 +419,8 @@ else:
 class Notify(Section):
     """A recipient of alerts; an empty list means all, but for bulletins."""
 
-    url: NotifyUrl
+    url: NotifyUrl | None = None
+    url_file: NotifyUrlFile | None = None
     severities: tuple[Severity, ...] = ()
     rules: tuple[RuleName, ...] = ()
     zones: Names = ()
@@ -424,6 +428,17 @@ class Notify(Section):
     escalate_after_s: Duration | None = Field(default=None, alias="escalate_after")
     bulletins: tuple[Kind, ...] = KINDS
     bulletins_at: ClockTime = "08:30"
+
+    @model_validator(mode="after")
+    def _has_a_url(self) -> Notify:
+        if (self.url is None) == (self.url_file is None):
+            raise ValueError("needs either url, or url_file: a file with the URL on its first line")
+        return self
+
+    @property
+    def address(self) -> Secret:
+        """The URL; OSError, UnicodeDecodeError when its file cannot be read."""
+        return self.url or read_secret(self.url_file)  # type: ignore[arg-type]
 
     @property
     def bulletins_at_min(self) -> int:

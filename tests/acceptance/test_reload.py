@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +18,7 @@ import pytest
 
 from geofence.datum import to_wgs84
 from tests.broker import Broker
+from tests.servers import Answer, Request, answering
 from tests.stations import Station, new_station
 
 LAT, LNG = 36.3068, 120.3891
@@ -138,3 +142,39 @@ def test_what_is_not_taken_over_is_told(tmp_path: Path, broker: Broker) -> None:
 def asked(station: Station) -> float:
     """How often a zone of the policy `core` is to be patrolled [s]."""
     return float(station.get("/api/v1/zones/cy-04/policy")["frequency_s"])
+
+
+def test_a_recipient_is_added_and_tried(tmp_path: Path, broker: Broker) -> None:
+    """A webhook whose URL is in a file is told from the reload on, and tried by API and command."""
+    received = []
+
+    def hook(asked: Request) -> Answer:
+        received.append((asked.path, json.loads(asked.body)["title"]))
+        return Answer(500 if len(received) == 3 else 200)
+
+    with running(tmp_path, broker) as station, answering(hook) as url:
+        file = station.config.parent / "hook.url"
+        file.write_text(f"{url}/secret\n", "utf-8")
+        file.chmod(0o644)
+        text = '[notify.desk]\nurl_file = "hook.url"\nlanguage = "en"\n'
+        write(station, "[policies.core]", f"{text}[policies.core]")
+        reload(station, "the configuration is not reloaded")
+        assert "everybody may read hook.url" in part(station)["reason"]
+        file.chmod(0o640)
+        reload(station)
+        assert station.get("/api/v1/recipients") == {"recipients": [{"name": "desk"}]}
+
+        def tried() -> Any:
+            asked = station.request("/api/v1/recipients/desk/test", data=b"", method="POST")
+            with urllib.request.urlopen(asked, timeout=30) as answer:
+                return json.load(answer)
+
+        command = [sys.executable, "-m", "patrol", "notify", "test", "desk", "--config"]
+        assert tried() == {"name": "desk", "delivered": True, "detail": ""}
+        assert subprocess.run([*command, station.config], check=False).returncode == 0
+        assert not tried()["delivered"]
+        (entry, _) = station.get("/api/v1/audit?action=notification_tested")["entries"]
+        assert (entry["actor"], entry["subject"]) == ("file:tests", "desk")
+        assert entry["detail"] == {"delivered": False}
+        assert url not in station.said()
+    assert received == [("/secret", "[Zhixun] A test")] * 3

@@ -13,9 +13,9 @@ start(async (main) => {
   if (config.me === null) return main.replaceChildren(openToAll());
   const audit = new AuditList(), onChange = () => audit.load();
   const users = new UserTable({ onChange, onNames: (names) => audit.suggest(names) });
-  const tokens = new TokenTable({ onChange });
-  main.replaceChildren(el("div", "accounts", users.node, tokens.node), audit.node);
-  await Promise.all([users.load(), tokens.load(), audit.load()]);
+  const tokens = new TokenTable({ onChange }), recipients = new RecipientTable({ onChange });
+  main.replaceChildren(el("div", "accounts", users.node, tokens.node, recipients.node), audit.node);
+  await Promise.all([users, tokens, recipients, audit].map((each) => each.load()));
 });
 
 // Without access control there is nobody to manage.
@@ -137,7 +137,7 @@ function dayOf(time, otherwise = "") {
     days.format(new Date(time))) : otherwise;
 }
 
-/** A table of accounts: a heading, a button that adds, and rows under column heads. */
+/** A table of accounts: a heading, maybe a button that adds, and rows under column heads. */
 class Table {
   body = el("tbody");
   count = el("span", "count", "0");
@@ -149,7 +149,8 @@ class Table {
     this.onChange = onChange;
     const heads = [...columns.map((each) => words.say(`${name}.${each}`)), ""];
     const head = el("tr", "", ...heads.map((text) => el("th", "", text)));
-    const add = button("button main", words.say(`${name}.add`), () => this.add());
+    const add = words.knows(`${name}.add`) &&
+      button("button main", words.say(`${name}.add`), () => this.add());
     this.node = el("section", "panel account-table",
       el("div", "panel-head", el("h2", "", words.say(name)), this.count, el("span", "space"), add),
       note && el("p", "table-note", note),
@@ -354,6 +355,28 @@ class TokenTable extends Table {
       name, notes: [words.say("tokens.revoke.note")], danger: true,
       send: () => change(this.path(name), "DELETE", undefined),
     });
+  }
+}
+
+/** Who is told about alerts. They stand in the configuration; here one sees whether it works. */
+class RecipientTable extends Table {
+  constructor({ onChange }) {
+    super("recipients", ["name"], { onChange, note: words.say("recipients.note") });
+  }
+
+  list(recipients) {
+    const acts = (name) => el("div", "acts",
+      button("button", words.say("recipients.test"), () => this.test(name)));
+    this.show(recipients.map(({ name }) => row(name, false, el("b", "", name), acts(name))));
+    if (!recipients.length) this.say(words.say("recipients.none"));
+  }
+
+  async test(name) {
+    const answer = await change(`${this.path(name)}/test`, "POST", undefined);
+    const { delivered, detail } = answer?.body ?? {};
+    const failed = words.refusal(answer) ??
+      (delivered ? null : words.say("recipients.test.failed", { name, why: detail }));
+    this.changed(failed ?? words.say("recipients.test.done", { name }));
   }
 }
 
