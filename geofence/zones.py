@@ -24,7 +24,6 @@ from geofence.geojson import (
     Outline,
     Report,
     area_m2,
-    areas_of,
     read_features,
     read_outline,
 )
@@ -298,21 +297,17 @@ def _judge_overlaps(
     passed_m2 = min(cell_m, CELL_M) ** 2 / 100
     told = len(problems)
     for (feature, zone), (other, other_zone), shared in _overlaps(drawn):
-        place = shapely.point_on_surface(shared)
-        where = f"around lng {place.x:.5f}, lat {place.y:.5f}"
-        area, named = float(area_m2(shared)), f'(zone_id "{other_zone.zone_id}")'
-        plane = _on_plane(shared)
-        if area > passed_m2 and _wider(plane, overlap_m):
-            feature.reporter(problems)(
-                f"overlaps feature {other.number} {named} by {area:,.0f} m², {where}; zones must "
-                f"not overlap by a width of more than {overlap_m:g} m"
-            )
-        elif _wider(plane, TOLD_M) and len(warnings) < MAX_OVERLAPS:
-            feature.reporter(warnings)(
-                f"overlaps feature {other.number} {named} by {area:,.0f} m², up to "
-                f"{_width_m(plane):.2f} m wide, {where}; what both hold is given to "
-                f'"{min(zone.zone_id, other_zone.zone_id)}"'
-            )
+        place, area = shapely.point_on_surface(shared), float(area_m2(shared))
+        width_m = _width_m(shared)
+        found = (
+            f'overlaps feature {other.number} (zone_id "{other_zone.zone_id}") by {area:,.0f} m², '
+            f"{width_m:.2f} m wide, around lng {place.x:.5f}, lat {place.y:.5f}; "
+        )
+        if area > passed_m2 and width_m > overlap_m:
+            feature.reporter(problems)(f"{found}zones must not overlap, save by {overlap_m:g} m")
+        elif width_m > TOLD_M and len(warnings) < MAX_OVERLAPS:
+            winner = min(zone.zone_id, other_zone.zone_id)
+            feature.reporter(warnings)(f'{found}what both hold is given to "{winner}"')
         if len(problems) - told >= MAX_OVERLAPS:
             return
 
@@ -337,22 +332,10 @@ def _overlaps(
                 yield drawn[n], drawn[part[m]], shared[m]
 
 
-def _on_plane(shape: BaseGeometry) -> BaseGeometry:
-    """The areas of a shape in degrees on the plane of its latitude [m]."""
+def _width_m(shape: BaseGeometry) -> float:
+    """How wide the widest part of a shape in degrees is [m]: its area over half its outline."""
     _, south, _, north = shape.bounds
     across = METRES_PER_DEGREE * np.cos(np.radians((south + north) / 2))
-    return shapely.transform(areas_of(shape), lambda places: places * (across, METRES_PER_DEGREE))
-
-
-def _wider(plane: BaseGeometry, width_m: float) -> bool:
-    """Tell whether a circle of a diameter [m] fits into a shape on the plane."""
-    return not shapely.buffer(plane, -width_m / 2).is_empty
-
-
-def _width_m(plane: BaseGeometry) -> float:
-    """The diameter of the widest circle in a shape on the plane [m], to a centimetre."""
-    low, high = 0.0, 2 * float(np.sqrt(plane.area / np.pi))
-    while high - low > TOLD_M:
-        middle = (low + high) / 2
-        low, high = (middle, high) if _wider(plane, middle) else (low, middle)
-    return high
+    plane = shapely.transform(shape, lambda places: places * (across, METRES_PER_DEGREE))
+    parts = shapely.get_parts(plane)
+    return float((2 * shapely.area(parts) / np.maximum(shapely.length(parts), TOLD_M)).max())

@@ -252,8 +252,8 @@ def test_overlaps_name_both_features_and_their_size():
     text = only(feature(1), feature(2), feature(3, coordinates=square(120.324, side=0.005)))
     assert text == (
         'zones.geojson: feature 2 (zone_id "cy-02"): overlaps feature 3 (zone_id "cy-03") by '
-        "249,671 m², around lng 120.32650, lat 36.30250; zones must not overlap by a "
-        "width of more than 2 m"
+        "249,671 m², 248.39 m wide, around lng 120.32650, lat 36.30250; zones must not overlap, "
+        "save by 2 m"
     )
 
 
@@ -290,13 +290,13 @@ def test_an_overlap_is_judged_by_its_width_and_told():
     (warning,) = overlapping(1.5).warnings
     assert str(warning).startswith(
         'zones.geojson: feature 1 (zone_id "cy-02"): overlaps feature 2 (zone_id "cy-01") by '
-        "1,670 m², up to 1.5"
+        "1,670 m², 1.50 m wide"
     )
     assert str(warning).endswith('what both hold is given to "cy-01"')
-    with pytest.raises(ZonesError, match="by a width of more than 2 m"):
+    with pytest.raises(ZonesError, match="save by 2 m"):
         overlapping(3)
     assert len(overlapping(3, overlap_m=5).warnings) == 1
-    with pytest.raises(ZonesError, match="by a width of more than 0 m"):
+    with pytest.raises(ZonesError, match="save by 0 m"):
         overlapping(0.5, overlap_m=0)
 
 

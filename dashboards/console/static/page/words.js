@@ -128,7 +128,7 @@ const SHAPE = /outline is not valid: /.source;
 const NEEDED = [/is required|Field required|\w+ is (missing|empty)/,
   /(String|Value) should have at least 1 (character|item)/].map(({ source }) => source);
 const KNOWN = Object.entries({
-  "flaw.sliver": new RegExp('overlaps .*zone_id "(?<zone>[^"]*)".* up to (?<wide>[\\d.]+) m wide'
+  "flaw.sliver": new RegExp('overlaps .*zone_id "(?<zone>[^"]*)".*, (?<wide>[\\d.]+) m wide'
     + '.* given to "(?<to>[^"]*)"'),
   "flaw.overlap": /overlaps .*zone_id "(?<zone>[^"]*)".* by (?<area>[\d,]+) m²/,
   "flaw.crosses": new RegExp(`${SHAPE}(ring )?self-intersection`),
