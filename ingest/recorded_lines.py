@@ -75,7 +75,7 @@ def one_value(
         msgspec.json.decode(text, type=msgspec.Raw)
     except (ValueError, RecursionError) as exc:
         # An array on each line: what follows the first is no fault.
-        if not goes_on or "trailing" in str(exc):
+        if not goes_on or ("trailing" in str(exc) and not first.endswith(b"\n")):
             return None
         raise explain(exc, text) from exc
     found = items(text)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from io import SEEK_END
@@ -49,6 +49,9 @@ BLOCK_BYTES = 4 << 20
 NO_POSITION = "no_position"
 """What is noted of a message of a recording that says something else than where a bike is."""
 
+NO_TRACK_POINT = "no_track_point"
+"""What is noted of a waypoint or a point of a route: nobody says that a bike was there."""
+
 _MONTH = re.compile(r"\d{4}-\d{2}")
 T = TypeVar("T", bound=Telemetry)
 
@@ -74,7 +77,7 @@ class Recorded:
     telemetry: TelemetryBatch  # usable fixes of the piece, WGS-84
     problems: list[Problem]  # unusable parts, by line
     read_bytes: int  # size of the piece in the file, for showing progress
-    # Values that are unknown because they cannot be used, by field; and NO_POSITION.
+    # Values that are unknown because they cannot be used, by field; NO_POSITION, NO_TRACK_POINT.
     notes: Counter[str] = field(default_factory=Counter)
     # Of each fix its part of the file, if it has parts: between two nothing was recorded.
     segments: list[int] = field(default_factory=list)
@@ -123,7 +126,7 @@ class RecordingReader:
         try:
             with path.open("rb") as stream:
                 # XML says itself in which encoding it is.
-                what = None if read is RecordingReader._gpx else foreign(stream.peek(4))
+                what = foreign(stream.peek(4), xml=read is RecordingReader._gpx)
                 bad = [_unusable(path, "not_json", what)] if what else None
                 yield from bad or read(self, path, stream)
         except DecodeError as exc:
@@ -161,7 +164,9 @@ class RecordingReader:
             last = not block
             piece = _Piece(path, len(block))
             points = []
-            for point in reader.feed(block, last=last):
+            before, found = reader.passed, reader.feed(block, last=last)
+            piece.notes += Counter({NO_TRACK_POINT: reader.passed - before})
+            for point in found:
                 if isinstance(point.item, DecodeError):
                     piece.problem(point.line, point.item)
                 else:
@@ -352,16 +357,15 @@ SUFFIXES: tuple[str, ...] = tuple(_READERS)
 """Suffixes of the files that can be read, in lower case."""
 
 
-def files(paths: Iterable[Path], suffixes: Collection[str] = SUFFIXES) -> list[Path]:
-    """The files meant by paths: themselves, and of folders all that have a suffix, sorted.
+def files(paths: Iterable[Path]) -> list[Path]:
+    """The files meant by paths: themselves, and all in folders that are not hidden, sorted.
 
-    A path that does not exist is among them: to read it gives the problem.
+    What does not exist, or is no recording, is among them: to read it gives the problem.
     """
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = (p for p in path.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
-            found += sorted(inside)
+            found += sorted(p for p in path.rglob("*") if p.is_file() and p.name[:1] != ".")
         else:
             found.append(path)
     return found

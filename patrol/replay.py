@@ -146,10 +146,12 @@ def recordings(paths: Sequence[Path]) -> list[Path]:
         inside = files_in([path])
         if not path.exists():
             problems.append(ConfigProblem(str(path), "there is no such file or folder"))
-        elif not inside:
-            problems.append(ConfigProblem(str(path), f"holds no {kinds}"))
-        elif path.is_file() and path.suffix.lower() not in SUFFIXES:
-            message = f"not a kind of recording; these are: {kinds}"
+        elif not any(file.suffix.lower() in SUFFIXES for file in inside):
+            message = (
+                f"holds no {kinds}"
+                if path.is_dir()
+                else f"not a kind of recording; these are: {kinds}"
+            )
             problems.append(ConfigProblem(str(path), message))
         found |= {file.resolve(): file for file in inside}
     if problems:

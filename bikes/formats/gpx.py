@@ -16,7 +16,7 @@ from bikes.errors import DecodeError
 from bikes.telemetry import UNUSABLE, Location, Stated, Telemetry
 
 _NAMESPACE = "topografix.com/GPX/"
-_POINT, _SEGMENT = "trkpt", "trkseg"
+_POINT, _SEGMENT, _OTHERS = "trkpt", "trkseg", {"wpt", "rtept"}
 _OF_POINT, _OF_EXTENSION = {"time", "ele", "speed", "course"}, {"speed", "course"}
 _MAX_TEXT = 256
 _MAX_DEPTH = 100
@@ -49,6 +49,8 @@ class GpxReader:
         self._depth = 0
         self.broken = False
         """Whether nothing more can be read."""
+        self.passed = 0
+        """Waypoints and points of routes, which are no track."""
         self._parser = expat.ParserCreate(namespace_separator=" ")
         self._parser.buffer_text = True
         self._parser.StartElementHandler = self._start
@@ -93,6 +95,8 @@ class GpxReader:
             self._text = [] if self._wanted(name) else None
         elif _own(name) and _local(name) == _SEGMENT:
             self._segment += 1
+        elif _own(name) and _local(name) in _OTHERS:
+            self.passed += 1
         elif _own(name) and _local(name) == _POINT:
             self._attributes, self._texts = attributes, {}
             self._line, self._point_depth = self._parser.CurrentLineNumber, self._depth

@@ -35,9 +35,13 @@ _TEXTS = (
 )
 
 
-def foreign(head: bytes) -> str | None:
-    """What is no text in UTF-8, by its first four bytes or more; None when it may be one."""
-    return next((what for begins, what in _ENCODINGS if begins.match(head)), None)
+def foreign(head: bytes, *, xml: bool = False) -> str | None:
+    """What is no text in UTF-8, by its first four bytes or more; None when it may be one.
+
+    XML may be in UTF-16.
+    """
+    found = next((what for begins, what in _ENCODINGS if begins.match(head)), None)
+    return None if xml and found == _UTF_16 else found
 
 
 def no_json(payload: bytes) -> str | None:

@@ -159,8 +159,9 @@ class Reader(Generic[T]):
 
     def _mended(self, payload: bytes) -> bytes:
         """The object with optional values that can be used, and whole floats as integers."""
+        text = payload.decode()
         with suppress(ValueError, RecursionError, OverflowError):
-            said = json.loads(payload.decode(), parse_constant=str)
+            said = json.loads(text, parse_constant=str)
             if isinstance(said, dict):
                 return msgspec.json.encode(_usable(said, self._type, strict=self._strict))
         return payload

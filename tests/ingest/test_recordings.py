@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import tracemalloc
 from pathlib import Path
@@ -338,11 +339,33 @@ def test_gpx_in_another_encoding(tmp_path: Path) -> None:
 def test_what_is_dropped_is_noted(tmp_path: Path) -> None:
     """Values that cannot be used by their field, and messages that say no position."""
     odd = GPX.replace("<time>", "<ele/><time>", 1)
+    odd = odd.replace("<trk>", '<wpt lat="36.3" lon="120.4"><time/></wpt><trk>', 1)
     lwt = '2026-05-01T00:00:00Z\t*\t{"_type":"lwt","tst":1}\n'
     reader = RecordingReader(Roster({"hello": "any"}), HELLO)
     found = [written(tmp_path, "b7.gpx", odd), written(tmp_path, "b7.rec", REC + lwt)]
     notes = [dict(piece.notes) for path in found for piece in reader.read(path)]
-    assert notes == [{"altitude": 1}, {}, {"no_position": 1}]
+    assert notes == [{"altitude": 1, "no_track_point": 1}, {}, {"no_position": 1}]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "detail"),
+    [
+        ("b7.gpx", gzip.compress(GPX.encode()), "it is compressed; unpack it"),
+        ("b7.json", "{\n}\n" * 2, "trailing characters (byte 5); send one object"),
+        (
+            "b7.ndjson",
+            line()[:-1].encode() + ', "note": "城阳", "timestamp": 5.0}'.encode("gbk"),
+            "send or save it as UTF-8",
+        ),
+    ],
+)
+def test_what_a_file_is_instead_is_said(
+    tmp_path: Path, name: str, content: str | bytes, detail: str
+) -> None:
+    reader = RecordingReader(Roster({"hello": "any"}), HELLO)
+    pieces = reader.read(written(tmp_path, name, content))
+    problems = [problem.detail for piece in pieces for problem in piece.problems]
+    assert [detail in problem for problem in problems] == [True], problems
 
 
 @pytest.mark.parametrize("block_bytes", [40, 1 << 20])
@@ -360,12 +383,12 @@ def test_segments_of_gpx_are_parts(tmp_path: Path, block_bytes: int) -> None:
 
 
 def test_files_of_folders(tmp_path: Path) -> None:
-    """A folder stands for the recordings in it, at any depth, in order; a file for itself."""
-    for name in ("b.gpx", "x/a.NDJSON", "x/y/c.rec", "x/notes.txt"):
+    """A folder stands for the files in it, at any depth, in order; a file for itself."""
+    for name in ("b.gpx", "x/a.NDJSON", "x/y/c.rec", "x/notes.txt", ".hidden"):
         written(tmp_path, name, b"")
-    single = tmp_path / "x" / "notes.txt"
+    single = tmp_path / ".hidden"
     found = [path.relative_to(tmp_path).as_posix() for path in files([tmp_path, single])]
-    assert found == ["b.gpx", "x/a.NDJSON", "x/y/c.rec", "x/notes.txt"]
+    assert found == ["b.gpx", "x/a.NDJSON", "x/notes.txt", "x/y/c.rec", ".hidden"]
 
 
 @pytest.mark.parametrize("suffix", [".ndjson", ".rec", ".gpx"])

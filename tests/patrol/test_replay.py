@@ -159,11 +159,13 @@ def test_every_kind_of_recording_says_the_same(
     recorded.write_rec(mixed / "owntracks", second, tracks[second])
     recorded.write_ndjson(mixed / "lines.jsonl", tracks[third])
     (mixed / "notes.txt").write_text("not a recording")
+    (mixed / ".DS_Store").write_text("hidden")
     files = [recorded.write_ndjson(tmp_path / f"{bike}.ndjson", tracks[bike]) for bike in others]
     # Named twice, by its folder and by itself, a file is still read once.
     told, err = replayed(mixed, mixed / "lines.jsonl", *files)
-    assert err == ""
-    assert told == truth
+    assert err.startswith(f"{mixed / 'notes.txt'}: unreadable: not a kind of recording")
+    assert err.count("\n") == 1
+    assert told == truth | {"refused": {"unreadable": 1}}
 
 
 def test_what_cannot_be_used_is_told_and_does_not_stop_it(
