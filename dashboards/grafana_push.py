@@ -22,7 +22,7 @@ from dashboards.grafana.influxql import TYPE
 from files.secret import Secret
 
 OLDEST: Final = (10, 4)
-"""The dashboards are written for Grafana 11.6; older versions lack features of them."""
+"""The dashboards are checked against Grafana 11.6 and newer; older ones lack features of them."""
 
 FOLDER: Final = "zhixun"
 """Identity of the folder."""

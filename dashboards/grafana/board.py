@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple
 
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
+from grafana_foundation_sdk.models.table import Options
 
 from dashboards.grafana import influxql
 from dashboards.grafana.edition import Edition
@@ -100,6 +101,8 @@ def _laid_out(edition: Edition, rows: Sequence[Row]) -> list[model.Panel | model
         widths = row.widths or (COLUMNS // len(row.panels),) * len(row.panels)
         for make, width in zip(row.panels, widths, strict=True):
             panel = make(edition).build()
+            if isinstance(panel.options, Options):
+                panel.options.footer = None  # Grafana 13 has it elsewhere
             panel.id_val = len(found) + 1
             panel.grid_pos = model.GridPos(h=row.height, w=width, x=x, y=y)
             found.append(panel)
@@ -126,6 +129,9 @@ def _variable(edition: Edition, name: Variable) -> model.VariableModel:
         all_value=".*",
         current=everything,
         options=[],
+        auto=None,  # these three are of variables of another type
+        auto_min=None,
+        auto_count=None,
         allow_custom_value=True,  # a bike that was not heard lately can be named all the same
     )
 
