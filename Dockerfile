@@ -1,7 +1,10 @@
 # The station: `patrol run` over the district that is mounted at /etc/patrol.
 # Built by docker-compose.yml; by hand: docker build --tag zhixun:local .
 
-FROM python:3.12-slim-bookworm AS build
+# With its digest, if it is to be this very one: docs/operations.md, Upgrade.
+ARG PYTHON_IMAGE=python:3.12-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS build
 # Where Python's packages come from; pip's own choice when it is not given.
 ARG PIP_INDEX_URL
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
@@ -17,7 +20,7 @@ RUN /opt/zhixun/bin/pip install --no-deps . \
     && /opt/zhixun/bin/pip uninstall --yes pip \
     && install -m 755 docker/patrol/ready.py /opt/zhixun/bin/patrol-ready
 
-FROM python:3.12-slim-bookworm
+FROM ${PYTHON_IMAGE}
 ENV PATH=/opt/zhixun/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
 RUN groupadd --gid 10001 patrol \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin patrol \

@@ -34,7 +34,8 @@ def in_context(path: str) -> bool:
 
 def test_two_stages_of_one_pinned_base() -> None:
     """What is installed in the first runs on the same Python in the second."""
-    assert STAGES == ["python:3.12-slim-bookworm"] * 2
+    assert STAGES == ["${PYTHON_IMAGE}"] * 2
+    assert "ARG PYTHON_IMAGE=python:3.12-slim-bookworm" in LINES
 
 
 def test_final_stage_has_no_tools_and_no_root() -> None:
