@@ -7,6 +7,7 @@ The first that applies is its state; time that counts against a zone is duty tim
 | paused | pause | a pause is in force |
 | off_duty | exception, outside_hours | no patrol is expected |
 | unmeasurable | no_cells | the zone has no patrollable cell |
+| unmeasurable | before_record | the instant lies before the record of the zone begins |
 | unmeasurable | pipeline_behind | what was received is not computed yet |
 | unmeasurable | telemetry_silent | for longer than the frequency no bike for it was heard |
 | overdue | idle_over_frequency | it was not patrolled for longer than the frequency |
@@ -52,6 +53,7 @@ StateReason = Literal[
     "outside_hours",
     "exception",
     "pause",
+    "before_record",
 ]
 
 DUE_SHARE: Final = 0.8
@@ -76,7 +78,8 @@ class ZoneStatus(msgspec.Struct, frozen=True, kw_only=True):
     # The window; between shifts the last one. None before the first.
     window_from_ms: int | None
     window_to_ms: int | None
-    idle_s: float  # duty time since the zone was last patrolled, or the record began [s]
+    # Duty time since the zone was last patrolled, or the record began [s]; None before that.
+    idle_s: float | None
     frequency_s: int  # the longest it may be [s]
     # Time on the clock until the next breach comes, by the frequency or by forecast [s]; negative,
     # in duty time, when the frequency is exceeded; None when it cannot be said.
@@ -107,6 +110,7 @@ def state_of(zone: Zone, at_ms: int, *, max_behind_ms: int = MAX_BEHIND_MS) -> Z
     idle_s = plan.duty_s(zone.idle_from_ms(last_ms), at_ms)
     window = plan.window_at(at_ms)
     covered = zone.covered(window) if window is not None else 0
+    unknown = at_ms < zone.known_from_ms
     # Between shifts it is the last one's; a zone that was not there then has the cells of now.
     total = (zone.cells_total(window) if window is not None else 0) or ref.cells_total
     ages = record.cell_ages(ref.zone_id)
@@ -123,6 +127,8 @@ def state_of(zone: Zone, at_ms: int, *, max_behind_ms: int = MAX_BEHIND_MS) -> Z
         detail = exception or ""
     elif ref.cells_total == 0:
         state, reason = "unmeasurable", "no_cells"
+    elif unknown:
+        state, reason = "unmeasurable", "before_record"
     elif record.behind_ms > max_behind_ms:
         state, reason = "unmeasurable", "pipeline_behind"
     elif zone.silence_s(at_ms) > policy.frequency_s:
@@ -156,7 +162,7 @@ def state_of(zone: Zone, at_ms: int, *, max_behind_ms: int = MAX_BEHIND_MS) -> Z
         target=policy.target,
         window_from_ms=window.from_ms if window else None,
         window_to_ms=window.to_ms if window else None,
-        idle_s=idle_s,
+        idle_s=None if unknown else idle_s,
         frequency_s=policy.frequency_s,
         due_in_s=due_in_s,
         oldest_cell_age_s=ages.oldest_cell_age_s,

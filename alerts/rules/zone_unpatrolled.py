@@ -23,7 +23,7 @@ def evaluate(case: ZoneCase) -> Finding:
         "frequency_s": status.frequency_s,
         "last_patrolled_ms": status.last_patrolled_ms,
     }
-    if status.idle_s > status.frequency_s:
+    if (status.idle_s or 0) > status.frequency_s:
         return Finding("hold", "idle_over_frequency", evidence)
     if alert is None or not told(alert):
         return Finding("clear", "patrolled", evidence)

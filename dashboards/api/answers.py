@@ -194,7 +194,7 @@ class ZoneCoverage(TypedDict):
     target: float
     window_from: Time | None
     window_to: Time | None
-    idle_s: float
+    idle_s: float | None
     frequency_s: int
     due_in_s: float | None
     oldest_cell_age_s: float | None

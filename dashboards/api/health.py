@@ -202,7 +202,9 @@ class Metrics(Collector):
             covered.add_metric([zone_id, status.policy], status.covered_ratio)
             for name in URGENCY:
                 state.add_metric([zone_id, name], int(status.state == name))
-        idle = [(zone_id, status.idle_s) for zone_id, status in statuses]
+        idle = [
+            (zone_id, status.idle_s) for zone_id, status in statuses if status.idle_s is not None
+        ]
         yield covered
         yield _gauge("zone_idle_seconds", "Duty time since the last patrol", "zone_id", idle)
         yield state

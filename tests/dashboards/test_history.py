@@ -76,6 +76,18 @@ def test_the_table_as_of_an_instant_knows_nothing_later(api: Api, district: Dist
     }  # fmt: skip
 
 
+def test_before_the_record_a_zone_is_unknown_and_not_just_patrolled(
+    api: Api, district: District
+) -> None:
+    """Its idle time is no figure; off duty it is off duty also then."""
+    district.known_from_ms = NINE_MS - 40 * 60_000
+    for at, state in (("08:10", "unmeasurable"), ("03:00", "off_duty")):
+        found = zone_of(api, "cy-04", f"?at=2025-11-23T{at}")
+        assert (found["state"], found["idle_s"]) == (state, None)
+    assert zone_of(api, "cy-04", "?at=2025-11-23T08:10")["reason"] == "before_record"
+    assert zone_of(api, "cy-04", "?at=2025-11-23T08:45")["idle_s"] is not None
+
+
 def test_the_trend_is_the_covered_ratio_at_each_quarter_hour(api: Api, district: District) -> None:
     """From the beginning of the shift on; the last value is that of now."""
     total = district.zones.cells("cy-04").size

@@ -6,6 +6,7 @@ import { baseMap, colorOf, pane } from "../map/base.js";
 import { button, el, fill, link, signButton, write, zonePath } from "../page/dom.js";
 import { config, keys, live, read, start, words } from "../page/frame.js";
 import { later } from "../page/live.js";
+import { addDays } from "../page/words.js";
 import {
   ageText, Battery, bikeRoute, colorNameOf, distanceText, isLow, keyOf, liveBadge, speedText,
   verdictMark, zoneText,
@@ -154,8 +155,6 @@ function rejectRow({ payload, reason, received_at, detail, index, topic, count }
     el("small", "", topic), code);
 }
 
-const DAY_MS = 86_400_000;
-
 /** Shows the figures of a day, and again where they are others. */
 function dayFigures(node) {
   let shown = "";
@@ -245,8 +244,7 @@ class DayPicker {
 
   step(by) {
     if (this.today === null || (by > 0 && this.value === null)) return;
-    const at = Date.parse(`${this.value ?? this.today}T00:00:00Z`) + by * DAY_MS;
-    this.pick(new Date(at).toISOString().slice(0, 10));
+    this.pick(addDays(this.value ?? this.today, by));
   }
 
   pick(/** @type {string | null} */ date) {

@@ -3,8 +3,6 @@
 import { button, el, modal, select } from "./dom.js";
 import { words } from "./frame.js";
 
-const DAY_MS = 86_400_000;
-
 /** Asks by a form that stays open until what it says is taken, or it is left.
  * @param {Question} question @returns {Promise<any>} the values by name, null when it was left */
 export function askFor({ title, note, fields = [], go, danger = false, send = async () => null }) {
@@ -115,6 +113,6 @@ export function moments() {
 
 /** As the API reads it: a time without an offset is the district's. Null is now, or not chosen. */
 export function momentOf(when, chosen) {
-  if (when === "tomorrow") return `${words.local(words.now() + DAY_MS).date}T00:00`;
+  if (when === "tomorrow") return `${words.tomorrow()}T00:00`;
   return (when === "custom" && chosen) || null;
 }

@@ -36,6 +36,11 @@ export class Words {
     return { date, weekday: (new Date(date).getUTCDay() + 6) % 7, minute: hours * 60 + minutes };
   }
 
+  /** The district's date after today's, also on a day of 23 or 25 hours. */
+  tomorrow() {
+    return addDays(this.local(this.now()).date, 1);
+  }
+
   knows(key) {
     return key in this.config.texts;
   }
@@ -113,14 +118,24 @@ export function toLocal(at_ms, timeZone) {
   return `${of.year}-${of.month}-${of.day}T${of.hour}:${of.minute}`;
 }
 
-/** Milliseconds since the epoch; a date alone is its midnight. NaN when it is no time. */
+const DAY_MS = 86_400_000;
+
+/** A date ("2026-11-25") so many days later, on the calendar. */
+export function addDays(date, days) {
+  return new Date(Date.parse(`${date}T00:00Z`) + days * DAY_MS).toISOString().slice(0, 10);
+}
+
+/** Milliseconds since the epoch; a date alone is its midnight. NaN when it is no time.
+ * Of a time that occurs twice the first, as the API reads it. */
 export function fromLocal(text, timeZone) {
   const wall_ms = Date.parse(`${text.length === 10 ? `${text}T00:00` : text}Z`);
   if (Number.isNaN(wall_ms)) return NaN;
   const minute_ms = (at_ms) => Math.floor(at_ms / 60_000) * 60_000;
   const offset_ms = (at_ms) => Date.parse(`${toLocal(at_ms, timeZone)}Z`) - minute_ms(at_ms);
-  // The offset at the time itself, which a first guess without it may be hours away from.
-  return wall_ms - offset_ms(wall_ms - offset_ms(wall_ms));
+  // The offset the day before, or the day after where the clocks have changed between.
+  const [first, second] = [wall_ms - DAY_MS, wall_ms + DAY_MS]
+    .map((at_ms) => wall_ms - offset_ms(at_ms)).sort((a, b) => a - b);
+  return wall_ms - first === offset_ms(first) ? first : second;
 }
 
 // The API's English messages about wrong input, by key of our text; others are shown as written.

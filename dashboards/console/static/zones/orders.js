@@ -4,7 +4,7 @@ import { askFor, toast } from "../page/dialog.js";
 import { button, el, fill } from "../page/dom.js";
 import { config, keys, live, read, words } from "../page/frame.js";
 import { change } from "../page/session.js";
-import { listed } from "../page/words.js";
+import { listed, toLocal } from "../page/words.js";
 
 const REASONS = ["storm", "closure", "event", "works"];
 const WINDOWS = ["shift", "day", "week"];
@@ -57,12 +57,14 @@ function localIn(minutes) {
 /** When a pause may end. @param {Policy | null} policy */
 function untils(policy) {
   const spans = (policy?.hours ?? []).map(readSpan), now = words.local(live.now());
-  const presets = { hour: 60, shift: leftOfShift(spans, now), tomorrow: untilNextDay(spans, now) };
-  const known = Object.entries(presets).filter(([, minutes]) => minutes);
-  const options = known.map(([name, minutes]) => {
-    const value = localIn(minutes), time = value.slice(11), date = value.slice(5, 10);
-    return { value, text: words.say(`pause.until.${name}`, { time, date }) };
-  });
+  const hour_ms = live.now() + 3_600_000; // where the clocks change it is another time on them
+  const left = { shift: leftOfShift(spans, now), tomorrow: untilNextDay(spans, now) };
+  const ends = Object.entries(left).filter(([, minutes]) => minutes)
+    .map(([name, minutes]) => [name, localIn(minutes)]);
+  const options = [["hour", toLocal(hour_ms, config.timezone)], ...ends].map(([name, at]) => ({
+    value: name === "hour" ? new Date(hour_ms).toISOString() : at,
+    text: words.say(`pause.until.${name}`, { time: at.slice(11), date: at.slice(5, 10) }),
+  }));
   return [...options, { value: "", text: words.say("pause.until.custom") }];
 }
 
