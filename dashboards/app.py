@@ -19,6 +19,7 @@ from dashboards.api import (
     cells,
     health,
     orders,
+    parameters,
     people,
     problems,
     stream,
@@ -78,7 +79,10 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
         redoc_url=None,
         responses={status: PROBLEMS[status] for status in (400, 401, 403, 404, 413, 422, 429, 503)},
         # Says in the document how programs identify themselves; the gate is what checks it.
-        dependencies=[Depends(HTTPBearer(auto_error=False))] if access else [],
+        dependencies=[
+            Depends(parameters.known),
+            *([Depends(HTTPBearer(auto_error=False))] if access else []),
+        ],
     )
     for routes in (
         # Before those whose paths hold a name: /coverage/trend is no zone, /bikes/days no bike.

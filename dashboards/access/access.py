@@ -325,6 +325,11 @@ class Access:
         with self._file.reading() as db:
             return audit.read(db, actor, action, before, limit)
 
+    def actors(self) -> list[str]:
+        """All who are on record, in their order."""
+        with self._file.reading() as db:
+            return audit.actors(db)
+
 
 def _refused(reason: Refusal) -> AccessRefused:
     return AccessRefused(reason, _DETAILS[reason])

@@ -61,11 +61,19 @@ class By(NamedTuple):
     at_ms: int
 
 
+ACTIONS = (
+    "login", "logout", "login_failed", "invitation_made", "user_added", "role_changed",
+    "password_changed", "password_refused", "user_disabled", "user_enabled", "token_added",
+    "token_revoked", "notification_tested",
+)  # fmt: skip
+"""What is recorded by a word; everything else by the method and path of its route."""
+
+
 class Entry(NamedTuple):
     """One row.
 
-    `action` is a word such as ``login``, ``login_failed``, ``user_added``, or of a route the
-    method and path; `subject` is whom or what it is about.
+    `action` is one of `ACTIONS`, or of a route the method and path; `subject` is whom or what it is
+    about.
     """
 
     seq: int
@@ -97,6 +105,11 @@ def append(
             json.dumps(detail or {}, ensure_ascii=False),
         ),
     )
+
+
+def actors(db: sqlite3.Connection) -> list[str]:
+    """All who are on record, in their order."""
+    return [actor for (actor,) in db.execute("SELECT DISTINCT actor FROM audit ORDER BY actor")]
 
 
 def read(

@@ -16,7 +16,8 @@ from alerts.lifecycle import STATES
 from alerts.store.book import OPEN
 from dashboards.api import answers, caller, paging
 from dashboards.api.answers import Answer
-from dashboards.api.problems import PROBLEMS, unknown
+from dashboards.api.lists import Asked
+from dashboards.api.problems import PROBLEMS, one_of, unknown
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import Views
@@ -70,6 +71,7 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
 
     @routes.get("/alerts", response_model=answers.Alerts)
     def list_alerts(  # in a thread: a page of 5,000 takes a while
+        asked: Asked,
         state: Annotated[
             str | None, Query(description="A state of the lifecycle; or open: not over yet")
         ] = None,
@@ -79,10 +81,8 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         cursor: str | None = None,
     ) -> Response:
         """Alerts, the newest first; those dropped before anybody was told only when asked for."""
-        if state is not None and state not in (*STATES[1:], OPEN):
-            raise unknown("state", state, (*STATES[1:], OPEN))
-        if rule is not None and rule not in sources.rules:
-            raise unknown("rule", rule, sources.rules)
+        one_of("state", state, (OPEN, *STATES[1:]), where="state")
+        one_of("rule", rule, list(sources.rules), where="rule")
         if cursor is not None:
             try:
                 book.get(cursor)
@@ -90,9 +90,12 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
                 raise paging.invalid(cursor) from None
         # One more than the page holds tells whether there is another page.
         found = book.find(state=state, zone_id=zone_id, rule=rule, before=cursor, limit=limit + 1)
+        if not found:  # the book remembers zones of other times too
+            one_of("zone", zone_id, sources.atlas.layout.zone_ids, where="zone_id")
         listed = [views.alert(alert) for alert in found[:limit]]
         going_on = found[limit - 1].alert_id if len(found) > limit else None
-        return paging.answer({"at": times.write(sources.now_ms()), "alerts": listed}, going_on)
+        content = {"at": times.write(sources.now_ms()), "alerts": listed}
+        return asked.answer(content, "alerts", answers.Alert, going_on)
 
     @routes.get("/alerts/{alert_id}", response_model=answers.AlertRecord)
     async def get_alert(alert_id: str) -> Response:

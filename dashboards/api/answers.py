@@ -151,6 +151,24 @@ class Cell(TypedDict):
     age_s: float | None
 
 
+class CellFeature(TypedDict):
+    """A unit cell and its square."""
+
+    type: Literal["Feature"]
+    geometry: Polygon
+    properties: Cell
+
+
+class CellFeatures(TypedDict):
+    """A page of cells on a map."""
+
+    at: Time
+    grid: GridBox
+    type: Literal["FeatureCollection"]
+    features: list[CellFeature]
+    next_cursor: NotRequired[str]
+
+
 class Cells(TypedDict):
     """A page of cells."""
 

@@ -108,6 +108,30 @@ class BikePath(TypedDict):
     cell: list[float]
 
 
+class Point(TypedDict):
+    """RFC 7946: a position [lng, lat]."""
+
+    type: Literal["Point"]
+    coordinates: list[float]
+
+
+class BikeFeature(TypedDict):
+    """A bike where it is; without a geometry when that is not known."""
+
+    type: Literal["Feature"]
+    geometry: Point | None
+    properties: Bike
+
+
+class BikeFeatures(TypedDict):
+    """A page of bikes on a map."""
+
+    at: Time
+    type: Literal["FeatureCollection"]
+    features: list[BikeFeature]
+    next_cursor: NotRequired[str]
+
+
 class BikeDays(TypedDict):
     """A page of bikes, by vendor and id."""
 
@@ -152,6 +176,15 @@ TrackProperties = TypedDict(
 """Device time [ms] and verdict of each position."""
 
 
+class TrackRow(TypedDict):
+    """A row of a track as CSV; `timestamp` is the device time [ms]."""
+
+    timestamp: int
+    lat: float
+    lng: float
+    verdict: Verdict
+
+
 class Track(TypedDict):
     """A page of where a bike has been, by time."""
 
@@ -160,3 +193,44 @@ class Track(TypedDict):
     geometry: Positions
     properties: TrackProperties
     next_cursor: NotRequired[str]
+
+
+class RiddenProperties(TypedDict):
+    """Whose frames they are, and their columns."""
+
+    vendor: str
+    bike_id: str
+    timestamps: list[int]
+    heading: NotRequired[list[float | None]]
+
+
+class Ridden(TypedDict):
+    """The frames of a bike on a map."""
+
+    type: Literal["Feature"]
+    geometry: Positions
+    properties: RiddenProperties
+
+
+TracksOnMap = TypedDict(
+    "TracksOnMap",
+    {
+        "from": Time,
+        "to": Time,
+        "step_s": int,
+        "type": Literal["FeatureCollection"],
+        "features": list[Ridden],
+    },
+)
+"""The frames of all bikes on a map, a line for each."""
+
+
+class TracksRow(TypedDict):
+    """A row of the frames of all bikes as CSV."""
+
+    vendor: str
+    bike_id: str
+    timestamp: int
+    lat: float
+    lng: float
+    heading: float | None

@@ -18,6 +18,8 @@ from dashboards.api import bike_answers, paging
 from dashboards.api.answers import Answer
 from dashboards.api.background import Background, Shared
 from dashboards.api.bikes import Vendor, bike_cursor, find_bike
+from dashboards.api.lists import Asked
+from dashboards.api.precision import POSITION
 from dashboards.api.problems import ProblemError
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
@@ -54,6 +56,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     @routes.get("/bikes/days", response_model=bike_answers.BikeDays)
     async def list_bike_days(
         request: Request,
+        asked: Asked,
         date_: Day = None,
         limit: Annotated[int, Query(ge=1, le=100)] = 50,
         cursor: str | None = None,
@@ -69,9 +72,10 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
             "date": day.isoformat(),
             "days": await found(request, page, day),
         }
-        return paging.answer(answer, going_on and "/".join(going_on))
+        cursor = going_on and "/".join(going_on)
+        return asked.answer(answer, "days", bike_answers.BikeDay, cursor)
 
-    @routes.get("/bikes/{bike_id}/day", response_model=bike_answers.BikeDay)
+    @routes.get("/bikes/{bike_id:bike}/day", response_model=bike_answers.BikeDay)
     async def get_bike_day(
         request: Request, bike_id: str, vendor: Vendor = None, date_: Day = None
     ) -> Response:
@@ -79,7 +83,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         key, day = find_bike(sources, bike_id, vendor), wanted_day(sources, times, date_)
         return Answer((await found(request, [key], day))[0])
 
-    @routes.get("/bikes/{bike_id}/path", response_model=bike_answers.BikePath)
+    @routes.get("/bikes/{bike_id:bike}/path", response_model=bike_answers.BikePath)
     async def get_bike_path(
         request: Request, bike_id: str, vendor: Vendor = None, date_: Day = None
     ) -> Response:
@@ -170,7 +174,7 @@ def path_of(
     period = period_of("daily", day, sources.tz)
     grid = sources.atlas.grid
     judged = sources.judged([key], period.from_ms, period.to_ms)
-    at = np.column_stack([judged.fixes.lat_deg, judged.fixes.lng_deg]).round(6)
+    at = np.column_stack([judged.fixes.lat_deg, judged.fixes.lng_deg]).round(POSITION)
     rejected = np.flatnonzero(~judged.believed)
     return {
         "vendor": key.vendor,
@@ -182,8 +186,8 @@ def path_of(
         "rejected_total": int(rejected.size),
         "cells": _cells(sources, key, period, parts),
         "cell": [
-            (grid.north_deg - grid.south_deg) / grid.rows,
-            (grid.east_deg - grid.west_deg) / grid.cols,
+            round((grid.north_deg - grid.south_deg) / grid.rows, POSITION),
+            round((grid.east_deg - grid.west_deg) / grid.cols, POSITION),
         ],
     }
 
@@ -199,8 +203,8 @@ def _stops(judged: JudgedFixes, times: Times) -> list[bike_answers.BikeStop]:
         {
             "from": times.write(int(fixes.timestamp_ms[first])),
             "to": times.write(int(fixes.timestamp_ms[last])),
-            "lat": round(float(fixes.lat_deg[first]), 6),
-            "lng": round(float(fixes.lng_deg[first]), 6),
+            "lat": round(float(fixes.lat_deg[first]), POSITION),
+            "lng": round(float(fixes.lng_deg[first]), POSITION),
         }
         for first, last in zip(a[begins].tolist(), b[ends].tolist(), strict=True)
     ]
@@ -216,8 +220,8 @@ def _marks(judged: JudgedFixes, rows: NDArray[np.intp]) -> bike_answers.BikeMark
     fixes = judged.fixes
     return {
         "timestamps": fixes.timestamp_ms[rows].tolist(),
-        "lat": fixes.lat_deg[rows].round(6).tolist(),
-        "lng": fixes.lng_deg[rows].round(6).tolist(),
+        "lat": fixes.lat_deg[rows].round(POSITION).tolist(),
+        "lng": fixes.lng_deg[rows].round(POSITION).tolist(),
         "verdicts": [VERDICTS[code] for code in judged.verdict[rows]],
     }
 
@@ -232,7 +236,7 @@ def _cells(
     own = visits.bike == sources.roster.restore([key])[0]
     lat, lng = sources.atlas.grid.centre(visits.cell[own])
     return {
-        "lat": lat.round(6).tolist(),
-        "lng": lng.round(6).tolist(),
+        "lat": lat.round(POSITION).tolist(),
+        "lng": lng.round(POSITION).tolist(),
         "first": visits.first[own].tolist(),
     }

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from bikes.roster import BikeKey
 from dashboards.api import bike_answers, paging
 from dashboards.api.answers import Answer, GeoAnswer
 from dashboards.api.background import Background, Shared
+from dashboards.api.lists import AskedOnMaps
+from dashboards.api.precision import POSITION
 from dashboards.api.problems import ProblemError, unknown
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
@@ -45,25 +48,23 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
 
     @routes.get("/bikes", response_model=bike_answers.Bikes)
     async def list_bikes(
-        limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000, cursor: str | None = None
+        asked: AskedOnMaps,
+        limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
+        cursor: str | None = None,
     ) -> Response:
         """The fleet: the newest that is known of every bike, by vendor and id."""
         after = bike_cursor(cursor)
         page, going_on = paging.page(views.bikes(), bike_key, limit=limit, after=after)
         found = {"at": times.write(sources.now_ms()), "bikes": page}
-        return paging.answer(found, going_on and "/".join(going_on))
-
-    @routes.get("/bikes/{bike_id}", response_model=bike_answers.Bike)
-    async def get_bike(bike_id: str, vendor: Vendor = None) -> Response:
-        """One bike of the fleet: the newest that is known of it."""
-        key = find_bike(sources, bike_id, vendor)
-        return Answer(next(bike for bike in views.bikes() if bike_key(bike) == key))
+        cursor = going_on and "/".join(going_on)
+        return asked.answer(found, "bikes", bike_answers.Bike, cursor, _point)
 
     @routes.get(
-        "/bikes/{bike_id}/track", response_class=GeoAnswer, response_model=bike_answers.Track
+        "/bikes/{bike_id:bike}/track", response_class=GeoAnswer, response_model=bike_answers.Track
     )
     async def get_bike_track(
         request: Request,
+        asked: AskedOnMaps,
         bike_id: str,
         vendor: Vendor = None,
         from_: Annotated[
@@ -76,7 +77,7 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
         """Where a bike has been: a GeoJSON Feature with a LineString, sorted by time.
 
         `properties.timestamps` (ms) and `properties.verdicts` stand beside the coordinates,
-        one for each. A page may hold a single position, or none.
+        one for each. A page may hold a single position, or none: then they are a MultiPoint.
         """
         key = find_bike(sources, bike_id, vendor)
         # A bike whose clock is ahead has fixes after now: "until now" must not hide them.
@@ -92,28 +93,44 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
         found = await background.run(work, request)
         more = len(found.fixes) > limit
         fixes = found.fixes.take(slice(limit))
-        positions = np.column_stack([fixes.lng_deg, fixes.lat_deg])
+        positions = np.column_stack([fixes.lng_deg, fixes.lat_deg]).round(POSITION).tolist()
         timestamps = fixes.timestamp_ms.tolist()
+        verdicts = [VERDICTS[code] for code in found.verdict[:limit]]
+        going_on = timestamps[-1] if more else None
+        if asked.format == "csv":
+            rows = [
+                {"timestamp": at_ms, "lat": lat, "lng": lng, "verdict": verdict}
+                for at_ms, (lng, lat), verdict in zip(timestamps, positions, verdicts, strict=True)
+            ]
+            return asked.answer({"track": rows}, "track", bike_answers.TrackRow, going_on)
         feature: dict[str, Any] = {
             "type": "Feature",
             "id": str(key),
-            "geometry": {"type": "LineString", "coordinates": positions.round(7).tolist()},
+            "geometry": line(positions),
             "properties": {
                 "vendor": key.vendor,
                 "bike_id": key.bike_id,
                 "from": times.write(from_ms),
                 "to": times.write(to_ms),
                 "timestamps": timestamps,
-                "verdicts": [VERDICTS[code] for code in found.verdict[:limit]],
+                "verdicts": verdicts,
             },
         }
         if more:
-            feature["next_cursor"] = str(timestamps[-1])
+            feature["next_cursor"] = str(going_on)
         return GeoAnswer(feature)
+
+    # After the others of a bike, for its id may have a slash.
+    @routes.get("/bikes/{bike_id:bike}", response_model=bike_answers.Bike)
+    async def get_bike(bike_id: str, vendor: Vendor = None) -> Response:
+        """One bike of the fleet: the newest that is known of it."""
+        key = find_bike(sources, bike_id, vendor)
+        return Answer(next(bike for bike in views.bikes() if bike_key(bike) == key))
 
     @routes.get("/tracks", response_model=bike_answers.Tracks)
     async def list_tracks(
         request: Request,
+        asked: AskedOnMaps,
         from_: Annotated[str, Query(alias="from")],
         to: Annotated[str | None, Query(description="Not included; without it, now.")] = None,
         step_s: Annotated[int | None, Query(ge=1, le=3600)] = None,
@@ -146,16 +163,51 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
                 step_s=fits_s,
             )
         work = partial(tracks_of, sources, times, keys, from_ms, to_ms, step_s)
-        return Answer(await known.get((from_ms, to_ms, step_s, len(keys)), work, request))
+        found = await known.get((from_ms, to_ms, step_s, len(keys)), work, request)
+        if asked.format == "csv":
+            rows: dict[str, Any] = {"tracks": _frames(found["bikes"])}
+            write = partial(asked.answer, rows, "tracks", bike_answers.TracksRow)
+            return await run_in_threadpool(write)  # it may be a second for 200,000 rows
+        return asked.answer(found, "bikes", bike_answers.BikeTrack, feature=_ridden)
 
     return routes
 
 
+def line(positions: list[list[float]]) -> bike_answers.Positions:
+    """Positions [lng, lat in degrees] in their order: a line, or points when there are too few."""
+    return {"type": "LineString" if len(positions) > 1 else "MultiPoint", "coordinates": positions}
+
+
+def _point(bike: bike_answers.Bike) -> tuple[bike_answers.Point | None, bike_answers.Bike]:
+    lat, lng = bike["lat"], bike["lng"]
+    if lat is None or lng is None:
+        return None, bike
+    return {"type": "Point", "coordinates": [lng, lat]}, bike
+
+
+def _ridden(track: bike_answers.BikeTrack) -> tuple[bike_answers.Positions, dict[str, Any]]:
+    positions = [[lng, lat] for lng, lat in zip(track["lng"], track["lat"], strict=True)]
+    return line(positions), {k: v for k, v in track.items() if k not in ("lat", "lng")}
+
+
+def _frames(tracks: Iterable[bike_answers.BikeTrack]) -> Iterator[dict[str, Any]]:
+    for track in tracks:
+        headings = track.get("heading") or [None] * len(track["lat"])
+        columns = track["timestamps"], track["lat"], track["lng"], headings
+        for at_ms, lat, lng, heading in zip(*columns, strict=True):
+            yield {
+                "vendor": track["vendor"], "bike_id": track["bike_id"], "timestamp": at_ms,
+                "lat": lat, "lng": lng, "heading": heading,
+            }  # fmt: skip
+
+
 def find_bike(sources: Sources, bike_id: str, vendor: str | None) -> BikeKey:
-    """The bike that is meant.
+    """The bike that is meant, by its id or as answers name it, `vendor/bike_id`.
 
     ProblemError: 404 `unknown_bike` or `unknown_vendor`; 409 `ambiguous_bike`.
     """
+    if "/" in bike_id and vendor is None:
+        vendor, _, bike_id = bike_id.partition("/")
     keys = sources.roster.find(bike_id)
     if vendor is not None:
         keys = [key for key in keys if key.vendor == vendor]
@@ -233,8 +285,8 @@ def _columns(
             "vendor": key.vendor,
             "bike_id": key.bike_id,
             "timestamps": found.timestamp_ms[low:high].tolist(),
-            "lat": found.lat_deg[low:high].round(6).tolist(),
-            "lng": found.lng_deg[low:high].round(6).tolist(),
+            "lat": found.lat_deg[low:high].round(POSITION).tolist(),
+            "lng": found.lng_deg[low:high].round(POSITION).tolist(),
         }
         heading = found.heading_deg[low:high].round()
         if not np.isnan(heading).all():

@@ -19,6 +19,8 @@ from PIL import Image
 from starlette.responses import Response
 
 from dashboards.api import answers, paging
+from dashboards.api.lists import AskedOnMaps
+from dashboards.api.precision import POSITION
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import Views
@@ -107,6 +109,7 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
 
     @routes.get("/cells", response_model=answers.Cells)
     async def list_cells(
+        asked: AskedOnMaps,
         zone_id: str | None = None,
         at: At = None,
         limit: Annotated[int, Query(ge=1, le=50_000)] = 10_000,
@@ -117,7 +120,7 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         at_ms = times.read_or_none(at, name="at")
         zones = zones_of(sources, at_ms)
         owner = zones.cell_zone
-        wanted = owner >= 0 if zone_id is None else owner == zone_index(zones, zone_id)
+        wanted = owner >= 0 if zone_id is None else owner == zone_index(zones, zone_id, "zone_id")
         known_ms = sources.now_ms() if at_ms is None else at_ms
         found = np.flatnonzero(wanted).tolist()
         page, going_on = paging.page(found, int, limit=limit, after=after)
@@ -126,7 +129,17 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
             "grid": views.grid(),
             "cells": _cells(zones, np.array(page, np.intp), known_ms),
         }
-        return paging.answer(answer, going_on)
+        return asked.answer(answer, "cells", answers.Cell, going_on, square)
+
+    def square(cell: answers.Cell) -> tuple[answers.Polygon, answers.Cell]:
+        grid = sources.atlas.grid
+        up = grid.cell_m / grid.metres_per_lat / 2
+        right = grid.cell_m / grid.metres_per_lng / 2
+        ring = [
+            [round(cell["lng"] + x * right, POSITION), round(cell["lat"] + y * up, POSITION)]
+            for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1))
+        ]
+        return {"type": "Polygon", "coordinates": [ring]}, cell
 
     def _cells(zones: ZoneMap, page: NDArray[np.intp], at_ms: int) -> list[answers.Cell]:
         last_ms, observed = _last_visits(sources.ledger().as_of(at_ms))
@@ -136,8 +149,8 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
             {
                 "cell": cell,
                 "zone_id": zones.zones[zone].zone_id,
-                "lat": round(cell_lat, 7),
-                "lng": round(cell_lng, 7),
+                "lat": round(cell_lat, POSITION),
+                "lng": round(cell_lng, POSITION),
                 "last_visit": times.write_or_none(visit_ms),
                 "seen": None if not visit_ms else "observed" if seen else "inferred",
                 "age_s": max(at_ms - visit_ms, 0) / 1000 if visit_ms else None,
@@ -164,7 +177,7 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         at_ms = times.read_or_none(at, name="at")
         since_ms = times.read_or_none(missing_since, name="missing_since")
         zones = zones_of(sources, at_ms)
-        shown = None if zone_id is None else zone_index(zones, zone_id)
+        shown = None if zone_id is None else zone_index(zones, zone_id, "zone_id")
         if at_ms is None and since_ms is None and shown is None:
             elapsed_s = time.monotonic()
             if picture is None or picture[1] is not zones or elapsed_s - picture[0] > PICTURE_S:

@@ -16,6 +16,9 @@ from typing import Any, Final, Literal
 from fastapi import FastAPI
 from pydantic import TypeAdapter
 
+from dashboards.api import answers, bike_answers
+from dashboards.api.answers import GeoAnswer
+from dashboards.api.lists import CsvAnswer
 from dashboards.api.problems import SCHEMAS, ProblemDocument
 from dashboards.api.stream import DATA
 
@@ -23,6 +26,13 @@ FIELDS: Final[Mapping[str, list[Any]]] = tomllib.loads(
     files("dashboards.api").joinpath("fields.toml").read_text("utf-8")
 )
 """Description and example by name, or by ``Shape.name`` where it means something of its own."""
+
+ON_MAPS: Final[Mapping[str, type]] = {
+    "list_bikes": bike_answers.BikeFeatures,
+    "list_cells": answers.CellFeatures,
+    "list_tracks": bike_answers.TracksOnMap,
+}
+"""Shapes of the lists that can be asked for as GeoJSON, by operation; others are so already."""
 
 _SENTENCE = re.compile(r"(.+?)[.](?:\s|$)", re.DOTALL)
 
@@ -39,7 +49,8 @@ def described(document: dict[str, Any]) -> dict[str, Any]:
     """Add summaries, the shape of problems, and the words of `FIELDS` to a document, in place."""
     schemas = document["components"]["schemas"]
     ours: list[tuple[type, Literal["serialization"], TypeAdapter[Any]]] = [
-        (shape, "serialization", TypeAdapter(shape)) for shape in (ProblemDocument, *DATA.values())
+        (shape, "serialization", TypeAdapter(shape))
+        for shape in (ProblemDocument, *DATA.values(), *ON_MAPS.values())
     ]
     schemas |= TypeAdapter.json_schemas(ours, ref_template=f"{SCHEMAS}{{model}}")[1]["$defs"]
     for shape, schema in schemas.items():
@@ -50,7 +61,17 @@ def described(document: dict[str, Any]) -> dict[str, Any]:
         operation["summary"] = " ".join((summary[1] if summary else "").split())
         for each in operation.get("parameters", ()):
             _describe(each, each["schema"], operation["operationId"], each["name"])
+            if each["name"] == "format":
+                _add_formats(operation)
     return document
+
+
+def _add_formats(operation: dict[str, Any]) -> None:
+    content = operation["responses"]["200"]["content"]
+    content[CsvAnswer.media_type] = {"schema": {"type": "string"}}
+    on_map = ON_MAPS.get(operation["operationId"])
+    if on_map is not None:
+        content[GeoAnswer.media_type] = {"schema": {"$ref": f"{SCHEMAS}{on_map.__name__}"}}
 
 
 def operations(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

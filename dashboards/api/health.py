@@ -15,10 +15,13 @@ from prometheus_client.registry import Collector
 from starlette.responses import PlainTextResponse, Response
 from typing_extensions import TypedDict
 
+from bikes.errors import REJECT_REASONS
 from bikes.fleet import Liveness
+from bikes.roster import BikeKey
 from dashboards.api import caller, paging
 from dashboards.api.answers import Answer, Time
-from dashboards.api.problems import SCHEMAS
+from dashboards.api.lists import Asked
+from dashboards.api.problems import SCHEMAS, one_of
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
 from dashboards.api.views import URGENCY, Views
@@ -241,6 +244,7 @@ def rejects_router(sources: Sources, times: Times) -> APIRouter:
 
     @routes.get("/rejects", response_model=Rejects)
     async def list_rejects(
+        asked: Asked,
         vendor: str | None = None,
         bike_id: str | None = None,
         reason: str | None = None,
@@ -257,6 +261,8 @@ def rejects_router(sources: Sources, times: Times) -> APIRouter:
             and bike_id in (None, reject.bike_id)
             and reason in (None, reject.reason)
         ]
+        if not rows:
+            _may_be(sources, vendor, bike_id, reason)
         before = paging.number(cursor)
         page, going_on = paging.page(
             rows, lambda row: -row[0], limit=limit, after=None if before is None else -before
@@ -266,6 +272,22 @@ def rejects_router(sources: Sources, times: Times) -> APIRouter:
             counts.setdefault(name, {})[why] = count
         listed = [times.answer(RejectedMessage, reject) for _, reject in page]
         found = {"counts": counts, "rejects": listed}
-        return paging.answer(found, None if going_on is None else -going_on)
+        return asked.answer(
+            found, "rejects", RejectedMessage, None if going_on is None else -going_on
+        )
 
     return routes
+
+
+def _may_be(sources: Sources, vendor: str | None, bike_id: str | None, reason: str | None) -> None:
+    """Refuse a filter by which nothing can be found. ProblemError: 422.
+
+    A message may name any bike and vendor, so those that were refused are right too.
+    """
+    last, roster = [reject for _, reject in sources.rejects.last()], sources.roster
+    one_of("reason", reason, REJECT_REASONS, where="reason")
+    vendors = {*roster.vendors, *(reject.vendor for reject in last)}
+    one_of("vendor", vendor, sorted(vendors), where="vendor")
+    if not any(roster.admits(BikeKey(each, bike_id or "")) for each in roster.vendors):
+        bikes = {key.bike_id for key in roster.keys} | {reject.bike_id for reject in last}
+        one_of("bike", bike_id, sorted(bikes), where="bike_id")

@@ -16,6 +16,7 @@ from alerts.orders import Order, State
 from dashboards.api import answers, caller
 from dashboards.api.alerts import Act, Reason
 from dashboards.api.answers import Answer
+from dashboards.api.lists import Asked
 from dashboards.api.problems import PROBLEMS, invalid, unknown
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
@@ -73,10 +74,10 @@ def router(sources: Sources, times: Times) -> APIRouter:
             source="console" if order.number else "configuration",
         )
 
-    def views(found: Iterable[Order]) -> Response:
+    def views(found: Iterable[Order]) -> answers.Campaigns:
         now_ms = sources.now_ms()
         listed = [view(order, now_ms) for order in found]
-        return Answer({"at": times.write(now_ms), "campaigns": listed})
+        return {"at": times.write(now_ms), "campaigns": listed}
 
     def given(order: Callable[[], Order], renamed: str = "") -> Order:
         """Give an order; a mistake is a 422, where `to` may go by another name."""
@@ -96,6 +97,7 @@ def router(sources: Sources, times: Times) -> APIRouter:
 
     @routes.get("/campaigns", response_model=answers.Campaigns)
     async def list_campaigns(
+        asked: Asked,
         over: Annotated[int, Query(ge=0, le=5_000)] = 50,
     ) -> Response:
         """Pauses and campaigns: what is in force, what is planned, and the last that are over.
@@ -109,7 +111,8 @@ def router(sources: Sources, times: Times) -> APIRouter:
         by_state["planned"].sort(key=lambda order: order.from_ms)
         by_state["over"].sort(key=lambda order: order.until_ms, reverse=True)
         by_state["over"] = by_state["over"][:over]
-        return views(order for found in by_state.values() for order in found)
+        listed = views(order for found in by_state.values() for order in found)
+        return asked.answer(listed, "campaigns", answers.Campaign)
 
     @give("/campaigns", response_model=answers.Campaign)
     async def start_campaign(request: Request, body: NewCampaign) -> Response:
@@ -160,7 +163,7 @@ def router(sources: Sources, times: Times) -> APIRouter:
         actor = caller.actor(request, body.actor)
         ended = orders.resume(zone_id, actor, sources.now_ms(), reason=body.reason)
         caller.add_to_record(request, campaigns=[order.name for order in ended])
-        return views(ended)
+        return Answer(views(ended))
 
     return routes
 

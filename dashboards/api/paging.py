@@ -7,10 +7,9 @@ neither repeat nor hide others.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from dashboards.api.answers import Answer
 from dashboards.api.problems import ProblemError
 
 Row = TypeVar("Row")
@@ -31,11 +30,6 @@ def page(
     found = rows[first : first + limit]
     more = first + limit < len(rows)
     return found, key(found[-1]) if more else None
-
-
-def answer(content: Mapping[str, object], going_on: object | None) -> Answer:
-    """Answer with a page, and the cursor of the next as `next_cursor`, if there is one."""
-    return Answer(content if going_on is None else {**content, "next_cursor": str(going_on)})
 
 
 def number(cursor: str | None) -> int | None:

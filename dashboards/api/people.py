@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from alerts.errors import NotificationFailed
 from dashboards.access.access import Access
-from dashboards.access.audit import By
+from dashboards.access.audit import ACTIONS, By
 from dashboards.access.credentials import csrf_token
 from dashboards.access.roles import Identity, Role
 from dashboards.access.tokens import Token
@@ -20,8 +20,9 @@ from dashboards.access.users import User
 from dashboards.api import caller, paging
 from dashboards.api.answers import Answer, Time
 from dashboards.api.background import Background
-from dashboards.api.problems import PROBLEMS, unknown
-from dashboards.api.routes import needs
+from dashboards.api.lists import Asked
+from dashboards.api.problems import PROBLEMS, one_of, unknown
+from dashboards.api.routes import SAFE, listed, needs
 from dashboards.api.times import Times
 from dashboards.sources import Sources
 
@@ -239,9 +240,10 @@ def router(access: Access, times: Times, sources: Sources) -> APIRouter:
         return signed_out(request)
 
     @admins.get("/users", response_model=Users)
-    async def list_users() -> Response:
+    async def list_users(asked: Asked) -> Response:
         """All users, disabled ones too."""
-        return Answer({"users": [user(each) for each in access.users()]})
+        found = [user(each) for each in access.users()]
+        return asked.answer({"users": found}, "users", UserAnswer)
 
     @admins.post("/users", status_code=201, response_model=UserAnswer)
     async def add_user(request: Request, body: NewUser) -> Response:
@@ -268,9 +270,10 @@ def router(access: Access, times: Times, sources: Sources) -> APIRouter:
         return Response(status_code=204)
 
     @admins.get("/tokens", response_model=Tokens)
-    async def list_tokens() -> Response:
+    async def list_tokens(asked: Asked) -> Response:
         """All tokens, those that are over too; never the tokens themselves."""
-        return Answer({"tokens": [token(each) for each in access.tokens()]})
+        found = [token(each) for each in access.tokens()]
+        return asked.answer({"tokens": found}, "tokens", TokenAnswer)
 
     @admins.post("/tokens", status_code=201, response_model=NewToken)
     async def add_token(request: Request, body: TokenWanted) -> Response:
@@ -287,9 +290,10 @@ def router(access: Access, times: Times, sources: Sources) -> APIRouter:
         return Response(status_code=204)
 
     @admins.get("/recipients", response_model=Recipients)
-    async def list_recipients() -> Response:
+    async def list_recipients(asked: Asked) -> Response:
         """All recipients of notifications. Their addresses are secret."""
-        return Answer({"recipients": [{"name": who.name} for who in sources.recipients()]})
+        found = [{"name": who.name} for who in sources.recipients()]
+        return asked.answer({"recipients": found}, "recipients", Recipient)
 
     @admins.post("/recipients/{name}/test", response_model=Tested)
     async def test_recipient(request: Request, name: str) -> Response:
@@ -307,6 +311,8 @@ def router(access: Access, times: Times, sources: Sources) -> APIRouter:
 
     @admins.get("/audit", response_model=AuditPage)
     async def list_audit(
+        request: Request,
+        asked: Asked,
         actor: str | None = None,
         action: str | None = None,
         limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
@@ -317,7 +323,12 @@ def router(access: Access, times: Times, sources: Sources) -> APIRouter:
         found = access.entries(actor=actor, action=action, before=before, limit=limit + 1)
         entries = [times.answer(AuditEntry, entry) for entry in found[:limit]]
         going_on = found[limit - 1].seq if len(found) > limit else None
-        return paging.answer({"entries": entries}, going_on)
+        if not entries:
+            changes = [route for route in listed(request.app.routes) if route.method not in SAFE]
+            acts = [*ACTIONS, *(f"{route.method} {route.path}" for route in changes)]
+            one_of("actor", actor, access.actors(), where="actor")
+            one_of("action", action, acts, where="action")
+        return asked.answer({"entries": entries}, "entries", AuditEntry, going_on)
 
     routes.include_router(admins)
     return routes

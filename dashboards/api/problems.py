@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Sequence
 from http import HTTPStatus
 from typing import Any, Final, NotRequired, get_args
@@ -21,6 +22,10 @@ from ingest.errors import ArchiveDamaged, StoreUnavailable
 
 SCHEMAS: Final = "#/components/schemas/"
 """Where the OpenAPI document keeps shapes."""
+
+
+MOST_ALLOWED: Final = 1_000
+"""How many names a problem lists at most."""
 
 
 class Misread(TypedDict):
@@ -83,14 +88,29 @@ class ProblemError(Exception):
         self.answer = ProblemAnswer(status, reason, detail, **extra)
 
 
-def unknown(kind: str, wanted: str, known: Collection[str]) -> ProblemError:
-    """Make a 404 that lists the names there are, the ones most like `wanted` first."""
+def unknown(
+    kind: str, wanted: str, known: Collection[str], where: str | None = None
+) -> ProblemError:
+    """Make a 404 that lists the names there are, the ones most like `wanted` first.
+
+    Of a filter, which stands in the parameter `where`, it is a 422 with what is `allowed` there.
+    """
     near = difflib.get_close_matches(wanted, known, n=5, cutoff=0.3) or sorted(known)[:5]
     hint = f"; there is {', '.join(near)}" if near else "; there are none yet"
     more = len(known) - len(near)
     if more > 0:
         hint += f" and {more} more"
-    return ProblemError(404, f"unknown_{kind}", f"no {kind} {wanted!r}{hint}", near=near)
+    detail = f"no {kind} {wanted!r}{hint}"
+    if where is None:
+        return ProblemError(404, f"unknown_{kind}", detail, near=near)
+    allowed = list(known)[:MOST_ALLOWED]
+    return ProblemError(422, f"unknown_{kind}", detail, where=where, near=near, allowed=allowed)
+
+
+def one_of(kind: str, wanted: str | None, known: Collection[str], where: str) -> None:
+    """Refuse a filter, in the parameter `where`, that is given and not known. ProblemError: 422."""
+    if wanted is not None and wanted not in known:
+        raise unknown(kind, wanted, known, where)
 
 
 _STATUS = {
@@ -130,6 +150,9 @@ def invalid(reason: str, problems: Sequence[Problem]) -> ProblemError:
     return ProblemError(422, reason, "; ".join(map(str, problems)), problems=listed)
 
 
+_QUOTED = re.compile(r"'([^']*)'")
+
+
 def install(app: FastAPI) -> None:
     """Make every error of `app` a problem document."""
 
@@ -167,6 +190,9 @@ def install(app: FastAPI) -> None:
             {"where": ".".join(str(part) for part in error["loc"]), "message": error["msg"]}
             for error in exc.errors()
         ]
+        for said, error in zip(errors, exc.errors(), strict=True):
+            if error["type"] == "literal_error":
+                said["allowed"] = _QUOTED.findall(error["ctx"]["expected"])
         detail = "; ".join(f"{error['where']}: {error['message']}" for error in errors)
         return ProblemAnswer(422, "invalid_request", detail, errors=errors)
 

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import TypeVar, cast
 from zoneinfo import ZoneInfo
 
+from dashboards.api.precision import rounded
 from dashboards.api.problems import ProblemError
 from words.times import bounded_ms, held_ms
 
@@ -43,9 +44,10 @@ class Times:
 
         It is the attribute of the key's name, the angle of that name in degrees (``_deg``), or
         the instant of that name in milliseconds (``_ms``, ``_at_ms``), which is written as a time.
+        Floats are rounded.
         """
         found = {
-            key: known[key] if key in known else self._value(source, key)
+            key: rounded(known[key] if key in known else self._value(source, key), key)
             for key in shape.__annotations__
         }
         return cast(T, found)

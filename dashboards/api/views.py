@@ -15,6 +15,7 @@ from alerts.alert import Alert, undo_until_ms
 from bikes.fleet import BikeState, Liveness, liveness
 from bikes.roster import BikeKey, Roster
 from dashboards.api import answers, bike_answers
+from dashboards.api.precision import POSITION
 from dashboards.api.times import Times
 from dashboards.sources import Sources
 from geofence.coverage import View
@@ -33,10 +34,6 @@ def by_urgency(status: ZoneStatus) -> tuple[int, float, str]:
     """Sort key: the state, then the time that is left [s], infinite for none, then the id."""
     left_s = math.inf if status.due_in_s is None else status.due_in_s
     return URGENCY.index(status.state), left_s, status.zone_id
-
-
-def _seconds(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)
 
 
 bike_key = itemgetter("vendor", "bike_id")
@@ -127,10 +124,6 @@ class Views:
             status,
             name=zone.name,
             name_zh=zone.name_zh,
-            idle_s=_seconds(status.idle_s),
-            due_in_s=_seconds(status.due_in_s),
-            oldest_cell_age_s=_seconds(status.oldest_cell_age_s),
-            mean_cell_age_s=_seconds(status.mean_cell_age_s),
             bikes_inside=present.bikes_inside,
             last_visit_by=visit and self._times.answer(answers.VisitBy, visit),
         )
@@ -207,5 +200,6 @@ def feature(zone: Zone, more: Mapping[str, object]) -> dict[str, Any]:
 def _shape(geometry: Outline) -> tuple[dict[str, Any], list[float]]:
     """A zone's outline as GeoJSON, and a point inside it; the same for all who ask."""
     label = shapely.maximum_inscribed_circle(geometry).coords[0]
-    outline: dict[str, Any] = shapely.geometry.mapping(geometry)
-    return outline, [round(label[0], 6), round(label[1], 6)]
+    known = shapely.transform(geometry, lambda degrees: degrees.round(POSITION))
+    outline: dict[str, Any] = shapely.geometry.mapping(known)
+    return outline, [round(degrees, POSITION) for degrees in label]

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from dashboards.api import answers, caller
 from dashboards.api.answers import Answer, GeoAnswer
 from dashboards.api.background import Background
+from dashboards.api.lists import Asked
 from dashboards.api.problems import PROBLEMS, ProblemError, invalid, unknown
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
@@ -233,10 +234,10 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         return await done(request, zone_id, to_ms, proposal, over, dry_run=False)
 
     @routes.get("/policies", response_model=answers.Policies)
-    async def list_policies() -> Response:
+    async def list_policies(asked: Asked) -> Response:
         """The policies that a zone can have, as they are without a campaign."""
-        asked = sources.policies.items()
-        named = [times.answer(answers.PolicyName, each, name=name) for name, each in asked]
-        return Answer({"policies": named})
+        known = sources.policies.items()
+        named = [times.answer(answers.PolicyName, each, name=name) for name, each in known]
+        return asked.answer({"policies": named}, "policies", answers.PolicyName)
 
     return routes

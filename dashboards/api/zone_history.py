@@ -18,6 +18,7 @@ from alerts.periods import local_day, period_of
 from dashboards.api import answers
 from dashboards.api.answers import Answer
 from dashboards.api.background import Background, Shared
+from dashboards.api.lists import Asked
 from dashboards.api.problems import ProblemError, unknown
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
@@ -47,7 +48,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     trends = Shared[answers.Trend](background, keep_s=TREND_S, most=1)
 
     @routes.get("/coverage/trend", response_model=answers.Trend)
-    async def get_coverage_trend(request: Request) -> Response:
+    async def get_coverage_trend(request: Request, asked: Asked) -> Response:
         """How the current window of each zone came to its covered ratio.
 
         One value for each quarter hour of the clock; between shifts, the shift that ended last.
@@ -55,11 +56,13 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         """
         now_ms = sources.now_ms()
         work = partial(trend_of, sources, times, sources.ledger().parts, now_ms)
-        return Answer(await trends.get(now_ms // SLOT_MS, work, request))
+        found = await trends.get(now_ms // SLOT_MS, work, request)
+        return asked.answer(found, "zones", answers.ZoneTrend)
 
     @routes.get("/coverage/{zone_id}/days", response_model=answers.ZoneDays)
     async def list_zone_days(
         request: Request,
+        asked: Asked,
         zone_id: str,
         from_: Annotated[
             str | None, Query(alias="from", description="A local date; without it, 30 days before")
@@ -92,7 +95,8 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
                 where="from",
             )
         work = partial(days_of, sources, zone_id, dates, sources.ledger(), now_ms)
-        return Answer({"zone_id": zone_id, "days": await background.run(work, request)})
+        content = {"zone_id": zone_id, "days": await background.run(work, request)}
+        return asked.answer(content, "days", answers.ZoneDay)
 
     @routes.get("/zones/{zone_id}/policy", response_model=answers.ZonePolicy)
     async def get_zone_policy(zone_id: str, at: At = None) -> Response:

@@ -11,6 +11,8 @@ from starlette.responses import Response
 from dashboards.api import answers
 from dashboards.api.answers import Answer, GeoAnswer
 from dashboards.api.background import Background
+from dashboards.api.lists import Asked, AskedOnMaps
+from dashboards.api.precision import rounded
 from dashboards.api.problems import ProblemError, unknown
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
@@ -29,10 +31,10 @@ def zones_of(sources: Sources, at_ms: int | None) -> ZoneMap:
     return sources.zones if at_ms is None else sources.zones_at(at_ms)
 
 
-def zone_index(zones: ZoneMap, zone_id: str) -> int:
-    """The number of a zone among some. ProblemError: 404 `unknown_zone`."""
+def zone_index(zones: ZoneMap, zone_id: str, where: str | None = None) -> int:
+    """The number of a zone among some. ProblemError `unknown_zone`: 404, for a filter 422."""
     if not zones.has(zone_id):
-        raise unknown("zone", zone_id, [zone.zone_id for zone in zones.zones])
+        raise unknown("zone", zone_id, [zone.zone_id for zone in zones.zones], where)
     return zones.index(zone_id)
 
 
@@ -59,7 +61,7 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
         return await background.run(look, request)
 
     @routes.get("/zones", response_class=GeoAnswer, response_model=answers.Zones)
-    async def list_zones(at: At = None) -> Response:
+    async def list_zones(asked: AskedOnMaps, at: At = None) -> Response:
         """The zones as a FeatureCollection, with live coverage as properties.
 
         With `at`, the zones of that instant, without coverage. `label` is where a name can stand,
@@ -72,6 +74,10 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
         for zone in zones_of(sources, at_ms).zones:
             status = statuses.get(zone.zone_id)
             features.append(feature(zone, {} if status is None else views.coverage(status)))
+        if asked.format == "csv":
+            rows = [each["properties"] for each in features]
+            shape = answers.LiveZone if at is None else answers.DrawnZone
+            return asked.answer({"zones": rows}, "zones", shape)
         return GeoAnswer(
             {
                 "at": times.write(sources.now_ms() if at_ms is None else at_ms),
@@ -83,7 +89,7 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
         )
 
     @routes.get("/coverage", response_model=answers.Coverage)
-    async def list_coverage(request: Request, at: At = None) -> Response:
+    async def list_coverage(request: Request, asked: Asked, at: At = None) -> Response:
         """All zones, now or `at` an instant, the most urgent first."""
         at_ms = times.read_or_none(at, name="at")
         if at_ms is None:
@@ -92,7 +98,7 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
         else:
             found = await coverage_at(request, at_ms)
         stated = times.write(sources.now_ms() if at_ms is None else at_ms)
-        return Answer({"at": stated, "zones": found})
+        return asked.answer({"at": stated, "zones": found}, "zones", answers.ZoneCoverage)
 
     @routes.get("/coverage/{zone_id}", response_model=answers.ZoneAt | answers.WindowCoverage)
     async def get_coverage(
@@ -144,7 +150,7 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
                 "name_zh": zones.zones[zone].name_zh,
                 "from": times.write(from_ms),
                 "to": times.write(to_ms),
-                "covered_ratio": count / total if total else 1.0,
+                "covered_ratio": rounded(count / total if total else 1.0, "covered_ratio"),
                 "cells_covered": count,
                 "cells_total": total,
             }

@@ -36,10 +36,11 @@ def test_alerts_are_listed_newest_first_and_filtered(api: Api, district: Distric
     assert ids("rule=coverage_short&state=active") == [second]
     assert ids("rule=coverage_short&zone_id=cy-08") == []
     wrong = api.get("/api/v1/alerts?state=aktive")
-    assert (wrong.status_code, wrong.json()["reason"]) == (404, "unknown_state")
+    assert (wrong.status_code, wrong.json()["reason"]) == (422, "unknown_state")
     assert "active" in wrong.json()["near"]
+    assert wrong.json()["allowed"][:3] == ["open", "pending", "active"]
     wrong = api.get("/api/v1/alerts?rule=coverage_shirt")
-    assert (wrong.status_code, wrong.json()["reason"]) == (404, "unknown_rule")
+    assert (wrong.status_code, wrong.json()["reason"]) == (422, "unknown_rule")
     assert wrong.json()["near"][0] == "coverage_short"
 
 

@@ -28,8 +28,8 @@ def test_a_jump_is_a_mark_and_not_path(api: Api, district: District) -> None:
     said = api.get(PATH).json()
     assert said["rejected"] == {
         "timestamps": [jump_ms],
-        "lat": [round(lat, 6)],
-        "lng": [round(lng, 6)],
+        "lat": [round(lat, 7)],
+        "lng": [round(lng, 7)],
         "verdicts": ["teleport"],
     }
     assert [len(stretch) for stretch in said["path"]] == [40]

@@ -296,4 +296,4 @@ def test_ages_of_one_zone(api: Api, district: District) -> None:
     district.ride(0, *centre(district, "cy-04"))
     district.ride(0, *centre(district, "cy-05"))
     assert pixels(api, "?zone_id=cy-04") == {AGE_CLASSES[0].rgba: 1}
-    assert api.get("/api/v1/cells.png?zone_id=cy-1").status_code == 404
+    assert api.get("/api/v1/cells.png?zone_id=cy-1").status_code == 422

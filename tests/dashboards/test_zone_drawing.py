@@ -36,6 +36,7 @@ def half(api: Api, zone_id: str = "cy-04", **properties: Any) -> dict[str, Any]:
     lng, lat = (west + east) / 2, (south + north) / 2
     box = [[lng - 0.01, lat - 0.005], [lng, lat - 0.005], [lng, lat + 0.005]]
     box += [[lng - 0.01, lat + 0.005], box[0]]
+    box = [[round(lng, 7), round(lat, 7)] for lng, lat in box]
     drawn["geometry"] = {"type": "Polygon", "coordinates": [box]}
     drawn["properties"] |= properties
     return drawn
