@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 import sys
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -52,6 +53,7 @@ NO_POSITION = "no_position"
 NO_TRACK_POINT = "no_track_point"
 """What is noted of a waypoint or a point of a route: nobody says that a bike was there."""
 
+_nfc = partial(unicodedata.normalize, "NFC")  # macOS takes the letters of file names apart
 _MONTH = re.compile(r"\d{4}-\d{2}")
 T = TypeVar("T", bound=Telemetry)
 
@@ -156,7 +158,7 @@ class RecordingReader:
             yield self._recorded(piece, items, lines, [bike] * len(items), in_seconds=True)
 
     def _gpx(self, path: Path, stream: IO[bytes]) -> Iterator[Recorded]:
-        name = self._default_bike or path.stem
+        name = self._default_bike or _nfc(path.stem)
         bike = self._bike(self._rider(path, name), name)
         reader, last = GpxReader(), False
         while not (last or reader.broken):
@@ -237,8 +239,8 @@ class RecordingReader:
         Where a topic of the vendor says how it calls that device, it is called so.
         """
         if self._default_bike or not _MONTH.fullmatch(path.stem):
-            return self._default_bike or path.stem
-        user, device = ("", *path.absolute().parts)[-3:-1]
+            return self._default_bike or _nfc(path.stem)
+        user, device = map(_nfc, ("", *path.absolute().parts)[-3:-1])
         name, vendor = f"{user}-{device}", self._vendors.get(self._default_vendor or "")
         if vendor is not None:
             key, topic = BikeKey(vendor.vendor, name), f"owntracks/{user}/{device}"

@@ -404,20 +404,23 @@ class Publisher:
             messages = [(self._under_way.pop(mid), why) for mid, why in settled.items()]
             self._published += sum(not why for _, why in messages)
             self._answered |= any(message.qos for message, _ in messages)
+            for message, why in messages:
+                if not why:
+                    self._denied.pop(message.topic, None)
             self._changed.notify_all()
         for message, why in messages:
             if why:
                 self._refuse(message, why, DENIED_S)
             else:
-                self._denied.pop(message.topic, None)
                 message.settle(True)
 
     def _refuse(self, message: Outgoing, why: str, again_s: float = 0.0) -> None:
         """Give up a message that the broker does not take; try its topic again in a while [s]."""
         why = f"the broker did not take a message to {message.topic}: {why}"
-        if len(self._denied) >= MOST_DENIED:
-            self._denied.clear()
-        self._denied[message.topic] = Denial(time.monotonic() + again_s, why)
+        with self._changed:
+            if len(self._denied) >= MOST_DENIED:
+                self._denied.clear()
+            self._denied[message.topic] = Denial(time.monotonic() + again_s, why)
         self._give_up([(message, "refused")])
 
     # Called in the link's thread, where paho may hold locks of its own.

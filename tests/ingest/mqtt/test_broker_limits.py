@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import subprocess
 from pathlib import Path
@@ -152,6 +153,38 @@ def test_the_topics_of_a_shared_subscription_come_without_its_name(
             await publish(broker, b"1", topic="fleet/B1")
             await kept.have(1)
         assert kept.batches[0].topics == ["fleet/B1"]
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        (0, "closed the connection before it answered; does it speak MQTT"),
+        (1, f"closed the connection when asked for {', '.join(FILTERS)}; may we read all"),
+    ],
+)
+def test_a_connection_that_is_closed_says_over_what(
+    protocol: Protocol, answers: int, said: str
+) -> None:
+    """Cloud brokers close it without a word over what a policy does not allow."""
+    connack = b"\x20\x03\x00\x00\x00" if protocol == "5" else b"\x20\x02\x00\x00"
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(answers):
+            await reader.read(4096)
+            writer.write(connack)
+        await reader.read(4096)
+        writer.close()
+
+    async def test() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        options = MqttOptions("127.0.0.1", port, protocol=protocol, filters=FILTERS)
+        async with running(options, Kept()) as inlet:
+            await until_phase(inlet, "waiting")
+            assert said in inlet.state.reason
+        server.close()
 
     run(test())
 
