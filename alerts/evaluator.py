@@ -17,6 +17,7 @@ from functools import partial
 from typing import NamedTuple
 
 from alerts.alert import Alert, Transition
+from alerts.apart import Apart
 from alerts.findings import Step, undated
 from alerts.fleet import Fleet, Limits
 from alerts.notify.apprise import AppriseNotifier
@@ -60,6 +61,7 @@ class Evaluator:
         self._judge = Judge(rules, off, {**rules.defaults, **(limits or {})})
         self._fleet = fleet
         self._recipients = recipients
+        self.apart = Apart()
 
     def in_parts(self, now_ms: int) -> Iterator[Evaluation]:
         """Judge everything now, in parts between which a caller may let others go on.
@@ -68,7 +70,7 @@ class Evaluator:
         be written hides no status. Each further one has some of the transitions.
 
         BookUnavailable: what was not recorded will be: evaluate again later.
-        KeyError: a zone of the record has no policy.
+        What fails of one zone is left out, and named in `apart`.
         """
         book, record = self._book, self._record_at(now_ms)
         judged_ms = book.judged_ms
@@ -82,8 +84,13 @@ class Evaluator:
         if judged_ms is not None:
             until_ms = max(judged_ms, until_ms if behind_ms <= MAX_BEHIND_MS else 0)
         windows = Windows(now_ms, judged_ms if judged_ms is not None else until_ms, until_ms)
-        zones = [Zone(r, self._policies.plan(r.zone_id), record) for r in record.zones()]
-        statuses = [state_of(zone, now_ms) for zone in zones]
+        zones: list[tuple[Zone[ZonePlan], ZoneStatus]] = []
+        refs = record.zones()
+        for ref in refs:
+            with self.apart.of(f"zone {ref.zone_id}"):
+                zone = Zone(ref, self._policies.plan(ref.zone_id), record)
+                zones.append((zone, state_of(zone, now_ms)))
+        statuses = [status for _, status in zones]
         yield Evaluation(statuses, [])
         alerts = OpenAlerts(book.current())
         changes = [
@@ -91,10 +98,11 @@ class Evaluator:
             for alert in alerts.by_key.values()
             if (todo := undated(alert, now_ms))
         ]
-        for zone, status in zip(zones, statuses, strict=True):
-            changes += self._judge.judge("zone", ZoneCase(zone, status, alerts, windows, book))
-        if statuses:
-            changes += removed(alerts, "zone", {status.zone_id for status in statuses})
+        for zone, status in zones:
+            with self.apart.of(f"alerts of zone {status.zone_id}"):
+                changes += self._judge.judge("zone", ZoneCase(zone, status, alerts, windows, book))
+        if refs:
+            changes += removed(alerts, "zone", {ref.zone_id for ref in refs})
         persist = judged_ms is None or set_back or windows.any_ended
         made = book.record(changes, now_ms, judged_ms=until_ms if persist else None)
         busy = {change.alert for change in changes}
@@ -122,10 +130,12 @@ class Evaluator:
         """
         record = self._record_at(now_ms)
         for ref in record.zones():
-            zone = Zone(ref, self._policies.plan(ref.zone_id), record)
-            known_ms = max(after_ms, zone.known_from_ms)
-            for found in judge_windows(zone, known_ms, now_ms - max(0, record.behind_ms)):
-                yield ref.zone_id, found
+            found: list[WindowVerdict] = []
+            with self.apart.of(f"windows of zone {ref.zone_id}"):
+                zone = Zone(ref, self._policies.plan(ref.zone_id), record)
+                known_ms = max(after_ms, zone.known_from_ms)
+                found += judge_windows(zone, known_ms, now_ms - max(0, record.behind_ms))
+            yield from ((ref.zone_id, each) for each in found)
 
     def _escalate(
         self, alerts: Iterable[Alert], busy: Collection[str | Opening], now_ms: int

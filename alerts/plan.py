@@ -45,13 +45,13 @@ class ZonePlan:
 
     def __init__(self, policies: Segments) -> None:
         self._starts = [from_ms for from_ms, _ in policies]
-        self._policies = [policy for _, policy in policies]
+        self.policies = [policy for _, policy in policies]
 
     def policy_at(self, at_ms: int) -> Policy:
         """The policy in force at an instant; before the first, the first."""
-        if len(self._policies) == 1:
-            return self._policies[0]
-        return self._policies[max(0, bisect_right(self._starts, at_ms) - 1)]
+        if len(self.policies) == 1:
+            return self.policies[0]
+        return self.policies[max(0, bisect_right(self._starts, at_ms) - 1)]
 
     def on_duty(self, at_ms: int) -> bool:
         """Whether there is duty at an instant: in patrol hours, no exception, no pause."""
@@ -65,8 +65,8 @@ class ZonePlan:
 
     def duty_s(self, from_ms: int, to_ms: int) -> float:
         """Duty time in ``[from_ms, to_ms)`` [s]."""
-        if len(self._policies) == 1 and not self._policies[0].paused:
-            return self._policies[0].hours.duty_s(from_ms, to_ms)
+        if len(self.policies) == 1 and not self.policies[0].paused:
+            return self.policies[0].hours.duty_s(from_ms, to_ms)
         return sum(
             policy.hours.duty_s(start, end)
             for start, end, policy in self.parts(from_ms, to_ms)
@@ -121,12 +121,12 @@ class ZonePlan:
     def parts(self, from_ms: int, to_ms: int) -> Iterator[tuple[int, int, Policy]]:
         """``[from_ms, to_ms)`` cut where the policy changes: start, end, and the policy between."""
         first = max(0, bisect_right(self._starts, from_ms) - 1)
-        for index in range(first, len(self._policies)):
-            last = index + 1 == len(self._policies)
+        for index in range(first, len(self.policies)):
+            last = index + 1 == len(self.policies)
             start = from_ms if index == first else self._starts[index]
             end = to_ms if last else min(to_ms, self._starts[index + 1])
             if start < end:
-                yield start, end, self._policies[index]
+                yield start, end, self.policies[index]
             if end >= to_ms:
                 return
 
@@ -229,6 +229,14 @@ class Policies:
         """Take over the plans of another one in place, so that all holders of this follow."""
         self._plans, self._distinct = other._plans, other._distinct
         self.campaigns, self._again = other.campaigns, other._again
+
+    @property
+    def troubles(self) -> list[str]:
+        """Events of calendars that could not be computed and have no effect, by policy."""
+        policies = {id(policy): policy for plan in self._distinct for policy in plan.policies}
+        return sorted(
+            {f"policy {p.name}: {t}" for p in policies.values() for t in p.hours.troubles}
+        )
 
     def plan(self, zone_id: str) -> ZonePlan:
         """The plan of a zone; KeyError when there is none."""

@@ -234,8 +234,9 @@ class Station:
                 yield
                 if parts is not self._newest:
                     return  # zones were redrawn and all was judged meanwhile
-            if self.desk.issue(now_ms):
-                self.outbox.wake()
+            with self.evaluator.apart.of("bulletins"):
+                if self.desk.issue(now_ms):
+                    self.outbox.wake()
             self._unbooked = ""
         except BookUnavailable as exc:
             if not self._unbooked:
@@ -270,6 +271,7 @@ class Station:
                 Part("storage", not self.intake.trouble, self.intake.trouble),
                 Part("data", not (damage := set_aside.trouble(self.log.aside)), damage, False),
                 Part("publisher", self.sender.state.connected, self.sender.state.reason),
+                *self._left_out(),
                 self._part("evaluation", self._unbooked, self._doubted),
                 self._part("outbox", self.outbox.trouble),
                 *self._influx_part(),
@@ -292,6 +294,12 @@ class Station:
         """A part that the supervisor runs; `doing` is no trouble."""
         trouble = self.supervisor.failure(name) or trouble
         return Part(name, not trouble, trouble or doing)
+
+    def _left_out(self) -> list[Part]:
+        """What is left out because it cannot be computed, while all else goes on."""
+        zones = (f"{name}: {why}" for name, why in self.evaluator.apart.troubles.items())
+        found = "; ".join((*self.district.policies.troubles, *zones))
+        return [Part("left_out", False, found, required=False)] if found else []
 
     def _influx_part(self) -> list[Part]:
         """InfluxDB is a copy that catches up: nobody has to wait for it."""

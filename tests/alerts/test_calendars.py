@@ -213,3 +213,15 @@ def test_what_begins_or_ends_in_the_skipped_hour_keeps_what_there_is_of_it(
     """On 8 March New York has no 02:00 to 03:00; on 1 November it has 01:00 to 02:00 twice."""
     text = calendar(f"{WASHING.format(*closed)}|RRULE:FREQ=DAILY|SUMMARY:Street washing")
     assert duty_h(text, "2026-03-08", "2026-11-01", hours=hours, tz=NEW_YORK) == [spring, autumn]
+
+
+def test_an_event_that_cannot_be_computed_is_left_out_and_named() -> None:
+    """Also where that comes years later; the others close."""
+    long = "UID:long|DTSTART:20261007T010000Z|RDATE;VALUE=PERIOD:20300101T000000Z/P9999999D"
+    text = calendar(long, day(20300102), day(20301001))
+    hours = Hours.parse([], SHANGHAI, text)
+    assert hours.duty_s(at("2026-10-01T00:00"), at("2027-10-01T00:00")) == 365 * 86_400
+    assert hours.troubles == []
+    assert hours.duty_s(at("2030-01-01T00:00"), at("2030-01-04T00:00")) == 2 * 86_400
+    (trouble,) = hours.troubles
+    assert trouble.startswith("event long: date value out of range (2029-12-")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from alerts.plan import Policies
 from geofence.windows import Zone
 from geofence.zone_state import STATE_CODES, ZoneStatus, state_of
 
-from .district import OFF, District, at
+from .district import OFF, POLICY, SHANGHAI, District, at
 
 
 def campaign(begin: str, end: str, frequency: str) -> dict[str, object]:
@@ -391,3 +392,22 @@ def test_a_status_can_be_had_without_an_evaluator() -> None:
     zone = Zone(district.patrols.refs[0], district.policies.plan("Z01"), district.patrols)
     district.patrols.now_ms = at("23 09:00")
     assert state_of(zone, at("23 09:00")).state == "compliant"
+
+
+def test_a_zone_that_cannot_be_judged_is_named_and_the_others_go_on() -> None:
+    """What it has raised stays open, and it is judged again when it can be."""
+    district = District("Z01", "Z02")
+    district.run("23 08:00", "23 11:00")
+    open_alerts = {alert.zone_id for alert in district.book.current()}
+    assert open_alerts == {"Z01", "Z02"}
+    plans = district.policies.under([])
+    district.policies.follow(Policies.parse({"Z01": "core"}, {"core": POLICY}, SHANGHAI))
+    district.patrols.patrol("Z01", "23 11:00")
+    assert district.evaluate("23 11:01") == ["Z01/zone_unpatrolled return"]
+    assert [status.zone_id for status in district.last.statuses] == ["Z01"]
+    assert district.evaluator.apart.troubles == {"zone Z02": "KeyError: 'Z02'"}
+    assert {alert.zone_id for alert in district.book.current()} == open_alerts
+    district.policies.follow(plans)
+    district.evaluate("23 11:02")
+    assert [status.zone_id for status in district.last.statuses] == ["Z01", "Z02"]
+    assert district.evaluator.apart.troubles == {}

@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from ingest.mqtt.connection import MqttOptions
+from patrol.assembly import district_of
 from patrol.cli import app
+from patrol.clock import Clock
+from patrol.config.settings import load_with_zones
+from patrol.station import Station
 from tests.servers import free_port
 from tests.stations import configuration
 
@@ -78,6 +83,29 @@ def test_check_prints_the_closures_of_the_next_60_days_in_words(config: Path) ->
     assert "no duty: Noon break: " in said
     assert said.count("Noon break") == 1
     assert " 12:00 to 13:30" in said
+
+
+def test_a_calendar_that_cannot_be_computed_is_refused_and_else_named(
+    config: Path, tmp_path: Path
+) -> None:
+    """A station that was started without asking first leaves out the event, and goes on."""
+    now = datetime.now(UTC)
+    long = f"DTSTART:{now - timedelta(days=2):%Y%m%d}T010000Z\nSUMMARY:Long\n"
+    with_calendar(config, f"{long}RDATE;VALUE=PERIOD:{now:%Y%m%d}T010000Z/P9999999D")
+    code, said = check(config)
+    assert code == 1
+    assert "policy core: exceptions: cannot be computed: event 0: date value out of range" in said
+    settings, zones = load_with_zones(config)
+    nowhere = MqttOptions("127.0.0.1", 1, protocol="3.1.1", client_id="nobody", filters=("#",))
+    district = district_of(settings, zones, Clock().now_ms())
+    station = Station(district, tmp_path / "data", nowhere, nowhere)
+    station.evaluate()
+    assert len(station.statuses) == 9
+    (part,) = (part for part in station.health().parts if part.name == "left_out")
+    assert part.reason.startswith("policy core: event 0: date value out of range")
+    assert not part.required
+    station.book.close_file()
+    station.log.close()
 
 
 @pytest.mark.parametrize("path", ["/dev/null/data", "/proc/data", "patrol.toml/data"])
