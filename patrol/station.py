@@ -174,6 +174,8 @@ class Station:
 
         Raises Unreachable when the web cannot listen, and the errors of :meth:`Intake.run`.
         """
+        if self.reload is not None:  # what is asked while the log is read is done after it
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
         restore, halted = self.worker.restore, self._stopping.is_set
         known = NOWHERE if self.influx is None else self.influx.source.known()
         if not await asyncio.to_thread(restore, self.clock.now_ms(), halted, known):
@@ -184,7 +186,6 @@ class Station:
         intake = asyncio.create_task(self.intake.run())
         if self.reload is not None:
             self.supervisor.start("reload", self.reload.run)
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
         self.supervisor.start("loop", partial(watch, self.loop_held))
         self.supervisor.start("evaluation", self._evaluate_always)
         self.supervisor.start("outbox", self.outbox.run)
