@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 
 _UTF_16 = "it is UTF-16 or UTF-32; send or save it as UTF-8"
-_COMPRESSED = "it is compressed; unpack it"
+_MAGIC = {
+    "gzip": rb"\x1f\x8b",
+    "zip": rb"PK\x03\x04",
+    "zstd": rb"\x28\xb5\x2f\xfd",
+    "bzip2": rb"BZh\d",
+    "xz": rb"\xfd7zX",
+    "LZ4": rb"\x04\x22\x4d\x18",
+    "zlib": rb"x[\x01\x5e\x9c\xda]",
+}
+"""How compressed data begin."""
 
 _ENCODINGS = (
     (re.compile(rb"\xff\xfe|\xfe\xff"), _UTF_16),
     (re.compile(rb"[\s -~]\0[\s -~]\0|\0[\s -~]\0[\s -~]"), _UTF_16),
     (re.compile(rb'[\[{"<]\0\0\0|\0\0\0[\[{"<]'), _UTF_16),
-    # gzip, zip, zstd, bzip2, xz, LZ4, zlib
-    (
-        re.compile(rb"\x1f\x8b|PK\x03\x04|\x28\xb5\x2f\xfd|BZh\d|\xfd7zX|\x04\x22\x4d\x18"),
-        _COMPRESSED,
-    ),
-    (re.compile(rb"x[\x01\x5e\x9c\xda]"), _COMPRESSED),
+    *((re.compile(magic), f"it is {name}; unpack it") for name, magic in _MAGIC.items()),
 )
 _TEXTS = (
     (re.compile(rb"\s*\Z"), "the payload is empty"),

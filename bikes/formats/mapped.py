@@ -74,7 +74,7 @@ and the default."""
 class Source:
     """The place of a quantity in an item."""
 
-    path: str  # names of nested objects, places in arrays, with dots between: `gps.lat`, `pos.0`
+    path: str  # names of nested objects, places in arrays: `gps.lat`, `pos.0` or `pos[0]`
     unit: str | None = None  # one of `UNITS`; the unit of MDS when it is not given
     unknown: tuple[float, ...] = ()  # values that mean "not known", in the vendor's unit
     timezone: ZoneInfo | None = None  # of times written as text without an offset
@@ -102,8 +102,13 @@ def mapped(sources: Mapping[Quantity, Source], items: str | None = None) -> Form
     return Format("mapped", *_enveloped(items, reader), in_seconds)
 
 
+def _dotted(path: str) -> str:
+    """A path whose places in arrays are written `pos[0]`, as `pos.0`."""
+    return re.sub(r"\[(\d+)\]", r".\1", path)
+
+
 def _check_path(name: str, path: str) -> None:
-    if not all(path.split(".")):
+    if not all(_dotted(path).split(".")):
         raise ValueError(f'{name}: "{path}" is no path; write for example "gps.lat"')
 
 
@@ -132,7 +137,7 @@ class _ItemReader(Reader[Any]):
 
     def __init__(self, sources: Mapping[Quantity, Source]) -> None:
         leaves = {
-            quantity: _Leaf(source.path, _type(quantity, source), quantity in REQUIRED)
+            quantity: _Leaf(_dotted(source.path), _type(quantity, source), quantity in REQUIRED)
             for quantity, source in sources.items()
         }
         self.type, places = _struct(leaves)
@@ -169,6 +174,7 @@ def _enveloped(
     path: str, items: _ItemReader
 ) -> tuple[Callable[[bytes], Sequence[Item]], Callable[[bytes, int], Sequence[Item]]]:
     """The quick and the careful way to read payloads that hold an array of items somewhere."""
+    path = _dotted(path)
     whole, places = _struct({"items": _Leaf(path, list[items.type], True)})  # type: ignore[name-defined]
     unread, _ = _struct({"items": _Leaf(path, list[msgspec.Raw], True)})
     array = attrgetter(".".join(places["items"]))

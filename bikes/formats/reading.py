@@ -260,7 +260,8 @@ def _explain_malformed(message: str, payload: bytes) -> str:
     if "trailing characters" in message:
         if payload.endswith(b"\0"):
             return f"{message}; send it without the NUL at its end"
-        return f"{message}; send one object, or an array of them"
+        as_in = ", as NDJSON has them" if b"}\n{" in payload.replace(b"\r", b"") else ""
+        return f"{message}{as_in}; send one object, or an array of them"
     if _has_nan(payload):
         return f"{message}; JSON has no NaN or Infinity, leave the field out or send null"
     return message

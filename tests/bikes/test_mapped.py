@@ -149,8 +149,8 @@ ARRAYS = mapped(
         "timestamp": Source("properties.t", "s"),
         "lng": Source("geometry.coordinates.0"),
         "lat": Source("geometry.coordinates.1"),
-        "altitude": Source("geometry.coordinates.2"),
-        "battery_percent": Source("cells.1.soc"),
+        "altitude": Source("geometry.coordinates[2]"),
+        "battery_percent": Source("cells[1].soc"),
     },
     items="features.0.parts",
 )

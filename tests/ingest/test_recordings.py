@@ -350,8 +350,8 @@ def test_what_is_dropped_is_noted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "detail"),
     [
-        ("b7.gpx", gzip.compress(GPX.encode()), "it is compressed; unpack it"),
-        ("b7.json", "{\n}\n" * 2, "trailing characters (byte 5); send one object"),
+        ("b7.gpx", gzip.compress(GPX.encode()), "it is gzip; unpack it"),
+        ("b7.json", "{\n}\n" * 2, "trailing characters (byte 5), as NDJSON has"),
         (
             "b7.ndjson",
             line()[:-1].encode() + ', "note": "城阳", "timestamp": 5.0}'.encode("gbk"),
