@@ -7,7 +7,7 @@ version that was to come later, and a planned end, give way to it. What has been
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import Any
@@ -36,18 +36,39 @@ def redrawn(
     ZonesError: with everything that is wrong with the zones as they would be.
     """
     given = drawn.get("properties")
-    properties = {key: given.get(key) for key in KEYS} if isinstance(given, dict) else {}
-    version = {
-        "type": "Feature",
-        "properties": {
-            "zone_id": zone_id,
-            **properties,
-            "valid_from": _written(from_ms, timezone),
-        },
-        "geometry": drawn.get("geometry"),
-    }
-    kept = [feature_of(zone, timezone) for zone in _until(zones, zone_id, from_ms)]
-    document = json.dumps({"type": "FeatureCollection", "features": [version, *kept]})
+    named = {**(given if isinstance(given, dict) else {}), "zone_id": zone_id}
+    one = {"properties": named, "geometry": drawn.get("geometry")}
+    return all_redrawn(zones, [one], from_ms, policies=policies, timezone=timezone)
+
+
+def all_redrawn(
+    zones: Zones,  # as they are
+    drawn: Sequence[Mapping[str, Any]],  # features as above, with `zone_id` beside the others
+    from_ms: int,
+    *,
+    alone: bool = False,  # whether the zones that are not among them end then
+    policies: Collection[str],
+    timezone: tzinfo,
+) -> Zones:
+    """The zones after several were drawn at once, each a new one or drawn anew.
+
+    ZonesError: with everything that is wrong; the numbers of features are those of `drawn`.
+    """
+    new = [
+        {
+            "type": "Feature",
+            "properties": {
+                **{key: feature["properties"].get(key) for key in ("zone_id", *KEYS)},
+                "valid_from": _written(from_ms, timezone),
+            },
+            "geometry": feature["geometry"],
+        }
+        for feature in drawn
+    ]
+    named = {str(feature["properties"].get("zone_id")) for feature in drawn}
+    ends = {zone.zone_id for zone in zones.zones} | named if alone else named
+    kept = [feature_of(zone, timezone) for zone in _until(zones, ends, from_ms)]
+    document = json.dumps({"type": "FeatureCollection", "features": [*new, *kept]})
     parsed = parse_zones(
         document.encode(),
         None,
@@ -65,7 +86,7 @@ def ended(zones: Zones, zone_id: str, at_ms: int, timezone: tzinfo) -> Zones:
 
     ZonesError: there would be an instant from then on at which the district has no zone.
     """
-    left = replace(zones, zones=tuple(_until(zones, zone_id, at_ms)))
+    left = replace(zones, zones=tuple(_until(zones, {zone_id}, at_ms)))
     for from_ms in (at_ms, *(ms for ms in left.changes_ms if ms > at_ms)):
         if not left.at(from_ms):
             when = _written(from_ms, timezone)
@@ -92,10 +113,12 @@ def feature_of(zone: Zone, timezone: tzinfo) -> dict[str, Any]:
     }
 
 
-def _until(zones: Zones, zone_id: str, at_ms: int) -> Iterable[Zone]:
-    """The zones, of one of them only what is before an instant."""
+def _until(zones: Zones, zone_ids: Collection[str], at_ms: int) -> Iterable[Zone]:
+    """The zones, of some of them only what is before an instant."""
     for zone in zones.zones:
-        if zone.zone_id != zone_id or (zone.valid_to_ms is not None and zone.valid_to_ms <= at_ms):
+        if zone.zone_id not in zone_ids or (
+            zone.valid_to_ms is not None and zone.valid_to_ms <= at_ms
+        ):
             yield zone
         elif zone.valid_from_ms is None or zone.valid_from_ms < at_ms:
             yield replace(zone, valid_to_ms=at_ms)

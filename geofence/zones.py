@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Any
 
 import numpy as np
 import shapely
@@ -208,20 +209,25 @@ def _zone(
 
 
 def _text(feature: Feature, key: str, report: Report, *, optional: bool = False) -> str:
-    value = feature.properties.get(key)
+    value = as_text(feature.properties.get(key))
     if value is None and optional:
         return ""
     if value is None:
         report(f"{key} is missing")
         return ""
-    if isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0:
-        value = str(int(value))  # a table has numbers for ids
     if not isinstance(value, str):
         report(f"{key} is {value!r:.60}, not text; write it in quotes")
         return ""
     if not value.strip() and not optional:
         report(f"{key} is empty")
     return value.strip()
+
+
+def as_text(value: object) -> Any:
+    """A value of a property, a whole number as text: a table has numbers for ids."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0:
+        return str(int(value))
+    return value
 
 
 def _validity(feature: Feature, timezone: tzinfo, report: Report) -> tuple[int | None, int | None]:

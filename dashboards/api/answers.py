@@ -112,6 +112,21 @@ class ZoneChange(TypedDict):
     warnings: list[ZoneWarning]
 
 
+class ZonesImport(TypedDict):
+    """What came of a file of zones: their ids, from when on, and how many cells they have then.
+
+    `live` and `warnings` as when one is drawn.
+    """
+
+    zone_ids: list[str]
+    version: str
+    at: Time
+    dry_run: bool
+    live: bool
+    cells_total: int
+    warnings: list[ZoneWarning]
+
+
 class PolicyName(TypedDict):
     """What a policy asks: how often [s of duty], and which ratio of each window, 0 to 1."""
 

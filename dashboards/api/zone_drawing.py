@@ -1,4 +1,4 @@
-"""Routes about drawing zones: their versions, a new one, an end, and the policies there are.
+"""Routes about drawing zones: their versions, new ones, also from a file, an end, the policies.
 
 What is saved is a whole: two people who draw at once must not undo each other's work. So a change
 names the version of the zones that it was drawn over, and is refused when they are others now.
@@ -6,11 +6,12 @@ names the version of the zones that it was drawn over, and is refused when they 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Body, Header, Query, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
@@ -25,14 +26,19 @@ from dashboards.api.views import feature
 from dashboards.drawing import Proposal
 from dashboards.sources import Sources
 from geofence.errors import Problem, ZonesError
-from geofence.redrawing import ended, redrawn, versions
-from geofence.zones import Zone, Zones
+from geofence.geojson import Feature, read_features
+from geofence.redrawing import all_redrawn, ended, redrawn, versions
+from geofence.zones import Zone, Zones, as_text
 from ingest.errors import StoreUnavailable
+from ingest.zone_files import as_geojson
 
 IfMatch = Annotated[
     str | None, Header(description="`version` of /zones that this was drawn over; or *")
 ]
 DryRun = Annotated[bool, Query(description="Say what would come of it, and change nothing.")]
+ZonesFile = Annotated[bytes, Body(media_type="application/octet-stream")]
+
+_ID = re.compile(r'zone_id "([^"]*)"')
 
 REFUSED: dict[int | str, dict[str, Any]] = {
     status: {**PROBLEMS[400], "description": description}
@@ -64,8 +70,16 @@ class End(BaseModel):
     valid_to: str | None = None
 
 
+def _filled(feature: Feature, policy: str) -> dict[str, Any]:
+    """A feature of a file with an id, a name and a policy, where it has none of its own."""
+    given = {key: as_text(value) for key, value in feature.properties.items() if value is not None}
+    named = {"zone_id": f"zone-{feature.number}", "policy": policy} | given
+    named.setdefault("name", named["zone_id"])
+    return {"properties": named, "geometry": feature.geometry}
+
+
 def router(sources: Sources, times: Times, background: Background) -> APIRouter:
-    """The routes /zones/{zone_id}, /zones/{zone_id}/versions and /policies."""
+    """The routes /zones/import, /zones/{zone_id}, /zones/{zone_id}/versions and /policies."""
     routes = APIRouter(tags=["zones"], dependencies=[needs("viewer")])
     drawing = sources.drawing
 
@@ -124,21 +138,33 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
             raise invalid("invalid_zones", problems)
         return proposal
 
+    async def adopted(
+        request: Request, drawn: str, at_ms: int, proposal: Proposal, over: str, dry_run: bool
+    ) -> None:
+        """Adopt a proposal made over a version, unless it is a dry run."""
+        if dry_run:
+            await caller.leave_out_of_record(request)
+            return
+        if drawing.version != over:
+            raise changed()
+        try:
+            drawing.adopt(proposal)
+        except StoreUnavailable as exc:
+            detail = f"{exc}; nothing was changed"
+            raise ProblemError(503, "storage_unavailable", detail) from exc
+        caller.add_to_record(request, zone=drawn, at=times.write(at_ms))
+
+    def warned(proposal: Proposal, zone_ids: set[str]) -> list[answers.ZoneWarning]:
+        """What was let pass of some zones."""
+        told = proposal.layout.zones.warnings
+        own = [each for each in told if zone_ids & set(_ID.findall(str(each)))]
+        return [answers.ZoneWarning(where=each.where, message=each.message) for each in own]
+
     async def done(
         request: Request, zone_id: str, at_ms: int, proposal: Proposal, over: str, dry_run: bool
     ) -> Response:
-        """Adopt a proposal made over a version, unless it is a dry run, and answer."""
-        if dry_run:
-            await caller.leave_out_of_record(request)
-        else:
-            if drawing.version != over:
-                raise changed()
-            try:
-                drawing.adopt(proposal)
-            except StoreUnavailable as exc:
-                detail = f"{exc}; nothing was changed"
-                raise ProblemError(503, "storage_unavailable", detail) from exc
-            caller.add_to_record(request, zone=zone_id, at=times.write(at_ms))
+        """Adopt a proposal, as above, and answer."""
+        await adopted(request, zone_id, at_ms, proposal, over, dry_run)
         zones = proposal.layout.era_at(at_ms).zones
         answer: answers.ZoneChange = {
             "zone_id": zone_id,
@@ -150,11 +176,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
                 int(zones.cells_total[zones.index(zone_id)]) if zones.has(zone_id) else None
             ),
             "versions": collection(versions(proposal.layout.zones, zone_id)),
-            "warnings": [
-                answers.ZoneWarning(where=each.where, message=each.message)
-                for each in proposal.layout.zones.warnings
-                if f'zone_id "{zone_id}"' in str(each)
-            ],
+            "warnings": warned(proposal, {zone_id}),
         }
         return Answer(answer, headers={"ETag": f'"{drawing.version}"'})
 
@@ -170,6 +192,62 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         """
         found = known(zone_id)
         return GeoAnswer(collection(found), headers={"ETag": f'"{drawing.version}"'})
+
+    @routes.post(
+        "/zones/import",
+        dependencies=[needs("admin")],
+        response_model=answers.ZonesImport,
+        responses=REFUSED,
+    )
+    async def import_zones(
+        request: Request,
+        body: ZonesFile,
+        policy: Annotated[str, Query(description="Of the zones for which the file names none.")],
+        valid_from: Annotated[str | None, Query(description="When they begin; else now.")] = None,
+        alone: Annotated[
+            bool, Query(description="End the zones that are not in the file.")
+        ] = False,
+        dry_run: DryRun = False,
+        if_match: IfMatch = None,
+    ) -> Response:
+        """Draw all zones of a file at once: GeoJSON, KML, KMZ or a zipped Shapefile; or gzip of it.
+
+        Of each feature `zone_id`, `name`, `name_zh`, `policy` and `code` count. One without an id
+        gets one by its number in the file, one without a name is called by its id. All of them are
+        drawn, or none: 422 lists everything that is wrong as `problems`.
+        """
+        if not dry_run:
+            same_zones(if_match)
+        problems: list[Problem] = []
+        from_ms = when(valid_from, "valid_from", problems)
+        over, before = drawing.version, drawing.zones
+
+        def change() -> Zones:
+            found: list[Problem] = []
+            read = list(read_features(as_geojson(body, "file"), "file", "zone_id", found))
+            if found or not read:
+                raise ZonesError(found or [Problem("file", "has no features")])
+            drawn = [_filled(each, policy) for each in read]
+            zones_drawn.update(str(each["properties"]["zone_id"]) for each in drawn)
+            return all_redrawn(
+                before, drawn, from_ms, alone=alone, policies=sources.policies, timezone=times.zone
+            )
+
+        zones_drawn: set[str] = set()
+        proposal = await proposed(request, change, problems)
+        zone_ids = sorted(zones_drawn)
+        await adopted(request, ", ".join(zone_ids), from_ms, proposal, over, dry_run)
+        zones = proposal.layout.era_at(from_ms).zones
+        answer: answers.ZonesImport = {
+            "zone_ids": zone_ids,
+            "version": drawing.version,
+            "at": times.write(from_ms),
+            "dry_run": dry_run,
+            "live": proposal.live,
+            "cells_total": sum(int(zones.cells_total[zones.index(each)]) for each in zone_ids),
+            "warnings": warned(proposal, zones_drawn),
+        }
+        return Answer(answer, headers={"ETag": f'"{drawing.version}"'})
 
     @routes.put(
         "/zones/{zone_id}",

@@ -297,6 +297,7 @@ interface Mark {
 }
 /** What is wrong with a drawn zone, and where, if that is known. */
 interface Flaw {
+  zone?: string;
   text: string;
   place: Place | null;
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pathlib
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -384,3 +385,31 @@ def test_a_lake_is_left_out(draw: Page, server: ConsoleServer) -> None:
     expect(draw.locator(".draw-panel .fine")).to_contain_text("Saved")
     now = get(draw, server, "/zones/cy-06/versions")["features"][-1]["geometry"]
     assert (now["type"], len(now["coordinates"])) == ("Polygon", 2)
+
+
+def test_a_file_of_zones_is_imported(
+    draw: Page, server: ConsoleServer, tmp_path: pathlib.Path
+) -> None:
+    """All at once; what is wrong with it is told in the form, and changes nothing."""
+    side = "<Polygon><outerBoundaryIs><LinearRing><coordinates>{}</coordinates></LinearRing>"
+    mark = "<Placemark><name>{}</name>" + side + "</outerBoundaryIs></Polygon></Placemark>"
+    west = "120.1,36.3 120.11,36.3 120.11,36.31 120.1,36.31 120.1,36.3"
+    crossed = "120.1,36.3 120.11,36.31 120.11,36.3 120.1,36.31 120.1,36.3"
+    for name, places in (("wrong", crossed), ("right", west)):
+        kml = f"<kml>{mark.format('Far West', places)}</kml>"
+        (tmp_path / f"{name}.kml").write_text(kml)
+    for name in ("wrong", "right"):
+        with draw.expect_file_chooser() as chooser:
+            draw.get_by_role("button", name="Import").click()
+        chooser.value.set_files(tmp_path / f"{name}.kml")
+        draw.get_by_label("Policy of zones that name none").select_option("residential")
+        draw.locator("dialog").get_by_role("button", name="Save").click()
+        if name == "wrong":
+            told = draw.locator("dialog .problem[role=alert]")
+            expect(told).to_have_text("zone-1: The outline crosses itself")
+            draw.locator("dialog").get_by_role("button", name="Cancel").click()
+    expect(draw.locator(".draw-row")).to_have_count(10)
+    expect(draw.locator(".draw-panel")).to_contain_text("1 zones were imported.")
+    expect(draw.locator('[data-zone="zone-1"]')).to_contain_text("Far West")
+    (version,) = get(draw, server, "/zones/zone-1/versions")["features"]
+    assert version["properties"]["policy"] == "residential"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from typing import Any
 
 import shapely
@@ -281,3 +283,50 @@ def test_listeners_are_told_of_other_zones(district: District) -> None:
     district.now_ms = NINE_MS + 3_600_000
     assert told()
     assert not told()
+
+
+def brought(api: Api, file: bytes, query: str = "", **headers: str) -> Any:
+    """Import a file over the zones there are."""
+    headers = {"If-Match": api.get(ZONES).json()["version"], **headers}
+    headers["Content-Type"] = "application/octet-stream"
+    return api.ask("POST", f"{ZONES}/import?policy=core{query}", content=file, headers=headers)
+
+
+def test_all_zones_of_a_file_are_drawn_at_once(api: Api, district: District) -> None:
+    """What the file does not say is filled in; the zones that are not in it stay, or end."""
+    ring = "119.9,36.3 119.91,36.3 119.91,36.31 119.9,36.31 119.9,36.3"
+    outline = "<Polygon><outerBoundaryIs><LinearRing><coordinates>{}</coordinates></LinearRing>"
+    outline += "</outerBoundaryIs></Polygon>"
+    marks = [
+        f"<Placemark><name>West</name>{outline.format(ring)}</Placemark>",
+        f'<Placemark><ExtendedData><Data name="zone_id"><value>w-2</value></Data></ExtendedData>'
+        f"{outline.format(ring.replace('119.9', '119.8'))}</Placemark>",
+    ]
+    kml = f"<kml><Document>{''.join(marks)}</Document></kml>".encode()
+    tried = brought(api, kml, "&dry_run=true").json()
+    assert (tried["zone_ids"], tried["dry_run"], tried["live"]) == (["w-2", "zone-1"], True, False)
+    assert tried["cells_total"] > 150
+    assert len(district.drawing.zones.zones) == 9
+    assert brought(api, gzip.compress(kml)).status_code == 200
+    named = {zone.zone_id: zone.name for zone in district.drawing.zones.zones}
+    assert (len(named), named["zone-1"], named["w-2"]) == (11, "West", "w-2")
+    again = brought(api, kml, "&alone=true&valid_from=2025-11-24")
+    assert again.status_code == 200
+    at_ms = NINE_MS + 2 * DAY_MS
+    assert [zone.zone_id for zone in district.drawing.zones.at(at_ms)] == ["w-2", "zone-1"]
+
+
+def test_a_file_with_a_mistake_changes_nothing(api: Api, district: District) -> None:
+    """Each mistake is told with its feature; so is a file that is none."""
+    before = district.drawing.zones
+    copies = {"type": "FeatureCollection", "features": [outline(api)] * 2}
+    found = problems(brought(api, json.dumps(copies).encode()))
+    assert any(each.startswith('zones: feature 1 (zone_id "zone-1"): overlaps') for each in found)
+    assert problems(brought(api, b"<html/>")) == [
+        "file: cannot be read: it is XML of <html>; zones are GeoJSON, KML or a zipped Shapefile"
+    ]
+    assert problems(brought(api, b'{"type": "FeatureCollection", "features": []}')) == [
+        "file: has no features"
+    ]
+    assert brought(api, b"{}", **{"If-Match": "other"}).status_code == 412
+    assert district.drawing.zones == before

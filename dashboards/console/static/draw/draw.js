@@ -1,7 +1,7 @@
 // @ts-check
 // Zones are drawn and redrawn here, by an administrator. What is saved is a new version of a zone
 // from a moment on; what lies before that moment stays as it was.
-import { askFor } from "../page/dialog.js";
+import { askFor, momentOf, moments } from "../page/dialog.js";
 import { button, el, fill, place } from "../page/dom.js";
 import { keys, live, read, start, words } from "../page/frame.js";
 import { keepWhile } from "../page/session.js";
@@ -9,7 +9,7 @@ import { flawsOf } from "../page/words.js";
 import { Drawing, effectOf } from "./drawing.js";
 import { DrawMap } from "./map.js";
 import { areaOf } from "./outline.js";
-import { ZoneCard, zonesAt } from "./versions.js";
+import { putFile, refusalOf, ZoneCard, zonesAt } from "./versions.js";
 
 const FAR = "2099-12-31"; // what is planned by now is over by then
 const NO_GRID = { south: 0, west: 0, north: 0, east: 0, rows: 0, cols: 0 }; // until it is read
@@ -18,7 +18,10 @@ start(async (main) => {
   const rows = el("div", "rows"), panel = el("aside", "draw-panel"), frame = el("div", "draw-map");
   const begin = button("button main", words.say("draw.new"), () => draw(null), "n");
   const head = el("div", "panel-head", el("h1", "", words.say("draw.zones")),
-    el("span", "space"), begin);
+    el("span", "space"), button("button", words.say("draw.import"), () => file.click()), begin);
+  const file = el("input", { type: "file", hidden: true, onchange: () => bring(file.files?.[0]),
+    accept: ".geojson,.json,.kml,.kmz,.zip,.gz" });
+  main.append(file);
   main.replaceChildren(el("p", "draw-small", words.say("draw.desktop")),
     el("section", "panel draw-list", head, rows), frame, panel);
   const map = new DrawMap(frame, (zoneId) => drawing || pick(zoneId));
@@ -103,6 +106,43 @@ start(async (main) => {
         await pick(zoneId, { said: savedText(body, !zone) });
       },
     });
+  }
+
+  /** Draws all zones of a file. */
+  async function bring(/** @type {File | undefined} */ chosen) {
+    file.value = ""; // the same file may be chosen again
+    if (!chosen || !(await left())) return;
+    const names = policies.map(({ name }) => ({ value: name, text: name }));
+    const others = ["keep", "end"].map((value) =>
+      ({ value, text: words.say(`draw.import.${value}`) }));
+    /** @type {any} */ let saved = null;
+    await askFor({
+      title: words.say("draw.import"), note: `${chosen.name}: ${words.say("draw.import.note")}`,
+      fields: [
+        { name: "policy", label: words.say("draw.import.policy"), type: "choice", options: names,
+          value: names[0].value },
+        { name: "others", label: words.say("draw.import.others"), type: "choice", options: others,
+          value: "keep" },
+        { name: "when", label: words.say("draw.when"), type: "choice", options: moments(),
+          value: "now" },
+        { name: "moment", label: words.say("moment.at"), type: "moment", required: true,
+          only: ["when", "custom"] },
+      ],
+      go: words.say("draw.save"),
+      send: async ({ policy, others: kept, when, moment }) => {
+        const from = momentOf(when, moment), alone = String(kept === "end");
+        const asked = { policy, alone, ...(from && { valid_from: from }) };
+        const answer = await putFile(chosen, asked, collection.version);
+        saved = answer?.body;
+        return refusalOf(answer);
+      },
+    });
+    if (!saved?.zone_ids) return;
+    await load();
+    idle();
+    panel.prepend(el("p", "fine", words.prose(
+      words.say("draw.imported", { n: saved.zone_ids.length }), savedText(saved, true))));
+    map.fit(collection.features);
   }
 
   async function cancel() {

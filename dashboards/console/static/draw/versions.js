@@ -7,6 +7,8 @@ import { change } from "../page/session.js";
 import { flawsOf } from "../page/words.js";
 import { policyBrief } from "../zones/orders.js";
 
+const MOST = 12; // flaws that are told at once
+
 export class ZoneCard {
   /** @type {Zone[]} the oldest first */ versions = [];
   /** @type {Map<number, string>} who drew them, by their beginnings [ms] */ authors = new Map();
@@ -111,10 +113,7 @@ export class ZoneCard {
       go: words.say("draw.end"),
       send: async ({ when, moment }) => {
         const body = { valid_to: momentOf(when, moment) };
-        const answer = await change(pathOf(this.zoneId), "DELETE", body, over(this.over));
-        if (!answer || answer.ok) return words.refusal(answer);
-        if (answer.status === 412) return words.say("draw.stale");
-        return flawsOf(answer.body, words).map(({ text }) => text).join(words.say("join.more"));
+        return refusalOf(await change(pathOf(this.zoneId), "DELETE", body, over(this.over)));
       },
     });
     if (!done) return;
@@ -145,6 +144,22 @@ async function authorsOf(zoneId) {
 
 export function put(zoneId, feature, { version, dryRun }) {
   return change(pathOf(zoneId, dryRun ? "?dry_run=true" : ""), "PUT", feature, over(version));
+}
+
+/** All zones of a file, which are drawn at once or not at all. */
+export async function putFile(file, asked, version) {
+  const packed = file.stream().pipeThrough(new CompressionStream("gzip"));
+  const path = `/zones/import?${new URLSearchParams(asked)}`;
+  return change(path, "POST", await new Response(packed).blob(), over(version));
+}
+
+/** Why a change was refused, each flaw with the zone that it is in; null when it was not. */
+export function refusalOf(/** @type {Answered | null} */ answer) {
+  if (!answer || answer.ok) return words.refusal(answer);
+  if (answer.status === 412) return words.say("draw.stale");
+  const flaws = flawsOf(answer.body, words).slice(0, MOST);
+  return flaws.map(({ text, zone }) => (zone ? `${zone}: ${text}` : text))
+    .join(words.say("join.more"));
 }
 
 // Changes name the version of all zones over which they were made.

@@ -29,12 +29,14 @@ export async function change(path, method, body, headers = {}) {
 }
 
 function send(path, { method = "POST", body = /** @type {any} */ (undefined), headers = {} }) {
-  const sent = { ...headers };
-  if (body !== undefined) sent["content-type"] = "application/json";
+  const sent = { ...headers }, isFile = body instanceof Blob;
+  if (body !== undefined) {
+    sent["content-type"] = isFile ? "application/octet-stream" : "application/json";
+  }
   if (config.csrf) sent["x-csrf-token"] = config.csrf;
   const signal = AbortSignal.timeout(PATIENCE_MS);
-  const text = body === undefined ? undefined : JSON.stringify(body);
-  return fetch(path, { method, headers: sent, body: text, signal });
+  const content = body === undefined || isFile ? body : JSON.stringify(body);
+  return fetch(path, { method, headers: sent, body: content, signal });
 }
 
 // Go on here when the same user has signed in again elsewhere in this browser.

@@ -197,10 +197,10 @@ const PLACE = /lng (-?\d+(?:\.\d+)?), lat (-?\d+(?:\.\d+)?)/;
 export function flawsOf(problem, words) {
   const told = listed(problem, words) ?? [{ message: "", text: words.problem(problem) }];
   const flaws = new Map(); // two versions of a neighbour can be met at one place
-  for (const { message, text } of told) {
-    const found = PLACE.exec(message);
+  for (const { where = "", message, text } of told) {
+    const found = PLACE.exec(message), zone = /zone_id "([^"]*)"/.exec(where)?.[1];
     const place = found && [Number(found[1]), Number(found[2])];
-    flaws.set(`${text} ${found?.[0]}`, { text, place });
+    flaws.set(`${zone} ${text} ${found?.[0]}`, { text, place, zone });
   }
   return [...flaws.values()];
 }
