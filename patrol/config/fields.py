@@ -55,6 +55,10 @@ _ANY_ZONE = zoneinfo.ZoneInfo("UTC")
 """Whether hours and calendars are well written does not depend on the district's zone."""
 
 
+_NOWHERE = frozenset({"Factory", "localtime", "posixrules"})
+"""Names beside the time zones that no browser knows."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``; did you mean "…"?`` when a known word is close to `word`, else nothing."""
     close = difflib.get_close_matches(word, sorted(known), n=1)
@@ -158,7 +162,7 @@ def _read_by(read: Callable[[Path], object]) -> Callable[[Path], Path]:
         try:
             read(found)
         except UnicodeDecodeError as exc:
-            raise ValueError(f"{path} is not UTF-8 text") from exc
+            raise ValueError(f"{path} is not UTF-8 text; save it as UTF-8") from exc
         except (PolicyError, TokensFileError) as exc:
             raise ValueError(f"{path}: {exc}") from exc
         except ValueError as exc:
@@ -200,6 +204,8 @@ def read_secret(path: Path) -> Secret:
 def timezone(name: str) -> str:
     """The name of a time zone, if there is one of this name; ValueError says which is like it."""
     try:
+        if name in _NOWHERE or name.startswith(("posix/", "right/")):
+            raise ValueError(name)
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         hint = did_you_mean(name, zoneinfo.available_timezones())
@@ -213,7 +219,8 @@ def _split(url: str, example: str) -> SplitResult:
     """The parts of a URL. A message never repeats any of it, for it may hold a secret."""
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018  # raises when it is not a number, and says what stands there
+        if parts.port == 0:  # raises when it is not a number, and says what stands there
+            raise ValueError
     except ValueError:
         wrong = "is not a URL, or what follows the colon is not the number of a port"
         raise ValueError(f'{wrong}; write for example "{example}"') from None

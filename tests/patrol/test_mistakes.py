@@ -84,6 +84,7 @@ window = "day"
         ("quality", f"max_gap_s = {'[' * 5_000}", "is nested too deeply"),
         ("quality", "max_gap_s = 1e300", "max_gap_s"),
         ("district", "cell_m = 5", "[district] cell_m: must be greater than or equal to 20, not 5"),
+        ("district", 'timezone = "localtime"', 'there is no timezone "localtime"'),
         ("district", 'timezone = "Mars"', 'there is no timezone "Mars"; one is for example'),
         ("mqtt", 'password_file = "empty"\nusername = "u"', "names a file without a secret"),
         ("mqtt", 'password_file = "secret"', "[mqtt]: password_file needs username beside it"),
@@ -225,7 +226,16 @@ def test_credentials_in_the_url_are_refused_and_not_repeated(folder: Path, url: 
 
 @pytest.mark.parametrize(
     "url",
-    ["mqtt://", "mqtt://h:port", "mqtt://h:99999", "mqtt://h/topic", "http://h", "", "h:1883"],
+    [
+        "mqtt://",
+        "mqtt://h:port",
+        "mqtt://h:99999",
+        "mqtt://h:0",
+        "mqtt://h/topic",
+        "http://h",
+        "",
+        "h:1883",
+    ],
 )
 def test_a_url_that_is_no_broker_is_refused(folder: Path, url: str) -> None:
     """What is not mqtt://host:port is one mistake with an example."""
