@@ -1,8 +1,8 @@
 """`patrol demo`: the whole system and a simulated fleet, in one process, with nothing to install.
 
 Broker, fleet, intake, coverage, alerts and console run together over the sample district. The
-clock starts at eight in the morning and runs fast. One zone is neglected, so an alert comes; one
-is patrolled late, so an alert comes and is closed by a patrol.
+clock starts at eight in the morning and runs fast, after a month that is made up. One zone is
+neglected, so an alert comes; one is patrolled late, so an alert comes, and a patrol ends it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from pathlib import Path
 
 import msgspec
 
+from bikes.roster import Roster
+from bikes.simulator import SimulationPlan, past_days
+from ingest.archive import Archive, Flush, Piece
 from ingest.mqtt.connection import MqttOptions
 from ingest.mqtt.publisher import Publisher
 from ingest.worker import WorkerView
@@ -25,7 +28,7 @@ from patrol import web
 from patrol.assembly import district_of, filters_of
 from patrol.broker import embedded_broker
 from patrol.clock import FastClock
-from patrol.config.sections import Settings
+from patrol.config.sections import Policy, Settings
 from patrol.config.settings import load_with_zones
 from patrol.simulate import Fleet, FleetOptions, bike_ids, plan_of
 from patrol.station import Station
@@ -36,6 +39,11 @@ NEGLECTED, DELAYED = "cy-07", "cy-08"
 
 VENDOR = "hello"
 BEGINS = time(8)
+PAST_DAYS = 30
+HOLD_S = 60.0
+"""Shortest time between the patrol that ends an alert and its closing, for somebody to verify and
+close it [s of the wall]."""
+
 DRAIN_S = 20.0
 """Longest way of the last messages from the fleet to the coverage [s]."""
 
@@ -137,7 +145,8 @@ async def _demo(
     bikes = settings.vendors[VENDOR].bikes
     ids = bike_ids(() if bikes == "any" else bikes, options.bikes)
     vendor = settings.vendors[VENDOR].model_copy(update={"bikes": tuple(ids)})
-    settings = settings.model_copy(update={"vendors": {VENDOR: vendor}})
+    policies = {name: _held(policy, options.speed) for name, policy in settings.policies.items()}
+    settings = settings.model_copy(update={"vendors": {VENDOR: vendor}, "policies": policies})
     # The environment may say otherwise; nobody signs in here.
     web.refuse_strangers(settings.http, None)
     host = settings.http.host
@@ -147,7 +156,21 @@ async def _demo(
         port = web.wanted_port(host, options.port)
     broker = web.any_free_port()
     with embedded_broker(broker):
-        start_ms = _start_ms(settings, folder)
+        stored, start_ms = _start_ms(settings, folder)
+        # Zones that were redrawn in an earlier demo may have other names.
+        there = {zone.zone_id for zone in zones.at(start_ms)}
+        plan = plan_of(
+            settings,
+            zones,
+            VENDOR,
+            ids,
+            seed=options.seed,
+            start_ms=start_ms,
+            neglected=NEGLECTED if NEGLECTED in there else None,
+            delayed=DELAYED if DELAYED in there else None,
+        )
+        if not stored:
+            await asyncio.to_thread(_make_up_past, folder, plan)
         clock = FastClock(start_ms, options.speed)
         station = Station(
             district=district_of(settings, zones, start_ms),
@@ -165,18 +188,6 @@ async def _demo(
             # Starting took a moment; the day begins now.
             clock.restart()
             publisher.start()
-            # Zones that were redrawn in an earlier demo may have other names.
-            there = {zone.zone_id for zone in zones.at(start_ms)}
-            plan = plan_of(
-                settings,
-                zones,
-                VENDOR,
-                ids,
-                seed=options.seed,
-                start_ms=start_ms,
-                neglected=NEGLECTED if NEGLECTED in there else None,
-                delayed=DELAYED if DELAYED in there else None,
-            )
             fleet = Fleet(plan, publisher, clock)
             before = station.worker.view
             station.published = lambda: before.total.received + fleet.published.items
@@ -229,11 +240,24 @@ def _mqtt(port: int, client_id: str, *, filters: tuple[str, ...] = ()) -> MqttOp
     return MqttOptions("127.0.0.1", port, protocol="3.1.1", client_id=client_id, filters=filters)
 
 
-def _start_ms(settings: Settings, folder: Path) -> int:
-    """Eight in the morning of today, or of the day after the newest that is stored."""
+def _held(policy: Policy, speed: float) -> Policy:
+    """A policy that leaves people time to close an alert."""
+    hold_s = max(policy.close_hold_s, round(HOLD_S * speed))
+    return policy.model_copy(update={"close_hold_s": hold_s})
+
+
+def _make_up_past(folder: Path, plan: SimulationPlan) -> None:
+    """Fill the archive with the month before a plan, as if a station had stored it."""
+    archive = Archive(folder / "archive", Roster({plan.vendor: plan.bike_ids}), plan.timezone)
+    for day in past_days(plan, PAST_DAYS):
+        archive.write(Flush(0, [Piece(day)]))
+
+
+def _start_ms(settings: Settings, folder: Path) -> tuple[bool, int]:
+    """Whether anything is stored, and eight in the morning of today, or of the day after that."""
     zone = settings.district.tz
     day = datetime.now(zone).date()
     stored = [date.fromisoformat(file.stem) for file in folder.glob("archive/*/*.parquet")]
     if stored:
         day = max(day, max(stored) + timedelta(days=1))
-    return round(datetime.combine(day, BEGINS, zone).timestamp() * 1000)
+    return bool(stored), round(datetime.combine(day, BEGINS, zone).timestamp() * 1000)

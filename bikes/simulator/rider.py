@@ -40,8 +40,9 @@ LONG_STOP = 0.04
 RANGE_KM = 45.0
 """Range of a full battery [km]."""
 
-SWAP_BELOW_PERCENT, SWAP_S = (12.0, 22.0), (150.0, 300.0)
-"""Range of the charge below which the battery is swapped [%]; shortest and longest swap [s]."""
+SWAP_BELOW_PERCENT, SWAP_S = (17.0, 29.0), (150.0, 300.0)
+"""Range of the charge below which the battery is swapped [%], of which one in a hundred comes to be
+low; shortest and longest swap [s]."""
 
 IDLE_PERCENT_PER_S = 1 / 14_400
 """Charge that the tracker draws at rest: a percent in four hours."""

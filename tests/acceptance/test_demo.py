@@ -124,7 +124,10 @@ def test_every_item_is_accounted_for(hour: Finished) -> None:
 
 
 def test_tells_the_story_of_the_sample(hour: Finished) -> None:
-    """Nine zones; the neglected one is overdue, the one patrolled late closes its alert."""
+    """Nine zones; the neglected one is overdue, and a patrol ends the alert of the late one.
+
+    It stays to be closed for a minute, and batteries are not what alerts are about.
+    """
     zones = {zone["zone_id"]: zone for zone in hour.summary["zones"]}
     assert len(zones) == 9
     assert zones[NEGLECTED]["state"] == "overdue"
@@ -133,19 +136,19 @@ def test_tells_the_story_of_the_sample(hour: Finished) -> None:
     alerts = hour.summary["alerts"]
     assert alerts["raised"] == alerts["open"] + alerts["closed"]
     assert alerts["open"] >= 1
-    assert alerts["closed"] >= 1
     for zone_id in (NEGLECTED, DELAYED):
         assert re.search(rf"{zone_id} .*Zone not patrolled: pending → active", hour.err)
     assert re.search(
-        rf"{DELAYED} .*Zone not patrolled: returned, to be closed → closed \(it was patrolled\)",
+        rf"{DELAYED} .*Zone not patrolled: active → returned, to be closed \(it was patrolled\)",
         hour.err,
     )
+    assert hour.err.count("Bike battery low: pending → active") <= 1
 
 
 def test_tells_where_the_console_is(hour: Finished) -> None:
     """With --json people still read where to look and how it goes, on stderr."""
     assert re.search(r"Console +http://127\.0\.0\.1:\d+/", hour.err)
-    assert re.search(r"\d\d:\d\d:\d\d +\d+ fixes published; zones: 9 compliant", hour.err)
+    assert re.search(r"\d\d:\d\d:\d\d +\d+ fixes published; zones: \d compliant", hour.err)
 
 
 def test_is_small(hour: Finished) -> None:
@@ -216,7 +219,7 @@ def test_ctrl_c_and_the_next_day(tmp_path: Path) -> None:
     summary = json.loads(second.stdout)
     assert summary["published"] == summary["stored"] + summary["rejected"] > 0
     days = sorted(file.stem for file in (tmp_path / "data" / "archive").glob("*/*.parquet"))
-    assert len(days) == 2
+    assert len(days) == 30 + 2
 
 
 def test_a_parent_that_is_killed_leaves_no_broker_behind() -> None:
