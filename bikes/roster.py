@@ -74,6 +74,12 @@ class Roster:
         """Whether the bike would be new, of a vendor that may have any."""
         return key.vendor in self._open and key not in self._index
 
+    def lists(self, vendor: str) -> frozenset[str] | None:
+        """The ids on the list of a vendor; None for one that has none and may have any bike."""
+        if vendor in self._open:
+            return None
+        return frozenset(key.bike_id for key in self._listed if key.vendor == vendor)
+
     @property
     def keys(self) -> list[BikeKey]:
         """Keys of all bikes; a bike's index is its position."""

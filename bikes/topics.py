@@ -161,6 +161,10 @@ class TopicPattern:
         """The MQTT filter to subscribe to; it may match more than the pattern does."""
         return "/".join("+" if _BIKE in level else level for level in self.pattern.split("/"))
 
+    def of(self, bike_id: str) -> str:
+        """The topic of a bike."""
+        return SHARED.sub("", self.pattern).replace(_BIKE, bike_id)
+
     def bike_id(self, topic: str) -> str | None:
         """The id, valid or not, of the bike of `topic`; None when the pattern does not match.
 

@@ -23,6 +23,7 @@ from dashboards.api import (
     people,
     problems,
     stream,
+    vendors,
     zone_drawing,
     zone_history,
     zones,
@@ -95,6 +96,7 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
         alerts.router(sources, times, views),
         orders.router(sources, times),
         health.rejects_router(sources, times),
+        vendors.router(sources, times),
         stream.router(feed),
         health.router(sources, views),
     ):

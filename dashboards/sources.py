@@ -23,6 +23,7 @@ from alerts.rules.registry import Registry
 from alerts.store.book import AlertBook
 from bikes.roster import BikeKey, Roster
 from dashboards.drawing import Drawing
+from dashboards.vendor_desk import VendorDesk
 from files.secret import harmless
 from geofence.atlas import Atlas, Era
 from geofence.coverage import View
@@ -111,6 +112,7 @@ class Sources:
     recipients: Callable[[], Sequence[AppriseNotifier]] = lambda: ()
     """People who are told about alerts."""
     health: Callable[[], Health]  # state of the parts and counters
+    vendors: VendorDesk  # the vendors, and their lists of bikes
     now_ms: Callable[[], int]
     """The one clock [ms]: the wall's, or in demo and replay the telemetry's."""
     meters: Sequence[Collector] = ()  # metrics that other parts keep themselves

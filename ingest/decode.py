@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from bikes.errors import DecodeError
 from bikes.formats import mds, reading
 from bikes.formats.reading import Item, read_each
-from bikes.roster import Roster
+from bikes.roster import BikeKey, Roster
 from bikes.telemetry import Event, Status, Telemetry, TelemetryBatch
 from bikes.topics import is_level
 from ingest.budgets import ITEM_BYTES, Budget, VendorLimits
@@ -66,6 +66,8 @@ class Decoded:
     rejects: list[Reject] = field(default_factory=list)
     # All items that were rejected, told or not.
     refused: Counter[Refused] = field(default_factory=Counter)
+    # Items of bikes that a configured vendor does not have, told or not.
+    unknown: Counter[BikeKey] = field(default_factory=Counter)
     # Values that are unknown because they cannot be used, by vendor and field.
     notes: Counter[tuple[str, str]] = field(default_factory=Counter)
     messages: int = 0  # messages in the batch
@@ -222,6 +224,7 @@ class _Reading:
             events=self._events,
             rejects=self._refusals.settle(),
             refused=self._refusals.counts,
+            unknown=self._refusals.unknown,
             notes=self._notes,
             messages=len(self._messages.topics),
             accepted=self._accepted,

@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from bikes.errors import DecodeError
+from bikes.roster import BikeKey
 from ingest.budgets import Budget
 from ingest.log import Messages
 from ingest.rejects import FIRST_ITEMS, OTHER, Refused, Reject, RejectedItem, excerpt, shortened
@@ -29,7 +30,8 @@ class _Fault(NamedTuple):
 class Refusals:
     """What is refused of a batch. Messages are known by their position in it.
 
-    `counts` are the items that were refused; complete once it is settled.
+    `counts` are the items that were refused, and `unknown` those of bikes that a configured vendor
+    does not have; complete once it is settled.
     """
 
     def __init__(self, messages: Messages, routes: Routes, budgets: Mapping[str, Budget]) -> None:
@@ -37,6 +39,7 @@ class Refusals:
         self._faults: list[_Fault] = []
         self._told: list[tuple[int, Reject]] = []
         self.counts: Counter[Refused] = Counter()
+        self.unknown: Counter[BikeKey] = Counter()
 
     def add(
         self, at: int, group: Group, error: DecodeError, index: int | None = None, bike_id: str = ""
@@ -59,8 +62,11 @@ class Refusals:
         for at, of_one in groupby(self._faults, key=attrgetter("at")):
             faults = list(of_one)
             vendor = self._vendor(faults[0].group)
-            for _, group, error, *_ in faults:
+            for _, group, error, _, bike_id in faults:
                 self.counts[Refused(group.kind, vendor, error.reason)] += 1
+                if error.reason == "unknown_bike" and vendor != OTHER:
+                    named = bike_id or self._routes.resolve(self._messages.topics[at]).bike_id
+                    self.unknown[BikeKey(vendor, named)] += 1
             if self._budgets[vendor].told.take(1, self._messages.received_at_ms):
                 self._told.append((at, self._reject(faults, len(faults))))
         self._told.sort(key=lambda told: told[0])
@@ -84,6 +90,7 @@ class Refusals:
             received_at_ms=self._messages.received_at_ms,
             topic=topic,
             payload=excerpt(self._messages.payloads[at]),
+            payload_bytes=len(self._messages.payloads[at]),
             index=items[0].index,
             vendor=group.vendor,
             bike_id=self._routes.resolve(topic).bike_id or named,

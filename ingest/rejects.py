@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from bikes.errors import RejectReason
+from bikes.roster import BikeKey
 from bikes.topics import Kind
 
 PAYLOAD_BYTES = 512
@@ -18,6 +19,9 @@ PAYLOAD_BYTES = 512
 
 DETAIL_CHARACTERS = 500
 """Characters of a detail that are kept; it may quote the payload."""
+
+UNKNOWN_BIKES = 500
+"""Bikes that vendors do not have and that are kept."""
 
 FIRST_ITEMS = 5
 """Items of a message of which a reject says what is wrong."""
@@ -50,6 +54,7 @@ class Reject(msgspec.Struct, frozen=True, kw_only=True):
     received_at_ms: int  # when the message was received
     topic: str  # on which it came
     payload: str  # its first 512 bytes; what is not UTF-8 is replaced
+    payload_bytes: int = 0  # size of the whole
     # Position of that item in the array; None when it is the whole message.
     index: int | None = None
     # As the topic names them, whether known or not, or the item on a topic of many bikes; "" when
@@ -87,11 +92,19 @@ def payload_json(reject: Reject) -> bytes:
     return msgspec.json.encode(wire)
 
 
+class UnknownBike(NamedTuple):
+    """A bike that a vendor does not have: how many items, and when the last was received [ms]."""
+
+    items: int
+    last_ms: int
+
+
 class RejectBook:
     """The last rejects of each vendor, and the items rejected by vendor and reason; for one thread.
 
     Those that are not among `vendors` are kept as one, :data:`OTHER`. `notes` are the values that
-    were not used, by vendor and field.
+    were not used, by vendor and field; `unknown` the bikes that vendors do not have, the one heard
+    last at the end.
     """
 
     def __init__(self, vendors: Iterable[str] = (), keep: int = 500) -> None:
@@ -101,6 +114,7 @@ class RejectBook:
         self._counts: Counter[Refused] = Counter()
         self._total = 0
         self.notes: Counter[tuple[str, str]] = Counter()
+        self.unknown: dict[BikeKey, UnknownBike] = {}
 
     def follow(self, vendors: Iterable[str]) -> None:
         """Keep those of further vendors apart, too."""
@@ -112,8 +126,18 @@ class RejectBook:
         rejects: Iterable[Reject],
         refused: Mapping[Refused, int],
         notes: Mapping[tuple[str, str], int] | None = None,
+        unknown: Mapping[BikeKey, int] | None = None,
+        at_ms: int = 0,
     ) -> None:
-        """Enter rejects, oldest first, and the numbers of all that was refused with them."""
+        """Enter rejects, oldest first, and the numbers of all that was refused with them.
+
+        `at_ms` is when they were received [ms].
+        """
+        for key, items in (unknown or {}).items():
+            before = self.unknown.pop(key, None)
+            self.unknown[key] = UnknownBike(items + (before.items if before else 0), at_ms)
+            if len(self.unknown) > UNKNOWN_BIKES:
+                del self.unknown[next(iter(self.unknown))]
         self.notes.update(notes or {})
         for reject in rejects:
             self._total += 1

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from alerts.duty_hours import Hours
 from alerts.errors import BookUnavailable
+from alerts.fleet import VendorFacts
 from alerts.notify import Filter
 from alerts.notify.apprise import AppriseNotifier
 from alerts.notify.wording import Wording, ZoneNames
@@ -24,10 +25,11 @@ from alerts.policy import Campaign, Policy, parse_policy
 from alerts.store.book import AlertBook
 from alerts.waits import settled_transitions
 from bikes.fleet import FleetState
-from bikes.roster import Roster
+from bikes.roster import BikeKey, Roster
 from bikes.topics import INBOUND_FILTERS, TopicPattern
 from dashboards.drawing import Drawing
 from dashboards.sources import Health
+from dashboards.vendor_desk import VendorDesk
 from files.secret import Secret
 from geofence.atlas import ALWAYS_MS, Atlas
 from geofence.errors import Problem, ZonesError
@@ -39,6 +41,7 @@ from ingest.archive import Archive
 from ingest.budgets import VendorLimits
 from ingest.decode import Decoder, Decodings
 from ingest.errors import StoreUnavailable
+from ingest.first_message import FirstMessage, first_message
 from ingest.influx.file import InfluxFile
 from ingest.influx.line_protocol import AlertStep, HealthFigures
 from ingest.influx.reporter import Reporter
@@ -47,10 +50,17 @@ from ingest.influx.tracks import READER, Source
 from ingest.influx.writer import InfluxWriter
 from ingest.log import SqliteLog
 from ingest.mqtt.connection import MqttOptions
+from ingest.mqtt.listen import Stray, listen, prefixes
 from ingest.pipeline import Pipeline
 from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.verdict_stream import VerdictStream
 from ingest.worker import READERS, Worker
+from patrol.config.accepted_bikes import (
+    read_accepted,
+    with_accepted,
+    without_accepted,
+    write_accepted,
+)
 from patrol.config.drawn_zones import NAME, digest_of, write_drawn
 from patrol.config.fields import read_secret
 from patrol.config.sections import Mqtt, Settings, Vendor
@@ -279,6 +289,52 @@ def vendors_of(settings: Settings) -> dict[str, VendorFormat]:
         )
         for name, vendor in settings.vendors.items()
     }
+
+
+def vendor_desk_of(
+    district: District,
+    worker: Worker,
+    folder: Path,
+    broker: MqttOptions,
+    counts: Callable[[int], Mapping[str, VendorFacts]],
+    now_ms: Callable[[], int],
+) -> VendorDesk:
+    """What may be asked of the vendors of a station, and changed in their lists of bikes.
+
+    ConfigError: the file of the bikes that were accepted, in `folder`, cannot be read.
+    """
+
+    def formats() -> dict[str, VendorFormat]:
+        return vendors_of(district.settings)
+
+    def first(vendor: str) -> FirstMessage | None:
+        bikes = district.settings.vendors[vendor].bikes
+        bike_id = bikes[0] if bikes != "any" and bikes else "B1"
+        place = district.atlas.at(now_ms()).zones[0].geometry.representative_point()
+        return first_message(formats()[vendor], bike_id, place.y, place.x, now_ms(), broker)
+
+    def listen_for(vendor: str, for_s: float) -> tuple[list[str], list[Stray]]:
+        vendors = formats()
+        filters = prefixes(vendor, vendors[vendor].topics)
+        known = [topic for each in vendors.values() for topic in each.topics]
+        return filters, listen(broker, filters, known, for_s)
+
+    def follow(key: BikeKey, listed: bool) -> None:
+        change = with_accepted if listed else without_accepted
+        settings = change(district.settings, [key])
+        worker.log.decode_by(decoding_of(settings))
+        district.settings = settings
+        worker.roster.follow(bikes_of(settings))
+
+    return VendorDesk(
+        formats,
+        counts,
+        first,
+        listen_for,
+        lambda accepted: write_accepted(folder, accepted),
+        follow,
+        tuple(read_accepted(folder)),
+    )
 
 
 def decoder_of(settings: Settings, roster: Roster) -> Decoder:

@@ -19,6 +19,7 @@ from alerts.notify import UNHEARD
 from alerts.notify.wording import ZoneNames
 from alerts.rules import contract
 from files.secret import harmless
+from ingest.accounts import Account
 from patrol import web
 from patrol.supervisor import background_task
 from words.catalogue import word
@@ -137,13 +138,40 @@ async def log_life(station: Station, stop: asyncio.Event) -> None:
     url = web.url(station.host, station.port, station.district.settings.http)
     log.info("starting", district=station.district.settings.district.name, console=url)
     running = asyncio.create_task(station.run())
-    async with background_task(stop.wait()) as stopping, background_task(_log_reading(station)):
+    async with background_task(stop.wait()) as stopping, background_task(_log_beginning(station)):
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if stop.is_set():
         log.info("stopping")
     station.stop()
     await running
     log.info("stopped", read=station.worker.seq)
+
+
+async def _log_beginning(station: Station) -> None:
+    """Log how far the log is read, until all of it is; then what a new station waits for."""
+    await _log_reading(station)
+    log = structlog.get_logger("patrol")
+    asked, refused = set[str](), set[str]()
+    while waiting := {
+        vendor
+        for vendor in station.vendors.formats()
+        if not station.worker.view.accounts.get(vendor, Account()).accepted
+    }:
+        for vendor in sorted(waiting - asked):
+            first = station.vendors.first_message(vendor)
+            # In the text, where nothing is put in quotes: it is there to be copied.
+            command = "" if first is None else f"; send this\n\n    {first.command}\n"
+            log.info(f"no message yet{command}", vendor=vendor)
+        for _, reject in station.rejects.last():
+            if reject.vendor in waiting - refused:
+                refused.add(reject.vendor)
+                why = harmless(reject.detail)
+                log.warning("the first message was refused", vendor=reject.vendor, why=why)
+        asked |= waiting
+        await asyncio.sleep(1.0)
+        for vendor in sorted(waiting):
+            if station.worker.view.accounts[vendor].accepted:
+                log.info("the first message was accepted", vendor=vendor)
 
 
 async def _log_reading(station: Station) -> None:

@@ -28,6 +28,7 @@ from patrol import web
 from patrol.assembly import district_of, filters_of
 from patrol.broker import embedded_broker
 from patrol.clock import FastClock
+from patrol.config.accepted_bikes import read_accepted, with_accepted
 from patrol.config.sections import Policy, Settings
 from patrol.config.settings import load_with_zones
 from patrol.simulate import Fleet, FleetOptions, bike_ids, plan_of
@@ -147,6 +148,7 @@ async def _demo(
     vendor = settings.vendors[VENDOR].model_copy(update={"bikes": tuple(ids)})
     policies = {name: _held(policy, options.speed) for name, policy in settings.policies.items()}
     settings = settings.model_copy(update={"vendors": {VENDOR: vendor}, "policies": policies})
+    settings = with_accepted(settings, read_accepted(folder))
     # The environment may say otherwise; nobody signs in here.
     web.refuse_strangers(settings.http, None)
     host = settings.http.host

@@ -61,6 +61,7 @@ from patrol.assembly import (
     policies_named,
     readers_of,
     recipients_of,
+    vendor_desk_of,
     worker_of,
 )
 from patrol.canary import EVERY_S, Canary
@@ -165,6 +166,14 @@ class Station:
             self.district, self.intake.redrawn, self.orders, self.folder, self._follow_zones
         )
         self.reload = None if self.config is None else self._reload(self.config)
+        self.vendors = vendor_desk_of(
+            self.district,
+            self.worker,
+            self.folder,
+            self.publisher,
+            self.fleet_facts.vendors,
+            self.clock.now_ms,
+        )
         self._stopping = asyncio.Event()
         self.web = self._web()
 
@@ -267,7 +276,9 @@ class Station:
         total = view.total
         return Health(
             parts=[
-                Part("inlet", inlet.phase == "connected", inlet.reason or inlet.phase),
+                Part(
+                    "inlet", inlet.phase == "connected", inlet.reason or self._said_by(inlet.phase)
+                ),
                 Part("coverage", caught_up, "" if caught_up else reading),
                 Part("storage", not self.intake.trouble, self.intake.trouble),
                 Part("data", not (damage := set_aside.trouble(self.log.aside)), damage, False),
@@ -290,6 +301,11 @@ class Station:
             log_depth={name: self.log.depth(name) for name in self.readers},
             evaluated_ms=self.evaluated_ms,
         )
+
+    def _said_by(self, phase: str) -> str:
+        """What there is to say of the connection when nothing is wrong with it."""
+        waits = phase == "connected" and not self.worker.view.total.received
+        return f"{phase}, no message yet" if waits else phase
 
     def _part(self, name: str, trouble: str, doing: str = "") -> Part:
         """A part that the supervisor runs; `doing` is no trouble."""
@@ -389,7 +405,8 @@ class Station:
     def _on_read(self, decoded: list[Decoded]) -> None:
         """Book what came and what was rejected."""
         for part in decoded:
-            self.rejects.add(part.rejects, part.refused, part.notes)
+            at_ms = part.received_at_ms
+            self.rejects.add(part.rejects, part.refused, part.notes, part.unknown, at_ms)
             self.fleet_facts.add(part.received_at_ms, part.received, part.rejected)
 
     def _answer(self, decoded: list[Decoded]) -> None:
@@ -478,6 +495,7 @@ class Station:
             judged=self.worker.judged,
             recipients=lambda: self.people,
             health=self.health,
+            vendors=self.vendors,
             meters=[self.loop_held, *self.canary.meters],
             now_ms=self.clock.now_ms,
             demo_speed=None if self.clock.speed == 1.0 else self.clock.speed,

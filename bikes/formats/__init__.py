@@ -12,9 +12,13 @@ from bikes.formats.reading import Format
 __all__ = ["FORMATS", "Format"]
 
 FORMATS: dict[str, Format] = {
-    "mds": Format("mds", quick=mds.quick, decode=mds.decode),
+    "mds": Format("mds", quick=mds.quick, decode=mds.decode, encode=mds.encode),
     "owntracks": Format(
-        "owntracks", quick=owntracks.quick, decode=owntracks.decode, in_seconds=True
+        "owntracks",
+        quick=owntracks.quick,
+        decode=owntracks.decode,
+        in_seconds=True,
+        encode=owntracks.encode,
     ),
 }
 """Formats that a vendor's configuration can name, by that name."""

@@ -10,7 +10,8 @@ import math
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
@@ -96,10 +97,11 @@ def mapped(sources: Mapping[Quantity, Source], items: str | None = None) -> Form
         _check(quantity, source)
     reader = _ItemReader(sources)
     in_seconds = sources["timestamp"].unit == "s"
+    encode = partial(_encoded, dict(sources), items)
     if items is None:
-        return Format("mapped", reader.quick_items, reader.decode, in_seconds)
+        return Format("mapped", reader.quick_items, reader.decode, in_seconds, encode)
     _check_path("items", items)
-    return Format("mapped", *_enveloped(items, reader), in_seconds)
+    return Format("mapped", *_enveloped(items, reader), in_seconds, encode)
 
 
 def _dotted(path: str) -> str:
@@ -288,6 +290,38 @@ def _meaning(quantity: Quantity, source: Source) -> Callable[[Any], Any]:
     if quantity in ("timestamp", "satellites"):
         return lambda said: None if (found := number(said)) in (None, UNUSABLE) else round(found)
     return number
+
+
+def _encoded(sources: Mapping[Quantity, Source], items: str | None, fix: Telemetry) -> bytes:
+    """The payload of a fix by a mapping; see `Format.encode`."""
+    said: dict[Quantity, Any] = {
+        "timestamp": fix.timestamp,
+        "lat": fix.location.lat,
+        "lng": fix.location.lng,
+        "device_id": fix.device_id,
+    }
+    payload: dict[str, Any] = {}
+    for quantity in said.keys() & sources.keys():
+        source, value = sources[quantity], said[quantity]
+        if source.unit == TIME_TEXT:
+            moment = datetime.fromtimestamp(value / 1000, source.timezone or UTC)
+            value = moment.isoformat(timespec="seconds")
+        elif units := UNITS.get(quantity):
+            factor, divisor = units[source.unit or next(iter(units))]
+            value = value * divisor / factor
+            value = value if divisor == factor == 1 and quantity != "timestamp" else round(value)
+        _put(payload, source.path, value)
+    if items is not None:
+        item, payload = payload, {}
+        _put(payload, items, [item])
+    return msgspec.json.encode(payload)
+
+
+def _put(payload: dict[str, Any], path: str, value: object) -> None:
+    *above, last = path.split(".")
+    for name in above:
+        payload = payload.setdefault(name, {})
+    payload[last] = value
 
 
 def _time_ms(said: str | int, source: Source) -> int:

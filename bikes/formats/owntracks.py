@@ -66,6 +66,14 @@ def decode(payload: bytes, max_items: int = 1) -> Telemetry | list[Telemetry | D
     return _telemetry(_locations.one(payload))
 
 
+def encode(fix: Telemetry) -> bytes:
+    """The payload of a place and a time."""
+    place = fix.location
+    return msgspec.json.encode(
+        {"_type": "location", "lat": place.lat, "lon": place.lng, "tst": fix.timestamp // 1000}
+    )
+
+
 def quick_rec(line: bytes) -> Telemetry:
     """Telemetry of a line of a .rec file in which everything is fine; see `Format.quick`."""
     _, _, payload = line.split(b"\t", 2)

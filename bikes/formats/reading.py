@@ -58,6 +58,9 @@ class Format:
     # be accepted (`not_json`, `schema`, `out_of_range`, `too_many`), and nothing else.
     decode: Callable[[bytes, int], Telemetry | Sequence[Item]]
     in_seconds: bool = False  # what its timestamps are counted in, else milliseconds
+    # A payload that says what is required of a fix and nothing else, as an example to send. The
+    # fix names its bike. None: there is no way to write it.
+    encode: Callable[[Telemetry], bytes] | None = None
 
 
 def read_each(

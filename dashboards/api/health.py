@@ -244,6 +244,7 @@ def rejects_router(sources: Sources, times: Times) -> APIRouter:
 
     @routes.get("/rejects", response_model=Rejects)
     async def list_rejects(
+        request: Request,
         asked: Asked,
         vendor: str | None = None,
         bike_id: str | None = None,
@@ -251,7 +252,10 @@ def rejects_router(sources: Sources, times: Times) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
         cursor: str | None = None,
     ) -> Response:
-        """The last rejected messages, newest first, and counts since the start."""
+        """The last rejected messages, newest first, and counts since the start.
+
+        `payload` is empty for viewers: it may hold anything.
+        """
         book = sources.rejects
         # Numbered from the first reject ever, so that new ones do not shift a page.
         rows = [
@@ -270,7 +274,8 @@ def rejects_router(sources: Sources, times: Times) -> APIRouter:
         counts: dict[str, dict[str, int]] = {}
         for (name, why), count in sorted(book.counts.items()):
             counts.setdefault(name, {})[why] = count
-        listed = [times.answer(RejectedMessage, reject) for _, reject in page]
+        hidden = {} if caller.may_act(request) else {"payload": ""}
+        listed = [times.answer(RejectedMessage, reject, **hidden) for _, reject in page]
         found = {"counts": counts, "rejects": listed}
         return asked.answer(
             found, "rejects", RejectedMessage, None if going_on is None else -going_on

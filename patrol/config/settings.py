@@ -16,6 +16,7 @@ from geofence.errors import ZonesError
 from geofence.geojson import Feature, read_features
 from geofence.zones import Zones, parse_zones
 from ingest.zone_files import as_geojson
+from patrol.config.accepted_bikes import read_accepted, with_accepted
 from patrol.config.drawn_zones import read_drawn
 from patrol.config.fields import FOLDER, Name, Section, did_you_mean, located, read_bounded
 from patrol.config.sections import (
@@ -46,6 +47,8 @@ S = TypeVar("S", bound=Section)
 def load(path: Path) -> Settings:
     """Read a patrol.toml, and the environment over it; paths in both are relative to its folder.
 
+    Bikes that administrators have accepted are on their vendors' lists.
+
     ConfigError: with every mistake of the file and the environment. What is in the zones is not
     looked at; see :func:`load_with_zones`.
     """
@@ -53,7 +56,7 @@ def load(path: Path) -> Settings:
     settings = draft.read()
     if settings is None or draft.problems:
         raise ConfigError(draft.problems)
-    return settings
+    return with_accepted(settings, read_accepted(settings.storage.path))
 
 
 def load_with_zones(path: Path, *, storage: Path | None = None) -> tuple[Settings, Zones]:
@@ -69,7 +72,8 @@ def load_with_zones(path: Path, *, storage: Path | None = None) -> tuple[Setting
     settings, zones = draft.read(), draft.zones(storage)
     if settings is None or zones is None or draft.problems:
         raise ConfigError(draft.problems)
-    return settings, zones
+    accepted = read_accepted(storage or settings.storage.path)
+    return with_accepted(settings, accepted), zones
 
 
 class PolicyFile(Section):

@@ -152,8 +152,8 @@ def test_tells_where_the_console_is(hour: Finished) -> None:
 
 
 def test_is_small(hour: Finished) -> None:
-    """The demo and its broker together stay under 250 MB."""
-    assert 50 * MEGABYTE < hour.most_bytes < 250 * MEGABYTE
+    """The demo, which knows a month, and its broker together stay under 350 MB."""
+    assert 50 * MEGABYTE < hour.most_bytes < 350 * MEGABYTE
 
 
 def test_leaves_nothing_behind(hour: Finished) -> None:
@@ -198,7 +198,8 @@ def test_ctrl_c_and_the_next_day(tmp_path: Path) -> None:
             port = lines.until(r"Console +http://127\.0\.0\.1:(\d+)/")[1]
             lines.until("Stop +Ctrl-C")
             assert int(port) > 8080
-            until(lambda: received(port) >= 2_000, every_s=0.1, explain=lambda: lines.seen)
+            past = received(port)
+            until(lambda: received(port) >= past + 3_000, every_s=0.1, explain=lambda: lines.seen)
             first.send_signal(signal.SIGINT)
             out, err = first.communicate(timeout=PATIENCE_S)
         finally:

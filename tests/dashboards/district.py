@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -15,16 +15,19 @@ import msgspec
 import numpy as np
 
 from alerts.findings import Step
+from alerts.fleet import VendorFacts
 from alerts.orders import Orders
 from alerts.plan import Policies
 from alerts.policy import parse_policy
 from alerts.store.alert_rows import Opening
 from alerts.store.book import AlertBook, Change
 from bikes.fleet import FleetState
-from bikes.roster import Roster
+from bikes.formats import FORMATS
+from bikes.roster import BikeKey, Roster
 from bikes.telemetry import COLUMNS, TelemetryBatch
 from dashboards.drawing import Drawing
 from dashboards.sources import Health, Part, Sources
+from dashboards.vendor_desk import VendorDesk
 from geofence.atlas import Atlas
 from geofence.coverage import Ledger, View
 from geofence.quality import Limits
@@ -35,7 +38,11 @@ from geofence.zonemap import ZoneMap
 from geofence.zones import Zones, parse_zones
 from ingest.accounts import Accounts
 from ingest.archive import Archive
+from ingest.first_message import first_message
+from ingest.mqtt.connection import MqttOptions
+from ingest.mqtt.listen import listen
 from ingest.rejects import Refused, Reject, RejectBook
+from ingest.vendors import VendorFormat
 from ingest.worker import WorkerView
 from tests.rides import zone_map
 
@@ -95,9 +102,22 @@ class District:
     demo_speed: float | None = None
     policies: Policies = field(default_factory=sample_policies)
     known_from_ms: int = NINE_MS - 30 * 86_400_000
+    kept: list[Sequence[BikeKey]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.fleet = FleetState(self.roster)
+        broker = MqttOptions("127.0.0.1", 1)
+        formats = {name: VendorFormat(name, FORMATS["mds"]) for name in self.roster.vendors}
+        self.vendors = VendorDesk(
+            formats=lambda: formats,
+            counts=lambda since_ms: {name: VendorFacts(600, 60) for name in formats},
+            first_message=lambda name: first_message(
+                formats[name], "B1", 36.3, 120.4, self.now_ms, broker
+            ),
+            listen=lambda name, for_s: ([], listen(broker, [], [], for_s)),
+            save=self.kept.append,
+            follow=self._list,
+        )
         self.archive = Archive(Path(self.book.file.path).parent / "archive", self.roster, TIMEZONE)
         self.ledger = Ledger(self.zones.grid.size)
         self.orders = Orders(self.book.file, self.policies, ZoneInfo(TIMEZONE))
@@ -125,6 +145,11 @@ class District:
                 last_patrolled_ms=NINE_MS - 600_000,
             )
 
+    def _list(self, key: BikeKey, listed: bool) -> None:
+        bikes = {bike for bike in self.roster.lists(key.vendor) or () if bike != key.bike_id}
+        bikes |= {key.bike_id} if listed else set()
+        self.roster.follow({"hello": bikes, "other": "any"})
+
     @property
     def zones(self) -> ZoneMap:
         """The zones there are now."""
@@ -138,6 +163,7 @@ class District:
             atlas=self.atlas,
             in_force=lambda: self.atlas.layout.era_at(self.now_ms),
             drawing=self.drawing,
+            vendors=self.vendors,
             policies={
                 name: parse_policy(name, keys, ZoneInfo(TIMEZONE))
                 for name, keys in sections().items()

@@ -24,6 +24,8 @@ ROUTES = {
     "/campaigns", "/campaigns/{name}/end", "/zones/{zone_id}/pause", "/zones/{zone_id}/resume",
     "/zones/{zone_id}/policy", "/coverage/trend", "/coverage/{zone_id}/days", "/bikes/days",
     "/bikes/{bike_id}/day", "/bikes/{bike_id}/path", "/tracks", "/rejects", "/stream",
+    "/vendors", "/vendors/{vendor}/bikes", "/vendors/{vendor}/bikes/{bike_id}",
+    "/vendors/{vendor}/listen",
     "/healthz", "/readyz", "/metrics",
 }  # fmt: skip
 
