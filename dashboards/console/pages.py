@@ -49,6 +49,7 @@ PAGES: Final = (
     Page("zone", "/zones/{zone_id}", "zones/zone.js"),
     Page("bikes", "/bikes", "bikes/bikes.js", "4"),
     Page("bike", "/bikes/{vendor}/{bike_id}", "bikes/bike.js"),
+    Page("vendors", "/vendors", "vendors/vendors.js", "7"),
     Page("draw", "/draw", "draw/draw.js", "5", "admin"),
     Page("people", "/people", "people/people.js", "6", "admin"),
 )

@@ -541,3 +541,43 @@ interface DrawFormHands {
   /** Called after every change. */
   onTyped: () => void;
 }
+
+/** Of GET /vendors. */
+interface Vendors {
+  broker: string;
+  vendors: Vendor[];
+}
+interface Vendor {
+  vendor: string;
+  state: "waiting" | "refused" | "sending";
+  format: string;
+  datum: string;
+  topics: string[];
+  listed: boolean;
+  bikes: number;
+  received: number;
+  stored: number;
+  rejected: number;
+  rate_per_s: number;
+  delay_s: number | null;
+  clocks: { bike_id: string; offset_s: number }[];
+  refusals: { reason: string; items: number; last: LastRefusal | null }[];
+  notes: Record<string, number>;
+  unknown_bikes: { bike_id: string; items: number; last: string; acceptable: boolean }[];
+  accepted: string[];
+  first_message?: { topic: string; payload: string; command: string };
+}
+interface LastRefusal {
+  at: string;
+  topic: string;
+  bike_id: string;
+  detail: string;
+  /** Null where one may not see it. */
+  payload: string | null;
+  payload_bytes: number;
+}
+/** Of POST /vendors/{vendor}/listen. */
+interface StrayTopics {
+  prefixes: string[];
+  topics: { topic: string; messages: number; payload: string; payload_bytes: number }[];
+}

@@ -6,6 +6,7 @@ import { $, badge, button, el, fill } from "../page/dom.js";
 import { config, keys, live, read, start, words } from "../page/frame.js";
 import { later } from "../page/live.js";
 import { Replay } from "../replay/replay.js";
+import { welcome } from "../vendors/first.js";
 import { ZoneTable } from "../zones/list.js";
 import { baseMap } from "./base.js";
 import { BikeCard, BikeLayer, LastHour, pictureOf } from "./bikes.js";
@@ -17,6 +18,7 @@ const RETRY_MS = 2000;
 /** @type {Promise<Zones | null> | null} */ let early = read("/zones").catch(() => null);
 
 start(async (main) => {
+  welcome($("map-frame"));
   drawLegend($("legend"));
   const map = new PatrolMap($("map")), asOf = $("zones-as-of");
   const table = new ZoneTable($("zones"), (zoneId) => map.showZone(zoneId));

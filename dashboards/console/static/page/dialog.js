@@ -116,3 +116,17 @@ export function momentOf(when, chosen) {
   if (when === "tomorrow") return `${words.tomorrow()}T00:00`;
   return (when === "custom" && chosen) || null;
 }
+
+/** A text to copy: the field that it stands in, a button that does, and what says that it did. */
+export function copyable(/** @type {string} */ text, /** @type {string} */ title) {
+  const copied = el("span", { className: "copied", role: "status" });
+  const field = el("input", { className: "secret", value: text, readOnly: true, ariaLabel: title });
+  field.addEventListener("focus", () => field.select());
+  const copy = button("button main", words.say("tokens.once.copy"), async () => {
+    field.select();
+    // Browsers give the clipboard to pages of this machine or over TLS only.
+    const ok = await navigator.clipboard?.writeText(text).then(() => true, () => false);
+    copied.textContent = words.say(ok ? "tokens.once.copied" : "tokens.once.select");
+  });
+  return { field, copy, copied };
+}

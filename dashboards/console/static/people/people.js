@@ -1,6 +1,6 @@
 // @ts-check
 // Users, tokens of programs, and the audit record.
-import { askFor, toast } from "../page/dialog.js";
+import { askFor, copyable, toast } from "../page/dialog.js";
 import { badge, button, el, modal } from "../page/dom.js";
 import { config, live, read, start, words } from "../page/frame.js";
 import { change } from "../page/session.js";
@@ -388,16 +388,7 @@ function stateOf(token) {
 /** Shows a new token until its user confirms that it is kept: Escape must not lose it. */
 function showOnce({ name, token }) {
   const title = words.say("tokens.once.title", { name });
-  const copied = el("span", { className: "copied", role: "status" });
-  const secret = el("input",
-    { className: "secret", value: token, readOnly: true, ariaLabel: title });
-  secret.addEventListener("focus", () => secret.select());
-  const copy = button("button main", words.say("tokens.once.copy"), async () => {
-    secret.select();
-    // Browsers give the clipboard to pages of this machine or over TLS only.
-    const ok = await navigator.clipboard?.writeText(token).then(() => true, () => false);
-    copied.textContent = words.say(ok ? "tokens.once.copied" : "tokens.once.select");
-  });
+  const { field: secret, copy, copied } = copyable(token, title);
   const kept = button("button", words.say("tokens.once.done"), () => box.close());
   const box = modal("ask once", el("h2", "", title),
     el("p", "warning", words.say("tokens.once.warning")), secret,
