@@ -163,7 +163,7 @@ class TopicPattern:
 
     def of(self, bike_id: str) -> str:
         """The topic of a bike."""
-        return SHARED.sub("", self.pattern).replace(_BIKE, bike_id)
+        return self.topic.replace(_BIKE, bike_id)
 
     def bike_id(self, topic: str) -> str | None:
         """The id, valid or not, of the bike of `topic`; None when the pattern does not match.

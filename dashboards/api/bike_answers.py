@@ -151,7 +151,16 @@ class BikeTrack(TypedDict):
     heading: NotRequired[list[float | None]]
 
 
-Tracks = TypedDict("Tracks", {"from": Time, "to": Time, "step_s": int, "bikes": list[BikeTrack]})
+Tracks = TypedDict(
+    "Tracks",
+    {
+        "from": Time,
+        "to": Time,
+        "step_s": int,
+        "duty": list[list[int]],
+        "bikes": list[BikeTrack],
+    },
+)
 """One believed fix per bike and step, of the bikes that have any, by vendor and id."""
 
 

@@ -270,8 +270,16 @@ def tracks_of(
         "from": times.write(from_ms),
         "to": times.write(to_ms),
         "step_s": step_s,
+        "duty": _duty(sources, from_ms, to_ms),
         "bikes": bikes,
     }
+
+
+def _duty(sources: Sources, from_ms: int, to_ms: int) -> list[list[int]]:
+    """When there was duty in some zone in [from_ms, to_ms) [ms]; stretches may overlap."""
+    plans = {id(plan): plan for plan in map(sources.plan, sources.atlas.layout.zone_ids)}
+    found = {each for plan in plans.values() for each in plan.duty(from_ms, to_ms)}
+    return [list(each) for each in sorted(found)]
 
 
 def _columns(

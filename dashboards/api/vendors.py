@@ -17,7 +17,7 @@ from typing_extensions import TypedDict
 
 from bikes.fleet import NEVER
 from bikes.roster import BikeKey
-from bikes.topics import NAME
+from bikes.topics import BIKE_FORM, is_bike
 from dashboards.api import caller
 from dashboards.api.answers import Answer, Time
 from dashboards.api.problems import PROBLEMS, ProblemError, unknown
@@ -189,7 +189,7 @@ def router(sources: Sources, times: Times) -> APIRouter:
                     "bike_id": harmless(key.bike_id, indent="")[:100],
                     "items": seen.items,
                     "last": times.write(seen.last_ms),
-                    "acceptable": listed is not None and bool(NAME.fullmatch(key.bike_id)),
+                    "acceptable": listed is not None and is_bike(key.bike_id),
                 }
 
     def offsets() -> dict[str, list[tuple[str, float]]]:
@@ -275,8 +275,8 @@ def router(sources: Sources, times: Times) -> APIRouter:
         refused before stays refused.
         """
         known(vendor)
-        if NAME.fullmatch(body.bike_id) is None:
-            detail = f"{body.bike_id!r} cannot be the id of a bike: it cannot stand in a topic"
+        if not is_bike(body.bike_id):
+            detail = f"{body.bike_id!r} cannot be the id of a bike: use {BIKE_FORM}"
             raise ProblemError(422, "invalid_bike_id", detail)
         listed = sources.roster.lists(vendor)
         if listed is None:

@@ -157,6 +157,8 @@ interface Track extends BikeName {
   lng: number[];
   heading?: (number | null)[];
   gap_ms: number;
+  /** When what was read of it ends [ms]. */
+  until?: number;
 }
 
 /** Of GET /alerts and the event "alert". */

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from bikes import topics
-from bikes.topics import SHARED, TopicPattern
+from bikes.topics import TopicPattern
 from ingest.errors import BrokerUnavailable
 from ingest.mqtt.connection import CONNECT_TIMEOUT_S, MqttOptions
 from ingest.mqtt.paho_link import PahoLink
@@ -36,7 +36,7 @@ def prefixes(vendor: str, patterns: Sequence[TopicPattern]) -> list[str]:
 
     Of one that begins with the bike there is no prefix that is the vendor's alone.
     """
-    before = (SHARED.sub("", each.filter).split("+")[0].rpartition("/")[0] for each in patterns)
+    before = (each.topic.split("{bike}")[0].rpartition("/")[0] for each in patterns)
     return [f"{prefix}/#" for prefix in (f"{topics.PREFIX}/{vendor}", *filter(None, set(before)))]
 
 

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from dashboards.access.access import Access
 from dashboards.console.files import STATIC
+from ingest.accounts import Account
 from tests.browser.console import ConsoleServer
 from tests.dashboards.access.people import Clock, new_access
 from tests.dashboards.district import District, new_district
@@ -59,6 +60,7 @@ def until_on(page: Page, look: Callable[[], object], every_s: float = 0.05) -> N
 
 def ride_five(district: District) -> None:
     """Five bikes are heard, in a row from west to east."""
+    district.accounts = {"hello": Account(received=5)}
     for bike in range(5):
         district.ride(bike, LAT, LNG + bike / 200, heading=45.0 * bike)
 

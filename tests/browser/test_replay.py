@@ -245,3 +245,27 @@ def test_the_districts_clock(page: Page, server: ConsoleServer) -> None:
             datetime.fromisoformat(text).replace(tzinfo=zone).timestamp() * 1000 for text in texts
         ]
         assert json.loads(json.dumps(read)) == expected
+
+
+def test_playing_leaves_out_hours_without_duty(page: Page, server: ConsoleServer) -> None:
+    """From the end of a stretch to the next, and to the end; what began there is played."""
+    page.goto(server.url)
+    duty = [[100, 200], [150, 250], [400, 500]]
+    asked = [(110, 120), (240, 260), (260, 270), (490, 510), (600, 610)]
+    played = "async ({ skipped }, [duty, asked]) => asked.map(([a, b]) => skipped(duty, a, b, 900))"
+    found = in_module(page, "replay/replay.js", played, [duty, asked])
+    assert found == [120, 400, 400, 900, 610]
+    assert in_module(page, "replay/replay.js", played, [[], [(1, 2)]]) == [2]
+
+
+def test_the_last_instant_is_no_old_fix(page: Page, server: ConsoleServer) -> None:
+    """Where a track was read no further nobody knows of a silence; a bike that fell silent does."""
+    page.goto(server.url)
+    track = {
+        "vendor": "hello", "bike_id": "b", "timestamps": [1000, 9000], "lat": [0, 5],
+        "lng": [10, 20], "gap_ms": 3000,
+    }  # fmt: skip
+    script = "async ({ bikeAt }, [track, at]) => bikeAt(track, at)?.liveness"
+    for until, liveness in ((10_000, "live"), (13_000, "stale")):
+        found = in_module(page, "replay/replay.js", script, [{**track, "until": until}, 10_000])
+        assert found == liveness

@@ -133,7 +133,8 @@ export class Drawing {
     if (!answer?.ok) return;
     const { cells_total: n, live, warnings } = answer.body;
     const waits = live ? [] : [words.say("draw.next_start")];
-    this.show(flawsOf({ problems: warnings }, words), words.prose(words.say("draw.sound", { n }), ...waits));
+    const sound = words.prose(words.say("draw.sound", { n }), ...waits);
+    this.show(flawsOf({ problems: warnings }, words), sound);
   }
 
   async save() {

@@ -23,6 +23,7 @@ const MARKED = new Set(["zone_unpatrolled", "coverage_short"]);
 export class Replay {
   /** @type {Map<string, Track>} */ tracks = new Map();
   /** @type {Mark[]} */ marks = [];
+  /** @type {[number, number][]} */ duty = [];
   on = false;
   playing = false;
   speed = 60;
@@ -66,6 +67,7 @@ export class Replay {
     this.to = Math.ceil(to / 1000) * 1000;
     this.tracks = new Map();
     this.marks = [];
+    this.duty = [];
     const begins = !this.on;
     if (begins) {
       this.on = true;
@@ -108,7 +110,10 @@ export class Replay {
       // A bike is not shown where it was not heard for longer than a path may bridge, or than two
       // steps where the answer has fewer fixes than were sent.
       const gap_ms = Math.max(config.max_gap_s, 2 * answer.step_s) * 1000;
-      this.tracks = new Map(answer.bikes.map((track) => [keyOf(track), { ...track, gap_ms }]));
+      const until = Date.parse(answer.to);
+      this.tracks = new Map(
+        answer.bikes.map((track) => [keyOf(track), { ...track, gap_ms, until }]));
+      this.duty = answer.duty;
       this.bar.tell(this.tracks.size ? "" : words.say("replay.no_tracks"));
       this.seek(this.at);
     } catch (error) {
@@ -162,7 +167,8 @@ export class Replay {
     let before = performance.now();
     const run = (this.run = (time) => {
       if (!this.playing || run !== this.run) return;
-      this.seek(this.at + Math.max(0, time - before) * this.speed);
+      const on = this.at + Math.max(0, time - before) * this.speed;
+      this.seek(skipped(this.duty, this.at, on, this.to));
       before = time;
       if (this.at >= this.to) this.play(false);
       else requestAnimationFrame(run);
@@ -214,17 +220,28 @@ async function readTracks({ from, to }) {
   });
 }
 
+/** Where playing goes on from one instant to the next [ms]: hours without duty are left out, those
+ * at the end too, unless it began there. @param {[number, number][]} duty */
+export function skipped(duty, before, on, to) {
+  const holds = (at) => duty.some(([from, end]) => at >= from && at < end);
+  if (!duty.length || holds(on)) return on;
+  const next = Math.min(...duty.map(([from]) => from).filter((from) => from > on));
+  return Number.isFinite(next) ? next : holds(before) ? to : on;
+}
+
 /** A bike as at an instant [ms], or null where it is not known: on the straight way between two
- * fixes of GET /tracks, or at the last one while the next is too far off. @param {Track} track
+ * fixes of GET /tracks, or at the last one while the next is too far off. A track that ends where
+ * it was read to goes on for all that is known. @param {Track} track
  * @param {number} at @returns {Bike | null} */
-export function bikeAt({ vendor, bike_id, timestamps, lat, lng, heading, gap_ms }, at) {
+export function bikeAt({ vendor, bike_id, timestamps, lat, lng, heading, gap_ms, until }, at) {
   const i = lastBefore(timestamps, at);
   if (i < 0 || at - timestamps[i] > gap_ms) return null;
   const next_ms = timestamps[i + 1];
   const goes = next_ms - timestamps[i] <= gap_ms;
   const share = goes ? (at - timestamps[i]) / (next_ms - timestamps[i]) : 0;
   const between = (values) => (share ? values[i] + share * (values[i + 1] - values[i]) : values[i]);
-  const lives = goes || at === timestamps[i];
+  const ends = next_ms === undefined && (until ?? 0) - timestamps[i] <= gap_ms;
+  const lives = goes || ends || at === timestamps[i];
   return {
     vendor, bike_id, at: timestamps[i], age_s: (at - timestamps[i]) / 1000,
     liveness: lives ? "live" : "stale",

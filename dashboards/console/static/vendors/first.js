@@ -15,7 +15,8 @@ export function firstMessage({ vendor, state, first_message: first, refusals }, 
     last && el("p", "wrong", words.say("first.why", { time: words.time(last.at) }), " ",
       el("span", "", last.detail)),
     last?.payload && el("code", { className: "payload", tabIndex: 0 }, last.payload),
-    first && [el("p", "", words.say("first.send")), el("div", "copy-line", field, copy), copied]);
+    first && [el("p", "", words.say("first.send")), el("div", "copy-line", field, copy),
+      first.command.includes("PASSWORD") && el("p", "dim", words.say("first.user")), copied]);
 }
 
 /** Shows in a place what a new station waits for; gone with the first message of anybody. */

@@ -70,7 +70,8 @@ class VendorCard {
 
   async change(method, path, body, done, bike) {
     const answer = await change(this.path + path, method, body), wrong = words.refusal(answer);
-    toast(wrong ?? words.say(`vendors.${done}`, { bike }), { kind: wrong ? "bad" : "", for_ms: 6000 });
+    const text = wrong ?? words.say(`vendors.${done}`, { bike });
+    toast(text, { kind: wrong ? "bad" : "", for_ms: 6000 });
     if (answer?.ok) this.show(answer.body, "");
   }
 
