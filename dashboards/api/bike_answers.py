@@ -227,6 +227,7 @@ TracksOnMap = TypedDict(
         "from": Time,
         "to": Time,
         "step_s": int,
+        "duty": list[list[int]],
         "type": Literal["FeatureCollection"],
         "features": list[Ridden],
     },

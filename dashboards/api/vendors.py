@@ -20,6 +20,7 @@ from bikes.roster import BikeKey
 from bikes.topics import BIKE_FORM, is_bike
 from dashboards.api import caller
 from dashboards.api.answers import Answer, Time
+from dashboards.api.lists import Asked
 from dashboards.api.problems import PROBLEMS, ProblemError, unknown
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
@@ -251,7 +252,7 @@ def router(sources: Sources, times: Times) -> APIRouter:
         return Answer(found, status_code=status)
 
     @routes.get("/vendors", response_model=Vendors)
-    async def list_vendors(request: Request) -> Response:
+    async def list_vendors(request: Request, asked: Asked) -> Response:
         """What comes from each vendor, what is refused and why, and which bikes it lacks."""
         inlet = next(part for part in sources.health().parts if part.name == "inlet")
         found = {
@@ -259,7 +260,7 @@ def router(sources: Sources, times: Times) -> APIRouter:
             "broker": "" if inlet.ok else inlet.reason,
             "vendors": listing(request),
         }
-        return Answer(found)
+        return asked.answer(found, "vendors", Vendor)
 
     @routes.post(
         "/vendors/{vendor}/bikes",
