@@ -15,6 +15,10 @@ from collections.abc import Callable
 
 from prometheus_client import Counter, Histogram
 
+from bikes import topics
+from dashboards.sources import Part
+from ingest.mqtt.connection import MqttOptions
+
 EVERY_S = 30.0
 ROUNDS = 3
 """When so many in a row have not come back, the line is broken."""
@@ -58,6 +62,15 @@ class Canary:
         if lost_s >= ROUNDS * self._every_s:
             return lost_s
         return 0.0 if self._known else None
+
+    def part(self, options: MqttOptions) -> Part:
+        """Whether they come back, as /readyz shows it; `options` are those of who listens."""
+        lost_s = self.lost_s
+        if not lost_s:
+            return Part("canary", True)
+        topic, who = topics.canary(options.client_id), options.username or "the station"
+        reason = f"what the station sends to itself has not come back for {lost_s:.0f} s; "
+        return Part("canary", False, reason + f"may {who} write and read {topic} at the broker?")
 
     async def run(self) -> None:
         """Send one after each round, until cancelled."""

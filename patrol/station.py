@@ -166,13 +166,9 @@ class Station:
             self.district, self.intake.redrawn, self.orders, self.folder, self._follow_zones
         )
         self.reload = None if self.config is None else self._reload(self.config)
+        recent = self.fleet_facts.vendors
         self.vendors = vendor_desk_of(
-            self.district,
-            self.worker,
-            self.folder,
-            self.publisher,
-            self.fleet_facts.vendors,
-            self.clock.now_ms,
+            self.district, self.worker, self.folder, self.publisher, recent, self.clock.now_ms
         )
         self._stopping = asyncio.Event()
         self.web = self._web()
@@ -274,11 +270,11 @@ class Station:
         reading = f"reading the log: {self.worker.seq} of {self.log.head} messages"
         view = self.worker.view
         total = view.total
+        connected = inlet.phase == "connected"
+        phase = inlet.phase if total.received or not connected else "connected, no message yet"
         return Health(
             parts=[
-                Part(
-                    "inlet", inlet.phase == "connected", inlet.reason or self._said_by(inlet.phase)
-                ),
+                Part("inlet", connected, inlet.reason or phase),
                 Part("coverage", caught_up, "" if caught_up else reading),
                 Part("storage", not self.intake.trouble, self.intake.trouble),
                 Part("data", not (damage := set_aside.trouble(self.log.aside)), damage, False),
@@ -287,7 +283,7 @@ class Station:
                 self._part("evaluation", self._unbooked, self._doubted),
                 self._part("outbox", self.outbox.trouble),
                 *self._influx_part(),
-                self._canary_part(),
+                self.canary.part(self.inlet),
                 *([] if self.reload is None else [self.reload.part]),
             ],
             received=total.received,
@@ -301,11 +297,6 @@ class Station:
             log_depth={name: self.log.depth(name) for name in self.readers},
             evaluated_ms=self.evaluated_ms,
         )
-
-    def _said_by(self, phase: str) -> str:
-        """What there is to say of the connection when nothing is wrong with it."""
-        waits = phase == "connected" and not self.worker.view.total.received
-        return f"{phase}, no message yet" if waits else phase
 
     def _part(self, name: str, trouble: str, doing: str = "") -> Part:
         """A part that the supervisor runs; `doing` is no trouble."""
@@ -330,15 +321,6 @@ class Station:
         """Whether every part says that messages come through."""
         inlet, sender = self.intake.inlet.state, self.sender.state
         return inlet.phase == "connected" and sender.connected and self.intake.caught_up.is_set()
-
-    def _canary_part(self) -> Part:
-        """Whether what the station sends to itself comes back."""
-        lost_s = self.canary.lost_s
-        if not lost_s:
-            return Part("canary", True)
-        topic, who = topics.canary(self.inlet.client_id), self.inlet.username or "the station"
-        reason = f"what the station sends to itself has not come back for {lost_s:.0f} s; "
-        return Part("canary", False, reason + f"may {who} write and read {topic} at the broker?")
 
     def _stuck(self) -> str:
         """What has come to a stand and may go on after a restart; empty when nothing has."""
@@ -405,9 +387,9 @@ class Station:
     def _on_read(self, decoded: list[Decoded]) -> None:
         """Book what came and what was rejected."""
         for part in decoded:
-            at_ms = part.received_at_ms
-            self.rejects.add(part.rejects, part.refused, part.notes, part.unknown, at_ms)
-            self.fleet_facts.add(part.received_at_ms, part.received, part.rejected)
+            at_ms, unknown = part.received_at_ms, part.unknown
+            self.rejects.add(part.rejects, part.refused, part.notes, unknown, at_ms)
+            self.fleet_facts.add(at_ms, part.received, part.rejected)
 
     def _answer(self, decoded: list[Decoded]) -> None:
         """Tell vendors what was rejected; called in the worker's thread."""
