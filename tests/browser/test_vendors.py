@@ -54,7 +54,7 @@ def test_a_bike_is_accepted_on_the_page(
     expect(hello.get_by_role("button", name="Accept")).to_have_count(1)
     assert district.kept[-1] == ()
     hello.get_by_role("button", name="Listen for eight seconds").click()
-    expect(hello).to_contain_text("no broker listens")
+    expect(hello).to_contain_text("None. Listened to patrol/v1/hello/#")
 
     guest.get_by_role("button", name="Sign out").click()
     sign_in(guest, "vera")

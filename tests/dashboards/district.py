@@ -40,7 +40,6 @@ from ingest.accounts import Accounts
 from ingest.archive import Archive
 from ingest.first_message import first_message
 from ingest.mqtt.connection import MqttOptions
-from ingest.mqtt.listen import listen
 from ingest.rejects import Refused, Reject, RejectBook
 from ingest.vendors import VendorFormat
 from ingest.worker import WorkerView
@@ -114,7 +113,7 @@ class District:
             first_message=lambda name: first_message(
                 formats[name], "B1", 36.3, 120.4, self.now_ms, broker
             ),
-            listen=lambda name, for_s: ([], listen(broker, [], [], for_s)),
+            listen=lambda name, for_s: ([f"patrol/v1/{name}/#"], []),
             save=self.kept.append,
             follow=self._list,
         )

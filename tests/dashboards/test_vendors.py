@@ -10,6 +10,8 @@ import pytest
 
 from bikes.roster import BikeKey
 from ingest.accounts import Account
+from ingest.mqtt.connection import MqttOptions
+from ingest.mqtt.listen import Stray, listen
 from ingest.rejects import Refused
 from tests.dashboards.conftest import Api
 from tests.dashboards.district import District
@@ -96,8 +98,13 @@ def test_a_bike_is_accepted_and_struck_off(api: Api, district: District) -> None
     assert district.kept[-1] == ()
 
 
-def test_a_broker_that_cannot_be_listened_to(api: Api) -> None:
-    """503 with the reason."""
+def test_topics_that_nobody_reads(api: Api, district: District) -> None:
+    """As they are shown; 503 with the reason where the broker cannot be listened to."""
+    district.vendors.listen = lambda name, for_s: (["v/#"], [Stray("v/\x07", 2, "\x00x", 2)])
+    (found,) = api.post("/api/v1/vendors/hello/listen").json()["topics"]
+    assert (found["topic"], found["payload"], found["messages"]) == (r"v/\x07", r"\x00x", 2)
+    nowhere = MqttOptions("127.0.0.1", 1)
+    district.vendors.listen = lambda name, for_s: ([], listen(nowhere, [], [], for_s))
     answer = api.post("/api/v1/vendors/hello/listen")
     assert (answer.status_code, answer.json()["reason"]) == (503, "broker_unavailable")
     assert "no broker listens" in answer.json()["detail"]
