@@ -306,7 +306,7 @@ def router(access: Access, times: Times, sources: Sources) -> APIRouter:
             await found[name].send_test(sources.now_ms())
         except NotificationFailed as exc:
             detail = str(exc)
-        access.record(by(request), "notification_tested", name, {"delivered": not detail})
+        access.record(by(request), "notification_tested", name, {"why": detail or None})
         return Answer({"name": name, "delivered": not detail, "detail": detail})
 
     @admins.get("/audit", response_model=AuditPage)

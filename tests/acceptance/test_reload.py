@@ -175,6 +175,6 @@ def test_a_recipient_is_added_and_tried(tmp_path: Path, broker: Broker) -> None:
         assert not tried()["delivered"]
         (entry, _) = station.get("/api/v1/audit?action=notification_tested")["entries"]
         assert (entry["actor"], entry["subject"]) == ("file:tests", "desk")
-        assert entry["detail"] == {"delivered": False}
+        assert entry["detail"] == {"why": "notify.desk: the service did not take it"}
         assert url not in station.said()
     assert received == [("/secret", "[Zhixun] A test")] * 3

@@ -177,3 +177,22 @@ def test_names_and_records_are_inert(people: Page, access: Access, payload: str)
     elements = "#main img, #main script, dialog img, dialog script, [onload], [onmouseover]"
     assert people.locator(elements).count() == 0
     assert people.evaluate("window.hacked") is None
+
+
+def test_a_recipient_is_sent_a_test(people: Page) -> None:
+    """The page says why it did not arrive; the request carries the session's CSRF token."""
+    asked = []
+
+    def test(route: Route) -> None:
+        asked.append(route.request.headers.get("x-csrf-token"))
+        route.fulfill(json={"name": "desk", "delivered": False, "detail": "no answer"})
+
+    people.route(
+        "**/recipients", lambda route: route.fulfill(json={"recipients": [{"name": "desk"}]})
+    )
+    people.route("**/recipients/desk/test", test)
+    people.reload()
+    people.get_by_role("button", name="Send a test").click()
+    expect(people.get_by_text("desk was not reached: no answer")).to_be_visible()
+    assert len(asked) == 1
+    assert asked[0]
