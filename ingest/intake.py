@@ -45,10 +45,10 @@ bike's record is judged once a step."""
 
 GATHER_S = 0.1
 MAX_GATHER_S = 1.5
-GATHER_FACTOR = 9
+GATHER_FACTOR = 12
 """Time for which the worker lets messages gather [s], while it reads the last ones too: the first
 while a step costs little, and under load so many times what judging cost in the last step, up to
-the second: a tenth of a core will do. Decoding costs the same however many are gathered: so the
+the second: a twelfth of a core will do. Decoding costs the same however many are gathered: so the
 fixes of other vendors do not wait for one that floods."""
 
 SAVE_EVERY_S = 30.0

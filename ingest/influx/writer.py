@@ -44,11 +44,11 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-REST_S, LONGEST_REST_S = 1.0, 3.0
+REST_S, LONGEST_REST_S = 1.0, 6.0
 """The shortest and the longest rest between two rounds while there is no backlog [s]."""
 
-REST_FACTOR = 9.0
-"""A rest is so many times as long as the round took of a core: a tenth of one is enough."""
+REST_FACTOR = 19.0
+"""A rest is so many times as long as the round took of a core: a twentieth of one is enough."""
 
 SHORTEST_WAIT_S, FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 1.0, 60.0
 TROUBLE = (StoreUnavailable, ArchiveDamaged)
