@@ -28,7 +28,7 @@ class Clock:
 
 
 LEAP_MS = 300_000
-"""A clock that gains so much at once has leapt [ms]."""
+"""A clock that gains or loses so much at once has leapt [ms]."""
 DOUBT_S = 60.0
 """A clock that has leapt is not believed for so long: often it is soon set right again [s]."""
 
@@ -41,17 +41,25 @@ class Doubt:
         self._monotonic_s = monotonic_s
         self._last = clock.now_ms(), monotonic_s()
         self._until_s = -math.inf
+        self._off_ms = 0.0  # what it has gained since it was believed last
 
     def why(self) -> str:
-        """Why nothing should be judged by the clock now; empty when it is believed."""
+        """Why nothing should be judged by the clock now; empty when it is believed.
+
+        One that leaps back to where it would be is believed at once.
+        """
         now_ms, now_s = self._clock.now_ms(), self._monotonic_s()
         last_ms, last_s = self._last
         self._last = now_ms, now_s
         gained_ms = now_ms - last_ms - (now_s - last_s) * 1000 * self._clock.speed
+        if now_s >= self._until_s:
+            self._off_ms = 0.0
         if abs(gained_ms) > LEAP_MS:
-            self._until_s = now_s + DOUBT_S if gained_ms > 0 else -math.inf
+            self._off_ms += gained_ms
+            self._until_s = now_s + DOUBT_S if abs(self._off_ms) > LEAP_MS else -math.inf
         left_s = self._until_s - now_s
-        return f"the clock leapt ahead: nothing is judged for {left_s:.0f} s" if left_s > 0 else ""
+        way = "ahead" if self._off_ms > 0 else "back"
+        return f"the clock leapt {way}: nothing is judged for {left_s:.0f} s" if left_s > 0 else ""
 
 
 @dataclass
