@@ -70,7 +70,7 @@ def test_vendors_with_ways_of_their_own(tmp_path: Path, broker: Broker) -> None:
     assert (bike["battery_percent"], bike["speed_mps"]) == (80.0, None)
     assert refused["count"] == 2
     assert refused["items"] == [
-        {"reason": "schema", "index": 2, "detail": "pos.lon: required, but missing"},
+        {"reason": "schema", "index": 2, "detail": "pos.lon: required, but missing; there is lat"},
         {
             "reason": "out_of_range",
             "index": 3,
