@@ -20,9 +20,13 @@ from ingest.archive import check_file
 from ingest.errors import ArchiveDamaged, SnapshotDamaged
 from ingest.influx.file import InfluxFile
 from ingest.log import LogFile, entries_of
+from patrol.config.accepted_bikes import NAME as ACCEPTED
 from patrol.config.drawn_zones import NAME, read_drawn
 
-OURS = ("*.sqlite*", "coverage.*", "archive", set_aside.FOLDER, f"{Path(NAME).stem}.*")
+OURS = (
+    *("*.sqlite*", "coverage.*", "archive", set_aside.FOLDER),
+    *(f"{Path(name).stem}.*" for name in (NAME, ACCEPTED)),
+)
 """Patterns of names in the folder that are a station's own."""
 
 DATABASES: dict[str, type[SqliteFile]] = {
@@ -111,6 +115,6 @@ def verify(folder: Path, configured: Path) -> Verified:
         damaged += [Damage(problem.where, None, problem.message) for problem in exc.problems]
     aside = folder / set_aside.FOLDER
     damaged += [Damage(str(aside), None, text) for text in set_aside.findings(aside)]
-    others = sum((folder / name).exists() for name in ("coverage.npz", NAME))
+    others = sum((folder / name).exists() for name in ("coverage.npz", NAME, ACCEPTED))
     files = len(archived) + len(databases) + others
     return Verified(not damaged, files, without_checksums, damaged)

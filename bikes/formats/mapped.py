@@ -313,12 +313,22 @@ def _encoded(sources: Mapping[Quantity, Source], items: str | None, fix: Telemet
         _put(payload, source.path, value)
     if items is not None:
         item, payload = payload, {}
-        _put(payload, items, [item])
-    return msgspec.json.encode(payload)
+        _put(payload, items, [_with_arrays(item)])
+    return msgspec.json.encode(_with_arrays(payload))
+
+
+def _with_arrays(said: Any) -> Any:
+    """A payload whose objects with places for names are arrays; what is between is null."""
+    if not isinstance(said, dict):
+        return said
+    inside = {name: _with_arrays(value) for name, value in said.items()}
+    if not all(name.isdigit() for name in inside):
+        return inside
+    return [inside.get(str(place)) for place in range(1 + max(map(int, inside)))]
 
 
 def _put(payload: dict[str, Any], path: str, value: object) -> None:
-    *above, last = path.split(".")
+    *above, last = _dotted(path).split(".")
     for name in above:
         payload = payload.setdefault(name, {})
     payload[last] = value

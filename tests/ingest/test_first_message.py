@@ -28,6 +28,14 @@ IN_TEXT = mapped(
     },
     items="data.list",
 )
+IN_ARRAYS = mapped(
+    {
+        "timestamp": Source("t"),
+        "lat": Source("geo.pos[1]"),
+        "lng": Source("geo.pos.0"),
+        "speed": Source("geo.pos[3]"),
+    }
+)
 IN_SECONDS = mapped({"timestamp": Source("t", "s"), "lat": Source("lat"), "lng": Source("lng")})
 
 
@@ -40,6 +48,7 @@ IN_SECONDS = mapped({"timestamp": Source("t", "s"), "lat": Source("lat"), "lng":
         (FORMATS["owntracks"], "owntracks/v/{bike}"),
         (IN_TEXT, "fleet/all"),
         (IN_SECONDS, None),
+        (IN_ARRAYS, None),
     ],
 )
 def test_it_is_accepted(format_: Format, topic: str | None, datum: str) -> None:
