@@ -144,7 +144,7 @@ def demo(
 
 @app.command()
 def run(config: Config = CONFIG) -> None:
-    """Receive, store, judge, alert and show: the real thing."""
+    """Receive, store, judge, alert and show: the real thing. SIGHUP reads the settings again."""
     from patrol.clock import Clock
 
     run_station(config, Clock())
