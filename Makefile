@@ -9,7 +9,7 @@ TESTERS := $(shell expr $$(nproc) + 1)
 PYTHON ?=
 export PYTHON
 
-.PHONY: help demo test faults fuzz check audit format bench pictures constraints setup dev system clean
+.PHONY: help demo test faults fuzz check audit format bench pictures shots constraints setup dev system clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench: dev ## the benchmarks; each prints JSON
 
 pictures: setup ## the README's pictures, from a running demo
 	@$(BIN)/python -m tests.browser.pictures
+
+shots: setup ## every page in every width, language and theme, with sheets, in out/shots/
+	@$(BIN)/python -m tests.browser.shots $(ARGS)
 
 constraints: ## choose the newest versions and pin them in constraints.txt
 	@.ci/constraints

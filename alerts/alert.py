@@ -114,6 +114,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset(r.evidence["undone"] for r in self.history if r.event == "undo")
 
     @property
+    def closed_by(self) -> str | None:
+        """Who ended it: a person or :data:`SYSTEM`; None while it is open."""
+        return None if self.open else self.standing[-1].actor
+
+    @property
     def open(self) -> bool:
         """Whether the alert is not over: a transition can still happen."""
         return self.state not in FINAL

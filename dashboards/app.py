@@ -37,7 +37,7 @@ from dashboards.api.problems import PROBLEMS
 from dashboards.api.routes import API, needs
 from dashboards.api.times import Times
 from dashboards.api.views import Views
-from dashboards.console import doors
+from dashboards.console import doors, errors
 from dashboards.sources import Sources
 
 DESCRIPTION = """\
@@ -117,6 +117,7 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
     if access is not None:
         doors.mount(app, access)
         app.add_middleware(Gate, access=access, routes=app.routes)
+    errors.install(app)
     # Level 5 takes a third of the time of 9, for 2 % more bytes; event streams and pictures pass.
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(KnownHosts, hosts=hosts)  # the outermost: it is asked first

@@ -93,6 +93,7 @@ class Exclusion:
 
     name: str
     geometry: Outline
+    name_zh: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ class Zones:
 
 def parse_zones(
     geojson: bytes,  # a FeatureCollection (RFC 7946) of zones
-    # A FeatureCollection of exclusions; `name` is their only property, and optional.
+    # A FeatureCollection of exclusions; `name` and `name_zh` are optional.
     exclusions: bytes | None,
     policies: Collection[str],  # the policies that exist
     *,
@@ -165,8 +166,9 @@ def parse_zones(
     ):
         # Of any size: the halves of a pond can exclude a cell together.
         if (outline := outline_of(each, 0.0)) is not None:
-            name = each.properties.get("name")
-            excluded.append(Exclusion(name if isinstance(name, str) else "", outline))
+            names = [each.properties.get(key) for key in ("name", "name_zh")]
+            name, name_zh = (text if isinstance(text, str) else None for text in names)
+            excluded.append(Exclusion(name or "", outline, name_zh))
     if problems:
         raise ZonesError(problems)
     zones = sorted((z for _, z in read), key=lambda z: (z.zone_id, z.valid_from_ms or 0))

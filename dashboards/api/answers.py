@@ -419,6 +419,7 @@ class Alert(TypedDict):
     assigned_to: str | None
     shelved_until: Time | None
     closed: Time | None
+    closed_by: str | None
     reopened: int
     undo_until: Time | None
     reason: str

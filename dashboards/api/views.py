@@ -24,7 +24,7 @@ from geofence.presence import Visitors, bikes_inside, visitors
 from geofence.record import VisitBy
 from geofence.zone_state import ZoneStatus
 from geofence.zonemap import ZoneMap
-from geofence.zones import Zone
+from geofence.zones import Exclusion, Zone
 
 URGENCY = ("overdue", "short", "due", "unmeasurable", "compliant", "paused", "off_duty")
 """Zone states, the most urgent first."""
@@ -193,6 +193,15 @@ def feature(zone: Zone, more: Mapping[str, object]) -> dict[str, Any]:
             "code": zone.code,
             "label": label,
         },
+    }
+
+
+def excluded(place: Exclusion) -> dict[str, Any]:
+    """A place that cannot be patrolled, as a feature."""
+    return {
+        "type": "Feature",
+        "geometry": _shape(place.geometry)[0],
+        "properties": {"name": place.name, "name_zh": place.name_zh},
     }
 
 

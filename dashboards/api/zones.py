@@ -16,7 +16,7 @@ from dashboards.api.precision import rounded
 from dashboards.api.problems import ProblemError, unknown
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
-from dashboards.api.views import Views, by_urgency, feature, presence_at
+from dashboards.api.views import Views, by_urgency, excluded, feature, presence_at
 from dashboards.sources import Sources
 from geofence.coverage import SLOT_MS
 from geofence.covered import covered
@@ -66,7 +66,7 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
 
         With `at`, the zones of that instant, without coverage. `label` is where a name can stand,
         [lng, lat]; `grid` the box of /cells.png; `version` what a change of zones must send as
-        If-Match.
+        If-Match; `excluded` what cannot be patrolled, as features of a name.
         """
         at_ms = times.read_or_none(at, name="at")
         statuses = sources.statuses() if at_ms is None else {}
@@ -84,6 +84,7 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
                 "type": "FeatureCollection",
                 "version": sources.drawing.version,
                 "grid": views.grid(),
+                "excluded": [excluded(each) for each in sources.drawing.zones.exclusions],
                 "features": features,
             }
         )

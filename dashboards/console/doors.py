@@ -5,18 +5,17 @@ Plain HTML with a small script that calls the API, so that there is one way in f
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import FastAPI, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from dashboards.access.access import Access
 from dashboards.access.credentials import csrf_token
 from dashboards.api import caller
 from dashboards.api.routes import needs
 from dashboards.console import files
-from dashboards.console.catalogue import COOKIE, texts
-from words.catalogue import LANGUAGES, Language
+from dashboards.console.catalogue import texts
 
 Door = Literal["login", "setup", "password"]
 
@@ -55,24 +54,12 @@ def mount(app: FastAPI, access: Access) -> None:
     def answer(request: Request, door: Door) -> Response:
         user = caller.identity(request)
         csrf = csrf_token(user.secret) if user and user.kind == "session" else None
-        return HTMLResponse(
-            page(door, _language(request), csrf),
-            headers={"Cache-Control": "no-store"},
-        )
-
-
-def page(door: Door, language: Language, csrf: str | None = None) -> str:
-    """The whole HTML of a page."""
-    said = {
-        key: text for key, text in texts(language).items() if key.startswith(("door.", "refusal."))
-    }
-    config = {"door": door, "csrf": csrf, "texts": said}
-    return files.render("door.html", language, door=door, fields=_FIELDS[door], config=config)
-
-
-def _language(request: Request) -> Language:
-    asked = request.query_params.get("lang", request.cookies.get(COOKIE))
-    preferred = request.headers.get("accept-language", "zh")[:2]
-    return next(
-        (known for word in (asked, preferred) for known in LANGUAGES if word == known), "zh"
-    )
+        language = files.language_of(request)
+        said = {
+            key: text
+            for key, text in texts(language).items()
+            if key.startswith(("door.", "refusal."))
+        }
+        config = {"door": door, "csrf": csrf, "texts": said}
+        values: dict[str, Any] = {"door": door, "fields": _FIELDS[door], "config": config}
+        return files.answer(request, "door.html", language, **values)

@@ -16,12 +16,13 @@ from typing import Any
 import js_lib_leaflet
 from fastapi import FastAPI, Request
 from jinja2 import Environment, FileSystemLoader
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from dashboards.api import caller
 from dashboards.api.routes import needs
-from dashboards.console.catalogue import texts
+from dashboards.console.catalogue import COOKIE, texts
 from words.catalogue import LANGUAGES, Language
 
 STATIC = Path(__file__).parent / "static"
@@ -36,6 +37,7 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_YEAR_S = 365 * 24 * 3600
 _FOREVER = "public, max-age=31536000, immutable"
 _IMPORT = re.compile(r'^(?:import|export|\}).*? ?"(\.{1,2}/[\w./-]+\.js)";', re.MULTILINE)
 
@@ -56,12 +58,33 @@ def url(name: str = "") -> str:
     return f"/console/{edition()}/{name}"
 
 
-def render(template: str, language: Language, **values: Any) -> str:
-    """A template as HTML; it has the texts of a language as ``words``, and ``url`` of a file."""
+def language_of(request: Request, otherwise: Language = "zh") -> Language:
+    """The language of a page: what its address asks for, else what was chosen on the device.
+
+    Else the first of the browser's that there is, else `otherwise`.
+    """
+    browser = request.headers.get("accept-language", "").lower().split(",")
+    wanted = [request.query_params.get("lang"), request.cookies.get(COOKIE)]
+    wanted += [tag.strip()[:2] for tag in browser]
+    return next((known for word in wanted for known in LANGUAGES if known == word), otherwise)
+
+
+def answer(
+    request: Request, template: str, language: Language, *, status: int = 200, **values: Any
+) -> HTMLResponse:
+    """A template as a page that no cache keeps; the device keeps the language its address asks for.
+
+    The template has the texts of the language as ``words``, and ``url`` of a file.
+    """
     other = next(known for known in LANGUAGES if known != language)
-    return _TEMPLATES.get_template(template).render(
-        values, words=texts(language), language=language, other=other, url=url
+    html = _TEMPLATES.get_template(template).render(
+        values, words=texts(language), language=language, other=other, url=url, status=status
     )
+    page = HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
+    if "lang" in request.query_params:
+        secure = caller.is_secure(request.scope)
+        page.set_cookie(COOKIE, language, max_age=_YEAR_S, secure=secure)
+    return page
 
 
 @cache

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
 from fastapi import FastAPI, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from alerts.rules import RULES
 from dashboards.access.credentials import csrf_token
@@ -23,12 +23,10 @@ from dashboards.api.cells import AGE_CLASSES
 from dashboards.api.routes import needs
 from dashboards.api.views import URGENCY
 from dashboards.console import files
-from dashboards.console.catalogue import COOKIE, texts
+from dashboards.console.catalogue import texts
 from dashboards.sources import Sources
 from words import catalogue
-from words.catalogue import LANGUAGES, Language
-
-_YEAR_S = 365 * 24 * 3600
+from words.catalogue import Language
 
 
 class Page(NamedTuple):
@@ -59,7 +57,7 @@ PAGES: Final = (
 class ConsoleOptions:
     """Settings of the console."""
 
-    language: Language = "zh"  # what is shown to who has not chosen with ``?lang=``
+    language: Language = "zh"  # for who has not chosen, and whose browser asks for none of ours
     tile_url: str | None = None
     """Base map, such as ``https://tiles.example/{z}/{x}/{y}.png``. None: no base map, and no
     request leaves this server."""
@@ -83,17 +81,9 @@ def _add(app: FastAPI, sources: Sources, options: ConsoleOptions, page: Page) ->
     # For every viewer: a page for others says so itself.
     @app.get(page.path, name=page.name, include_in_schema=False, dependencies=[needs("viewer")])
     async def show(request: Request) -> Response:
-        asked = request.query_params.get("lang")
-        wanted = asked or request.cookies.get(COOKIE)
-        language = next((known for known in LANGUAGES if known == wanted), options.language)
-        html = files.render(
-            "page.html", language, **_values(sources, options, page, request, language)
-        )
-        answer = HTMLResponse(html, headers={"Cache-Control": "no-store"})
-        if asked is not None:
-            secure = caller.is_secure(request.scope)
-            answer.set_cookie(COOKIE, language, max_age=_YEAR_S, secure=secure)
-        return answer
+        language = files.language_of(request, options.language)
+        values = _values(sources, options, page, request, language)
+        return files.answer(request, "page.html", language, **values)
 
 
 def _values(

@@ -106,6 +106,8 @@ interface Grid {
 }
 interface Zones {
   features: Zone[];
+  /** What cannot be patrolled. */
+  excluded: { properties: { name: string; name_zh: string | null }; geometry: Geometry }[];
   grid: Grid;
   version: number;
 }
@@ -175,7 +177,12 @@ interface Alert {
   acknowledged_by: string | null;
   assigned_to: string | null;
   shelved_until: string | null;
+  window_from: string | null;
+  closed: string | null;
+  closed_by: string | null;
   reopened: number;
+  reason: string;
+  evidence: Record<string, any>;
 }
 interface AlertRow {
   at: string;
@@ -314,6 +321,8 @@ interface Question {
   /** Text of the button that sends. */
   go: string;
   danger?: boolean;
+  /** What the values would do. */
+  preview?: (values: any) => Promise<Child[]>;
   /** Sends the values, and says what was wrong. */
   send?: (values: any) => Promise<Wrong>;
 }
@@ -324,6 +333,7 @@ interface Order {
   done: string;
   note?: string;
   fields?: Field[];
+  preview?: (values: any) => Promise<Child[]>;
   send: (values: any) => any;
 }
 interface Answered {
@@ -358,8 +368,6 @@ interface PickedRows {
 interface AlertRows {
   onPick?: (alert: Alert) => unknown;
   opens?: () => boolean;
-  /** How many buttons a row has. */
-  acts?: number;
   /** Key of the text of an empty list. */
   empty?: string;
 }
@@ -476,6 +484,23 @@ interface Scene {
   cells: (at: number) => void;
   /** Gets null while they are not known. */
   zones: (statuses: ZoneStatus[] | null, at: number | null, outlines?: Zones) => void;
+}
+
+/** A rectangle [px]. */
+interface Box {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+interface PartedLabel {
+  node: HTMLElement;
+  /** Where it may stand, as shifts by its width and height [px]. */
+  moves: ((wide: number, high: number) => number[])[];
+  /** Whether it has lesser parts. */
+  small?: boolean;
+  /** Whether it stays at a place while that is free. */
+  stays?: boolean;
 }
 
 type Pixel = { x: number; y: number };

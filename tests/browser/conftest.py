@@ -124,7 +124,7 @@ def empty_district(tmp_path: Path) -> Iterator[District]:
 @contextmanager
 def strict_page(chromium: Browser, url: str, may_say: str = "(?!)") -> Iterator[Page]:
     """A page that asks nobody else than `url`, and complains of nothing but what it may say."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 720})
+    context = chromium.new_context(viewport={"width": 1280, "height": 720}, locale="zh-CN")
     page = context.new_page()
     complaints, strangers = watch(page, url)
     yield page

@@ -9,10 +9,12 @@ import json
 import subprocess
 import sys
 import time
-import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.servers import free_port
 
@@ -24,6 +26,20 @@ PICTURES = {"console.png": "/?lang=en", "zone.png": "/zones/cy-08?lang=en"}
 def main() -> None:
     """Wait until an alert is open and another was closed by a patrol, then look."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    with running_demo() as url, chromium() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 720})
+        for name, path in PICTURES.items():
+            page.goto(url + path)
+            page.wait_for_timeout(4_000)
+            page.screenshot(path=folder / name)
+
+
+@contextmanager
+def running_demo(url: str | None = None) -> Iterator[str]:
+    """The address of a demo with an alert that is open and one that is over; its own, or given."""
+    if url is not None:
+        yield url
+        return
     port = free_port()
     demo = subprocess.Popen(
         [sys.executable, "-m", "patrol", "demo", f"--port={port}", f"--speed={SPEED}"],
@@ -31,19 +47,21 @@ def main() -> None:
     )
     try:
         _wait_for_alerts(port)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
-            )
-            page = browser.new_page(viewport={"width": 1280, "height": 720})
-            for name, path in PICTURES.items():
-                page.goto(f"http://127.0.0.1:{port}{path}")
-                page.wait_for_timeout(4_000)
-                page.screenshot(path=folder / name)
-            browser.close()
+        yield f"http://127.0.0.1:{port}"
     finally:
         demo.terminate()
         demo.wait()
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
 
 
 def _wait_for_alerts(port: int) -> None:
@@ -51,7 +69,7 @@ def _wait_for_alerts(port: int) -> None:
     while time.monotonic() < deadline:
         time.sleep(1.0)
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/alerts") as answer:
+            with urlopen(f"http://127.0.0.1:{port}/api/v1/alerts") as answer:
                 states = {alert["state"] for alert in json.load(answer)["alerts"]}
         except OSError:
             continue

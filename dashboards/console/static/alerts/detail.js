@@ -3,20 +3,23 @@
 import { bikeOf, bikeRoute } from "../bikes/facts.js";
 import * as L from "../leaflet/leaflet-src.esm.js";
 import { baseMap, colorOf, styleOf } from "../map/base.js";
-import { button, el, fill, zoneLink } from "../page/dom.js";
+import { trackOf } from "../map/bikes.js";
+import { ageItems, CellImage, missingItem } from "../map/zones.js";
+import { el, fill, link, narrow, nothing } from "../page/dom.js";
 import { live, read, words } from "../page/frame.js";
-import { act, ACTS, factsOf, possible } from "./list.js";
+import {
+  actButtons, evidenceText, factsOf, OPEN, severityMark, subjectLink, whyOf,
+} from "./list.js";
 
-const BEFORE_MS = 30 * 60_000, AFTER_MS = 2 * 60_000; // what makes a patrol, and a little more
+const BEFORE_MS = 30 * 60_000, AFTER_MS = 5 * 60_000; // what makes a patrol, and a little more
 
 export class AlertDetail {
   /** @type {AlertRecord | null} */ alert = null;
-  /** @type {ProofMap | null} */ proof = null;
-  map = el("div", "proof-map");
+  /** @type {EvidenceMap | null} */ evidence = null;
 
   constructor(/** @type {HTMLElement} */ body) {
     this.body = body;
-    body.replaceChildren(el("div", "empty", words.say("alerts.pick")));
+    body.replaceChildren(nothing(words.say("alerts.pick")));
     live.on("alert", ({ alert_id }) => this.alert?.alert_id === alert_id && this.show(alert_id));
     live.on("coverage", ({ zone_id }) => {
       if (this.alert && this.alert.zone_id === zone_id && !this.named) this.render(this.alert);
@@ -31,103 +34,131 @@ export class AlertDetail {
       this.alert = record;
       this.render(record);
     } catch (error) {
-      this.body.replaceChildren(el("div", "empty", error.message));
+      const way = link("", "/alerts", words.say("page.alerts"));
+      this.body.replaceChildren(nothing(words.say("alerts.unread"), error.message, way));
     }
   }
 
   render(/** @type {AlertRecord} */ alert) {
-    const { zone_id: zoneId, severity } = alert, name = words.subject(alert);
-    this.named = zoneId === null || words.zones.has(zoneId);
-    const buttons = possible(alert).map((each, i) => button(i ? "button" : "button main",
-      words.say(`act.${each}`), () => act(alert, each), ACTS[each].key));
+    this.named = alert.zone_id === null || words.zones.has(alert.zone_id);
     const since = words.say("alerts.since", { time: words.time(alert.opened) });
-    const evidence = proof(alert), located = Boolean(evidence || zoneId);
-    if (located) {
-      this.proof ??= new ProofMap(this.map);
-      this.proof.show(zoneId, evidence);
-    }
+    const located = alert.zone_id || alert.bike;
+    if (located) (this.evidence ??= new EvidenceMap()).show(alert);
     fill(this.body, el("div", "detail-head",
-      el("h1", "", words.say(`rule.${alert.rule}`), " · ", zoneId ? zoneLink(zoneId, name) : name),
-      el("p", "facts", el("b", `severity ${severity}`, words.say(`severity.${severity}`)), " ",
-        [...factsOf(alert), since].join(" · "))),
-    el("div", "buttons", buttons), located && this.map, el("h2", "", words.say("alerts.history")),
+      el("h1", "", words.say(`rule.${alert.rule}`), " · ", subjectLink(alert)),
+      el("p", "facts", severityMark(alert), " ", [...factsOf(alert), since].join(" · ")),
+      el("p", "", whyOf(alert))),
+    el("div", "buttons", actButtons(alert, { all: !narrow.matches }),
+      located && link("button", replayPath(alert), words.say("alerts.replay"))),
+    located && this.evidence?.node, el("h2", "", words.say("alerts.history")),
     el("ol", "history", alert.history.map(rowOf)));
   }
 }
 
 /** The visit that ended the condition: which bike, when. @param {AlertRecord} alert */
-function proof(alert) {
+function visitOf(alert) {
   return alert.history.map(({ evidence }) => evidence).findLast(({ bike, at_ms }) =>
     typeof bike === "string" && typeof at_ms === "number") ?? null;
 }
 
+/** What led to it, or to its end: a span of time. @param {AlertRecord} alert */
+function spanOf(alert) {
+  const at_ms = visitOf(alert)?.at_ms ?? Date.parse(alert.opened);
+  return { from: String(at_ms - BEFORE_MS), to: String(at_ms + AFTER_MS) };
+}
+
+/** The map at that time, at its place. @param {AlertRecord} alert */
+function replayPath(alert) {
+  const { zone_id, bike } = alert, of = zone_id ? ["zone", zone_id] : ["bike", bike ?? ""];
+  return `/?${new URLSearchParams([...Object.entries(spanOf(alert)), of])}`;
+}
+
 function rowOf(/** @type {AlertRow} */ { actor, assigned_to, until, reason, evidence, at, event }) {
-  const who = actor === "system" ? words.say("alerts.system") : actor;
   const lines = [
     assigned_to && words.say("alerts.assigned_to", { who: assigned_to }),
     until && words.say("alerts.shelved_until", { time: words.time(until) }),
-    reason && (words.knows(`reason.${reason}`) ? words.say(`reason.${reason}`) : reason),
-    evidenceText(evidence),
+    words.reason(reason), evidenceText(evidence),
   ].filter(Boolean).map((line) => el("p", "", String(line)));
   return el("li", { data: { event } }, el("time", "", words.time(at)),
-    el("b", "", words.say(`event.${event}`)), el("span", "who", who), lines);
+    el("b", "", words.say(`event.${event}`)), el("span", "who", words.actor(actor)), lines);
 }
 
-/** Facts that prove a row, each in words; a fact without words of its own is left to the API. */
-function evidenceText(evidence) {
-  const known = Object.entries(evidence).filter(([key]) => words.knows(`evidence.${key}`));
-  return known.map(([key, value]) => {
-    const text = key.endsWith("_s") ? words.duration(value)
-      : key.endsWith("_ms") ? words.time(value)
-      : /(ratio|share)$|^target$/.test(key) ? words.percent(value) : String(value);
-    return words.say(`evidence.${key}`, { n: text });
-  }).join(" · ");
-}
-
-/** Where an alert was, and the track of the bike whose visit ended it. */
-class ProofMap {
+/** A zone with its cells as they were, or a bike; and the track that led there. */
+class EvidenceMap {
   drawn = L.featureGroup();
+  frame = el("div", "proof-map");
+  key = el("p", "key");
+  node = el("div", "proof", this.frame, this.key);
+  map = baseMap(this.frame);
+  cells = new CellImage(this.map);
+  shown = "";
 
-  constructor(/** @type {HTMLElement} */ element) {
-    this.map = baseMap(element);
+  constructor() {
+    addEventListener("themechange", () => this.alert && this.show(this.alert, { again: true }));
   }
 
-  async show(zoneId, evidence) {
-    const key = JSON.stringify([zoneId, evidence]);
-    if (key === this.shown) return;
+  async show(/** @type {AlertRecord} */ alert, { again = false } = {}) {
+    const { zone_id: zoneId, bike, closed } = this.alert = alert, visit = visitOf(alert);
+    const key = JSON.stringify([alert.alert_id, alert.state, visit]);
+    if (key === this.shown && !again) return;
     this.shown = key;
+    const outdated = () => key !== this.shown;
+    const at_ms = visit?.at_ms ?? (closed && Date.parse(closed));
+    /** @type {Record<string, string>} */ const at = at_ms ? { at: String(at_ms) } : {};
+    const of = visit?.bike ?? bike;
+    const [zones, track] = await Promise.all([
+      read(`/zones?${new URLSearchParams(at)}`).catch(() => null),
+      of && trackOf(of, spanOf(alert)).catch(() => null)]);
+    if (outdated()) return;
     this.drawn.remove();
     this.drawn = L.featureGroup().addTo(this.map);
-    const [zones, track] = await Promise.all(
-      [read("/zones").catch(() => null), evidence && this.track(evidence)]);
-    if (key !== this.shown) return;
-    const zone = zones?.features.find((feature) => feature.id === zoneId);
-    const style = zone && styleOf(zone.properties.state);
-    if (zone) L.geoJSON(zone, { interactive: false, style }).addTo(this.drawn);
-    if (track?.length) this.drawTrack(track, evidence);
+    const shapes = zones?.features.filter(({ id }) => !zoneId || id === zoneId) ?? [];
+    for (const zone of shapes) this.drawZone(zone);
+    const way = this.drawTrack(track, await this.placeOf(of), visit);
     this.map.invalidateSize();
-    const bounds = this.drawn.getBounds();
-    if (bounds.isValid()) this.map.fitBounds(bounds, { padding: [24, 24], animate: false });
+    const bounds = zoneId || !way.length ? this.drawn.getBounds() : L.latLngBounds(way);
+    const room = { padding: L.point(24, 24), maxZoom: 16 };
+    if (bounds.isValid()) this.map.fitBounds(bounds, { ...room, animate: false });
+    if (zones && zoneId) this.showCells(zones.grid, alert, at, outdated);
   }
 
-  drawTrack(track, { bike, at_ms }) {
-    L.polyline(track, { color: colorOf("halo"), weight: 7 }).addTo(this.drawn);
-    L.polyline(track, { color: colorOf("accent"), weight: 4 }).addTo(this.drawn);
-    const text = words.say("alerts.proof", { bike, time: words.time(at_ms) });
-    L.circleMarker(track.at(-1), { radius: 7, color: colorOf("halo"), weight: 2,
+  drawZone(zone) {
+    const style = { ...styleOf(zone.properties.state), fill: false };
+    L.geoJSON(zone, { interactive: false, style }).addTo(this.drawn);
+  }
+
+  showCells(grid, { zone_id, window_from }, at, outdated) {
+    const since = window_from && { missing_since: window_from };
+    this.cells.place(grid);
+    this.cells.load(new URLSearchParams({ zone_id, ...at, ...since }), "no-cache", outdated);
+    const time = at.at ? words.time(Number(at.at)) : words.say("replay.now");
+    fill(this.key, el("b", "", words.say("alerts.cells", { time })),
+      since ? missingItem() : ageItems());
+  }
+
+  /** Where a bike is now. @returns {Promise<LatLng | null>} */
+  async placeOf(key) {
+    const bike = key && await read(bikeRoute(bikeOf(key))).catch(() => null);
+    return bike?.lat == null ? null : [bike.lat, bike.lng];
+  }
+
+  /** @param {any} track of trackOf @param {LatLng | null} place where there is no track
+   * @param {any} visit @returns {LatLng[]} */
+  drawTrack(track, place, visit) {
+    const until = visit?.at_ms ?? Infinity;
+    const line = (track?.lat ?? []).map((lat, i) => [lat, track.lng[i]])
+      .filter((_, i) => track.timestamps[i] <= until);
+    for (const [color, weight] of [["halo", 7], ["accent", 4]]) {
+      L.polyline(line, { color: colorOf(color), weight: Number(weight) }).addTo(this.drawn);
+    }
+    const end = line.at(-1) ?? place;
+    if (!end) return line;
+    const { bike, at_ms } = visit ?? { bike: this.alert?.bike };
+    const text = visit ? words.say("alerts.proof", { bike, time: words.time(at_ms) }) : bike;
+    L.circleMarker(end, { radius: 7, color: colorOf("halo"), weight: 2,
       fillColor: colorOf("hot"), fillOpacity: 1 })
       .bindTooltip(el("span", "", text), { permanent: true, direction: "top", offset: [0, -8] })
       .addTo(this.drawn);
-  }
-
-  /** The believed fixes up to a visit. @returns {Promise<LatLng[] | null>} */
-  async track({ bike, at_ms }) {
-    const span = { from: at_ms - BEFORE_MS, to: at_ms + AFTER_MS };
-    const answer = await read(bikeRoute(bikeOf(bike), "/track", span)).catch(() => null);
-    if (!answer) return null;
-    const { timestamps, verdicts } = answer.properties;
-    return answer.geometry.coordinates
-      .filter((_, i) => timestamps[i] <= at_ms && verdicts[i] === "ok")
-      .map(([lng, lat]) => [lat, lng]);
+    return [...line, end];
   }
 }

@@ -1,7 +1,8 @@
 // @ts-check
 // A list of alerts, the urgent ones first; one of them is selected, and acts go to that one.
+import { ageText, bikeOf, keyOf, pageOf, percentText, zoneText } from "../bikes/facts.js";
 import { askFor, toast } from "../page/dialog.js";
-import { button, el, link, place } from "../page/dom.js";
+import { button, el, fill, link, menu, place, write, zoneLink } from "../page/dom.js";
 import { config, keys, live, words } from "../page/frame.js";
 import { RowList } from "../page/lists.js";
 import { later } from "../page/live.js";
@@ -11,18 +12,17 @@ export const OPEN = new Set(["active", "acknowledged", "returned", "shelved"]);
 const WEIGHT = { critical: 0, warning: 1, info: 2 };
 const PLACE = { active: 0, acknowledged: 1, returned: 2, shelved: 3 };
 
-/** Unattended alerts first, then the more severe, then the older. */
+/** The more severe first, of those what nobody attends to, then the older. */
 export function byUrgency(/** @type {Alert} */ a, /** @type {Alert} */ b) {
-  return (PLACE[a.state] ?? 9) - (PLACE[b.state] ?? 9)
-    || (WEIGHT[a.severity] ?? 9) - (WEIGHT[b.severity] ?? 9)
+  return (WEIGHT[a.severity] ?? 9) - (WEIGHT[b.severity] ?? 9)
+    || (PLACE[a.state] ?? 9) - (PLACE[b.state] ?? 9)
     || Date.parse(a.opened) - Date.parse(b.opened) || a.alert_id.localeCompare(b.alert_id);
 }
 
 export class AlertList extends RowList {
   /** @param {HTMLElement} body @param {AlertRows} rows */
-  constructor(body, { onPick = () => {}, opens, acts = 1, empty = "alerts.empty" } = {}) {
+  constructor(body, { onPick = () => {}, opens, empty = "alerts.empty" } = {}) {
     super(body, { role: "option", path: alertPath, opens, onPick: (row) => onPick(row.alert) });
-    this.acts = acts;
     this.nothing = el("div", "empty", el("span", "tick", "✓"), words.say(empty));
     body.setAttribute("role", "listbox");
     bindActs(() => this.rows.get(this.selected)?.alert);
@@ -42,7 +42,9 @@ export class AlertList extends RowList {
       row.alert = alert;
       if (row.said !== said) this.fill(row, alert);
       row.said = said;
-      row.age.textContent = words.since(alert.opened);
+      const { state, opened } = alert;
+      write(row.age, OPEN.has(state) ? words.since(opened) : words.time(opened));
+      write(row.why, whyOf(alert));
       this.rows.set(alert.alert_id, row);
     }
     if (!this.rows.has(this.selected)) this.selected = null;
@@ -51,29 +53,70 @@ export class AlertList extends RowList {
   }
 
   fill(row, alert) {
+    const { alert_id, state, severity, bike, rule } = alert;
     row.age = el("span", "age");
-    const opens = link("alert-link", alertPath(alert.alert_id), words.say(`rule.${alert.rule}`),
-      " · ", words.subject(alert));
-    row.node.replaceChildren(
-      el("span", "two", el("b", "", opens),
-        el("small", "", row.age, " · ", factsOf(alert).join(" · "))),
-      ...possible(alert).slice(0, this.acts).map((name, i) => this.button(row, name, i === 0)),
-    );
-    const { alert_id, state, severity } = alert;
+    row.why = el("small", "why");
+    const about = bike ? subjectLink(alert) : null, says = words.say(`rule.${rule}`);
+    const opens = link("alert-link", alertPath(alert_id), says, " · ",
+      about ? "" : words.subject(alert));
+    fill(row.node, el("b", "", severityMark(alert), " ", opens, about),
+      el("span", "two", el("small", "", row.age, " · ", factsOf(alert).join(" · ")), row.why),
+      actButtons(alert));
     Object.assign(row.node.dataset, { alert: alert_id, state, severity });
   }
+}
 
-  button(row, name, main) {
-    const kind = main ? "button main" : "button";
-    const is = { className: kind, title: ACTS[name].key.toUpperCase() };
+/** Buttons of what may be done: the first, and all or a menu of the others. @param {Alert} alert
+ * @returns {HTMLElement[]} */
+export function actButtons(alert, { all = false } = {}) {
+  const buttons = possible(alert).map((name, i) => {
+    const { key } = ACTS[name];
+    const is = { className: i ? "button" : "button main", title: key.toUpperCase() };
     const press = button(is, words.say(`act.${name}`), async (event) => {
       event.stopPropagation();
       press.disabled = true;
-      await act(row.alert, name);
+      await act(alert, name);
       press.disabled = false;
-    });
+    }, all ? key : "");
     return press;
-  }
+  });
+  if (all || buttons.length < 2) return buttons;
+  return [buttons[0], menu(words.say("alerts.more"), buttons.slice(1))];
+}
+
+export function severityMark(/** @type {Alert} */ { severity }) {
+  return el("span", `severity ${severity}`, words.say(`severity.${severity}`));
+}
+
+/** The subject of an alert, which leads to its page. @param {Alert} alert */
+export function subjectLink(alert) {
+  const name = words.subject(alert), { zone_id, bike } = alert;
+  if (zone_id) return zoneLink(zone_id, name);
+  return bike ? link("bike-link", pageOf(bikeOf(bike)), name) : el("span", "", name);
+}
+
+/** @type {Map<string, Bike>} by key, as the stream tells them */ const bikes = new Map();
+live.on("bike", (bike) => bikes.set(keyOf(bike), bike));
+
+/** Why it is in its state, and what proves that; of a bike its charge and place now. The figures of
+ * a zone go on, and stand with the zone. @param {Alert} alert */
+export function whyOf({ reason, evidence, state, zone_id, bike: key }) {
+  const bike = OPEN.has(state) && key && bikes.get(key);
+  const facts = bike ? [zoneText(bike), ageText(bike), bike.battery_percent != null
+    && words.say("bike.battery", { percent: percentText(bike.battery_percent) })]
+    : OPEN.has(state) && zone_id ? [] : [evidenceText(evidence)];
+  return [words.reason(reason), ...facts].filter(Boolean).join(" · ");
+}
+
+/** Facts that prove a row, each in words; a fact without words of its own is left to the API. */
+export function evidenceText(evidence) {
+  const known = Object.entries(evidence).filter(([key]) => words.knows(`evidence.${key}`));
+  return known.map(([key, value]) => {
+    const text = key.endsWith("_s") ? words.duration(value)
+      : key.endsWith("_ms") ? words.time(value)
+      : /(ratio|share)$|^target$/.test(key) ? words.percent(value) : String(value);
+    return words.say(`evidence.${key}`, { n: text });
+  }).join(" · ");
 }
 
 export function alertPath(alertId) {
@@ -81,10 +124,13 @@ export function alertPath(alertId) {
 }
 
 /** The facts in a row beside rule and subject. @param {Alert} alert */
-export function factsOf({ state, acknowledged_by, assigned_to, shelved_until, reopened }) {
+export function factsOf(alert) {
+  const { state, acknowledged_by, assigned_to, shelved_until, reopened, opened, closed } = alert;
   const until = shelved_until && words.time(shelved_until);
+  const took = closed && words.duration((Date.parse(closed) - Date.parse(opened)) / 1000);
   return [
     words.say(`alert.${state}`),
+    took && words.say("alerts.took", { time: took, who: words.actor(alert.closed_by) }),
     acknowledged_by && words.say("alerts.acknowledged_by", { who: acknowledged_by }),
     assigned_to && words.say("alerts.assigned_to", { who: assigned_to }),
     until && words.say("alerts.shelved_until", { time: until }),

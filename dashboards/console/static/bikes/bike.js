@@ -3,8 +3,8 @@
 import { alertPath, factsOf, followAlerts } from "../alerts/list.js";
 import * as L from "../leaflet/leaflet-src.esm.js";
 import { baseMap, colorOf, pane } from "../map/base.js";
-import { button, el, fill, link, signButton, write, zonePath } from "../page/dom.js";
-import { config, keys, live, read, start, words } from "../page/frame.js";
+import { button, el, fill, link, nothing, signButton, write, zonePath } from "../page/dom.js";
+import { asked, config, keys, live, read, setQuery, start, words } from "../page/frame.js";
 import { later } from "../page/live.js";
 import { addDays } from "../page/words.js";
 import {
@@ -33,20 +33,22 @@ start(async (main) => {
   );
   const state = new BikeNow(now), map = new DayMap(frame, legend);
   /** @type {Bike | null} */ let bike = null;
+  /** @type {DayFigures | null} */ let day = null;
   function render() {
+    if (day) show(day); // zones' names may have come
     if (!bike) return;
     state.show(bike);
     map.showBike(picker.value === null ? bike : null);
   }
 
   async function load({ again = false } = {}) {
-    const date = picker.value, asked = date ? { date } : {};
+    const date = picker.value, of = date ? { date } : {};
     try {
       const [found, drawn] = await Promise.all(
-        ["/day", "/path"].map((what) => read(bikeRoute(name, what, asked))));
+        ["/day", "/path"].map((what) => read(bikeRoute(name, what, of))));
       if (date !== picker.value) return; // another day was picked meanwhile
       picker.known(found.date);
-      show(found);
+      show((day = found));
       await map.show(drawn, { fit: !again });
       render();
     } catch (error) {
@@ -60,14 +62,14 @@ start(async (main) => {
     bike = each;
     later("bike", render);
   });
-  live.on("coverage", () => later("bike", render)); // a zone's name may have come
+  live.on("coverage", () => later("bike", render));
   setInterval(render, 1000);
   try {
     bike = await read(bikeRoute(name));
   } catch (error) {
-    const text = error.status === 404 ? words.say("bike.unknown", { vendor, bike: bike_id })
-      : error.message;
-    main.replaceChildren(el("section", "panel detail", back, el("div", "empty", text)));
+    const title = words.say(error.status === 404 ? "bike.unknown" : "error.503.title");
+    const why = error.status === 404 ? `${vendor}/${bike_id}` : error.message;
+    main.replaceChildren(nothing(title, why, back));
     return;
   }
   render();
@@ -217,7 +219,8 @@ function verdictsOf({ verdicts }) {
 
 /** Which local day is looked at: today, which goes on, or one that is over. */
 class DayPicker {
-  /** @type {string | null} null for today, whichever day that is by then */ value = null;
+  /** @type {string | null} null for today, whichever day that is by then */
+  value = /^\d{4}-\d\d-\d\d$/.test(asked("date") ?? "") ? asked("date") : null;
   /** @type {string | null} null until it is known */ today = null;
   input = el("input", { type: "date", ariaLabel: words.say("day.pick") });
 
@@ -250,6 +253,7 @@ class DayPicker {
   pick(/** @type {string | null} */ date) {
     this.value = date === null || date >= (this.today ?? "") ? null : date;
     this.input.value = date ?? this.today ?? "";
+    setQuery({ date: this.value });
     this.onPick();
   }
 }

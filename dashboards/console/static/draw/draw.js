@@ -29,7 +29,8 @@ start(async (main) => {
     panel.replaceChildren(el("div", "empty", error.message));
     throw error;
   });
-  /** @type {Zones} */ let collection = { features: [], version: 0, grid: NO_GRID };
+  /** @type {Zones} */ let collection = { features: [], excluded: [], version: 0,
+    grid: NO_GRID };
   /** @type {Zone[]} */ let planned = [];
   /** @type {Drawing | null} */ let drawing = null;
   /** @type {ZoneCard | null} */ let card = null;

@@ -2,7 +2,7 @@
 // A map with the base map of the settings, if there is one. Everything is put on it in WGS-84: when
 // the base map is in GCJ-02, the projection moves what lies over it, and moves back what is drawn.
 import * as L from "../leaflet/leaflet-src.esm.js";
-import { el } from "../page/dom.js";
+import { el, svg } from "../page/dom.js";
 import { config, words } from "../page/frame.js";
 
 /** @type {any} its projection is not in Leaflet's types */ const MERCATOR = L.CRS.EPSG3857;
@@ -42,14 +42,47 @@ export function pane(map, name, index) {
   map.createPane(name).style.zIndex = index;
 }
 
-/** How a state looks as an outline: colour, weight, dashes, for eyes that cannot tell colours. */
+// Hatching by colour: the angle of its lines, how far apart they are and how wide [px].
+const HATCHES = { overdue: [45, 11, 2.5], short: [-45, 14, 2], unmeasurable: [90, 9, 1.2],
+  paused: [0, 12, 1.5], dim: [-45, 5, 1] };
+document.body.append(svg("svg", { class: "hatches", "aria-hidden": "true" },
+  ...Object.entries(HATCHES).map(([color, [angle, apart, wide]]) => svg("pattern",
+    { id: `hatch-${color}`, width: apart, height: apart, patternUnits: "userSpaceOnUse",
+      patternTransform: `rotate(${angle})` },
+    svg("rect", { width: wide, height: apart, fill: `var(--${color})` })))));
+
+/** How a state looks: an outline by colour, weight and dashes, for eyes that cannot tell colours;
+ * inside it hatching and never a fill, so that the colours of cells keep their meaning. */
 export function styleOf(state) {
   return {
     color: colorOf(state), weight: state === "overdue" ? 4 : 2.5,
     dashArray: { short: "14 4", due: "9 5", unmeasurable: "2 7", off_duty: "1 5",
       paused: "1 5" }[state],
-    fillOpacity: { overdue: 0.24, short: 0.2, due: 0.16, compliant: 0.06 }[state] ?? 0.1,
+    ...hatched(state in HATCHES ? state : null),
   };
+}
+
+function hatched(/** @type {string | null} */ color) {
+  return { fillColor: color ? `url(#hatch-${color})` : "none", fillOpacity: 0.75 };
+}
+
+/** What cannot be patrolled and counts for nothing, on a map of its own kind or of zones.
+ * @param {L.Map} map @param {Zones} zones */
+export function drawExcluded(map, { excluded }) {
+  if (!map.getPane("excluded")) pane(map, "excluded", 360);
+  const named = ({ properties: { name, name_zh } }) =>
+    (config.lang === "zh" && name_zh) || name || "";
+  return L.geoJSON(/** @type {any} */ (excluded), { pane: "excluded", style: () => (
+    { color: colorOf("dim"), weight: 1, ...hatched("dim") }) })
+    .bindTooltip((layer) => el("span", "", [named(/** @type {any} */ (layer).feature),
+      words.say("map.excluded")].filter(Boolean).join(words.say("join.of"))), { sticky: true })
+    .addTo(map);
+}
+
+/** The legend of what is excluded; null where nothing is. @param {Zones} zones */
+export function excludedItem({ excluded }) {
+  return excluded.length > 0
+    && el("span", "item", el("i", "swatch excluded"), words.say("map.excluded"));
 }
 
 export function colorOf(name) {

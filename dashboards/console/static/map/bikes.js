@@ -9,8 +9,12 @@ import { button, el, link, signButton, svg, write } from "../page/dom.js";
 import { config, live, read, words } from "../page/frame.js";
 import { later, Newest } from "../page/live.js";
 import { colorOf, pane } from "./base.js";
+import { part } from "./labels.js";
 
-const NEAR_ZOOM = 14, TICK_MS = 1000;
+const NEAR_ZOOM = 15, TICK_MS = 1000; // below, a bike says what it does when it is pointed at
+// Where a label may stand beside its bike, by its width and height: right, left, below, above.
+const MOVES = [() => [0, 0], (wide) => [-wide - 26, 0], (wide, high) => [-wide / 2 - 13, high],
+  (wide, high) => [-wide / 2 - 13, -high]];
 const TODAY_S = 12 * 3600; // an older time needs its day
 const ROWS = ["state", "fix", "speed", "heading", "battery", "zone"];
 const BIKE_PX2 = 24 * 24, CROWDED = 0.12; // share of the map that bikes of full size would hide
@@ -93,6 +97,7 @@ export class BikeLayer {
     marker.on("click", () => this.onPick(key));
     const known = { marker, mark, tip, place: marker.getElement() };
     this.drawn.set(key, known);
+    if (key === this.marked) this.mark(key);
     return known;
   }
 
@@ -107,7 +112,20 @@ export class BikeLayer {
     if (!this.ready) return; // a map that shows no place yet has no bounds
     this.scale();
     if (!this.then) for (const { mark } of this.drawn.values()) mark.tick();
+    this.part();
     this.onDraw();
+  }
+
+  /** Keeps the labels off those of zones and off each other; who needs somebody goes first. */
+  part() {
+    const map = this.map.getContainer();
+    if (map.dataset.bikes !== "near") return;
+    const zones = [...map.querySelectorAll(".zone-tip:not(.covered-label)")];
+    const calm = ({ place }) => Number(!place.matches(".stale, .low"));
+    const labels = [...this.drawn.values()].filter(({ place }) => !place.matches(".away"))
+      .sort((a, b) => calm(a) - calm(b))
+      .map(({ mark }) => ({ node: mark.label, moves: MOVES, stays: true }));
+    part(labels, map, zones.map((zone) => zone.getBoundingClientRect()));
   }
 
   // In a crowd bikes are small and say nothing, so that zones and cells are still seen.
@@ -118,7 +136,9 @@ export class BikeLayer {
       && bounds.contains(this.drawn.get(key).marker.getLatLng())).length;
     const scale = seen * BIKE_PX2 > CROWDED * x * y ? "crowd"
       : this.map.getZoom() < NEAR_ZOOM ? "far" : "near";
-    if (dataset.bikes !== scale) dataset.bikes = scale;
+    if (dataset.bikes === scale) return;
+    dataset.bikes = scale;
+    this.part();
   }
 }
 
@@ -176,8 +196,8 @@ class BikeMark {
     this.picture = pictureOf(bike);
     this.facts = el("span", "bike-facts");
     this.age = el("span", "bike-age");
-    this.node = el("div", "bike-mark", this.picture, el("i", "bike-low"),
-      el("span", "bike-label", el("b", "", bike.bike_id), this.facts, this.age));
+    this.label = el("span", "bike-label", el("b", "", bike.bike_id), this.facts, this.age);
+    this.node = el("div", "bike-mark", this.picture, el("i", "bike-low"), this.label);
     this.key = key;
   }
 
@@ -407,7 +427,7 @@ export class LastHour {
 }
 
 /** A bike's believed fixes, as GET /tracks has them. */
-async function trackOf(key, span) {
+export async function trackOf(key, span) {
   const bike = bikeOf(key);
   const { geometry, properties } = await read(bikeRoute(bike, "/track", span));
   const believed = geometry.coordinates.map((_, i) => i)

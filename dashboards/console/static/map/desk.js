@@ -2,13 +2,13 @@
 // The desk: the map, the zones by urgency, the open alerts. Open all day.
 import { AlertList, followAlerts } from "../alerts/list.js";
 import * as L from "../leaflet/leaflet-src.esm.js";
-import { $, badge, button, el, fill } from "../page/dom.js";
-import { config, keys, live, read, start, words } from "../page/frame.js";
+import { $, badge, button, el, fill, narrow } from "../page/dom.js";
+import { asked, config, keys, live, read, start, words } from "../page/frame.js";
 import { later } from "../page/live.js";
 import { Replay } from "../replay/replay.js";
 import { welcome } from "../vendors/first.js";
 import { ZoneTable } from "../zones/list.js";
-import { baseMap } from "./base.js";
+import { baseMap, excludedItem } from "./base.js";
 import { BikeCard, BikeLayer, LastHour, pictureOf } from "./bikes.js";
 import { ageItems, CellOverlay, ZoneLayer } from "./zones.js";
 
@@ -37,6 +37,7 @@ start(async (main) => {
       early = null;
       if (replay.on) return;
       map.drawZones(collection);
+      fill($("legend-excluded"), excludedItem(collection));
       for (const { properties } of collection.features) {
         if (properties.state) map.zones.update(properties);
       }
@@ -108,6 +109,8 @@ start(async (main) => {
     if (followed) return;
     followed = true;
     replay.follow(location.search);
+    const bike = asked("bike");
+    if (bike) map.pick(bike);
   });
 });
 
@@ -164,6 +167,7 @@ class PatrolMap {
     if (!this.placed && collection.features.length) {
       this.placed = true;
       this.map.fitBounds(this.zones.bounds, ROOM);
+      this.showZone(asked("zone"));
     }
   }
 
@@ -261,9 +265,12 @@ function drawLegend(node) {
     return el("span", "item", el("span", is, pictureOf(state)), words.say(`legend.bike_${kind}`));
   };
   const riding = { liveness: "live", heading_deg: 0 };
-  fill(node, el("div", "line", config.states.map((state) =>
+  const box = el("details", { open: !narrow.matches }, el("summary", "", words.say("legend")));
+  node.replaceChildren(box);
+  box.append(el("div", "line", config.states.map((state) =>
     el("span", "item", badge(state), words.say(`state.${state}`)))),
-    el("div", "line", el("b", "", words.say("legend.cells")), ageItems()),
+    el("div", "line", el("b", "", words.say("legend.cells")), ageItems(),
+      el("span", { id: "legend-excluded" })),
     el("div", "line", el("b", "", words.say("legend.bikes")),
       bike("live", riding), bike("standing", { liveness: "live" }),
       bike("stale", { ...riding, liveness: "stale" }),

@@ -5,21 +5,26 @@ import { badge, el, fill, zoneLink } from "../page/dom.js";
 import { config, words } from "../page/frame.js";
 import { later, Newest } from "../page/live.js";
 import { byUrgency, lateness } from "../zones/list.js";
-import { pane, styleOf } from "./base.js";
+import { drawExcluded, pane, styleOf } from "./base.js";
+import { part } from "./labels.js";
 
 const FAR_ZOOM = 12.25;
 const NOW_EVERY_MS = 4000, THEN_EVERY_MS = 400;
 const CALM = { state: "", zone_id: "" };
+// Where a label may stand beside the middle of its zone, by its width and height.
+const MOVES = [[0, 0], [0, -0.6], [0, 0.6], [-0.5, 0], [0.5, 0], [0, -1.1], [0, 1.1]]
+  .map(([x, y]) => (wide, high) => [x * wide, y * high]);
 
 export class ZoneLayer {
   /** @type {Map<string, DrawnZone>} */ zones = new Map();
+  /** @type {L.GeoJSON | null} */ excluded = null;
   waiting = new Set();
 
   constructor(map) {
     this.map = map;
     pane(map, "zones", 400);
     pane(map, "names", 650);
-    map.on("zoomend resize", () => this.scale());
+    map.on("zoomend moveend resize", () => this.scale());
     addEventListener("themechange", () => this.zones.forEach((zone) => paint(zone)));
   }
 
@@ -34,6 +39,8 @@ export class ZoneLayer {
       label.remove();
     }
     this.zones.clear();
+    this.excluded?.remove();
+    this.excluded = drawExcluded(this.map, collection);
     for (const feature of collection.features) {
       const shape = L.geoJSON(feature, { interactive: false, pane: "zones" }).addTo(this.map);
       const node = el("div", "zone-label");
@@ -84,26 +91,14 @@ export class ZoneLayer {
     later("zone-labels", () => this.part());
   }
 
-  /** Hides labels under those of more urgent zones. */
+  /** Keeps the labels off each other, the urgent ones first. */
   part() {
     const all = [...this.zones.values()].filter(({ label }) => label.getElement())
-      .sort((a, b) => byUrgency(a.status ?? CALM, b.status ?? CALM))
-      .map(({ label, status }) => ({ node: /** @type {Element} */ (label.getElement()), status }))
-      .map((each) => ({ ...each, box: each.node.getBoundingClientRect() }));
-    const kept = [];
-    for (const { node, status, box } of all) {
-      const hidden = status?.state !== "overdue" && kept.some((other) => covers(other, box));
-      node.classList.toggle("covered-label", hidden);
-      if (!hidden) kept.push(box);
-    }
+      .sort((a, b) => byUrgency(a.status ?? CALM, b.status ?? CALM));
+    part(all.map(({ label }) => (
+      { node: /** @type {HTMLElement} */ (label.getElement()), moves: MOVES, small: true })),
+    this.map.getContainer());
   }
-}
-
-// Whether one box covers more than a third of another.
-function covers(one, other) {
-  const wide = Math.min(one.right, other.right) - Math.max(one.left, other.left);
-  const high = Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top);
-  return wide > 0 && high > 0 && wide * high > (other.width * other.height) / 3;
 }
 
 function paint(/** @type {DrawnZone} */ { shape, label, node, zoneId, name, status }) {
@@ -213,6 +208,11 @@ export class CellOverlay extends CellImage {
     const outdated = () => (at == null) !== (this.at == null);
     return this.load(asked, at == null ? "no-cache" : "no-store", outdated);
   }
+}
+
+/** The legend of cells that were not visited. */
+export function missingItem() {
+  return el("span", "item", el("i", "swatch missing"), words.say("zone.missing"));
 }
 
 /** The legend of the cells' colours, an item for each class of ages. */

@@ -1,16 +1,18 @@
 // @ts-check
 // Questions to whoever is at the page: a small form, answered with values or not at all.
-import { button, el, modal, select } from "./dom.js";
+import { button, el, fill, modal, select } from "./dom.js";
 import { words } from "./frame.js";
 
 /** Asks by a form that stays open until what it says is taken, or it is left.
  * @param {Question} question @returns {Promise<any>} the values by name, null when it was left */
-export function askFor({ title, note, fields = [], go, danger = false, send = async () => null }) {
+export function askFor({ title, note, fields = [], go, danger = false, preview = async () => [],
+  send = async () => null }) {
   const inputs = fields.map(inputOf);
   const problem = el("p", { className: "problem", role: "alert" });
+  const shown = el("div", { className: "preview", role: "status" });
   const submit = el("button", danger ? "button main danger" : "button main", go);
   const form = el("form", "", el("h2", "", title), note && el("p", "note", note),
-    inputs.map(({ box }) => box), problem,
+    inputs.map(({ box }) => box), shown, problem,
     el("div", "buttons", button("button", words.say("dialog.cancel"), () => box.close()), submit));
   const read = () => Object.fromEntries(inputs.filter(({ box }) => !box.hidden)
     .map(({ field, value }) => [field.name, value()]));
@@ -23,6 +25,11 @@ export function askFor({ title, note, fields = [], go, danger = false, send = as
       node.required = field.required && !box.hidden;
     }
   };
+  let latest = 0;
+  const show = async () => {
+    const mine = (latest += 1), nodes = await preview(read());
+    if (mine === latest) fill(shown, nodes);
+  };
   const refuse = (/** @type {Wrong} */ wrong) => {
     const { text = "", fields: told = {} } = typeof wrong === "string" ? { text: wrong }
       : wrong ?? {};
@@ -32,12 +39,14 @@ export function askFor({ title, note, fields = [], go, danger = false, send = as
   };
   refuse(null);
   asked();
+  show();
   const box = modal({ className: "ask", ariaLabel: title }, form);
   const writes = ({ node }) => !node.value || node.type === "text" || node.tagName === "TEXTAREA";
   inputs.find((each) => !each.box.hidden && writes(each))?.node.focus();
   return new Promise((answered) => {
     /** @type {any} */ let values = null;
     form.addEventListener("change", asked);
+    form.addEventListener("input", show);
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       const given = read();

@@ -22,6 +22,12 @@ export function fill(node, ...children) {
   return node;
 }
 
+/** Says that there is nothing to show, what that means, and where to go on.
+ * @param {string} title @param {string} [why] @param {Child} [way] */
+export function nothing(title, why, way) {
+  return el("div", "empty", el("b", "", title), why && el("p", "", why), way && el("p", "", way));
+}
+
 /** Opens a dialog, which goes when it is closed. @param {...(Child | Child[])} children */
 export function modal(is, ...children) {
   const box = el("dialog", is, ...children);
@@ -35,6 +41,27 @@ export function modal(is, ...children) {
 export function signButton(className, sign, title, press) {
   return button({ className, title, ariaLabel: title }, sign, press);
 }
+
+/** Lesser acts, behind one button that opens them. @param {HTMLElement[]} nodes */
+export function menu(title, nodes) {
+  const items = el("div", "menu", nodes);
+  items.popover = "auto";
+  const opens = signButton("button more", "⋯", title, (event) => event.stopPropagation());
+  opens.popoverTargetElement = items;
+  items.addEventListener("beforetoggle", () => {
+    const { bottom, right } = opens.getBoundingClientRect();
+    const top = Math.min(bottom + 4, innerHeight - 50 * nodes.length);
+    Object.assign(items.style, { top: `${top}px`, right: `${innerWidth - right}px` });
+  });
+  items.addEventListener("click", (event) => {
+    event.stopPropagation(); // a row below it stays as it is
+    items.hidePopover();
+  });
+  return el("span", "", opens, items);
+}
+
+/** Where the page has one column, as in the style. */
+export const narrow = matchMedia("(max-width: 860px)");
 
 /** An element of the page's template. @param {string} id @returns {any} */
 export function $(id) {
@@ -52,6 +79,11 @@ export function svg(tag, attributes = {}, ...children) {
 /** Writes a text where it differs: it may be called for every picture. @param {Node} node */
 export function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
+}
+
+/** Whether two rectangles have anything in common. */
+export function overlap(/** @type {Box} */ a, /** @type {Box} */ b) {
+  return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 }
 
 /** Shows these nodes in this order. What already stands right is not touched. */

@@ -43,7 +43,7 @@ class Keys {
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const found = this.bound.get(event.ctrlKey || event.metaKey ? `Ctrl+${key}` : key);
     const within = (selector) => event.target.closest?.(selector);
-    if (!found || within("dialog")) return;
+    if (!found || within("dialog") || document.querySelector(":popover-open")) return;
     const field = "input:not([type=range]), textarea, select, [contenteditable]";
     if (!found.writing && within(field)) return;
     // Enter and space on a button press that button.
@@ -124,6 +124,11 @@ export async function repeat(every_ms, work) {
 /** Ignores a failed reading, which is repeated later; reports any other error. */
 export function unread(error) {
   if (!("status" in error)) reportError(error);
+}
+
+/** A parameter of the page's address, or null. @param {string} name */
+export function asked(name) {
+  return new URLSearchParams(location.search).get(name);
 }
 
 /** Sets parameters of the page's address, which can be sent to somebody; null removes one. */

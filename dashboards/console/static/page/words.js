@@ -100,6 +100,16 @@ export class Words {
     return answer.ok ? null : this.say("alerts.refused", { why: this.problem(answer.body) });
   }
 
+  /** Who did something. @param {string | null} name */
+  actor(name) {
+    return name === "system" ? this.say("alerts.system") : name ?? "";
+  }
+
+  /** A reason of the contract, or as somebody wrote it. @param {string | null} reason */
+  reason(reason) {
+    return this.knows(`reason.${reason}`) ? this.say(`reason.${reason}`) : reason ?? "";
+  }
+
   since(text) {
     return this.duration((this.now() - Date.parse(text)) / 1000);
   }

@@ -2,7 +2,7 @@
 // Users, tokens of programs, and the audit record.
 import { askFor, copyable, toast } from "../page/dialog.js";
 import { badge, button, el, modal } from "../page/dom.js";
-import { config, live, read, start, words } from "../page/frame.js";
+import { asked, config, live, read, start, words, setQuery } from "../page/frame.js";
 import { change } from "../page/session.js";
 
 const PAGE = 50;
@@ -41,10 +41,17 @@ class AuditList {
 
   constructor() {
     this.who.setAttribute("list", this.actors.id);
-    for (const node of [this.who, this.what]) node.addEventListener("change", () => this.load());
+    for (const node of [this.who, this.what]) {
+      node.addEventListener("change", () => {
+        setQuery({ actor: this.who.value.trim() || null, action: this.what.value || null });
+        this.load();
+      });
+    }
     for (const key of Object.keys(words.config.texts)) {
       if (key.startsWith(DID) && key !== `${DID}alert`) this.offer(key.slice(DID.length));
     }
+    this.who.value = asked("actor") ?? "";
+    this.what.value = asked("action") ?? "";
     this.more.hidden = true;
     this.node = el("section", "panel audit-panel",
       el("div", "panel-head", el("h2", "", words.say("audit")), el("span", "space"), this.who,
@@ -61,11 +68,11 @@ class AuditList {
     const wanted = { actor: this.who.value.trim(), action: this.what.value,
       cursor: on ? this.cursor : "" };
     const given = Object.entries(wanted).filter(([, value]) => value);
-    const asked = new URLSearchParams([["limit", String(PAGE)], ...given]);
+    const query = new URLSearchParams([["limit", String(PAGE)], ...given]);
     const begun = (this.begun = {});
     const says = (text) => this.list.replaceChildren(el("li", "empty", text));
     try {
-      const { entries, next_cursor } = await read(`/audit?${asked}`);
+      const { entries, next_cursor } = await read(`/audit?${query}`);
       if (this.begun !== begun) return; // something else was asked meanwhile
       this.cursor = next_cursor;
       this.more.hidden = !next_cursor;

@@ -1,6 +1,6 @@
 // @ts-check
 // Charts as small SVG. Each says in words what it shows; what is coloured is marked as well.
-import { svg } from "../page/dom.js";
+import { overlap, svg } from "../page/dom.js";
 import { words } from "../page/frame.js";
 
 function picture(className, width, height, label, ...children) {
@@ -28,6 +28,31 @@ function path(className, points) {
     pen = y == null ? "M" : "L";
   }
   return svg("path", { class: className, d });
+}
+
+/** Texts of a picture that never overprint: each takes the first of its places that is free, and
+ * is left out where none is; the sentence below the picture says everything. */
+class Texts {
+  /** @type {Box[]} */ taken = [];
+
+  constructor(/** @type {number} */ width) {
+    this.width = width;
+  }
+
+  /** @param {string} className @param {string} said @param {[number, number, string][]} places x, y
+   * and anchor @returns {SVGElement[]} */
+  put(className, said, places) {
+    const wide = [...said].reduce((sum, sign) => sum + (sign > "⺀" ? 14 : 8), 0);
+    for (const [x, y, anchor] of places) {
+      const left = x - { start: 0, middle: wide / 2, end: wide }[anchor];
+      const box = { left, right: left + wide, top: y - 13, bottom: y + 4 };
+      const outside = box.left < 0 || box.right > this.width || box.top < 0;
+      if (outside || this.taken.some((other) => overlap(box, other))) continue;
+      this.taken.push(box);
+      return [text(className, x, y, said, anchor)];
+    }
+    return [];
+  }
 }
 
 /** The ratio over a window so far, with the target as a line; the width is the whole window. */
@@ -58,13 +83,10 @@ export function progress(/** @type {ProgressChart} */ chart) {
       line("grid", x(at_ms), height - bottom, x(at_ms), height - bottom + 4),
       text("tick", x(at_ms), height - 8, said)]),
     line("axis", left, y(0), end, y(0)), line("deadline", x(to_ms), top - 8, x(to_ms), y(0)),
-    text("deadline-text", x(to_ms) + 8, top - 12, says.deadline, "end"),
+    line("target", left, y(target), end, y(target)),
   ];
-  // The target's text is on the side of its line where the forecast does not end.
-  const then = forecast.at(-1)?.ratio, above = then == null || then < target;
-  const off = above && target < 0.9 ? -6 : 15;
-  parts.push(line("target", left, y(target), end, y(target)),
-    text("target-text", end - 7, y(target) + off, says.target, "end"));
+  const texts = new Texts(width), said = [];
+  said.push(...texts.put("deadline-text", says.deadline, [[x(to_ms) + 8, top - 12, "end"]]));
   const known = points.filter(({ ratio }) => ratio != null);
   if (known.length > 1) {
     const steps = known.map((point) => `L${place(point).join(" ")}`).join("");
@@ -77,16 +99,23 @@ export function progress(/** @type {ProgressChart} */ chart) {
   }
   if (known.length) {
     const [cx, cy] = place(known[known.length - 1]);
-    parts.push(circle("now", [cx, cy], 4),
-      text("now-text", Math.min(Math.max(cx, left + 18), end - 18), cy - 9, says.now));
+    parts.push(circle("now", [cx, cy], 4));
+    said.push(...texts.put("now-text", says.now, around(Math.max(cx, left + 18), cy)));
   }
   if (forecast.length) {
     const [cx, cy] = place(forecast[forecast.length - 1]);
-    const under = above || cy < top + 14;
-    parts.push(circle("then", [cx, cy], 3.5), text("forecast-text", cx - 7,
-      under ? Math.min(cy + 16, y(0) - 4) : cy - 8, says.forecast, "end"));
+    parts.push(circle("then", [cx, cy], 3.5));
+    said.push(...texts.put("forecast-text", says.forecast, around(cx, Math.min(cy, y(0) - 8))));
   }
-  return picture("progress", width, height, chart.label, ...parts);
+  said.push(...texts.put("target-text", says.target, [end - 7, left + 7].flatMap((at, i) =>
+    [-6, 15].map((off) => [at, y(target) + off, i ? "start" : "end"]))));
+  return picture("progress", width, height, chart.label, ...parts, ...said);
+}
+
+/** Places of a text beside a point: above, left of it, below. @returns {[number, number, string][]} */
+function around(x, y) {
+  return [[x, y - 9, "middle"], [x - 8, y - 8, "end"], [x - 8, y + 18, "end"], [x, y + 18, "middle"],
+    [x + 8, y + 18, "start"], [x - 8, y - 26, "end"], [x - 8, y + 36, "end"]];
 }
 
 const CELL = { width: 54, height: 35, head: 20 };

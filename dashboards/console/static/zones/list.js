@@ -2,7 +2,7 @@
 // The zones as a table: the urgent ones first, or by a column. Only what has changed is drawn.
 import { visitorLink } from "../bikes/facts.js";
 import { badge, button, el, fill, place, zoneLink, zonePath } from "../page/dom.js";
-import { config, words } from "../page/frame.js";
+import { asked, config, setQuery, words } from "../page/frame.js";
 import { RowList } from "../page/lists.js";
 import { later } from "../page/live.js";
 import { sparkline } from "./charts.js";
@@ -82,13 +82,16 @@ export class ZoneList extends RowList {
     body.replaceChildren(el("div", "empty", words.say("connecting")));
     this.heads = new Map(Object.keys(COLUMNS).map((name) => [name, this.headOf(name)]));
     head.replaceChildren(...this.heads.values());
-    this.sortBy("state");
+    const sort = asked("sort") ?? "";
+    this.sortBy(sort in COLUMNS ? sort : "state", asked("down") !== null);
     setInterval(() => this.changed(), ROW_EVERY_MS); // ages, and an order that had to wait
   }
 
   headOf(name) {
-    const press = button("sort", words.say(`zones.head.${name}`),
-      () => this.sortBy(name, name === this.sorted && !this.reversed));
+    const press = button("sort", words.say(`zones.head.${name}`), () => {
+      this.sortBy(name, name === this.sorted && !this.reversed);
+      setQuery({ sort: name === "state" ? null : name, down: this.reversed ? "1" : null });
+    });
     return el("span", { className: `col-${name}`, role: "columnheader" }, press);
   }
 
@@ -285,7 +288,7 @@ export function lateness(status) {
 function nameOf(status) {
   return el("span", "zone-name", badge(status.state),
     el("span", "two", el("b", "", words.zoneName(status)),
-      el("small", "", [words.say(`state.${status.state}`), reasonOf(status), status.zone_id]
+      el("small", "", [words.say(`state.${status.state}`), reasonOf(status)]
         .filter(Boolean).join(" · "))));
 }
 

@@ -10,6 +10,7 @@ const REASONS = ["storm", "closure", "event", "works"];
 const WINDOWS = ["shift", "day", "week"];
 const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const DAY_MIN = 1440;
+const CHANGES = 8; // zones that the form of a campaign tells about
 
 const two = (n) => String(n).padStart(2, "0");
 
@@ -31,9 +32,9 @@ async function send(path, body, names = Object.keys(body)) {
 }
 
 /** Asks for an order by a form, sends it, and says that it was done. @param {Order} order */
-async function order({ go, subject, done, note, fields = [reason()], send }) {
+async function order({ go, subject, done, note, fields = [reason()], preview, send }) {
   const title = subject ? `${words.say(go)} · ${subject}` : words.say(go);
-  const given = await askFor({ title, note, fields, go: words.say(go), send });
+  const given = await askFor({ title, note, fields, go: words.say(go), preview, send });
   if (given) toast(words.say(done, { what: subject || given.name }));
   return given !== null;
 }
@@ -120,7 +121,7 @@ export function startCampaign(/** @type {string[]} */ zoneIds) {
   ];
   return order({
     go: "campaign.start", subject: "", done: "campaign.done", note: words.say("campaign.note"),
-    fields,
+    fields, preview: changesOf(),
     send: (values) => {
       if (!values.zones.length) return { fields: { zones: words.say("campaign.zones.none") } };
       const body = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== ""));
@@ -131,6 +132,32 @@ export function startCampaign(/** @type {string[]} */ zoneIds) {
       return send("/campaigns", body, fields.map(({ name }) => name));
     },
   });
+}
+
+/** What a campaign would change: for each of its zones what is asked now, and then. */
+function changesOf() {
+  /** @type {Map<string, Promise<ZonePolicy | null>>} */ const known = new Map();
+  const policyOf = (zoneId) => {
+    if (!known.has(zoneId)) {
+      known.set(zoneId, read(zoneRoute({ zone_id: zoneId }, "policy")).catch(() => null));
+    }
+    return known.get(zoneId);
+  };
+  return async ({ zones, frequency, target, window, look_back }) => {
+    const policies = await Promise.all(zones.slice(0, CHANGES).map(policyOf));
+    const rows = policies.map((policy, i) => policy && el("li", "",
+      el("b", "", words.zone(zones[i])), words.say("join.of"), [
+        ["frequency", words.duration(policy.frequency_s), frequency],
+        ["target", words.percent(policy.target), target && `${target.replace(/\s*%$/, "")}%`],
+        ["window", words.say(`window.${policy.window}`), window && words.say(`window.${window}`)],
+        ["look_back", policy.look_back_s == null ? "–" : words.duration(policy.look_back_s),
+          look_back],
+      ].flatMap(([key, from, to], j) => [j ? " · " : "", el("span", to ? "changed" : "dim",
+        words.say(`campaign.key.${key}`, { n: to && to !== from ? `${from} → ${to}` : from }))])));
+    const more = zones.length - policies.length;
+    return [zones.length > 0 && el("b", "", words.say("campaign.changes")), el("ul", "", rows,
+      more > 0 && el("li", "dim", words.say("campaign.changes.more", { n: more })))];
+  };
 }
 
 export function endCampaign(/** @type {Campaign} */ { name }) {

@@ -3,10 +3,12 @@
 import { AlertList, byUrgency, followAlerts, OPEN } from "../alerts/list.js";
 import { bikeLink, keyOf, speedOf, visitorLink } from "../bikes/facts.js";
 import * as L from "../leaflet/leaflet-src.esm.js";
-import { baseMap, styleOf } from "../map/base.js";
-import { ageItems, CellImage } from "../map/zones.js";
-import { badge, button, el, fill } from "../page/dom.js";
-import { config, keys, live, read, repeat, start, unread, words } from "../page/frame.js";
+import { baseMap, drawExcluded, excludedItem, styleOf } from "../map/base.js";
+import { ageItems, CellImage, missingItem } from "../map/zones.js";
+import { badge, button, el, fill, link, nothing } from "../page/dom.js";
+import {
+  asked, config, keys, live, read, repeat, setQuery, start, unread, words,
+} from "../page/frame.js";
 import { later } from "../page/live.js";
 import { calendar, progress } from "./charts.js";
 import { dueOf, idleOf, pointsOf, reasonOf } from "./list.js";
@@ -21,7 +23,9 @@ start(async (main) => {
   try {
     status = await read(`/coverage/${route}`);
   } catch (error) {
-    return main.replaceChildren(el("div", "empty", error.message));
+    const title = words.say(error.status === 404 ? "zone.unknown" : "error.503.title");
+    const way = link("", "/zones", words.say("page.zones"));
+    return main.replaceChildren(nothing(title, error.status === 404 ? zoneId : error.message, way));
   }
   words.zones.set(zoneId, status);
   const panel = (name, ...children) =>
@@ -58,15 +62,15 @@ start(async (main) => {
   }
 
   async function loadPolicy() {
-    /** @type {ZonePolicy} */ const asked = await read(`/zones/${route}/policy`);
-    progress.show({ policy: asked });
-    const { paused, campaign: name, exceptions } = asked;
+    /** @type {ZonePolicy} */ const found = await read(`/zones/${route}/policy`);
+    progress.show({ policy: found });
+    const { paused, campaign: name, exceptions } = found;
     const item = (kind) => (text) => el("li", kind, text);
     const free = exceptions.map(({ summary, from, to }) => words.say("policy.exception",
       { what: summary, from: words.time(from), to: words.time(to) }));
     fill(policy, paused && item("ordered")(words.say("policy.paused", { why: paused })),
       name && item("ordered")(words.say("zones.campaign", { name })),
-      policySentences(asked).map(item("")), free.map(item("dim")));
+      policySentences(found).map(item("")), free.map(item("dim")));
   }
   // Open alerts as the stream tells them, then the newest closed ones.
   const shown = new AlertList(alerts, { empty: "zone.no_alerts" });
@@ -123,10 +127,10 @@ function showInside(list, zoneId) {
 
 /** Lists the bikes that were in a zone today, the longest first. */
 async function showToday(list, zoneId) {
-  const asked = { limit: String(PAGE), date: words.local(live.now()).date };
+  const all = { limit: String(PAGE), date: words.local(live.now()).date };
   /** @type {DayFigures[]} */ const days = [];
   for (let cursor = ""; cursor !== null; ) {
-    const query = new URLSearchParams({ ...asked, ...(cursor && { cursor }) });
+    const query = new URLSearchParams({ ...all, ...(cursor && { cursor }) });
     const answer = await read(`/bikes/days?${query}`);
     days.push(...answer.days);
     cursor = answer.next_cursor ?? null;
@@ -145,6 +149,8 @@ const EVERY_MS = 30_000;
 class ZoneCells {
   /** @type {ZoneStatus | null} */ status = null;
   /** @type {L.GeoJSON | null} */ shape = null;
+  /** @type {L.GeoJSON | null} */ excluded = null;
+  /** @type {Child} */ excludedKey = null;
   ages = el("input", { type: "checkbox" });
   says = el("span", "says");
   key = el("span", "key");
@@ -168,9 +174,12 @@ class ZoneCells {
 
   /** The zone as it is now; it can be redrawn while the page is open. */
   async outline() {
-    /** @type {Zones} */ const { features, grid } = await read("/zones");
+    /** @type {Zones} */ const zones = await read("/zones"), { features, grid } = zones;
     const zone = features.find((feature) => feature.id === this.zoneId);
     if (!zone) return;
+    this.excluded?.remove();
+    this.excluded = drawExcluded(this.map, zones);
+    this.excludedKey = excludedItem(zones);
     this.shape?.remove();
     this.shape = L.geoJSON(zone, { interactive: false }).addTo(this.map);
     this.image.place(grid);
@@ -201,13 +210,12 @@ class ZoneCells {
 
   async refresh() {
     const ages = this.ages.checked, from = this.status?.window_from;
-    const missing = el("span", "item", el("i", "swatch missing"), words.say("zone.missing"));
-    this.key.replaceChildren(...(ages ? ageItems() : [missing]));
+    fill(this.key, ages ? ageItems() : missingItem(), this.excludedKey);
     if (!this.image.overlay || !this.status) return;
-    const asked = new URLSearchParams({ zone_id: this.zoneId,
+    const query = new URLSearchParams({ zone_id: this.zoneId,
       ...(!ages && from && { missing_since: from }) });
-    const wanted = (this.wanted = String(asked));
-    await this.image.load(asked, "no-cache", () => wanted !== this.wanted);
+    const wanted = (this.wanted = String(query));
+    await this.image.load(query, "no-cache", () => wanted !== this.wanted);
   }
 }
 
@@ -322,7 +330,7 @@ class ZoneMonth {
   title = el("b", "month");
   frame = el("div", "chart-frame");
   says = el("p", { className: "says", role: "status" });
-  month = "";
+  month = /^\d{4}-\d\d$/.test(asked("month") ?? "") ? String(asked("month")) : "";
   drawn = "";
 
   constructor(/** @type {HTMLElement} */ body, /** @type {string} */ zoneId) {
@@ -337,6 +345,7 @@ class ZoneMonth {
   async go(by) {
     const [year, month] = this.month.split("-").map(Number);
     this.month = new Date(Date.UTC(year, month - 1 + by)).toISOString().slice(0, 7);
+    setQuery({ month: this.month });
     await this.load();
   }
 

@@ -38,7 +38,7 @@ start(async (main) => {
       tabs[i].setAttribute("aria-pressed", String(each === name));
       views[each].hidden = each !== name;
     }
-    setQuery({ show: name });
+    setQuery({ show: name === "zones" ? null : name });
     if (name === "campaigns") load();
   }
 
