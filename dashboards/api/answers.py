@@ -255,13 +255,29 @@ class ZoneFeature(TypedDict):
     properties: LiveZone | DrawnZone
 
 
+class Excluded(TypedDict):
+    """A place that cannot be patrolled, and counts for nothing."""
+
+    type: Literal["Feature"]
+    geometry: Polygon | MultiPolygon
+    properties: ExcludedNames
+
+
+class ExcludedNames(TypedDict):
+    """What a place is called."""
+
+    name: str
+    name_zh: str | None
+
+
 class Zones(TypedDict):
-    """All zones as they are drawn."""
+    """All zones as they are drawn, and what is excluded from them."""
 
     at: Time
     type: Literal["FeatureCollection"]
     version: str
     grid: GridBox
+    excluded: list[Excluded]
     features: list[ZoneFeature]
 
 

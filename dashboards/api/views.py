@@ -198,11 +198,8 @@ def feature(zone: Zone, more: Mapping[str, object]) -> dict[str, Any]:
 
 def excluded(place: Exclusion) -> dict[str, Any]:
     """A place that cannot be patrolled, as a feature."""
-    return {
-        "type": "Feature",
-        "geometry": _shape(place.geometry)[0],
-        "properties": {"name": place.name, "name_zh": place.name_zh},
-    }
+    names = {"name": place.name, "name_zh": place.name_zh}
+    return {"type": "Feature", "geometry": _shape(place.geometry)[0], "properties": names}
 
 
 @lru_cache(maxsize=4096)

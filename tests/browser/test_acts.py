@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from alerts.lifecycle import Step
+from alerts.store.book import Change, Opening
 from dashboards.access.access import Access
 from tests.browser.console import ConsoleServer, sign_in
 from tests.dashboards.access.people import PASSWORD, boss
@@ -157,7 +161,7 @@ def test_the_past_that_cannot_be_read_is_not_an_empty_past(
     page.get_by_label("Filter").first.select_option("closed")
     expect(page.locator(".panel-note")).to_contain_text("This could not be read")
     page.unroute("**/api/v1/alerts?*")
-    page.get_by_label("Filter").first.select_option("")
+    page.get_by_label("Filter").first.select_option("all")
     expect(page.locator(".panel-note")).to_be_hidden()
     expect(page.locator(".alert-row")).to_have_count(1)
 
@@ -183,6 +187,68 @@ def test_on_a_phone_a_row_opens_its_alert(
     page.wait_for_url("**/alerts/*")
     expect(page.locator(".history li")).to_have_count(2)
     context.close()
+
+
+def test_the_more_severe_stands_first_and_a_bike_is_led_to(
+    page: Page, server: ConsoleServer, district: District
+) -> None:
+    """The severity is told; of a bike's alert also its place and its charge, with its page."""
+
+    def raise_both() -> None:
+        district.ride(3, 36.305, 120.37, battery=12)
+        proof = {"battery_percent": 12.0, "limit_percent": 20.0}
+        opening = Opening("bike_battery_low", "info", None, "hello/bike-03")
+        steps = (Step("raise", "battery_low", proof), Step("activate", "battery_low", proof))
+        district.book.record([Change(opening, steps)], district.now_ms)
+        alert_id = district.raise_alert("cy-08")
+        district.book.acknowledge(alert_id, "li", district.now_ms)
+
+    server.do(raise_both)
+    page.goto(f"{server.url}/alerts?lang=en")
+    rows = page.locator(".alert-row")
+    expect(rows).to_have_count(2)
+    expect(rows.first.locator(".severity")).to_have_text("critical")
+    expect(rows.last.locator(".severity")).to_have_text("info")
+    expect(rows.last.locator(".why")).to_contain_text("its battery is low")
+    expect(rows.last.locator(".why")).to_contain_text("battery 12%")
+    rows.last.get_by_role("button", name="Other acts").click()
+    expect(rows.last.get_by_role("button", name="Shelve")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(rows.last.get_by_role("button", name="Shelve")).to_be_hidden()
+    expect(page).to_have_url(re.compile("/alerts"))
+    rows.last.get_by_role("link", name="hello/bike-03").click()
+    page.wait_for_url("**/bikes/hello/bike-03")
+
+
+def test_a_closed_alert_says_how_long_it_took_and_its_map_leads_to_the_replay(
+    page: Page, server: ConsoleServer, district: District
+) -> None:
+    """Filters stay in the address; the evidence is the track that ended it, over the cells."""
+
+    def close() -> str:
+        alert_id = district.raise_alert("cy-04")
+        district.now_ms += 600_000
+        district.patrol(1, "cy-04", at_ms=district.now_ms)
+        district.return_alert(alert_id)
+        district.book.close(alert_id, "li", district.now_ms)
+        return alert_id
+
+    alert_id = server.do(close)
+    page.goto(f"{server.url}/alerts?lang=en")
+    page.get_by_label("Filter").first.select_option("closed")
+    page.get_by_label("Filter").last.select_option("cy-04")
+    page.reload()
+    row = page.locator(f'[data-alert="{alert_id}"]')
+    expect(row).to_contain_text("ended by li after 10 min")
+    expect(page.get_by_label("Filter").first).to_have_value("closed")
+    expect(page.get_by_label("Filter").last).to_have_value("cy-04")
+    proof = page.locator(".proof")
+    expect(proof.locator("img.cells")).to_be_attached()
+    expect(proof.locator("path.leaflet-interactive")).to_have_count(3)  # track, halo, end
+    expect(proof.locator(".key")).to_contain_text("Cells, ")
+    page.get_by_role("link", name="Replay this").click()
+    expect(page.locator("#replay-banner")).to_be_visible()
+    assert "zone=cy-04" in page.url
 
 
 def test_one_goes_on_from_where_an_alert_was(

@@ -28,6 +28,61 @@ def bike(page: Page, name: str) -> Locator:
     return page.locator(f'.leaflet-marker-icon[data-bike="hello/{name}"]')
 
 
+def overprinted(page: Page) -> list[list[str]]:
+    """Pairs of labels of which one lies over the other, by what they say."""
+    found: list[list[str]] = page.evaluate(
+        """() => {
+          const all = [...document.querySelectorAll(".zone-tip, .bike-label")]
+            .filter((each) => each.checkVisibility({ visibilityProperty: true }))
+            .map((each) => [each.textContent, each.getBoundingClientRect()]);
+          return all.flatMap(([one, a], i) => all.slice(i + 1)
+            .filter(([, b]) => a.left < b.right - 1 && b.left < a.right - 1
+              && a.top < b.bottom - 1 && b.top < a.bottom - 1)
+            .map(([other]) => [one, other]));
+        }"""
+    )
+    return found
+
+
+def test_labels_keep_off_each_other(page: Page, server: ConsoleServer, district: District) -> None:
+    """On a phone, on a desk, and close by, where bikes say what they do."""
+
+    def more() -> None:
+        for n in range(5, 28):
+            district.ride(n, LAT + n % 5 / 900, LNG + n / 900)
+
+    server.do(more)
+    page.goto(f"{server.url}/?lang=en")
+    for width, height in ((390, 844), (1280, 720), (1920, 1080)):
+        page.set_viewport_size({"width": width, "height": height})
+        expect(page.locator(".zone-tip:visible").first).to_be_visible()
+        until_on(page, lambda: overprinted(page) == [])
+        assert page.locator(".zone-tip:not(.covered-label)").count() > 4
+        expect(page.locator(".bike-label:visible")).to_have_count(0)
+    page.mouse.move(600, 500)
+
+    def near_enough() -> bool:
+        page.mouse.wheel(0, -300)  # the map takes no turn of the wheel while it zooms
+        return page.locator("[data-bikes=near]").count() == 1
+
+    until_on(page, near_enough, every_s=0.3)
+    until_on(page, lambda: overprinted(page) == [])
+
+
+def test_what_is_excluded_is_drawn_and_explained(page: Page, server: ConsoleServer) -> None:
+    """As hatching with its name; states are outlines and hatching, never a fill over cells."""
+    page.goto(f"{server.url}/?lang=en")
+    places = page.locator(".leaflet-excluded-pane path")
+    expect(places).to_have_count(4)
+    expect(page.locator("#legend")).to_contain_text("cannot be patrolled, not counted")
+    places.last.dispatch_event("mouseover")
+    expect(page.locator(".leaflet-tooltip", has_text="Walled")).to_contain_text("not counted")
+    fills = page.locator(".leaflet-zones-pane path").evaluate_all(
+        "paths => paths.map((path) => path.getAttribute('fill'))"
+    )
+    assert {fill for fill in fills if fill != "none" and "hatch" not in fill} == set()
+
+
 def test_layers_are_switched_and_remembered(page: Page, server: ConsoleServer) -> None:
     """Without a pointer; what was switched off is off after a reload."""
     page.goto(f"{server.url}/?lang=en")
@@ -226,19 +281,7 @@ def test_a_crowd_leaves_zones_in_sight(
     expect(frame).to_have_attribute("data-bikes", "crowd")
     expect(frame.locator(".bike-low:visible")).to_have_count(0)
     expect(page.locator('.zone-tip[data-state="overdue"]')).to_be_visible()
-    covered = page.evaluate(
-        """() => {
-          const boxes = [...document.querySelectorAll(".zone-tip:not(.covered-label)")]
-            .map((tip) => tip.getBoundingClientRect());
-          return boxes.some((a, i) => boxes.some((b, j) => {
-            const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
-            const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
-            return j > i && wide > 0 && high > 0
-              && wide * high > 0.34 * Math.max(a.width * a.height, b.width * b.height);
-          }));
-        }"""
-    )
-    assert not covered
+    assert overprinted(page) == []
     page.locator('#zones .zone-row[data-zone="cy-08"]').click()
     expect(frame).not_to_have_attribute("data-bikes", "crowd")
 

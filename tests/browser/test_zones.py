@@ -343,6 +343,8 @@ def test_a_campaign_is_started_from_the_table(
     form.get_by_label("To, in").fill("2025-11-30T18:00")
     form.get_by_label("At least every").fill("often")
     form.get_by_label("Target (%)").fill("60")
+    changes = form.locator(".preview li", has_text="Old Town Centre")
+    expect(changes).to_contain_text("every 30 min → often · target 50% → 60% · judged by")
     go = form.get_by_role("button", name="Start a campaign")
     go.click()
     problem = form.locator("label", has_text="At least every").locator(".problem")
@@ -385,3 +387,38 @@ def test_a_viewer_has_no_button(visitor: Page, guarded: ConsoleServer, district:
     assert guarded.do(district.orders.all) == []
     visitor.goto(f"{guarded.url}/zones/nowhere?lang=en")
     expect(visitor.locator("#main")).to_contain_text("there is no such zone")
+
+
+def test_texts_of_a_chart_never_overprint(page: Page, server: ConsoleServer) -> None:
+    """Whatever the target, the ratio so far and the forecast are, and however narrow it is."""
+    page.goto(f"{server.url}/zones/cy-04?lang=zh")
+    expect(page.locator(".part-window svg")).to_be_visible()
+    bad = in_module(
+        page,
+        "zones/charts.js",
+        """({ progress }) => {
+          const body = document.querySelector(".part-window .chart-frame");
+          const hour = 3_600_000, bad = [], shares = [0, 0.05, 0.4, 0.7, 0.72, 0.95, 1];
+          const says = (ratio, then, target) => ({ target: `目标 ${target * 100}%`,
+            deadline: "截至 11月29日周日 00:00", now: `${ratio * 100}%`,
+            forecast: `预计 ${then * 100}%` });
+          for (const width of [260, 330, 620]) for (const at of [0.02, 0.5, 0.97])
+            for (const ratio of shares) for (const target of shares.slice(1)) for (const then of
+              shares.filter((each) => each >= ratio)) {
+              const now_ms = at * 24 * hour, now = { at_ms: now_ms, ratio };
+              const chart = progress({ width, height: 195, from_ms: 0, to_ms: 24 * hour, now_ms,
+                points: [{ at_ms: 0, ratio: 0 }, now], target, says: says(ratio, then, target),
+                forecast: [now, { at_ms: 24 * hour, ratio: then }], label: "",
+                ticks: [0, 6, 12, 18].map((h) => ({ at_ms: h * hour, text: `${h}:00` })) });
+              chart.style.width = `${width}px`;
+              body.replaceChildren(chart);
+              const all = [...chart.querySelectorAll("text")].map((text) => text.getBBox());
+              const over = all.some((a, i) => all.slice(i + 1).some((b) => a.x < b.x + b.width
+                && b.x < a.x + a.width && a.y + 2 < b.y + b.height - 2
+                && b.y + 2 < a.y + a.height - 2));
+              if (over) bad.push([width, at, ratio, target, then]);
+            }
+          return bad;
+        }""",
+    )
+    assert bad == []

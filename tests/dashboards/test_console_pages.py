@@ -11,6 +11,7 @@ import pytest
 from dashboards.app import create_app
 from dashboards.console import files
 from dashboards.console.pages import PAGES, ConsoleOptions, mount
+from ingest.errors import StoreUnavailable
 from tests.dashboards.conftest import Api
 from tests.dashboards.district import District
 
@@ -96,6 +97,45 @@ def test_a_language_that_is_asked_for_is_remembered(district: District) -> None:
     strange = api.get("/?lang=xx", headers={"Accept-Language": "fr-FR,fr;q=0.9"})
     assert '<html lang="zh">' in strange.text
     assert not api.get("/").cookies
+    browser = {"Accept-Language": "fr, en-GB;q=0.8, zh;q=0.5"}
+    assert '<html lang="en">' in api.get("/", headers=browser).text
+    chosen = browser | {"Cookie": "zhixun_language=zh"}
+    assert '<html lang="zh">' in api.get("/", headers=chosen).text
+
+
+def test_errors_are_pages_for_people_and_documents_for_programs(district: District) -> None:
+    """An address of nothing, a crash, a store that is away: in both languages, with a way on."""
+    sources = district.sources()
+    app = create_app(sources)
+    mount(app, sources)
+
+    @app.get("/crash")
+    async def crash() -> None:
+        raise RuntimeError("a fault")
+
+    @app.get("/away")
+    async def away() -> None:
+        raise StoreUnavailable("the disk is full")
+
+    api, person = Api(app), {"Accept": "text/html,*/*;q=0.8", "Accept-Language": "en"}
+    for path, status, title in (
+        ("/no/such/page", 404, "There is no such page"),
+        ("/crash", 500, "Something went wrong"),
+        ("/away", 503, "Not available now"),
+    ):
+        page = api.get(path, headers=person)
+        assert (page.status_code, page.headers["content-type"]) == (
+            status,
+            "text/html; charset=utf-8",
+        )
+        assert f"<h1>{title}</h1>" in page.text
+        assert 'href="/"' in page.text
+        assert "a fault" not in page.text
+        chinese = api.get(f"{path}?lang=zh", headers=person)
+        assert '<html lang="zh">' in chinese.text
+        assert api.get(path).json()["status"] == status
+    below = api.get("/api/v1/nothing", headers=person)
+    assert below.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
