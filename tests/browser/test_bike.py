@@ -66,8 +66,8 @@ def test_what_is_open_and_what_was_rejected(
     expect(page.locator(".payload")).to_have_text('{"timestamp": ')
     server.do(lambda: raise_for_bike(district, "hello/bike-02"))
     server.do(lambda: raise_for_bike(district, "hello/bike-01"))
-    expect(page.locator(".bike-alert")).to_have_count(1)
-    expect(page.locator(".bike-alert")).to_contain_text("Bike battery low")
+    expect(page.locator(".alert-row")).to_have_count(1)
+    expect(page.locator(".alert-row")).to_contain_text("Bike battery low")
 
 
 def test_another_day_is_looked_at(page: Page, server: ConsoleServer, district: District) -> None:
@@ -123,7 +123,7 @@ def test_the_texts_of_a_vendor_are_inert(chromium: Browser, tmp_path: Path, payl
         complaints, strangers = watch(page, server.url)
         page.goto(f"{server.url}/bikes/{quote(payload, safe='')}/{quote(payload, safe='')}?lang=en")
         expect(page.locator("h1")).to_have_text(payload + payload)
-        expect(page.locator(".bike-alert")).to_have_count(1)
+        expect(page.locator(".alert-row")).to_have_count(1)
         expect(page.locator(".payload")).to_have_text(payload)
         page.locator("path.day-bike").hover()
         expect(page.locator(".day-tip b")).to_have_text(payload)

@@ -154,7 +154,7 @@ def test_a_zone_goes_overdue_and_is_patrolled(
         page.keyboard.press("Enter")
         page.wait_for_url("**/alerts/*")
         expect(page.locator("h1")).to_contain_text("Old Town Centre")
-        expect(page.locator(".proof-map")).to_contain_text("hello/HB002 was here")
+        expect(page.locator(".proof")).to_contain_text("hello/HB002 was here")
         page.keyboard.press("c")
         page.get_by_label("Reason").fill("seen on the map")
         page.get_by_role("button", name="Verify and close").last.click()

@@ -115,6 +115,8 @@ class EvidenceMap {
     const shapes = zones?.features.filter(({ id }) => !zoneId || id === zoneId) ?? [];
     for (const zone of shapes) this.drawZone(zone);
     const way = this.drawTrack(track, await this.placeOf(of), visit);
+    fill(this.key, way.length > 0 && el("span", "item", el("i", "swatch end"), visit
+      ? words.say("alerts.proof", { bike: of, time: words.time(visit.at_ms) }) : of));
     this.map.invalidateSize();
     const bounds = zoneId || !way.length ? this.drawn.getBounds() : L.latLngBounds(way);
     const room = { padding: L.point(24, 24), maxZoom: 16 };
@@ -132,8 +134,8 @@ class EvidenceMap {
     this.cells.place(grid);
     this.cells.load(new URLSearchParams({ zone_id, ...at, ...since }), "no-cache", outdated);
     const time = at.at ? words.time(Number(at.at)) : words.say("replay.now");
-    fill(this.key, el("b", "", words.say("alerts.cells", { time })),
-      since ? missingItem() : ageItems());
+    this.key.append(el("b", "", words.say("alerts.cells", { time })),
+      ...[since ? missingItem() : ageItems()].flat());
   }
 
   /** Where a bike is now. @returns {Promise<LatLng | null>} */
@@ -153,12 +155,8 @@ class EvidenceMap {
     }
     const end = line.at(-1) ?? place;
     if (!end) return line;
-    const { bike, at_ms } = visit ?? { bike: this.alert?.bike };
-    const text = visit ? words.say("alerts.proof", { bike, time: words.time(at_ms) }) : bike;
     L.circleMarker(end, { radius: 7, color: colorOf("halo"), weight: 2,
-      fillColor: colorOf("hot"), fillOpacity: 1 })
-      .bindTooltip(el("span", "", text), { permanent: true, direction: "top", offset: [0, -8] })
-      .addTo(this.drawn);
+      fillColor: colorOf("hot"), fillOpacity: 1 }).addTo(this.drawn);
     return [...line, end];
   }
 }

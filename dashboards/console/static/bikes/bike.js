@@ -1,6 +1,6 @@
 // @ts-check
 // One bike: its state now, and one of its days.
-import { alertPath, factsOf, followAlerts } from "../alerts/list.js";
+import { AlertList, followAlerts } from "../alerts/list.js";
 import * as L from "../leaflet/leaflet-src.esm.js";
 import { baseMap, colorOf, pane } from "../map/base.js";
 import { button, el, fill, link, nothing, signButton, write, zonePath } from "../page/dom.js";
@@ -116,25 +116,9 @@ class BikeNow {
 
 /** The open alerts about one bike, by its key. */
 function alertsOf(bike) {
-  let drawn = "";
-  const list = el("div");
-  const show = (/** @type {Alert[]} */ alerts) => {
-    const said = JSON.stringify(alerts.map((alert) => [alert, words.since(alert.opened)]));
-    if (said === drawn) return;
-    drawn = said;
-    const none = !alerts.length && el("p", "dim", words.say("bike.alerts.none"));
-    fill(list, alerts.map(alertRow), none);
-  };
-  show([]);
-  followAlerts((alerts) => show(alerts.filter((alert) => alert.bike === bike)));
-  return el("section", "card", el("h2", "", words.say("bike.alerts")), list);
-}
-
-function alertRow(alert) {
-  const facts = [words.since(alert.opened), ...factsOf(alert)].join(" · ");
-  const is = { className: "bike-alert", href: alertPath(alert.alert_id),
-    data: { severity: alert.severity } };
-  return el("a", is, el("b", "", words.say(`rule.${alert.rule}`)), el("small", "", facts));
+  const body = el("div", "rows"), list = new AlertList(body, { empty: "bike.alerts.none" });
+  followAlerts((alerts) => list.show(alerts.filter((alert) => alert.bike === bike)));
+  return el("section", "card", el("h2", "", words.say("bike.alerts")), body);
 }
 
 /** The latest rejected messages of a bike, for the engineer who must correct them. */

@@ -171,11 +171,12 @@ class PatrolMap {
     }
   }
 
-  // After its element has grown or shrunk. Who saw the whole district still does.
+  // After its element has grown or shrunk. Who saw the whole district still does, or goes on to
+  // the zone that is asked for.
   resized() {
     const whole = this.placed && this.map.getBounds().contains(this.zones.bounds);
     this.map.invalidateSize({ animate: false });
-    if (whole) this.map.fitBounds(this.zones.bounds, { ...ROOM, animate: false });
+    if (whole) this.map.fitBounds(this.bounds, { ...ROOM, animate: false });
   }
 
   /** Goes to a zone; asked for it again, back to the whole district, unless it is to stay. */
@@ -184,8 +185,12 @@ class PatrolMap {
     if (!bounds || (stay && this.shown === zoneId)) return;
     this.shown = this.shown === zoneId ? null : zoneId;
     const { x, y } = this.map.getSize(); // no flight leads anywhere without a window
-    this.map.flyToBounds(this.shown ? bounds : this.zones.bounds,
-      { ...ROOM, duration: 0.4, animate: x > 0 && y > 0 });
+    this.map.flyToBounds(this.bounds, { ...ROOM, duration: 0.4, animate: x > 0 && y > 0 });
+  }
+
+  /** Of the zone that somebody went to, else of all. */
+  get bounds() {
+    return this.zones.zones.get(this.shown)?.shape.getBounds() ?? this.zones.bounds;
   }
 
   pick(key) {
