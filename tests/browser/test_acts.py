@@ -7,8 +7,9 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from alerts.lifecycle import Step
-from alerts.store.book import Change, Opening
+from alerts.findings import Step
+from alerts.store.alert_rows import Opening
+from alerts.store.book import Change
 from dashboards.access.access import Access
 from tests.browser.console import ConsoleServer, sign_in
 from tests.dashboards.access.people import PASSWORD, boss
@@ -197,7 +198,7 @@ def test_the_more_severe_stands_first_and_a_bike_is_led_to(
     def raise_both() -> None:
         district.ride(3, 36.305, 120.37, battery=12)
         proof = {"battery_percent": 12.0, "limit_percent": 20.0}
-        opening = Opening("bike_battery_low", "info", None, "hello/bike-03")
+        opening = Opening("bike_battery_low", "info", None, None, "hello/bike-03")
         steps = (Step("raise", "battery_low", proof), Step("activate", "battery_low", proof))
         district.book.record([Change(opening, steps)], district.now_ms)
         alert_id = district.raise_alert("cy-08")
