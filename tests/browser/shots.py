@@ -23,12 +23,13 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.console import ConsoleServer
 from tests.browser.pictures import chromium, running_demo
-from tests.dashboards.access.people import Clock, new_access
+from tests.dashboards.access.people import PASSWORD, Clock, boss, new_access
 from tests.dashboards.district import new_district
 
 FOLDER = Path(__file__).parents[2] / "out" / "shots"
 WIDTHS = {"phone": (390, 844), "1280": (1280, 720), "1920": (1920, 1080)}
 LANGUAGES, THEMES = ("zh", "en"), ("light", "dark")
+USER = "ada"
 TALLEST_PX = 2600  # of a phone's page
 SHEET_PX = 1900
 SETTLES_MS = 2500
@@ -84,9 +85,10 @@ def main() -> None:
                     if all(f"{{{part}}}" not in path for part in names if not names[part])
                 }
                 _take(browser, url, known, given.folder)
-        if doors := {name: (DOORS[name], "") for name in given.only if name in DOORS}:
-            with _guarded() as url:
-                _take(browser, url, doors, given.folder)
+        for name in given.only:
+            if name in DOORS:
+                with _guarded(known=name != "setup") as url:
+                    _take(browser, url, {name: (DOORS[name], "")}, given.folder, signs_in=True)
     for name in given.only:
         _lay_out(given.folder, name)
 
@@ -118,22 +120,34 @@ def _names(url: str) -> dict[str, str]:
 
 
 @contextmanager
-def _guarded() -> Iterator[str]:
-    """The address of a console with access control, in which nobody is known yet."""
+def _guarded(known: bool) -> Iterator[str]:
+    """The address of a console with access control, in which somebody is known or nobody."""
     with tempfile.TemporaryDirectory() as folder:
         access = new_access(Path(folder) / "access.sqlite", Clock())
+        if known:
+            access.add_user(boss(access), USER, "admin", PASSWORD)
         with new_district(Path(folder)) as district, ConsoleServer(district, access=access) as it:
             yield it.url
         access.close()
 
 
-def _take(browser: Browser, url: str, pages: dict[str, tuple[str, str]], folder: Path) -> None:
+def _take(
+    browser: Browser,
+    url: str,
+    pages: dict[str, tuple[str, str]],
+    folder: Path,
+    *,
+    signs_in: bool = False,
+) -> None:
     for phone in (True, False):
         widths = {name: size for name, size in WIDTHS.items() if (name == "phone") is phone}
         width, height = next(iter(widths.values()))
         context = browser.new_context(
             viewport={"width": width, "height": height}, is_mobile=phone, has_touch=phone
         )
+        if signs_in:
+            credentials = {"username": USER, "password": PASSWORD}
+            context.request.post(f"{url}/api/v1/session", data=credentials)
         for name, (path, keys) in pages.items():
             for language in LANGUAGES:
                 page = context.new_page()

@@ -1,6 +1,7 @@
 // @ts-check
 // Zones are drawn and redrawn here, by an administrator. What is saved is a new version of a zone
 // from a moment on; what lies before that moment stays as it was.
+import { drawExcluded } from "../map/base.js";
 import { askFor, momentOf, moments } from "../page/dialog.js";
 import { button, el, fill, place } from "../page/dom.js";
 import { keys, live, read, start, words } from "../page/frame.js";
@@ -32,6 +33,7 @@ start(async (main) => {
   /** @type {Zones} */ let collection = { features: [], excluded: [], version: 0,
     grid: NO_GRID };
   /** @type {Zone[]} */ let planned = [];
+  /** @type {L.GeoJSON | null} */ let excluded = null;
   /** @type {Drawing | null} */ let drawing = null;
   /** @type {ZoneCard | null} */ let card = null;
   function list() {
@@ -56,6 +58,7 @@ start(async (main) => {
   async function load() {
     const [now, then] = await Promise.all([zonesAt(), zonesAt(FAR)]);
     [collection, planned] = [now, then.features];
+    excluded ??= drawExcluded(map.map, collection);
     list();
     if (drawing) return drawing.showNeighbours();
     map.showZones(collection.features);
