@@ -412,11 +412,13 @@ def test_texts_of_a_chart_never_overprint(page: Page, server: ConsoleServer) -> 
                 ticks: [0, 6, 12, 18].map((h) => ({ at_ms: h * hour, text: `${h}:00` })) });
               chart.style.width = `${width}px`;
               body.replaceChildren(chart);
-              const all = [...chart.querySelectorAll("text")].map((text) => text.getBBox());
-              const over = all.some((a, i) => all.slice(i + 1).some((b) => a.x < b.x + b.width
-                && b.x < a.x + a.width && a.y + 2 < b.y + b.height - 2
-                && b.y + 2 < a.y + a.height - 2));
-              if (over) bad.push([width, at, ratio, target, then]);
+              const all = [...chart.querySelectorAll("text")].map((text) => [text, text.getBBox()]);
+              all.forEach(([one, a], i) => all.slice(i + 1).forEach(([other, b]) => {
+                if (a.x < b.x + b.width && b.x < a.x + a.width && a.y + 2 < b.y + b.height - 2
+                  && b.y + 2 < a.y + a.height - 2) {
+                  bad.push([one.textContent, other.textContent, width, at, ratio, target, then]);
+                }
+              }));
             }
           return bad;
         }""",

@@ -67,9 +67,8 @@ start(async (main) => {
   try {
     bike = await read(bikeRoute(name));
   } catch (error) {
-    const title = words.say(error.status === 404 ? "bike.unknown" : "error.503.title");
-    const why = error.status === 404 ? `${vendor}/${bike_id}` : error.message;
-    main.replaceChildren(nothing(title, why, back));
+    const title = error.status === 404 ? words.say("bike.unknown") : error.message;
+    main.replaceChildren(nothing(title, key, back));
     return;
   }
   render();

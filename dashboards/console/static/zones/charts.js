@@ -33,19 +33,19 @@ function path(className, points) {
 /** Texts of a picture that never overprint: each takes the first of its places that is free, and
  * is left out where none is; the sentence below the picture says everything. */
 class Texts {
-  /** @type {Box[]} */ taken = [];
-
-  constructor(/** @type {number} */ width) {
+  /** @param {number} width @param {Box[]} taken where other texts stand already */
+  constructor(width, taken) {
     this.width = width;
+    this.taken = taken;
   }
 
   /** @param {string} className @param {string} said @param {[number, number, string][]} places x, y
    * and anchor @returns {SVGElement[]} */
   put(className, said, places) {
-    const wide = [...said].reduce((sum, sign) => sum + (sign > "⺀" ? 14 : 8), 0);
+    const wide = [...said].reduce((sum, sign) => sum + (sign > "⺀" ? 14 : 9.5), 0);
     for (const [x, y, anchor] of places) {
       const left = x - { start: 0, middle: wide / 2, end: wide }[anchor];
-      const box = { left, right: left + wide, top: y - 13, bottom: y + 4 };
+      const box = { left, right: left + wide, top: y - 14, bottom: y + 4 };
       const outside = box.left < 0 || box.right > this.width || box.top < 0;
       if (outside || this.taken.some((other) => overlap(box, other))) continue;
       this.taken.push(box);
@@ -85,7 +85,8 @@ export function progress(/** @type {ProgressChart} */ chart) {
     line("axis", left, y(0), end, y(0)), line("deadline", x(to_ms), top - 8, x(to_ms), y(0)),
     line("target", left, y(target), end, y(target)),
   ];
-  const texts = new Texts(width), said = [];
+  const ticks = { left: 0, right: left - 5, top: top - 8, bottom: height };
+  const texts = new Texts(width, [ticks]), said = [];
   said.push(...texts.put("deadline-text", says.deadline, [[x(to_ms) + 8, top - 12, "end"]]));
   const known = points.filter(({ ratio }) => ratio != null);
   if (known.length > 1) {

@@ -23,9 +23,8 @@ start(async (main) => {
   try {
     status = await read(`/coverage/${route}`);
   } catch (error) {
-    const title = words.say(error.status === 404 ? "zone.unknown" : "error.503.title");
     const way = link("", "/zones", words.say("page.zones"));
-    return main.replaceChildren(nothing(title, error.status === 404 ? zoneId : error.message, way));
+    return main.replaceChildren(nothing(error.message, zoneId, way));
   }
   words.zones.set(zoneId, status);
   const panel = (name, ...children) =>
