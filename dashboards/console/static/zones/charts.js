@@ -85,8 +85,9 @@ export function progress(/** @type {ProgressChart} */ chart) {
     line("axis", left, y(0), end, y(0)), line("deadline", x(to_ms), top - 8, x(to_ms), y(0)),
     line("target", left, y(target), end, y(target)),
   ];
-  const ticks = { left: 0, right: left - 5, top: top - 8, bottom: height };
-  const texts = new Texts(width, [ticks]), said = [];
+  const ticks = [{ left: 0, right: left - 5, top: top - 8, bottom: height },
+    { left: 0, right: width, top: height - bottom + 2, bottom: height }];
+  const texts = new Texts(width, ticks), said = [];
   said.push(...texts.put("deadline-text", says.deadline, [[x(to_ms) + 8, top - 12, "end"]]));
   const known = points.filter(({ ratio }) => ratio != null);
   if (known.length > 1) {
