@@ -114,10 +114,11 @@ export function progress(/** @type {ProgressChart} */ chart) {
   return picture("progress", width, height, chart.label, ...parts, ...said);
 }
 
-/** Places of a text beside a point: above, left of it, below. @returns {[number, number, string][]} */
+/** Places of a text beside a point: above, left of it, below.
+ * @returns {[number, number, string][]} */
 function around(x, y) {
-  return [[x, y - 9, "middle"], [x - 8, y - 8, "end"], [x - 8, y + 18, "end"], [x, y + 18, "middle"],
-    [x + 8, y + 18, "start"], [x - 8, y - 26, "end"], [x - 8, y + 36, "end"]];
+  return [[x, y - 9, "middle"], [x - 8, y - 8, "end"], [x - 8, y + 18, "end"],
+    [x, y + 18, "middle"], [x + 8, y + 18, "start"], [x - 8, y - 26, "end"], [x - 8, y + 36, "end"]];
 }
 
 const CELL = { width: 54, height: 35, head: 20 };
