@@ -118,7 +118,8 @@ export function progress(/** @type {ProgressChart} */ chart) {
  * @returns {[number, number, string][]} */
 function around(x, y) {
   return [[x, y - 9, "middle"], [x - 8, y - 8, "end"], [x - 8, y + 18, "end"],
-    [x, y + 18, "middle"], [x + 8, y + 18, "start"], [x - 8, y - 26, "end"], [x - 8, y + 36, "end"]];
+    [x, y + 18, "middle"], [x + 8, y + 18, "start"], [x - 8, y - 26, "end"],
+    [x - 8, y + 36, "end"]];
 }
 
 const CELL = { width: 54, height: 35, head: 20 };
