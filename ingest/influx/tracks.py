@@ -32,6 +32,7 @@ from bikes.roster import BikeKey, Roster
 from bikes.telemetry import TelemetryBatch
 from ingest.daemon_executor import Stopping
 from ingest.decode import Decoded, DecodedEntry, Decoder, Decodings, RecentlyDecoded
+from ingest.errors import IngestError
 from ingest.influx.delivery import Delivery, Rejected
 from ingest.influx.file import InfluxFile, Outgoing, Times
 from ingest.influx.line_protocol import (
@@ -228,8 +229,13 @@ class Source:
         decoded, seq = [entry.decoded for entry in entries], entries[-1].seq
         fixes = TelemetryBatch.concat([part.telemetry for part in decoded])
         again = self._again(entries)
+        received_at_ms = max(part.received_at_ms for part in decoded)
         self._known = False  # until the file tells the same
-        said = self.stream.step(fixes, again, max(part.received_at_ms for part in decoded))
+        try:
+            said = self.stream.step(fixes, again, received_at_ms)
+        except IngestError:
+            self._known = True
+            raise
         keys = self.roster.keys
         lines = self._rejects(decoded) + status_lines(
             (status for part in decoded for status in part.statuses),
@@ -280,8 +286,9 @@ class Source:
         """Lines with the numbers of rejects, by vendor, reason and time of receipt."""
         counts: dict[int, Counter[tuple[str, str]]] = {}
         for part in decoded:
-            # Two entries of one millisecond are a millisecond apart.
-            self._heard_ms = part.received_at_ms + (part.received_at_ms == self._heard_ms)
+            # Two entries of one millisecond are a millisecond apart; a clock may be set back.
+            apart = not 0 <= self._heard_ms - part.received_at_ms < 1_000
+            self._heard_ms = part.received_at_ms if apart else self._heard_ms + 1
             for (_, vendor, reason), items in part.refused.items():
                 count = counts.setdefault(self._heard_ms, Counter())
                 count["" if vendor == OTHER else vendor, reason] += items
