@@ -6,7 +6,7 @@ State per bike:
 - *horizon*: fixes may come in disorder from here on; it trails the newest by ``reorder_ms``.
 - *settled*: what hangs on fixes before this changes only by a *late* fix, one before the horizon.
 - *context*: its newest fixes, the tail of its record (:mod:`geofence.tails`), each with the verdict
-  that was found last. They are enough to judge the fixes from `settled` on as a pass over the whole
+  that its holder gave it last. They are enough to judge the fixes from `settled` on as a pass over the whole
   record would.
 
 What a late fix could change is judged again from history, and so is a context that it could reach.

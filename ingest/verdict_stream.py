@@ -124,7 +124,7 @@ class VerdictStream:
             return Said.concat([])
         new, first = batch.distinct(), _firsts(batch.take(~again))
         self._grow(int(new.bike.max(initial=-1)) + 1)
-        self._warm(np.union1d(quiet, new.bike))
+        self._warm(np.union1d(quiet, new.bike), first)
         contexts, limits = self._contexts, self.judge.limits
         late, came_late = contexts.late(new), contexts.late(first)
         past = touched = needed = None
@@ -241,8 +241,8 @@ class VerdictStream:
             self.decided_ms = np.append(self.decided_ms, never)
             self._heard_ms = np.append(self._heard_ms, never)
 
-    def _warm(self, bikes: NDArray[np.int32]) -> None:
-        """Read the contexts of bikes that are known from an earlier life only."""
+    def _warm(self, bikes: NDArray[np.int32], first: TelemetryBatch) -> None:
+        """Read the contexts of bikes that are known from an earlier life only; but the `first`."""
         contexts = self._contexts
         unjudged = contexts.settled_ms[bikes] == NEVER
         cold = bikes[unjudged & (contexts.newest_ms[bikes] != NEVER)]
@@ -250,11 +250,14 @@ class VerdictStream:
             return
         oldest_ms = contexts.bound_ms()[cold] - self.judge.limits.before_ms
         found = self.history.within(Intervals(cold, oldest_ms, contexts.newest_ms[cold] + 1))
+        known = keys(found.bike, found.timestamp_ms)
+        before = ~np.isin(known, keys(first.bike, first.timestamp_ms))
+        found, known = found.take(before), known[before]
         said = self.judge.verdicts(found)
         left = [np.empty(0, np.int64)]
         for bike in cold.tolist():
             left += [keys(np.full(at_ms.size, bike), at_ms) for at_ms in self._left.pop(bike, [])]
-        said[np.isin(keys(found.bike, found.timestamp_ms), np.concatenate(left))] = OPEN
+        said[np.isin(known, np.concatenate(left))] = OPEN
         contexts.start(cold, Judged(found, said))
 
 

@@ -249,7 +249,7 @@ class Source:
         decided_ms = self.stream.decided_ms[bikes].tolist()
         rows = map(Bike, (keys[bike] for bike in bikes.tolist()), newest_ms, decided_ms)
         received = seq, self._heard_ms, _by_bike(said.first.fixes, keys)
-        found = self.file.decide(requests, places, rows, received, self._heard_ms - 2 * WAIT_MS)
+        found = self.file.decide(requests, places, rows, received, self._heard_ms - WAIT_MS)
         self.seq, self._known = seq, True
         return found
 
