@@ -6,8 +6,8 @@ State per bike:
 - *horizon*: fixes may come in disorder from here on; it trails the newest by ``reorder_ms``.
 - *settled*: what hangs on fixes before this changes only by a *late* fix, one before the horizon.
 - *context*: its newest fixes, the tail of its record (:mod:`geofence.tails`), each with the verdict
-  that its holder gave it last. They are enough to judge the fixes from `settled` on as a pass over the whole
-  record would.
+  that its holder gave it last. They are enough to judge the fixes from `settled` on as a pass over
+  the whole record would.
 
 What a late fix could change is judged again from history, and so is a context that it could reach.
 So the outcome is a function of the set of fixes, never of their arrival (docs/decisions/0002).
