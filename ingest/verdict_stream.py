@@ -248,8 +248,11 @@ class VerdictStream:
         cold = bikes[unjudged & (contexts.newest_ms[bikes] != NEVER)]
         if not cold.size:
             return
-        oldest_ms = contexts.bound_ms()[cold] - self.judge.limits.before_ms
-        found = self.history.within(Intervals(cold, oldest_ms, contexts.newest_ms[cold] + 1))
+        before_ms = self.judge.limits.before_ms
+        oldest_ms = contexts.bound_ms() - before_ms
+        # Verdicts are right from there on when as much before is judged with them.
+        spans = Intervals(cold, oldest_ms[cold] - before_ms, contexts.newest_ms[cold] + 1)
+        found = self.history.within(spans)
         known = keys(found.bike, found.timestamp_ms)
         before = ~np.isin(known, keys(first.bike, first.timestamp_ms))
         found, known = found.take(before), known[before]
@@ -258,7 +261,7 @@ class VerdictStream:
         for bike in cold.tolist():
             left += [keys(np.full(at_ms.size, bike), at_ms) for at_ms in self._left.pop(bike, [])]
         said[np.isin(known, np.concatenate(left))] = OPEN
-        contexts.start(cold, Judged(found, said))
+        contexts.start(cold, Judged(found, said).where(found.timestamp_ms >= oldest_ms[found.bike]))
 
 
 def _firsts(fixes: TelemetryBatch) -> TelemetryBatch:
