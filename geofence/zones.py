@@ -45,7 +45,7 @@ TOLD_M = 0.01
 
 MAX_OVERLAPS = 100
 """Overlaps that are reported: a file that holds a zone 5,000 times has millions."""
-PART = 1024
+PART = 16
 """Pairs of zones that are compared at once."""
 
 CHINA_STANDARD_TIME = timezone(timedelta(hours=8), "Asia/Shanghai")
@@ -220,6 +220,9 @@ def _text(feature: Feature, key: str, report: Report, *, optional: bool = False)
     if not isinstance(value, str):
         report(f"{key} is {value!r:.60}, not text; write it in quotes")
         return ""
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        report(f"{key} has half a character, as in {value!r:.60}; save the file as UTF-8")
+        return ""
     if not value.strip() and not optional:
         report(f"{key} is empty")
     return value.strip()
@@ -335,7 +338,9 @@ def _overlaps(
         together = np.maximum(begins[n], begins[near]) < np.minimum(ends[n], ends[near])
         near = np.sort(near[together & (near > n)])
         for part in np.array_split(near, -(-len(near) // PART) or 1):
-            shared = shapely.intersection(geometries[n], geometries[part])
+            shared = np.full(len(part), geometries[n])
+            other = np.flatnonzero(~shapely.equals_exact(geometries[n], geometries[part]))
+            shared[other] = shapely.intersection(geometries[n], geometries[part[other]])
             for m in np.flatnonzero(shapely.area(shared) > 0):
                 yield drawn[n], drawn[part[m]], shared[m]
 

@@ -122,6 +122,7 @@ def test_one_feature_can_have_several_mistakes():
         "name_zh is 0.5, not text; write it in quotes",
         "has no geometry; draw a Polygon or MultiPolygon",
     ]
+    assert "name has half a character" in only(feature(1, name="a\ud800"))
 
 
 @pytest.mark.parametrize(
