@@ -483,7 +483,11 @@ class Station:
             demo_speed=None if self.clock.speed == 1.0 else self.clock.speed,
         )
         http = settings.http
-        names = Hosts(frozenset(http.public_hosts), beyond=not is_loopback(http.host))
+        names = Hosts(
+            frozenset(http.public_hosts),
+            beyond=not is_loopback(http.host),
+            origins=frozenset(http.cors_origins),
+        )
         reached = LOOPBACK if self.access is None else names
         self.app = create_app(sources, self.access, reached)
         console = settings.console

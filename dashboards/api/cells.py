@@ -13,7 +13,7 @@ import zlib
 from typing import Annotated, NamedTuple
 
 import numpy as np
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Query
 from numpy.typing import NDArray
 from PIL import Image
 from starlette.responses import Response
@@ -165,7 +165,6 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         at: At = None,
         zone_id: str | None = None,
         missing_since: str | None = None,
-        if_none_match: Annotated[str | None, Header()] = None,
     ) -> Response:
         """The whole grid as an image, a pixel a cell, coloured by age.
 
@@ -195,14 +194,10 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         box = zones.grid
         headers = {
             "ETag": drawn.etag,
-            "Cache-Control": "no-cache",
             "Grid-Box": ",".join(
                 f"{edge:.7f}" for edge in (box.south_deg, box.west_deg, box.north_deg, box.east_deg)
             ),
         }
-        asked = {tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")}
-        if drawn.etag in asked or "*" in asked:
-            return Response(status_code=304, headers=headers)
         return PngAnswer(drawn.png, headers=headers)
 
     return routes

@@ -36,6 +36,9 @@ class Hosts:
     beyond: bool = False
     """Whether the server listens on an address that other machines reach. Then any address, as
     opposed to a name, is right too: a stranger's page can own a name, not an address."""
+    origins: frozenset[str] = frozenset()
+    """Origins whose pages may read what a token of theirs may, as ``https://other.example``, and
+    change it; or ``*``."""
 
     def refusal(self, host: str) -> Refusal | None:
         """Why a Host header is refused, or None."""
@@ -80,15 +83,17 @@ def refusal(
     origin: str | None,
     fetch_site: str | None,
     hosts: Hosts = LOOPBACK,
+    token: bool = False,
 ) -> Refusal | None:
     """Why a request is refused, by its Host, Origin and Sec-Fetch-Site headers, or None.
 
-    Programs that are not browsers send neither of the last two.
+    Whether it brings a `token` matters for the origins that are let in: no browser adds one by
+    itself, as it does a cookie. Programs that are not browsers send neither of the last two.
     """
     unwanted = hosts.refusal(host)
     if unwanted is not None:
         return unwanted
-    if method in _SAFE_METHODS:
+    if method in _SAFE_METHODS or (token and {origin, "*"} & hosts.origins):
         return None
     if fetch_site == "cross-site" or (origin is not None and not _same(origin, host)):
         return "cross_origin"
@@ -132,6 +137,7 @@ class KnownHosts:
             headers.get("origin"),
             headers.get("sec-fetch-site"),
             self._hosts,
+            "authorization" in headers,
         )
         if reason is None:
             await self.app(scope, receive, send)

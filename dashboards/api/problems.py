@@ -76,7 +76,8 @@ class ProblemAnswer(Answer):
             "reason": reason,
             **extra,
         }
-        super().__init__(document, status_code=status, headers=headers)
+        kept = {"Cache-Control": "no-store", **(headers or {})}
+        super().__init__(document, status_code=status, headers=kept)
 
 
 class ProblemError(Exception):

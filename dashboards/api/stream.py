@@ -3,20 +3,24 @@
 The state is looked at once a period for all listeners together, and each change is encoded
 once. A listener has a mailbox that holds the newest frame per thing, so one that reads slowly
 misses intermediate states and never the last one, and its mailbox never holds more frames than
-there are things. A new listener first gets everything, so a reconnect needs no other request.
+there are things. A new listener first gets everything, after the event `whole`. One that comes
+back names the last event that it has, and gets what has changed since; everything, when that is
+not known any more. Events are numbered in the order of the changes, and sent in that order, so
+that whatever a listener has last, it has all before it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
-from fastapi import APIRouter
+from fastapi import APIRouter, Header
 from starlette.responses import Response, StreamingResponse
 from typing_extensions import TypedDict
 
@@ -46,6 +50,12 @@ RATE_OVER_S = 5.0
 """The rate of messages is the mean of this long [s]."""
 
 
+LAST_EVENT: Final = "Last-Event-ID"
+
+MOST_OVER: Final = 1_000
+"""How many things that are no more are told of to those who come back."""
+
+
 class Thing(NamedTuple):
     """What an event is about: the event's name, and the key of its subject."""
 
@@ -53,13 +63,24 @@ class Thing(NamedTuple):
     key: str
 
 
+WHOLE: Final = Thing("whole", "")
+"""The mark before the whole state."""
+
 Look = Callable[[], Mapping[Thing, object]]
 """The state now: for each thing its answer, equal when nothing about it has changed."""
 
 
-def frame(thing: Thing, answer: object) -> bytes:
+class Change(NamedTuple):
+    """The newest answer about a thing, and the number of the change that made it so."""
+
+    number: int
+    answer: object
+
+
+def frame(thing: Thing, answer: object, number: str = "0") -> bytes:
     """An event on the wire; JSON has no raw newline, so one data line holds it."""
-    return b"event: %b\ndata: %b\n\n" % (thing.event.encode(), msgspec.json.encode(answer))
+    said = thing.event.encode(), msgspec.json.encode(answer), number.encode()
+    return b"event: %b\ndata: %b\nid: %b\n\n" % said
 
 
 class Mailbox:
@@ -73,8 +94,10 @@ class Mailbox:
         return len(self._frames)
 
     def put(self, frames: Mapping[Thing, bytes]) -> None:
-        """Add frames; an older one of the same thing is forgotten."""
+        """Add frames, which come last; an older one of the same thing is forgotten."""
         if frames:
+            for thing in frames:
+                self._frames.pop(thing, None)
             self._frames.update(frames)
             self.filled.set()
 
@@ -113,7 +136,8 @@ DATA: Final[Mapping[str, type]] = {
 EVENT: Final = {
     "type": "object",
     "properties": {
-        "event": {"enum": list(DATA)},
+        "event": {"enum": [*DATA, WHOLE.event]},
+        "id": {"type": "string"},
         "data": {
             "contentMediaType": "application/json",
             "contentSchema": {
@@ -135,7 +159,11 @@ class Feed:
 
     def __init__(self, look: Look) -> None:
         self._look = look
-        self._seen: dict[Thing, object] = {}
+        self._seen: dict[Thing, Change] = {}
+        self._over: dict[Thing, Change] = {}  # what is no more, the newest of it
+        self._forgotten = 0  # the number of the last change to what is in neither
+        self._run_id = secrets.token_hex(4)
+        self._number = 0
         self._mailboxes: set[Mailbox] = set()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
@@ -148,27 +176,53 @@ class Feed:
     def poll(self) -> int:
         """Look once, and put what changed into every mailbox; returns how many things did."""
         state = self._look()
-        changed = {
-            thing: frame(thing, answer)
-            for thing, answer in state.items()
-            if self._seen.get(thing) != answer
-        }
-        self._seen = dict(state)
+        seen, changed = self._seen, {}
+        for thing, answer in state.items():
+            before = seen.get(thing)
+            if before is None or (before.answer is not answer and before.answer != answer):
+                self._number += 1
+                self._over.pop(thing, None)
+                seen[thing] = Change(self._number, answer)
+                changed[thing] = self._frame(thing, seen[thing])
+        for thing in seen.keys() - state.keys() if len(seen) > len(state) else ():
+            self._over[thing] = seen.pop(thing)
+        while len(self._over) > MOST_OVER:
+            gone = self._over.pop(next(iter(self._over)))
+            self._forgotten = max(self._forgotten, gone.number)
         for mailbox in self._mailboxes:
             mailbox.put(changed)
         return len(changed)
 
-    def join(self) -> Mailbox:
-        """A mailbox with the whole state in it, to be filled from now on."""
+    def _frame(self, thing: Thing, change: Change) -> bytes:
+        return frame(thing, change.answer, f"{self._run_id}-{change.number}")
+
+    def _after(self, last_event: str | None) -> int | None:
+        """The number of an event that this feed has sent; None when it cannot be gone on from."""
+        run, _, number = (last_event or "").partition("-")
+        known = run == self._run_id and number.isascii() and number.isdigit() and len(number) < 19
+        return int(number) if known and int(number) >= self._forgotten else None
+
+    def join(self, last_event: str | None = None) -> Mailbox:
+        """A mailbox to be filled from now on.
+
+        In it is what has changed since an event, or, if that is not known, the event `whole` and
+        the whole state.
+        """
         self.poll()
         mailbox = Mailbox()
-        mailbox.put({thing: frame(thing, answer) for thing, answer in self._seen.items()})
+        after = self._after(last_event)
+        known = self._seen if after is None else self._over | self._seen
+        if after is None:
+            mailbox.put({WHOLE: b"event: whole\ndata: {}\n\n"})
+        changes = [item for item in known.items() if item[1].number > (after or 0)]
+        changes.sort(key=lambda item: item[1].number)
+        mailbox.put({thing: self._frame(thing, change) for thing, change in changes})
         self._mailboxes.add(mailbox)
         return mailbox
 
-    async def stream(self) -> AsyncIterator[bytes]:
+    async def stream(self, last_event: str | None = None) -> AsyncIterator[bytes]:
         """The bytes of one listener's stream, until it goes or the feed is closed."""
-        mailbox = self.join()
+        mailbox = self.join(last_event)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="feed")
         try:
@@ -277,17 +331,20 @@ def router(feed: Feed) -> APIRouter:
         response_class=EventStream,
         responses={200: {"content": {EventStream.media_type: {"itemSchema": EVENT}}}},
     )
-    async def follow_stream() -> Response:
-        """Server-sent events: `bike`, `coverage`, `alert`, `zones`, `health`.
+    async def follow_stream(
+        last_event: Annotated[str | None, Header(alias=LAST_EVENT)] = None,
+    ) -> Response:
+        """Server-sent events: `bike`, `coverage`, `alert`, `zones`, `health`, `whole`.
 
-        The stream begins with the whole state (bikes, zones, open alerts), so a client that
-        reconnects needs nothing else. Data are the items of /bikes, /coverage and /alerts; an
-        alert comes once more when it is over. `zones` comes when zones were redrawn or others
-        have come into force: load /zones again. A client that reads slowly gets the newest state
-        of each thing and misses what was in between.
+        The stream begins with `whole` and then the whole state (bikes, zones, open alerts), so
+        forget what you have. A client that comes back and names the last event that it has (every
+        EventSource does) gets what has changed since, without `whole`. Data are the items of
+        /bikes, /coverage and /alerts; an alert comes once more when it is over. `zones` comes when
+        zones were redrawn or others have come into force: load /zones again. A client that reads
+        slowly gets the newest state of each thing and misses what was in between.
         """
         return EventStream(
-            feed.stream(),
+            feed.stream(last_event),
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 

@@ -306,6 +306,15 @@ def _public_host(name: str) -> str:
     return name.lower()
 
 
+def _cors_origin(text: str) -> str:
+    if text != "*" and not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?", text):
+        raise ValueError(
+            f'"{text}" is not an origin; write scheme and host, for example "https://map.example", '
+            'or "*" for the pages of all'
+        )
+    return text.lower()
+
+
 def _network(text: str) -> str:
     try:
         ipaddress.ip_network(text)
@@ -373,6 +382,7 @@ NotifyUrlFile = Annotated[SecretFile, AfterValidator(_notify_url_file)]
 """A file with a :data:`NotifyUrl` on its first line."""
 Listen = Annotated[str, AfterValidator(_listen)]
 PublicHost = Annotated[str, AfterValidator(_public_host)]
+CorsOrigin = Annotated[str, AfterValidator(_cors_origin)]
 """A name that people type to reach the console, in small letters."""
 Network = Annotated[str, AfterValidator(_network)]
 """An address, or a network such as 10.0.0.0/8."""

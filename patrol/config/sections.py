@@ -32,6 +32,7 @@ from patrol.config.fields import (
     Bikes,
     CalendarFile,
     ClockTime,
+    CorsOrigin,
     Day,
     Duration,
     File,
@@ -148,6 +149,7 @@ class Http(Section):
 
     listen: Listen = "127.0.0.1:8080"
     public_hosts: tuple[PublicHost, ...] = ()
+    cors_origins: tuple[CorsOrigin, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
     connections: int = Field(default=MOST_CONNECTIONS, ge=10, le=MOST_CONNECTIONS)
     connections_per_address: int = Field(default=600, ge=10, le=MOST_CONNECTIONS)

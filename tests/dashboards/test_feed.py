@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -20,7 +21,7 @@ def events(wire: bytes) -> list[tuple[str, dict[str, object]]]:
     found = []
     for block in wire.decode().split("\n\n"):
         if block.startswith("event: "):
-            event, data = block.split("\n")
+            event, data, *_ = block.split("\n")
             found.append((event.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
     return found
 
@@ -97,10 +98,60 @@ def test_an_alert_comes_once_more_when_it_is_over(district: District) -> None:
     assert len(mailbox) == 0
 
 
+def last_event(wire: bytes) -> str:
+    """The id that an EventSource has after a piece of stream."""
+    return re.findall(rb"^id: (.*)$", wire, re.MULTILINE)[-1].decode()
+
+
+def test_who_comes_back_gets_what_has_changed_since(district: District) -> None:
+    """Wherever it broke off, also within the first events; an alert that is over meanwhile too."""
+    alert_id = district.raise_alert("cy-08")
+    feed = watch(district)
+    wire = feed.join().take()
+    had = wire[: wire.index(b"\n\n", len(wire) // 2) + 2]
+    district.ride(7, 36.305, 120.37)
+    district.return_alert(alert_id)
+    district.book.close(alert_id, "li", district.now_ms)
+    feed.poll()
+    district.now_ms += 3_600_000
+    feed.poll()
+    for broke_off in (had, wire):
+        found = events(feed.join(last_event(broke_off)).take())
+        assert "whole" not in [name for name, _ in found]
+        rest = events(wire)[len(events(broke_off)) :]
+        assert len(found) >= len(rest)
+        assert "closed" in [data["state"] for name, data in found if name == "alert"]
+        assert "bike-07" in [data["bike_id"] for name, data in found if name == "bike"]
+
+
+@pytest.mark.parametrize("named", [None, "", "x", "0-1", "{run}-", "{run}-x", "{run}-²"])
+def test_who_names_no_event_of_this_run_gets_everything(
+    district: District, named: str | None
+) -> None:
+    """The mark `whole` says to forget what one has; so it is after a restart."""
+    feed = watch(district)
+    run = last_event(feed.join().take()).partition("-")[0]
+    found = events(feed.join(named and named.replace("{run}", run)).take())
+    assert found[0] == ("whole", {})
+    assert len(found) == 1 + 28 + 9 + 2
+
+
+def test_what_is_long_over_is_forgotten() -> None:
+    """Who was away for longer than the feed remembers gets everything."""
+    state: dict[Thing, object] = {Thing("alert", str(n)): n for n in range(2_000)}
+    feed = Feed(lambda: state)
+    early = last_event(feed.join().take())
+    state = {Thing("alert", "new"): 0}
+    feed.poll()
+    assert b"whole" not in feed.join(early).take()
+    before = f"{early.partition('-')[0]}-1"
+    assert feed.join(before).take().startswith(b"event: whole")
+
+
 def test_hostile_text_cannot_end_a_frame() -> None:
     """A newline in a text is escaped by JSON, so no event can be forged inside another."""
     wire = feed_module.frame(Thing("bike", "x"), {"bike_id": "a\n\nevent: alert\ndata: {}"})
-    assert wire.count(b"\n") == 3
+    assert wire.count(b"\n") == 4
     assert len(events(wire)) == 1
 
 
@@ -118,7 +169,7 @@ def test_a_stream_ends_when_the_feed_is_closed(district: District) -> None:
 
     pieces, listeners = asyncio.run(asyncio.wait_for(listen(), 5))
     assert pieces[0].startswith(b"retry:")
-    assert len(events(pieces[1])) == 28 + 9 + 2
+    assert len(events(pieces[1])) == 1 + 28 + 9 + 2
     assert listeners == 0
 
 
@@ -144,5 +195,5 @@ def test_a_mailbox_forgets_what_it_gave() -> None:
     mailbox.put({Thing("bike", "a"): b"1", Thing("bike", "b"): b"2"})
     mailbox.put({Thing("bike", "a"): b"3"})
     assert mailbox.filled.is_set()
-    assert mailbox.take() == b"32"
+    assert mailbox.take() == b"23"
     assert mailbox.take() == b""

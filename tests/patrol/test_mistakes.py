@@ -98,6 +98,7 @@ window = "day"
         ("influx", 'url = "http://h"', "[influx] bucket: is missing"),
         ("http", 'listen = "8080"', '"8080" is not host:port; write for example'),
         ("http", 'public_hosts = ["http://h"]', "is not a host name; write it without scheme"),
+        ("http", 'cors_origins = ["map.example/"]', "is not an origin; write scheme and host"),
         ("http", 'certificate = "words"', "[http]: certificate and key go together; name both"),
         ("http", "connections = 5", "[http] connections: must be greater than or equal to 10"),
         ("http", 'trusted_proxies = ["h"]', '"h" is not an address or network; write for'),

@@ -63,10 +63,9 @@ export class Live {
     this.rests = this.complete = false;
     this.heard = performance.now();
     const stream = (this.stream = new EventSource("/api/v1/stream"));
-    stream.onopen = () => {
-      this.heard = performance.now();
-      this.emit("open"); // the stream begins with everything that is
-    };
+    stream.onopen = () => (this.heard = performance.now());
+    // Everything that is comes now; without this, what has changed since the connection was lost.
+    stream.addEventListener("whole", () => this.emit("open"));
     stream.onerror = () => {
       this.tell("lost");
       this.onRefused();
