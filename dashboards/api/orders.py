@@ -26,7 +26,10 @@ from dashboards.sources import Sources
 
 def _key(kind: str, example: object, default: object = None, **options: Any) -> Any:
     """Declare a key of a campaign; it is read and checked as in the configuration."""
-    return Field(default, json_schema_extra={"type": kind}, examples=[example], **options)
+    schema: dict[str, Any] = {"type": kind}
+    if kind == "array":
+        schema["items"] = {"type": "string"}
+    return Field(default, json_schema_extra=schema, examples=[example], **options)
 
 
 class Pause(Act):

@@ -10,6 +10,8 @@ import hashlib
 import posixpath
 import re
 from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,9 @@ STATIC = Path(__file__).parent / "static"
 LEAFLET = Path(js_lib_leaflet.__file__).parent / "static" / "js_lib_leaflet"
 """Leaflet, in a wheel made for Django; none of its Python is used."""
 
+SWAGGER = Path(str(find_spec("swagger_ui").origin)).parent / "static"  # type: ignore[union-attr]
+"""Swagger UI, in a wheel made for other servers; none of its Python is used."""
+
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -50,6 +55,7 @@ def edition() -> str:
         for file in sorted(each for each in folder.rglob("*") if each.is_file()):
             digest.update(file.relative_to(folder).as_posix().encode() + b"\0")
             digest.update(file.read_bytes())
+    digest.update(version("swagger-ui-py").encode())  # its files are large
     return digest.hexdigest()[:12]
 
 
@@ -110,6 +116,7 @@ def mount(app: FastAPI) -> None:
     if any(getattr(route, "name", None) == "console" for route in app.routes):
         return
     app.mount(url("leaflet"), _Kept(directory=LEAFLET), name="leaflet")
+    app.mount(url("swagger"), _Kept(directory=SWAGGER), name="swagger")
     app.mount(url().rstrip("/"), _Kept(directory=STATIC), name="console")
     app.add_api_route(
         "/console/{edition}/{name:path}",

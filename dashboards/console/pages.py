@@ -22,7 +22,7 @@ from dashboards.api import caller
 from dashboards.api.cells import AGE_CLASSES
 from dashboards.api.routes import needs
 from dashboards.api.views import URGENCY
-from dashboards.console import files
+from dashboards.console import files, reference
 from dashboards.console.catalogue import texts
 from dashboards.sources import Sources
 from words import catalogue
@@ -73,6 +73,7 @@ def mount(app: FastAPI, sources: Sources, options: ConsoleOptions | None = None)
     """Put the console at ``/`` of an application made by `create_app`; once per application."""
     chosen = options or ConsoleOptions()
     files.mount(app)
+    reference.mount(app)
     for page in PAGES:
         _add(app, sources, chosen, page)
 
