@@ -36,7 +36,7 @@ from alerts.orders import Orders
 from alerts.store.book import AlertBook
 from bikes import topics
 from dashboards.access.access import Access
-from dashboards.api.loopback import LOOPBACK, Hosts
+from dashboards.api.loopback import LOOPBACK
 from dashboards.app import create_app
 from dashboards.console.pages import ConsoleOptions, mount
 from dashboards.sources import Health, Part, Sources
@@ -66,12 +66,11 @@ from patrol.assembly import (
 )
 from patrol.canary import EVERY_S, Canary
 from patrol.clock import Clock, Doubt
-from patrol.config.fields import is_loopback
 from patrol.data_folder import keep_private
 from patrol.loop_watch import loop_watch, watch
 from patrol.reload import Reload
 from patrol.supervisor import Supervisor
-from patrol.web import WebServer, refuse_strangers
+from patrol.web import WebServer, hosts, refuse_strangers
 
 log = structlog.get_logger(__name__)
 
@@ -483,12 +482,7 @@ class Station:
             demo_speed=None if self.clock.speed == 1.0 else self.clock.speed,
         )
         http = settings.http
-        names = Hosts(
-            frozenset(http.public_hosts),
-            beyond=not is_loopback(http.host),
-            origins=frozenset(http.cors_origins),
-        )
-        reached = LOOPBACK if self.access is None else names
+        reached = LOOPBACK if self.access is None else hosts(http)
         self.app = create_app(sources, self.access, reached)
         console = settings.console
         options = ConsoleOptions(

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from dashboards.access.access import FILE_NAME, Access
 from dashboards.access.sessions import Lifetime
 from dashboards.access.tokens import StaticToken, parse_tokens_file
+from dashboards.api.loopback import Hosts
 from patrol.clock import Clock
 from patrol.config.fields import is_loopback
 from patrol.config.sections import Http, Settings
@@ -119,6 +120,15 @@ def headers(tile_url: str | None) -> Iterator[tuple[str, str]]:
     yield "Cross-Origin-Opener-Policy", "same-origin"
     yield "Cross-Origin-Resource-Policy", "same-origin"
     yield "Permissions-Policy", "camera=(), geolocation=(), microphone=()"
+
+
+def hosts(http: Http) -> Hosts:
+    """Under which names the server answers, and to whose pages."""
+    return Hosts(
+        frozenset(http.public_hosts),
+        beyond=not is_loopback(http.host),
+        origins=frozenset(http.cors_origins),
+    )
 
 
 def url(host: str, port: int, http: Http) -> str:

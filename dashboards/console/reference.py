@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import FastAPI, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from dashboards.access.credentials import csrf_token
 from dashboards.api import caller
@@ -19,5 +19,4 @@ def mount(app: FastAPI) -> None:
         user = caller.identity(request)
         csrf = csrf_token(user.secret) if user and user.kind == "session" else None
         config = {"document": f"{API}/openapi.json", "csrf": csrf}
-        html = files.render("reference.html", "en", config=config)
-        return HTMLResponse(html, headers={"Cache-Control": "no-store"})
+        return files.answer(request, "reference.html", "en", config=config)

@@ -74,7 +74,7 @@ def test_a_generated_client_reads_it(
         alerts = module("api.alerts.list_alerts").sync(client=client)
         assert isinstance(alerts.alerts[0], models.Alert)
         record = module("api.alerts.get_alert").sync(alerts.alerts[0].alert_id, client=client)
-        assert [row.event for row in record.history][:2] == ["raise", "activate"]
+        assert record.history[0].event == "raise"
         bikes = module("api.bikes.list_bikes").sync(client=client, limit=5)
         bike = next(each for each in bikes.bikes if each.at is not None)
         assert datetime.datetime.fromisoformat(bike.at).tzinfo is not None
