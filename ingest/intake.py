@@ -44,7 +44,7 @@ READ_MESSAGES = 131_072
 bike's record is judged once a step."""
 
 GATHER_S = 0.1
-MAX_GATHER_S = 1.5
+MAX_GATHER_S = 2.0
 GATHER_FACTOR = 12
 """Time for which the worker lets messages gather [s], while it reads the last ones too: the first
 while a step costs little, and under load so many times what judging cost in the last step, up to
