@@ -89,6 +89,10 @@ class Roster:
         """The key of the bike with this index; IndexError when there is none."""
         return self._keys[index]
 
+    def at(self, key: BikeKey) -> int:
+        """The index of a bike that is known; KeyError for another."""
+        return self._index[key]
+
     def index(self, vendor: str, bike_id: str) -> int:
         """The index of a bike; a vendor that may have any bike gets a new one.
 

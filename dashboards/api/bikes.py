@@ -125,7 +125,7 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
     async def get_bike(bike_id: str, vendor: Vendor = None) -> Response:
         """One bike of the fleet: the newest that is known of it."""
         key = find_bike(sources, bike_id, vendor)
-        return Answer(next(bike for bike in views.bikes() if bike_key(bike) == key))
+        return Answer(views.bike(key))
 
     @routes.get("/tracks", response_model=bike_answers.Tracks)
     async def list_tracks(

@@ -15,8 +15,8 @@ import asyncio
 import logging
 import secrets
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
@@ -66,8 +66,9 @@ class Thing(NamedTuple):
 WHOLE: Final = Thing("whole", "")
 """The mark before the whole state."""
 
-Look = Callable[[], Mapping[Thing, object]]
-"""The state now: for each thing its answer, equal when nothing about it has changed."""
+Look = Callable[[], Iterator[Mapping[Thing, object]]]
+"""The state now, some of it at a time: for each thing its answer, equal when nothing about it has
+changed."""
 
 
 class Change(NamedTuple):
@@ -162,6 +163,7 @@ class Feed:
         self._seen: dict[Thing, Change] = {}
         self._over: dict[Thing, Change] = {}  # what is no more, the newest of it
         self._forgotten = 0  # the number of the last change to what is in neither
+        self._newest = object()  # the look that began last
         self._run_id = secrets.token_hex(4)
         self._number = 0
         self._mailboxes: set[Mailbox] = set()
@@ -175,23 +177,35 @@ class Feed:
 
     def poll(self) -> int:
         """Look once, and put what changed into every mailbox; returns how many things did."""
-        state = self._look()
-        seen, changed = self._seen, {}
-        for thing, answer in state.items():
-            before = seen.get(thing)
-            if before is None or (before.answer is not answer and before.answer != answer):
-                self._number += 1
-                self._over.pop(thing, None)
-                seen[thing] = Change(self._number, answer)
-                changed[thing] = self._frame(thing, seen[thing])
-        for thing in seen.keys() - state.keys() if len(seen) > len(state) else ():
+        return sum(self._polled())
+
+    def _polled(self) -> Iterator[int]:
+        """As :meth:`poll`; between its parts the event loop may do something else.
+
+        It ends early when another look has begun meanwhile, which sees more.
+        """
+        mine = self._newest = object()
+        seen, there = self._seen, set[Thing]()
+        for part in self._look():
+            changed = {}
+            for thing, answer in part.items():
+                before = seen.get(thing)
+                if before is None or (before.answer is not answer and before.answer != answer):
+                    self._number += 1
+                    self._over.pop(thing, None)
+                    seen[thing] = Change(self._number, answer)
+                    changed[thing] = self._frame(thing, seen[thing])
+            there.update(part)
+            for mailbox in self._mailboxes:
+                mailbox.put(changed)
+            yield len(changed)
+            if mine is not self._newest:
+                return
+        for thing in seen.keys() - there if len(seen) > len(there) else ():
             self._over[thing] = seen.pop(thing)
         while len(self._over) > MOST_OVER:
             gone = self._over.pop(next(iter(self._over)))
             self._forgotten = max(self._forgotten, gone.number)
-        for mailbox in self._mailboxes:
-            mailbox.put(changed)
-        return len(changed)
 
     def _frame(self, thing: Thing, change: Change) -> bytes:
         return frame(thing, change.answer, f"{self._run_id}-{change.number}")
@@ -250,12 +264,14 @@ class Feed:
         took_s = 0.0
         while self._mailboxes:
             await asyncio.sleep(max(PERIOD_S, took_s / MAX_SHARE))
-            started_s = time.monotonic()
+            took_s, began_s = 0.0, time.monotonic()
             try:
-                self.poll()
+                for _ in self._polled():
+                    took_s += time.monotonic() - began_s
+                    await asyncio.sleep(0)
+                    began_s = time.monotonic()
             except Exception:  # the outermost loop: without it listeners would go stale
                 log.exception("the live feed could not read the state; trying again")
-            took_s = time.monotonic() - started_s
 
 
 class Watch:
@@ -268,14 +284,25 @@ class Watch:
         self._open: dict[str, tuple[Alert, object]] = {}  # with the answer about each
         self._received: deque[tuple[float, int]] = deque()
 
-    def look(self) -> dict[Thing, object]:
+    def look(self) -> Iterator[dict[Thing, object]]:
         """Read the whole state, by thing; an alert is in it once more after it is over."""
-        bikes = self._views.bikes()
-        state: dict[Thing, object] = {
-            Thing("bike", f"{bike['vendor']}/{bike['bike_id']}"): bike for bike in bikes
+        alive: Counter[str] = Counter()
+        for bikes in self._views.bikes_in_parts():
+            alive.update(bike["liveness"] for bike in bikes)
+            yield {Thing("bike", f"{bike['vendor']}/{bike['bike_id']}"): bike for bike in bikes}
+        yield {
+            Thing("coverage", zone_id): self._views.coverage(status)
+            for zone_id, status in self._sources.statuses().items()
         }
-        for zone_id, status in self._sources.statuses().items():
-            state[Thing("coverage", zone_id)] = self._views.coverage(status)
+        yield self._alerts()
+        version = self._sources.drawing.version
+        began = self._times.write_or_none(max(self._sources.in_force().from_ms, 0))
+        yield {
+            Thing("zones", ""): {"version": version, "from": began},
+            Thing("health", ""): self._health(alive.total(), alive["live"]),
+        }
+
+    def _alerts(self) -> dict[Thing, object]:
         before = self._open
         self._open = {
             alert.alert_id: was
@@ -283,18 +310,12 @@ class Watch:
             else (alert, self._views.alert(alert))
             for alert in self._sources.book.current()
         }
-        for alert_id in before.keys() - self._open.keys():
-            state[Thing("alert", alert_id)] = self._views.alert(self._sources.book.get(alert_id))
-        for alert_id, (_, answer) in self._open.items():
-            state[Thing("alert", alert_id)] = answer
-        state[Thing("zones", "")] = {
-            "version": self._sources.drawing.version,
-            "from": self._times.write_or_none(max(self._sources.in_force().from_ms, 0)),
+        over = {
+            alert_id: self._views.alert(self._sources.book.get(alert_id))
+            for alert_id in before.keys() - self._open.keys()
         }
-        state[Thing("health", "")] = self._health(
-            len(bikes), sum(bike["liveness"] == "live" for bike in bikes)
-        )
-        return state
+        current = {alert_id: answer for alert_id, (_, answer) in self._open.items()}
+        return {Thing("alert", alert_id): answer for alert_id, answer in (over | current).items()}
 
     def _health(self, bikes: int, live: int) -> Pulse:
         health = self._sources.health()

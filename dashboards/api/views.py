@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -35,6 +36,9 @@ def by_urgency(status: ZoneStatus) -> tuple[int, float, str]:
     left_s = math.inf if status.due_in_s is None else status.due_in_s
     return URGENCY.index(status.state), left_s, status.zone_id
 
+
+AT_ONCE = 500
+"""Bikes that are looked at without a pause: it takes some 10 ms."""
 
 bike_key = itemgetter("vendor", "bike_id")
 """Sort and page key of a bike."""
@@ -130,16 +134,35 @@ class Views:
 
     def bikes(self) -> list[bike_answers.Bike]:
         """All bikes of the roster, sorted by vendor and id."""
+        return sorted(chain.from_iterable(self.bikes_in_parts()), key=bike_key)
+
+    def bikes_in_parts(self) -> Iterator[list[bike_answers.Bike]]:
+        """All bikes as of now, by index, some at a time: so that others need not wait for all."""
+        of, now_ms, zones = (
+            self._sources.view().fleet.of,
+            self._sources.now_ms(),
+            self._sources.zones,
+        )
         keys = self._sources.roster.keys
-        states = self._sources.view().fleet.states()
-        now_ms = self._sources.now_ms()
-        nan = math.nan
-        lat = np.array([nan if s.lat_deg is None else s.lat_deg for s in states], np.float64)
-        lng = np.array([nan if s.lng_deg is None else s.lng_deg for s in states], np.float64)
-        zones = self._sources.zones
-        inside = zones.zone_of(lat, lng).tolist()
+        for first in range(0, len(keys), AT_ONCE):
+            rows = range(first, min(first + AT_ONCE, len(keys)))
+            yield self._some_bikes([(keys[row], of(row)) for row in rows], now_ms, zones)
+
+    def bike(self, key: BikeKey) -> bike_answers.Bike:
+        """One bike, which the roster has."""
+        state = self._sources.view().fleet.of(self._sources.roster.at(key))
+        (found,) = self._some_bikes([(key, state)], self._sources.now_ms(), self._sources.zones)
+        return found
+
+    def _some_bikes(
+        self, states: Sequence[tuple[BikeKey, BikeState]], now_ms: int, zones: ZoneMap
+    ) -> list[bike_answers.Bike]:
+        lat, lng = (
+            np.array([getattr(state, name) for _, state in states], np.float64)  # None is NaN
+            for name in ("lat_deg", "lng_deg")
+        )
         bikes = []
-        for key, state, zone in zip(keys, states, inside, strict=True):
+        for (key, state), zone in zip(states, zones.zone_of(lat, lng).tolist(), strict=True):
             alive = liveness(state, now_ms)
             zone_id = zones.zones[zone].zone_id if zone >= 0 else None
             seen = (state, alive, zone_id)
@@ -148,7 +171,6 @@ class Views:
             if known is None or known[0] != seen:
                 known = self._bikes[key] = seen, self._bike(key, *seen)
             bikes.append(known[1])
-        bikes.sort(key=bike_key)
         return bikes
 
     def _bike(

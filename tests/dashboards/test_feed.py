@@ -139,7 +139,7 @@ def test_who_names_no_event_of_this_run_gets_everything(
 def test_what_is_long_over_is_forgotten() -> None:
     """Who was away for longer than the feed remembers gets everything."""
     state: dict[Thing, object] = {Thing("alert", str(n)): n for n in range(2_000)}
-    feed = Feed(lambda: state)
+    feed = Feed(lambda: iter([state]))
     early = last_event(feed.join().take())
     state = {Thing("alert", "new"): 0}
     feed.poll()
