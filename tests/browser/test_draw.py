@@ -393,8 +393,8 @@ def test_a_file_of_zones_is_imported(
     """All at once; what is wrong with it is told in the form, and changes nothing."""
     side = "<Polygon><outerBoundaryIs><LinearRing><coordinates>{}</coordinates></LinearRing>"
     mark = "<Placemark><name>{}</name>" + side + "</outerBoundaryIs></Polygon></Placemark>"
-    west = "120.1,36.3 120.11,36.3 120.11,36.31 120.1,36.31 120.1,36.3"
-    crossed = "120.1,36.3 120.11,36.31 120.11,36.3 120.1,36.31 120.1,36.3"
+    west = "120.335,36.3 120.345,36.3 120.345,36.31 120.335,36.31 120.335,36.3"
+    crossed = "120.335,36.3 120.345,36.31 120.345,36.3 120.335,36.31 120.335,36.3"
     for name, places in (("wrong", crossed), ("right", west)):
         kml = f"<kml>{mark.format('Far West', places)}</kml>"
         (tmp_path / f"{name}.kml").write_text(kml)
