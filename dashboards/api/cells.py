@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import time
-import zlib
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -64,13 +63,6 @@ _PALETTE = b"\0\0\0" + b"".join(bytes(rgba[:3]) for rgba in _COLOURS)
 _ALPHA = b"\0" + bytes(rgba[3] for rgba in _COLOURS)
 
 
-class Picture(NamedTuple):
-    """An encoded image and the entity tag of its content."""
-
-    png: bytes
-    etag: str
-
-
 def age_class(last_visit_ms: NDArray[np.int64], now_ms: int) -> NDArray[np.uint8]:
     """Class of each cell, shape (grid.size,): 1 is the first of :data:`AGE_CLASSES`; 0 is never."""
     age_ms = np.maximum(now_ms - last_visit_ms, 0)
@@ -86,8 +78,8 @@ def missing_class(last_visit_ms: NDArray[np.int64], since_ms: int) -> NDArray[np
     return np.where(last_visit_ms < since_ms, len(_COLOURS), 0).astype(np.uint8)
 
 
-def draw(zones: ZoneMap, classes: NDArray[np.uint8], zone: int | None = None) -> Picture:
-    """Draw the whole grid, north up; cells of no zone and of class 0 are transparent.
+def draw(zones: ZoneMap, classes: NDArray[np.uint8], zone: int | None = None) -> bytes:
+    """Draw the whole grid as a PNG, north up; cells of no zone and of class 0 are transparent.
 
     `classes`, of shape (grid.size,), are of :func:`age_class` or :func:`missing_class`; `zone` is
     the index of the only zone that is shown.
@@ -99,13 +91,13 @@ def draw(zones: ZoneMap, classes: NDArray[np.uint8], zone: int | None = None) ->
     image.putpalette(_PALETTE)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", transparency=_ALPHA, compress_level=6)
-    return Picture(buffer.getvalue(), f'"{zlib.crc32(classes.tobytes()):08x}"')
+    return buffer.getvalue()
 
 
 def router(sources: Sources, times: Times, views: Views) -> APIRouter:
     """The routes /cells and /cells.png."""
     routes = APIRouter(tags=["coverage"], dependencies=[needs("viewer")])
-    picture: tuple[float, ZoneMap, Picture] | None = None
+    picture: tuple[float, ZoneMap, bytes] | None = None
 
     @routes.get("/cells", response_model=answers.Cells)
     async def list_cells(
@@ -192,13 +184,8 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
                 classes = missing_class(last_ms, since_ms)
             drawn = draw(zones, classes, shown)
         box = zones.grid
-        headers = {
-            "ETag": drawn.etag,
-            "Grid-Box": ",".join(
-                f"{edge:.7f}" for edge in (box.south_deg, box.west_deg, box.north_deg, box.east_deg)
-            ),
-        }
-        return PngAnswer(drawn.png, headers=headers)
+        edges = box.south_deg, box.west_deg, box.north_deg, box.east_deg
+        return PngAnswer(drawn, headers={"Grid-Box": ",".join(f"{edge:.7f}" for edge in edges)})
 
     return routes
 
