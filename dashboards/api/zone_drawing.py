@@ -139,45 +139,47 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         return proposal
 
     async def adopted(
-        request: Request, drawn: str, at_ms: int, proposal: Proposal, over: str, dry_run: bool
-    ) -> None:
-        """Adopt a proposal made over a version, unless it is a dry run."""
+        request: Request,
+        zone_ids: Collection[str],
+        at_ms: int,
+        proposal: Proposal,
+        over: str,
+        dry_run: bool,
+    ) -> dict[str, Any]:
+        """Adopt a proposal made over a version, unless it is a dry run; what came of it."""
         if dry_run:
             await caller.leave_out_of_record(request)
-            return
-        if drawing.version != over:
+        elif drawing.version != over:
             raise changed()
-        try:
-            drawing.adopt(proposal)
-        except StoreUnavailable as exc:
-            detail = f"{exc}; nothing was changed"
-            raise ProblemError(503, "storage_unavailable", detail) from exc
-        caller.add_to_record(request, zone=drawn, at=times.write(at_ms))
-
-    def warned(proposal: Proposal, zone_ids: set[str]) -> list[answers.ZoneWarning]:
-        """What was let pass of some zones."""
-        told = proposal.layout.zones.warnings
-        own = [each for each in told if zone_ids & set(_ID.findall(str(each)))]
-        return [answers.ZoneWarning(where=each.where, message=each.message) for each in own]
+        else:
+            try:
+                drawing.adopt(proposal)
+            except StoreUnavailable as exc:
+                detail = f"{exc}; nothing was changed"
+                raise ProblemError(503, "storage_unavailable", detail) from exc
+            caller.add_to_record(request, zone=", ".join(zone_ids), at=times.write(at_ms))
+        zones, told = proposal.layout.era_at(at_ms).zones, proposal.layout.zones.warnings
+        counts = [int(zones.cells_total[zones.index(each)]) for each in zone_ids if zones.has(each)]
+        return {
+            "version": drawing.version,
+            "at": times.write(at_ms),
+            "dry_run": dry_run,
+            "live": proposal.live,
+            "cells_total": sum(counts) if counts else None,
+            "warnings": [
+                each._asdict()
+                for each in told
+                if not set(zone_ids).isdisjoint(_ID.findall(str(each)))
+            ],
+        }
 
     async def done(
         request: Request, zone_id: str, at_ms: int, proposal: Proposal, over: str, dry_run: bool
     ) -> Response:
         """Adopt a proposal, as above, and answer."""
-        await adopted(request, zone_id, at_ms, proposal, over, dry_run)
-        zones = proposal.layout.era_at(at_ms).zones
-        answer: answers.ZoneChange = {
-            "zone_id": zone_id,
-            "version": drawing.version,
-            "at": times.write(at_ms),
-            "dry_run": dry_run,
-            "live": proposal.live,
-            "cells_total": (
-                int(zones.cells_total[zones.index(zone_id)]) if zones.has(zone_id) else None
-            ),
-            "versions": collection(versions(proposal.layout.zones, zone_id)),
-            "warnings": warned(proposal, {zone_id}),
-        }
+        said = await adopted(request, [zone_id], at_ms, proposal, over, dry_run)
+        outlines = collection(versions(proposal.layout.zones, zone_id))
+        answer = {"zone_id": zone_id, **said, "versions": outlines}
         return Answer(answer, headers={"ETag": f'"{drawing.version}"'})
 
     @routes.get(
@@ -236,17 +238,8 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         zones_drawn: set[str] = set()
         proposal = await proposed(request, change, problems)
         zone_ids = sorted(zones_drawn)
-        await adopted(request, ", ".join(zone_ids), from_ms, proposal, over, dry_run)
-        zones = proposal.layout.era_at(from_ms).zones
-        answer: answers.ZonesImport = {
-            "zone_ids": zone_ids,
-            "version": drawing.version,
-            "at": times.write(from_ms),
-            "dry_run": dry_run,
-            "live": proposal.live,
-            "cells_total": sum(int(zones.cells_total[zones.index(each)]) for each in zone_ids),
-            "warnings": warned(proposal, zones_drawn),
-        }
+        said = await adopted(request, zone_ids, from_ms, proposal, over, dry_run)
+        answer = {"zone_ids": zone_ids, **said}
         return Answer(answer, headers={"ETag": f'"{drawing.version}"'})
 
     @routes.put(
