@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal, NotRequired, get_args
 
@@ -156,26 +156,12 @@ class Metrics(Collector):
             "Messages of the log that coverage has yet to read",
             value=health.log_head - view.seq,
         )
-        rejected = CounterMetricFamily(
-            "zhixun_rejected", "Items that were not accepted", labels=["vendor", "reason"]
-        )
-        for labels, count in sorted(counts.items()):
-            rejected.add_metric(labels, count)
-        yield rejected
-        notes = CounterMetricFamily(
-            "zhixun_notes",
-            "Values of accepted items that cannot be used and are unknown",
-            labels=["vendor", "field"],
-        )
-        for by, count in sorted(self._sources.rejects.notes.items()):
-            notes.add_metric(by, count)
-        yield notes
-        verdicts = CounterMetricFamily(
-            "zhixun_fixes", "Accepted fixes by quality verdict", labels=["verdict"]
-        )
-        for verdict, count in sorted(health.verdicts.items()):
-            verdicts.add_metric([verdict], count)
-        yield verdicts
+        text = "Items that were not accepted"
+        yield _counters("rejected", text, ["vendor", "reason"], counts.items())
+        text = "Values of accepted items that cannot be used and are unknown"
+        yield _counters("notes", text, ["vendor", "field"], self._sources.rejects.notes.items())
+        verdicts = [((verdict,), count) for verdict, count in health.verdicts.items()]
+        yield _counters("fixes", "Accepted fixes by quality verdict", ["verdict"], verdicts)
         yield GaugeMetricFamily(
             "zhixun_lag_seconds", "How far coverage is behind the log", value=health.lag_s
         )
@@ -221,14 +207,21 @@ def _accounts(accounts: Accounts) -> Iterator[Metric]:
         ("rejected", "Of these, the rejected ones"),
         ("duplicate", "Of these, fixes that were there already"),
     ):
-        family = CounterMetricFamily(f"zhixun_items_{name}", text, labels=["vendor"])
-        for vendor, account in sorted(accounts.items()):
-            family.add_metric([vendor], getattr(account, name))
-        yield family
+        counts = [((vendor,), getattr(account, name)) for vendor, account in accounts.items()]
+        yield _counters(f"items_{name}", text, ["vendor"], counts)
 
 
 def _counter(name: str, text: str, value: int) -> Metric:
     return CounterMetricFamily(f"zhixun_{name}", text, value=value)
+
+
+def _counters(
+    name: str, text: str, labels: Sequence[str], counts: Iterable[tuple[tuple[str, ...], int]]
+) -> Metric:
+    family = CounterMetricFamily(f"zhixun_{name}", text, labels=labels)
+    for by, count in sorted(counts):
+        family.add_metric(by, count)
+    return family
 
 
 def _gauge(name: str, text: str, label: str, values: Iterable[tuple[str, float]]) -> Metric:
