@@ -25,9 +25,8 @@ class VendorDesk:
     listen: Callable[[str, float], tuple[list[str], list[Stray]]]
     """Filters, and the topics heard below them in a time [s] that nobody reads. Called in a thread;
     raises BrokerUnavailable."""
-    save: Callable[
-        [Sequence[BikeKey]], None
-    ]  # what was accepted; StoreUnavailable: it is not saved
+    save: Callable[[Sequence[BikeKey]], None]
+    """Keeps what was accepted; StoreUnavailable: it does not."""
     follow: Callable[[BikeKey, bool], None]
     """Puts a bike on the list of its vendor, or strikes it off; StoreUnavailable: it does not."""
     accepted: tuple[BikeKey, ...] = ()  # the bikes that were put on lists here
@@ -35,16 +34,16 @@ class VendorDesk:
 
     def accept(self, key: BikeKey) -> None:
         """Put a bike on its vendor's list for good; StoreUnavailable: it cannot be kept."""
-        with self._changing:
-            accepted = tuple(dict.fromkeys((*self.accepted, key)))
-            self.save(accepted)
-            self.follow(key, True)
-            self.accepted = accepted
+        self._change(key, True)
 
     def strike(self, key: BikeKey) -> None:
         """Take that back; StoreUnavailable: it cannot be kept."""
+        self._change(key, False)
+
+    def _change(self, key: BikeKey, accepted: bool) -> None:
         with self._changing:
-            accepted = tuple(each for each in self.accepted if each != key)
-            self.save(accepted)
-            self.follow(key, False)
-            self.accepted = accepted
+            others = tuple(each for each in self.accepted if each != key)
+            keys = (*others, key) if accepted else others
+            self.save(keys)
+            self.follow(key, accepted)
+            self.accepted = keys

@@ -69,7 +69,10 @@ class Listed:
         if self.format == "geojson" and feature is not None:
             found = {key: value for key, value in content.items() if key != name}
             found["type"] = "FeatureCollection"
-            found["features"] = list(_features(content[name], feature))
+            found["features"] = [
+                {"type": "Feature", "geometry": geometry, "properties": properties}
+                for geometry, properties in map(feature, content[name])
+            ]
             return GeoAnswer(found, headers=headers)
         return Answer(content, headers=headers)
 
@@ -107,9 +110,3 @@ def _cell(value: Any) -> Any:
     if isinstance(value, float):
         return None if math.isnan(value) else value
     return value if value is None or isinstance(value, int) else msgspec.json.encode(value).decode()
-
-
-def _features(rows: Iterable[Row], feature: Feature) -> Iterable[Row]:
-    for row in rows:
-        geometry, properties = feature(row)
-        yield {"type": "Feature", "geometry": geometry, "properties": properties}

@@ -187,13 +187,12 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, exc: RequestValidationError) -> Answer:
-        errors: list[dict[str, Any]] = [
-            {"where": ".".join(str(part) for part in error["loc"]), "message": error["msg"]}
-            for error in exc.errors()
-        ]
-        for said, error in zip(errors, exc.errors(), strict=True):
+        errors: list[Misread] = []
+        for error in exc.errors():
+            where = ".".join(str(part) for part in error["loc"])
+            errors.append({"where": where, "message": error["msg"]})
             if error["type"] == "literal_error":
-                said["allowed"] = _QUOTED.findall(error["ctx"]["expected"])
+                errors[-1]["allowed"] = _QUOTED.findall(error["ctx"]["expected"])
         detail = "; ".join(f"{error['where']}: {error['message']}" for error in errors)
         return ProblemAnswer(422, "invalid_request", detail, errors=errors)
 

@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 from fastapi import Depends, Request
 from fastapi.routing import iter_route_contexts
-from starlette.convertors import Convertor, register_url_convertor
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.routing import BaseRoute, Mount, compile_path
 from starlette.staticfiles import StaticFiles
 
@@ -88,16 +88,10 @@ def listed(routes: Sequence[BaseRoute], before: str = "") -> Iterator[Listed]:
             yield Listed(method, path, role)
 
 
-class BikeConvertor(Convertor[str]):
+class BikeConvertor(PathConvertor):
     """An id of a bike in a path: as its vendor writes it, or `vendor/bike_id` as answers do."""
 
     regex = "[^/]+(?:/[^/]+)?"
-
-    def convert(self, value: str) -> str:
-        """The id as it stands in the path."""
-        return value
-
-    to_string = convert
 
 
 register_url_convertor("bike", BikeConvertor())

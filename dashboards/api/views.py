@@ -138,12 +138,9 @@ class Views:
 
     def bikes_in_parts(self) -> Iterator[list[bike_answers.Bike]]:
         """All bikes as of now, by index, some at a time: so that others need not wait for all."""
-        of, now_ms, zones = (
-            self._sources.view().fleet.of,
-            self._sources.now_ms(),
-            self._sources.zones,
-        )
-        keys = self._sources.roster.keys
+        sources = self._sources
+        of, now_ms, zones = sources.view().fleet.of, sources.now_ms(), sources.zones
+        keys = sources.roster.keys
         for first in range(0, len(keys), AT_ONCE):
             rows = range(first, min(first + AT_ONCE, len(keys)))
             yield self._some_bikes([(keys[row], of(row)) for row in rows], now_ms, zones)
