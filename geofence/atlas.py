@@ -81,10 +81,7 @@ class Layout(NamedTuple):
         return owner
 
     def zone_of(
-        self,
-        lat_deg: NDArray[np.float64],
-        lng_deg: NDArray[np.float64],
-        at_ms: NDArray[np.int64],
+        self, lat_deg: NDArray[np.float64], lng_deg: NDArray[np.float64], at_ms: NDArray[np.int64]
     ) -> NDArray[np.int32]:
         """The number of the zone that each position lies in at an instant of its own.
 

@@ -33,11 +33,7 @@ def covered(
 
 
 def covered_since(
-    ledger: View,
-    layout: Layout,
-    zones: ZoneMap,
-    from_ms: int,
-    last_ms: NDArray[np.int64],
+    ledger: View, layout: Layout, zones: ZoneMap, from_ms: int, last_ms: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """As :func:`covered`, in a window that is not over when the last visit is made.
 
@@ -66,10 +62,7 @@ NOBODY = np.iinfo(np.int64).max
 
 
 def covered_by_slot(
-    rows: Rows,
-    zones: ZoneMap,
-    from_ms: NDArray[np.int64],
-    to_ms: NDArray[np.int64],
+    rows: Rows, zones: ZoneMap, from_ms: NDArray[np.int64], to_ms: NDArray[np.int64]
 ) -> list[NDArray[np.int64]]:
     """Cells of each zone that had been visited by the end of each slot of its window.
 

@@ -28,55 +28,6 @@ class Idleness(NamedTuple):
     worst_s: NDArray[np.float64]
 
 
-def cell_idleness(
-    cell: NDArray[np.int32], at_ms: NDArray[np.int64], *, size: int, from_ms: int, to_ms: int
-) -> Idleness:
-    """Mean and worst idleness of every cell over a closed record.
-
-    Parameters
-    ----------
-    cell : ndarray of int32, shape (n,)
-        Cell of each visit, 0 to `size` - 1.
-    at_ms : ndarray of int64, shape (n,)
-        Time of each visit [ms since the epoch], in any order, repeated or not. Visits before
-        `from_ms` or after `to_ms` do not belong to the record; at either they do.
-    size : int
-        Number of cells.
-    from_ms, to_ms : int
-        The record [ms since the epoch].
-
-    Returns
-    -------
-    Idleness
-        Of shape (size,). A cell without a visit has one gap: worst T, mean T / 2. The result
-        does not depend on the order of the visits, bit for bit.
-
-    Raises
-    ------
-    ValueError
-        The record is not longer than nothing, or a visit is to a cell that does not exist.
-    """
-    if to_ms <= from_ms:
-        raise ValueError(f"a record from {from_ms} ms to {to_ms} ms has no length")
-    if cell.size and not (cell.min() >= 0 and cell.max() < size):
-        raise ValueError(f"visits to cells {cell.min()} to {cell.max()}, of 0 to {size - 1}")
-    inside = (at_ms >= from_ms) & (at_ms <= to_ms)
-    order = np.lexsort((at_ms[inside], cell[inside]))
-    visited, visit_ms = cell[inside][order], at_ms[inside][order]
-    first = np.diff(visited, prepend=-1) != 0
-    before_ms = np.concatenate(([from_ms], visit_ms[:-1]))[: visit_ms.size]
-    gap_s = (visit_ms - np.where(first, from_ms, before_ms)) / 1000.0
-    last = np.concatenate((first[1:], [True]))[: visit_ms.size]
-    last_ms = np.full(size, from_ms, dtype=np.int64)
-    last_ms[visited[last]] = visit_ms[last]
-    end_gap_s = (to_ms - last_ms) / 1000.0
-    # bincount adds in the order of its input, which is sorted: no order of visits shows.
-    squares = np.bincount(visited, weights=gap_s * gap_s, minlength=size) + end_gap_s * end_gap_s
-    worst_s = end_gap_s
-    np.maximum.at(worst_s, visited, gap_s)
-    return Idleness(mean_s=squares / (2 * (to_ms - from_ms) / 1000.0), worst_s=worst_s)
-
-
 def duty_idleness(
     cell: NDArray[np.int32],
     at_ms: NDArray[np.int64],
@@ -85,20 +36,29 @@ def duty_idleness(
 ) -> Idleness | None:
     """Mean and worst idleness of some `cells`, which rise, over duty as a closed record.
 
-    Each visit, of shape (n,), has its cell and its time [ms]; nights do not count. `duty` are the
-    stretches of duty [ms], in order. None without duty, which is a record of no length.
+    Each visit, of shape (n,), has its cell, one of these, and its time [ms]; in any order, repeated
+    or not. Nights do not count. `duty` are the stretches of duty [ms], in order. None without duty,
+    which is a record of no length.
+
+    A cell without a visit has one gap: worst T, mean T / 2. The result does not depend on the order
+    of the visits, bit for bit.
     """
     starts, ends = np.array(duty, np.int64).reshape(-1, 2).T
     total_ms = int((ends - starts).sum())
     if total_ms == 0:
         return None
-    return cell_idleness(
-        np.searchsorted(cells, cell).astype(np.int32),
-        duty_clock(starts, ends, at_ms),
-        size=cells.size,
-        from_ms=0,
-        to_ms=total_ms,
-    )
+    clock_ms = duty_clock(starts, ends, at_ms)
+    order = np.lexsort((clock_ms, cell))
+    visited, visit_ms = np.searchsorted(cells, cell[order]), clock_ms[order]
+    first = np.diff(visited, prepend=-1) != 0
+    gap_s = np.where(first, visit_ms, np.diff(visit_ms, prepend=0)) / 1000.0
+    last_ms = np.zeros(cells.size, np.int64)
+    np.maximum.at(last_ms, visited, visit_ms)
+    worst_s = (total_ms - last_ms) / 1000.0
+    # bincount adds in the order of its input, which is sorted: no order of visits shows.
+    squares = np.bincount(visited, gap_s * gap_s, minlength=cells.size) + worst_s * worst_s
+    np.maximum.at(worst_s, visited, gap_s)
+    return Idleness(mean_s=squares / (2 * total_ms / 1000.0), worst_s=worst_s)
 
 
 class ZoneDay(NamedTuple):

@@ -32,11 +32,7 @@ from ingest.budgets import ITEM_BYTES, Budget, VendorLimits
 from ingest.checks import PLAUSIBLE, Bounds, Faults, device_fault, timestamp_fault, to_columns
 from ingest.log import LogEntry, Messages, SqliteLog
 from ingest.refusals import TOO_MANY_WRONG, Refusals
-from ingest.rejects import (
-    OTHER,
-    Refused,
-    Reject,
-)
+from ingest.rejects import OTHER, Refused, Reject
 from ingest.vendors import (
     CANARY,
     NAMED_INSIDE,
@@ -370,10 +366,7 @@ class _Reading:
         return found
 
     def _spread(
-        self,
-        group: Group,
-        at: NDArray[np.intp],
-        found: Sequence[Telemetry | Sequence[Item]],
+        self, group: Group, at: NDArray[np.intp], found: Sequence[Telemetry | Sequence[Item]]
     ) -> tuple[list[Telemetry], list[int | None], NDArray[np.intp]]:
         """Items one after the other, each one's index in its array, and which message it is of."""
         items: list[Telemetry] = []

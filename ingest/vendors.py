@@ -229,6 +229,5 @@ def _unknown_vendor(vendor: str) -> DecodeError:
 
 def _bad_name(topic: str, form: str) -> DecodeError:
     return DecodeError(
-        "unknown_bike",
-        f"topic {topic!r} is not {form}, where {{bike}} is {BIKE_FORM}",
+        "unknown_bike", f"topic {topic!r} is not {form}, where {{bike}} is {BIKE_FORM}"
     )

@@ -119,10 +119,7 @@ class Worker:
         return 0 if self.seq == self._idle_seq else self.seq - self._saved_seq
 
     def restore(
-        self,
-        now_ms: int,
-        halted: Callable[[], bool] = lambda: False,
-        known: Position = NOWHERE,
+        self, now_ms: int, halted: Callable[[], bool] = lambda: False, known: Position = NOWHERE
     ) -> bool:
         """Restore the state of the last start; the log is not yet read to its head.
 

@@ -31,14 +31,7 @@ from ingest.influx.delivery import Gate, RejectsEverything
 from ingest.influx.line_protocol import AlertStep
 from ingest.influx.reporter import Reporter
 from ingest.influx.store import InfluxStore, StoreUnreachable
-from ingest.influx.tracks import (
-    READER,
-    Alerts,
-    Figures,
-    Load,
-    Source,
-    Track,
-)
+from ingest.influx.tracks import READER, Alerts, Figures, Load, Source, Track
 
 log = structlog.get_logger(__name__)
 

@@ -99,8 +99,7 @@ _ADVICE = {
     ),
     "unsupported protocol version": 'set protocol in [mqtt] to "{other}"',
     **dict.fromkeys(
-        ("client id not valid", "client identifier not valid"),
-        "set another client_id in [mqtt]",
+        ("client id not valid", "client identifier not valid"), "set another client_id in [mqtt]"
     ),
     "banned": "its operator has banned the client id or the user name",
     **dict.fromkeys(

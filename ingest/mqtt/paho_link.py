@@ -17,15 +17,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest.errors import BrokerUnavailable
-from ingest.mqtt.connection import (
-    MqttOptions,
-    Phase,
-    Terms,
-    closed,
-    dismissal,
-    failure,
-    refusal,
-)
+from ingest.mqtt.connection import MqttOptions, Phase, Terms, closed, dismissal, failure, refusal
 
 LOOP_S = 0.5
 CONNECT_TIMEOUT_S = 5.0

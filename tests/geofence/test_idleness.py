@@ -9,17 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geofence.idleness import Idleness, cell_idleness
+from geofence.idleness import Idleness, duty_idleness
 
 FROM_MS, TO_MS = 1_000_000, 1_600_000
 LENGTH_S = 600.0
 
 
-def idleness(visits: list[tuple[int, int]], size: int = 3, **record: int) -> Idleness:
+def idleness(visits: list[tuple[int, int]], size: int = 3, to_ms: int = TO_MS) -> Idleness:
     cell = np.array([c for c, _ in visits], dtype=np.int32)
     at_ms = np.array([t for _, t in visits], dtype=np.int64)
-    limits = {"from_ms": FROM_MS, "to_ms": TO_MS} | record
-    return cell_idleness(cell, at_ms, size=size, **limits)
+    found = duty_idleness(cell, at_ms, np.arange(size, dtype=np.int32), [(FROM_MS, to_ms)])
+    assert found is not None
+    return found
 
 
 def twin(visits: list[tuple[int, int]], size: int) -> tuple[list[float], list[float]]:
@@ -90,13 +91,10 @@ def test_visits_on_the_ends_of_the_record_belong_to_it_and_change_nothing():
     assert idleness([(0, FROM_MS - 1), (0, TO_MS + 1)]).mean_s[0] == LENGTH_S / 2
 
 
-def test_bad_input_is_refused():
-    """A record without length, and visits to cells that do not exist."""
-    with pytest.raises(ValueError, match="has no length"):
-        idleness([], to_ms=FROM_MS)
-    for cell in (-1, 3):
-        with pytest.raises(ValueError, match="of 0 to 2"):
-            idleness([(cell, FROM_MS)])
+def test_a_record_without_duty_has_no_idleness():
+    """None, because it has no length."""
+    none = np.empty(0, np.int64)
+    assert duty_idleness(none.astype(np.int32), none, np.arange(3, dtype=np.int32), []) is None
 
 
 @given(visits=visit_lists.filter(bool))
