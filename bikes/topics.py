@@ -177,9 +177,9 @@ class TopicPattern:
 
     def covers(self, topic: str) -> bool:
         """Whether the broker delivers `topic` because of `filter`, bike id valid or not."""
-        levels, wanted = topic.split("/"), SHARED.sub("", self.filter, count=1).split("/")
+        levels, wanted = topic.split("/"), self.topic.split("/")
         return len(levels) == len(wanted) and all(
-            want in ("+", level) for level, want in zip(levels, wanted, strict=True)
+            _BIKE in want or want == level for level, want in zip(levels, wanted, strict=True)
         )
 
     def meets(self, other: TopicPattern) -> bool:

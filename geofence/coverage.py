@@ -254,12 +254,10 @@ class _Table:
 class Ledger:
     """Visited cells of one grid, and which bikes were heard; for one thread, save its views.
 
-    The version rises with every change. ValueError: more than :data:`MAX_CELLS` cells.
+    The version rises with every change. A grid has at most :data:`MAX_CELLS` cells.
     """
 
     def __init__(self, cells: int) -> None:
-        if cells > MAX_CELLS:
-            raise ValueError(f"the grid has {cells} cells, a ledger holds {MAX_CELLS}")
         self._cells = cells
         self._visits, self._heard = _Table(), _Table()
         self._provisional = Rows.empty()

@@ -58,10 +58,11 @@ class Judged(NamedTuple):
         """The rows that a mask or positions select."""
         return Judged(self.fixes.take(rows), self.verdicts[rows])
 
-    def rows_in(self, fixes: TelemetryBatch) -> NDArray[np.intp]:
-        """The positions of its fixes, by bike and time, among sorted ones that hold them all."""
-        wanted, there = (keys(batch.bike, batch.timestamp_ms) for batch in (self.fixes, fixes))
-        return np.searchsorted(there, wanted)
+
+def rows_in(some: TelemetryBatch, fixes: TelemetryBatch) -> NDArray[np.intp]:
+    """The positions of some fixes, by bike and time, among sorted ones that hold them all."""
+    wanted, there = (keys(batch.bike, batch.timestamp_ms) for batch in (some, fixes))
+    return np.searchsorted(there, wanted)
 
 
 @dataclass

@@ -26,7 +26,7 @@ from geofence.intervals import Intervals, keys
 from geofence.quality import Mask, Times
 from geofence.runs import Judge, Judgement
 from ingest.archive import Archive
-from ingest.contexts import NEVER, Contexts, Judged
+from ingest.contexts import NEVER, Contexts, Judged, rows_in
 
 OPEN = np.uint8(255)
 """Stands in a column of verdicts where none was said."""
@@ -156,7 +156,7 @@ class VerdictStream:
         was_settled, newest_ms = contexts.settled_ms.copy(), contexts.newest_ms.copy()
         known, judgement = contexts.extended(self.judge, new)
         fixes = judgement.fixes
-        rows = _rows_in(first, fixes)
+        rows = rows_in(first, fixes)
         before_ms = np.append(NEVER, fixes.timestamp_ms[:-1])
         starts = np.flatnonzero(np.diff(fixes.bike, prepend=-1))
         before_ms[starts] = newest_ms[fixes.bike[starts]]
@@ -180,7 +180,7 @@ class VerdictStream:
         known = known.where(needed.contain(known.fixes.bike, known.fixes.timestamp_ms))
         fixes = TelemetryBatch.concat([past, known.fixes]).distinct()
         judgement = self.judge.judge(fixes)
-        rows = _rows_in(first, fixes)
+        rows = rows_in(first, fixes)
         # What was said of others is what was found without these.
         others = np.ones(len(fixes), dtype=bool)
         others[rows] = False
@@ -208,7 +208,7 @@ class VerdictStream:
         """
         fixes, verdict = judgement.fixes, judgement.verdict
         said = before.copy()
-        said[known.rows_in(fixes)] = known.verdicts
+        said[rows_in(known.fixes, fixes)] = known.verdicts
         said[first] = OPEN
         bikes = np.unique(fixes.bike)
         settled_ms = self._contexts.settled_ms[bikes]
@@ -267,7 +267,3 @@ class VerdictStream:
 def _firsts(fixes: TelemetryBatch) -> TelemetryBatch:
     """The first with its bike and time of each, sorted by bike, then time."""
     return fixes.take(np.unique(keys(fixes.bike, fixes.timestamp_ms), return_index=True)[1])
-
-
-def _rows_in(some: TelemetryBatch, fixes: TelemetryBatch) -> NDArray[np.intp]:
-    return Judged(some, np.empty(0, np.uint8)).rows_in(fixes)

@@ -310,9 +310,8 @@ class Source:
                 elif judged is said.final:
                     lines = verdict_lines(*part, zones[rows], **names)
                 else:
+                    lines = verdict_lines(*part, zones[rows], **names, corrected_ms=first_ms + at)
                     self._corrected_ms = first_ms + at + len(zones[rows]) - 1
-                    corrected_ms = first_ms + at
-                    lines = verdict_lines(*part, zones[rows], **names, corrected_ms=corrected_ms)
                 requests.append(lines)
         return requests
 

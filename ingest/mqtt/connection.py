@@ -24,6 +24,8 @@ QOS_2 = 1 << 16
 MAX_PACKET_BYTES = 16 * 1024 * 1024
 """A larger packet is never telemetry. MQTT 5 brokers are told not to send one."""
 
+STEADY_S = 10.0
+"""A connection that lasted so long was a good one: the next waiting time is short again."""
 
 SUBSCRIBE_FILTERS = 8
 """Filters in one SUBSCRIBE; AWS IoT Core closes the connection over more."""

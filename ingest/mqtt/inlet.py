@@ -23,7 +23,7 @@ from files.backoff import Backoff
 from ingest.errors import BrokerUnavailable, StoreUnavailable
 from ingest.log import Messages
 from ingest.mqtt.batcher import Batch, Batcher, Connection
-from ingest.mqtt.connection import MqttOptions
+from ingest.mqtt.connection import STEADY_S, MqttOptions
 from ingest.mqtt.mqtt5_inlet import Mqtt5Connection
 from ingest.mqtt.paho_inlet import PahoConnection
 
@@ -35,8 +35,6 @@ Sink = Callable[[Messages], Awaitable[None]]
 Connect = Callable[[MqttOptions, Batcher], Awaitable[Connection]]
 """Makes one connection, or raises BrokerUnavailable."""
 
-STEADY_S = 10.0
-"""A connection that lasted so long was a good one: the next waiting time is short again."""
 LAST_BATCHES_S = 1.2
 """Time for the sink to keep the last batches at `stop` [s]."""
 

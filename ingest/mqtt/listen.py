@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from bikes import topics
 from bikes.topics import TopicPattern
 from ingest.errors import BrokerUnavailable
-from ingest.mqtt.connection import CONNECT_TIMEOUT_S, MqttOptions
+from ingest.mqtt.connection import CONNECT_TIMEOUT_S, MqttOptions, failure
 from ingest.mqtt.paho_link import PahoLink
 from ingest.rejects import excerpt
 
@@ -60,13 +60,12 @@ def listen(
             return
         before = heard.get(topic)
         if before is not None or len(heard) < MOST_TOPICS:
-            count = before.messages + 1 if before is not None else 1
-            heard[topic] = Stray(topic, count, excerpt(payload), len(payload))
+            count = before.messages if before is not None else 0
+            heard[topic] = Stray(topic, count + 1, excerpt(payload), len(payload))
 
     def subscribed(client: object, data: object, mid: int, codes: Any, *_: object) -> None:
         if all(code.is_failure for code in codes):
-            why.append(f"the broker {to.address} refused to let us listen: {codes[0]}")
-            over.set()
+            ended(f"the broker {to.address} refused to let us listen: {codes[0]}")
         ready.set()
 
     def ended(reason: str) -> None:
@@ -83,8 +82,7 @@ def listen(
     link.client.on_message, link.client.on_subscribe = received, subscribed
     link.start()
     if not ready.wait(CONNECT_TIMEOUT_S):
-        why.append(f"no answer from {to.address} within {CONNECT_TIMEOUT_S:.0f} s")
-        over.set()
+        ended(failure(to, TimeoutError()))
     over.wait(for_s)
     failed = "; ".join(why)
     link.close()

@@ -19,7 +19,7 @@ import structlog
 from paho.mqtt.reasoncodes import ReasonCode
 
 from files.backoff import Backoff
-from ingest.mqtt.connection import MqttOptions, Terms, in_words
+from ingest.mqtt.connection import STEADY_S, MqttOptions, Terms, in_words
 from ingest.mqtt.paho_link import PahoLink
 
 GivenUp = Literal["dropped", "replaced", "refused"]
@@ -108,8 +108,6 @@ log = structlog.get_logger(__name__)
 
 WINDOW = 100
 """Messages handed to paho and not yet acknowledged."""
-STEADY_S = 10.0
-"""A connection that lasted so long was a good one: the next waiting time is short again."""
 END_S = 1.0
 HEAD_BYTES = 16
 """Bytes of a message beside its topic and payload, at most."""
@@ -130,9 +128,6 @@ class Denial(NamedTuple):
 
     until_s: float  # when it is tried again, by the monotonic clock
     why: str
-
-
-NOT_DENIED = Denial(0.0, "")
 
 
 @dataclass(frozen=True)
@@ -385,7 +380,8 @@ class Publisher:
                 if size > terms.max_packet_bytes:
                     self._refuse(message, f"{size} bytes, more than {terms.max_packet_bytes}")
                     continue
-                if self._denied.get(message.topic, NOT_DENIED).until_s > time.monotonic():
+                denial = self._denied.get(message.topic)
+                if denial is not None and denial.until_s > time.monotonic():
                     self._give_up([(message, "refused")])
                     continue
                 info = link.client.publish(message.topic, message.payload, qos, retain)
