@@ -90,7 +90,6 @@ class Plan(Protocol):
 
     def duty(self, from_ms: int, to_ms: int) -> Iterator[Window]:
         """The stretches of duty within ``[from_ms, to_ms)``, in order; two may touch."""
-        ...
 
     def advance(self, from_ms: int, duty_s: float) -> int | None:
         """The first instant by which so much duty time has passed [ms]; None over a year ahead."""

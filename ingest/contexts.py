@@ -149,23 +149,19 @@ class Contexts:
     def extended(self, judge: Judge, new: TelemetryBatch) -> tuple[Judged, Judgement]:
         """Judge the contexts of some bikes together with new fixes, none of them late.
 
-        Return what their contexts are, and a judgement, to :meth:`hold`, which says something of
-        the fixes from what was settled on.
+        Return what their contexts are, and a judgement, to :meth:`settle` and :meth:`keep`, which
+        says something of the fixes from what was settled on.
         """
         known = self.of(np.unique(new.bike))
         fixes = TelemetryBatch.concat([known.fixes, new]).distinct()
         np.maximum.at(self.newest_ms, new.bike, new.timestamp_ms)
         return known, judge.judge(fixes, self.leads(fixes))
 
-    def hold(self, judged: Judged, judgement: Judgement, of: Mask | None = None) -> None:
-        """Hold the tails of the bikes of a judgement, or of some, instead of what was held.
-
-        `of` is by index of the bike. The verdicts to hold may be others than those found.
-        """
-        self.keep(self.settle(judgement, of), judged)
-
     def settle(self, judgement: Judgement, of: Mask | None = None) -> Tails:
-        """Move what is settled of the bikes of a judgement, or of some; the tails to keep."""
+        """Move what is settled of the bikes of a judgement, or of some; the tails to keep.
+
+        `of` is by index of the bike.
+        """
         found = tails(judgement, self.horizon_ms(), self.limits)
         if of is not None:
             found = Tails._make(column[of[found.bike]] for column in found)
@@ -173,7 +169,10 @@ class Contexts:
         return found
 
     def keep(self, tails_: Tails, judged: Judged) -> None:
-        """Hold the fixes of some tails, which are among those of a judgement."""
+        """Hold the fixes of some tails, which are among those of a judgement, instead of others.
+
+        The verdicts to hold may be others than those found.
+        """
         lead_ms = np.full(self.newest_ms.size, np.iinfo(np.int64).max)
         lead_ms[tails_.bike] = tails_.lead_ms
         fixes = judged.fixes

@@ -123,7 +123,7 @@ class Pipeline:
         was_settled = contexts.settled_ms.copy()
         known, judgement = contexts.extended(self.judge, new)
         fixes, visits = judgement.fixes, self.judge.visits(judgement)
-        contexts.hold(Judged(fixes, judgement.verdict), judgement)
+        contexts.keep(contexts.settle(judgement), Judged(fixes, judgement.verdict))
         if len(fixes) < len(known.fixes) + len(new):
             self._repeat_known(new.take(_among(new, known.fixes)))
         fresh = visits.where(visits.settles_ms >= was_settled[visits.bike])
@@ -159,7 +159,7 @@ class Pipeline:
             judgement = self.judge.judge(TelemetryBatch.concat([known, now]).distinct())
             fixes, visits = judgement.fixes, self.judge.visits(judgement)
             anew = contexts.ends_in(part)
-            contexts.hold(Judged(fixes, judgement.verdict), judgement, anew)
+            contexts.keep(contexts.settle(judgement, anew), Judged(fixes, judgement.verdict))
             settled = visits.settles_ms < contexts.settled_ms[visits.bike]
             found.append(visits.where(settled & part.contain(visits.bike, visits.at_ms)))
             self.ledger.provisional(

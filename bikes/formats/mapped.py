@@ -301,7 +301,7 @@ def _encoded(sources: Mapping[Quantity, Source], items: str | None, fix: Telemet
         "device_id": fix.device_id,
     }
     payload: dict[str, Any] = {}
-    for quantity in said.keys() & sources.keys():
+    for quantity in (each for each in said if each in sources):
         source, value = sources[quantity], said[quantity]
         if source.unit == TIME_TEXT:
             moment = datetime.fromtimestamp(value / 1000, source.timezone or UTC)

@@ -297,9 +297,3 @@ class InfluxFile(SqliteFile):
                 "DELETE FROM rejected WHERE id <= (SELECT max(id) FROM rejected) - ?",
                 (self._rejected_lines,),
             )
-
-    def rejected(self, limit: int = 100) -> list[tuple[int, str, str]]:
-        """Time [ms], reason and line of the last rejected lines, the newest first."""
-        query = "SELECT at_ms, reason, line FROM rejected ORDER BY id DESC LIMIT ?"
-        with self.reading() as db:
-            return db.execute(query, (limit,)).fetchall()

@@ -130,18 +130,15 @@ def verdict_lines(
     """
     if not len(fixes):
         return b""
-    texts = as_array(f'verdict="{name}"' for name in VERDICTS)
-    columns: list[list[str]] = [texts[verdicts].tolist()]
-    name, at_ms = "bike_verdict", fixes.timestamp_ms
+    texts = as_array(f'verdict="{name}"' for name in VERDICTS)[verdicts].tolist()
+    name, at_ms, about = "bike_verdict", fixes.timestamp_ms, [""] * len(fixes)
     if corrected_ms is not None:
         name, at_ms = "bike_verdict_corrected", corrected_ms + np.arange(len(fixes))
-        columns.append([f",fix_ms={number}i" for number in fixes.timestamp_ms.tolist()])
-    else:
-        columns.append([""] * len(fixes))
+        about = [f",fix_ms={number}i" for number in fixes.timestamp_ms.tolist()]
     heads = _heads(name, fixes.bike, zones, keys, zone_ids)
     return "".join(
         f"{head} {verdict}{fix} {at}{at4}\n"
-        for head, verdict, fix, at, at4 in zip(heads, *columns, *time_texts(at_ms), strict=True)
+        for head, verdict, fix, at, at4 in zip(heads, texts, about, *time_texts(at_ms), strict=True)
     ).encode()
 
 

@@ -50,8 +50,8 @@ from ingest.verdict_stream import WAIT_MS, Bike, Said, VerdictStream
 LINES = 10_000
 """Lines of a request at most. A line of telemetry has under 300 bytes, so it is under 5 MB."""
 
-STATUS_LINES = 2_000
-"""Lines of connections, events and rejects of a request."""
+FEW_LINES = 2_000
+"""Lines of a request of anything but telemetry."""
 
 AT_LEAST, AT_MOST = 20_000, 250_000
 """Messages of a step, when there are as many."""
@@ -68,8 +68,6 @@ HEARD, CORRECTED = "heard", "corrected"
 
 FIGURE_BYTES = 1_000_000
 """Size of a load of figures [bytes]."""
-
-FIGURE_LINES = 2_000
 
 PAGE = 1_000
 """Transitions of a load."""
@@ -141,7 +139,7 @@ class Figures:
         if found is None:
             return None
         self._after = found.seq
-        requests = portions(found.lines, FIGURE_LINES)
+        requests = portions(found.lines, FEW_LINES)
         return Load.of(requests, partial(self.file.gone, found.seq), found.seq)
 
     def rewind(self) -> None:
@@ -242,7 +240,7 @@ class Source:
             (event for part in decoded for event in part.events),
             keys=keys,
         )
-        requests = [*self._telemetry(said, keys), *portions(lines, STATUS_LINES)]
+        requests = [*self._telemetry(said, keys), *portions(lines, FEW_LINES)]
         places = {LOG: seq, HEARD: self._heard_ms, CORRECTED: self._corrected_ms}
         bikes = np.unique(np.concatenate([fixes.bike, said.final.fixes.bike]))
         newest_ms = self.stream.newest_ms(bikes).tolist()

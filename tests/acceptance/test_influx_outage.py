@@ -196,7 +196,8 @@ def test_one_line_in_a_thousand_is_rejected(store: VictoriaMetrics, tmp_path: Pa
     }
     assert 0.0009 < len(bad_keys) / len(keys) < 0.0011
     assert_has(store, keys - bad_keys)
-    kept = Line(tmp_path / "line", store.url).file.rejected(1_000)
+    with Line(tmp_path / "line", store.url).file.reading() as db:
+        kept = db.execute("SELECT at_ms, reason, line FROM rejected").fetchall()
     assert {(bike_of(text), int(text.split()[-1])) for _, _, text in kept} == bad_keys
     assert {reason.rpartition(": ")[2] for _, reason, _ in kept} == {"I do not like sevens)"}
 

@@ -119,4 +119,3 @@ def test_the_file_of_the_influx_writer(tmp_path: Path) -> None:
         with suppress(StoreUnavailable), closing(InfluxFile(path)) as file:
             file.waiting(0, 1000)
             file.bikes()
-            file.rejected()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -114,13 +115,12 @@ def test_rejected_lines_are_there_to_be_looked_at(tmp_path: Path) -> None:
     file = InfluxFile(tmp_path / "influx.sqlite", rejected_lines=3)
     file.reject([Rejected((b"m x=1 5\n", b"m x=2 5\n"), "why")], 11)
     file.reject([Rejected((b"m x=3 5\n",), "because"), Rejected((b"m x=\xff 5\n",), "utf")], 12)
-    assert file.rejected() == [
-        (12, "utf", "m x=\ufffd 5"),
-        (12, "because", "m x=3 5"),
-        (11, "why", "m x=2 5"),
-    ]
-    rows = sqlite3.connect(tmp_path / "influx.sqlite").execute("SELECT line FROM rejected")
-    assert rows.fetchall() == [("m x=2 5",), ("m x=3 5",), ("m x=\ufffd 5",)]
+    with closing(sqlite3.connect(tmp_path / "influx.sqlite")) as db:
+        assert db.execute("SELECT at_ms, reason, line FROM rejected ORDER BY id").fetchall() == [
+            (11, "why", "m x=2 5"),
+            (12, "because", "m x=3 5"),
+            (12, "utf", "m x=\ufffd 5"),
+        ]
 
 
 def test_a_file_that_is_no_database_is_said_so(tmp_path: Path) -> None:
