@@ -14,6 +14,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -114,11 +115,9 @@ def _encoding(dbf: bytes) -> str | None:
     if dbf[29:30] != b"\0":  # the code page is said
         return None
     for encoding in ("UTF-8", "GB18030"):
-        try:
+        with suppress(UnicodeDecodeError):
             dbf[32:].decode(encoding)
             return encoding
-        except UnicodeDecodeError:
-            continue
     return None
 
 

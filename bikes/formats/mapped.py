@@ -322,7 +322,7 @@ def _with_arrays(said: Any) -> Any:
     if not isinstance(said, dict):
         return said
     inside = {name: _with_arrays(value) for name, value in said.items()}
-    if not all(name.isdigit() for name in inside):
+    if not all(map(_PLACE.fullmatch, inside)):
         return inside
     return [inside.get(str(place)) for place in range(1 + max(map(int, inside)))]
 

@@ -36,6 +36,7 @@ IN_ARRAYS = mapped(
         "speed": Source("geo.pos[3]"),
     }
 )
+NUMBERED = mapped({"timestamp": Source("t"), "lat": Source("ch.100"), "lng": Source("ch.101")})
 IN_SECONDS = mapped({"timestamp": Source("t", "s"), "lat": Source("lat"), "lng": Source("lng")})
 
 
@@ -49,6 +50,7 @@ IN_SECONDS = mapped({"timestamp": Source("t", "s"), "lat": Source("lat"), "lng":
         (IN_TEXT, "fleet/all"),
         (IN_SECONDS, None),
         (IN_ARRAYS, None),
+        (NUMBERED, None),
     ],
 )
 def test_it_is_accepted(format_: Format, topic: str | None, datum: str) -> None:
