@@ -46,7 +46,7 @@ class Assign(Act):
 class Shelve(Act):
     """`until` is when it comes back; the reason is required."""
 
-    until: Annotated[str, Field(description="RFC 3339, or a time of the district")]
+    until: str
     reason: Reason
 
 
@@ -72,9 +72,7 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
     @routes.get("/alerts", response_model=answers.Alerts)
     def list_alerts(  # in a thread: a page of 5,000 takes a while
         asked: Asked,
-        state: Annotated[
-            str | None, Query(description="A state of the lifecycle; or open: not over yet")
-        ] = None,
+        state: str | None = None,
         zone_id: str | None = None,
         rule: str | None = of_rule,
         limit: Annotated[int, Query(ge=1, le=5_000)] = 200,

@@ -67,9 +67,7 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
         asked: AskedOnMaps,
         bike_id: str,
         vendor: Vendor = None,
-        from_: Annotated[
-            str | None, Query(alias="from", description="Without it, a day before `to`.")
-        ] = None,
+        from_: Annotated[str | None, Query(alias="from")] = None,
         to: Annotated[str | None, Query(description="Not included; without it, now.")] = None,
         limit: Annotated[int, Query(ge=1, le=100_000)] = 10_000,
         cursor: str | None = None,

@@ -73,7 +73,7 @@ class TokenWanted(_Body):
 
     name: Annotated[str, Field(max_length=100)]
     role: Role
-    expires: Annotated[str | None, Field(description="RFC 3339, or a time of the district")] = None
+    expires: str | None = None
 
 
 class Me(TypedDict):

@@ -32,9 +32,7 @@ from geofence.zones import Zone, Zones, as_text
 from ingest.errors import StoreUnavailable
 from ingest.zone_files import as_geojson
 
-IfMatch = Annotated[
-    str | None, Header(description="`version` of /zones that this was drawn over; or *")
-]
+IfMatch = Annotated[str | None, Header()]
 DryRun = Annotated[bool, Query(description="Say what would come of it, and change nothing.")]
 ZonesFile = Annotated[bytes, Body(media_type="application/octet-stream")]
 
@@ -116,16 +114,15 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         now_ms = sources.now_ms()
         if given is None:
             return now_ms
+        message = "lies in the past, which is not rewritten; leave it out to begin now"
         try:
             at_ms = times.read(str(given), name=name)
+            if at_ms >= now_ms:
+                return at_ms
         except ProblemError as exc:
-            problems.append(Problem(name, exc.detail.removeprefix(f"{name}: ")))
-            return now_ms
-        if at_ms < now_ms:
-            message = "lies in the past, which is not rewritten; leave it out to begin now"
-            problems.append(Problem(name, message))
-            return now_ms
-        return at_ms
+            message = exc.detail.removeprefix(f"{name}: ")
+        problems.append(Problem(name, message))
+        return now_ms
 
     async def proposed(
         request: Request, change: Callable[[], Zones], problems: list[Problem]
@@ -204,11 +201,9 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
     async def import_zones(
         request: Request,
         body: ZonesFile,
-        policy: Annotated[str, Query(description="Of the zones for which the file names none.")],
-        valid_from: Annotated[str | None, Query(description="When they begin; else now.")] = None,
-        alone: Annotated[
-            bool, Query(description="End the zones that are not in the file.")
-        ] = False,
+        policy: str,
+        valid_from: str | None = None,
+        alone: bool = False,
         dry_run: DryRun = False,
         if_match: IfMatch = None,
     ) -> Response:

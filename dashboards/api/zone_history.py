@@ -64,12 +64,8 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         request: Request,
         asked: Asked,
         zone_id: str,
-        from_: Annotated[
-            str | None, Query(alias="from", description="A local date; without it, 30 days before")
-        ] = None,
-        to: Annotated[
-            str | None, Query(description="A local date, included; without it, today")
-        ] = None,
+        from_: Annotated[str | None, Query(alias="from")] = None,
+        to: str | None = None,
     ) -> Response:
         """The days of a zone, oldest first; at most 366 are asked for at once.
 
