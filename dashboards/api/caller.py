@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
+from dashboards.access.credentials import csrf_token
 from dashboards.access.roles import Identity, may
 from dashboards.api.loopback import is_loopback
 
@@ -42,6 +43,12 @@ def asker(request: HTTPConnection) -> str:
     """Who waits for an answer, for turns: who has signed in, or else an address."""
     found = identity(request)
     return address(request.scope) if found is None else found.name
+
+
+def csrf(request: HTTPConnection) -> str | None:
+    """What a page sends as X-CSRF-Token; None where nobody has signed in by a session."""
+    found = identity(request)
+    return csrf_token(found.secret) if found and found.kind == "session" else None
 
 
 def actor(request: HTTPConnection, said: str) -> str:

@@ -5,13 +5,12 @@ Plain HTML with a small script that calls the API, so that there is one way in f
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import FastAPI, Request
 from starlette.responses import RedirectResponse, Response
 
 from dashboards.access.access import Access
-from dashboards.access.credentials import csrf_token
 from dashboards.api import caller
 from dashboards.api.routes import needs
 from dashboards.console import files
@@ -52,14 +51,13 @@ def mount(app: FastAPI, access: Access) -> None:
         return answer(request, "password")
 
     def answer(request: Request, door: Door) -> Response:
-        user = caller.identity(request)
-        csrf = csrf_token(user.secret) if user and user.kind == "session" else None
         language = files.language_of(request)
         said = {
             key: text
             for key, text in texts(language).items()
             if key.startswith(("door.", "refusal."))
         }
-        config = {"door": door, "csrf": csrf, "texts": said}
-        values: dict[str, Any] = {"door": door, "fields": _FIELDS[door], "config": config}
-        return files.answer(request, "door.html", language, **values)
+        config = {"door": door, "csrf": caller.csrf(request), "texts": said}
+        return files.answer(
+            request, "door.html", language, door=door, fields=_FIELDS[door], config=config
+        )

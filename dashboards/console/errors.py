@@ -52,7 +52,7 @@ def _page(request: Request, status: int, problem: dict[str, Any]) -> Response:
 
 
 class _ErrorPages:
-    """ASGI middleware that holds a problem back until it is whole, and answers with its page."""
+    """ASGI middleware that holds a problem back, and answers with its page."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -62,19 +62,15 @@ class _ErrorPages:
             await self._app(scope, receive, send)
             return
         held: Message | None = None
-        body = b""
 
         async def show(message: Message) -> None:
-            nonlocal held, body
+            nonlocal held
             if message["type"] == "http.response.start":
                 if _PROBLEM in dict(message["headers"]).get(b"content-type", b""):
                     held = message
                     return
             elif held is not None:
-                body += message.get("body", b"")
-                if message.get("more_body"):
-                    return
-                page = _page(Request(scope), held["status"], json.loads(body))
+                page = _page(Request(scope), held["status"], json.loads(message["body"]))
                 page.raw_headers += [each for each in held["headers"] if each[0] in _KEPT]
                 await page(scope, receive, send)
                 return

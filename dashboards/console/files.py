@@ -43,7 +43,7 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _YEAR_S = 365 * 24 * 3600
-_FOREVER = "public, max-age=31536000, immutable"
+_FOREVER = f"public, max-age={_YEAR_S}, immutable"
 _IMPORT = re.compile(r'^(?:import|export|\}).*? ?"(\.{1,2}/[\w./-]+\.js)";', re.MULTILINE)
 
 

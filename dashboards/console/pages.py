@@ -16,7 +16,6 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from alerts.rules import RULES
-from dashboards.access.credentials import csrf_token
 from dashboards.access.roles import Role, may
 from dashboards.api import caller
 from dashboards.api.cells import AGE_CLASSES
@@ -105,7 +104,7 @@ def _values(
             "me": None if me is None else me.name,
             "may_act": caller.may_act(request),
             "may_manage": me is None or may(me.role, "admin"),
-            "csrf": None if me is None else csrf_token(me.secret),
+            "csrf": caller.csrf(request),
             "page": {
                 "name": page.name,
                 "params": request.path_params,

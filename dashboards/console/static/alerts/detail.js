@@ -7,9 +7,7 @@ import { trackOf } from "../map/bikes.js";
 import { ageItems, CellImage, missingItem } from "../map/zones.js";
 import { el, fill, link, narrow, nothing } from "../page/dom.js";
 import { live, read, words } from "../page/frame.js";
-import {
-  actButtons, evidenceText, factsOf, OPEN, severityMark, subjectLink, whyOf,
-} from "./list.js";
+import { actButtons, evidenceText, factsOf, severityMark, subjectLink, whyOf } from "./list.js";
 
 const BEFORE_MS = 30 * 60_000, AFTER_MS = 5 * 60_000; // what makes a patrol, and a little more
 
@@ -113,7 +111,8 @@ class EvidenceMap {
     this.drawn.remove();
     this.drawn = L.featureGroup().addTo(this.map);
     const shapes = zones?.features.filter(({ id }) => !zoneId || id === zoneId) ?? [];
-    for (const zone of shapes) this.drawZone(zone);
+    const style = (zone) => ({ ...styleOf(zone.properties.state), fill: false });
+    L.geoJSON(/** @type {any} */ (shapes), { interactive: false, style }).addTo(this.drawn);
     const way = this.drawTrack(track, await this.placeOf(of), visit);
     fill(this.key, way.length > 0 && el("span", "item", el("i", "swatch end"), visit
       ? words.say("alerts.proof", { bike: of, time: words.time(visit.at_ms) }) : of));
@@ -122,11 +121,6 @@ class EvidenceMap {
     const room = { padding: L.point(24, 24), maxZoom: 16 };
     if (bounds.isValid()) this.map.fitBounds(bounds, { ...room, animate: false });
     if (zones && zoneId) this.showCells(zones.grid, alert, at, outdated);
-  }
-
-  drawZone(zone) {
-    const style = { ...styleOf(zone.properties.state), fill: false };
-    L.geoJSON(zone, { interactive: false, style }).addTo(this.drawn);
   }
 
   showCells(grid, { zone_id, window_from }, at, outdated) {

@@ -202,8 +202,7 @@ function verdictsOf({ verdicts }) {
 
 /** Which local day is looked at: today, which goes on, or one that is over. */
 class DayPicker {
-  /** @type {string | null} null for today, whichever day that is by then */
-  value = /^\d{4}-\d\d-\d\d$/.test(asked("date") ?? "") ? asked("date") : null;
+  value = asked("date", /^\d{4}-\d\d-\d\d$/); // null for today, whichever day that is by then
   /** @type {string | null} null until it is known */ today = null;
   input = el("input", { type: "date", ariaLabel: words.say("day.pick") });
 

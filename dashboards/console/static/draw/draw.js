@@ -20,9 +20,8 @@ start(async (main) => {
   const begin = button("button main", words.say("draw.new"), () => draw(null), "n");
   const head = el("div", "panel-head", el("h1", "", words.say("draw.zones")),
     el("span", "space"), button("button", words.say("draw.import"), () => file.click()), begin);
-  const file = el("input", { type: "file", hidden: true, onchange: () => bring(file.files?.[0]),
+  const file = el("input", { type: "file", onchange: () => bring(file.files?.[0]),
     accept: ".geojson,.json,.kml,.kmz,.zip,.gz" });
-  main.append(file);
   main.replaceChildren(el("p", "draw-small", words.say("draw.desktop")),
     el("section", "panel draw-list", head, rows), frame, panel);
   const map = new DrawMap(frame, (zoneId) => drawing || pick(zoneId));
@@ -30,8 +29,7 @@ start(async (main) => {
     panel.replaceChildren(el("div", "empty", error.message));
     throw error;
   });
-  /** @type {Zones} */ let collection = { features: [], excluded: [], version: 0,
-    grid: NO_GRID };
+  /** @type {Zones} */ let collection = { features: [], excluded: [], version: 0, grid: NO_GRID };
   /** @type {Zone[]} */ let planned = [];
   /** @type {L.GeoJSON | null} */ let excluded = null;
   /** @type {Drawing | null} */ let drawing = null;
@@ -117,7 +115,7 @@ start(async (main) => {
     file.value = ""; // the same file may be chosen again
     if (!chosen || !(await left())) return;
     const names = policies.map(({ name }) => ({ value: name, text: name }));
-    const others = ["keep", "end"].map((value) =>
+    const fates = ["keep", "end"].map((value) =>
       ({ value, text: words.say(`draw.import.${value}`) }));
     /** @type {any} */ let saved = null;
     await askFor({
@@ -125,7 +123,7 @@ start(async (main) => {
       fields: [
         { name: "policy", label: words.say("draw.import.policy"), type: "choice", options: names,
           value: names[0].value },
-        { name: "others", label: words.say("draw.import.others"), type: "choice", options: others,
+        { name: "others", label: words.say("draw.import.others"), type: "choice", options: fates,
           value: "keep" },
         { name: "when", label: words.say("draw.when"), type: "choice", options: moments(),
           value: "now" },
@@ -133,8 +131,8 @@ start(async (main) => {
           only: ["when", "custom"] },
       ],
       go: words.say("draw.save"),
-      send: async ({ policy, others: kept, when, moment }) => {
-        const from = momentOf(when, moment), alone = String(kept === "end");
+      send: async ({ policy, others, when, moment }) => {
+        const from = momentOf(when, moment), alone = String(others === "end");
         const asked = { policy, alone, ...(from && { valid_from: from }) };
         const answer = await putFile(chosen, asked, collection.version);
         saved = answer?.body;

@@ -58,25 +58,23 @@ export function styleOf(state) {
     color: colorOf(state), weight: state === "overdue" ? 4 : 2.5,
     dashArray: { short: "14 4", due: "9 5", unmeasurable: "2 7", off_duty: "1 5",
       paused: "1 5" }[state],
-    ...hatched(state in HATCHES ? state : null),
+    ...hatched(state),
   };
 }
 
-function hatched(/** @type {string | null} */ color) {
-  return { fillColor: color ? `url(#hatch-${color})` : "none", fillOpacity: 0.75 };
+function hatched(color) {
+  return { fillColor: color in HATCHES ? `url(#hatch-${color})` : "none", fillOpacity: 0.75 };
 }
 
 /** What cannot be patrolled and counts for nothing, on a map of its own kind or of zones.
  * @param {L.Map} map @param {Zones} zones */
 export function drawExcluded(map, { excluded }) {
   if (!map.getPane("excluded")) pane(map, "excluded", 360);
-  const named = ({ properties: { name, name_zh } }) =>
-    (config.lang === "zh" && name_zh) || name || "";
   return L.geoJSON(/** @type {any} */ (excluded), { pane: "excluded", style: () => (
     { color: colorOf("dim"), weight: 1, ...hatched("dim") }) })
-    .bindTooltip((layer) => el("span", "", [named(/** @type {any} */ (layer).feature),
-      words.say("map.excluded")].filter(Boolean).join(words.say("join.of"))), { sticky: true })
-    .addTo(map);
+    .bindTooltip((layer) => el("span", "", [
+      words.zoneName(/** @type {any} */ (layer).feature.properties), words.say("map.excluded"),
+    ].filter(Boolean).join(words.say("join.of"))), { sticky: true }).addTo(map);
 }
 
 /** The legend of what is excluded; null where nothing is. @param {Zones} zones */

@@ -270,15 +270,14 @@ function drawLegend(node) {
     return el("span", "item", el("span", is, pictureOf(state)), words.say(`legend.bike_${kind}`));
   };
   const riding = { liveness: "live", heading_deg: 0 };
-  const box = el("details", { open: !narrow.matches }, el("summary", "", words.say("legend")));
-  node.replaceChildren(box);
-  box.append(el("div", "line", config.states.map((state) =>
-    el("span", "item", badge(state), words.say(`state.${state}`)))),
+  node.append(el("details", { open: !narrow.matches }, el("summary", "", words.say("legend")),
+    el("div", "line", config.states.map((state) =>
+      el("span", "item", badge(state), words.say(`state.${state}`)))),
     el("div", "line", el("b", "", words.say("legend.cells")), ageItems(),
       el("span", { id: "legend-excluded" })),
     el("div", "line", el("b", "", words.say("legend.bikes")),
       bike("live", riding), bike("standing", { liveness: "live" }),
       bike("stale", { ...riding, liveness: "stale" }),
       bike("silent", { liveness: "silent" }), bike("offline", { liveness: "offline" }),
-      el("span", "item", el("i", "bike-low"), words.say("legend.bike_low"))));
+      el("span", "item", el("i", "bike-low"), words.say("legend.bike_low")))));
 }

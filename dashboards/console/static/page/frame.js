@@ -126,9 +126,10 @@ export function unread(error) {
   if (!("status" in error)) reportError(error);
 }
 
-/** A parameter of the page's address, or null. @param {string} name */
-export function asked(name) {
-  return new URLSearchParams(location.search).get(name);
+/** A parameter of the page's address; null where there is none, or not of this shape. */
+export function asked(/** @type {string} */ name, shape = /^/) {
+  const value = new URLSearchParams(location.search).get(name);
+  return value !== null && shape.test(value) ? value : null;
 }
 
 /** Sets parameters of the page's address, which can be sent to somebody; null removes one. */

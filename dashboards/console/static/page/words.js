@@ -36,11 +36,6 @@ export class Words {
     return { date, weekday: (new Date(date).getUTCDay() + 6) % 7, minute: hours * 60 + minutes };
   }
 
-  /** The district's date after today's, also on a day of 23 or 25 hours. */
-  tomorrow() {
-    return addDays(this.local(this.now()).date, 1);
-  }
-
   knows(key) {
     return key in this.config.texts;
   }
@@ -56,7 +51,7 @@ export class Words {
     return sentences.join(this.config.lang === "zh" ? "" : " ");
   }
 
-  zoneName(/** @type {{name: string, name_zh?: string}} */ zone) {
+  zoneName(/** @type {{name: string, name_zh?: string | null}} */ zone) {
     return (this.config.lang === "zh" && zone.name_zh) || zone.name;
   }
 

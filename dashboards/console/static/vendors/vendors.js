@@ -59,13 +59,10 @@ class VendorCard {
     const own = accepted.map((bike_id) => [el("b", "", bike_id), config.may_manage
       && act("strike", () => this.change("DELETE", `/bikes/${encodeURIComponent(bike_id)}`,
         undefined, "struck", bike_id))]);
+    const none = listed ? "unknown.none" : "unknown.any";
     return [
-      el("h3", "", words.say("vendors.unknown")),
-      unknown.length ? table(["bike", "items", "last", ""], unknown)
-        : el("p", "dim", words.say(listed ? "vendors.unknown.none" : "vendors.unknown.any")),
-      own.length > 0 && el("h3", "", words.say("vendors.own")),
-      own.length > 0 && table(["bike", ""], own),
-    ];
+      ...part("unknown", ["bike", "items", "last", ""], unknown, unknown.length ? "" : none),
+      ...part("own", ["bike", ""], own)];
   }
 
   async change(method, path, body, done, bike) {
@@ -113,12 +110,8 @@ function clocksOf({ clocks, delay_s }) {
   const zones = Math.round((delay_s ?? 0) / ZONE_S);
   const byZone = zones !== 0 && Math.abs((delay_s ?? 0) - zones * ZONE_S) < 60;
   const rows = clocks.map(({ bike_id, offset_s }) => [el("b", "", bike_id), signed(offset_s)]);
-  return [
-    byZone && el("p", "wrong", words.say("vendors.zone", { offset: signed(delay_s) })),
-    rows.length > 0 && el("h3", "", words.say("vendors.clocks")),
-    rows.length > 0 && el("p", "dim", words.say("vendors.clocks.what")),
-    rows.length > 0 && table(["bike", "offset"], rows),
-  ];
+  return [byZone && el("p", "wrong", words.say("vendors.zone", { offset: signed(delay_s) })),
+    ...part("clocks", ["bike", "offset"], rows, rows.length ? "clocks.what" : "")];
 }
 
 function refusalsOf(/** @type {Vendor} */ { refusals }) {
@@ -126,9 +119,7 @@ function refusalsOf(/** @type {Vendor} */ { refusals }) {
     el("b", "", words.say(`reject.${reason}`)), String(items),
     last && el("div", "last-refusal", el("span", "", `${words.time(last.at)} ${last.topic}`),
       el("span", "", last.detail), payloadOf(last.payload, last.payload_bytes))]);
-  return [el("h3", "", words.say("vendors.refusals")),
-    rows.length ? table(["reason", "items", "last"], rows)
-      : el("p", "dim", words.say("vendors.refusals.none"))];
+  return part("refusals", ["reason", "items", "last"], rows, rows.length ? "" : "refusals.none");
 }
 
 /** @param {string | null} payload null where one may not see it @param {number} bytes */
@@ -136,6 +127,13 @@ function payloadOf(payload, bytes) {
   if (payload === null) return el("small", "", words.say("vendors.payload.hidden"));
   const cut = bytes > 512 && el("small", "", words.say("vendors.payload.cut", { bytes }));
   return el("div", "", el("code", { className: "payload", tabIndex: 0 }, payload), cut);
+}
+
+/** A table under its heading, and what is to be said there; nothing without rows and a note. */
+function part(name, columns, rows, note = "") {
+  if (!rows.length && !note) return [];
+  return [el("h3", "", words.say(`vendors.${name}`)),
+    note && el("p", "dim", words.say(`vendors.${note}`)), rows.length > 0 && table(columns, rows)];
 }
 
 function table(columns, rows) {

@@ -329,7 +329,7 @@ class ZoneMonth {
   title = el("b", "month");
   frame = el("div", "chart-frame");
   says = el("p", { className: "says", role: "status" });
-  month = /^\d{4}-\d\d$/.test(asked("month") ?? "") ? String(asked("month")) : "";
+  month = asked("month", /^\d{4}-\d\d$/) ?? "";
   drawn = "";
 
   constructor(/** @type {HTMLElement} */ body, /** @type {string} */ zoneId) {
