@@ -327,13 +327,9 @@ interface Question {
   send?: (values: any) => Promise<Wrong>;
 }
 /** An order about zones; texts are keys. `subject` is empty where the form asks for the name. */
-interface Order {
-  go: string;
+interface Order extends Omit<Question, "title" | "danger" | "send"> {
   subject: string;
   done: string;
-  note?: string;
-  fields?: Field[];
-  preview?: (values: any) => Promise<Child[]>;
   send: (values: any) => any;
 }
 interface Answered {

@@ -81,6 +81,12 @@ function rowOf(/** @type {AlertRow} */ { actor, assigned_to, until, reason, evid
     el("b", "", words.say(`event.${event}`)), el("span", "who", words.actor(actor)), lines);
 }
 
+/** Where a bike is now. @returns {Promise<LatLng | null>} */
+async function placeOf(key) {
+  const bike = key && await read(bikeRoute(bikeOf(key))).catch(() => null);
+  return bike?.lat == null ? null : [bike.lat, bike.lng];
+}
+
 /** A zone with its cells as they were, or a bike; and the track that led there. */
 class EvidenceMap {
   drawn = L.featureGroup();
@@ -104,16 +110,16 @@ class EvidenceMap {
     const at_ms = visit?.at_ms ?? (closed && Date.parse(closed));
     /** @type {Record<string, string>} */ const at = at_ms ? { at: String(at_ms) } : {};
     const of = visit?.bike ?? bike;
-    const [zones, track] = await Promise.all([
+    const [zones, track, place] = await Promise.all([
       read(`/zones?${new URLSearchParams(at)}`).catch(() => null),
-      of && trackOf(of, spanOf(alert)).catch(() => null)]);
+      of && trackOf(of, spanOf(alert)).catch(() => null), placeOf(of)]);
     if (outdated()) return;
     this.drawn.remove();
     this.drawn = L.featureGroup().addTo(this.map);
     const shapes = zones?.features.filter(({ id }) => !zoneId || id === zoneId) ?? [];
     const style = (zone) => ({ ...styleOf(zone.properties.state), fill: false });
     L.geoJSON(/** @type {any} */ (shapes), { interactive: false, style }).addTo(this.drawn);
-    const way = this.drawTrack(track, await this.placeOf(of), visit);
+    const way = this.drawTrack(track, place, visit);
     fill(this.key, way.length > 0 && el("span", "item", el("i", "swatch end"), visit
       ? words.say("alerts.proof", { bike: of, time: words.time(visit.at_ms) }) : of));
     this.map.invalidateSize();
@@ -130,12 +136,6 @@ class EvidenceMap {
     const time = at.at ? words.time(Number(at.at)) : words.say("replay.now");
     this.key.append(el("b", "", words.say("alerts.cells", { time })),
       ...[since ? missingItem() : ageItems()].flat());
-  }
-
-  /** Where a bike is now. @returns {Promise<LatLng | null>} */
-  async placeOf(key) {
-    const bike = key && await read(bikeRoute(bikeOf(key))).catch(() => null);
-    return bike?.lat == null ? null : [bike.lat, bike.lng];
   }
 
   /** @param {any} track of trackOf @param {LatLng | null} place where there is no track

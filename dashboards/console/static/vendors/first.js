@@ -4,8 +4,9 @@ import { copyable } from "../page/dialog.js";
 import { el, fill, link } from "../page/dom.js";
 import { read, repeat, words } from "../page/frame.js";
 
-/** A card for a vendor until its first message is accepted. @param {Vendor} vendor */
-export function firstMessage({ vendor, state, first_message: first, refusals }, broker = "") {
+/** A card for a vendor until its first message is accepted. @param {Vendor} vendor
+ * @param {string} broker why there is no connection to it */
+export function firstMessage({ vendor, state, first_message: first, refusals }, broker) {
   const last = refusals.map((each) => each.last).filter((each) => each !== null)
     .sort((a, b) => Date.parse(b.at) - Date.parse(a.at))[0];
   const { field, copy, copied } = copyable(first?.command ?? "", words.say("first.command"));
