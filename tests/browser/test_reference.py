@@ -14,6 +14,7 @@ def test_the_document_is_a_page(chromium: Browser, guarded: ConsoleServer, acces
     """For who has signed in; a route can be tried, and no policy of the server is broken."""
     access.add_user(boss(access), "vera", "viewer", PASSWORD)
     with strict_page(chromium, guarded.url) as page:
+        page.goto(f"{guarded.url}/login?lang=en")
         page.goto(f"{guarded.url}/docs")
         expect(page).to_have_url(f"{guarded.url}/login?next=%2Fdocs")
         sign_in(page, "vera")

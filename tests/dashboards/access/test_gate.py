@@ -193,7 +193,7 @@ def test_a_cookie_alone_reads(people: People) -> None:
     answer = people.get("/api/v1/zones", headers={"Cookie": people.cookies["vera"]})
     assert answer.status_code == 200
     assert "access-control-allow-origin" not in answer.headers
-    assert answer.headers["cache-control"] == "private"
+    assert answer.headers["cache-control"] == "private, no-cache"
 
 
 def test_a_token_needs_no_csrf_token(people: People, district: District) -> None:
