@@ -2,7 +2,6 @@
 // Questions to whoever is at the page: a small form, answered with values or not at all.
 import { button, el, fill, modal, select } from "./dom.js";
 import { words } from "./frame.js";
-import { addDays } from "./words.js";
 
 /** Asks by a form that stays open until what it says is taken, or it is left.
  * @param {Question} question @returns {Promise<any>} the values by name, null when it was left */
@@ -123,7 +122,7 @@ export function moments() {
 
 /** As the API reads it: a time without an offset is the district's. Null is now, or not chosen. */
 export function momentOf(when, chosen) {
-  if (when === "tomorrow") return `${addDays(words.local(words.now()).date, 1)}T00:00`;
+  if (when === "tomorrow") return `${words.tomorrow()}T00:00`;
   return (when === "custom" && chosen) || null;
 }
 

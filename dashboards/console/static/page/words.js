@@ -36,6 +36,11 @@ export class Words {
     return { date, weekday: (new Date(date).getUTCDay() + 6) % 7, minute: hours * 60 + minutes };
   }
 
+  /** The district's date after today's, also on a day of 23 or 25 hours. */
+  tomorrow() {
+    return addDays(this.local(this.now()).date, 1);
+  }
+
   knows(key) {
     return key in this.config.texts;
   }
