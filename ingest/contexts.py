@@ -60,7 +60,7 @@ class Judged(NamedTuple):
 
 
 def rows_in(some: TelemetryBatch, fixes: TelemetryBatch) -> NDArray[np.intp]:
-    """The positions of some fixes, by bike and time, among sorted ones that hold them all."""
+    """The positions (n,) of some fixes, by bike and time, among sorted ones that hold them all."""
     wanted, there = (keys(batch.bike, batch.timestamp_ms) for batch in (some, fixes))
     return np.searchsorted(there, wanted)
 
