@@ -62,8 +62,9 @@ _SHORT = 20  # characters of a description that says what kind of day it is, and
 def kinds_of(events: Sequence[Event], tz: tzinfo) -> list[DayKind]:
     """What each event of one calendar means, in their order; `tz` is that of the district."""
     said = [_said(event) for event in events]
+    off = [event for event in events if _DAYS_OFF.search(_text(event, "SUMMARY"))]
     marked = any(event.get(_TAG) == "WORK-HOLIDAY" for event in events) or (
-        0 < said.count("works") <= sum(1 for each in events if _names_day_off(each))
+        0 < said.count("works") <= len(off)
     )
     return [
         kind if kind == "works" else "observed" if _observed(event, kind, marked, tz) else "closed"
@@ -77,10 +78,6 @@ def whole_days(start: date, end: date, tz: tzinfo) -> bool:
         return True
     start, end = (at.astimezone(tz) if at.tzinfo else at for at in (start, end))
     return start.time() == time() and end.time() in (time(), time(23, 59), time(23, 59, 59))
-
-
-def _names_day_off(event: Event) -> bool:
-    return _DAYS_OFF.search(_text(event, "SUMMARY")) is not None
 
 
 def _observed(event: Event, said: DayKind | None, marked: bool, tz: tzinfo) -> bool:

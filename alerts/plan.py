@@ -233,10 +233,8 @@ class Policies:
     @property
     def troubles(self) -> list[str]:
         """Events of calendars that could not be computed and have no effect, by policy."""
-        policies = {id(policy): policy for plan in self._distinct for policy in plan.policies}
-        return sorted(
-            {f"policy {p.name}: {t}" for p in policies.values() for t in p.hours.troubles}
-        )
+        policies = (policy for plan in self._distinct for policy in plan.policies)
+        return sorted({f"policy {p.name}: {t}" for p in policies for t in p.hours.troubles})
 
     def plan(self, zone_id: str) -> ZonePlan:
         """The plan of a zone; KeyError when there is none."""

@@ -55,12 +55,7 @@ from ingest.pipeline import Pipeline
 from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.verdict_stream import VerdictStream
 from ingest.worker import READERS, Worker
-from patrol.config.accepted_bikes import (
-    read_accepted,
-    with_accepted,
-    without_accepted,
-    write_accepted,
-)
+from patrol.config.accepted_bikes import read_accepted, with_accepted, write_accepted
 from patrol.config.drawn_zones import NAME, digest_of, write_drawn
 from patrol.config.fields import read_secret
 from patrol.config.sections import Mqtt, Settings, Vendor
@@ -320,8 +315,7 @@ def vendor_desk_of(
         return filters, listen(broker, filters, known, for_s)
 
     def follow(key: BikeKey, listed: bool) -> None:
-        change = with_accepted if listed else without_accepted
-        settings = change(district.settings, [key])
+        settings = with_accepted(district.settings, [key], listed=listed)
         worker.log.decode_by(decoding_of(settings))
         district.settings = settings
         worker.roster.follow(bikes_of(settings))

@@ -14,6 +14,7 @@ import shutil
 import sqlite3
 import tarfile
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from fnmatch import fnmatch
 from pathlib import Path
@@ -23,9 +24,9 @@ from typing import BinaryIO
 import msgspec
 
 from ingest.errors import StoreUnavailable
-from ingest.log import LogFile, lock
+from ingest.log import lock
 from ingest.worker import COVERAGE
-from patrol.data_folder import DATABASES, OURS, keep_private
+from patrol.data_folder import DATABASES, keep_private, ours
 from patrol.errors import ConfigError, Problem
 
 MANIFEST = "manifest.json"
@@ -85,60 +86,55 @@ def restore(folder: Path, source: BinaryIO) -> tuple[Manifest, Path | None]:
         if damaged:
             fault = "is damaged or missing in the backup; nothing was changed"
             raise ConfigError([Problem(each, fault) for each in damaged])
-        there = [path for path in _ours(folder) if path.suffix != ".lock"]
-        before = folder / time.strftime("replaced-%Y%m%dT%H%M%S") if there else None
-        for path in there:
-            assert before is not None
+        before = None
+        if there := [path for path in ours(folder) if path.suffix != ".lock"]:
+            before = folder / time.strftime("replaced-%Y%m%dT%H%M%S")
             before.mkdir(mode=0o700, exist_ok=True)
-            path.rename(before / path.name)
+            for path in there:
+                path.rename(before / path.name)
         for path in stage.iterdir():
             path.rename(folder / path.name)
         keep_private(folder)
         return made, before
 
 
-def _ours(folder: Path) -> list[Path]:
-    return [p for p in folder.iterdir() if any(fnmatch(p.name, pattern) for pattern in OURS)]
-
-
 def _take(folder: Path, stage: Path) -> None:
     """Take files and databases of one moment."""
     for _ in range(TRIES):
         with ExitStack() as held:
-            before = _readers(folder)
+            found = {
+                name: held.enter_context(closing(kind.read_only(folder / name)))
+                for name, kind in DATABASES.items()
+                if (folder / name).exists()
+            }
+            before = _readers(found)
             _link(folder, stage)
-            open_ = {}
-            for name, kind in DATABASES.items():  # the log is the last
-                if (folder / name).exists():
-                    open_[name] = held.enter_context(closing(kind.read_only(folder / name)))
-                    open_[name].execute("BEGIN")
-                    open_[name].execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            if before != _readers(folder, open_.get("log.sqlite")):
+            for each in found.values():  # the log is the last
+                each.execute("BEGIN")
+                each.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            if before != _readers(found):
                 continue
-            for name, source in open_.items():
+            for name, source in found.items():
                 with closing(sqlite3.connect(stage / name)) as copy:
                     source.backup(copy)
             return
     raise StoreUnavailable(f"{folder} changes too fast to be copied; try again")
 
 
-def _readers(folder: Path, log: sqlite3.Connection | None = None) -> list[tuple[str, int]]:
+def _readers(databases: Mapping[str, sqlite3.Connection]) -> list[tuple[str, int]]:
     """How far the log's readers are, but for coverage, which is written down more often than the
     log is trimmed; none when there is no log."""
-    if log is None:
-        if not (folder / "log.sqlite").exists():
-            return []
-        with closing(LogFile.read_only(folder / "log.sqlite")) as db:
-            return _readers(folder, db)
+    if "log.sqlite" not in databases:
+        return []
     query = "SELECT reader, seq FROM cursor WHERE reader != ? ORDER BY reader"
-    return log.execute(query, (COVERAGE,)).fetchall()
+    return databases["log.sqlite"].execute(query, (COVERAGE,)).fetchall()
 
 
 def _link(folder: Path, stage: Path) -> None:
     """Links to all files that are replaced and never changed."""
     for old in stage.iterdir():
         shutil.rmtree(old) if old.is_dir() else old.unlink()
-    for own in _ours(folder):
+    for own in ours(folder):
         for path in (own, *own.rglob("*")):
             if path.is_file() and not any(fnmatch(path.name, each) for each in NOT_COPIED):
                 to = stage / path.relative_to(folder)

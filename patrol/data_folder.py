@@ -23,11 +23,10 @@ from ingest.log import LogFile, entries_of
 from patrol.config.accepted_bikes import NAME as ACCEPTED
 from patrol.config.drawn_zones import NAME, read_drawn
 
-OURS = (
+_OURS = (
     *("*.sqlite*", "coverage.*", "archive", set_aside.FOLDER),
     *(f"{Path(name).stem}.*" for name in (NAME, ACCEPTED)),
 )
-"""Patterns of names in the folder that are a station's own."""
 
 DATABASES: dict[str, type[SqliteFile]] = {
     "alerts.sqlite": BookFile,
@@ -37,6 +36,11 @@ DATABASES: dict[str, type[SqliteFile]] = {
 }
 
 
+def ours(folder: Path) -> list[Path]:
+    """What is in the folder and a station's own, by the names."""
+    return [path for path in folder.iterdir() if any(fnmatch(path.name, name) for name in _OURS)]
+
+
 def keep_private(folder: Path) -> None:
     """Make the folder when missing, and let only the owner read what is ours in it.
 
@@ -44,10 +48,10 @@ def keep_private(folder: Path) -> None:
     holds some.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    there = list(folder.iterdir())
-    ours = [path for path in there if any(fnmatch(path.name, name) for name in OURS)]
-    below = [path for each in ours if each.is_dir() for path in each.rglob("*")]
-    for path in (*ours, *below, *([folder] if len(ours) == len(there) else ())):
+    own = ours(folder)
+    alone = len(own) == len(list(folder.iterdir()))
+    below = [path for each in own if each.is_dir() for path in each.rglob("*")]
+    for path in (*own, *below, *([folder] if alone else ())):
         with suppress(OSError):  # of another owner, or gone meanwhile
             mode = path.lstat().st_mode
             if mode & 0o077 and not S_ISLNK(mode):

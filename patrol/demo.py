@@ -192,14 +192,11 @@ async def _demo(
             publisher.start()
             fleet = Fleet(plan, publisher, clock)
             before = station.worker.view
-            station.published = lambda: before.total.received + fleet.published.items
 
-            def arrived() -> bool:
-                return (
-                    station.worker.view.total.received
-                    >= before.total.received + fleet.published.items
-                )
+            def published() -> int:
+                return before.total.received + fleet.published.items
 
+            station.published = published
             async with (
                 background_task(tell(station, fleet)),
                 background_task(_keep_pace(clock, station, before.total.received, fleet)),
@@ -208,7 +205,10 @@ async def _demo(
                     await _until(riding.done, running)
                 # Everything that the broker has taken comes to be in the coverage.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(_until(arrived, running), DRAIN_S)
+                    arrived = _until(
+                        lambda: station.worker.view.total.received >= published(), running
+                    )
+                    await asyncio.wait_for(arrived, DRAIN_S)
                 station.evaluate()
             return summary_of(station, before, start_ms, fleet.published.items)
         finally:

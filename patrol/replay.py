@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -224,11 +225,8 @@ def _follow_orders(settings: Settings, district: District) -> None:
     path = settings.storage.path / "alerts.sqlite"
     if not path.exists():
         return
-    file = BookFile(path)
-    try:
+    with closing(BookFile(path)) as file:
         Orders(file, district.policies, settings.district.tz)
-    finally:
-        file.close()
 
 
 def records_of(

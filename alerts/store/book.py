@@ -37,8 +37,7 @@ class AlertBook:
     """The alerts, their history, and the way for people to change them.
 
     Rows for channels that want to be told, which may change, enter the outbox with the transition.
-    Methods may be
-    called from any thread; what is changed is on disk when they return.
+    Methods may be called from any thread; what is changed is on disk when they return.
 
     BookUnavailable, BookUnreadable: see :class:`alerts.store.book_file.BookFile`; by every method
     that reads or writes the file, and then nothing was changed.

@@ -6,7 +6,7 @@ with everything else that is stored, and each list of `bikes` is read as if they
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -49,25 +49,14 @@ def write_accepted(folder: Path, accepted: Iterable[BikeKey]) -> None:
         out.write(msgspec.json.format(msgspec.json.encode(by_vendor)))
 
 
-def with_accepted(settings: Settings, accepted: Iterable[BikeKey]) -> Settings:
-    """The settings with these bikes on the lists of their vendors, where these have lists."""
-    return _changed(settings, accepted, lambda bikes, one: (*bikes, one))
-
-
-def without_accepted(settings: Settings, struck: Iterable[BikeKey]) -> Settings:
-    """The settings with these bikes off the lists of their vendors."""
-    return _changed(settings, struck, lambda bikes, one: bikes)
-
-
-def _changed(
-    settings: Settings,
-    keys: Iterable[BikeKey],
-    change: Callable[[tuple[str, ...], str], tuple[str, ...]],
-) -> Settings:
+def with_accepted(settings: Settings, keys: Iterable[BikeKey], *, listed: bool = True) -> Settings:
+    """The settings with these bikes on the lists of their vendors, where these have lists, or off
+    them."""
     vendors = dict(settings.vendors)
     for name, bike_id in keys:
         vendor = vendors.get(name)
         if vendor is not None and vendor.bikes != "any":
             others = tuple(each for each in vendor.bikes if each != bike_id)
-            vendors[name] = vendor.model_copy(update={"bikes": change(others, bike_id)})
+            bikes = (*others, bike_id) if listed else others
+            vendors[name] = vendor.model_copy(update={"bikes": bikes})
     return settings.model_copy(update={"vendors": vendors})

@@ -382,8 +382,8 @@ NotifyUrlFile = Annotated[SecretFile, AfterValidator(_notify_url_file)]
 """A file with a :data:`NotifyUrl` on its first line."""
 Listen = Annotated[str, AfterValidator(_listen)]
 PublicHost = Annotated[str, AfterValidator(_public_host)]
-CorsOrigin = Annotated[str, AfterValidator(_cors_origin)]
 """A name that people type to reach the console, in small letters."""
+CorsOrigin = Annotated[str, AfterValidator(_cors_origin)]
 Network = Annotated[str, AfterValidator(_network)]
 """An address, or a network such as 10.0.0.0/8."""
 TokensFile = Annotated[Path, AfterValidator(_read_by(lambda path: parse_tokens_file(_text(path))))]
