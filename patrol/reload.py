@@ -10,37 +10,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
 from alerts.errors import AlertsError
-from alerts.notify import Notifier
-from alerts.notify.apprise import AppriseNotifier
-from alerts.notify.outbox import Outbox
 from alerts.orders import Orders
 from alerts.policy import Policy
-from dashboards.access.access import Access
 from dashboards.access.tokens import TokensFileError
 from dashboards.sources import Part
 from geofence.errors import ZonesError
 from ingest.errors import IngestError
-from ingest.mqtt.inlet import MqttInlet
-from ingest.rejects import RejectBook
-from ingest.worker import Worker
+from ingest.log import SqliteLog
 from patrol import watchdog
 from patrol.assembly import (
     District,
-    bikes_of,
     decoding_of,
     district_of,
-    filters_of,
     mqtt_options,
     policies_named,
     policies_of,
-    recipients_of,
 )
 from patrol.calendar_check import calendars_told
 from patrol.config.fields import Section
@@ -48,7 +39,6 @@ from patrol.config.sections import Settings
 from patrol.config.settings import load_with_zones
 from patrol.errors import ConfigError, Problem
 from patrol.tls import why_not_valid
-from patrol.web import tokens_of
 
 log = structlog.get_logger(__name__)
 
@@ -78,16 +68,11 @@ class Reload:
     path: Path
     district: District
     now_ms: Callable[[], int]
-    worker: Worker
-    inlet: MqttInlet
-    to_itself: str  # the topic of the station's own messages
+    messages: SqliteLog
     orders: Orders
     named: dict[str, Policy]  # the policies by name
-    people: list[AppriseNotifier]
-    notifiers: list[Notifier]  # the first tells programs, the others are `people`
-    outbox: Outbox
-    rejects: RejectBook
-    access: Access | None
+    then: Callable[[], Awaitable[None]]
+    """Has the parts go by the settings of the district; BookUnavailable: not now."""
     _asked: asyncio.Event = field(default_factory=asyncio.Event)
     _trouble: str = ""
     _waiting: list[str] = field(default_factory=list)
@@ -149,25 +134,18 @@ class Reload:
 
         PolicyError: orders do not go with them. StoreUnavailable, BookUnavailable: not now.
         """
-        district, log_ = self.district, self.worker.log
+        district = self.district
         calendars = new.calendars if judged else district.calendars
         zones = district.atlas.layout.zones
         policies = policies_of(settings, calendars, zones, self.orders.campaigns)
-        await asyncio.to_thread(log_.decode_by, decoding_of(settings))
+        await asyncio.to_thread(self.messages.decode_by, decoding_of(settings))
         district.settings, district.calendars = settings, calendars
         if judged:
             district.judge.min_cell_m.update(new.judge.min_cell_m)
         district.policies.follow(policies)
         self.named.clear()
         self.named.update(policies_named(district))
-        self.worker.roster.follow(bikes_of(settings))
-        self.rejects.follow(settings.vendors)
-        if self.access is not None:
-            self.access.follow(tokens_of(settings))
-        self.people[:] = recipients_of(district, self.now_ms)
-        self.notifiers[1:] = self.people
-        self.outbox.follow(self.notifiers)
-        await self.inlet.follow((*filters_of(settings), self.to_itself))
+        await self.then()
 
 
 def _for_a_start(running: Settings, new: Settings) -> list[str]:

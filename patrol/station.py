@@ -56,7 +56,9 @@ from ingest.worker import Worker, rejects_of
 from patrol import watchdog
 from patrol.assembly import (
     District,
+    bikes_of,
     drawing_of,
+    filters_of,
     influx_writer_of,
     policies_named,
     readers_of,
@@ -70,7 +72,7 @@ from patrol.data_folder import keep_private
 from patrol.loop_watch import loop_watch, watch
 from patrol.reload import Reload
 from patrol.supervisor import Supervisor
-from patrol.web import WebServer, hosts, refuse_strangers
+from patrol.web import WebServer, hosts, refuse_strangers, tokens_of
 
 log = structlog.get_logger(__name__)
 
@@ -110,8 +112,8 @@ class Station:
         self.worker: Worker = worker_of(self.district, self.log, self.folder)
         self.view = self.worker.view
         self.rejects = RejectBook(self.worker.roster.vendors)
-        to_itself = topics.canary(self.inlet.client_id)
-        self.inlet = replace(self.inlet, filters=(*self.inlet.filters, to_itself))
+        self.to_itself = topics.canary(self.inlet.client_id)
+        self.inlet = replace(self.inlet, filters=(*self.inlet.filters, self.to_itself))
         self.intake = Intake(
             make_inlet(self.inlet, self.clock.now_ms),
             self.log,
@@ -121,7 +123,7 @@ class Station:
         )
         self.sender = Publisher(self.publisher)
         # At QoS 0: a broker that closes the connection for it gets it once, not again and again.
-        send = partial(self.sender.publish, to_itself, qos=0)
+        send = partial(self.sender.publish, self.to_itself, qos=0)
         self.canary = Canary(send, self._open_line, self.canary_every_s)
         zone_ids = self.district.atlas.layout.zone_ids
         self.zone_statuses = ZoneStatusTopic(self.sender.publish, zone_ids)
@@ -164,7 +166,17 @@ class Station:
         self.drawing = drawing_of(
             self.district, self.intake.redrawn, self.orders, self.folder, self._follow_zones
         )
-        self.reload = None if self.config is None else self._reload(self.config)
+        self.reload: Reload | None = None
+        if self.config is not None:
+            self.reload = Reload(
+                self.config,
+                self.district,
+                self.clock.now_ms,
+                self.log,
+                self.orders,
+                self.policies,
+                self._follow_settings,
+            )
         recent = self.fleet_facts.vendors
         self.vendors = vendor_desk_of(
             self.district, self.worker, self.folder, self.publisher, recent, self.clock.now_ms
@@ -407,22 +419,17 @@ class Station:
                     await asyncio.sleep(0)
             await asyncio.sleep(EVALUATE_EVERY_S / min(self.clock.speed, 2.0))
 
-    def _reload(self, config: Path) -> Reload:
-        return Reload(
-            config,
-            self.district,
-            self.clock.now_ms,
-            self.worker,
-            self.intake.inlet,
-            to_itself=self.inlet.filters[-1],
-            orders=self.orders,
-            named=self.policies,
-            people=self.people,
-            notifiers=self.notifiers,
-            outbox=self.outbox,
-            rejects=self.rejects,
-            access=self.access,
-        )
+    async def _follow_settings(self) -> None:
+        """The settings of the district are others: go by them."""
+        settings = self.district.settings
+        self.worker.roster.follow(bikes_of(settings))
+        self.rejects.follow(settings.vendors)
+        if self.access is not None:
+            self.access.follow(tokens_of(settings))
+        self.people[:] = recipients_of(self.district, self.clock.now_ms)
+        self.notifiers[1:] = self.people
+        self.outbox.follow(self.notifiers)
+        await self.intake.inlet.follow((*filters_of(settings), self.to_itself))
 
     def _hang_up(self) -> None:
         """SIGHUP came: read again what is in files."""
@@ -436,14 +443,9 @@ class Station:
             self.influx.stop()
         self.app.state.feed.close()
         self.web.should_exit = True
-        for name in {
-            "loop",
-            "evaluation",
-            "canary",
-            "watchdog",
-            "reload",
-        } & self.supervisor.tasks.keys():
-            self.supervisor.tasks[name].cancel()
+        for name, task in self.supervisor.tasks.items():
+            if name not in ("outbox", "influx", "web"):  # which end when they are told
+                task.cancel()
         await self.supervisor.end(within_s=STOP_WEB_S)
         await asyncio.to_thread(self.sender.close, 1.0)
         self._close()
