@@ -92,7 +92,7 @@ class Outbox:
     def wake(self, _: object = None) -> None:
         """Look for new rows now; may be called from any thread, and listen to the book."""
         if self._loop is not None and not self._loop.is_closed():
-            for event in self._wake.values():
+            for event in tuple(self._wake.values()):  # a channel may be added meanwhile
                 self._loop.call_soon_threadsafe(event.set)
 
     async def run(self) -> None:
@@ -101,9 +101,11 @@ class Outbox:
         A book that cannot be used now, and a send that failed, are tried again for ever.
         """
         self._loop = asyncio.get_running_loop()
-        async with asyncio.TaskGroup() as self._channels:
-            self._start_channels()
-        self._channels = None
+        try:
+            async with asyncio.TaskGroup() as self._channels:
+                self._start_channels()
+        finally:
+            self._channels = None
 
     def stop(self) -> None:
         """Let :meth:`run` return after the sends that are under way."""
@@ -148,6 +150,7 @@ class Outbox:
                 wait_s = backoff.next_s()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake[channel].wait(), wait_s)
+        self._troubles.pop(channel, None)
 
     async def _deliver(self, rows: Sequence[Waiting], now_ms: int) -> int:
         """Send one message about rows; returns how many were delivered: all or none."""
