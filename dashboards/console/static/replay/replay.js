@@ -240,7 +240,7 @@ export function bikeAt({ vendor, bike_id, timestamps, lat, lng, heading, gap_ms,
   const goes = next_ms - timestamps[i] <= gap_ms;
   const share = goes ? (at - timestamps[i]) / (next_ms - timestamps[i]) : 0;
   const between = (values) => (share ? values[i] + share * (values[i + 1] - values[i]) : values[i]);
-  const ends = next_ms === undefined && (until ?? 0) - timestamps[i] <= gap_ms;
+  const ends = next_ms === undefined && (until ?? Infinity) - timestamps[i] <= gap_ms;
   const lives = goes || ends || at === timestamps[i];
   return {
     vendor, bike_id, at: timestamps[i], age_s: (at - timestamps[i]) / 1000,
