@@ -59,6 +59,7 @@ PAGES = {
     "bikes-none": ("/bikes?q=nothing", ""),
     "bike": ("/bikes/{bike}", ""),
     "bike-unknown": ("/bikes/hello/nobody", ""),
+    "vendors": ("/vendors", ""),
     "draw": ("/draw", ""),
     "people": ("/people", ""),
     "keys": ("/zones", "?"),
@@ -72,7 +73,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
     parser.add_argument("--url", help="of a demo that runs already")
-    parser.add_argument("--only", nargs="*", default=[*PAGES, *DOORS], help="names of pages")
+    every = [*PAGES, *DOORS]
+    parser.add_argument("--only", nargs="+", default=every, choices=every, help="names of pages")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     with chromium() as browser:
