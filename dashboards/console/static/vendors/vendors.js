@@ -98,11 +98,12 @@ function figuresOf(/** @type {Vendor} */ vendor) {
   const unknown = Object.entries(notes).map(([name, n]) => `${name} ${n}`).join(", ");
   const figure = (name, value) =>
     el("div", "vendor-figure", el("b", "", value), el("span", "dim", words.say(`vendors.${name}`)));
-  return el("div", "vendor-figures", figure("bikes", String(bikes)),
+  const count = (name, n) => figure(name, n.toLocaleString(words.config.lang));
+  return el("div", "vendor-figures", count("bikes", bikes),
     figure("rate", rate.toFixed(rate < 10 ? 2 : 0)),
     figure("delay", delay_s === null ? "–" : signed(delay_s)),
-    figure("received", String(received)), figure("stored", String(stored)),
-    figure("rejected", String(rejected)), unknown && figure("notes", unknown));
+    count("received", received), count("stored", stored), count("rejected", rejected),
+    unknown && figure("notes", unknown));
 }
 
 /** Bikes whose clock is off, and whether all are by a time zone. @param {Vendor} vendor */
