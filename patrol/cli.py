@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -283,7 +283,8 @@ def restore(file: BackupFile, config: Config = CONFIG) -> None:
     with errors_told(), sys.stdin.buffer if str(file) == "-" else file.open("rb") as source:
         folder = load(config).storage.path
         made, before = put_back(folder, source)
-    typer.echo(f"{folder}: {len(made.files)} files are restored")
+    at = datetime.fromtimestamp(made.made_at_ms / 1000, UTC).astimezone()
+    typer.echo(f"{folder}: {len(made.files)} files are restored, as of {at:%Y-%m-%d %H:%M %Z}")
     if before is not None:
         typer.echo(f"what was there is in {before}; delete it when all is well")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -109,7 +110,8 @@ def test_a_backup_while_messages_flow(tmp_path: Path, broker: Broker) -> None:
     assert file.stat().st_mode & 0o077 == 0
 
     other = new_station(tmp_path / "second", broker.url, **{"zhixun-chengyang": "zhixun-restored"})
-    assert "files are restored" in patrol(other, "restore", file)
+    said = patrol(other, "restore", file)
+    assert re.search(r"files are restored, as of \d{4}-\d\d-\d\d \d\d:\d\d ", said), said
     assert "0 damaged" in patrol(other, "verify")
     with other:
         other.wait(other.ready)
