@@ -27,6 +27,7 @@ from alerts.calendar_exceptions import CalendarException, ExceptionCalendar
 from alerts.errors import PolicyError, Problem
 from alerts.periods import DAY_MIN, local_day, period_of, wall
 from geofence.windows import Window, WindowKind
+from words.times import DAY_MS
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ALWAYS = "Mon-Sun 00:00-24:00"
@@ -34,8 +35,7 @@ ALWAYS = "Mon-Sun 00:00-24:00"
 _NAMES = [day.capitalize() for day in DAYS]
 _SPAN = re.compile(r"\s*([A-Za-z,\s-]+?)\s+(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})\s*")
 _SATURDAY = 5
-_DAY_MS = 86_400_000
-_CHUNK_MS = 32 * _DAY_MS
+_CHUNK_MS = 32 * DAY_MS
 _HORIZON_CHUNKS = 14  # over a year: a district without duty for that long has none
 _KEPT = 128  # chunks, and sums of many, that are kept
 
@@ -337,7 +337,7 @@ class Hours:
 
     def _compute(self, index: int) -> _Chunk:
         begin, end = index * _CHUNK_MS, (index + 1) * _CHUNK_MS
-        days = self.calendar_days(begin - 2 * _DAY_MS, end + 2 * _DAY_MS)
+        days = self.calendar_days(begin - 2 * DAY_MS, end + 2 * DAY_MS)
         exceptions = _closed(days)
         shifts = sorted(self._shifts_about(begin, end, [d for d in days if d.kind == "works"]))
         starts: list[int] = []

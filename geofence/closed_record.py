@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geofence.idleness import duty_idleness
-from geofence.record import DAY_MS, Record, patrolled_ms
+from geofence.record import Record, patrolled_ms
 from geofence.runs import Visits
 from geofence.windows import RECORD_SLACK_S, Plan, Verdict, Window, Zone, judge_window
+from words.times import DAY_MS
 
 AHEAD_MS = 8 * DAY_MS
 """A window that the record's end lies in ends no later than this after it [ms]."""

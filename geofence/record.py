@@ -19,14 +19,14 @@ from geofence.atlas import ALWAYS_MS, Layout
 from geofence.coverage import SLOT_MS, View, union_between
 from geofence.covered import covered, covered_since
 from geofence.zonemap import ZoneMap
+from words.times import DAY_MS, HOUR_MS
 
 PATROL_MS = 30 * 60 * 1000
 """A zone is patrolled when enough of its cells were visited within this time [ms]."""
 
-RECENT_MS = 2 * 3_600_000
+RECENT_MS = 2 * HOUR_MS
 """Patrols of this time are looked up at every question, older ones are remembered [ms]."""
 
-DAY_MS = 24 * 3_600_000
 MEMORIES = 50_000
 """Answers that are remembered between records before all are forgotten."""
 

@@ -24,7 +24,8 @@ from typing import Final, Generic, Literal, NamedTuple, Protocol, get_args
 
 from typing_extensions import TypeVar
 
-from geofence.record import DAY_MS, Record, ZoneRef
+from geofence.record import Record, ZoneRef
+from words.times import DAY_MS
 
 RECORD_SLACK_S: Final = 600
 """Duty time a window may have had before the record starts and still be judged [s]."""

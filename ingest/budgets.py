@@ -14,14 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bikes.errors import DecodeError
+from words.times import HOUR_MS, MINUTE_MS
 
-SECOND_MS, MINUTE_MS, HOUR_MS = 1_000, 60_000, 3_600_000
-
-TOLD, TOLD_SPAN_MS = 200, 6 * SECOND_MS
+TOLD, TOLD_SPAN_MS = 200, 6_000
 """Refusals of a vendor that are told and kept at once; the others are counted. Telling that many
 takes some 40 ms."""
 
-WRONG, WRONG_SPAN_MS = 500, 5 * SECOND_MS
+WRONG, WRONG_SPAN_MS = 500, 5_000
 """Wrong items of a vendor, beside as many as it has right ones, that are explained: some 10 ms of
 work."""
 

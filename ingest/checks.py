@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bikes.errors import DecodeError, RejectReason
 from bikes.telemetry import COLUMNS, Telemetry, TelemetryBatch
-from words.times import LAST_MS
+from words.times import DAY_MS, HOUR_MS, LAST_MS, MINUTE_MS
 
 _INT64 = np.iinfo(np.int64)
 
@@ -177,7 +177,7 @@ def timestamp_fault(
 
 
 def _duration(ms: int) -> str:
-    for unit, size in (("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000)):
+    for unit, size in (("days", DAY_MS), ("hours", HOUR_MS), ("minutes", MINUTE_MS)):
         if ms >= 2 * size:
             return f"{ms // size} {unit}" if ms < 10**15 else "very many days"
     return f"{ms / 1000:g} s"

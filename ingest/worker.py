@@ -34,6 +34,7 @@ from ingest.errors import ArchiveDamaged, SnapshotDamaged, StoreUnavailable
 from ingest.log import NOWHERE, Position, SqliteLog
 from ingest.pipeline import Pipeline
 from ingest.rejects import OTHER, Reject
+from words.times import DAY_MS
 
 log = structlog.get_logger(__name__)
 
@@ -252,7 +253,7 @@ class Worker:
 
     def begin_save(self) -> tuple[snapshot.Header, snapshot.Arrays]:
         """The state as it is now, for :meth:`write_snapshot`, which may run in another thread."""
-        oldest_ms = self.pipeline.newest_ms - self.coverage_days * 86_400_000
+        oldest_ms = self.pipeline.newest_ms - self.coverage_days * DAY_MS
         self.pipeline.ledger.forget_before(max(oldest_ms, 0))
         self.lost = [lost for lost in self.lost if lost[1] > oldest_ms]
         arrays = {f"pipeline.{name}": array for name, array in self.pipeline.state().items()}

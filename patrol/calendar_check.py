@@ -12,8 +12,8 @@ from alerts.calendar_exceptions import CalendarException
 from alerts.duty_hours import Hours
 from patrol.assembly import District
 from patrol.errors import ConfigError, Problem
+from words.times import DAY_MS
 
-DAY_MS = 86_400_000
 AHEAD_DAYS, TOLD_DAYS = 366, 60
 MOST_LINES = 40
 """Lines that are told of one calendar."""

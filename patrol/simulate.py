@@ -20,10 +20,10 @@ from patrol.config.fields import did_you_mean
 from patrol.config.sections import Settings
 from patrol.errors import ConfigError, Problem, Unreachable
 from patrol.supervisor import background_task
+from words.times import DAY_MS
 
 CONNECT_S = 6.0
 CLOSE_S = 2.0
-BACK_MS = 24 * 3_600_000
 """Age of the start of a fleet that rides faster than life and has no end [ms]."""
 
 SETTLE_S = 10.0
@@ -234,7 +234,7 @@ def _clock(options: FleetOptions) -> Clock:
         return Clock()
     if options.speed < 1:
         return FastClock(now_ms, options.speed)
-    back_ms = BACK_MS if options.for_s is None else round(options.for_s * 1000 * options.speed)
+    back_ms = DAY_MS if options.for_s is None else round(options.for_s * 1000 * options.speed)
     return CatchUpClock(now_ms - back_ms, options.speed)
 
 

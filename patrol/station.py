@@ -73,6 +73,7 @@ from patrol.loop_watch import loop_watch, watch
 from patrol.reload import Reload
 from patrol.supervisor import Supervisor
 from patrol.web import WebServer, hosts, refuse_strangers, tokens_of
+from words.times import DAY_MS
 
 log = structlog.get_logger(__name__)
 
@@ -370,7 +371,7 @@ class Station:
 
     def known_from_ms(self) -> int:
         """From when on the ledger knows what was visited [ms]; a day it began to forget is gone."""
-        kept_ms = self.worker.view.newest_ms - self.worker.coverage_days * 86_400_000
+        kept_ms = self.worker.view.newest_ms - self.worker.coverage_days * DAY_MS
         if kept_ms <= self.worker.since_ms:
             return self.worker.since_ms
         return self.district.judge.midnights.ends(kept_ms)

@@ -11,6 +11,10 @@ from bisect import bisect_left
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
+MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 60 * MINUTE_MS
+DAY_MS: Final = 24 * HOUR_MS
+
 FIRST_MS: Final = 0
 """The first instant that there is: the beginning of 1970, UTC [ms since the epoch]."""
 LAST_MS: Final = 4_102_444_800_000

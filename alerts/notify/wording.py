@@ -16,10 +16,11 @@ from alerts.rules import RULES, contract
 from alerts.rules.registry import Registry
 from geofence.atlas import Atlas
 from words.catalogue import Entries, Language, read, texts, word
+from words.times import HOUR_MS
 
 MAX_LINES: Final = 40
 """Open alerts that are written out; the others are counted."""
-LATE_MS: Final = 3_600_000
+LATE_MS: Final = HOUR_MS
 """A bulletin that is made so long after it was due says so [ms]."""
 
 

@@ -18,6 +18,7 @@ from bikes.simulator.plan import SimulationPlan
 from bikes.simulator.simulation import SimulatedBike, assemble
 from bikes.simulator.town import lay_streets
 from bikes.telemetry import COLUMNS, TelemetryBatch
+from words.times import DAY_MS
 
 RIDDEN = 2
 INTERVAL_S = 60.0
@@ -28,8 +29,6 @@ AT_HOME, AT_WEEKENDS = 0.12, 0.35
 
 LEFT_OUT = 0.25
 """Share of the days on which nobody goes to one of the zones."""
-
-DAY_MS = 86_400_000
 
 
 def past_days(plan: SimulationPlan, days: int) -> Iterator[TelemetryBatch]:

@@ -21,6 +21,7 @@ from bikes.simulator.plan import SimulatedMessage, SimulationPlan
 from bikes.simulator.rider import Column, Track
 from bikes.simulator.town import Plane
 from bikes.telemetry import Location, Telemetry
+from words.times import HOUR_MS
 
 NOISE_M, NOISE_MEMORY_S = 3.5, 22.0
 """Standard deviation per axis [m] and correlation time [s] of the position error: they give the
@@ -220,7 +221,7 @@ class Radio:
         self._waiting.append(SimulatedMessage(at_ms, self._status, b"offline", 0))
 
     def _next_dropout(self, after_ms: int) -> _Dropout:
-        rate = self._plan.dropouts_per_hour / 3_600_000
+        rate = self._plan.dropouts_per_hour / HOUR_MS
         waits_ms = self._rng.exponential()
         lasts_ms = self._rng.uniform(*self._plan.dropout_s) * 1000
         if rate <= 0:

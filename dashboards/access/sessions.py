@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 from dashboards.access.roles import Refusal, Role
+from words.times import DAY_MS, HOUR_MS, MINUTE_MS
 
 SEEN = "UPDATE session SET seen_ms = ?1, created_ms = min(created_ms, ?1) WHERE digest = ?2"
 """Notes a use; a session of a clock that was ahead begins with it."""
@@ -16,13 +17,13 @@ SEEN = "UPDATE session SET seen_ms = ?1, created_ms = min(created_ms, ?1) WHERE 
 class Lifetime:
     """How long a session lasts: without use, and at most [ms]."""
 
-    idle_ms: int = 12 * 3_600_000
-    max_ms: int = 7 * 86_400_000
+    idle_ms: int = 12 * HOUR_MS
+    max_ms: int = 7 * DAY_MS
 
     @property
     def seen_every_ms(self) -> int:
         """Use of a session is written at most this often [ms]: each time is a write to disk."""
-        return min(60_000, self.idle_ms // 10)
+        return min(MINUTE_MS, self.idle_ms // 10)
 
 
 class Session(NamedTuple):

@@ -10,6 +10,7 @@ import sqlite3
 from typing import NamedTuple, cast
 
 from dashboards.access.roles import AccessRefused, Role
+from words.times import DAY_MS
 
 _USER = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?")
 
@@ -117,7 +118,7 @@ def _user(row: tuple[object, ...]) -> User:
     return User(cast(str, name), cast(Role, role), bool(disabled), *cast(list[int], times))
 
 
-INVITATION_MS = 24 * 3_600_000
+INVITATION_MS = DAY_MS
 """How long the one-time link lasts [ms]. Its secret stands behind the # of the link, which browsers
 do not send, so it is in no server's or proxy's log."""
 

@@ -24,8 +24,8 @@ from dashboards.api.views import Views, bike_key
 from dashboards.sources import Sources
 from geofence.frames import Frames, frames
 from geofence.quality import VERDICTS
+from words.times import DAY_MS
 
-DAY_MS = 86_400_000
 MAX_POINTS = 200_000
 """Frames of an answer, which is then at most some 10 MB."""
 

@@ -31,6 +31,7 @@ from geofence.idleness import zone_day
 from geofence.record import ZoneRef
 from geofence.windows import VERDICTS, Window, Zone, judge_day, judge_windows
 from geofence.zonemap import ZoneMap
+from words.times import DAY_MS
 
 TREND_S = 5.0
 """How long a trend is shared between those who ask for it [s]."""
@@ -38,7 +39,6 @@ TREND_S = 5.0
 DAYS = 31
 MAX_DAYS = 366
 EXCEPTIONS = 5
-DAY_MS = 86_400_000
 YEAR_MS = 366 * DAY_MS
 
 

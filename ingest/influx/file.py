@@ -26,6 +26,7 @@ from files.sqlite_file import Format, SqliteFile
 from ingest.errors import StoreUnavailable
 from ingest.influx.delivery import Rejected
 from ingest.verdict_stream import Bike
+from words.times import DAY_MS
 
 Kind = Literal["health", "coverage"]
 """Kind of waiting lines; the first is given up first when there is no more room."""
@@ -89,7 +90,7 @@ class Waiting(NamedTuple):
 Windows = dict[tuple[str, int], bytes]
 """What was said of windows: a line, by zone and end [ms]."""
 
-WINDOWS_KEPT_MS = 30 * 86_400_000
+WINDOWS_KEPT_MS = 30 * DAY_MS
 """Length of time for which it is known what was said of a window [ms]."""
 
 

@@ -21,17 +21,18 @@ from ingest.influx.line_protocol import (
     part_lines,
     window_line,
 )
+from words.times import DAY_MS, MINUTE_MS
 
 log = structlog.get_logger(__name__)
 
-COVERAGE_EVERY_MS = 60_000
+COVERAGE_EVERY_MS = MINUTE_MS
 HEALTH_EVERY_S = 10.0
 
 WINDOWS_EVERY_MS = 300_000
 """How often windows are looked at; one must have ended so long ago that its last visits are
 certain (:attr:`geofence.quality.Limits.after_ms`) [ms]."""
 
-RESTATED_MS = 8 * 86_400_000
+RESTATED_MS = 8 * DAY_MS
 """So far back late data may give a window another verdict, which is written beside it [ms]."""
 
 UNKEPT = 10_000
