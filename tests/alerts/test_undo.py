@@ -24,9 +24,9 @@ from alerts.store.outbox import raised_in
 from files.secret import Secret
 
 from .district import SHANGHAI, District, at
+from .notices import drain, ended, line
+from .notices import raised as noticed
 from .test_book import raised
-from .test_notify import drain, ended, line
-from .test_notify import raised as noticed
 
 WITHIN_MS = 10_000
 PROOF = {"bike": "hello/B01", "at_ms": 1500}
