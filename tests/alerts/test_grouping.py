@@ -14,17 +14,7 @@ from alerts.store.book import Change
 from alerts.store.outbox import OutboxRows, Waiting
 from files.secret import Secret
 
-from .notices import (
-    T0,
-    VISIT,
-    Hook,
-    counts,
-    drain,
-    line,
-    raised,
-    silent,
-    wording,
-)
+from .notices import T0, VISIT, Hook, counts, drain, line, raised, silent, wording
 
 
 @pytest.mark.parametrize(

@@ -20,16 +20,7 @@ from files.secret import Secret
 from tests.patience import PATIENCE_S, until_async
 from tests.servers import Answer, Request, answering
 
-from .notices import (
-    T0,
-    Hook,
-    counts,
-    drain,
-    ended,
-    line,
-    raised,
-    wording,
-)
+from .notices import T0, Hook, counts, drain, ended, line, raised, wording
 
 
 def test_the_topic_holds_the_last_transition_and_is_empty_once_closed() -> None:

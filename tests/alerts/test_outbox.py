@@ -19,16 +19,7 @@ from tests.full_disk import full_disk
 from tests.patience import until_async
 from tests.servers import Answer, Request, answering
 
-from .notices import (
-    T0,
-    Broker,
-    counts,
-    drain,
-    ended,
-    line,
-    raised,
-    wording,
-)
+from .notices import T0, Broker, counts, drain, ended, line, raised, wording
 
 
 def test_an_outbox_survives_a_restart_and_keeps_the_order(tmp_path) -> None:

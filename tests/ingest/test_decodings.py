@@ -1,15 +1,26 @@
-"""Settings of a time hold for the messages that came then, whoever reads them whenever."""
+"""Settings of a time hold for the messages that came then; what was decoded last is remembered."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bikes.formats import FORMATS
 from bikes.roster import Roster
 from bikes.topics import of_bike
 from geofence.datum import Datum
-from ingest.decode import Decoder, Decodings
+from ingest.decode import (
+    RECENT_MESSAGES,
+    Decoded,
+    DecodedEntry,
+    Decoder,
+    Decodings,
+    RecentlyDecoded,
+)
 from ingest.log import Messages, SqliteLog
 from ingest.vendors import VendorFormat
 
@@ -83,3 +94,27 @@ def test_settings_go_when_every_reader_has_passed_their_messages(tmp_path: Path)
     log.decode_by("wgs84")
     assert log.decodings == [(10, "gcj02"), (11, "wgs84")]
     log.close()
+
+
+@given(
+    sizes=st.lists(st.integers(1, 60_000), max_size=20),
+    after=st.integers(0, 700_000),
+    limit=st.integers(1, 100_000),
+)
+def test_what_was_decoded_last_is_there_for_others(
+    sizes: list[int], after: int, limit: int
+) -> None:
+    """Entries without a gap after a message, or none: then the log has to be read."""
+    recent = RecentlyDecoded()
+    seqs = np.cumsum(sizes).tolist()
+    for seq, size in zip(seqs, sizes, strict=True):
+        recent.add([DecodedEntry(seq, Decoded(NOW_MS, messages=size))])
+    found = recent.after(after, limit)
+    held = sum(entry.decoded.messages for entry in found)
+    firsts = [entry.seq - entry.decoded.messages for entry in found]
+    assert firsts[1:] == [entry.seq for entry in found[:-1]]
+    if found:
+        assert firsts[0] <= after < found[0].seq
+        assert held >= limit or found[-1].seq == seqs[-1]
+    elif seqs:
+        assert after >= seqs[-1] or after < seqs[-1] - RECENT_MESSAGES + max(sizes)
