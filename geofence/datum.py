@@ -104,6 +104,11 @@ def gcj02_to_wgs84(lat_deg: ArrayLike, lng_deg: ArrayLike) -> Position:
     return _inside_china(lat_deg, lng_deg, _from_gcj)
 
 
+def wgs84_to_bd09(lat_deg: ArrayLike, lng_deg: ArrayLike) -> Position:
+    """Displace WGS-84 positions to BD-09; same parameters, results and errors."""
+    return _inside_china(lat_deg, lng_deg, lambda lat, lng: _to_bd(*_to_gcj(lat, lng)))
+
+
 def bd09_to_wgs84(lat_deg: ArrayLike, lng_deg: ArrayLike) -> Position:
     """Positions of BD-09 in WGS-84, as exactly as `gcj02_to_wgs84`; same parameters and errors.
 
@@ -134,6 +139,15 @@ def to_wgs84(lat_deg: ArrayLike, lng_deg: ArrayLike, datum: Datum) -> Position:
     if datum == "wgs84":
         return _pair(lat_deg, lng_deg)
     raise ValueError(f"no datum {datum!r}; it is one of {', '.join(DATUMS)}")
+
+
+def from_wgs84(lat_deg: ArrayLike, lng_deg: ArrayLike, datum: Datum) -> Position:
+    """Undo `to_wgs84`; same parameters, results and errors."""
+    if datum == "gcj02":
+        return wgs84_to_gcj02(lat_deg, lng_deg)
+    if datum == "bd09":
+        return wgs84_to_bd09(lat_deg, lng_deg)
+    return to_wgs84(lat_deg, lng_deg, datum)  # the same, or no datum
 
 
 def _pair(lat_deg: ArrayLike, lng_deg: ArrayLike) -> Position:

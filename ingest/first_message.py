@@ -8,11 +8,9 @@ from typing import NamedTuple
 from bikes import topics
 from bikes.errors import DecodeError
 from bikes.telemetry import Location, Telemetry
-from geofence.datum import to_wgs84
+from geofence.datum import from_wgs84
 from ingest.mqtt.connection import MqttOptions
 from ingest.vendors import VendorFormat
-
-STEPS = 4  # of the inverse of a datum, each of which is closer by a factor of some 1,000
 
 
 class FirstMessage(NamedTuple):
@@ -30,11 +28,8 @@ def first_message(
 
     None when its format cannot be written from so little.
     """
-    lat, lng = lat_deg, lng_deg
-    for _ in range(STEPS):
-        there = to_wgs84(lat, lng, vendor.datum)
-        lat, lng = lat + lat_deg - float(there[0]), lng + lng_deg - float(there[1])
-    place = Location(lat=round(lat, 6), lng=round(lng, 6))
+    lat, lng = (round(float(each), 6) for each in from_wgs84(lat_deg, lng_deg, vendor.datum))
+    place = Location(lat=lat, lng=lng)
     fix = Telemetry(timestamp=at_ms // 1000 * 1000, location=place, device_id=bike_id)
     if vendor.format.encode is None:
         return None

@@ -24,15 +24,10 @@ def bd09_to_gcj02(lat, lng):
     return datum._inside_china(lat, lng, datum._from_bd)
 
 
-def wgs84_to_bd09(lat, lng):
-    """Both, judged by where the bike is."""
-    return datum._inside_china(lat, lng, lambda lat, lng: datum._to_bd(*datum._to_gcj(lat, lng)))
-
-
 FORWARD = {
     "gcj02": datum.wgs84_to_gcj02,
     "bd09-of-gcj02": gcj02_to_bd09,
-    "bd09": wgs84_to_bd09,
+    "bd09": datum.wgs84_to_bd09,
 }
 INVERSE = {
     "gcj02": datum.gcj02_to_wgs84,
@@ -138,7 +133,7 @@ def test_the_forward_conversions_equal_the_published_formulas(positions):
     lat, lng = np.array(positions, dtype=float).reshape(-1, 2).T
     gcj = np.column_stack(datum.wgs84_to_gcj02(lat, lng))
     bd = np.column_stack(gcj02_to_bd09(lat, lng))
-    both = np.column_stack(wgs84_to_bd09(lat, lng))
+    both = np.column_stack(datum.wgs84_to_bd09(lat, lng))
     for n, position in enumerate(positions):
         assert gcj[n] == pytest.approx(twin_gcj02(*position), abs=1e-11)
         assert bd[n] == pytest.approx(twin_bd09(*position), abs=1e-11)
@@ -231,8 +226,9 @@ def test_shapes_are_kept_and_arguments_are_not_changed(convert):
 def test_by_name_there_and_back(name):
     """`to_wgs84` undoes the displacement of every datum of the configuration."""
     lat, lng = around_chengyang(100)
-    displace = {"gcj02": datum.wgs84_to_gcj02, "bd09": wgs84_to_bd09}
-    there = displace[name](lat, lng) if name in displace else (lat, lng)
+    there = datum.from_wgs84(lat, lng, name)
+    if name in FORWARD:
+        np.testing.assert_array_equal(there, FORWARD[name](lat, lng))
     back_lat, back_lng = datum.to_wgs84(*there, name)
     assert back_lat == pytest.approx(lat, abs=1e-9)
     assert back_lng == pytest.approx(lng, abs=1e-9)
