@@ -21,10 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bikes.formats import FORMATS
 from bikes.roster import Roster
 from ingest.archive import Archive
-from ingest.decode import Decoder, RecentlyDecoded
+from ingest.decode import RecentlyDecoded
 from ingest.influx.file import InfluxFile
 from ingest.influx.line_protocol import HealthFigures
 from ingest.influx.reporter import Reporter
@@ -32,10 +31,9 @@ from ingest.influx.store import InfluxOptions, InfluxStore
 from ingest.influx.tracks import READER, Source
 from ingest.influx.writer import InfluxWriter
 from ingest.log import Messages, SqliteLog
-from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.verdict_stream import VerdictStream
 from tests.influx_servers import VictoriaMetrics, visible
-from tests.workers import sample_judge
+from tests.workers import decodings, patient_decoder, sample_judge
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "chengyang"
 START_MS = 1_763_856_000_000
@@ -68,11 +66,6 @@ def second(rng: np.random.Generator, east: np.ndarray, number: int) -> Iterator[
 def writer_of(folder: Path, log: SqliteLog, bikes: int, url: str) -> InfluxWriter:
     """The product's writer over the sample district."""
     roster = Roster({"hello": [f"HB{bike:05d}" for bike in range(bikes)]})
-    decoder = Decoder(
-        roster,
-        {"hello": VendorFormat("hello", FORMATS["mds"])},
-        DecodeLimits(max_age_s=1e9),
-    )
     file = InfluxFile(folder / "influx.sqlite")
     reporter = Reporter(
         file=file,
@@ -87,7 +80,7 @@ def writer_of(folder: Path, log: SqliteLog, bikes: int, url: str) -> InfluxWrite
         Source(
             file,
             log,
-            decoder,
+            decodings(log, patient_decoder(roster)),
             roster,
             VerdictStream(sample_judge(), Archive(folder / "archive", roster, "Asia/Shanghai")),
             RecentlyDecoded(),

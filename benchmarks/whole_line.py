@@ -36,6 +36,7 @@ from ingest.log import SqliteLog
 from ingest.mqtt.connection import MqttOptions
 from ingest.mqtt.inlet import make_inlet
 from ingest.worker import READERS, Worker
+from patrol.clock import Clock
 from tests.patience import until_async
 from tests.workers import new_worker, patient_decoder, sample_judge
 
@@ -144,7 +145,7 @@ async def taking_in(port: int, bikes: int) -> AsyncIterator[tuple[Worker, asynci
         read_by = worker(Path(folder), log, bikes)
         read_by.restore(START_MS)
         options = MqttOptions("127.0.0.1", port, client_id="benchmark", filters=INBOUND_FILTERS)
-        intake = Intake(make_inlet(options), log, read_by)
+        intake = Intake(make_inlet(options, Clock().now_ms), log, read_by)
         running = asyncio.create_task(intake.run())
         await until_async(lambda: intake.inlet.state.phase == "connected" or running.done())
         yield read_by, running

@@ -118,10 +118,6 @@ class FleetState:
             self._view._said = {name: _copy(column) for name, column in self._said.items()}
         return self._view
 
-    def states(self) -> list[BikeState]:
-        """The newest of every bike on the roster, by index."""
-        return [self.of(bike) for bike in range(len(self._roster))]
-
     def of(self, bike: int) -> BikeState:
         """The newest of one bike, by its index; empty for one that was never heard."""
         # All are read at once: a view is asked often.

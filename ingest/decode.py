@@ -162,10 +162,6 @@ class Decoder:
         self._routes.at_ms = None if again else messages.received_at_ms
         return _Reading(messages, self._vendors, self._limits, self._routes, self._budgets).read()
 
-    def decode_entry(self, entry: LogEntry, *, again: bool = False) -> Decoded:
-        """Decode an entry of the log; as :meth:`decode`."""
-        return self.decode(entry.messages, again=again)
-
 
 class Decodings:
     """Decodes each entry of a log by the settings of the time when it came; for one thread.
@@ -185,7 +181,7 @@ class Decodings:
         if held not in self._made:
             self._made = {each: made for each, made in self._made.items() if each in there}
             self._made[held] = self._make(held[1])
-        return self._made[held].decode_entry(entry, again=again)
+        return self._made[held].decode(entry.messages, again=again)
 
 
 @dataclass

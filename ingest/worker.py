@@ -29,7 +29,7 @@ from geofence.steps import JudgedFixes
 from ingest import set_aside, snapshot
 from ingest.accounts import Account, Accounts, Books, total
 from ingest.archive import Archive, Flush
-from ingest.decode import Decoded, DecodedEntry, Decoder, Decodings, RecentlyDecoded
+from ingest.decode import Decoded, DecodedEntry, Decodings, RecentlyDecoded
 from ingest.errors import ArchiveDamaged, SnapshotDamaged, StoreUnavailable
 from ingest.log import NOWHERE, Position, SqliteLog
 from ingest.pipeline import Pipeline
@@ -77,7 +77,7 @@ class Worker:
     """
 
     log: SqliteLog
-    decoder: Decoder | Decodings
+    decoder: Decodings
     roster: Roster
     pipeline: Pipeline
     archive: Archive

@@ -25,7 +25,7 @@ from ingest.verdict_stream import VerdictStream
 from ingest.worker import READERS
 from tests.patience import until_async as until
 from tests.rides import START_MS, judge
-from tests.workers import new_worker, patient_decoder
+from tests.workers import decodings, new_worker, patient_decoder
 
 Key = tuple[str, int]
 """A bike's id and a timestamp [ms]."""
@@ -105,7 +105,7 @@ class Line:
         source = Source(
             self.file,
             self.log,
-            patient_decoder(roster),
+            decodings(self.log, patient_decoder(roster)),
             roster,
             VerdictStream(judged_by, self.worker.archive),
             self.worker.recent,

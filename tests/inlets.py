@@ -10,6 +10,7 @@ from typing import Any, Literal
 from ingest.errors import StoreUnavailable
 from ingest.log import Messages
 from ingest.mqtt.inlet import InletState, MqttInlet, MqttOptions, Sink, make_inlet
+from patrol.clock import Clock
 from tests.broker import Broker
 from tests.patience import until_async as until
 
@@ -102,7 +103,7 @@ async def until_phase(inlet: MqttInlet | MemoryInlet, phase: str) -> None:
 @contextlib.asynccontextmanager
 async def running(options: MqttOptions, sink: Sink) -> AsyncIterator[MqttInlet]:
     """An inlet that runs; stopped at the end."""
-    inlet = make_inlet(options)
+    inlet = make_inlet(options, Clock().now_ms)
     task = asyncio.create_task(inlet.run(sink))
     try:
         yield inlet

@@ -18,7 +18,7 @@ from geofence.atlas import Atlas
 from geofence.quality import Limits
 from geofence.runs import Judge, Midnights
 from ingest.archive import Archive
-from ingest.decode import Decoder
+from ingest.decode import Decoder, Decodings
 from ingest.log import Messages, SqliteLog
 from ingest.pipeline import Pipeline
 from ingest.vendors import DecodeLimits, VendorFormat
@@ -74,8 +74,19 @@ def patient_decoder(roster: Roster) -> Decoder:
     return Decoder(roster, formats, DecodeLimits(max_age_s=1e9))
 
 
+def decodings(log: SqliteLog, decoder: Decoder) -> Decodings:
+    """What one decoder makes of all of a log."""
+    log.decode_by("")
+    return Decodings(log, lambda _: decoder)
+
+
 def new_worker(
-    folder: Path, log: SqliteLog, *, judged_by: Judge | None = None, **changes: Any
+    folder: Path,
+    log: SqliteLog,
+    *,
+    judged_by: Judge | None = None,
+    decoder: Decoder | None = None,
+    **changes: Any,
 ) -> Worker:
     """A worker with its files in a folder; not restored."""
     roster = changes.get("roster") or Roster({"hello": BIKES, "other": "any"})
@@ -83,7 +94,7 @@ def new_worker(
     formats = {name: VendorFormat(name, FORMATS["mds"]) for name in roster.vendors}
     parts: dict[str, Any] = {
         "log": log,
-        "decoder": Decoder(roster, formats, DecodeLimits()),
+        "decoder": decodings(log, decoder or Decoder(roster, formats, DecodeLimits())),
         "roster": roster,
         "pipeline": Pipeline(judged_by or judge(), archive),
         "archive": archive,
@@ -130,9 +141,8 @@ def ledger(worker: Worker) -> Ledger:
 
 def fleet(worker: Worker) -> dict[BikeKey, BikeState]:
     """What is known of each bike, whatever its number is."""
-    keys = worker.roster.keys
-    states = {keys[state.bike]: state for state in worker.fleet.states()}
-    return {key: _unnumbered(state) for key, state in states.items()}
+    keys = enumerate(worker.roster.keys)
+    return {key: _unnumbered(worker.fleet.of(bike)) for bike, key in keys}
 
 
 def track(worker: Worker, key: BikeKey) -> tuple[bytes, ...]:

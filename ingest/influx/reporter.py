@@ -13,7 +13,7 @@ import structlog
 from geofence.windows import WindowVerdict
 from geofence.zone_state import ZoneStatus
 from ingest.errors import StoreUnavailable
-from ingest.influx.file import InfluxFile, Kind, Windows
+from ingest.influx.file import WINDOWS_KEPT_MS, InfluxFile, Kind, Windows
 from ingest.influx.line_protocol import (
     HealthFigures,
     coverage_lines,
@@ -102,7 +102,9 @@ class Reporter:
                 lines.append(window_line(zone_id, found, corrected_ms=corrected_ms))
                 told[key] = said
         if told:
-            self._windows |= told
+            windows = self._windows | told  # as many as the file keeps
+            oldest_ms = max(to_ms for _, to_ms in windows) - WINDOWS_KEPT_MS
+            self._windows = {key: line for key, line in windows.items() if key[1] >= oldest_ms}
             self._note("coverage", b"".join(lines), told)
 
     async def run(self) -> None:

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import TelemetryBatch
 from ingest.daemon_executor import Stopping
-from ingest.decode import Decoded, DecodedEntry, Decoder, Decodings, RecentlyDecoded
+from ingest.decode import Decoded, DecodedEntry, Decodings, RecentlyDecoded
 from ingest.errors import IngestError
 from ingest.influx.delivery import Delivery, Rejected
 from ingest.influx.file import InfluxFile, Outgoing, Times
@@ -159,7 +159,7 @@ class Source:
 
     file: InfluxFile
     log: SqliteLog
-    decoder: Decoder | Decodings
+    decoder: Decodings
     roster: Roster
     stream: VerdictStream
     recent: RecentlyDecoded

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -50,12 +49,7 @@ class InletState:
     reason: str = ""
 
 
-def wall_clock_ms() -> int:
-    """Return the time of day [ms since the epoch]."""
-    return time.time_ns() // 1_000_000
-
-
-def make_inlet(options: MqttOptions, now_ms: Callable[[], int] = wall_clock_ms) -> MqttInlet:
+def make_inlet(options: MqttOptions, now_ms: Callable[[], int]) -> MqttInlet:
     """Return the inlet for the protocol version of the options.
 
     ValueError: there is nothing to subscribe to.

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from ingest.errors import StoreUnavailable
 from ingest.log import Messages
 from ingest.mqtt.inlet import MqttOptions, make_inlet
+from patrol.clock import Clock
 from tests.broker import Broker
 from tests.commands import Watch
 from tests.inlets import (
@@ -80,7 +81,7 @@ def test_what_the_sink_has_not_kept_is_not_acknowledged(
             at_work.set()
             await asyncio.Event().wait()
 
-        dying = make_inlet(options)
+        dying = make_inlet(options, Clock().now_ms)
         task = asyncio.create_task(dying.run(never))
         await until_phase(dying, "connected")
         await publish(broker, b"1", b"2")
@@ -280,7 +281,7 @@ def test_any_other_error_of_the_sink_ends_run(broker: Broker, options: MqttOptio
         async def broken(messages: Messages) -> None:
             raise ZeroDivisionError
 
-        inlet = make_inlet(options)
+        inlet = make_inlet(options, Clock().now_ms)
         task = asyncio.create_task(inlet.run(broken))
         await until_phase(inlet, "connected")
         await publish(broker, b"1")
@@ -327,7 +328,7 @@ def test_stop_takes_under_two_seconds(broker: Broker, options: MqttOptions, situ
             await asyncio.Event().wait()
 
         to = dataclasses.replace(options, port=free_port()) if situation == "no broker" else options
-        inlet = make_inlet(to)
+        inlet = make_inlet(to, Clock().now_ms)
         task = asyncio.create_task(inlet.run(hang)) if situation != "never run" else None
         if situation == "no broker":
             await until_phase(inlet, "waiting")

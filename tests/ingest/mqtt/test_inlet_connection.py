@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 from files.secret import Secret
 from ingest.log import Messages
 from ingest.mqtt.inlet import MqttInlet, MqttOptions, make_inlet
+from patrol.clock import Clock
 from tests.broker import Broker
 from tests.inlets import FILTERS, Kept, Protocol, publish, run, running, until, until_phase
 from tests.servers import free_port
@@ -80,7 +81,7 @@ def test_a_broker_that_is_not_there_gives_one_line_and_is_found_when_it_comes(
     async def test() -> None:
         broker = Broker(tmp_path, port=free_port())
         options = MqttOptions(broker.host, broker.port, protocol=protocol, filters=FILTERS)
-        inlet = make_inlet(options)
+        inlet = make_inlet(options, Clock().now_ms)
         tries = 0
         connect = inlet._connect
 
@@ -201,7 +202,7 @@ def test_a_broker_that_does_not_answer_any_more_is_given_up(protocol: Protocol) 
 
 def test_an_inlet_without_filters_is_refused(options: MqttOptions) -> None:
     with pytest.raises(ValueError, match="at least one vendor"):
-        make_inlet(dataclasses.replace(options, filters=()))
+        make_inlet(dataclasses.replace(options, filters=()), Clock().now_ms)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import pytest
 from ingest.errors import StoreUnavailable
 from ingest.log import Messages
 from ingest.mqtt.inlet import MqttInlet, MqttOptions, make_inlet
+from patrol.clock import Clock
 from tests.broker import Broker
 from tests.inlets import FILTERS, TOPIC, Kept, MemoryInlet, publish, until, until_phase
 
@@ -40,7 +41,9 @@ def line(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[]
         return
     with Broker(tmp_path) as broker:
         options = MqttOptions(broker.host, broker.port, protocol=request.param, filters=FILTERS)
-        yield lambda: Line(make_inlet(options), lambda payload: publish(broker, payload))
+        yield lambda: Line(
+            make_inlet(options, Clock().now_ms), lambda payload: publish(broker, payload)
+        )
 
 
 def test_messages_are_counted_once_kept(line: Callable[[], Line]) -> None:
