@@ -32,27 +32,45 @@ _TAGS: dict[str, DayKind] = {"ALTERNATE-WORKDAY": "works", "WORK-HOLIDAY": "clos
 _MARK = re.compile(r"(?<!\w)([班休])(?!\w)|(?<=[节節日旦夕])([班休])$")
 _IN_BRACKETS = re.compile(r"[(（\[【].*?(?:[)）\]】]|$)")
 _SWAPPED = re.compile("[调調换換]休")
-_WORDS: tuple[tuple[re.Pattern[str], DayKind], ...] = (
-    (re.compile(r"放假|停[工班课課]"), "closed"),
+_WORDS: tuple[tuple[DayKind, tuple[str, ...]], ...] = (
+    ("closed", ("放假", "停[工班课課]")),  # whatever else is said: 放假日（10-10 補班）
     (
-        re.compile(
-            r"[补補](?:班|课|課|周|週|星期)|(?<![停不免止])上班|(?<!非)工作日|出勤日"
-            r"|(?<!non[ -])(?<!not a )(?<!no )\bwork(?:ing)?[ -]?(?:day|saturday|sunday)\b"
-            r"|(?<!не )\bрабоч(?:ий день|ая суббота)|\bсокращ[её]нный|(?<!не )\bробочий день"
-            r"|\bработен ден|\bmunkanap|\bdarba diena|\blàm bù",
-            re.IGNORECASE,
-        ),
         "works",
+        (
+            "[补補](?:班|课|課|周|週|星期)",
+            "(?<![停不免止])上班",
+            "(?<!非)工作日",
+            "出勤日",
+            r"(?<!non[ -])(?<!not a )(?<!no )\bwork(?:ing)?[ -]?(?:day|saturday|sunday)\b",
+            r"(?<!не )\bрабоч(?:ий день|ая суббота)",
+            r"\bсокращ[её]нный",
+            r"(?<!не )\bробочий день",
+            r"\bработен ден",
+            r"\bmunkanap",
+            r"\bdarba diena",
+            r"\blàm bù",
+        ),
     ),
     (
-        re.compile(
-            r"休[息假]|假[期日]|[补補][休假]|[封关關]闭|holiday|\bclos(?:ed|ure)|\bday off"
-            r"|non[ -]?working|нерабоч|выходн|szünet|pihenőnap",
-            re.IGNORECASE,
-        ),
         "closed",
+        (
+            "休[息假]",
+            "假[期日]",
+            "[补補][休假]",
+            "[封关關]闭",
+            "holiday",
+            r"\bclos(?:ed|ure)",
+            r"\bday off",
+            "non[ -]?working",
+            "нерабоч",
+            "выходн",
+            "szünet",
+            "pihenőnap",
+        ),
     ),
 )
+"""The first row of which a name has a word says what kind of day it is."""
+_SAID = tuple((kind, re.compile("|".join(words), re.IGNORECASE)) for kind, words in _WORDS)
 _DAYS_OFF = re.compile(r"(?<!\w)休(?!\w)|假期")
 _NOT_OFF = re.compile(r"observance\b|(?:.*\n)?.*not a public holiday|.*部分公民", re.IGNORECASE)
 _GOOGLE_HIDES = re.compile(r"\n.*Google.*>")  # how to hide observances, in any language
@@ -109,7 +127,7 @@ def _kind(text: str, day: date) -> DayKind | None:
         return "works" if "班" in mark[0] else "closed"
     outside, inside = _IN_BRACKETS.sub(" ", text), " ".join(_IN_BRACKETS.findall(text))
     for part in (outside, inside):
-        for words, kind in _WORDS:
+        for kind, words in _SAID:
             if words.search(part):
                 return kind
     if _SWAPPED.search(text):  # a day of the weekend for a day of the week

@@ -17,7 +17,8 @@ from structlog.testing import capture_logs
 
 from files.secret import Secret
 from ingest.mqtt.connection import MqttOptions
-from ingest.mqtt.publisher import Outgoing, OutgoingQueue, Publisher
+from ingest.mqtt.outgoing import Outgoing, OutgoingQueue
+from ingest.mqtt.publisher import Publisher
 from tests.broker import Broker
 from tests.commands import Watch
 from tests.patience import PATIENCE_S, until
