@@ -18,6 +18,9 @@ class Clock:
     speed = 1.0
     """Seconds of this clock in one second of the wall's."""
 
+    may_leap = True
+    """Whether somebody may set it to another time while it is read."""
+
     def now_ms(self) -> int:
         """The time [ms since the epoch]."""
         return time.time_ns() // 1_000_000
@@ -48,10 +51,12 @@ class Doubt:
 
         One that leaps back to where it would be is believed at once.
         """
+        if not self._clock.may_leap:
+            return ""
         now_ms, now_s = self._clock.now_ms(), self._monotonic_s()
         last_ms, last_s = self._last
         self._last = now_ms, now_s
-        gained_ms = now_ms - last_ms - (now_s - last_s) * 1000 * self._clock.speed
+        gained_ms = now_ms - last_ms - (now_s - last_s) * 1000
         if now_s >= self._until_s:
             self._off_ms = 0.0
         if abs(gained_ms) > LEAP_MS:
@@ -64,7 +69,12 @@ class Doubt:
 
 @dataclass
 class FastClock(Clock):
-    """A clock that starts at an instant of its own and runs faster than the wall's."""
+    """A clock that starts at an instant of its own and runs faster than the wall's.
+
+    Nobody sets it; that it is held is no leap.
+    """
+
+    may_leap = False
 
     start_ms: int  # what it shows when it is made
     speed: float

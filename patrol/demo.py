@@ -51,6 +51,9 @@ DRAIN_S = 20.0
 AHEAD_S = 0.5
 """Longest lead of the clock over telemetry that has not arrived [s of the wall]."""
 
+JUDGED_S = 2 * AHEAD_S
+"""Longest lead of the clock over the instant of which the station has judged [s of the wall]."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DemoOptions(FleetOptions):
@@ -174,6 +177,7 @@ async def _demo(
         if not stored:
             await asyncio.to_thread(_make_up_past, folder, plan)
         clock = FastClock(start_ms, options.speed)
+        clock.hold_at(start_ms)  # starting takes a moment
         station = Station(
             district=district_of(settings, zones, start_ms),
             folder=folder,
@@ -187,8 +191,6 @@ async def _demo(
         running = asyncio.create_task(station.run())
         try:
             await _until(lambda: station.health().ready and station.web.started, running)
-            # Starting took a moment; the day begins now.
-            clock.restart()
             publisher.start()
             fleet = Fleet(plan, publisher, clock)
             before = station.worker.view
@@ -227,14 +229,18 @@ async def _until(done: Callable[[], bool], running: asyncio.Task[None]) -> None:
 
 
 async def _keep_pace(clock: FastClock, station: Station, before: int, fleet: Fleet) -> None:
-    """Hold the clock while telemetry is on its way for too long.
+    """Hold the clock while telemetry is on its way for too long, or nothing is judged.
 
-    On a slow machine the day then takes longer, instead of being judged by what is not there.
+    On a slow machine the day then takes longer, instead of being judged by what is not there, or
+    seldom.
     """
-    ahead_ms = round(AHEAD_S * 1000 * clock.speed)
+    second_ms = 1000 * clock.speed
     while True:
+        limit_ms = station.evaluated_ms + JUDGED_S * second_ms
         since_ms = fleet.waiting_since(station.worker.view.total.received - before)
-        clock.hold_at(None if since_ms is None else since_ms + ahead_ms)
+        if since_ms is not None:
+            limit_ms = min(limit_ms, since_ms + AHEAD_S * second_ms)
+        clock.hold_at(round(limit_ms))
         await asyncio.sleep(AHEAD_S / 10)
 
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from patrol.clock import Clock, Doubt, FastClock
+from patrol.clock import LEAP_MS, Clock, Doubt, FastClock
 
 START_MS = 1_763_856_000_000
 
@@ -53,8 +53,8 @@ def test_waiting_ends_at_the_instant_and_not_before(clock: Clock) -> None:
 class Watched(Clock):
     """A clock that a test sets, and seconds that pass."""
 
-    def __init__(self, speed: float = 1.0) -> None:
-        self.speed, self.ms, self.s = speed, START_MS, 0.0
+    def __init__(self) -> None:
+        self.ms, self.s = START_MS, 0.0
 
     def now_ms(self) -> int:
         return self.ms
@@ -65,17 +65,16 @@ class Watched(Clock):
     def after(self, passed_s: float, ahead_s: float = 0.0) -> None:
         """Seconds pass, and the clock gains some more."""
         self.s += passed_s
-        self.ms += round(1000 * (passed_s * self.speed + ahead_s))
+        self.ms += round(1000 * (passed_s + ahead_s))
 
 
-@pytest.mark.parametrize("speed", [1.0, 60.0])
 @pytest.mark.parametrize(("sign", "way"), [(1, "ahead"), (-1, "back")])
-def test_a_clock_that_leaps_is_not_believed_for_a_minute(speed: float, sign: int, way: str) -> None:
+def test_a_clock_that_leaps_is_not_believed_for_a_minute(sign: int, way: str) -> None:
     """Nor longer, and at once when it leaps to where it would be; a pause of the program is none.
 
     What leaps on meanwhile is not right yet.
     """
-    clock = Watched(speed)
+    clock = Watched()
     doubt = Doubt(clock, clock.monotonic_s)
     assert doubt.why() == ""
     clock.after(3600.0, ahead_s=sign * 299.0)
@@ -91,4 +90,16 @@ def test_a_clock_that_leaps_is_not_believed_for_a_minute(speed: float, sign: int
     clock.after(10.0, ahead_s=-sign * 3e7)
     assert doubt.why() == f"the clock leapt {way}: nothing is judged for 60 s"
     clock.after(10.0, ahead_s=-sign * 1e7)
+    assert doubt.why() == ""
+
+
+def test_a_fast_clock_that_is_held_or_starts_again_has_not_leapt() -> None:
+    """A demo's clock waits for what it judges: that is no reason not to judge."""
+    clock = FastClock(START_MS, 1e6)
+    while clock.now_ms() < START_MS + 2 * LEAP_MS:
+        pass
+    doubt = Doubt(clock)
+    clock.restart()
+    clock.hold_at(START_MS)
+    assert clock.now_ms() < START_MS + LEAP_MS
     assert doubt.why() == ""
