@@ -19,7 +19,8 @@ from ingest import set_aside, snapshot
 from ingest.archive import check_file
 from ingest.errors import ArchiveDamaged, SnapshotDamaged
 from ingest.influx.file import InfluxFile
-from ingest.log import LogFile, entries_of
+from ingest.log import LogFile
+from ingest.log_reading import entries_of
 from patrol.config.accepted_bikes import NAME as ACCEPTED
 from patrol.config.drawn_zones import NAME, read_drawn
 

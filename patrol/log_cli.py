@@ -25,7 +25,8 @@ def list_entries(config: Config = CONFIG) -> None:
     """Tell of the entries their messages, time of receipt, size and damage; and of the readers
     how far they are; and what was set aside."""
     from ingest import set_aside
-    from ingest.log import LogFile, entries_of
+    from ingest.log import LogFile
+    from ingest.log_reading import entries_of
 
     with errors_told():
         path, zone = _log(config)
@@ -50,7 +51,8 @@ def export(
 ) -> None:
     """Write messages to stdout, one a line of JSON: number, time of receipt, topic, payload."""
     from ingest.errors import LogCorrupt
-    from ingest.log import entries_of, read_body
+    from ingest.log import read_body
+    from ingest.log_reading import entries_of
 
     with errors_told():
         if body is not None:
