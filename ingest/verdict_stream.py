@@ -64,6 +64,14 @@ class Said(NamedTuple):
         )
 
 
+class _Around(NamedTuple):
+    """What late fixes touch."""
+
+    fixes: TelemetryBatch  # all there are in the needed spans, the late ones included
+    touched: Intervals  # where verdicts may be others than before
+    needed: Intervals  # what must be judged for these
+
+
 @dataclass
 class VerdictStream:
     """Judges fixes as they come; for one thread.
@@ -125,28 +133,16 @@ class VerdictStream:
         new, first = batch.distinct(), _firsts(batch.take(~again))
         self._grow(int(new.bike.max(initial=-1)) + 1)
         self._warm(np.union1d(quiet, new.bike), first)
-        contexts, limits = self._contexts, self.judge.limits
+        contexts = self._contexts
         late, came_late = contexts.late(new), contexts.late(first)
-        past = touched = needed = None
-        if late.any():
-            at_last = new.take(late)
-            from_ms = at_last.timestamp_ms - limits.after_ms
-            until_ms = at_last.timestamp_ms + limits.before_ms + 1
-            touched = Intervals.joined(at_last.bike, from_ms, until_ms)
-            needed = Intervals.joined(
-                at_last.bike,
-                from_ms - limits.before_ms,
-                np.maximum(until_ms + limits.after_ms, contexts.touched_until_ms(at_last, new) + 1),
-            )
-            past = self.history.within(needed)
+        around = self._around(new.take(late), new) if late.any() else None
         said = [self._give_up(quiet)] if quiet.size else []
         in_order = first.take(~came_late)
         for part in contexts.parts(new.take(~late)) if not late.all() else ():
             ends = np.searchsorted(in_order.bike, [part.bike[0], part.bike[-1] + 1])
             said.append(self._extend(part, in_order.take(slice(*ends))))
-        if past is not None and touched is not None and needed is not None:
-            past = TelemetryBatch.concat([past, at_last])
-            said.append(self._restate(past, first.take(came_late), touched, needed))
+        if around is not None:
+            said.append(self._restate(around, first.take(came_late)))
         self._heard_ms[new.bike] = at_ms
         return Said.concat(said)
 
@@ -169,10 +165,21 @@ class VerdictStream:
         contexts.keep(tails, Judged(fixes, verdicts))
         return Said(Judged(first, judgement.verdict[rows]), interval_s, *said)
 
-    def _restate(
-        self, past: TelemetryBatch, first: TelemetryBatch, touched: Intervals, needed: Intervals
-    ) -> Said:
-        """Judge again what late fixes touch; `past` is all there is in the needed spans."""
+    def _around(self, late: TelemetryBatch, new: TelemetryBatch) -> _Around:
+        """What some of the new fixes, the late ones, touch; it is read from history."""
+        limits = self.judge.limits
+        from_ms = late.timestamp_ms - limits.after_ms
+        until_ms = late.timestamp_ms + limits.before_ms + 1
+        touched = Intervals.joined(late.bike, from_ms, until_ms)
+        newest_ms = self._contexts.touched_until_ms(late, new)
+        ends_ms = np.maximum(until_ms + limits.after_ms, newest_ms + 1)
+        needed = Intervals.joined(late.bike, from_ms - limits.before_ms, ends_ms)
+        past = self.history.within(needed)
+        return _Around(TelemetryBatch.concat([past, late]), touched, needed)
+
+    def _restate(self, around: _Around, first: TelemetryBatch) -> Said:
+        """Judge again what late fixes touch."""
+        past, touched, needed = around
         contexts = self._contexts
         # History may be ahead of what was read; a context ends with what was.
         past = past.take(past.timestamp_ms <= contexts.newest_ms[past.bike])
