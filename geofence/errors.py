@@ -15,6 +15,7 @@ class Problem(NamedTuple):
 
     where: str  # such as `zones.geojson: feature 3 (zone_id "cy-04")`, or a key; may be empty
     message: str  # what is wrong and what to do about it
+    zone_ids: tuple[str, ...] = ()  # the zones that a warning is about
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}" if self.where else self.message

@@ -317,8 +317,9 @@ def _judge_overlaps(
         if area > passed_m2 and width_m > overlap_m:
             feature.reporter(problems)(f"{found}zones must not overlap, save by {overlap_m:g} m")
         elif width_m > TOLD_M and len(warnings) < MAX_OVERLAPS:
-            winner = min(zone.zone_id, other_zone.zone_id)
-            feature.reporter(warnings)(f'{found}what both hold is given to "{winner}"')
+            both = (zone.zone_id, other_zone.zone_id)
+            message = f'{found}what both hold is given to "{min(both)}"'
+            warnings.append(Problem(feature.where, message, both))
         if len(problems) - told >= MAX_OVERLAPS:
             return
 

@@ -147,7 +147,7 @@ def access_unavailable() -> ProblemAnswer:
 
 def invalid(reason: str, problems: Sequence[Problem]) -> ProblemError:
     """Make a 422 that lists every mistake as `problems`."""
-    listed = [each._asdict() for each in problems]
+    listed = [{"where": each.where, "message": each.message} for each in problems]
     return ProblemError(422, reason, "; ".join(map(str, problems)), problems=listed)
 
 

@@ -6,7 +6,6 @@ names the version of the zones that it was drawn over, and is refused when they 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -35,8 +34,6 @@ from ingest.zone_files import as_geojson
 IfMatch = Annotated[str | None, Header()]
 DryRun = Annotated[bool, Query(description="Say what would come of it, and change nothing.")]
 ZonesFile = Annotated[bytes, Body(media_type="application/octet-stream")]
-
-_ID = re.compile(r'zone_id "([^"]*)"')
 
 REFUSED: dict[int | str, dict[str, Any]] = {
     status: {**PROBLEMS[400], "description": description}
@@ -164,9 +161,9 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
             "live": proposal.live,
             "cells_total": sum(counts) if counts else None,
             "warnings": [
-                each._asdict()
+                times.answer(answers.ZoneWarning, each)
                 for each in told
-                if not set(zone_ids).isdisjoint(_ID.findall(str(each)))
+                if not set(zone_ids).isdisjoint(each.zone_ids)
             ],
         }
 
