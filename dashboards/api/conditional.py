@@ -15,10 +15,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _AT = re.compile(rb'\{"at":"[^"]*"')
 
 
-def same(if_none_match: str, etag: str) -> bool:
-    """Whether a header If-None-Match names an entity tag, weak or not (RFC 9110, 13.1.2)."""
-    asked = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-    return etag.removeprefix("W/") in asked or "*" in asked
+def names(header: str, etag: str) -> bool:
+    """Whether If-Match or If-None-Match names an entity tag (RFC 9110, 13.1).
+
+    Weak tags count as strong ones, and quotes may be missing, as in the `version` of an answer.
+    """
+    named = {_opaque(each) for each in header.split(",")}
+    return not named.isdisjoint(("*", _opaque(etag)))
+
+
+def _opaque(etag: str) -> str:
+    return etag.strip().removeprefix("W/").strip('"')
 
 
 class Conditional:
@@ -62,7 +69,7 @@ class Conditional:
             at = _AT.match(content)
             rest = memoryview(content)[at.end() if at else 0 :]
             headers.setdefault("ETag", f'W/"{zlib.crc32(rest):08x}"')
-        if wanted is None or "etag" not in headers or not same(wanted, headers["etag"]):
+        if wanted is None or "etag" not in headers or not names(wanted, headers["etag"]):
             return body, start
         del headers["content-length"]
         return {**body, "body": b""}, {**start, "status": 304}

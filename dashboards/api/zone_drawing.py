@@ -7,7 +7,6 @@ names the version of the zones that it was drawn over, and is refused when they 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Header, Query, Request
@@ -17,6 +16,7 @@ from starlette.responses import Response
 from dashboards.api import answers, caller
 from dashboards.api.answers import Answer, GeoAnswer
 from dashboards.api.background import Background
+from dashboards.api.conditional import names
 from dashboards.api.lists import Asked
 from dashboards.api.problems import PROBLEMS, ProblemError, invalid, unknown
 from dashboards.api.routes import needs
@@ -30,6 +30,9 @@ from geofence.redrawing import all_redrawn, ended, redrawn, versions
 from geofence.zones import Zone, Zones, as_text
 from ingest.errors import StoreUnavailable
 from ingest.zone_files import as_geojson
+
+Change = Callable[[Zones], tuple[list[str], Zones]]
+"""From all zones: the ids of those that it is about, and all zones after it. In a thread."""
 
 IfMatch = Annotated[str | None, Header()]
 DryRun = Annotated[bool, Query(description="Say what would come of it, and change nothing.")]
@@ -98,8 +101,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         if if_match is None:
             detail = "send the version of /zones as If-Match, so that nobody's work is undone"
             raise ProblemError(428, "if_match_missing", detail)
-        named = {tag.strip().removeprefix("W/").strip('"') for tag in if_match.split(",")}
-        if not named & {drawing.version, "*"}:
+        if not names(if_match, drawing.version):
             raise changed()
 
     def changed() -> ProblemError:
@@ -121,26 +123,32 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         problems.append(Problem(name, message))
         return now_ms
 
-    async def proposed(
-        request: Request, change: Callable[[], Zones], problems: list[Problem]
-    ) -> Proposal:
+    async def redraw(
+        request: Request,
+        change: Change,
+        at_ms: int,
+        problems: list[Problem],
+        if_match: str | None,
+        dry_run: bool = False,
+    ) -> tuple[list[str], Zones, dict[str, Any]]:
+        """Make a change, and adopt it unless it is a dry run.
+
+        Returns the ids of the zones that it is about, all zones after it, and what came of it.
+        """
+        if not dry_run:
+            same_zones(if_match)
+        over, before = drawing.version, drawing.zones
+
+        def propose() -> tuple[list[str], Proposal]:
+            zone_ids, zones = change(before)
+            return zone_ids, drawing.propose(zones)
+
         try:
-            proposal = await background.run(lambda: drawing.propose(change()), request)
+            zone_ids, proposal = await background.run(propose, request)
         except ZonesError as exc:
             problems += exc.problems
         if problems:
             raise invalid("invalid_zones", problems)
-        return proposal
-
-    async def adopted(
-        request: Request,
-        zone_ids: Collection[str],
-        at_ms: int,
-        proposal: Proposal,
-        over: str,
-        dry_run: bool,
-    ) -> dict[str, Any]:
-        """Adopt a proposal made over a version, unless it is a dry run; what came of it."""
         if dry_run:
             await caller.leave_out_of_record(request)
         elif drawing.version != over:
@@ -152,29 +160,25 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
                 detail = f"{exc}; nothing was changed"
                 raise ProblemError(503, "storage_unavailable", detail) from exc
             caller.add_to_record(request, zone=", ".join(zone_ids), at=times.write(at_ms))
-        zones, told = proposal.layout.era_at(at_ms).zones, proposal.layout.zones.warnings
-        counts = [int(zones.cells_total[zones.index(each)]) for each in zone_ids if zones.has(each)]
-        return {
+        then, zones = proposal.layout.era_at(at_ms).zones, proposal.layout.zones
+        counts = [int(then.cells_total[then.index(each)]) for each in zone_ids if then.has(each)]
+        told = [each for each in zones.warnings if not set(zone_ids).isdisjoint(each.zone_ids)]
+        came_of_it = {
             "version": drawing.version,
             "at": times.write(at_ms),
             "dry_run": dry_run,
             "live": proposal.live,
             "cells_total": sum(counts) if counts else None,
-            "warnings": [
-                times.answer(answers.ZoneWarning, each)
-                for each in told
-                if not set(zone_ids).isdisjoint(each.zone_ids)
-            ],
+            "warnings": [times.answer(answers.ZoneWarning, each) for each in told],
         }
+        return zone_ids, zones, came_of_it
 
-    async def done(
-        request: Request, zone_id: str, at_ms: int, proposal: Proposal, over: str, dry_run: bool
-    ) -> Response:
-        """Adopt a proposal, as above, and answer."""
-        said = await adopted(request, [zone_id], at_ms, proposal, over, dry_run)
-        outlines = collection(versions(proposal.layout.zones, zone_id))
-        answer = {"zone_id": zone_id, **said, "versions": outlines}
-        return Answer(answer, headers={"ETag": f'"{drawing.version}"'})
+    def tagged(answer: type[Answer], content: object) -> Response:
+        return answer(content, headers={"ETag": f'"{drawing.version}"'})
+
+    def one(zone_id: str, zones: Zones, came_of_it: dict[str, Any]) -> Response:
+        outlines = collection(versions(zones, zone_id))
+        return tagged(Answer, {"zone_id": zone_id, **came_of_it, "versions": outlines})
 
     @routes.get(
         "/zones/{zone_id}/versions",
@@ -186,8 +190,7 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
 
         The oldest is first. `valid_from` and `valid_to` are null where there is no bound.
         """
-        found = known(zone_id)
-        return GeoAnswer(collection(found), headers={"ETag": f'"{drawing.version}"'})
+        return tagged(GeoAnswer, collection(known(zone_id)))
 
     @routes.post(
         "/zones/import",
@@ -210,29 +213,22 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         gets one by its number in the file, one without a name is called by its id. All of them are
         drawn, or none: 422 lists everything that is wrong as `problems`.
         """
-        if not dry_run:
-            same_zones(if_match)
         problems: list[Problem] = []
         from_ms = when(valid_from, "valid_from", problems)
-        over, before = drawing.version, drawing.zones
 
-        def change() -> Zones:
+        def change(zones: Zones) -> tuple[list[str], Zones]:
             found: list[Problem] = []
             read = list(read_features(as_geojson(body, "file"), "file", "zone_id", found))
             if found or not read:
                 raise ZonesError(found or [Problem("file", "has no features")])
             drawn = [_filled(each, policy) for each in read]
-            zones_drawn.update(str(each["properties"]["zone_id"]) for each in drawn)
-            return all_redrawn(
-                before, drawn, from_ms, alone=alone, policies=sources.policies, timezone=times.zone
+            zone_ids = sorted({str(each["properties"]["zone_id"]) for each in drawn})
+            return zone_ids, all_redrawn(
+                zones, drawn, from_ms, alone=alone, policies=sources.policies, timezone=times.zone
             )
 
-        zones_drawn: set[str] = set()
-        proposal = await proposed(request, change, problems)
-        zone_ids = sorted(zones_drawn)
-        said = await adopted(request, zone_ids, from_ms, proposal, over, dry_run)
-        answer = {"zone_ids": zone_ids, **said}
-        return Answer(answer, headers={"ETag": f'"{drawing.version}"'})
+        zone_ids, _, said = await redraw(request, change, from_ms, problems, if_match, dry_run)
+        return tagged(Answer, {"zone_ids": zone_ids, **said})
 
     @routes.put(
         "/zones/{zone_id}",
@@ -254,22 +250,21 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         `problems`. `live` is false when the outline leaves the grid of the running station: then
         it takes effect at its next start.
         """
-        if not dry_run:
-            same_zones(if_match)
         problems: list[Problem] = []
         from_ms = when(body.properties.get("valid_from"), "valid_from", problems)
-        over = drawing.version
-        change = partial(
-            redrawn,
-            drawing.zones,
-            zone_id,
-            body.model_dump(),
-            from_ms,
-            policies=sources.policies,
-            timezone=times.zone,
-        )
-        proposal = await proposed(request, change, problems)
-        return await done(request, zone_id, from_ms, proposal, over, dry_run)
+
+        def change(zones: Zones) -> tuple[list[str], Zones]:
+            return [zone_id], redrawn(
+                zones,
+                zone_id,
+                body.model_dump(),
+                from_ms,
+                policies=sources.policies,
+                timezone=times.zone,
+            )
+
+        _, zones, said = await redraw(request, change, from_ms, problems, if_match, dry_run)
+        return one(zone_id, zones, said)
 
     @routes.delete(
         "/zones/{zone_id}",
@@ -285,16 +280,17 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         409 `zone_ended` when it does not exist then, and is not to come later.
         """
         found = known(zone_id)
-        same_zones(if_match)
         problems: list[Problem] = []
         to_ms = when(None if body is None else body.valid_to, "valid_to", problems)
-        if all(zone.valid_to_ms is not None and zone.valid_to_ms <= to_ms for zone in found):
-            detail = f"{zone_id} has ended by then"
-            raise ProblemError(409, "zone_ended", detail, zone_id=zone_id)
-        over = drawing.version
-        change = partial(ended, drawing.zones, zone_id, to_ms, times.zone)
-        proposal = await proposed(request, change, problems)
-        return await done(request, zone_id, to_ms, proposal, over, dry_run=False)
+
+        def change(zones: Zones) -> tuple[list[str], Zones]:
+            if all(zone.valid_to_ms is not None and zone.valid_to_ms <= to_ms for zone in found):
+                detail = f"{zone_id} has ended by then"
+                raise ProblemError(409, "zone_ended", detail, zone_id=zone_id)
+            return [zone_id], ended(zones, zone_id, to_ms, times.zone)
+
+        _, zones, said = await redraw(request, change, to_ms, problems, if_match)
+        return one(zone_id, zones, said)
 
     @routes.get("/policies", response_model=answers.Policies)
     async def list_policies(asked: Asked) -> Response:
