@@ -78,7 +78,7 @@ class Change(NamedTuple):
     answer: object
 
 
-def frame(thing: Thing, answer: object, number: str = "0") -> bytes:
+def frame(thing: Thing, answer: object, number: str) -> bytes:
     """An event on the wire; JSON has no raw newline, so one data line holds it."""
     said = thing.event.encode(), msgspec.json.encode(answer), number.encode()
     return b"event: %b\ndata: %b\nid: %b\n\n" % said
@@ -90,9 +90,6 @@ class Mailbox:
     def __init__(self) -> None:
         self._frames: dict[Thing, bytes] = {}
         self.filled = asyncio.Event()
-
-    def __len__(self) -> int:
-        return len(self._frames)
 
     def put(self, frames: Mapping[Thing, bytes]) -> None:
         """Add frames, which come last; an older one of the same thing is forgotten."""

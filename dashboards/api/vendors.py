@@ -6,24 +6,34 @@ A payload may hold anything, so those who only look on do not see it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from typing import Annotated, Literal, NotRequired
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from statistics import median
+from typing import Annotated
 
-import numpy as np
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
-from typing_extensions import TypedDict
 
-from bikes.fleet import NEVER
 from bikes.roster import BikeKey
 from bikes.topics import BIKE_FORM, is_bike
 from dashboards.api import caller
-from dashboards.api.answers import Answer, Time
+from dashboards.api.answers import Answer
 from dashboards.api.lists import Asked
 from dashboards.api.problems import PROBLEMS, ProblemError, unknown
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
+from dashboards.api.vendor_answers import (
+    BikeClock,
+    FirstMessage,
+    LastRefusal,
+    Refusals,
+    State,
+    StrayTopics,
+    UnknownBikeSeen,
+    Vendor,
+    Vendors,
+)
 from dashboards.sources import Sources
 from files.secret import harmless
 from ingest.accounts import Account
@@ -42,110 +52,6 @@ OFF_S = 30.0
 LISTEN_S = 8.0
 MOST = 50
 """Most bikes of a list in an answer."""
-
-
-State = Literal["waiting", "refused", "sending"]
-
-
-class LastRefusal(TypedDict):
-    """A message that was not accepted, to show: control characters of its payload are written out.
-
-    `payload` has at most the first 512 of `payload_bytes`; null for viewers.
-    """
-
-    at: Time
-    topic: str
-    bike_id: str
-    detail: str
-    payload: str | None
-    payload_bytes: int
-
-
-class Refusals(TypedDict):
-    """Items that were refused for a reason since the start, and the last one that is kept."""
-
-    reason: str
-    items: int
-    last: LastRefusal | None
-
-
-class UnknownBikeSeen(TypedDict):
-    """A bike that is on no list; one with `acceptable` can be put on it."""
-
-    bike_id: str
-    items: int
-    last: Time
-    acceptable: bool
-
-
-class BikeClock(TypedDict):
-    """How long after its own time the newest fix of a bike came in [s]; negative: it is ahead."""
-
-    bike_id: str
-    offset_s: float
-
-
-class FirstMessage(TypedDict):
-    """What a vendor that was never heard may send, and the command that does."""
-
-    topic: str
-    payload: str
-    command: str
-
-
-class Vendor(TypedDict):
-    """What comes from a vendor.
-
-    `state` is `waiting` while nothing has come, `refused` while all was refused, then `sending`;
-    until then `first_message` is one that is accepted. `rate_per_s` is the mean of five minutes,
-    `delay_s` the median of its bikes from the time of a fix to its arrival. `clocks` are the bikes
-    that differ most from it. `accepted` were put on the list here.
-    """
-
-    vendor: str
-    state: State
-    format: str
-    datum: str
-    topics: list[str]
-    listed: bool
-    bikes: int
-    received: int
-    stored: int
-    rejected: int
-    duplicates: int
-    rate_per_s: float
-    delay_s: float | None
-    clocks: list[BikeClock]
-    refusals: list[Refusals]
-    notes: dict[str, int]
-    unknown_bikes: list[UnknownBikeSeen]
-    accepted: list[str]
-    first_message: NotRequired[FirstMessage]
-
-
-class Vendors(TypedDict):
-    """All vendors of the configuration, by name; `broker` is why none can be heard, or empty."""
-
-    at: Time
-    broker: str
-    vendors: list[Vendor]
-
-
-class StrayTopic(TypedDict):
-    """A topic below a vendor's prefix that nobody reads."""
-
-    topic: str
-    messages: int
-    payload: str
-    payload_bytes: int
-
-
-class StrayTopics(TypedDict):
-    """What was heard below the prefixes of a vendor within `listened_s` [s]."""
-
-    prefixes: list[str]
-    listened_s: float
-    topics: list[StrayTopic]
 
 
 class NewBike(BaseModel):
@@ -171,16 +77,16 @@ def router(sources: Sources, times: Times) -> APIRouter:
             LastRefusal, reject, at=times.write(reject.received_at_ms), payload=payload
         )
 
-    def refusals(vendor: str, may_read: bool) -> list[Refusals]:
-        last: dict[str, Reject] = {}
+    def refusals(may_read: bool) -> defaultdict[str, list[Refusals]]:
+        """What was refused, by vendor, the most frequent reason first."""
+        last: dict[tuple[str, str], Reject] = {}
         for _, reject in sources.rejects.last():
-            if reject.vendor == vendor:
-                last.setdefault(reject.reason, reject)
-        counts = {why: n for (name, why), n in sources.rejects.counts.items() if name == vendor}
-        return [
-            {"reason": why, "items": n, "last": shown(last[why], may_read) if why in last else None}
-            for why, n in sorted(counts.items(), key=lambda each: -each[1])
-        ]
+            last.setdefault((reject.vendor, reject.reason), reject)
+        found = defaultdict[str, list[Refusals]](list)
+        for of, items in sorted(sources.rejects.counts.items(), key=lambda each: -each[1]):
+            kept = shown(last[of], may_read) if of in last else None
+            found[of[0]].append({"reason": of[1], "items": items, "last": kept})
+        return found
 
     def unknown_bikes(vendor: str) -> Iterator[UnknownBikeSeen]:
         listed = sources.roster.lists(vendor)
@@ -193,34 +99,32 @@ def router(sources: Sources, times: Times) -> APIRouter:
                     "acceptable": listed is not None and is_bike(key.bike_id),
                 }
 
-    def offsets() -> dict[str, list[tuple[str, float]]]:
+    def delays() -> defaultdict[str, dict[str, float]]:
         """How late the newest fix of each bike that was heard lately came in [s], by vendor."""
-        state = sources.view().fleet.state()
-        fix_ms, heard_ms = (
-            state[name].astype(np.int64) for name in ("fix_timestamp_ms", "heard_at_ms")
-        )
-        lately = (heard_ms > sources.now_ms() - HEARD_S * 1000) & (fix_ms > NEVER)
-        found: dict[str, list[tuple[str, float]]] = {}
-        for index in np.flatnonzero(lately).tolist():
-            key = sources.roster.key(index)
-            late_s = round(float(heard_ms[index] - fix_ms[index]) / 1000, 1)
-            found.setdefault(key.vendor, []).append((key.bike_id, late_s))
+        fleet, since_ms = sources.view().fleet, sources.now_ms() - HEARD_S * 1000
+        found = defaultdict[str, dict[str, float]](dict)
+        for bike, (vendor, bike_id) in enumerate(sources.roster.keys):
+            state = fleet.of(bike)
+            fix_ms, heard_ms = state.last_ms, state.heard_at_ms
+            if fix_ms is not None and heard_ms is not None and heard_ms > since_ms:
+                found[vendor][bike_id] = round((heard_ms - fix_ms) / 1000, 1)
         return found
 
+    def clocks(delays_s: Mapping[str, float], median_s: float) -> list[BikeClock]:
+        """The bikes that differ most from the median."""
+        off = {bike: abs(late_s - median_s) for bike, late_s in delays_s.items()}
+        worst = sorted((bike for bike in off if off[bike] > OFF_S), key=lambda bike: -off[bike])
+        return [{"bike_id": bike, "offset_s": delays_s[bike]} for bike in worst[:MOST]]
+
     def listing(request: Request) -> list[Vendor]:
-        now_ms, accounts, late = sources.now_ms(), sources.view().accounts, offsets()
+        now_ms, accounts, late = sources.now_ms(), sources.view().accounts, delays()
         since_ms = (now_ms // 60_000) * 60_000 - RATE_S * 1000
         recent = desk.counts(since_ms)
-        may_read = caller.may_act(request)
+        refused = refusals(caller.may_act(request))
         found: list[Vendor] = []
         for name, vendor in sorted(desk.formats().items()):
             account = accounts.get(name, Account())
-            delays = late.get(name, [])
-            delay_s = float(np.median([each for _, each in delays])) if delays else None
-            off = sorted(
-                ((bike, each) for bike, each in delays if abs(each - (delay_s or 0)) > OFF_S),
-                key=lambda each: -abs(each[1] - (delay_s or 0)),
-            )
+            delay_s = median(late[name].values()) if late[name] else None
             heard: State = "refused" if account.received else "waiting"
             answer: Vendor = {
                 "vendor": name,
@@ -236,8 +140,8 @@ def router(sources: Sources, times: Times) -> APIRouter:
                 "duplicates": account.duplicate,
                 "rate_per_s": round(recent[name].received / ((now_ms - since_ms) / 1000), 3),
                 "delay_s": delay_s,
-                "clocks": [{"bike_id": bike, "offset_s": each} for bike, each in off[:MOST]],
-                "refusals": refusals(name, may_read),
+                "clocks": clocks(late[name], delay_s or 0.0),
+                "refusals": refused[name],
                 "notes": {f: n for (of, f), n in sources.rejects.notes.items() if of == name},
                 "unknown_bikes": list(unknown_bikes(name))[:MOST],
                 "accepted": [key.bike_id for key in desk.accepted if key.vendor == name],

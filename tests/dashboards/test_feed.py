@@ -51,7 +51,7 @@ def test_then_only_what_changed(district: District) -> None:
     mailbox = feed.join()
     mailbox.take()
     feed.poll()
-    assert len(mailbox) == 0
+    assert mailbox.take() == b""
     district.ride(7, 36.305, 120.37)
     district.stand("cy-02", "due")
     feed.poll()
@@ -77,8 +77,9 @@ def test_a_slow_listener_gets_the_newest_of_each_thing(district: District) -> No
         district.ride(7, 36.305 + step / 1e5, 120.37)
         feed.poll()
         fast.take()
-    assert len(slow) <= 3
-    bikes = [data for name, data in events(slow.take()) if name == "bike"]
+    found = events(slow.take())
+    assert len(found) <= 3
+    bikes = [data for name, data in found if name == "bike"]
     assert [bike["lat"] for bike in bikes] == [pytest.approx(36.305 + 199 / 1e5)]
 
 
@@ -95,7 +96,7 @@ def test_an_alert_comes_once_more_when_it_is_over(district: District) -> None:
     states = [data["state"] for name, data in events(mailbox.take()) if name == "alert"]
     assert states == ["closed"]
     feed.poll()
-    assert len(mailbox) == 0
+    assert mailbox.take() == b""
 
 
 def last_event(wire: bytes) -> str:
@@ -150,7 +151,7 @@ def test_what_is_long_over_is_forgotten() -> None:
 
 def test_hostile_text_cannot_end_a_frame() -> None:
     """A newline in a text is escaped by JSON, so no event can be forged inside another."""
-    wire = feed_module.frame(Thing("bike", "x"), {"bike_id": "a\n\nevent: alert\ndata: {}"})
+    wire = feed_module.frame(Thing("bike", "x"), {"bike_id": "a\n\nevent: alert\ndata: {}"}, "0")
     assert wire.count(b"\n") == 4
     assert len(events(wire)) == 1
 
