@@ -22,9 +22,10 @@ from dashboards.api.lists import CsvAnswer
 from dashboards.api.problems import SCHEMAS, ProblemDocument
 from dashboards.api.stream import DATA
 
-FIELDS: Final[Mapping[str, list[Any]]] = tomllib.loads(
-    files("dashboards.api").joinpath("fields.toml").read_text("utf-8")
-)
+_TEXT = files("dashboards.api").joinpath("fields.toml").read_text("utf-8")
+FIELDS: Final[Mapping[str, list[Any]]] = {
+    name: meaning for names, meaning in tomllib.loads(_TEXT).items() for name in names.split()
+}
 """Description and example by name, or by ``Shape.name`` where it means something of its own."""
 
 ON_MAPS: Final[Mapping[str, type]] = {
