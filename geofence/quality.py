@@ -99,8 +99,11 @@ class Limits:
         return self.max_gap_ms + self.parked_after_ms
 
 
-BOXES_AFTER = 8
-"""Fixes that are still near the one so many before them may stand: boxes are worth their cost."""
+LEAP_AFTER = 4
+"""A bike whose fixes are still near the one so many before them stands or creeps."""
+
+LEAP_ROWS = 4
+"""Fixes that are looked at together then, by their bounding box; a power of two."""
 
 GATHER_SHARE = 3
 """When fewer than one of so many fixes are compared with their next ones, they are gathered."""
@@ -271,28 +274,30 @@ def _last_near(
 ) -> NDArray[np.intp]:
     """The last row, of those from each row to `in_time`, before one out of its radius.
 
-    All rows walk on together, a row more each time: a riding bike is soon out. Whole columns are
-    compared, shifted, while many go on; the few that are left are gathered. Where a bike stands,
-    the bounding box of all those rows tells that it does.
+    All rows walk on together: a riding bike is soon out. Whole columns are compared, shifted. Where
+    a bike stands or creeps, the next rows are taken at once when their bounding box is near; those
+    whose box is not, and the few that are left, walk on by themselves.
     """
     n = in_time.size
     last = np.arange(n)
     within = in_time - last
-    walks = np.ones(n, dtype=bool)
-    far = 0
+    walks, alone = np.ones(n, dtype=bool), np.zeros(n, dtype=bool)
+    far, rows = 0, 1
+    x_box, y_box = _boxes(x_m, rows), _boxes(y_m, rows)
     while np.count_nonzero(walks) > n // GATHER_SHARE:
-        if far == BOXES_AFTER:
-            x_off, y_off = _farthest(x_m, in_time), _farthest(y_m, in_time)
-            stands = walks & (x_off * x_off + y_off * y_off <= squared_radius)
-            last[stands] = in_time[stands]
-            walks &= ~stands
-        far += 1
-        here, there = slice(None, n - far), slice(far, None)
-        dx, dy = x_m[there] - x_m[here], y_m[there] - y_m[here]
-        walks[here] &= (dx * dx + dy * dy <= squared_radius[here]) & (within[here] >= far)
-        walks[n - far :] = False
-        last += walks
-    walking = np.flatnonzero(walks)
+        if far == LEAP_AFTER:
+            rows = LEAP_ROWS
+            x_box, y_box = _boxes(x_m, rows), _boxes(y_m, rows)
+        here, there = slice(None, max(n - far - rows, 0)), slice(far + 1, n - rows + 1)
+        dx, dy = _farthest(x_m[here], x_box, there), _farthest(y_m[here], y_box, there)
+        near = within >= far + rows
+        near[here] &= dx * dx + dy * dy <= squared_radius[here]
+        if rows > 1:
+            alone |= walks & ~near
+        walks &= near
+        far += rows
+        last += walks * rows
+    walking = np.flatnonzero(walks | alone)
     while walking.size:
         walking = walking[last[walking] < in_time[walking]]
         following = last[walking] + 1
@@ -302,22 +307,21 @@ def _last_near(
     return last
 
 
-def _farthest(place_m: Metres, last: NDArray[np.intp]) -> Metres:
-    """How far off the farthest is of the rows from each row to its `last`, along one axis [m]."""
-    rows = np.arange(last.size)
-    level = np.frexp(last - rows + 1)[1] - 1
+def _boxes(place_m: Metres, rows: int) -> tuple[Metres, Metres]:
+    """The least and the most of so many rows from each row on, a power of two of them [m]."""
     low = high = place_m
-    off_m = np.zeros(last.size)
-    for power in range(int(level.max(initial=-1)) + 1):
-        mine = np.flatnonzero(level == power)
-        a, b, here = mine, last[mine] + 1 - (1 << power), place_m[mine]
-        off_m[mine] = np.maximum(
-            np.maximum(high[a], high[b]) - here, here - np.minimum(low[a], low[b])
-        )
-        step = 1 << power
+    step = 1
+    while step < rows:
         low = np.minimum(low[:-step], low[step:])
         high = np.maximum(high[:-step], high[step:])
-    return off_m
+        step *= 2
+    return low, high
+
+
+def _farthest(here_m: Metres, box: tuple[Metres, Metres], there: slice) -> Metres:
+    """How far off the farther sides of boxes are, along one axis [m]."""
+    low, high = box
+    return np.maximum(high[there] - here_m, here_m - low[there])
 
 
 def _highest(
