@@ -31,6 +31,7 @@ from geofence.record import Record
 from geofence.steps import JudgedFixes
 from geofence.zone_state import ZoneStatus
 from geofence.zonemap import ZoneMap
+from ingest.mqtt.publisher import PublisherState
 from ingest.rejects import RejectBook
 from ingest.worker import WorkerView
 
@@ -67,6 +68,8 @@ class Health:
     log_head: int = 0  # number of the newest message in the log
     log_depth: Mapping[str, int] = field(default_factory=dict)
     """Messages each reader of the log has yet to read."""
+    outgoing: PublisherState = field(default_factory=PublisherState)
+    """Of the station's own messages: coverage, alerts, refusals."""
     evaluated_ms: int = 0
     """Time as of which zones and alerts were last judged [ms]; 0 before the first."""
 

@@ -275,9 +275,7 @@ class Station:
 
     def health(self) -> Health:
         """State of the parts, and counters; on the event loop."""
-        now_ms = self.clock.now_ms()
-        inlet = self.intake.inlet.state
-        behind_s = self.intake.behind_ms(now_ms) / 1000
+        inlet, sender = self.intake.inlet.state, self.sender.state
         caught_up = self.intake.caught_up.is_set()
         reading = f"reading the log: {self.worker.seq} of {self.log.head} messages"
         view = self.worker.view
@@ -290,7 +288,7 @@ class Station:
                 Part("coverage", caught_up, "" if caught_up else reading),
                 Part("storage", not self.intake.trouble, self.intake.trouble),
                 Part("data", not (damage := set_aside.trouble(self.log.aside)), damage, False),
-                Part("publisher", self.sender.state.connected, self.sender.state.reason),
+                Part("publisher", sender.connected, sender.reason),
                 *self._left_out(),
                 self._part("evaluation", self._unbooked, self._doubted),
                 self._part("outbox", self.outbox.trouble),
@@ -304,9 +302,10 @@ class Station:
             duplicates=total.duplicate,
             verdicts=view.verdicts,
             published=self.published(),
-            lag_s=behind_s,
+            lag_s=self.intake.behind_ms(self.clock.now_ms()) / 1000,
             log_head=self.log.head,
             log_depth={name: self.log.depth(name) for name in self.readers},
+            outgoing=sender,
             evaluated_ms=self.evaluated_ms,
         )
 

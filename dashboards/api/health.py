@@ -172,6 +172,14 @@ class Metrics(Collector):
         )
         unread = sorted(health.log_depth.items())
         yield _gauge("log_depth", "Messages a reader has yet to read", "reader", unread)
+        yield GaugeMetricFamily(
+            "zhixun_outgoing_queued",
+            "Messages of the station's own that wait or are under way",
+            value=health.outgoing.queued,
+        )
+        outcomes = [((outcome,), count) for outcome, count in health.outgoing.outcomes.items()]
+        text = "Messages of the station's own by what became of them"
+        yield _counters("outgoing", text, ["outcome"], outcomes)
         ready = [(part.name, int(part.ok)) for part in health.parts]
         yield _gauge("part_ready", "1 when the part works", "part", ready)
         alive = Counter(bike["liveness"] for bike in self._views.bikes())

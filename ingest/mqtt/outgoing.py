@@ -10,6 +10,8 @@ from typing import Literal
 GivenUp = Literal["dropped", "replaced", "refused"]
 """Why a message will not be sent: there was no room, a newer one says it better, or the broker
 does not take it."""
+Outcome = Literal["published"] | GivenUp
+"""What became of a message; published is one that the broker acknowledged."""
 
 
 @dataclass(eq=False, slots=True)

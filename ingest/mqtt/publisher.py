@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import structlog
@@ -19,7 +19,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from files.backoff import Backoff
 from ingest.mqtt.connection import STEADY_S, MqttOptions, Terms, in_words
-from ingest.mqtt.outgoing import GivenUp, Outgoing, OutgoingQueue
+from ingest.mqtt.outgoing import GivenUp, Outcome, Outgoing, OutgoingQueue
 from ingest.mqtt.paho_link import PahoLink
 
 log = structlog.get_logger(__name__)
@@ -52,15 +52,10 @@ class Denial(NamedTuple):
 class PublisherState:
     """State and counters of the publisher."""
 
-    connected: bool
-    reason: str  # why not; while it is, what the broker does not take
-    # Messages waiting or under way; acknowledged; given up because the queue was full, because a
-    # newer retained message of the same topic came, because the broker does not take them.
-    queued: int
-    published: int
-    dropped: int
-    replaced: int
-    refused: int = 0
+    connected: bool = False
+    reason: str = ""  # why not; while it is, what the broker does not take
+    queued: int = 0  # messages that wait or are under way
+    outcomes: Mapping[Outcome, int] = field(default_factory=dict)  # of the others, since the start
 
 
 class Publisher:
@@ -79,8 +74,12 @@ class Publisher:
         self._queue = OutgoingQueue(max_queued)
         self._under_way: dict[int, Outgoing] = {}  # by paho's message id
         self._acknowledged: dict[int, str] = {}  # why the broker did not take it; empty when it did
-        self._counts: dict[GivenUp, int] = {"dropped": 0, "replaced": 0, "refused": 0}
-        self._published = 0
+        self._outcomes: dict[Outcome, int] = {
+            "published": 0,
+            "dropped": 0,
+            "replaced": 0,
+            "refused": 0,
+        }
         self._conceded = self._futile = 0
         self._answered = False  # whether any was acknowledged on this connection
         self._terms = Terms()
@@ -104,10 +103,7 @@ class Publisher:
                 self._connected,
                 self._limits() if self._connected else self._reason,
                 len(self._queue) + len(self._under_way),
-                self._published,
-                self._counts["dropped"],
-                self._counts["replaced"],
-                self._counts["refused"],
+                self._outcomes.copy(),
             )
 
     def _limits(self) -> str:
@@ -173,8 +169,8 @@ class Publisher:
         """Count and settle; not under the lock, because a future runs its callbacks here."""
         for message, why in given_up:
             with self._changed:
-                self._counts[why] += 1
-                count = self._counts[why]
+                self._outcomes[why] += 1
+                count = self._outcomes[why]
             if why != "replaced" and (count == 1 or count % 1000 == 0):
                 log.warning(
                     "outgoing messages are dropped, the oldest first"
@@ -316,7 +312,7 @@ class Publisher:
                 for mid in self._acknowledged.keys() & self._under_way.keys()
             }
             messages = [(self._under_way.pop(mid), why) for mid, why in settled.items()]
-            self._published += sum(not why for _, why in messages)
+            self._outcomes["published"] += sum(not why for _, why in messages)
             self._answered |= any(message.qos for message, _ in messages)
             for message, why in messages:
                 if not why:

@@ -10,6 +10,7 @@ from dashboards.api.loopback import is_loopback, refusal
 from dashboards.app import create_app
 from dashboards.sources import Health, Part
 from ingest.accounts import Account
+from ingest.mqtt.publisher import PublisherState
 from tests.dashboards.conftest import ORIGIN, Api
 from tests.dashboards.district import District
 
@@ -186,6 +187,7 @@ def test_metrics_are_prometheus(api: Api, district: District) -> None:
         [Part("inlet", ok=True)],
         received=10, stored=8, rejected=2, lag_s=0.5, evaluated_ms=1_795_399_200_000,
         log_depth={"coverage": 3}, log_head=45,
+        outgoing=PublisherState(queued=4, outcomes={"dropped": 1}),
     )  # fmt: skip
     district.accounts = {"hello": Account(received=10, rejected=2, duplicate=2)}
     district.seq = 42
@@ -207,6 +209,8 @@ def test_metrics_are_prometheus(api: Api, district: District) -> None:
         "zhixun_messages_in_flight 3.0",
         "zhixun_evaluated_timestamp_seconds 1.7953992e+09",
         'zhixun_log_depth{reader="coverage"} 3.0',
+        "zhixun_outgoing_queued 4.0",
+        'zhixun_outgoing_total{outcome="dropped"} 1.0',
         'zhixun_part_ready{part="inlet"} 1.0',
         'zhixun_bikes{liveness="live"} 1.0',
         'zhixun_zone_state{state="overdue",zone_id="cy-08"} 1.0',

@@ -71,7 +71,7 @@ def test_a_message_that_is_too_large_for_the_broker_is_counted_and_told(tmp_path
         assert publisher.publish("a", b"." * 30).result(PATIENCE_S) is True
         assert publisher.state.reason == ""
         publisher.close(0.0)
-    assert (state.refused, state.dropped) == (1, 0)
+    assert (state.outcomes["refused"], state.outcomes["dropped"]) == (1, 0)
     assert "did not take a message to a: 317 bytes, more than 200" in state.reason
     assert [line["refused"] for line in lines if "refused" in line] == [1]
 

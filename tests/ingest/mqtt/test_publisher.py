@@ -59,7 +59,7 @@ def test_a_message_is_delivered_and_the_promise_kept(broker: Broker) -> None:
         done = publisher.publish("a", b"1")
         assert done.result(PATIENCE_S) is True
         assert heard.get(timeout=PATIENCE_S) == ("a", b"1", False)
-        assert publisher.state.published == 1
+        assert publisher.state.outcomes["published"] == 1
         assert publisher.state.connected
 
 
@@ -105,7 +105,7 @@ def test_what_was_published_without_a_broker_goes_out_when_it_comes(tmp_path: Pa
         assert watch.took_s() < 1.0
         assert old.result(0) is False
         state = publisher.state
-        assert (state.connected, state.queued, state.replaced) == (False, 2, 1)
+        assert (state.connected, state.queued, state.outcomes["replaced"]) == (False, 2, 1)
         with broker:
             assert new.result(PATIENCE_S) is True
             assert event.result(PATIENCE_S) is True
@@ -119,7 +119,7 @@ def test_beyond_the_limit_the_oldest_is_dropped_and_counted() -> None:
         for number in range(1, 5):
             publisher.publish("a", b"%d" % number)
         assert first.result(0) is False
-        assert (publisher.state.queued, publisher.state.dropped) == (3, 2)
+        assert (publisher.state.queued, publisher.state.outcomes["dropped"]) == (3, 2)
     dropped = [line for line in lines if "dropped" in line["event"]]
     assert len(dropped) == 1
     assert dropped[0]["topic"] == "a"
