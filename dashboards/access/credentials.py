@@ -14,7 +14,7 @@ import secrets
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from dashboards.access.roles import AccessRefused
+from dashboards.access.roles import AccessRefused, Identity
 
 TOKEN_PREFIX = "zx_"  # noqa: S105  # not a secret: says what a string found somewhere is
 BYTES = 32
@@ -30,12 +30,14 @@ def digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-def csrf_token(session_secret: str) -> str:
-    """The token that a page of this session sends beside its cookie.
+def csrf_token(identity: Identity) -> str | None:
+    """The token that a page of a session sends beside its cookie; None for who has no session.
 
     It is derived, so nothing is kept for it, and it does not tell the session's secret.
     """
-    return hmac.new(session_secret.encode(), b"csrf", hashlib.sha256).hexdigest()
+    if identity.kind != "session":
+        return None
+    return hmac.new(identity.secret.encode(), b"csrf", hashlib.sha256).hexdigest()
 
 
 def same(given: str, expected: str) -> bool:

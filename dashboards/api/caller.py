@@ -48,7 +48,7 @@ def asker(request: HTTPConnection) -> str:
 def csrf(request: HTTPConnection) -> str | None:
     """What a page sends as X-CSRF-Token; None where nobody has signed in by a session."""
     found = identity(request)
-    return csrf_token(found.secret) if found and found.kind == "session" else None
+    return None if found is None else csrf_token(found)
 
 
 def actor(request: HTTPConnection, said: str) -> str:

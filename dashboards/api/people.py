@@ -180,8 +180,7 @@ def router(access: Access, times: Times, sources: Sources) -> APIRouter:
         return access.by(caller.certain(request).name, caller.address(request.scope))
 
     def me(identity: Identity) -> Me:
-        token = csrf_token(identity.secret) if identity.kind == "session" else None
-        return times.answer(Me, identity, csrf_token=token)
+        return times.answer(Me, identity, csrf_token=csrf_token(identity))
 
     def signed_in(request: Request, identity: Identity) -> Response:
         answer = Answer(me(identity), status_code=201, headers={"Cache-Control": "no-store"})
