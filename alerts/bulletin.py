@@ -36,7 +36,6 @@ class Case(NamedTuple):
     zone_id: str | None
     bike: str | None
     vendor: str | None
-    raised_ms: int
     state: State
 
 

@@ -40,7 +40,7 @@ _GIVE_UP = (
     "WHERE delivered_at_ms IS NULL AND channel = ?"
 )
 _RAISED = (
-    "SELECT alert.number, rule, severity, zone_id, bike, vendor, raised.at_ms, "
+    "SELECT alert.number, rule, severity, zone_id, bike, vendor, "
     "(SELECT to_state FROM transition t WHERE t.number = alert.number ORDER BY seq DESC LIMIT 1) "
     "FROM alert JOIN transition raised ON raised.number = alert.number "
     "WHERE raised.event = 'activate' AND raised.at_ms >= ? AND raised.at_ms < ? "
