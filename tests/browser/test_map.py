@@ -29,10 +29,11 @@ def bike(page: Page, name: str) -> Locator:
 
 
 def overprinted(page: Page) -> list[list[str]]:
-    """Pairs of labels of which one lies over the other, by what they say."""
+    """Pairs of labels, or of one and a control, that lie over each other, by what they say."""
     found: list[list[str]] = page.evaluate(
         """() => {
-          const all = [...document.querySelectorAll(".zone-tip, .bike-label")]
+          const labels = ".zone-tip, .bike-label, .map-tools, .leaflet-control";
+          const all = [...document.querySelectorAll(labels)]
             .filter((each) => each.checkVisibility({ visibilityProperty: true }))
             .map((each) => [each.textContent, each.getBoundingClientRect()]);
           return all.flatMap(([one, a], i) => all.slice(i + 1)

@@ -1,15 +1,19 @@
 // @ts-check
 // Labels of the map that keep off each other: each stands at the first of its places that is free,
 // without its lesser parts where only that helps, and not at all where nothing does.
-import { overlap } from "../page/dom.js";
+import { firstFree } from "../page/dom.js";
 
-/** Shows labels where they are free of each other and of some boxes; the important ones first.
+const FLOATS = ".map-tools, .leaflet-control, .attribution";
+
+/** Shows labels where they are free of each other, of some boxes, and of what floats on the map;
+ * the important ones first.
  * @param {PartedLabel[]} labels @param {Element} frame that they may not leave
  * @param {Box[]} kept boxes that are taken already */
 export function part(labels, frame, kept = []) {
   for (const { node } of labels) node.classList.remove("small-label");
   const boxes = labels.map(boxOf); // all at once: each change makes the next measure slow
-  const taken = [...kept], within = frame.getBoundingClientRect();
+  const floats = [...frame.querySelectorAll(FLOATS)].map((node) => node.getBoundingClientRect());
+  const taken = [...kept, ...floats], within = frame.getBoundingClientRect();
   labels.forEach((label, i) => {
     const { node, small } = label;
     let found = placeOf(label, boxes[i], within, taken);
@@ -22,7 +26,7 @@ export function part(labels, frame, kept = []) {
     moved.set(node, found);
     const translate = found.x || found.y ? `${found.x}px ${found.y}px` : "";
     if (node.style.translate !== translate) node.style.translate = translate;
-    taken.push(found.box);
+    taken.push(found);
   });
 }
 
@@ -41,13 +45,9 @@ function boxOf(/** @type {PartedLabel} */ { node }) {
  * @param {Box} within @param {Box[]} taken */
 function placeOf({ node, moves, stays }, { left, top, right, bottom }, within, taken) {
   const before = stays ? moved.get(node)?.index ?? 0 : 0;
-  const order = [before, ...moves.keys()];
-  for (const index of order) {
+  const places = [before, ...moves.keys()].map((index) => {
     const [x, y] = moves[index](right - left, bottom - top);
-    const box = { left: left + x, top: top + y, right: right + x, bottom: bottom + y };
-    const leaves = overlap(box, within) && (box.left < within.left || box.right > within.right
-      || box.top < within.top || box.bottom > within.bottom);
-    if (!leaves && !taken.some((other) => overlap(box, other))) return { x, y, index, box };
-  }
-  return null;
+    return { index, x, y, left: left + x, top: top + y, right: right + x, bottom: bottom + y };
+  });
+  return firstFree(places, within, taken);
 }

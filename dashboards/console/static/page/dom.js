@@ -81,9 +81,15 @@ export function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Whether two rectangles have anything in common. */
-export function overlap(/** @type {Box} */ a, /** @type {Box} */ b) {
-  return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+/** The first of some boxes that lies over no taken one, and not over the edge of a frame.
+ * @template {Box} B @param {B[]} boxes @param {Box} frame @param {Box[]} taken */
+export function firstFree(boxes, frame, taken) {
+  const overlap = (/** @type {Box} */ a, /** @type {Box} */ b) =>
+    a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  const leaves = ({ left, top, right, bottom }) => left < frame.left || right > frame.right
+    || top < frame.top || bottom > frame.bottom;
+  return boxes.find((box) => !(overlap(box, frame) && leaves(box))
+    && !taken.some((other) => overlap(box, other)));
 }
 
 /** Shows these nodes in this order. What already stands right is not touched. */

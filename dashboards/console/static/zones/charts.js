@@ -1,6 +1,6 @@
 // @ts-check
 // Charts as small SVG. Each says in words what it shows; what is coloured is marked as well.
-import { overlap, svg } from "../page/dom.js";
+import { firstFree, svg } from "../page/dom.js";
 import { words } from "../page/frame.js";
 
 function picture(className, width, height, label, ...children) {
@@ -33,9 +33,9 @@ function path(className, points) {
 /** Texts of a picture that never overprint: each takes the first of its places that is free, and
  * is left out where none is; the sentence below the picture says everything. */
 class Texts {
-  /** @param {number} width @param {Box[]} taken where other texts stand already */
-  constructor(width, taken) {
-    this.width = width;
+  /** @param {Box} frame of the picture @param {Box[]} taken where other texts stand already */
+  constructor(frame, taken) {
+    this.frame = frame;
     this.taken = taken;
   }
 
@@ -43,15 +43,14 @@ class Texts {
    * and anchor @returns {SVGElement[]} */
   put(className, said, places) {
     const wide = [...said].reduce((sum, sign) => sum + (sign > "⺀" ? 14 : 9.5), 0);
-    for (const [x, y, anchor] of places) {
+    const boxes = places.map(([x, y, anchor]) => {
       const left = x - { start: 0, middle: wide / 2, end: wide }[anchor];
-      const box = { left, right: left + wide, top: y - 14, bottom: y + 4 };
-      const outside = box.left < 0 || box.right > this.width || box.top < 0;
-      if (outside || this.taken.some((other) => overlap(box, other))) continue;
-      this.taken.push(box);
-      return [text(className, x, y, said, anchor)];
-    }
-    return [];
+      return { x, y, anchor, left, right: left + wide, top: y - 14, bottom: y + 4 };
+    });
+    const found = firstFree(boxes, this.frame, this.taken);
+    if (!found) return [];
+    this.taken.push(found);
+    return [text(className, found.x, found.y, said, found.anchor)];
   }
 }
 
@@ -87,7 +86,8 @@ export function progress(/** @type {ProgressChart} */ chart) {
   ];
   const ticks = [{ left: 0, right: left - 5, top: top - 8, bottom: height },
     { left: 0, right: width, top: height - bottom + 2, bottom: height }];
-  const texts = new Texts(width, ticks), said = [];
+  const frame = { left: 0, top: 0, right: width, bottom: height };
+  const texts = new Texts(frame, ticks), said = [];
   said.push(...texts.put("deadline-text", says.deadline, [[x(to_ms) + 8, top - 12, "end"]]));
   const known = points.filter(({ ratio }) => ratio != null);
   if (known.length > 1) {
