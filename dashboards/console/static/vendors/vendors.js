@@ -25,6 +25,7 @@ class VendorCard {
   node = el("section", "vendor");
   body = el("div");
   strays = el("div");
+  broker = "";
   shown = "";
 
   /** @param {string} name */
@@ -41,6 +42,7 @@ class VendorCard {
   /** What has not changed stays as it is: somebody may be reading or copying it.
    * @param {Vendor} vendor @param {string} broker */
   show(vendor, broker) {
+    this.broker = broker;
     const now = JSON.stringify([broker, { ...vendor, first_message: null }]);
     if (now === this.shown) return;
     this.shown = now;
@@ -69,7 +71,7 @@ class VendorCard {
     const answer = await change(this.path + path, method, body), wrong = words.refusal(answer);
     const text = wrong ?? words.say(`vendors.${done}`, { bike });
     toast(text, { kind: wrong ? "bad" : "", for_ms: 6000 });
-    if (answer?.ok) this.show(answer.body, "");
+    if (answer?.ok) this.show(answer.body, this.broker);
   }
 
   async hear() {
