@@ -44,7 +44,7 @@ def test_the_day_is_told_and_drawn(page: Page, server: ConsoleServer, district: 
     expect(verdict).to_contain_text("jump")
     expect(verdict).to_contain_text("1 · <1%")
     expect(verdict).to_contain_text("the vendor should check receiver and clock")
-    path = page.locator("path.day-path-accent").get_attribute("d") or ""
+    path = page.locator("path.way-accent").get_attribute("d") or ""
     assert path.count("M") == 2
     mark = page.locator("path.day-mark-teleport")
     expect(mark).to_have_count(1)

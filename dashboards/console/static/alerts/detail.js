@@ -2,7 +2,7 @@
 // An alert as a whole: its facts, what may be done, the map with the evidence, and its history.
 import { bikeOf, bikeRoute } from "../bikes/facts.js";
 import * as L from "../leaflet/leaflet-src.esm.js";
-import { baseMap, colorOf, styleOf } from "../map/base.js";
+import { baseMap, colorOf, goTo, styleOf, wayOf } from "../map/base.js";
 import { trackOf } from "../map/bikes.js";
 import { ageItems, CellImage, missingItem } from "../map/zones.js";
 import { el, fill, link, narrow, nothing } from "../page/dom.js";
@@ -122,10 +122,7 @@ class EvidenceMap {
     const way = this.drawTrack(track, place, visit);
     fill(this.key, way.length > 0 && el("span", "item", el("i", "swatch end"), visit
       ? words.say("alerts.proof", { bike: of, time: words.time(visit.at_ms) }) : of));
-    this.map.invalidateSize();
-    const bounds = zoneId || !way.length ? this.drawn.getBounds() : L.latLngBounds(way);
-    const room = { padding: L.point(24, 24), maxZoom: 16 };
-    if (bounds.isValid()) this.map.fitBounds(bounds, { ...room, animate: false });
+    goTo(this.map, zoneId || !way.length ? this.drawn.getBounds() : L.latLngBounds(way));
     if (zones && zoneId) this.showCells(zones.grid, alert, at, outdated);
   }
 
@@ -144,9 +141,7 @@ class EvidenceMap {
     const until = visit?.at_ms ?? Infinity;
     const line = (track?.lat ?? []).map((lat, i) => [lat, track.lng[i]])
       .filter((_, i) => track.timestamps[i] <= until);
-    for (const [color, weight] of [["halo", 7], ["accent", 4]]) {
-      L.polyline(line, { color: colorOf(color), weight: Number(weight) }).addTo(this.drawn);
-    }
+    wayOf(line, "accent", 4).addTo(this.drawn);
     const end = line.at(-1) ?? place;
     if (!end) return line;
     L.circleMarker(end, { radius: 7, color: colorOf("halo"), weight: 2,

@@ -2,7 +2,7 @@
 // One bike: its state now, and one of its days.
 import { AlertList, followAlerts } from "../alerts/list.js";
 import * as L from "../leaflet/leaflet-src.esm.js";
-import { baseMap, colorOf, pane } from "../map/base.js";
+import { baseMap, colorOf, goTo, pane, wayOf } from "../map/base.js";
 import { button, el, fill, link, nothing, signButton, write, zonePath } from "../page/dom.js";
 import { asked, config, keys, live, read, setQuery, start, words } from "../page/frame.js";
 import { later } from "../page/live.js";
@@ -258,8 +258,8 @@ class DayMap {
     pane(this.map, "day-marks", 430);
     this.cells = { pane: "day-cells", renderer: L.canvas({ pane: "day-cells" }),
       interactive: false };
-    this.line = { pane: "day-path", renderer: L.svg({ pane: "day-path" }), interactive: false };
-    this.marks = { pane: "day-marks", renderer: L.svg({ pane: "day-marks" }) };
+    this.line = { pane: "day-path", interactive: false };
+    this.marks = { pane: "day-marks" };
     this.day = L.featureGroup().addTo(this.map);
     this.ready = this.place();
     addEventListener("themechange", () => this.drawn && this.draw(this.drawn, false));
@@ -312,12 +312,7 @@ class DayMap {
     this.day.clearLayers();
     this.outline();
     if (cells) this.drawCells(cells, cell);
-    const line = (color, weight) => L.polyline(path, { ...this.line,
-      className: `day-path-${color}`, color: colorOf(color), weight }).addTo(this.day);
-    if (path.length) {
-      line("halo", 6);
-      line("accent", 3);
-    }
+    if (path.length) wayOf(path, "accent", 3, this.line).addTo(this.day);
     for (const stop of stops) {
       const [from, to] = [stop.from, stop.to].map((at) => words.time(at));
       this.mark(stop, "parked", 6, () =>
@@ -330,8 +325,7 @@ class DayMap {
         el("div", "dim", words.say(`verdict.${verdict}.hint`)))));
     this.drawLegend(verdicts, rejected_total);
     this.map.invalidateSize();
-    const bounds = this.day.getBounds(), room = { padding: L.point(24, 24), maxZoom: 16 };
-    if (fit && bounds.isValid()) this.map.fitBounds(bounds, { ...room, animate: false });
+    if (fit) goTo(this.map, this.day.getBounds());
   }
 
   drawCells({ lat: lats, lng: lngs, first: firsts }, [high, wide]) {

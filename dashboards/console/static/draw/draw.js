@@ -1,8 +1,8 @@
 // @ts-check
 // Zones are drawn and redrawn here, by an administrator. What is saved is a new version of a zone
 // from a moment on; what lies before that moment stays as it was.
-import { drawExcluded } from "../map/base.js";
-import { askFor, momentOf, moments } from "../page/dialog.js";
+import { excludedOn } from "../map/base.js";
+import { askFor, momentFields, momentOf } from "../page/dialog.js";
 import { button, el, fill, place } from "../page/dom.js";
 import { keys, live, read, start, words } from "../page/frame.js";
 import { keepWhile } from "../page/session.js";
@@ -25,13 +25,13 @@ start(async (main) => {
   main.replaceChildren(el("p", "draw-small", words.say("draw.desktop")),
     el("section", "panel draw-list", head, rows), frame, panel);
   const map = new DrawMap(frame, (zoneId) => drawing || pick(zoneId));
+  const showExcluded = excludedOn(map.map);
   const { policies } = await read("/policies").catch((error) => {
     panel.replaceChildren(el("div", "empty", error.message));
     throw error;
   });
   /** @type {Zones} */ let collection = { features: [], excluded: [], version: 0, grid: NO_GRID };
   /** @type {Zone[]} */ let planned = [];
-  /** @type {L.GeoJSON | null} */ let excluded = null;
   /** @type {Drawing | null} */ let drawing = null;
   /** @type {ZoneCard | null} */ let card = null;
   function list() {
@@ -56,7 +56,7 @@ start(async (main) => {
   async function load() {
     const [now, then] = await Promise.all([zonesAt(), zonesAt(FAR)]);
     [collection, planned] = [now, then.features];
-    excluded ??= drawExcluded(map.map, collection);
+    showExcluded(collection);
     list();
     if (drawing) return drawing.showNeighbours();
     map.showZones(collection.features);
@@ -125,10 +125,7 @@ start(async (main) => {
           value: names[0].value },
         { name: "others", label: words.say("draw.import.others"), type: "choice", options: fates,
           value: "keep" },
-        { name: "when", label: words.say("draw.when"), type: "choice", options: moments(),
-          value: "now" },
-        { name: "moment", label: words.say("moment.at"), type: "moment", required: true,
-          only: ["when", "custom"] },
+        ...momentFields(words.say("draw.when"), "now"),
       ],
       go: words.say("draw.save"),
       send: async ({ policy, others, when, moment }) => {

@@ -2,7 +2,7 @@
 // The map of the drawing page: all zones, the one that is looked at, an older outline of it, and
 // where something is wrong with what was drawn.
 import * as L from "../leaflet/leaflet-src.esm.js";
-import { baseMap, colorOf } from "../map/base.js";
+import { baseMap, colorOf, goTo } from "../map/base.js";
 import { el } from "../page/dom.js";
 import { words } from "../page/frame.js";
 import { between, latLngOf, nearest, placeAt, ringsOf, rounded } from "./outline.js";
@@ -45,8 +45,7 @@ export class DrawMap {
   }
 
   fit(/** @type {Zone[]} */ features) {
-    const bounds = L.featureGroup(features.map((each) => L.geoJSON(each))).getBounds();
-    this.map.fitBounds(bounds, { padding: [40, 40], maxZoom: 16, animate: false });
+    goTo(this.map, L.featureGroup(features.map((each) => L.geoJSON(each))).getBounds(), 40);
   }
 
   /** A sign at each place that a problem names. @param {{place: Place?, text: string}[]} all */

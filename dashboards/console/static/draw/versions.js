@@ -1,6 +1,6 @@
 // @ts-check
 // A zone as it is, was and will be: its versions, one of them shown, and what may be done.
-import { askFor, momentOf, moments, toast } from "../page/dialog.js";
+import { askFor, momentFields, momentOf, toast } from "../page/dialog.js";
 import { button, el, fill, link, zonePath } from "../page/dom.js";
 import { config, live, read, words } from "../page/frame.js";
 import { change } from "../page/session.js";
@@ -104,12 +104,7 @@ export class ZoneCard {
     const done = await askFor({
       title: `${words.say("draw.end")} · ${words.zoneName(this.shown.properties)}`,
       note: words.say("draw.end.note"),
-      fields: [
-        { name: "when", label: words.say("draw.end.when"), type: "choice", options: moments(),
-          value: "tomorrow" },
-        { name: "moment", label: words.say("moment.at"), type: "moment", required: true,
-          only: ["when", "custom"] },
-      ],
+      fields: momentFields(words.say("draw.end.when"), "tomorrow"),
       go: words.say("draw.end"),
       send: async ({ when, moment }) => {
         const body = { valid_to: momentOf(when, moment) };

@@ -67,14 +67,33 @@ function hatched(color) {
 }
 
 /** What cannot be patrolled and counts for nothing, on a map of its own kind or of zones.
- * @param {L.Map} map @param {Zones} zones */
-export function drawExcluded(map, { excluded }) {
-  if (!map.getPane("excluded")) pane(map, "excluded", 360);
-  return L.geoJSON(/** @type {any} */ (excluded), { pane: "excluded", style: () => (
+ * @param {L.Map} map @returns {(zones: Zones) => unknown} shows it as GET /zones has it */
+export function excludedOn(map) {
+  pane(map, "excluded", 360);
+  const layer = L.geoJSON(undefined, { pane: "excluded", style: () => (
     { color: colorOf("dim"), weight: 1, ...hatched("dim") }) })
-    .bindTooltip((layer) => el("span", "", [
-      words.zoneName(/** @type {any} */ (layer).feature.properties), words.say("map.excluded"),
-    ].filter(Boolean).join(words.say("join.of"))), { sticky: true }).addTo(map);
+    .bindTooltip((each) => el("span", "", [
+      words.zoneName(/** @type {any} */ (each).feature.properties), words.say("map.excluded"),
+    ].filter(Boolean).join(words.say("join.of"))), { sticky: true });
+  return ({ excluded }) =>
+    layer.remove().clearLayers().addData(/** @type {any} */ (excluded)).addTo(map);
+}
+
+/** Goes to where something is on a map, with a margin [px], if it is anywhere.
+ * @param {L.Map} map @param {L.LatLngBounds} bounds */
+export function goTo(map, bounds, margin = 24) {
+  map.invalidateSize();
+  const room = L.point(margin, margin);
+  if (bounds.isValid()) map.fitBounds(bounds, { padding: room, maxZoom: 16, animate: false });
+}
+
+/** The way of a bike, for a map; the style colours it, by the class of a colour.
+ * @param {LatLng[] | LatLng[][]} places @param {string} color @param {number} weight [px]
+ * @param {L.PolylineOptions & {halo?: boolean}} options */
+export function wayOf(places, color, weight, { halo = true, ...options } = {}) {
+  const line = (name, wide) =>
+    L.polyline(places, { ...options, className: `way-${name}`, weight: wide });
+  return L.featureGroup([...(halo ? [line("halo", weight + 3)] : []), line(color, weight)]);
 }
 
 /** The legend of what is excluded; null where nothing is. @param {Zones} zones */

@@ -8,7 +8,7 @@ import * as L from "../leaflet/leaflet-src.esm.js";
 import { button, el, link, signButton, svg, write } from "../page/dom.js";
 import { config, live, read, words } from "../page/frame.js";
 import { later, Newest } from "../page/live.js";
-import { colorOf, pane } from "./base.js";
+import { pane, wayOf } from "./base.js";
 import { part } from "./labels.js";
 
 const NEAR_ZOOM = 15, TICK_MS = 1000; // below, a bike says what it does when it is pointed at
@@ -310,46 +310,33 @@ const BELIEVED = new Set(["ok", "parked", "off_shift", "outside_district"]);
 
 /** Lines of bikes by their keys; a strong one stands out among others. */
 class TrackLayer {
-  /** @type {Map<string, {strong: boolean, paths: [L.Polyline, string][]}>} */ lines = new Map();
+  /** @type {Map<string, {strong: boolean, line: L.FeatureGroup}>} */ lines = new Map();
 
   constructor(map) {
     this.map = map;
     pane(map, "tracks", 420);
-    addEventListener("themechange", () => {
-      const all = [...this.lines.values()].flatMap(({ paths }) => paths);
-      for (const [path, look] of all) path.setStyle(styleFor(look));
-    });
   }
 
   draw(key, pieces, { strong = false } = {}) {
     const known = this.lines.get(key);
     if (known?.strong === strong) {
-      for (const [path] of known.paths) path.setLatLngs(pieces);
+      known.line.eachLayer((/** @type {any} */ path) => path.setLatLngs(pieces));
       return;
     }
     this.remove(key);
-    const line = (look) => L.polyline(pieces,
-      { pane: "tracks", interactive: false, ...styleFor(look) }).addTo(this.map);
-    const looks = strong ? ["halo", "strong"] : ["plain"];
-    this.lines.set(key, { strong, paths: looks.map((look) => [line(look), look]) });
+    const line = wayOf(pieces, "track", strong ? 4 : 2, { halo: strong,
+      opacity: strong ? 1 : 0.75, pane: "tracks", interactive: false }).addTo(this.map);
+    this.lines.set(key, { strong, line });
   }
 
   remove(key) {
-    for (const [path] of this.lines.get(key)?.paths ?? []) path.remove();
+    this.lines.get(key)?.line.remove();
     this.lines.delete(key);
   }
 
   keep(keys) {
     for (const key of [...this.lines.keys()]) if (!keys.has(key)) this.remove(key);
   }
-}
-
-function styleFor(look) {
-  return {
-    halo: { color: colorOf("halo"), weight: 8, opacity: 0.9 },
-    strong: { color: colorOf("track"), weight: 4, opacity: 1 },
-    plain: { color: colorOf("track"), weight: 2, opacity: 0.75 },
-  }[look];
 }
 
 /** The positions of a track in [from, to] [ms], in pieces: a line breaks where nothing was heard

@@ -5,7 +5,7 @@ import { badge, el, fill, zoneLink } from "../page/dom.js";
 import { config, words } from "../page/frame.js";
 import { later, Newest } from "../page/live.js";
 import { byUrgency, lateness } from "../zones/list.js";
-import { drawExcluded, pane, styleOf } from "./base.js";
+import { excludedOn, pane, styleOf } from "./base.js";
 import { part } from "./labels.js";
 
 const FAR_ZOOM = 12.25;
@@ -17,21 +17,21 @@ const MOVES = [[0, 0], [0, -0.6], [0, 0.6], [-0.5, 0], [0.5, 0], [0, -1.1], [0, 
 
 export class ZoneLayer {
   /** @type {Map<string, DrawnZone>} */ zones = new Map();
-  /** @type {L.GeoJSON | null} */ excluded = null;
   waiting = new Set();
 
   constructor(map) {
     this.map = map;
     pane(map, "zones", 400);
     pane(map, "names", 650);
+    this.showExcluded = excludedOn(map);
     map.on("zoomend moveend resize", () => this.scale());
     addEventListener("themechange", () => this.zones.forEach((zone) => paint(zone)));
   }
 
   /** Draws the outlines of GET /zones, unless they are there already. @param {Zones} collection */
   draw(collection) {
-    const drawn = JSON.stringify(
-      collection.features.map(({ id, geometry, properties: { label } }) => [id, geometry, label]));
+    const drawn = JSON.stringify([collection.excluded, collection.features.map(
+      ({ id, geometry, properties: { label } }) => [id, geometry, label])]);
     if (drawn === this.drawn) return;
     this.drawn = drawn;
     for (const { shape, label } of this.zones.values()) {
@@ -39,8 +39,7 @@ export class ZoneLayer {
       label.remove();
     }
     this.zones.clear();
-    this.excluded?.remove();
-    this.excluded = drawExcluded(this.map, collection);
+    this.showExcluded(collection);
     for (const feature of collection.features) {
       const shape = L.geoJSON(feature, { interactive: false, pane: "zones" }).addTo(this.map);
       const node = el("div", "zone-label");

@@ -120,6 +120,15 @@ export function moments() {
     .map((value) => ({ value, text: words.say(`moment.${value}`) }));
 }
 
+/** Fields that ask for it; `value` is offered first. @returns {Field[]} */
+export function momentFields(/** @type {string} */ label, /** @type {string} */ value) {
+  return [
+    { name: "when", label, type: "choice", options: moments(), value },
+    { name: "moment", label: words.say("moment.at"), type: "moment", required: true,
+      only: ["when", "custom"] },
+  ];
+}
+
 /** As the API reads it: a time without an offset is the district's. Null is now, or not chosen. */
 export function momentOf(when, chosen) {
   if (when === "tomorrow") return `${words.tomorrow()}T00:00`;

@@ -3,7 +3,7 @@
 import { AlertList, byUrgency, followAlerts, OPEN } from "../alerts/list.js";
 import { bikeLink, keyOf, speedOf, visitorLink } from "../bikes/facts.js";
 import * as L from "../leaflet/leaflet-src.esm.js";
-import { baseMap, drawExcluded, excludedItem, styleOf } from "../map/base.js";
+import { baseMap, excludedItem, excludedOn, styleOf } from "../map/base.js";
 import { ageItems, CellImage, missingItem } from "../map/zones.js";
 import { badge, button, el, fill, link, nothing } from "../page/dom.js";
 import {
@@ -148,7 +148,6 @@ const EVERY_MS = 30_000;
 class ZoneCells {
   /** @type {ZoneStatus | null} */ status = null;
   /** @type {L.GeoJSON | null} */ shape = null;
-  /** @type {L.GeoJSON | null} */ excluded = null;
   /** @type {Child} */ excludedKey = null;
   ages = el("input", { type: "checkbox" });
   says = el("span", "says");
@@ -162,6 +161,7 @@ class ZoneCells {
     body.append(el("div", "cells-head", this.says, el("span", "space"), ages), frame, this.key);
     this.ages.addEventListener("change", () => this.refresh());
     this.map = baseMap(frame);
+    this.showExcluded = excludedOn(this.map);
     this.image = new CellImage(this.map);
     new ResizeObserver(() => this.fit()).observe(frame);
     const outline = () => this.outline().catch(unread);
@@ -176,8 +176,7 @@ class ZoneCells {
     /** @type {Zones} */ const zones = await read("/zones"), { features, grid } = zones;
     const zone = features.find((feature) => feature.id === this.zoneId);
     if (!zone) return;
-    this.excluded?.remove();
-    this.excluded = drawExcluded(this.map, zones);
+    this.showExcluded(zones);
     this.excludedKey = excludedItem(zones);
     this.shape?.remove();
     this.shape = L.geoJSON(zone, { interactive: false }).addTo(this.map);
