@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 
 from bikes.roster import BikeKey
 from dashboards.access.access import Access
+from dashboards.sources import Health, Part
 from ingest.accounts import Account
 from ingest.rejects import Refused
 from tests.browser.conftest import PAYLOADS
@@ -37,6 +38,8 @@ def test_a_bike_is_accepted_on_the_page(
     guest: Page, guarded: ConsoleServer, district: District, access: Access
 ) -> None:
     """By an administrator; a viewer sees the figures, and neither payloads nor what one may do."""
+    sending, district.accounts = district.accounts, {"hello": Account(received=6, rejected=6)}
+    district.health = Health([Part("inlet", ok=False, reason="nobody answers there")])
     district.reject(payload="{\x00")
     unknown = {BikeKey("hello", name): 2 for name in ("new-1", *PAYLOADS[:2])}
     district.rejects.add([], {Refused("telemetry", "hello", "unknown_bike"): 6}, None, unknown, 1)
@@ -49,6 +52,8 @@ def test_a_bike_is_accepted_on_the_page(
     expect(hello.get_by_role("button", name="Accept")).to_have_count(1)
     hello.get_by_role("button", name="Accept").click()
     expect(guest.locator(".toast")).to_contain_text("new-1 is on the list")
+    assert "nobody answers there" in hello.locator(".first-message").inner_text()
+    district.accounts = sending
     assert district.kept == [(BikeKey("hello", "new-1"),)]
     hello.get_by_role("button", name="Take back").click()
     expect(hello.get_by_role("button", name="Accept")).to_have_count(1)
