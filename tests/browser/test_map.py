@@ -242,12 +242,20 @@ def test_tracks_of_all(page: Page, server: ConsoleServer, district: District) ->
 
 
 def test_a_window_that_changes_shows_the_district_still(page: Page, server: ConsoleServer) -> None:
-    """Made smaller, turned, made larger: whoever saw all of it sees all of it."""
+    """Made smaller, turned, made larger, folded away: whoever saw all of it sees all of it."""
     page.goto(f"{server.url}/?lang=en")
     outlines = page.locator(".leaflet-zones-pane path")
     expect(outlines).to_have_count(9)
     for width, height in ((390, 844), (844, 390), (1920, 1080), (1280, 720)):
         page.set_viewport_size({"width": width, "height": height})
+        page.locator("#map").evaluate(
+            """async (map) => {
+              for (const display of ["none", ""]) {
+                map.style.display = display;
+                for (let n = 0; n < 3; n++) await new Promise(requestAnimationFrame);
+              }
+            }"""
+        )
         page.wait_for_function(
             """() => {
               const map = document.querySelector("#map").getBoundingClientRect();

@@ -172,9 +172,12 @@ class PatrolMap {
   }
 
   // After its element has grown or shrunk. Who saw the whole district still does, or goes on to
-  // the zone that is asked for.
+  // the zone that is asked for; so does who had no window until now. Without one all stays.
   resized() {
-    const whole = this.placed && this.map.getBounds().contains(this.zones.bounds);
+    const { clientWidth, clientHeight } = this.map.getContainer();
+    if (!this.placed || !clientWidth || !clientHeight) return;
+    const { x, y } = this.map.getSize(); // as it was
+    const whole = !x || !y || this.map.getBounds().contains(this.zones.bounds);
     this.map.invalidateSize({ animate: false });
     if (whole) this.map.fitBounds(this.bounds, { ...ROOM, animate: false });
   }
