@@ -74,7 +74,7 @@ async def tell_demo(console: Console, options: DemoOptions, station: Station, fl
                 console.print(f"{time(row.at_ms)}  {about}: {rule}: {before} → {after}{why}")
 
     def line() -> str:
-        states = [status.state for status in station.statuses.values()]
+        states = [status.state for status in station.judging.statuses.values()]
         words = ", ".join(
             f"{states.count(each)} {_word('state', each)}" for each in dict.fromkeys(states)
         )

@@ -104,7 +104,7 @@ def summary_of(station: Station, before: WorkerView, start_ms: int, published: i
         rejected=rejected,
         zones=[
             ZoneSummary(status.zone_id, round(status.covered_ratio, 4), status.state)
-            for status in station.statuses.values()
+            for status in station.judging.statuses.values()
         ],
         alerts=AlertsSummary(
             raised=len(alerts),
@@ -236,7 +236,7 @@ async def _keep_pace(clock: FastClock, station: Station, before: int, fleet: Fle
     """
     second_ms = 1000 * clock.speed
     while True:
-        limit_ms = station.evaluated_ms + JUDGED_S * second_ms
+        limit_ms = station.judging.evaluated_ms + JUDGED_S * second_ms
         since_ms = fleet.waiting_since(station.worker.view.total.received - before)
         if since_ms is not None:
             limit_ms = min(limit_ms, since_ms + AHEAD_S * second_ms)

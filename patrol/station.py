@@ -1,7 +1,7 @@
 """The station: all parts in one process, with one event loop and a thread for the worker.
 
     intake      inlet ─▶ log ─▶ worker          (ingest)
-    evaluation  ledger ─▶ rules ─▶ alert book   (alerts), once a second
+    evaluation  ledger ─▶ rules ─▶ alert book   (alerts), once a second, by :mod:`patrol.judging`
     outbox      alert book ─▶ MQTT, Apprise     (alerts)
     publisher   coverage, rejects ─▶ MQTT       (ingest)
     influx      log, alert book, coverage, health ─▶ InfluxDB   (ingest), if configured
@@ -17,18 +17,13 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-import structlog
 from prometheus_client import Histogram
 
-from alerts.desk import BulletinDesk
-from alerts.errors import BookUnavailable
-from alerts.evaluator import Evaluator
-from alerts.fleet import Fleet
 from alerts.notify import Notifier
 from alerts.notify.mqtt import MqttNotifier, ZoneStatusTopic
 from alerts.notify.outbox import Outbox
@@ -40,9 +35,6 @@ from dashboards.api.loopback import LOOPBACK
 from dashboards.app import create_app
 from dashboards.console.pages import ConsoleOptions, mount
 from dashboards.sources import Health, Part, Sources
-from geofence.atlas import Era
-from geofence.coverage import View
-from geofence.record import Record
 from geofence.zone_state import ZoneStatus
 from ingest import set_aside
 from ingest.decode import Decoded
@@ -67,17 +59,14 @@ from patrol.assembly import (
     worker_of,
 )
 from patrol.canary import EVERY_S, Canary
-from patrol.clock import Clock, Doubt
+from patrol.clock import Clock
 from patrol.data_folder import keep_private
+from patrol.judging import Judging
 from patrol.loop_watch import loop_watch, watch
 from patrol.reload import Reload
 from patrol.supervisor import Supervisor
 from patrol.web import WebServer, hosts, refuse_strangers, tokens_of
-from words.times import DAY_MS
 
-log = structlog.get_logger(__name__)
-
-EVALUATE_EVERY_S = 1.0
 STOP_WEB_S = 1.0
 STUCK_S = 120.0
 """An evaluation that is due for so long hangs [s]."""
@@ -98,8 +87,6 @@ class Station:
     access: Access | None = None
     """Users and tokens. None lets in everybody on this machine, as in the demo."""
     published: Callable[[], int | None] = lambda: None
-    statuses: dict[str, ZoneStatus] = field(default_factory=dict)
-    era: Era = field(init=False)
     supervisor: Supervisor = field(default_factory=Supervisor)
     loop_held: Histogram = field(default_factory=loop_watch)
     canary_every_s: float = EVERY_S
@@ -109,9 +96,7 @@ class Station:
         keep_private(self.folder)
         self.readers = readers_of(self.district.settings)
         self.log = SqliteLog(self.folder / "log.sqlite", self.readers)
-        self.era = self.district.atlas.layout.era_at(self.clock.now_ms())
         self.worker: Worker = worker_of(self.district, self.log, self.folder)
-        self.view = self.worker.view
         self.rejects = RejectBook(self.worker.roster.vendors)
         self.to_itself = topics.canary(self.inlet.client_id)
         self.inlet = replace(self.inlet, filters=(*self.inlet.filters, self.to_itself))
@@ -133,39 +118,26 @@ class Station:
         self.book = AlertBook(self.folder / "alerts.sqlite", self.notifiers)
         self.outbox = Outbox(self.book.file, self.notifiers, Clock().now_ms)
         self.book.listen(self.outbox.wake)
-        self._record: Record | None = None
-        self._doubted = ""  # why nothing is judged at the moment
-        self._newest: object = None  # the evaluation that began last
-        self._unbooked = ""  # why the last evaluation could not be recorded
-        self._evaluates_s = float("inf")  # when the last evaluation was due, by the monotonic clock
         self._watched_seq = -1  # what had been read when the watchdog was fed last
-        self.evaluated_ms = 0
-        policies, settings = self.district.policies, self.district.settings
-        zone, limits = settings.district.tz, settings.rules.limits
-        self.fleet_facts = Fleet(
-            self.district.atlas,
-            lambda: self.view.fleet,
-            self.worker.roster,
-            keep_ms=round(limits["rejects_period_s"] * 1000),
-            line_lost_s=lambda: self.canary.lost_s,
-        )
-        self.orders = Orders(self.book.file, policies, zone)
-        self.evaluator = Evaluator(
-            policies,
-            self.record_at,
+        zone = self.district.settings.district.tz
+        self.orders = Orders(self.book.file, self.district.policies, zone)
+        self.judging = Judging(
+            self.district,
+            self.intake,
             self.book,
-            off=settings.rules.off,
-            fleet=self.fleet_facts,
-            limits=limits,
-            recipients=self.people,
+            self.people,
+            self.clock,
+            line_lost_s=lambda: self.canary.lost_s,
+            shown=self._shown,
+            done=self._judged,
+            wake=self.outbox.wake,
         )
-        self.desk = BulletinDesk(self.book, policies, self.record_at, self.people, zone)
         self.influx = influx_writer_of(
             self.district, self.worker, self.folder, self.book, self.health, self.clock.now_ms
         )
         self.policies = policies_named(self.district)
         self.drawing = drawing_of(
-            self.district, self.intake.redrawn, self.orders, self.folder, self._follow_zones
+            self.district, self.intake.redrawn, self.orders, self.folder, self.judging.follow_zones
         )
         self.reload: Reload | None = None
         if self.config is not None:
@@ -178,7 +150,7 @@ class Station:
                 self.policies,
                 self._follow_settings,
             )
-        recent = self.fleet_facts.vendors
+        recent = self.judging.fleet.vendors
         self.vendors = vendor_desk_of(
             self.district, self.worker, self.folder, self.publisher, recent, self.clock.now_ms
         )
@@ -198,13 +170,12 @@ class Station:
         if not await asyncio.to_thread(restore, self.clock.now_ms(), halted, known):
             self._close()
             return
-        self.view = self.worker.view
         self.sender.start()
         intake = asyncio.create_task(self.intake.run())
         if self.reload is not None:
             self.supervisor.start("reload", self.reload.run)
         self.supervisor.start("loop", partial(watch, self.loop_held))
-        self.supervisor.start("evaluation", self._evaluate_always)
+        self.supervisor.start("evaluation", self.judging.run)
         self.supervisor.start("outbox", self.outbox.run)
         self.supervisor.start("canary", self.canary.run)
         self.supervisor.start("watchdog", partial(watchdog.feed, self._stuck))
@@ -217,7 +188,7 @@ class Station:
             await asyncio.wait({intake, stopping, web}, return_when=asyncio.FIRST_COMPLETED)
             await self.intake.stop()
             await intake
-            if self.intake.caught_up.is_set() and not self._doubted:
+            if self.intake.caught_up.is_set() and not self.judging.doubted:
                 self.evaluate()
             if web.done():
                 web.result()
@@ -232,46 +203,19 @@ class Station:
         self.app.state.background.close()
 
     def evaluate(self) -> None:
-        """Judge everything now, and publish what changed; on the event loop.
+        """Judge everything now, and publish what changed; see :meth:`Judging.evaluate`."""
+        self.judging.evaluate()
 
-        Raises as :meth:`alerts.evaluator.Evaluator.in_parts`, but that a book which cannot be
-        written is the trouble of /readyz, and what was not recorded will be.
-        """
-        for _ in self._judged_in_parts():
-            pass
-
-    def _judged_in_parts(self) -> Iterator[None]:
-        """As :meth:`evaluate`; between its parts the event loop may do something else."""
-        now_ms = self.clock.now_ms()
-        # Coverage and fleet stay the same for as long as this takes.
-        self.view = self.worker.view
-        parts = self._newest = self.evaluator.in_parts(now_ms)
-        self._show(next(parts).statuses, now_ms)
-        try:
-            for _ in parts:
-                yield
-                if parts is not self._newest:
-                    return  # zones were redrawn and all was judged meanwhile
-            with self.evaluator.apart.of("bulletins"):
-                if self.desk.issue(now_ms):
-                    self.outbox.wake()
-            self._unbooked = ""
-        except BookUnavailable as exc:
-            if not self._unbooked:
-                log.error("the alert book cannot be written, zones are still judged", why=str(exc))
-            self._unbooked = str(exc)
-        if self.influx is not None:
-            windows = partial(self.evaluator.windows, now_ms=now_ms)
-            self.influx.reporter.windows(windows, now_ms)
-        self.evaluated_ms = now_ms
-        self.canary.seen(self.view.canary)
-
-    def _show(self, statuses: Sequence[ZoneStatus], now_ms: int) -> None:
-        self.era = self.district.atlas.layout.era_at(now_ms)
-        self.statuses = {status.zone_id: status for status in statuses}
+    def _shown(self, statuses: Sequence[ZoneStatus], now_ms: int) -> None:
         self.zone_statuses.publish(statuses, now_ms)
         if self.influx is not None:
             self.influx.reporter.coverage(statuses, now_ms)
+
+    def _judged(self, now_ms: int) -> None:
+        if self.influx is not None:
+            windows = partial(self.judging.evaluator.windows, now_ms=now_ms)
+            self.influx.reporter.windows(windows, now_ms)
+        self.canary.seen(self.judging.view.canary)
 
     def health(self) -> Health:
         """State of the parts, and counters; on the event loop."""
@@ -290,7 +234,7 @@ class Station:
                 Part("data", not (damage := set_aside.trouble(self.log.aside)), damage, False),
                 Part("publisher", sender.connected, sender.reason),
                 *self._left_out(),
-                self._part("evaluation", self._unbooked, self._doubted),
+                self._part("evaluation", self.judging.unbooked, self.judging.doubted),
                 self._part("outbox", self.outbox.trouble),
                 *self._influx_part(),
                 self.canary.part(self.inlet),
@@ -306,7 +250,7 @@ class Station:
             log_head=self.log.head,
             log_depth={name: self.log.depth(name) for name in self.readers},
             outgoing=sender,
-            evaluated_ms=self.evaluated_ms,
+            evaluated_ms=self.judging.evaluated_ms,
         )
 
     def _part(self, name: str, trouble: str, doing: str = "") -> Part:
@@ -316,7 +260,7 @@ class Station:
 
     def _left_out(self) -> list[Part]:
         """What is left out because it cannot be computed, while all else goes on."""
-        zones = (f"{name}: {why}" for name, why in self.evaluator.apart.troubles.items())
+        zones = (f"{name}: {why}" for name, why in self.judging.evaluator.apart.troubles.items())
         found = "; ".join((*self.district.policies.troubles, *zones))
         return [Part("left_out", False, found, required=False)] if found else []
 
@@ -338,54 +282,12 @@ class Station:
         seq, self._watched_seq = self._watched_seq, self.worker.seq
         if not self.intake.caught_up.is_set():
             return ""
-        if time.monotonic() - self._evaluates_s > STUCK_S:
+        if time.monotonic() - self.judging.due_s > STUCK_S:
             return f"nothing was judged for {STUCK_S:.0f} s"
         # What never came back in this life would not in the next.
         if self.canary.came and self.canary.lost_s and seq == self.worker.seq:
             return "nothing comes through the line"
         return ""
-
-    def record_at(self, now_ms: int) -> Record:
-        """What was patrolled, as of now."""
-        behind_ms = self.intake.behind_ms(self.clock.now_ms())
-        self._record = self.record(
-            self.view.ledger, now_ms, behind_ms=behind_ms, before=self._record
-        )
-        return self._record
-
-    def record(
-        self, ledger: View, at_ms: int, *, behind_ms: int = 0, before: Record | None = None
-    ) -> Record:
-        """What was patrolled as of an instant, by a view of the ledger as of it."""
-        return Record(
-            self.district.atlas.layout,
-            ledger,
-            self.worker.roster,
-            since_ms=self.known_from_ms(),
-            lost=self.worker.lost,
-            now_ms=at_ms,
-            behind_ms=behind_ms,
-            before=before,
-        )
-
-    def known_from_ms(self) -> int:
-        """From when on the ledger knows what was visited [ms]; a day it began to forget is gone."""
-        kept_ms = self.worker.view.newest_ms - self.worker.coverage_days * DAY_MS
-        if kept_ms <= self.worker.since_ms:
-            return self.worker.since_ms
-        return self.district.judge.midnights.ends(kept_ms)
-
-    def _follow_zones(self) -> None:
-        """Zones were redrawn: judge by them."""
-        # Until they are judged, statuses are those of the zones that there still are.
-        self.era = self.district.atlas.layout.era_at(self.clock.now_ms())
-        self.statuses = {
-            zone_id: status
-            for zone_id, status in self.statuses.items()
-            if self.era.zones.has(zone_id)
-        }
-        if self.intake.caught_up.is_set():
-            self.evaluate()
 
     def _mqtt(self) -> MqttNotifier:
         """The notifier that tells programs about alerts."""
@@ -400,24 +302,13 @@ class Station:
         for part in decoded:
             at_ms, unknown = part.received_at_ms, part.unknown
             self.rejects.add(part.rejects, part.refused, part.notes, unknown, at_ms)
-            self.fleet_facts.add(at_ms, part.received, part.rejected)
+            self.judging.fleet.add(at_ms, part.received, part.rejected)
 
     def _answer(self, decoded: list[Decoded]) -> None:
         """Tell vendors what was rejected; called in the worker's thread."""
         for reject in rejects_of(decoded):
             if topic := topics.rejected(reject.vendor, reject.bike_id):
                 self.sender.publish(topic, payload_json(reject))
-
-    async def _evaluate_always(self) -> None:
-        await self.intake.caught_up.wait()
-        doubt = Doubt(self.clock)
-        while True:
-            self._evaluates_s = time.monotonic()
-            self._doubted = doubt.why()
-            if not self._doubted:
-                for _ in self._judged_in_parts():
-                    await asyncio.sleep(0)
-            await asyncio.sleep(EVALUATE_EVERY_S / min(self.clock.speed, 2.0))
 
     async def _follow_settings(self) -> None:
         """The settings of the district are others: go by them."""
@@ -463,7 +354,7 @@ class Station:
             district=settings.district.name,
             timezone=settings.district.timezone,
             atlas=self.district.atlas,
-            in_force=lambda: self.era,
+            in_force=lambda: self.judging.era,
             drawing=self.drawing,
             policies=self.policies,
             roster=self.worker.roster,
@@ -471,10 +362,10 @@ class Station:
             book=self.book,
             orders=self.orders,
             rejects=self.rejects,
-            statuses=lambda: self.statuses,
-            record=self.record,
+            statuses=lambda: self.judging.statuses,
+            record=self.judging.record,
             plan=self.district.policies.plan,
-            known_from_ms=self.known_from_ms,
+            known_from_ms=self.judging.known_from_ms,
             judged=self.worker.judged,
             recipients=lambda: self.people,
             health=self.health,

@@ -89,11 +89,11 @@ def test_a_long_step_holds_nobody_up(tmp_path: Path) -> None:
         line.accept()
         line.publish(first.topic, first.payload)
         assert stepping.wait(PATIENCE_S)
-        evaluated = station.statuses
+        evaluated = station.judging.statuses
         line.publish(second.topic, second.payload)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE_S):
             pass
-        while station.statuses is evaluated:  # each evaluation makes them anew
+        while station.judging.statuses is evaluated:  # each evaluation makes them anew
             released.wait(0.01)
         assert not released.is_set()
         assert (station.log.head, station.worker.view.seq) == (2, 0)

@@ -177,7 +177,7 @@ class Week:
             if act := acts.get(now_ms):
                 act()
             station.evaluate()
-            self.told[now_ms] = told(station.statuses.values())
+            self.told[now_ms] = told(station.judging.statuses.values())
 
     def close(self) -> None:
         """Close its files."""
@@ -187,7 +187,7 @@ class Week:
     def statuses(self, at_ms: int) -> list[ZoneStatus]:
         """How it says at the end of the week that zones stood at an instant."""
         station = self.station
-        record = station.record(station.worker.view.ledger.as_of(at_ms), at_ms)
+        record = station.judging.record(station.worker.view.ledger.as_of(at_ms), at_ms)
         return states_of(record, station.district.policies.plan)
 
     def asked(self, at_ms: int) -> dict[str, Told]:
@@ -282,7 +282,7 @@ def test_everybody_counts_the_same_windows(week: Week, tmp_path: Path) -> None:
             {"reached": zone.reached, "short": zone.short or 0,
              "unknown": sum(zone.unknown.values())}
         )
-        for zone in station.desk.compile(period, END).coverage
+        for zone in station.judging.desk.compile(period, END).coverage
     }  # fmt: skip
     assert len(bulletin) == 9
     assert sum(bulletin.values(), Counter()).keys() == {"reached", "short", "unknown"}
@@ -313,7 +313,7 @@ def test_everybody_counts_the_same_windows(week: Week, tmp_path: Path) -> None:
     with Influx1(tmp_path / "influx") as store:
         noon = coverage_lines(week.statuses(at("Sun 11:00")), at("Sun 11:00"), bikes_inside={})
         status, text = store.write(
-            noon + b"".join(starmap(window_line, station.evaluator.windows(BEGIN, END)))
+            noon + b"".join(starmap(window_line, station.judging.evaluator.windows(BEGIN, END)))
         )
         assert status == 204, text
         until = datetime.fromtimestamp(END / 1000, SHANGHAI)

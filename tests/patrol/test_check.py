@@ -100,7 +100,7 @@ def test_a_calendar_that_cannot_be_computed_is_refused_and_else_named(
     district = district_of(settings, zones, Clock().now_ms())
     station = Station(district, tmp_path / "data", nowhere, nowhere)
     station.evaluate()
-    assert len(station.statuses) == 9
+    assert len(station.judging.statuses) == 9
     (part,) = (part for part in station.health().parts if part.name == "left_out")
     assert part.reason.startswith("policy core: event 0: date value out of range")
     assert not part.required

@@ -18,7 +18,7 @@ def test_zones_are_judged_and_shown_while_the_book_cannot_be_written(tmp_path: P
 
     with full_disk(tmp_path / "alerts.sqlite-wal"):
         station.evaluate()
-        assert len(station.statuses) == 9
+        assert len(station.judging.statuses) == 9
         ok, reason = evaluation()
         assert not ok
         assert "alerts.sqlite cannot be used now" in reason
