@@ -106,7 +106,8 @@ class Grid:
         """
         col, row = np.floor(x_m / self.cell_m), np.floor(y_m / self.cell_m)
         inside = (col >= 0) & (col < self.cols) & (row >= 0) & (row < self.rows)
-        cell = np.where(inside, row * self.cols + col, -1)
+        cell = row * self.cols + col
+        cell[~inside] = -1
         return cell.astype(np.int32)
 
     def cell_of(

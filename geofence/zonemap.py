@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from geofence.errors import Problem, ZonesError
 from geofence.grid import MAX_CELLS, METRES_PER_DEGREE, Grid
-from geofence.tiling import OUTSIDE, Meetings, Tiles, owners_of
+from geofence.tiling import OUTSIDE, Meetings, Outlines, Tiles, owners_of
 from geofence.zones import Zone, Zones
 
 MAX_ZONES = int(np.iinfo(np.int16).max)
@@ -39,14 +39,15 @@ class ZoneMap:
     zones: tuple[Zone, ...]  # sorted by `zone_id`; what "index" means everywhere below
     # Shape (grid.size,): index of the zone a patrollable cell belongs to; -1 for every other cell.
     cell_zone: NDArray[np.int16]
-    boundary: NDArray[np.bool_]  # shape (grid.size,): cells that an outline crosses or touches
     cells_total: NDArray[np.int32]  # shape (len(zones),): patrollable cells of each zone; never 0
     digest: str  # changes when the grid or the cells or outlines of a zone change; for snapshots
+    # Shape (grid.size + 1,): index of the zone that holds a whole cell, exclusions or not; -1 where
+    # none does, and last for what is outside the grid; -2 - n where an outline crosses or touches
+    # the cell, which is the n-th of those.
+    place: NDArray[np.int32]
     _index: dict[str, int]
-    _whole: NDArray[np.int16]
-    """Index of the zone that holds the whole cell, exclusions or not; else -1."""
-    _rival_row: NDArray[np.int32]
-    """Row of a crossed cell in `_rivals`."""
+    _outlines: Outlines
+    """Prepared outlines of the zones."""
     _rivals: NDArray[np.int16]
     """Indices of the zones that meet each crossed cell, padded with -1."""
 
@@ -70,32 +71,20 @@ class ZoneMap:
         -1 outside all zones and for NaN. Exact: the same as testing every polygon, boundary
         included, and taking the smallest index.
         """
-        cell = self.grid.cell_of(lat_deg, lng_deg)
-        # Cell -1 reads the last cell of the grid, which is masked out in the next line.
-        zone = np.where(cell >= 0, self._whole[cell], np.int16(OUTSIDE))
-        near = np.flatnonzero((cell >= 0) & self.boundary[cell])
+        zone = self.place[self.grid.cell_of(lat_deg, lng_deg)]
+        near = np.flatnonzero(zone < OUTSIDE)
         if near.size:
-            zone[near] = self._test(cell[near], lat_deg[near], lng_deg[near])
-        return zone
-
-    def _test(
-        self, cell: NDArray[np.int32], lat: NDArray[np.float64], lng: NDArray[np.float64]
-    ) -> NDArray[np.int16]:
-        """Zone of positions in crossed cells: one prepared polygon test per zone met."""
-        rivals = self._rivals[self._rival_row[cell]]
-        position, column = np.nonzero(rivals != OUTSIDE)
-        rival = rivals[position, column]
-        order = np.argsort(rival, kind="stable")
-        position, rival = position[order], rival[order]
-        found = np.full(len(cell), OUTSIDE, dtype=np.int16)
-        starts = np.flatnonzero(np.diff(rival, prepend=-1))
-        # From the largest index down, so that the smallest overwrites the others.
-        for start, stop in reversed(list(zip(starts, [*starts[1:], len(rival)], strict=True))):
-            group = position[start:stop]
-            outline = self.zones[rival[start]].geometry
-            inside = shapely.intersects_xy(outline, lng[group], lat[group])
-            found[group[inside]] = rival[start]
-        return found
+            rivals = self._rivals[-2 - zone[near]]
+            row, column = np.nonzero(rivals != OUTSIDE)
+            rival = rivals[row, column]
+            # One outline after the other, for the processor's cache; the largest index first, so
+            # that the smallest overwrites the others.
+            order = np.argsort(rival, kind="stable")[::-1]
+            rival, at = rival[order], near[row[order]]
+            inside = shapely.intersects_xy(self._outlines[rival], lng_deg[at], lat_deg[at])
+            zone[near] = OUTSIDE
+            zone[at[inside]] = rival[inside]
+        return zone.astype(np.int16)
 
 
 class DistrictEdge:
@@ -146,25 +135,24 @@ def lay(zones: tuple[Zone, ...], tiles: Tiles) -> ZoneMap:
             if total == 0
         )
     # Writing from the last zone to the first lets the smallest index win.
-    whole = np.full(grid.size, OUTSIDE, dtype=np.int16)
-    whole[meetings.cell[meetings.whole][::-1]] = meetings.zone[meetings.whole][::-1]
-    boundary, rival_row, rivals = _rivalries(grid, meetings)
+    place = np.full(grid.size + 1, OUTSIDE, dtype=np.int32)
+    place[meetings.cell[meetings.whole][::-1]] = meetings.zone[meetings.whole][::-1]
+    rivals = _rivalries(meetings, place)
     # GEOS builds the index of a prepared polygon at its first test: do it here, before
     # threads share the outlines.
     shapely.prepare(outlines)
     shapely.intersects_xy(outlines, *shapely.get_coordinates(shapely.point_on_surface(outlines)).T)
-    for array in (cell_zone, boundary, cells_total, whole, rival_row, rivals):
+    for array in (cell_zone, cells_total, place, rivals):
         array.flags.writeable = False
     return ZoneMap(
         grid=grid,
         zones=zones,
         cell_zone=cell_zone,
-        boundary=boundary,
         cells_total=cells_total,
         digest=_digest(grid, zones, cell_zone),
+        place=place,
         _index={zone.zone_id: n for n, zone in enumerate(zones)},
-        _whole=whole,
-        _rival_row=rival_row,
+        _outlines=outlines,
         _rivals=rivals,
     )
 
@@ -190,21 +178,17 @@ def grid_over(zones: Zones, *, cell_m: float, margin_m: float = MARGIN_M) -> Gri
     return grid
 
 
-def _rivalries(
-    grid: Grid, meetings: Meetings
-) -> tuple[NDArray[np.bool_], NDArray[np.int32], NDArray[np.int16]]:
-    """Crossed cells, the row of each, and the zones that meet there in ascending order."""
-    boundary = np.zeros(grid.size, dtype=np.bool_)
-    boundary[meetings.cell[~meetings.whole]] = True
-    crossed = np.flatnonzero(boundary)
-    rival_row = np.zeros(grid.size, dtype=np.int32)
-    rival_row[crossed] = np.arange(len(crossed))
-    here = boundary[meetings.cell]
-    row = rival_row[meetings.cell[here]]
-    column = np.arange(len(row)) - np.searchsorted(row, row)
-    rivals = np.full((len(crossed), int(column.max(initial=0)) + 1), OUTSIDE, dtype=np.int16)
+def _rivalries(meetings: Meetings, place: NDArray[np.int32]) -> NDArray[np.int16]:
+    """Number the crossed cells in `place`; the zones that meet in each, in ascending order."""
+    crossed = np.unique(meetings.cell[~meetings.whole])
+    place[crossed] = -2 - np.arange(crossed.size)
+    row = -2 - place[meetings.cell]
+    here = row >= 0
+    row = row[here]
+    column = np.arange(row.size) - np.searchsorted(row, row)
+    rivals = np.full((crossed.size, int(column.max(initial=0)) + 1), OUTSIDE, dtype=np.int16)
     rivals[row, column] = meetings.zone[here]
-    return boundary, rival_row, rivals
+    return rivals
 
 
 def _digest(grid: Grid, zones: tuple[Zone, ...], cell_zone: NDArray[np.int16]) -> str:

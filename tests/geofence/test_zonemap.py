@@ -100,7 +100,7 @@ def test_the_sample_district_has_the_cells_of_its_area():
     assert MAP.cells_total.min() > 200
     assert MAP.cells_total.dtype == np.int32
     assert MAP.cell_zone.dtype == np.int16
-    assert MAP.cell_zone.shape == MAP.boundary.shape == (MAP.grid.size,)
+    assert MAP.cell_zone.shape == MAP.place[:-1].shape == (MAP.grid.size,)
     for n, z in enumerate(MAP.zones):
         assert MAP.index(z.zone_id) == n
         cells = MAP.cells(z.zone_id)
@@ -115,7 +115,7 @@ def test_the_sample_district_has_the_cells_of_its_area():
 def test_every_cell_of_the_sample_equals_a_slow_twin():
     """Crossed cells, cells at exclusions, and a sample of the others."""
     rng = np.random.default_rng(0)
-    inside = np.flatnonzero(MAP.boundary | (MAP.cell_zone == -1))
+    inside = np.flatnonzero((MAP.place[:-1] < -1) | (MAP.cell_zone == -1))
     row, col = np.divmod(inside, MAP.grid.cols)
     near = inside[(row > 18) & (row < 84) & (col > 18) & (col < 95)]
     cells = np.concatenate([near, rng.choice(MAP.grid.size, 200)]).tolist()
@@ -348,7 +348,7 @@ def test_the_map_is_the_same_each_time_and_cannot_be_changed():
     """Two constructions agree bit for bit; arrays are read-only; it survives pickling."""
     again = zone_map(DISTRICT)
     assert again.digest == MAP.digest
-    assert again.boundary.tobytes() == MAP.boundary.tobytes()
+    assert again.place.tobytes() == MAP.place.tobytes()
     with pytest.raises(ValueError, match="read-only"):
         again.cell_zone[0] = 1
     copied = pickle.loads(pickle.dumps(MAP))
