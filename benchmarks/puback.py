@@ -24,15 +24,10 @@ import socket
 import time
 from multiprocessing.connection import Connection
 
-import mqtt5
 import numpy as np
 
-from benchmarks.whole_line import (
-    IDS,
-    accepted,
-    packets,
-    taking_in,
-)
+from benchmarks.whole_line import packets, taking_in
+from patrol.feeder import subscribed
 
 WARM_S = 3.0
 """Of the beginning nothing is counted [s]."""
@@ -43,16 +38,10 @@ def feed(bikes: int, messages: int, rate: int, seed: int, pipe: Connection) -> N
     encoded = packets(bikes, messages, seed)
     server = socket.create_server(("127.0.0.1", 0))
     pipe.send(server.getsockname()[1])
-    client, connect = accepted(server)
+    client, window = subscribed(server)
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    client.sendall(mqtt5.ConnAckPacket().write())
-    subscribe, _ = mqtt5.read(memoryview(client.recv(65_536)))
-    assert isinstance(subscribe, mqtt5.SubscribePacket)
-    granted = [mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE] * len(subscribe.topic_filters)
-    client.sendall(mqtt5.SubAckPacket(subscribe.packet_id, granted).write())
     pipe.recv()
     client.setblocking(False)
-    window = min(connect.receive_max, IDS)
     acked_s = np.zeros(messages)
     sent = acked = 0
     unsent, acks = b"", b""

@@ -18,14 +18,12 @@ import gc
 import json
 import multiprocessing
 import os
-import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import mqtt5
 import msgspec
 import numpy as np
 
@@ -37,13 +35,13 @@ from ingest.mqtt.connection import MqttOptions
 from ingest.mqtt.inlet import make_inlet
 from ingest.worker import READERS, Worker
 from patrol.clock import Clock
+from patrol.feeder import packet, stream
 from tests.patience import until_async
 from tests.workers import new_worker, patient_decoder, sample_judge
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "chengyang"
 START_MS = 1_763_859_600_000  # 2025-11-23 09:00 in Shanghai
 INTERVAL_MS = 5_000
-IDS = 20_000
 
 
 def packets(bikes: int, messages: int, seed: int, start_ms: int = START_MS) -> list[bytes]:
@@ -77,57 +75,14 @@ def packets(bikes: int, messages: int, seed: int, start_ms: int = START_MS) -> l
                 "battery_percent": 80,
             }
         )
-        packet = mqtt5.PublishPacket(
-            of_bike("telemetry", "hello", f"HB{bike:05d}"),
-            payload,
-            qos=mqtt5.QoS.AT_LEAST_ONCE,
-            packet_id=number % IDS + 1,
-        )
-        encoded.append(packet.write())
+        topic = of_bike("telemetry", "hello", f"HB{bike:05d}")
+        encoded.append(packet(number, topic, payload))
     return encoded
-
-
-def accepted(server: socket.socket) -> tuple[socket.socket, mqtt5.ConnectPacket]:
-    """The first client that speaks MQTT 5: a station also publishes, in 3.1.1, and may wait."""
-    while True:
-        client, _ = server.accept()
-        try:
-            packet, _ = mqtt5.read(memoryview(client.recv(65_536)))
-        except ValueError:
-            client.close()
-            continue
-        assert isinstance(packet, mqtt5.ConnectPacket)
-        return client, packet
 
 
 def feed(bikes: int, messages: int, seed: int, pipe: Connection, start_ms: int = START_MS) -> None:
     """Play the broker for one client; report the wall time from the first byte to the last ack."""
-    encoded = packets(bikes, messages, seed, start_ms)
-    server = socket.create_server(("127.0.0.1", 0))
-    pipe.send((server.getsockname()[1], sum(map(len, encoded)) / messages))
-    client, connect = accepted(server)
-    client.sendall(mqtt5.ConnAckPacket().write())
-    subscribe, _ = mqtt5.read(memoryview(client.recv(65_536)))
-    assert isinstance(subscribe, mqtt5.SubscribePacket)
-    granted = [mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE] * len(subscribe.topic_filters)
-    client.sendall(mqtt5.SubAckPacket(subscribe.packet_id, granted).write())
-    pipe.recv()
-    window = min(connect.receive_max, IDS)
-    began = time.perf_counter()
-    sent, acked_bytes = 0, 0
-    while acked_bytes < 4 * messages:
-        while sent < messages and sent - acked_bytes // 4 < window:
-            upto = min(sent + 1_000, messages, acked_bytes // 4 + window)
-            client.sendall(b"".join(encoded[sent:upto]))
-            sent = upto
-            client.setblocking(False)
-            with contextlib.suppress(BlockingIOError):
-                acked_bytes += len(client.recv(1 << 20))
-            client.setblocking(True)
-        acked_bytes += len(client.recv(1 << 20))
-    pipe.send((began, time.perf_counter()))
-    pipe.recv()
-    client.close()
+    stream(packets(bikes, messages, seed, start_ms), pipe)
 
 
 def worker(folder: Path, log: SqliteLog, bikes: int) -> Worker:
