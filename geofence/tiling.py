@@ -36,20 +36,42 @@ it lies within rounding of the edge, still finds the outline that runs along tha
 
 
 class Meetings(NamedTuple):
-    """Pairs of a zone and a cell it meets, by cell and then zone, as columns."""
+    """Pairs of a zone and a square of cells that it meets, as columns."""
 
-    cell: NDArray[np.int32]
+    cell: NDArray[np.int32]  # the south-western cell of the square
+    # Cells on a side. A square of more than one cell has no share but its own: 1 in this zone.
+    side: NDArray[np.int16]
     zone: NDArray[np.int16]
-    whole: NDArray[np.bool_]  # the cell and its margin lie inside the outline and do not touch it
-    share: NDArray[np.float64]  # of the cell in the zone and outside exclusions, 0 to 1
+    whole: NDArray[np.bool_]  # the square and its margin lie inside the outline, not touching it
+    share: NDArray[np.float64]  # of a cell in the zone and outside exclusions, 0 to 1
+
+    def where(self, mask: NDArray[np.bool_]) -> Meetings:
+        """The pairs that `mask` selects."""
+        return Meetings._make(column[mask] for column in self)
+
+    @classmethod
+    def union(cls, parts: Iterable[Meetings]) -> Meetings:
+        """All pairs of some parts."""
+        none = (np.empty(0, kind) for kind in (np.int32, np.int16, np.int16, np.bool_, np.float64))
+        return cls._make(map(np.concatenate, zip(none, *parts, strict=True)))
 
 
-_BLOCK = 32
-"""Cells on a side of a block. Inside a large outline whole blocks are settled by one test."""
+_BLOCK, _SQUARE = 32, 4
+"""Cells on a side of a block, and of a square in it.
+
+Inside a large outline whole ones are settled by one test, and keep together.
+"""
+
+_FINE = 256
+"""An outline of more vertices is cut into the blocks that it crosses before it is measured."""
 
 
 def _boxes(
-    grid: Grid, cell: NDArray[np.int32], margin_deg: float = 0.0, *, cells: int = 1
+    grid: Grid,
+    cell: NDArray[np.int32],
+    margin_deg: float = 0.0,
+    *,
+    cells: int | NDArray[np.int16] = 1,
 ) -> Outlines:
     """Squares of so many cells a side, by their south-western cell [degrees].
 
@@ -65,6 +87,18 @@ def _boxes(
     return boxes
 
 
+def _parts(
+    grid: Grid, cell: NDArray[np.int32], side: int, of: int, within: tuple[range, range]
+) -> NDArray[np.int32]:
+    """The squares, of `of` cells a side, of squares of `side` cells, in some rows and columns."""
+    row, col = np.divmod(cell, grid.cols)
+    at = np.arange(0, side, of)
+    rows, cols = np.broadcast_arrays(row[:, None, None] + at[:, None], col[:, None, None] + at)
+    here = (rows < within[0].stop) & (cols < within[1].stop)
+    parts: NDArray[np.int32] = (rows[here] * grid.cols + cols[here]).astype(np.int32)
+    return parts
+
+
 def meetings_of(grid: Grid, outline: Outline, excluded: BaseGeometry | None) -> Meetings:
     """The cells that an outline meets, with their edges and 0.1 mm around them; its zone is 0.
 
@@ -75,12 +109,69 @@ def meetings_of(grid: Grid, outline: Outline, excluded: BaseGeometry | None) -> 
     corners = grid.cell_of(np.array([south, north]), np.array([west, east]))
     (first_row, last_row), (first_col, last_col) = np.divmod(corners, grid.cols)
     # One more on each side for the margin of the cells.
-    rows = np.arange(max(first_row - 1, 0), min(last_row + 2, grid.rows))
-    cols = np.arange(max(first_col - 1, 0), min(last_col + 2, grid.cols))
-    inside, unsettled = _blocks(grid, rows, cols, outline, excluded)
-    boxes = _boxes(grid, unsettled, _CELL_MARGIN_DEG)
+    within = (
+        range(max(first_row - 1, 0), min(last_row + 2, grid.rows)),
+        range(max(first_col - 1, 0), min(last_col + 2, grid.cols)),
+    )
+    rows, cols = (np.arange(edge.start, edge.stop, _BLOCK) for edge in within)
+    blocks = (rows[:, None] * grid.cols + cols).ravel().astype(np.int32)
+    inside, met = _settle(grid, blocks, _BLOCK, outline, excluded)
+    found = [_squares(inside, _BLOCK)]
+    for block in np.split(met, met.size):
+        part, less = (_around(grid, block, shape) for shape in (outline, excluded))
+        squares = _parts(grid, block, _BLOCK, _SQUARE, within)
+        inside, squares = _settle(grid, squares, _SQUARE, part, less)
+        cells = _parts(grid, squares, _SQUARE, 1, within)
+        found += [_squares(inside, _SQUARE), _measured(grid, cells, part, less)]
+    return Meetings.union(found)
+
+
+def _settle(
+    grid: Grid,
+    cell: NDArray[np.int32],
+    side: int,
+    outline: BaseGeometry,
+    excluded: BaseGeometry | None,
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Squares that lie in the outline and meet no exclusion; and those to look at in parts."""
+    boxes = _boxes(grid, cell, _CELL_MARGIN_DEG, cells=side)
+    inside = shapely.contains_properly(outline, boxes)
+    met = shapely.intersects(outline, boxes) & ~inside
+    if excluded is not None:
+        cut = inside & shapely.intersects(excluded, boxes)
+        inside, met = inside & ~cut, met | cut
+    return cell[inside], cell[met]
+
+
+def _around(grid: Grid, block: NDArray[np.int32], shape: BaseGeometry | None) -> Any:
+    """A shape, or what it takes to know it in a block: itself there and a cell around it."""
+    if shape is None or shapely.get_num_coordinates(shape) <= _FINE:
+        return shape
+    reach = grid.cell_m / grid.metres_per_lng
+    (box,) = _boxes(grid, block, reach, cells=_BLOCK)
+    part = areas_of(shapely.intersection(shape, box))
+    shapely.prepare(part)
+    return part
+
+
+def _squares(cell: NDArray[np.int32], side: int) -> Meetings:
+    """Squares that lie in an outline."""
+    return Meetings(
+        cell,
+        np.full(cell.size, side, np.int16),
+        np.zeros(cell.size, np.int16),
+        np.ones(cell.size, np.bool_),
+        np.ones(cell.size),
+    )
+
+
+def _measured(
+    grid: Grid, cell: NDArray[np.int32], outline: BaseGeometry, excluded: BaseGeometry | None
+) -> Meetings:
+    """Those of some cells that an outline meets, each with its share."""
+    boxes = _boxes(grid, cell, _CELL_MARGIN_DEG)
     met = np.flatnonzero(shapely.intersects(outline, boxes))
-    cell, whole = unsettled[met], shapely.contains_properly(outline, boxes[met])
+    cell, whole = cell[met], shapely.contains_properly(outline, boxes[met])
     parts = _boxes(grid, cell)
     cell_area = shapely.area(parts)
     parts[~whole] = shapely.intersection(outline, parts[~whole])
@@ -88,54 +179,39 @@ def meetings_of(grid: Grid, outline: Outline, excluded: BaseGeometry | None) -> 
         cut = np.flatnonzero(shapely.intersects(excluded, parts))
         parts[cut] = shapely.difference(parts[cut], excluded)
     share = np.round(shapely.area(parts) / cell_area, _SHARE_DECIMALS)
-    return Meetings(
-        np.concatenate([cell, inside]),
-        np.zeros(cell.size + inside.size, np.int16),
-        np.concatenate([whole, np.ones(inside.size, np.bool_)]),
-        np.concatenate([share, np.ones(inside.size)]),
-    )
+    return _squares(cell, 1)._replace(whole=whole, share=share)
 
 
-def _blocks(
-    grid: Grid,
-    rows: NDArray[np.intp],
-    cols: NDArray[np.intp],
-    outline: Outline,
-    excluded: BaseGeometry | None,
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """The cells of some rows and columns in two parts.
+def held_of(grid: Grid, meetings: Meetings) -> NDArray[np.int32]:
+    """The smallest index of a zone that holds a square of more than a cell; shape (grid.size + 1,).
 
-    First those in blocks that lie in the outline and meet no exclusion, then those in blocks of
-    which each cell must be looked at.
+    `OUTSIDE` where none does, and last.
     """
-    corner = (rows[::_BLOCK, None] * grid.cols + cols[::_BLOCK]).astype(np.int32)
-    boxes = _boxes(grid, corner, _CELL_MARGIN_DEG, cells=_BLOCK)
-    inside = shapely.contains_properly(outline, boxes)
-    met = shapely.intersects(outline, boxes) & ~inside
-    if excluded is not None:
-        cut = inside & shapely.intersects(excluded, boxes)
-        inside, met = inside & ~cut, met | cut
-
-    def cells_of(blocks: NDArray[np.bool_]) -> NDArray[np.int32]:
-        one = np.repeat(np.repeat(blocks, _BLOCK, 0), _BLOCK, 1)[: rows.size, : cols.size]
-        row, col = np.nonzero(one)
-        return (rows[row] * grid.cols + cols[col]).astype(np.int32)
-
-    return cells_of(inside), cells_of(met)
+    held = np.full(grid.size + 1, OUTSIDE, np.int32)
+    # Without a sign, `OUTSIDE` is the largest number.
+    lattice = held[:-1].view(np.uint32).reshape(grid.rows, grid.cols)
+    large = meetings.where(meetings.side > 1)
+    row, col = np.divmod(large.cell, grid.cols)
+    columns = (column.tolist() for column in (row, col, large.side, large.zone))
+    for south, west, side, zone in zip(*columns, strict=True):
+        square = lattice[south : south + side, west : west + side]
+        np.minimum(square, zone, out=square)
+    return held
 
 
-def owners_of(grid: Grid, meetings: Meetings) -> NDArray[np.int16]:
+def owners_of(held: NDArray[np.int32], meetings: Meetings) -> NDArray[np.int16]:
     """The index of the zone of each cell, shape (grid.size,).
 
     It is the zone with the largest share, of equal ones the smallest; `OUTSIDE` where the shares of
-    all zones together are under a half.
+    all zones together are under a half. What is held is of :func:`held_of`.
     """
-    total = np.bincount(meetings.cell, weights=meetings.share, minlength=grid.size)
-    best = np.lexsort((meetings.zone, -meetings.share, meetings.cell))
-    cell, where = np.unique(meetings.cell[best], return_index=True)
-    owner = np.full(grid.size, OUTSIDE, dtype=np.int16)
-    owner[cell] = meetings.zone[best][where]
-    owner[np.round(total, _SHARE_DECIMALS) < _PATROLLABLE_SHARE] = OUTSIDE
+    single = meetings.where(meetings.side == 1)
+    best = np.lexsort((single.zone, -single.share, single.cell))
+    cell, where, which = np.unique(single.cell[best], return_index=True, return_inverse=True)
+    total = np.bincount(which, weights=single.share[best])
+    here = (held[cell] == OUTSIDE) & (np.round(total, _SHARE_DECIMALS) >= _PATROLLABLE_SHARE)
+    owner = held[:-1].astype(np.int16)
+    owner[cell[here]] = single.zone[best][where][here]
     return owner
 
 
@@ -164,30 +240,34 @@ class Tiles:
         for outline in outlines:
             if outline not in self._known:
                 self._known[outline] = meetings_of(self.grid, outline, self._excluded)
-        parts = [
-            self._known[outline]._replace(zone=np.full(self._known[outline].cell.size, n, np.int16))
-            for n, outline in enumerate(outlines)
-        ]
-        none = (np.empty(0, kind) for kind in (np.int32, np.int16, np.bool_, np.float64))
-        found = Meetings._make(map(np.concatenate, zip(none, *parts, strict=True)))
-        self._take_shared(np.array(outlines, dtype=object), found)
-        order = np.lexsort((found.zone, found.cell))
-        return Meetings._make(column[order] for column in found)
+        parts = [self._known[outline] for outline in outlines]
+        every = np.array(outlines, dtype=object)
+        later, earlier = STRtree(every).query(every, predicate="intersects")
+        for n in np.unique(later[earlier < later]).tolist():
+            lost = self._shared(every[n], every[earlier[(later == n) & (earlier < n)]])
+            parts[n] = parts[n] if lost.is_empty else self._without(parts[n], lost)
+        return Meetings.union(
+            part._replace(zone=np.full(part.cell.size, n, np.int16)) for n, part in enumerate(parts)
+        )
 
-    def _take_shared(self, outlines: Outlines, found: Meetings) -> None:
-        """Take from the share of each outline what those before it hold too."""
-        later, earlier = STRtree(outlines).query(outlines, predicate="intersects")
-        for n in np.unique(later[earlier < later]):
-            before = outlines[earlier[(later == n) & (earlier < n)]]
-            lost = areas_of(shapely.intersection(before, outlines[n]))
-            if self._excluded is not None:
-                lost = shapely.difference(lost, self._excluded)
-            rows = np.flatnonzero(found.zone == n)
-            boxes = _boxes(self.grid, found.cell[rows])
-            met = shapely.intersects(lost, boxes)
-            taken = shapely.area(shapely.intersection(lost, boxes[met])) / shapely.area(boxes[met])
-            left = np.round(found.share[rows[met]] - taken, _SHARE_DECIMALS)
-            found.share[rows[met]] = np.maximum(left, 0.0)
+    def _shared(self, outline: Outline, before: Outlines) -> BaseGeometry:
+        """What an outline shares with others, outside exclusions."""
+        lost = areas_of(shapely.intersection(before, outline))
+        return lost if self._excluded is None else shapely.difference(lost, self._excluded)
+
+    def _without(self, part: Meetings, lost: BaseGeometry) -> Meetings:
+        """The cells of an outline, less the shares in a shape that it has lost."""
+        met = shapely.intersects(lost, _boxes(self.grid, part.cell, cells=part.side))
+        whole = (range(self.grid.rows), range(self.grid.cols))
+        split = [
+            _squares(_parts(self.grid, part.cell[met & (part.side == side)], side, 1, whole), 1)
+            for side in (_BLOCK, _SQUARE)
+        ]
+        single = Meetings.union([part.where(met & (part.side == 1)), *split])
+        boxes = _boxes(self.grid, single.cell)
+        taken = shapely.area(shapely.intersection(lost, boxes)) / shapely.area(boxes)
+        left = np.maximum(np.round(single.share - taken, _SHARE_DECIMALS), 0.0)
+        return Meetings.union([part.where(~met), single._replace(share=left)])
 
     def forget_others(self, outlines: Iterable[Outline]) -> None:
         """Keep what is known of some outlines only."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from geofence.errors import Problem, ZonesError
 from geofence.grid import MAX_CELLS, METRES_PER_DEGREE, Grid
-from geofence.tiling import OUTSIDE, Meetings, Outlines, Tiles, owners_of
+from geofence.tiling import OUTSIDE, Meetings, Outlines, Tiles, held_of, owners_of
 from geofence.zones import Zone, Zones
 
 MAX_ZONES = int(np.iinfo(np.int16).max)
@@ -123,7 +123,8 @@ def lay(zones: tuple[Zone, ...], tiles: Tiles) -> ZoneMap:
     grid = tiles.grid
     outlines = np.array([zone.geometry for zone in zones], dtype=object)
     meetings = tiles.of(outlines.tolist())
-    cell_zone = owners_of(grid, meetings)
+    place = held_of(grid, meetings)
+    cell_zone = owners_of(place, meetings)
     cells_total = np.bincount(cell_zone[cell_zone >= 0], minlength=len(zones)).astype(np.int32)
     if not cells_total.all():
         raise ZonesError(
@@ -134,10 +135,7 @@ def lay(zones: tuple[Zone, ...], tiles: Tiles) -> ZoneMap:
             for zone, total in zip(zones, cells_total, strict=True)
             if total == 0
         )
-    # Writing from the last zone to the first lets the smallest index win.
-    place = np.full(grid.size + 1, OUTSIDE, dtype=np.int32)
-    place[meetings.cell[meetings.whole][::-1]] = meetings.zone[meetings.whole][::-1]
-    rivals = _rivalries(meetings, place)
+    rivals = _rivalries(meetings.where(meetings.side == 1), place)
     # GEOS builds the index of a prepared polygon at its first test: do it here, before
     # threads share the outlines.
     shapely.prepare(outlines)
@@ -178,16 +176,22 @@ def grid_over(zones: Zones, *, cell_m: float, margin_m: float = MARGIN_M) -> Gri
     return grid
 
 
-def _rivalries(meetings: Meetings, place: NDArray[np.int32]) -> NDArray[np.int16]:
-    """Number the crossed cells in `place`; the zones that meet in each, in ascending order."""
-    crossed = np.unique(meetings.cell[~meetings.whole])
-    place[crossed] = -2 - np.arange(crossed.size)
-    row = -2 - place[meetings.cell]
-    here = row >= 0
-    row = row[here]
+def _rivalries(single: Meetings, place: NDArray[np.int32]) -> NDArray[np.int16]:
+    """Complete `place` by single cells; the zones that meet in each crossed one, ascending."""
+    whole = single.where(single.whole)
+    np.minimum.at(place.view(np.uint32), whole.cell, whole.zone.astype(np.uint32))
+    crossed = np.unique(single.cell[~single.whole])
+    # Of the zones that hold a crossed cell only the smallest counts, and none after it.
+    holder = place[crossed]
+    held = holder != OUTSIDE
+    cell = np.concatenate([single.cell[~single.whole], crossed[held]])
+    zone = np.concatenate([single.zone[~single.whole], holder[held].astype(np.int16)])
+    order = np.lexsort((zone, cell))
+    row = np.searchsorted(crossed, cell[order])
     column = np.arange(row.size) - np.searchsorted(row, row)
     rivals = np.full((crossed.size, int(column.max(initial=0)) + 1), OUTSIDE, dtype=np.int16)
-    rivals[row, column] = meetings.zone[here]
+    rivals[row, column] = zone[order]
+    place[crossed] = -2 - np.arange(crossed.size)
     return rivals
 
 
@@ -196,5 +200,5 @@ def _digest(grid: Grid, zones: tuple[Zone, ...], cell_zone: NDArray[np.int16]) -
     for zone in zones:
         outline = shapely.to_wkb(shapely.normalize(zone.geometry), byte_order=1)
         digest.update(f"{zone.zone_id} {len(outline)} ".encode() + outline)
-    digest.update(cell_zone.astype("<i2").tobytes())
+    digest.update(cell_zone.astype("<i2", copy=False).data)
     return digest.hexdigest()
