@@ -115,8 +115,11 @@ class TelemetryBatch:
             return self
         # Rows are mostly sorted runs with few ties: sort by the key alone, stably (a merge of
         # runs), and look at the other columns only where the key repeats.
+        bike, at = self.bike, self.timestamp_ms
+        if ((bike[1:] > bike[:-1]) | ((bike[1:] == bike[:-1]) & (at[1:] > at[:-1]))).all():
+            return self
         order = self._by_bike_and_time()
-        bike, at = self.bike[order], self.timestamp_ms[order]
+        bike, at = bike[order], at[order]
         repeats = (bike[1:] == bike[:-1]) & (at[1:] == at[:-1])
         if not repeats.any():
             return self.take(order)

@@ -2,12 +2,12 @@
 
 Nothing in `dashboards` reaches further than this. What the worker's thread changes is read from
 views that never change; the rest is read on the event loop that also changes it, so no read is
-torn. Only `judged` and `record` are called in a thread for requests.
+torn. Only `judged`, `last_believed` and `record` are called in a thread for requests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from alerts.rules import RULES
 from alerts.rules.registry import Registry
 from alerts.store.book import AlertBook
 from bikes.roster import BikeKey, Roster
+from bikes.telemetry import TelemetryBatch
 from dashboards.drawing import Drawing
 from dashboards.vendor_desk import VendorDesk
 from files.secret import harmless
@@ -112,6 +113,9 @@ class Sources:
     judged: Callable[[Sequence[BikeKey], int, int], JudgedFixes]
     """The fixes of some bikes in [from_ms, to_ms), with the steps between them. May read files:
     called in a worker thread. Raises ArchiveDamaged, or StoreUnavailable at a stop."""
+    last_believed: Callable[[Sequence[BikeKey], int, int, int], Iterable[TelemetryBatch]]
+    """The last believed fix of some bikes in each step of a time, some bikes after the others, by
+    vendor and id: from, to and length of a step [ms]. Called, and raises, as `judged`."""
     recipients: Callable[[], Sequence[AppriseNotifier]] = lambda: ()
     """People who are told about alerts."""
     health: Callable[[], Health]  # state of the parts and counters

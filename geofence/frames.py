@@ -8,9 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bikes.telemetry import TelemetryBatch
+from geofence.intervals import positions
+from geofence.runs import Judge
 
 MOVED_M: Final = 10.0
 """A shorter step says nothing of the direction: it is within the error of two fixes [m]."""
+
+
+LOOK_BACK: Final = 8
+LOOK_AHEAD: Final = 4
+"""Fixes before and after the last one of a step that are judged with it at first."""
 
 
 class Frames(NamedTuple):
@@ -34,15 +41,58 @@ def frames(fixes: TelemetryBatch, *, from_ms: int, step_ms: int) -> Frames:
     Fixes are believed ones, sorted by bike and time. Steps of `step_ms` begin at `from_ms` [ms]; a
     fix at the end of one is of the next.
     """
-    step = (fixes.timestamp_ms - from_ms) // step_ms
-    last = np.ones(len(fixes), dtype=bool)
-    last[:-1] = (fixes.bike[1:] != fixes.bike[:-1]) | (step[1:] != step[:-1])
-    kept = fixes.take(last)
+    kept = fixes.take(_lasts(fixes, (fixes.timestamp_ms - from_ms) // step_ms))
     said = kept.heading_deg.astype(np.float64)
     heading = np.where(np.isnan(said), _ways(kept), said)
     return Frames(
         kept.bike, kept.timestamp_ms, kept.lat_deg, kept.lng_deg, _carried(kept.bike, heading)
     )
+
+
+def last_believed(
+    judge: Judge, fixes: TelemetryBatch, from_ms: int, to_ms: int, step_ms: int
+) -> NDArray[np.intp]:
+    """Find the last believed fix of each bike in each step of [from_ms, to_ms) [ms].
+
+    The answer are rows that rise, shape (k,), of fixes sorted by bike and time. Whether one is
+    believed depends on the two usable ones before it and the two after: the last fixes of each step
+    are judged with a few before and after them, and only where these do not tell, with more.
+    """
+    at_ms = fixes.timestamp_ms
+    lasts = _lasts(fixes, np.where(at_ms < to_ms, (at_ms - from_ms) // step_ms, step_ms))
+    before = np.append(-1, lasts)[:-1]  # the last row of the step before
+    shown = (at_ms[lasts] >= from_ms) & (at_ms[lasts] < to_ms)
+    lasts, before = lasts[shown], before[shown]
+    found = [np.empty(0, np.intp)]
+    back, ahead = LOOK_BACK, LOOK_AHEAD
+    while lasts.size:
+        first, end = np.maximum(lasts - back, 0), np.minimum(lasts + ahead, len(fixes) - 1) + 1
+        rows = positions(np.maximum(first, np.append(0, end[:-1])), end)
+        usable, believed = judge.believed(fixes.take(rows))
+        # What has a cut within two usable fixes has been compared with strangers.
+        used = np.flatnonzero(usable)
+        cuts = np.searchsorted(used, np.flatnonzero(np.diff(rows) > 1) + 1)
+        near = np.add.outer(cuts, [-2, -1, 0, 1])
+        strange = used[near[(near >= 0) & (near < used.size)]]
+        known = np.ones(rows.size, dtype=bool)
+        known[strange] = False
+        telling = np.append(-1, np.flatnonzero(believed | ~known))
+        last = np.searchsorted(rows, lasts)
+        newest = telling[np.searchsorted(telling, last, side="right") - 1]
+        row = lasts - (last - newest)  # where no cut is between
+        tells = (newest >= 0) & (row > before) & (rows[newest] == row)
+        sure = tells & known[newest]
+        found.append(row[sure])
+        done = sure | (~tells & (first <= before + 1))
+        lasts, before = lasts[~done], before[~done]
+        back, ahead = 8 * back, 8 * ahead
+    return np.sort(np.concatenate(found))
+
+
+def _lasts(fixes: TelemetryBatch, step: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Rows of the last fix of each bike in each step."""
+    ends = (fixes.bike[1:] != fixes.bike[:-1]) | (step[1:] != step[:-1])
+    return np.flatnonzero(np.append(ends, True)[: len(fixes)])
 
 
 def _ways(fixes: TelemetryBatch) -> NDArray[np.float64]:

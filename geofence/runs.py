@@ -21,6 +21,9 @@ from geofence.steps import Steps
 Run = NDArray[np.intp]
 """Number of the run of each believed fix, not decreasing."""
 
+Placed = tuple[Metres, Metres, NDArray[np.int32]]
+"""Places of fixes on the plane of the grid, x and y [m], and their cells; each of shape (n,)."""
+
 OnShift = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
 """Tells at which of some times inspectors are on duty [ms]."""
 
@@ -154,22 +157,22 @@ class Judge:
         """Verdicts, shape (n,), as :meth:`assess` returns them; visits cost half as much again."""
         return self.judge(fixes).verdict
 
-    def judge(
-        self, fixes: TelemetryBatch, lead: Mask | None = None, begins: Mask | None = None
-    ) -> Judgement:
-        """Judge fixes as :meth:`assess`, of which some may be there as neighbours only.
+    def believed(self, fixes: TelemetryBatch) -> tuple[Mask, Mask]:
+        """Which fixes are usable, and which are believed; each of shape (n,)."""
+        verdict, usable, *_ = self._agreed(fixes)
+        found = np.zeros(len(fixes), dtype=bool)
+        found[usable] = True
+        return found, verdict == quality.OK
 
-        These, the `lead`, of shape (n,), are the first fixes of bikes whose run began earlier, and
-        has lasted for as long as a stay: the others are compared with them. Nothing is said of
-        them; see :mod:`geofence.tails`.
-        """
-        grid, limits = self.atlas.grid, self.limits
-        at_ms = fixes.timestamp_ms
+    def _agreed(
+        self, fixes: TelemetryBatch, begins: Mask | None = None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.intp], Mask, Times, Placed]:
+        """Verdicts, save of what is parked; of usable ones the row, run's start and certainty."""
+        grid, limits, at_ms = self.atlas.grid, self.limits, fixes.timestamp_ms
         x_m, y_m = grid.plane(fixes.lat_deg, fixes.lng_deg)
         cell = grid.cell_at(x_m, y_m)
         on_shift = None if self.on_shift is None else self.on_shift(at_ms)
         verdict = quality.gate(fixes.accuracy_m, cell >= 0, on_shift, limits)
-
         usable = np.flatnonzero(verdict == quality.OK)
         usable_ms = at_ms[usable]
         starts = quality.run_starts(
@@ -181,6 +184,20 @@ class Judge:
         verdict[usable], agreed_ms = quality.agreement(
             usable_ms, x_m[usable], y_m[usable], starts, limits
         )
+        return verdict, usable, starts, agreed_ms, (x_m, y_m, cell)
+
+    def judge(
+        self, fixes: TelemetryBatch, lead: Mask | None = None, begins: Mask | None = None
+    ) -> Judgement:
+        """Judge fixes as :meth:`assess`, of which some may be there as neighbours only.
+
+        These, the `lead`, of shape (n,), are the first fixes of bikes whose run began earlier, and
+        has lasted for as long as a stay: the others are compared with them. Nothing is said of
+        them; see :mod:`geofence.tails`.
+        """
+        limits, at_ms = self.limits, fixes.timestamp_ms
+        verdict, usable, starts, agreed_ms, placed = self._agreed(fixes, begins)
+        usable_ms, (x_m, y_m, _) = at_ms[usable], placed
         run = np.cumsum(starts) - 1
         first = np.flatnonzero(starts)
         end_ms = usable_ms[np.append(first, usable.size)[1:] - 1]
@@ -197,7 +214,6 @@ class Judge:
         stays |= quality.standing(*places, fixes.speed_mps[rows], of, took_ms[of], limits)
         verdict[rows[stays]] = quality.PARKED
         short = took_ms < limits.parked_after_ms
-        placed = x_m, y_m, cell
         return Judgement(
             fixes, verdict, *placed, usable, run, short, believed, stays, agreed_ms, moves_ms, held
         )

@@ -4,25 +4,19 @@ The archive is a reader of the log. Fixes that are in the log but not yet in a f
 *tail*, held in memory; a track is the files and the tail together, one row per bike and
 timestamp. A file is written beside the old one, synced and renamed over it, and only then does
 the log's cursor move: a crash in between writes the same rows again, which changes nothing.
-Nothing is read, and nothing merged, whose checksum fails: pages have those of Parquet, and the
-footer has one of ours.
 
     archive/{vendor}/{YYYY-MM-DD}.parquet     sorted by bike_id, then timestamp
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from os import SEEK_END
 from pathlib import Path
-from struct import Struct
-from typing import Any, BinaryIO, Final
-from zlib import crc32
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -31,12 +25,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bikes.roster import BikeKey, Roster
-from bikes.telemetry import COLUMNS, TelemetryBatch
+from bikes.telemetry import TelemetryBatch
 from files.atomic_write import SUFFIX, atomic_write
 from files.checkpoint import checkpoint
+from geofence.frames import last_believed
 from geofence.intervals import Intervals, keys
 from geofence.runs import Judge, Midnights
 from geofence.steps import JudgedFixes
+from ingest.day_file import LOG_SEQ, SCHEMA, WRITING, DayFile, seal, table_of
 from ingest.errors import ArchiveDamaged, StoreUnavailable
 from ingest.log import NOWHERE, Position
 
@@ -103,29 +99,21 @@ class Tail:
         self._pieces = self._pieces[pieces:]
         self._held = max(0, self._held - pieces)
 
+    def now(self) -> Tail:
+        """All there is now, whatever is dropped from here later."""
+        return Tail(self._pieces)
+
     def within(self, spans: Intervals) -> list[TelemetryBatch]:
         """Fixes in some spans, in no order, a fix maybe more than once."""
         return [piece.within(spans) for piece in self._pieces]
 
 
-VALUES: Final = [name for name in COLUMNS if name not in ("bike", "timestamp_ms")]
-SCHEMA: Final = pa.schema(
-    [
-        pa.field("bike_id", pa.dictionary(pa.int32(), pa.string()), nullable=False),
-        pa.field("timestamp", pa.timestamp("ms", tz="UTC"), nullable=False),
-        *(pa.field(name, pa.from_numpy_dtype(COLUMNS[name])) for name in VALUES),
-    ],
-    metadata={"datum": "WGS-84", "made_by": "zhixun"},
-)
-LOG_SEQ: Final = b"log_seq"
-"""Key in a file's metadata: the number of the last message that was in some file by then."""
-ROWS_AT_ONCE: Final = 65_536
-"""Rows of a file that are in memory at once while it is written."""
-ROW_GROUP: Final = 16_384
-"""Rows per group: a group is skipped when its statistics exclude the bikes that are asked for."""
-MARK: Final = b"ZXC2"
-SEAL: Final = Struct("<4sI")
-"""Before the footer, where readers of Parquet see nothing: the mark, and the footer's crc32."""
+BIKES_AT_ONCE: Final = 32
+"""Bikes whose fixes of a day are in memory at once for frames."""
+OF_FRAMES: Final = ["lat_deg", "lng_deg", "accuracy_m", "speed_mps", "heading_deg"]
+"""Columns that are read for frames: those that choose one of two fixes, up to what is shown."""
+PORTION: Final = 32_768
+"""Rows of a file that are in memory at once while it is written, of whole bikes: its groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +180,9 @@ class Archive:
             # One that is damaged is met, and told, when it is needed.
             with suppress(ArchiveDamaged):
                 if newest is not None:
-                    with _opened(newest) as (parquet, _):
-                        self._largest = max(self._largest, parquet.metadata.num_rows)
-                        seq = int((parquet.metadata.metadata or {}).get(LOG_SEQ, 0))
-                    position = max(position, Position.of(newest, seq))
+                    with DayFile.opened(newest) as opened:
+                        self._largest = max(self._largest, opened.rows)
+                        position = max(position, Position.of(newest, opened.seq))
         return position
 
     def hurry(self) -> None:
@@ -244,38 +231,78 @@ class Archive:
 
         ArchiveDamaged: a file of these days cannot be read.
         """
-        # The tail is asked before the files are listed: a flush that ends in between moves rows
-        # from one to the other, and they are then seen twice rather than not at all.
+        # The tail is looked at before the files are listed: a flush that ends in between moves
+        # rows from one to the other, and they are then seen twice rather than not at all.
         parts = self._tail.within(spans)
+        for bikes, wanted, files in self._by_vendor(spans):
+            for file in files:
+                checkpoint()
+                with DayFile.opened(file) as opened:
+                    rows = opened.of(bikes)
+                parts.append(rows.take(wanted.contain(rows.bike, rows.timestamp_ms)))
+        return TelemetryBatch.concat(parts).distinct()
+
+    def last_believed(
+        self, judge: Judge, keys: Sequence[BikeKey], from_ms: int, to_ms: int, step_ms: int
+    ) -> Iterator[TelemetryBatch]:
+        """The last believed fix of bikes in each step from an instant on, before another one.
+
+        Some bikes of one vendor at a time, by their ids: sorted by bike, then time. Of what is no
+        part of a frame, altitude and state of charge, nothing is known. Times in ms.
+
+        ArchiveDamaged: a file of these days cannot be read.
+        """
+        tail, limits = self._tail.now(), judge.limits
+        first_ms, end_ms = from_ms - limits.before_ms, to_ms + limits.after_ms
+        for bikes, wanted, files in self._by_vendor(self._spans(keys, first_ms, end_ms)):
+            with ExitStack() as stack:
+                opened = [stack.enter_context(DayFile.opened(file)) for file in files]
+                ids = sorted(bikes)
+                for at in range(0, len(ids), BIKES_AT_ONCE):
+                    checkpoint()
+                    some = {name: bikes[name] for name in ids[at : at + BIKES_AT_ONCE]}
+                    spans = wanted.where(np.isin(wanted.bike, list(some.values())))
+                    parts = tail.within(spans)
+                    for day in opened:
+                        rows = day.of(some, OF_FRAMES, threads=True)
+                        at_ms = rows.timestamp_ms
+                        here = (rows.bike >= 0) & (at_ms >= first_ms) & (at_ms < end_ms)
+                        parts.append(rows if here.all() else rows.take(here))
+                    fixes = TelemetryBatch.concat(parts).distinct()
+                    yield fixes.take(last_believed(judge, fixes, from_ms, to_ms, step_ms))
+
+    def _by_vendor(
+        self, spans: Intervals
+    ) -> Iterator[tuple[dict[str, int], Intervals, Iterator[Path]]]:
+        """The bikes of some spans by vendor, by id, with their spans and files."""
         by_vendor: dict[str, dict[str, int]] = {}
         for bike in np.unique(spans.bike).tolist():
             key = self.roster.key(bike)
             by_vendor.setdefault(key.vendor, {})[key.bike_id] = bike
         for vendor, bikes in by_vendor.items():
             wanted = spans.where(np.isin(spans.bike, list(bikes.values())))
-            for file in self._files_of(vendor, wanted):
-                checkpoint()
-                rows = self.read_file(file, bikes)
-                parts.append(rows.take(wanted.contain(rows.bike, rows.timestamp_ms)))
-        return TelemetryBatch.concat(parts).distinct()
+            yield bikes, wanted, self._files_of(vendor, wanted)
 
     def judged(
         self, judge: Judge, keys: Sequence[BikeKey], from_ms: int, to_ms: int
     ) -> JudgedFixes:
         """The fixes of some bikes in [from_ms, to_ms), with their verdicts and steps.
 
-        More is read than is shown, so that the verdicts at both ends are those of the whole run.
-
         ArchiveDamaged: a file of these days cannot be read.
         """
-        bikes = np.sort(self.roster.restore([key for key in keys if key in self.roster]))
-        ends = np.full(bikes.size, from_ms), np.full(bikes.size, to_ms)
-        spans = Intervals(bikes.astype(np.int32), *ends)
+        # More is read than is shown, so that verdicts at both ends are those of the whole run.
         limits = judge.limits
-        fixes = self.within(spans.widened(limits.before_ms, limits.after_ms))
+        first_ms, end_ms = from_ms - limits.before_ms, to_ms + limits.after_ms
+        fixes = self.within(self._spans(keys, first_ms, end_ms))
         codes = judge.verdicts(fixes)
         found = JudgedFixes(fixes, codes, judge.steps(fixes, codes))
         return found.where((fixes.timestamp_ms >= from_ms) & (fixes.timestamp_ms < to_ms))
+
+    def _spans(self, keys: Sequence[BikeKey], from_ms: int, to_ms: int) -> Intervals:
+        """The same time of some bikes; of those that are known."""
+        bikes = np.sort(self.roster.restore([key for key in keys if key in self.roster]))
+        ends = np.full(bikes.size, from_ms), np.full(bikes.size, to_ms)
+        return Intervals(bikes.astype(np.int32), *ends)
 
     def newest(self, days: int) -> list[Path]:
         """The files of the newest days, older first."""
@@ -301,92 +328,36 @@ class Archive:
 
         The file says that it was written when the log was archived up to `seq`.
         """
-        counts = self._counts(file) if file.exists() else Counter()
-        old = bool(counts)
-        for rows in new:
-            for bike, count in zip(*np.unique(rows.bike, return_counts=True), strict=True):
-                counts[self.roster.key(int(bike)).bike_id] += int(count)
-        with atomic_write(file, StoreUnavailable) as out:
-            # A dictionary of positions, hardly two of which are equal, is size and memory.
-            with pq.ParquetWriter(
-                out,
-                SCHEMA,
-                compression="zstd",
-                use_dictionary=["bike_id"],
-                write_page_checksum=True,
-            ) as writer:
+        with ExitStack() as stack:
+            old = stack.enter_context(DayFile.opened(file)) if file.exists() else None
+            counts = old.counts() if old else Counter()
+            for rows in new:
+                for bike, count in zip(*np.unique(rows.bike, return_counts=True), strict=True):
+                    counts[self.roster.key(int(bike)).bike_id] += int(count)
+            out = stack.enter_context(atomic_write(file, StoreUnavailable))
+            with pq.ParquetWriter(out, SCHEMA, **WRITING) as writer:
                 for ids in _portions(counts):
                     if self._giving_up:
                         raise StoreUnavailable(f"{file} was given up for the end of the program")
                     indices = self.roster.restore(BikeKey(file.parent.name, name) for name in ids)
                     parts = [rows.take(np.isin(rows.bike, indices)) for rows in new]
                     if old:
-                        kept = self.read_file(file, dict(zip(ids, indices, strict=True)))
+                        kept = old.of(dict(zip(ids, indices, strict=True)))
                         parts.append(kept.take(kept.bike >= 0))
                     merged = TelemetryBatch.concat(parts).distinct()
-                    writer.write_table(self._table(merged), row_group_size=ROW_GROUP)
+                    writer.write_table(table_of(merged, self.roster), row_group_size=len(merged))
                 writer.add_key_value_metadata({LOG_SEQ: str(seq)})
-            _seal(out)
+            seal(out)
         self._largest = max(self._largest, counts.total())
 
-    def _counts(self, file: Path) -> Counter[str]:
-        """Number of rows of each bike in a file."""
-        found: Counter[str] = Counter()
-        with _opened(file) as (parquet, _):
-            ids = parquet.read(columns=["bike_id"], use_threads=False).column("bike_id")
-            for part in ids.chunks:
-                names = part.dictionary.to_pylist()
-                counts = np.bincount(part.indices.to_numpy(), minlength=len(names))
-                for name, count in zip(names, counts.tolist(), strict=True):
-                    found[name] += count
-        return found
+    def read_file(self, file: Path) -> TelemetryBatch:
+        """All rows of a file. ArchiveDamaged: it cannot be read."""
+        return TelemetryBatch.concat(list(self.parts_of(file)))
 
-    def _table(self, fixes: TelemetryBatch) -> pa.Table:
-        bikes, codes = np.unique(fixes.bike, return_inverse=True)
-        names = np.array([self.roster.key(bike).bike_id for bike in bikes.tolist()], dtype=str)
-        by_name = np.argsort(names)
-        ranks = np.empty(by_name.size, np.int32)
-        ranks[by_name] = np.arange(by_name.size)
-        # They are sorted by bike and time already; bikes only need to be sorted by name.
-        rank = ranks[codes]
-        order = np.argsort(rank, kind="stable")
-        fixes, rank = fixes.take(order), rank[order]
-        ids = pa.DictionaryArray.from_arrays(pa.array(rank), pa.array(names[by_name].tolist()))
-        columns: list[Any] = [
-            ids,
-            pa.array(fixes.timestamp_ms, pa.timestamp("ms", tz="UTC")),
-            *(pa.array(getattr(fixes, name)) for name in VALUES),
-        ]
-        return pa.Table.from_arrays(columns, schema=SCHEMA)
-
-    def read_file(self, file: Path, bikes: Mapping[str, int] | None = None) -> TelemetryBatch:
-        """Rows of some bikes, by id, in the groups that hold them; of all bikes with None.
-
-        The file's folder names the vendor. Groups hold more than what is asked for: rows of other
-        bikes have the index -1.
-
-        ArchiveDamaged: the file cannot be read.
-        """
-        vendor = file.parent.name
-        with _opened(file) as (parquet, _):
-            groups = list(range(parquet.num_row_groups))
-            if bikes is not None:
-                groups = _groups_of(parquet.metadata, sorted(bikes))
-            table = parquet.read_row_groups(groups, columns=SCHEMA.names, use_threads=False)
-            columns: dict[str, Any] = {
-                name: table.column(name).to_numpy().astype(COLUMNS[name], copy=False)
-                for name in VALUES
-            }
-            columns["timestamp_ms"] = table.column("timestamp").cast(pa.int64()).to_numpy()
-            index = [np.empty(0, np.int32)]
-            for part in table.column("bike_id").chunks:
-                names = part.dictionary.to_pylist()
-                if bikes is None:
-                    known = self.roster.restore(BikeKey(vendor, name) for name in names)
-                else:
-                    known = [bikes.get(name, -1) for name in names]
-                index.append(np.array(known, np.int32)[part.indices.to_numpy()])
-        return TelemetryBatch(bike=np.concatenate(index), **columns)
+    def parts_of(self, file: Path) -> Iterator[TelemetryBatch]:
+        """All rows of a file, some bikes at a time. ArchiveDamaged: it cannot be read."""
+        with DayFile.opened(file) as opened:
+            yield from opened.parts(self.roster)
 
     def _file(self, vendor: str, at_ms: int) -> Path:
         date = datetime.fromtimestamp(at_ms / 1000, self._zone).date()
@@ -394,30 +365,17 @@ class Archive:
 
 
 def _portions(counts: Mapping[str, int]) -> Iterator[list[str]]:
-    """Bikes by id, in order, with some :data:`ROWS_AT_ONCE` rows together."""
+    """Bikes by id, in order, with some :data:`PORTION` rows together."""
     some: list[str] = []
     held = 0
     for name in sorted(counts):
         some.append(name)
         held += counts[name]
-        if held >= ROWS_AT_ONCE:
+        if held >= PORTION:
             yield some
             some, held = [], 0
     if some:
         yield some
-
-
-def _groups_of(metadata: Any, bike_ids: Sequence[str]) -> list[int]:
-    """The row groups whose statistics do not exclude all of some bikes, by sorted id."""
-    wanted = []
-    for group in range(metadata.num_row_groups):
-        statistics = metadata.row_group(group).column(0).statistics
-        if statistics is not None and statistics.has_min_max:
-            at = bisect_left(bike_ids, statistics.min)
-            if at == len(bike_ids) or bike_ids[at] > statistics.max:
-                continue
-        wanted.append(group)
-    return wanted
 
 
 def _anywhere(date: str) -> tuple[int, int]:
@@ -428,53 +386,3 @@ def _anywhere(date: str) -> tuple[int, int]:
     midnight = datetime.fromisoformat(date).replace(tzinfo=UTC)
     first, end = midnight - timedelta(hours=14), midnight + timedelta(hours=36)
     return round(first.timestamp() * 1000), round(end.timestamp() * 1000)
-
-
-def check_file(file: Path) -> bool:
-    """Check a file to its last byte; False for one of an older version, without checksums.
-
-    ArchiveDamaged: it is not as it was written, or cannot be read.
-    """
-    with _opened(file) as (parquet, sealed):
-        for group in range(parquet.num_row_groups):
-            parquet.read_row_group(group, use_threads=False)
-        return sealed
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[tuple[pq.ParquetFile, bool]]:
-    """A file, and whether it has checksums; what cannot be read of it is ArchiveDamaged."""
-    try:
-        with pa.OSFile(str(file)) as source:
-            sealed = _sealed(source)
-            parquet = pq.ParquetFile(
-                source, read_dictionary=["bike_id"], page_checksum_verification=True
-            )
-            yield parquet, sealed
-    except (pa.ArrowException, OSError, LookupError, ValueError) as exc:
-        reason = str(exc).partition("\n")[0]
-        raise ArchiveDamaged(file, reason) from exc
-
-
-def _seal(out: BinaryIO) -> None:
-    """Put the checksum of its footer before it into a file that was just written."""
-    begin = out.seek(-_footer_bytes(out), SEEK_END)
-    footer = out.read()
-    out.seek(begin)
-    out.write(SEAL.pack(MARK, crc32(footer)) + footer)
-
-
-def _sealed(source: BinaryIO) -> bool:
-    """Whether there is such a checksum; ValueError when the footer is not as it was written."""
-    length = _footer_bytes(source)
-    source.seek(-length - SEAL.size, SEEK_END)
-    mark, checksum = SEAL.unpack(source.read(SEAL.size))
-    if mark == MARK and checksum != crc32(source.read(length)):
-        raise ValueError("its footer fails its checksum")
-    return bool(mark == MARK)
-
-
-def _footer_bytes(file: BinaryIO) -> int:
-    """The size of the footer of a file of Parquet, with its length and mark at the end."""
-    file.seek(-8, SEEK_END)
-    return int.from_bytes(file.read(4), "little") + 8

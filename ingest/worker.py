@@ -12,7 +12,7 @@ read again.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,7 @@ from geofence.steps import JudgedFixes
 from ingest import set_aside, snapshot
 from ingest.accounts import Account, Accounts, Books, total
 from ingest.archive import Archive, Flush
+from ingest.day_file import check_file
 from ingest.decode import Decoded, DecodedEntry, Decodings, RecentlyDecoded
 from ingest.errors import ArchiveDamaged, SnapshotDamaged, StoreUnavailable
 from ingest.log import NOWHERE, Position, SqliteLog
@@ -251,6 +252,12 @@ class Worker:
         """The fixes of some bikes in [from_ms, to_ms); see :meth:`Archive.judged`."""
         return self.archive.judged(self.pipeline.judge, keys, from_ms, to_ms)
 
+    def last_believed(
+        self, keys: Sequence[BikeKey], from_ms: int, to_ms: int, step_ms: int
+    ) -> Iterator[TelemetryBatch]:
+        """The last believed fix of some bikes in each step; see :meth:`Archive.last_believed`."""
+        return self.archive.last_believed(self.pipeline.judge, keys, from_ms, to_ms, step_ms)
+
     def begin_save(self) -> tuple[snapshot.Header, snapshot.Arrays]:
         """The state as it is now, for :meth:`write_snapshot`, which may run in another thread."""
         oldest_ms = self.pipeline.newest_ms - self.coverage_days * DAY_MS
@@ -307,17 +314,17 @@ class Worker:
             if halted():
                 return False
             try:
-                batch = self.archive.read_file(file)
-                self.pipeline.step(batch)
+                check_file(file)  # before any of it is judged
+                for batch in self.archive.parts_of(file):
+                    self.pipeline.step(batch)
+                    self.books.received[file.parent.name] += len(batch)
+                    self.since_ms = min(self.since_ms, int(batch.timestamp_ms.min()))
+                    self.fleet.update(batch)
             except ArchiveDamaged as exc:
                 text = f"{file.stem} is unknown: {exc}, and without {self.snapshot_file}"
                 name = f"archive-{file.parent.name}-{file.stem}"
                 set_aside.keep(self.log.aside, name, text)
                 self.lost.append(self.archive.day_of(file))
-                continue
-            self.books.received[file.parent.name] += len(batch)
-            self.since_ms = min(self.since_ms, int(batch.timestamp_ms.min(initial=self.since_ms)))
-            self.fleet.update(batch)
         return True
 
     def _remember_tail(self, archived: int, halted: Callable[[], bool]) -> bool:

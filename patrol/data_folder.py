@@ -16,7 +16,7 @@ from dashboards.access.audit import AccessFile
 from files.sqlite_file import SqliteFile, fault_of
 from geofence.errors import ZonesError
 from ingest import set_aside, snapshot
-from ingest.archive import check_file
+from ingest.day_file import check_file
 from ingest.errors import ArchiveDamaged, SnapshotDamaged
 from ingest.influx.file import InfluxFile
 from ingest.log import LogFile

@@ -367,6 +367,7 @@ class Station:
             plan=self.district.policies.plan,
             known_from_ms=self.judging.known_from_ms,
             judged=self.worker.judged,
+            last_believed=self.worker.last_believed,
             recipients=lambda: self.people,
             health=self.health,
             vendors=self.vendors,

@@ -30,8 +30,6 @@ MAX_POINTS = 200_000
 """Frames of an answer, which is then at most some 10 MB."""
 
 STEPS_S = (5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)
-AT_ONCE = 64
-"""Bikes whose fixes are in memory at once."""
 
 KEEP_S = 30.0
 """How long an answer is shared between those who ask for it [s]."""
@@ -259,11 +257,8 @@ def tracks_of(
     Raises as :attr:`Sources.judged`.
     """
     bikes: list[bike_answers.BikeTrack] = []
-    for start in range(0, len(keys), AT_ONCE):
-        part = keys[start : start + AT_ONCE]
-        judged = sources.judged(part, from_ms, to_ms)
-        believed = judged.fixes.take(judged.believed)
-        bikes += _columns(sources, part, frames(believed, from_ms=from_ms, step_ms=step_s * 1000))
+    for believed in sources.last_believed(keys, from_ms, to_ms, step_s * 1000):
+        bikes += _columns(sources, frames(believed, from_ms=from_ms, step_ms=step_s * 1000))
     return {
         "from": times.write(from_ms),
         "to": times.write(to_ms),
@@ -280,13 +275,11 @@ def _duty(sources: Sources, from_ms: int, to_ms: int) -> list[list[int]]:
     return [list(each) for each in sorted(found)]
 
 
-def _columns(
-    sources: Sources, keys: list[BikeKey], found: Frames
-) -> Iterator[bike_answers.BikeTrack]:
-    for key, bike in zip(keys, sources.roster.restore(keys), strict=True):
-        low, high = np.searchsorted(found.bike, [bike, bike + 1])
-        if low == high:
-            continue
+def _columns(sources: Sources, found: Frames) -> Iterator[bike_answers.BikeTrack]:
+    bikes, first = np.unique(found.bike, return_index=True)
+    ends = [*first.tolist(), found.bike.size][1:]
+    for bike, low, high in zip(bikes.tolist(), first.tolist(), ends, strict=True):
+        key = sources.roster.key(bike)
         track: dict[str, Any] = {
             "vendor": key.vendor,
             "bike_id": key.bike_id,

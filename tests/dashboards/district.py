@@ -179,6 +179,7 @@ class District:
             plan=self.policies.plan,
             known_from_ms=lambda: self.known_from_ms,
             judged=partial(self.archive.judged, self.judge),
+            last_believed=partial(self.archive.last_believed, self.judge),
             health=lambda: self.health,
             now_ms=lambda: self.now_ms,
             demo_speed=self.demo_speed,

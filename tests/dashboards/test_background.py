@@ -237,7 +237,7 @@ def test_over_a_socket_a_closed_connection_or_a_stop_ends_the_work(
 ) -> None:
     """Through the server and the gate, as a browser's tab or a script goes away."""
     work = Endless()
-    district.archive.judged = lambda *_: work()  # type: ignore[method-assign,assignment]
+    district.archive.last_believed = lambda *_: work()  # type: ignore[method-assign,assignment]
     access = new_access(tmp_path / "access.sqlite", Clock())
     _, token = access.add_token(boss(access), "script", "viewer")
     with ConsoleServer(district, access=access) as server:

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bikes.telemetry import TelemetryBatch
-from geofence.frames import frames
-from tests.rides import START_MS, batch, messy
+from geofence.frames import frames, last_believed
+from geofence.quality import BELIEVED
+from tests.rides import START_MS, batch, judge, messy
 
 
 @settings(max_examples=30)
@@ -49,3 +50,31 @@ def test_nothing_and_one() -> None:
     one = frames(batch([0], [0], [0]), from_ms=START_MS, step_ms=60_000)
     assert one.timestamp_ms.tolist() == [START_MS]
     assert np.isnan(one.heading_deg).all()
+
+
+@settings(max_examples=40)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    step_ms=st.sampled_from([1_000, 20_000, 77_777, 900_000, 86_400_000]),
+    ends=st.tuples(st.integers(-60, 3_600), st.integers(1, 3_600)),
+    noise=st.sampled_from([0.0, 0.3, 0.9]),
+)
+def test_a_few_fixes_of_a_step_tell_what_all_of_them_tell(
+    seed: int, step_ms: int, ends: tuple[int, int], noise: float
+) -> None:
+    """The last believed fix of each step is found without judging all, however many are bad."""
+    fixes = messy(seed).distinct()
+    rng = np.random.default_rng(seed)
+    rough = rng.random(len(fixes)) < noise
+    accuracy_m = np.where(rough, 90, fixes.accuracy_m).astype(np.float32)
+    far = np.where(rng.random(len(fixes)) < noise, rng.choice([0.0, 0.05, 3.0]), 0.0)
+    fixes = replace(fixes, accuracy_m=accuracy_m, lat_deg=fixes.lat_deg + far)
+    from_ms = int(fixes.timestamp_ms.min()) + 1000 * ends[0]
+    to_ms = from_ms + 1000 * ends[1]
+    last: dict[tuple[int, int], int] = {}
+    for row, verdict in enumerate(judge().verdicts(fixes).tolist()):
+        at_ms = int(fixes.timestamp_ms[row])
+        if verdict in BELIEVED and from_ms <= at_ms < to_ms:
+            last[int(fixes.bike[row]), (at_ms - from_ms) // step_ms] = row
+    found = last_believed(judge(), fixes, from_ms, to_ms, step_ms)
+    assert found.tolist() == list(last.values())

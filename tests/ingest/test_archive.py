@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from bikes.roster import BikeKey
 from bikes.telemetry import COLUMNS, TelemetryBatch
 from geofence.intervals import Intervals
-from ingest.archive import ROW_GROUP, Archive
+from ingest.archive import PORTION, Archive
+from ingest.day_file import check_file, table_of
 from ingest.errors import ArchiveDamaged
 from tests.archives import DAY_S, EVER, archive, flush, ride, same, stems, times
 from tests.rides import START_MS, batch
@@ -186,7 +187,7 @@ def test_a_name_that_looks_like_a_partition_is_a_folder(tmp_path: Path) -> None:
 def test_only_the_asked_bikes_part_of_a_file_is_read(tmp_path: Path) -> None:
     """Damage in one bike's rows is met by who asks for that bike, and by nobody else."""
     kept = archive(tmp_path)
-    rows = [ride(0, ROW_GROUP, bike=bike) for bike in range(3)]
+    rows = [ride(0, PORTION, bike=bike) for bike in range(3)]
     kept.remember(1, TelemetryBatch.concat(rows))
     flush(kept)
     file = kept.path / "hello" / "2025-11-23.parquet"
@@ -200,6 +201,27 @@ def test_only_the_asked_bikes_part_of_a_file_is_read(tmp_path: Path) -> None:
         assert same(kept.within(one_span(bike, *EVER)), rows[bike])
     with pytest.raises(ArchiveDamaged):
         kept.within(one_span(1, *EVER))
+
+
+def test_a_file_whose_groups_cut_bikes_is_read_and_merged(tmp_path: Path) -> None:
+    """An older version cut groups anywhere, encoded otherwise and had no checksums."""
+    kept = archive(tmp_path)
+    rows = TelemetryBatch.concat([ride(0, 250, bike=bike) for bike in range(3)])
+    file = kept.path / "hello" / "2025-11-23.parquet"
+    file.parent.mkdir(parents=True)
+    table = table_of(rows, kept.roster)
+    pq.write_table(table, file, row_group_size=100, compression="zstd", use_dictionary=["bike_id"])
+    assert not check_file(file)
+    assert same(kept.read_file(file), rows)
+    assert same(kept.within(one_span(1, *EVER)), ride(0, 250, bike=1))
+    more = ride(250, 5, bike=1)
+    kept.remember(1, more)
+    flush(kept)
+    assert check_file(file)
+    whole = TelemetryBatch.concat([ride(0, 250, bike=1), more])
+    assert same(kept.within(one_span(1, *EVER)), whole)
+    metadata = pq.read_metadata(file)
+    assert [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)] == [755]
 
 
 @settings(max_examples=25)

@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 from bikes.roster import Roster
 from geofence.errors import ZonesError
 from ingest import set_aside
-from ingest.archive import Archive, check_file
+from ingest.archive import Archive
+from ingest.day_file import check_file
 from ingest.errors import ArchiveDamaged, LogCorrupt, StoreUnavailable
 from ingest.influx.file import InfluxFile
 from ingest.log import NOWHERE, Messages, SqliteLog

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from bikes.roster import BikeKey
 from bikes.telemetry import TelemetryBatch
-from geofence.quality import VERDICTS
+from geofence.frames import frames
+from geofence.quality import BELIEVED, VERDICTS
 from ingest.worker import Worker
 from tests.rides import START_MS, batch, judge, messy
 from tests.workers import BIKES, new_log, new_worker
@@ -95,6 +96,26 @@ def test_a_span_without_neighbours_is_judged_with_them(tmp_path: Path) -> None:
     assert verdict(100) == ["parked"]
     assert verdict(200) == ["teleport"]
     assert verdict(101) == []
+
+
+@settings(max_examples=10)
+@given(seed=st.integers(0, 2**32 - 1), step_ms=st.sampled_from([5_000, 300_000]))
+def test_frames_of_a_span_are_a_part_of_one_pass(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, step_ms: int
+) -> None:
+    """The last believed fix of each step, from files and tail, is that of all fixes judged."""
+    rng = np.random.default_rng(seed)
+    fixes = messy(seed)
+    parts = [fixes.take(rows) for rows in np.array_split(rng.permutation(len(fixes)), 3)]
+    worker = fed(tmp_path_factory.mktemp("frames"), parts, {0, 1})
+    whole, codes = one_pass(fixes)
+    from_ms, to_ms = np.sort(rng.choice(whole.timestamp_ms, 2)).tolist()
+    at_ms = whole.timestamp_ms
+    believed = whole.take(np.isin(codes, BELIEVED) & (at_ms >= from_ms) & (at_ms < to_ms))
+    wanted = frames(believed, from_ms=from_ms, step_ms=step_ms)
+    kept = TelemetryBatch.concat(list(worker.last_believed(KEYS, from_ms, to_ms, step_ms)))
+    found = frames(kept, from_ms=from_ms, step_ms=step_ms)
+    assert [column.tobytes() for column in found] == [column.tobytes() for column in wanted]
 
 
 def test_asking_for_a_stranger_makes_no_bike(tmp_path: Path) -> None:
