@@ -27,6 +27,8 @@ STALE_AFTER_S, SILENT_AFTER_S = 300.0, 3600.0
 Liveness = Literal["live", "stale", "silent", "offline"]
 """Whether a bike is alive; see the table above."""
 
+LIVENESS: tuple[Liveness, ...] = get_args(Liveness)
+
 VEHICLE_STATES: tuple[VehicleState, ...] = get_args(VehicleState)
 
 NEVER = int(np.iinfo(np.int64).min)
@@ -70,24 +72,6 @@ class BikeState(msgspec.Struct, frozen=True, gc=False):
     heard_at_ms: int | None = None  # when anything of the bike was last received, by our clock [ms]
 
 
-def liveness(state: BikeState, now_ms: int, *, stale_after_s: float = STALE_AFTER_S) -> Liveness:
-    """Whether a bike is alive at `now_ms`; an age equal to a limit is still within it.
-
-    A bike that catches up on what it stored is heard, but its position is old: it is stale,
-    not live.
-    """
-    fix_ms = NEVER if state.last_ms is None else state.last_ms
-    status_ms = NEVER if state.status_at_ms is None else state.status_at_ms
-    heard_ms = NEVER if state.heard_at_ms is None else state.heard_at_ms
-    if state.online is False and fix_ms <= status_ms:
-        return "offline"
-    if now_ms - fix_ms <= stale_after_s * 1000:
-        return "live"
-    if now_ms - max(fix_ms, status_ms, heard_ms) <= SILENT_AFTER_S * 1000:
-        return "stale"
-    return "silent"
-
-
 class FleetState:
     """The newest of every bike, as columns by the roster's index; grows with it.
 
@@ -108,7 +92,10 @@ class FleetState:
         self._charges = _blank(0)
         self._said = {name: np.empty(0, dtype) for name, (dtype, _) in _SAID.items()}
         self._view: FleetState | None = None
-        self._states: list[BikeState] | None = None
+
+    def __len__(self) -> int:
+        """Bikes that have a row: any later one of the roster was never heard."""
+        return len(self._fixes)
 
     def view(self) -> FleetState:
         """A copy that never changes, for any thread; what comes later is not in it."""
@@ -120,11 +107,24 @@ class FleetState:
 
     def of(self, bike: int) -> BikeState:
         """The newest of one bike, by its index; empty for one that was never heard."""
-        # All are read at once: a view is asked often.
-        states = self._states = self._states or self._read()
-        return states[bike] if bike < len(states) else BikeState(bike)
+        (state,) = self.some(np.array([bike])).states()
+        return state
 
-    def _read(self) -> list[BikeState]:
+    def some(self, bikes: NDArray[np.integer[Any]]) -> FleetState:
+        """The rows of some bikes, of shape (n,), in their order; blank for one never heard."""
+        known = bikes < len(self)
+        rows, part = bikes[known], FleetState(self._roster)
+        part._grow(len(bikes), exactly=True)
+        for mine, theirs in ((self._fixes, part._fixes), (self._charges, part._charges)):
+            for name in COLUMNS:
+                getattr(theirs, name)[known] = getattr(mine, name)[rows]
+            theirs.bike[:] = bikes
+        for name, column in self._said.items():
+            part._said[name][known] = column[rows]
+        return part
+
+    def states(self) -> list[BikeState]:
+        """The newest of every bike, in the order of the rows."""
         fix, charge, said = self._fixes, self._charges, self._said
         columns = {
             "bike": fix.bike.tolist(),
@@ -139,16 +139,38 @@ class FleetState:
         }
         return list(map(BikeState, *(columns[name] for name in BikeState.__struct_fields__)))
 
+    def liveness(
+        self, now_ms: int, *, stale_after_s: float = STALE_AFTER_S
+    ) -> NDArray[np.integer[Any]]:
+        """Whether each bike is alive at `now_ms`, as its place in :data:`LIVENESS`.
+
+        An age equal to a limit is still within it. A bike that catches up on what it stored is
+        heard, but its position is old: it is stale, not live.
+        """
+        fix_ms, said = self._fixes.timestamp_ms, self._said
+        newest_ms = np.maximum(np.maximum(fix_ms, said["status_at_ms"]), said["heard_at_ms"])
+        return np.select(
+            [
+                (said["online"] == 0) & (fix_ms <= said["status_at_ms"]),
+                fix_ms >= now_ms - stale_after_s * 1000,
+                newest_ms >= now_ms - SILENT_AFTER_S * 1000,
+            ],
+            [LIVENESS.index("offline"), LIVENESS.index("live"), LIVENESS.index("stale")],
+            LIVENESS.index("silent"),
+        )
+
+    def position(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """WGS-84 lat and lng [degrees] of every bike, NaN for one without a fix."""
+        return self._fixes.lat_deg, self._fixes.lng_deg
+
     def fixes(self) -> TelemetryBatch:
         """The newest fix of every bike that has sent any, by index."""
         return self._fixes.take(self._fixes.timestamp_ms != NEVER)
 
     def live(self, now_ms: int, *, stale_after_s: float = STALE_AFTER_S) -> TelemetryBatch:
-        """The newest fixes of the bikes that :func:`liveness` calls live, by index."""
-        fix_ms = self._fixes.timestamp_ms
-        gone = (self._said["online"] == 0) & (fix_ms <= self._said["status_at_ms"])
-        oldest_ms = now_ms - round(stale_after_s * 1000)
-        return self._fixes.take(~gone & (fix_ms >= oldest_ms) & (fix_ms != NEVER))
+        """The newest fixes of the bikes that are live, by index."""
+        alive = self.liveness(now_ms, stale_after_s=stale_after_s)
+        return self._fixes.take(alive == LIVENESS.index("live"))
 
     def update(self, batch: TelemetryBatch, *, heard_at_ms: int | None = None) -> None:
         """Take in telemetry, in any order.
@@ -157,7 +179,7 @@ class FleetState:
         """
         if not len(batch):
             return
-        self._view = self._states = None
+        self._view = None
         self._grow(int(batch.bike.max()) + 1)
         _keep_newest(self._fixes, batch)
         _keep_newest(self._charges, batch.take(~np.isnan(batch.battery_percent)))
@@ -167,7 +189,7 @@ class FleetState:
     def update_status(self, statuses: Iterable[Status], *, heard_at_ms: int | None = None) -> None:
         """Take in connection statuses, in the order in which they were received."""
         for status in statuses:
-            self._view = self._states = None
+            self._view = None
             self._grow(status.bike + 1)
             self._said["online"][status.bike] = status.online
             self._said["status_at_ms"][status.bike] = status.timestamp_ms
@@ -178,7 +200,7 @@ class FleetState:
     def update_events(self, events: Iterable[Event], *, heard_at_ms: int | None = None) -> None:
         """Take in changes of state, in any order; the newest one counts."""
         for event in events:
-            self._view = self._states = None
+            self._view = None
             self._grow(event.bike + 1)
             since, states = self._said["vehicle_state_at_ms"], self._said["vehicle_state"]
             state = _STATE_NUMBERS[event.vehicle_state]
@@ -202,7 +224,7 @@ class FleetState:
         There are at least as many `bikes`, of shape (n,), as the snapshot has; `state` is what
         :meth:`state` gave.
         """
-        self._view = self._states = None
+        self._view = None
         known = bikes[: state["online"].size]
         self._grow(int(known.max(initial=-1)) + 1)
         for name in COLUMNS.keys() - {"bike"}:
@@ -215,11 +237,11 @@ class FleetState:
         column = self._said["heard_at_ms"]
         column[bike] = np.maximum(column[bike], heard_at_ms)
 
-    def _grow(self, size: int) -> None:
+    def _grow(self, size: int, *, exactly: bool = False) -> None:
         known = len(self._fixes)
         if size <= known:
             return
-        missing = max(size, len(self._roster)) - known
+        missing = (size if exactly else max(size, len(self._roster))) - known
         blank = _blank(missing, first=known)
         self._fixes = TelemetryBatch.concat([self._fixes, blank])
         self._charges = TelemetryBatch.concat([self._charges, blank])

@@ -110,7 +110,8 @@ class Roster:
 
     def find(self, bike_id: str) -> list[BikeKey]:
         """The keys of all vendors' bikes with this id, for people who leave the vendor out."""
-        return [key for key in self._keys if key.bike_id == bike_id]
+        keys = (BikeKey(vendor, bike_id) for vendor in list(self.counts))
+        return [key for key in keys if key in self._index]
 
     def restore(self, keys: Iterable[BikeKey]) -> list[int]:
         """Indices of bikes known from an earlier life, in their order, still configured or not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Annotated, Any
@@ -20,7 +21,8 @@ from dashboards.api.precision import POSITION
 from dashboards.api.problems import ProblemError, unknown
 from dashboards.api.routes import needs
 from dashboards.api.times import Times
-from dashboards.api.views import Views, bike_key
+from dashboards.api.views import AT_ONCE as WRITTEN_AT_ONCE
+from dashboards.api.views import Views
 from dashboards.sources import Sources
 from geofence.frames import Frames, frames
 from geofence.quality import VERDICTS
@@ -33,6 +35,9 @@ STEPS_S = (5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)
 
 KEEP_S = 30.0
 """How long an answer is shared between those who ask for it [s]."""
+
+COMPARED = 1_000
+"""Names that are compared with one that there is not."""
 
 Vendor = Annotated[
     str | None, Query(description="Needed when more than one vendor has a bike of this id")
@@ -52,10 +57,16 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
     ) -> Response:
         """The fleet: the newest that is known of every bike, by vendor and id."""
         after = bike_cursor(cursor)
-        page, going_on = paging.page(views.bikes(), bike_key, limit=limit, after=after)
-        found = {"at": times.write(sources.now_ms()), "bikes": page}
+        page, going_on = paging.page(await views.keys(), tuple, limit=limit, after=after)
+        bikes: list[bike_answers.Bike] = []
+        for first in range(0, len(page), WRITTEN_AT_ONCE):
+            some = map(sources.roster.at, page[first : first + WRITTEN_AT_ONCE])
+            bikes += views.bikes(np.array(list(some)))
+            await asyncio.sleep(0)
+        found = {"at": times.write(sources.now_ms()), "bikes": bikes}
         cursor = going_on and "/".join(going_on)
-        return asked.answer(found, "bikes", bike_answers.Bike, cursor, _point)
+        write = partial(asked.answer, found, "bikes", bike_answers.Bike, cursor, _point)
+        return write() if len(bikes) <= WRITTEN_AT_ONCE else await run_in_threadpool(write)
 
     @routes.get(
         "/bikes/{bike_id:bike}/track", response_class=GeoAnswer, response_model=bike_answers.Track
@@ -121,7 +132,8 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
     async def get_bike(bike_id: str, vendor: Vendor = None) -> Response:
         """One bike of the fleet: the newest that is known of it."""
         key = find_bike(sources, bike_id, vendor)
-        return Answer(views.bike(key))
+        (bike,) = views.bikes(np.array([sources.roster.at(key)]))
+        return Answer(bike)
 
     @routes.get("/tracks", response_model=bike_answers.Tracks)
     async def list_tracks(
@@ -218,12 +230,12 @@ def find_bike(sources: Sources, bike_id: str, vendor: str | None) -> BikeKey:
             f"{', '.join(vendors)}",
             vendors=vendors,
         )
-    known = sources.roster.keys
-    if vendor is not None:
-        if vendor not in sources.roster.vendors:
-            raise unknown("vendor", vendor, sources.roster.vendors)
-        known = [key for key in known if key.vendor == vendor]
-    raise unknown("bike", bike_id, sorted({key.bike_id for key in known}))
+    if vendor is not None and vendor not in sources.roster.vendors:
+        raise unknown("vendor", vendor, sources.roster.vendors)
+    # Of a very large fleet the first ones: to compare names takes long.
+    some = map(sources.roster.key, range(min(len(sources.roster), COMPARED)))
+    known = {key.bike_id for key in some if vendor in (None, key.vendor)}
+    raise unknown("bike", bike_id, sorted(known))
 
 
 def bike_cursor(cursor: str | None) -> tuple[str, str] | None:

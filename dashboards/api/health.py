@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal, NotRequired, get_args
+from typing import Annotated, Any, Literal, NotRequired
 
 from fastapi import APIRouter, Query, Request
 from prometheus_client import CollectorRegistry, generate_latest
@@ -16,7 +15,6 @@ from starlette.responses import PlainTextResponse, Response
 from typing_extensions import TypedDict
 
 from bikes.errors import REJECT_REASONS
-from bikes.fleet import Liveness
 from bikes.roster import BikeKey
 from dashboards.api import caller, paging
 from dashboards.api.answers import Answer, Time
@@ -182,9 +180,8 @@ class Metrics(Collector):
         yield _counters("outgoing", text, ["outcome"], outcomes)
         ready = [(part.name, int(part.ok)) for part in health.parts]
         yield _gauge("part_ready", "1 when the part works", "part", ready)
-        alive = Counter(bike["liveness"] for bike in self._views.bikes())
-        words = [(word, alive[word]) for word in get_args(Liveness)]
-        yield _gauge("bikes", "Bikes by liveness", "liveness", words)
+        alive = self._views.alive().items()
+        yield _gauge("bikes", "Bikes by liveness", "liveness", alive)
         yield from self._zones()
 
     def _zones(self) -> Iterator[Metric]:

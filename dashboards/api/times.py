@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TypeVar, cast
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from dashboards.api.precision import rounded
@@ -16,6 +18,36 @@ from words.times import bounded_ms, held_ms
 _PLUS_LOST = re.compile(r"^(.*[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?) (\d{2}:?\d{2})$")
 
 T = TypeVar("T")
+
+_PARTS: dict[tuple[type, type, frozenset[str]], list[tuple[str, str | None, bool]]] = {}
+
+
+def _parts(shape: type, source: object, known: Iterable[str]) -> list[tuple[str, str | None, bool]]:
+    """Key, attribute (None for what is `known`), and whether it is an instant, of each value.
+
+    They are the same for all sources of a type, and looked up once: a thousand zones are written
+    at a time.
+    """
+    kind = shape, type(source), frozenset(known)
+    if kind not in _PARTS:
+        _PARTS[kind] = [
+            (key, None, False) if key in kind[2] else (key, *_attribute(source, key))
+            for key in shape.__annotations__
+        ]
+    return _PARTS[kind]
+
+
+def _attribute(source: object, key: str) -> tuple[str, bool]:
+    for name in (key, f"{key}_deg"):
+        if hasattr(source, name):
+            return name, False
+    return f"{key}_ms" if hasattr(source, f"{key}_ms") else f"{key}_at_ms", True
+
+
+@lru_cache(maxsize=4096)
+def _written(at_ms: int, zone: ZoneInfo) -> str:
+    moment = datetime.fromtimestamp(held_ms(at_ms) / 1000, zone)
+    return moment.isoformat(timespec="milliseconds" if at_ms % 1000 else "seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +64,7 @@ class Times:
         One out of the bounds of instants, which only a wrong clock or a damaged file can have left
         behind, is written as the nearest that there is, so that no row takes a list away.
         """
-        moment = datetime.fromtimestamp(held_ms(at_ms) / 1000, self.zone)
-        return moment.isoformat(timespec="milliseconds" if at_ms % 1000 else "seconds")
+        return _written(at_ms, self.zone)
 
     def write_or_none(self, at_ms: int | None) -> str | None:
         """As :meth:`write`; None, and 0 which means never, stay None."""
@@ -46,18 +77,11 @@ class Times:
         the instant of that name in milliseconds (``_ms``, ``_at_ms``), which is written as a time.
         Floats are rounded.
         """
-        found = {
-            key: rounded(known[key] if key in known else self._value(source, key), key)
-            for key in shape.__annotations__
-        }
+        found: dict[str, object] = {}
+        for key, name, is_time in _parts(shape, source, known):
+            value: Any = known[key] if name is None else getattr(source, name)
+            found[key] = self.write_or_none(value) if is_time else rounded(value, key)
         return cast(T, found)
-
-    def _value(self, source: object, key: str) -> object:
-        for name in (key, f"{key}_deg"):
-            if hasattr(source, name):
-                return getattr(source, name)
-        name = f"{key}_ms" if hasattr(source, f"{key}_ms") else f"{key}_at_ms"
-        return self.write_or_none(getattr(source, name))
 
     def read(self, text: str, *, name: str) -> int:
         """Milliseconds since the epoch of a time in RFC 3339, a local time or a local date.

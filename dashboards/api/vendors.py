@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import Annotated
 
+import numpy as np
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
@@ -103,11 +104,11 @@ def router(sources: Sources, times: Times) -> APIRouter:
         """How late the newest fix of each bike that was heard lately came in [s], by vendor."""
         fleet, since_ms = sources.view().fleet, sources.now_ms() - HEARD_S * 1000
         found = defaultdict[str, dict[str, float]](dict)
-        for bike, (vendor, bike_id) in enumerate(sources.roster.keys):
-            state = fleet.of(bike)
-            fix_ms, heard_ms = state.last_ms, state.heard_at_ms
-            if fix_ms is not None and heard_ms is not None and heard_ms > since_ms:
-                found[vendor][bike_id] = round((heard_ms - fix_ms) / 1000, 1)
+        heard = np.asarray(fleet.state()["heard_at_ms"], np.int64)
+        for state in fleet.some(np.flatnonzero(heard > since_ms)).states():
+            if state.last_ms is not None and state.heard_at_ms is not None:
+                vendor, bike_id = sources.roster.key(state.bike)
+                found[vendor][bike_id] = round((state.heard_at_ms - state.last_ms) / 1000, 1)
         return found
 
     def clocks(delays_s: Mapping[str, float], median_s: float) -> list[BikeClock]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from itertools import chain
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
+from sortedcontainers import SortedList
 
 from alerts.alert import Alert, undo_until_ms
-from bikes.fleet import BikeState, Liveness, liveness
+from bikes.fleet import LIVENESS, Liveness
 from bikes.roster import BikeKey, Roster
 from dashboards.api import answers, bike_answers
 from dashboards.api.precision import POSITION
@@ -37,11 +38,8 @@ def by_urgency(status: ZoneStatus) -> tuple[int, float, str]:
     return URGENCY.index(status.state), left_s, status.zone_id
 
 
-AT_ONCE = 500
-"""Bikes that are looked at without a pause: it takes some 10 ms."""
-
-bike_key = itemgetter("vendor", "bike_id")
-"""Sort and page key of a bike."""
+AT_ONCE = 1_000
+"""Bikes that are written without a pause: it takes some 5 ms."""
 
 
 class Present(NamedTuple):
@@ -108,9 +106,7 @@ class Views:
         self._sources = sources
         self._times = times
         self._presence = Presence(sources)
-        self._bikes: dict[
-            BikeKey, tuple[tuple[BikeState, Liveness, str | None], bike_answers.Bike]
-        ] = {}
+        self._keys: SortedList[BikeKey] = SortedList()
 
     def coverage(self, status: ZoneStatus) -> answers.ZoneCoverage:
         """The state of a zone now, and presence in it."""
@@ -132,50 +128,51 @@ class Views:
             last_visit_by=visit and self._times.answer(answers.VisitBy, visit),
         )
 
-    def bikes(self) -> list[bike_answers.Bike]:
-        """All bikes of the roster, sorted by vendor and id."""
-        return sorted(chain.from_iterable(self.bikes_in_parts()), key=bike_key)
+    async def keys(self) -> SortedList[BikeKey]:
+        """All bikes of the roster, sorted by vendor and id; it is not to be changed."""
+        roster = self._sources.roster
+        while len(self._keys) < len(roster):
+            # In parts: others do not wait for the first look at a large fleet.
+            first = len(self._keys)
+            self._keys.update(map(roster.key, range(first, min(first + AT_ONCE, len(roster)))))
+            await asyncio.sleep(0)
+        return self._keys
+
+    def bikes(self, bikes: NDArray[np.integer[Any]]) -> list[bike_answers.Bike]:
+        """Bikes as of now, by their indices in the roster, in this order."""
+        sources, zones = self._sources, self._sources.zones
+        fleet = sources.view().fleet.some(bikes)
+        alive = fleet.liveness(sources.now_ms()).tolist()
+        inside = zones.zone_of(*fleet.position()).tolist()
+        found = []
+        for state, code, zone in zip(fleet.states(), alive, inside, strict=True):
+            vendor, bike_id = sources.roster.key(state.bike)
+            found.append(
+                self._times.answer(
+                    bike_answers.Bike,
+                    state,
+                    vendor=vendor,
+                    bike_id=bike_id,
+                    liveness=LIVENESS[code],
+                    at=self._times.write_or_none(state.last_ms),
+                    zone_id=zones.zones[zone].zone_id if zone >= 0 else None,
+                )
+            )
+        return found
 
     def bikes_in_parts(self) -> Iterator[list[bike_answers.Bike]]:
         """All bikes as of now, by index, some at a time: so that others need not wait for all."""
-        sources = self._sources
-        of, now_ms, zones = sources.view().fleet.of, sources.now_ms(), sources.zones
-        keys = sources.roster.keys
-        for first in range(0, len(keys), AT_ONCE):
-            rows = range(first, min(first + AT_ONCE, len(keys)))
-            yield self._some_bikes([(keys[row], of(row)) for row in rows], now_ms, zones)
+        size = len(self._sources.roster)
+        for first in range(0, size, AT_ONCE):
+            yield self.bikes(np.arange(first, min(first + AT_ONCE, size)))
 
-    def bike(self, key: BikeKey) -> bike_answers.Bike:
-        """One bike, which the roster has."""
-        state = self._sources.view().fleet.of(self._sources.roster.at(key))
-        (found,) = self._some_bikes([(key, state)], self._sources.now_ms(), self._sources.zones)
-        return found
-
-    def _some_bikes(
-        self, states: Sequence[tuple[BikeKey, BikeState]], now_ms: int, zones: ZoneMap
-    ) -> list[bike_answers.Bike]:
-        lat, lng = (
-            np.array([getattr(state, name) for _, state in states], np.float64)  # None is NaN
-            for name in ("lat_deg", "lng_deg")
-        )
-        bikes = []
-        for (key, state), zone in zip(states, zones.zone_of(lat, lng).tolist(), strict=True):
-            alive = liveness(state, now_ms)
-            zone_id = zones.zones[zone].zone_id if zone >= 0 else None
-            seen = (state, alive, zone_id)
-            known = self._bikes.get(key)
-            # Most bikes are as they were at the last look, half a second ago.
-            if known is None or known[0] != seen:
-                known = self._bikes[key] = seen, self._bike(key, *seen)
-            bikes.append(known[1])
-        return bikes
-
-    def _bike(
-        self, key: BikeKey, state: BikeState, alive: Liveness, zone_id: str | None
-    ) -> bike_answers.Bike:
-        at = self._times.write_or_none(state.last_ms)
-        more = {"liveness": alive, "at": at, "zone_id": zone_id}
-        return self._times.answer(bike_answers.Bike, state, **key._asdict(), **more)
+    def alive(self) -> dict[Liveness, int]:
+        """How many bikes are live, stale, silent and offline."""
+        codes = self._sources.view().fleet.liveness(self._sources.now_ms())
+        found = np.bincount(codes, minlength=len(LIVENESS)).tolist()
+        counts = dict(zip(LIVENESS, found, strict=True))
+        counts["silent"] += len(self._sources.roster) - codes.size  # never heard
+        return counts
 
     def grid(self) -> answers.GridBox:
         """The box of the grid."""

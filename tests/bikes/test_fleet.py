@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bikes.fleet import BikeState, FleetState, Liveness, liveness
+from bikes.fleet import (
+    LIVENESS,
+    NEVER,
+    SILENT_AFTER_S,
+    STALE_AFTER_S,
+    BikeState,
+    FleetState,
+    Liveness,
+)
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import COLUMNS, Event, Status, TelemetryBatch
 
@@ -34,6 +42,20 @@ def fleet() -> FleetState:
 def states(state: FleetState, bikes: int) -> list[BikeState]:
     """The newest of each of the first bikes."""
     return list(map(state.of, range(bikes)))
+
+
+def liveness(state: BikeState, now_ms: int, *, stale_after_s: float = STALE_AFTER_S) -> Liveness:
+    """The slow twin of `FleetState.liveness`: one bike, by the table of the module."""
+    fix_ms = NEVER if state.last_ms is None else state.last_ms
+    status_ms = NEVER if state.status_at_ms is None else state.status_at_ms
+    heard_ms = NEVER if state.heard_at_ms is None else state.heard_at_ms
+    if state.online is False and fix_ms <= status_ms:
+        return "offline"
+    if now_ms - fix_ms <= stale_after_s * 1000:
+        return "live"
+    if now_ms - max(fix_ms, status_ms, heard_ms) <= SILENT_AFTER_S * 1000:
+        return "stale"
+    return "silent"
 
 
 def test_newest_fix_wins() -> None:
@@ -208,18 +230,24 @@ def test_liveness(state: BikeState, expected: Liveness) -> None:
 
 
 @given(st.data())
-def test_the_live_ones_are_those_that_liveness_calls_live(data: st.DataObject) -> None:
-    """All at once as one by one: never heard, stale on the boundary, offline before or after."""
+def test_all_are_as_alive_at_once_as_one_by_one(data: st.DataObject) -> None:
+    """Never heard, stale or silent on the boundary, offline before or after; in any order."""
     state = fleet()
     for bike in range(3):
-        age_ms = data.draw(st.sampled_from([None, 0, 299_999, 300_000, 300_001]))
+        age_ms = data.draw(st.sampled_from([None, 0, 299_999, 300_000, 300_001, 3_600_001]))
+        heard_ms = data.draw(st.sampled_from([None, NOW_MS - 3_600_000, NOW_MS - 3_600_001]))
         if age_ms is not None:
-            state.update(fixes((bike, NOW_MS - age_ms, 36.2, 3, 80)))
+            state.update(fixes((bike, NOW_MS - age_ms, 36.2, 3, 80)), heard_at_ms=heard_ms)
         said_ms = data.draw(st.sampled_from([None, 0, 300_000, 400_000]))
         if said_ms is not None:
             online = data.draw(st.booleans())
             said = Status(bike=bike, online=online, timestamp_ms=NOW_MS - said_ms)
             state.update_status([said])
+    some = state.some(np.array(data.draw(st.permutations(range(5)))))  # two have no row
+    assert [LIVENESS[code] for code in some.liveness(NOW_MS).tolist()] == [
+        liveness(s, NOW_MS) for s in some.states()
+    ]
+    assert some.states() == [state.of(bike) for bike in some.state()["fix_bike"].tolist()]
     slow = [s.bike for s in states(state, 3) if liveness(s, NOW_MS) == "live"]
     assert state.live(NOW_MS).bike.tolist() == slow
     assert state.live(NOW_MS, stale_after_s=0).bike.tolist() == [
