@@ -37,6 +37,12 @@ NEVER = int(np.iinfo(np.int64).min)
 _STATE_NUMBERS: dict[str, int] = {name: number for number, name in enumerate(VEHICLE_STATES)}
 _UNKNOWN = -1
 
+_WORDS: dict[str, tuple[object, ...]] = {
+    "online": (False, True, None),  # what is unknown is -1, and so the last
+    "vehicle_state": (*VEHICLE_STATES, None),
+}
+"""What the numbers of a column mean."""
+
 _OF_FIX = ("lat_deg", "lng_deg", "accuracy_m", "speed_mps", "heading_deg", "altitude_m")
 """What a state says of the newest fix, beside its time."""
 
@@ -107,8 +113,13 @@ class FleetState:
 
     def of(self, bike: int) -> BikeState:
         """The newest of one bike, by its index; empty for one that was never heard."""
-        (state,) = self.some(np.array([bike])).states()
-        return state
+        if bike >= len(self):
+            return BikeState(bike)
+        said = {name: column[bike].item() for name, column in self._columns().items()}
+        for name, value in said.items():
+            words = _WORDS.get(name)
+            said[name] = words[value] if words else _known(value)
+        return BikeState(**said)
 
     def some(self, bikes: NDArray[np.integer[Any]]) -> FleetState:
         """The rows of some bikes, of shape (n,), in their order; blank for one never heard."""
@@ -125,19 +136,26 @@ class FleetState:
 
     def states(self) -> list[BikeState]:
         """The newest of every bike, in the order of the rows."""
-        fix, charge, said = self._fixes, self._charges, self._said
-        columns = {
-            "bike": fix.bike.tolist(),
-            "last_ms": _known(fix.timestamp_ms),
-            **{name: _known(getattr(fix, name)) for name in _OF_FIX},
-            "battery_percent": _known(charge.battery_percent),
-            "battery_at_ms": _known(charge.timestamp_ms),
-            **{name: _known(column) for name, column in said.items()},
-            # What is unknown is -1, and so the last.
-            "online": np.array([False, True, None])[said["online"]].tolist(),
-            "vehicle_state": np.array([*VEHICLE_STATES, None])[said["vehicle_state"]].tolist(),
+        columns = self._columns()
+        said = {
+            name: np.array(_WORDS[name])[column].tolist()
+            if name in _WORDS
+            else list(map(_known, column.tolist()))
+            for name, column in columns.items()
         }
-        return list(map(BikeState, *(columns[name] for name in BikeState.__struct_fields__)))
+        return list(map(BikeState, *(said[name] for name in BikeState.__struct_fields__)))
+
+    def _columns(self) -> dict[str, NDArray[Any]]:
+        """The columns that a state is read from, by its fields."""
+        fix, charge = self._fixes, self._charges
+        return {
+            "bike": fix.bike,
+            "last_ms": fix.timestamp_ms,
+            **{name: getattr(fix, name) for name in _OF_FIX},
+            "battery_percent": charge.battery_percent,
+            "battery_at_ms": charge.timestamp_ms,
+            **self._said,
+        }
 
     def liveness(
         self, now_ms: int, *, stale_after_s: float = STALE_AFTER_S
@@ -287,8 +305,6 @@ def _keep_newest(rows: TelemetryBatch, batch: TelemetryBatch) -> None:
         getattr(rows, name)[newest.bike] = getattr(newest, name)
 
 
-def _known(column: NDArray[Any]) -> list[Any]:
-    """The values of a column, None for what was never said."""
-    values = column.astype(object)
-    values[np.isnan(column) if column.dtype.kind == "f" else column == NEVER] = None
-    return list(values)
+def _known(value: float) -> float | None:
+    """A value of a column; None for what was never said."""
+    return None if value != value or value == NEVER else value

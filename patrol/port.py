@@ -123,7 +123,11 @@ class Port(socket.socket):
     def __init__(
         self, host: str, port: int, http: Http, patience_s: Mapping[Phase, float] = PATIENCE_S
     ) -> None:
-        super().__init__(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # Of a socket whose protocol is not named asyncio does not know that it is TCP, and leaves
+        # Nagle's algorithm on: the body of an answer waits 40 ms for the acknowledgement of its
+        # head, on every connection that is kept.
+        super().__init__(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if self.family == socket.AF_INET6:
             self.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

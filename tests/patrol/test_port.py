@@ -235,6 +235,14 @@ def test_a_control_room_and_a_team_behind_one_address(plain: Served) -> None:
     assert "connections_per_address" not in plain.guard.refused
 
 
+def test_no_answer_waits_for_the_acknowledgement_of_its_head(plain: Served) -> None:
+    """A connection that is kept sends small pieces at once, on which the others build."""
+    stream = plain.stream()
+    (connection,) = plain.guard.open.values()
+    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    stream.close()
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_is_taken_up_to_its_limit(chunked: bool) -> None:
     """413 as soon as there is more; what was not taken costs no memory."""
