@@ -3,7 +3,7 @@
 A simulated fleet works its shifts in the sample district for a day. Its messages go through the
 product's own log, decoder, pipeline, archive and snapshot, without a broker: messages that fall
 within 20 ms are one entry of the log, as the inlet would gather them. The same fixes are rendered
-as line protocol. Prints one JSON object; docs/operations.md uses it.
+as line protocol. Prints one JSON object; docs/performance.md uses it.
 
     python -m benchmarks.stores [--bikes N] [--days N] [--seed S] [--lines FILE]
 """

@@ -378,6 +378,29 @@ def replay(
         cli_output.show_replay(cli_output.console(), found)
 
 
+@app.command()
+def bench(
+    data: Annotated[
+        Path, typer.Option(help="A folder of the disk that would hold the data.", metavar="FOLDER")
+    ] = Path("/var/tmp"),  # noqa: S108  (/tmp is often in memory)
+    bikes: Annotated[
+        int, typer.Option(min=1, max=5_000, help="Size of the simulated fleet.", metavar="N")
+    ] = 2_000,
+    as_json: Json = False,
+) -> None:
+    """Tell what this machine can do, and which fleet it would carry; takes up to a minute."""
+    from patrol import cli_output
+    from patrol.bench import bench as measured
+
+    with errors_told():
+        say(f"{bikes} simulated bikes ride; this takes up to a minute")
+        found = measured(data, bikes)
+    if as_json:
+        _print_json(found)
+    else:
+        cli_output.show_bench(cli_output.console(), found)
+
+
 @notify.command("test")
 def notify_test(
     name: Annotated[str, typer.Argument(help="A [notify.NAME].", metavar="NAME")],

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from alerts.alert import Transition
     from geofence.zones import Zones
     from ingest.recordings import Problem
+    from patrol.bench import Bench
     from patrol.demo import DemoOptions, Summary
     from patrol.replay import Replay, ZoneJudged
     from patrol.simulate import Fleet
@@ -227,6 +228,23 @@ def show_replay(console: Console, found: Replay) -> None:
         )
     console.print(table)
     console.print("as configured → what if")
+
+
+def show_bench(console: Console, found: Bench) -> None:
+    """What a machine can do, for people: a line each."""
+    console.print(
+        f"machine  {found.cores} cores, {found.free_bytes / 1e9:.1f} GB free in {found.folder}\n"
+        f"intake   {found.intake_messages_per_s:,.0f} messages a second: with half of that in "
+        f"reserve, {found.intake_bikes:,} bikes on duty at once\n"
+        f"store    a message is on disk after {found.commit_p50_ms:.1f} ms (99 of 100 within "
+        f"{found.commit_p99_ms:.1f} ms); {found.archive_bytes_per_fix:.0f} bytes a fix: the free "
+        f"room holds a year of {found.store_bikes:,} bikes\n"
+        f"replay   {found.replay_fixes_per_s:,.0f} fixes a second: a year of "
+        f"{found.replay_bikes:,} bikes in a minute\n"
+        f"measured with {found.simulated_bikes:,} bikes and {found.messages:,} messages, a fix "
+        f"every {found.interval_s:g} s for {found.duty_hours:g} hours a day; broker, InfluxDB and "
+        "browsers need their share too: docs/performance.md"
+    )
 
 
 def _short(zone: ZoneJudged) -> str:
