@@ -119,7 +119,7 @@ class Turns:
         """Publish a fix of some bike, and ask for the bike until it is there."""
         bike = f"HB{self._random.randrange(BIKES) + 1:03}"
         now_ms = time.time_ns() // 1_000_000
-        place = {"lat": self._random.uniform(36.29, 36.33), "lng": 120.39}
+        place = {"lat": round(self._random.uniform(36.29, 36.33), 6), "lng": 120.39}
         fix = json.dumps({"timestamp": now_ms, "location": place, "battery_percent": 80}).encode()
         began_s = time.monotonic()
         self._broker.publish([(topics.of_bike("telemetry", "hello", bike), fix)])

@@ -46,10 +46,10 @@ bike's record is judged once a step."""
 GATHER_S = 0.1
 MAX_GATHER_S = 2.0
 GATHER_FACTOR = 12
-"""Time for which the worker lets messages gather [s], while it reads the last ones too: the first
-while a step costs little, and under load so many times what judging cost in the last step, up to
-the second: a twelfth of a core will do. Decoding costs the same however many are gathered: so the
-fixes of other vendors do not wait for one that floods."""
+"""Time from one step of the worker to the next, for messages to gather [s]: the first while a step
+costs little, and under load so many times what judging cost in the last step, up to the second: a
+twelfth of a core will do. After a pause the first message is read at once. Decoding costs the same
+however many are gathered: so the fixes of other vendors do not wait for one that floods."""
 
 SAVE_EVERY_S = 30.0
 SAVE_EVERY_MESSAGES = 500_000
@@ -175,7 +175,7 @@ class Intake:
             if self._ending and self._read_enough():
                 return
             gather_s = min(MAX_GATHER_S, max(GATHER_S, GATHER_FACTOR * self.worker.judging_s))
-            await self._gather(gather_s - (time.monotonic() - began_s))
+            await self._gather(began_s + gather_s)
 
     def _step(self) -> list[Decoded]:
         decoded = self.worker.step(READ_MESSAGES)
@@ -190,14 +190,13 @@ class Intake:
             or time.monotonic() >= self._read_until_s
         )
 
-    async def _gather(self, for_s: float) -> None:
-        """Wait for messages, and then for more, unless there are enough already."""
+    async def _gather(self, until_s: float) -> None:
+        """Wait for messages, and until then for more [s], unless there are enough already."""
         if self.worker.seq == self.log.head:
             self._wake.clear()
             await self._wake.wait()
         elif not self.caught_up.is_set():
-            for_s = 0.0  # what was there before the start is all there already
-        until_s = time.monotonic() + for_s
+            return  # what was there before the start is all there already
         while not self._ending and self.log.head - self.worker.seq < READ_MESSAGES:
             left_s = until_s - time.monotonic()
             if left_s <= 0:

@@ -16,12 +16,9 @@ BATCH_MESSAGES = 5_000
 BATCH_BYTES = 16 * 1024 * 1024
 LINGER_S = 0.020
 """Longest wait of a message for others [s]."""
-FEW_MESSAGES = 500
-FEW_LINGER_S = 0.004
-"""Longest wait in a batch of fewer messages than that [s]: one fsync for so few takes less than the
-wait for more."""
 QUIET_S = 0.002
-"""Longest wait when no other comes [s]: a broker may send the next only after our answer."""
+"""Longest wait when no other comes and as many are there as before [s]: a broker sends so many, and
+the next only after our answer."""
 WAITING_BATCHES = 4
 """Full batches that may wait before the inlet pauses the broker."""
 
@@ -50,15 +47,17 @@ class Batch:
 class Batcher:
     """A connection puts messages in; the inlet takes batches out.
 
-    A batch is due at 5,000 messages or 16 MiB, 20 ms after its first message (4 ms while they
-    are fewer than 500), or when nothing has arrived for 2 ms. When four full batches wait, the
-    connection is paused until one is taken. Both sides run in one event loop.
+    A batch is due at 5,000 messages or 16 MiB, 20 ms after its first message, or when nothing has
+    arrived for 2 ms and it has as many as the batch before; each fsync costs the same, whatever it
+    keeps. When four full batches wait, the connection is paused until one is taken. Both sides run
+    in one event loop.
     """
 
     def __init__(self) -> None:
         self._batches: deque[Batch] = deque()  # only the last may still grow
         self._messages = 0
         self._size_bytes = 0
+        self._enough = 1  # messages that came at once lately; less when fewer come
         self._finished = False
         self._waiter: asyncio.Future[None] | None = None
         self._paused: Connection | None = None
@@ -116,8 +115,9 @@ class Batcher:
             due_s = None
             if self._batches:
                 batch = self._batches[0]
-                linger_s = LINGER_S if len(batch.topics) >= FEW_MESSAGES else FEW_LINGER_S
-                due_s = min(batch.first_at_s + linger_s, batch.last_at_s + QUIET_S)
+                due_s = batch.first_at_s + LINGER_S
+                if len(batch.topics) >= self._enough:
+                    due_s = min(due_s, batch.last_at_s + QUIET_S)
                 if (
                     self._finished
                     or batch.complete
@@ -141,6 +141,7 @@ class Batcher:
         self._batches.popleft()
         self._messages -= len(batch.topics)
         self._size_bytes -= batch.size_bytes
+        self._enough = max(len(batch.topics), self._enough // 2)
         if not self.full:
             self._room.set()
             if self._paused is not None and not self._finished:

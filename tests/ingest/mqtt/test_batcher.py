@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingest.mqtt.batcher import BATCH_MESSAGES, QUIET_S, WAITING_BATCHES, Batcher
+from ingest.mqtt.batcher import BATCH_MESSAGES, LINGER_S, QUIET_S, WAITING_BATCHES, Batcher
 
 
 class Line:
@@ -85,6 +85,21 @@ def test_a_steady_trickle_does_not_hold_a_batch_up() -> None:
         over = True
         assert batch is not None
         assert loop.time() - batch.first_at_s >= QUIET_S
+
+    run(test)
+
+
+def test_few_wait_for_as_many_as_came_before() -> None:
+    """Each fsync costs the same: they share it with those that come within the linger time."""
+
+    async def test() -> None:
+        batcher, line = Batcher(), Line()
+        put(batcher, line, 20)
+        assert await batcher.take() is not None
+        put(batcher, line, 1)
+        few = await batcher.take()
+        assert few is not None
+        assert asyncio.get_running_loop().time() >= few.first_at_s + LINGER_S
 
     run(test)
 
