@@ -46,10 +46,8 @@ format: dev ## put the code into its format, and mend what can be mended safely
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-bench: dev ## the benchmarks; each prints JSON
-	@set -e; for file in benchmarks/[!_]*.py; do \
-		$(BIN)/python -m "benchmarks.$$(basename "$$file" .py)" $(ARGS); \
-	done
+bench: dev ## short benchmarks, against a saved run; make bench ARGS="--save", ARGS="stores"
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 pictures: setup ## the README's pictures, from a running demo
 	@$(BIN)/python -m tests.browser.pictures

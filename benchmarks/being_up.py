@@ -27,6 +27,7 @@ from ingest.pipeline import Pipeline
 from ingest.verdict_stream import VerdictStream
 from tests.workers import sample_judge
 
+SHORT = ["--bikes", "500", "--minutes", "3"]
 AT_ONCE = 131_072
 
 

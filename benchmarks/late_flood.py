@@ -22,6 +22,7 @@ from ingest.archive import Archive
 from ingest.pipeline import Pipeline
 from tests.workers import sample_judge
 
+SHORT = ["--bikes", "100"]
 SAMPLE = Path(__file__).parent.parent / "samples" / "chengyang"
 POLICIES = {"core", "arterial", "residential", "industrial", "waterfront"}
 START_MS = 1_763_856_000_000

@@ -29,6 +29,7 @@ from geofence.tiling import Outlines
 from geofence.zonemap import ZoneMap
 from geofence.zones import Zone, Zones
 
+SHORT = ["--zones", "9,1000", "--batches", "250,100000", "--cases", "0"]
 LAT, LNG = 36.2, 120.3
 ROUND = 200_000  # positions that are timed in one turn
 PART = 100_000  # cases that are compared at once

@@ -29,6 +29,7 @@ import numpy as np
 from benchmarks.whole_line import packets, taking_in
 from patrol.feeder import subscribed
 
+SHORT = ["--seconds", "6"]
 WARM_S = 3.0
 """Of the beginning nothing is counted [s]."""
 

@@ -25,6 +25,7 @@ from ingest.worker import READERS
 from tests.broker import Broker
 from tests.stations import Station, new_station
 
+SHORT = ["--messages", "100000"]
 BIKES = 200
 ENTRY = 5_000
 INTERVAL_MS = 5_000

@@ -39,6 +39,7 @@ from patrol.feeder import packet, stream
 from tests.patience import until_async
 from tests.workers import new_worker, patient_decoder, sample_judge
 
+SHORT = ["--messages", "300000"]
 SAMPLE = Path(__file__).parent.parent / "samples" / "chengyang"
 START_MS = 1_763_859_600_000  # 2025-11-23 09:00 in Shanghai
 INTERVAL_MS = 5_000
