@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, FastAPI
-from fastapi.routing import iter_route_contexts
 from fastapi.security import HTTPBearer
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -91,24 +89,21 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
             *([Depends(HTTPBearer(auto_error=False))] if access else []),
         ],
     )
-    for routes in (
-        # Before those whose paths hold a name: /coverage/trend is no zone, /bikes/days no bike.
-        zone_history.router(sources, times, background),
-        bike_days.router(sources, times, background),
-        zones.router(sources, times, views, background),
-        cells.router(sources, times, views),
-        zone_drawing.router(sources, times, background),
-        bikes.router(sources, times, views, background),
-        alerts.router(sources, times, views),
-        orders.router(sources, times),
-        health.rejects_router(sources, times),
-        vendors.router(sources, times),
-        stream.router(feed),
-        health.router(sources, views),
-    ):
-        api.include_router(routes)
+    # Before those whose paths hold a name: /coverage/trend is no zone, /bikes/days no bike.
+    zone_history.add(api.router, sources, times, background)
+    bike_days.add(api.router, sources, times, background)
+    zones.add(api.router, sources, times, views, background)
+    cells.add(api.router, sources, times, views)
+    zone_drawing.add(api.router, sources, times, background)
+    bikes.add(api.router, sources, times, views, background)
+    alerts.add(api.router, sources, times, views)
+    orders.add(api.router, sources, times)
+    health.add_rejects(api.router, sources, times)
+    vendors.add(api.router, sources, times)
+    stream.add(api.router, feed)
+    health.add(api.router, sources, views)
     if access is not None:
-        api.include_router(people.router(access, times, sources))
+        people.add(api.router, access, times, sources)
 
     @api.get("/openapi.json", include_in_schema=False, dependencies=[needs("nobody")])
     async def openapi() -> Response:
@@ -118,7 +113,7 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
     api.add_middleware(Conditional)
 
     app = FastAPI(openapi_url=None)
-    app.include_router(health.router(sources, views))
+    health.add(app.router, sources, views)
     app.mount(API, api)
     problems.install(app)
     if access is not None:
@@ -144,6 +139,4 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
         )
     app.add_middleware(KnownHosts, hosts=hosts)  # the outermost: it is asked first
     app.state.feed, app.state.background = feed, background
-    # FastAPI makes all routes ready when it is asked for the first: not while others wait.
-    deque(iter_route_contexts([*api.routes, *app.routes]), maxlen=0)
     return app

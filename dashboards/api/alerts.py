@@ -18,7 +18,7 @@ from dashboards.api import answers, caller, paging
 from dashboards.api.answers import Answer
 from dashboards.api.lists import Asked
 from dashboards.api.problems import PROBLEMS, one_of, unknown
-from dashboards.api.routes import needs
+from dashboards.api.routes import group, needs
 from dashboards.api.times import Times
 from dashboards.api.views import Views
 from dashboards.sources import Sources
@@ -56,9 +56,9 @@ class Note(Act):
     text: Reason
 
 
-def router(sources: Sources, times: Times, views: Views) -> APIRouter:
-    """The routes under /alerts."""
-    routes = APIRouter(tags=["alerts"], dependencies=[needs("viewer")])
+def add(api: APIRouter, sources: Sources, times: Times, views: Views) -> None:
+    """Add the routes under /alerts."""
+    routes = group(api, needs("viewer"), tags=["alerts"])
     book = sources.book
     of_rule = Query(None, description=f"One of {', '.join(sources.rules)}")
 
@@ -162,5 +162,3 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
             body,
             partial(book.undo, within_ms=sources.undo_within_ms, reason=body.reason),
         )
-
-    return routes

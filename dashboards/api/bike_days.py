@@ -21,7 +21,7 @@ from dashboards.api.bikes import Vendor, bike_cursor, find_bike
 from dashboards.api.lists import Asked
 from dashboards.api.precision import POSITION
 from dashboards.api.problems import ProblemError
-from dashboards.api.routes import needs
+from dashboards.api.routes import group, needs
 from dashboards.api.times import Times
 from dashboards.sources import Sources
 from geofence.bike_days import contributions, first_visits, rides
@@ -41,9 +41,9 @@ MAX_MARKS = 2_000
 Day = Annotated[str | None, Query(alias="date", description="A local date; without it, today")]
 
 
-def router(sources: Sources, times: Times, background: Background) -> APIRouter:
-    """The routes /bikes/days, /bikes/{bike_id}/day and /bikes/{bike_id}/path."""
-    routes = APIRouter(tags=["bikes"], dependencies=[needs("viewer")])
+def add(api: APIRouter, sources: Sources, times: Times, background: Background) -> None:
+    """Add the routes /bikes/days, /bikes/{bike_id}/day and /bikes/{bike_id}/path."""
+    routes = group(api, needs("viewer"), tags=["bikes"])
     pages = Shared[list[bike_answers.BikeDay]](background, keep_s=KEEP_S, most=PAGES)
     paths = Shared[bike_answers.BikePath](background, keep_s=KEEP_S, most=PAGES)
 
@@ -95,8 +95,6 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         key, day = find_bike(sources, bike_id, vendor), wanted_day(sources, times, date_)
         work = partial(path_of, sources, times, key, day, sources.ledger().parts)
         return Answer(await paths.get((key, day), work, request))
-
-    return routes
 
 
 def wanted_day(sources: Sources, times: Times, text: str | None) -> date:

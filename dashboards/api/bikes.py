@@ -19,7 +19,7 @@ from dashboards.api.background import Background, Shared
 from dashboards.api.lists import AskedOnMaps
 from dashboards.api.precision import POSITION
 from dashboards.api.problems import ProblemError, unknown
-from dashboards.api.routes import needs
+from dashboards.api.routes import group, needs
 from dashboards.api.times import Times
 from dashboards.api.views import AT_ONCE as WRITTEN_AT_ONCE
 from dashboards.api.views import Views
@@ -44,9 +44,11 @@ Vendor = Annotated[
 ]
 
 
-def router(sources: Sources, times: Times, views: Views, background: Background) -> APIRouter:
-    """The routes under /bikes, and /tracks."""
-    routes = APIRouter(tags=["bikes"], dependencies=[needs("viewer")])
+def add(
+    api: APIRouter, sources: Sources, times: Times, views: Views, background: Background
+) -> None:
+    """Add the routes under /bikes, and /tracks."""
+    routes = group(api, needs("viewer"), tags=["bikes"])
     known = Shared[bike_answers.Tracks](background, keep_s=KEEP_S, most=4)
 
     @routes.get("/bikes", response_model=bike_answers.Bikes)
@@ -177,8 +179,6 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
             write = partial(asked.answer, rows, "tracks", bike_answers.TracksRow)
             return await run_in_threadpool(write)  # it may be a second for 200,000 rows
         return asked.answer(found, "bikes", bike_answers.BikeTrack, feature=_ridden)
-
-    return routes
 
 
 def line(positions: list[list[float]]) -> bike_answers.Positions:

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from dashboards.api import answers, paging
 from dashboards.api.lists import AskedOnMaps
 from dashboards.api.precision import POSITION
-from dashboards.api.routes import needs
+from dashboards.api.routes import group, needs
 from dashboards.api.times import Times
 from dashboards.api.views import Views
 from dashboards.api.zones import At, zone_index, zones_of
@@ -94,9 +94,9 @@ def draw(zones: ZoneMap, classes: NDArray[np.uint8], zone: int | None = None) ->
     return buffer.getvalue()
 
 
-def router(sources: Sources, times: Times, views: Views) -> APIRouter:
-    """The routes /cells and /cells.png."""
-    routes = APIRouter(tags=["coverage"], dependencies=[needs("viewer")])
+def add(api: APIRouter, sources: Sources, times: Times, views: Views) -> None:
+    """Add the routes /cells and /cells.png."""
+    routes = group(api, needs("viewer"), tags=["coverage"])
     picture: tuple[float, ZoneMap, bytes] | None = None
 
     @routes.get("/cells", response_model=answers.Cells)
@@ -186,8 +186,6 @@ def router(sources: Sources, times: Times, views: Views) -> APIRouter:
         box = zones.grid
         edges = box.south_deg, box.west_deg, box.north_deg, box.east_deg
         return PngAnswer(drawn, headers={"Grid-Box": ",".join(f"{edge:.7f}" for edge in edges)})
-
-    return routes
 
 
 def _last_visits(ledger: View) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

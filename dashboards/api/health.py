@@ -20,7 +20,7 @@ from dashboards.api import caller, paging
 from dashboards.api.answers import Answer, Time
 from dashboards.api.lists import Asked
 from dashboards.api.problems import SCHEMAS, one_of
-from dashboards.api.routes import needs
+from dashboards.api.routes import group, needs
 from dashboards.api.times import Times
 from dashboards.api.views import URGENCY, Views
 from dashboards.sources import Sources
@@ -89,9 +89,9 @@ NOT_READY: dict[str, Any] = {
 }
 
 
-def router(sources: Sources, views: Views) -> APIRouter:
-    """The routes /healthz, /readyz and /metrics."""
-    routes = APIRouter(tags=["health"])
+def add(api: APIRouter, sources: Sources, views: Views) -> None:
+    """Add the routes /healthz, /readyz and /metrics."""
+    routes = group(api, tags=["health"])
     registry = CollectorRegistry()
     for collector in (Metrics(sources, views), *sources.meters):
         registry.register(collector)
@@ -124,8 +124,6 @@ def router(sources: Sources, views: Views) -> APIRouter:
     async def get_metrics() -> Response:
         """Counters and gauges for Prometheus, in its text format."""
         return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    return routes
 
 
 class Metrics(Collector):
@@ -236,9 +234,9 @@ def _gauge(name: str, text: str, label: str, values: Iterable[tuple[str, float]]
     return family
 
 
-def rejects_router(sources: Sources, times: Times) -> APIRouter:
-    """The route /rejects."""
-    routes = APIRouter(tags=["rejects"], dependencies=[needs("viewer")])
+def add_rejects(api: APIRouter, sources: Sources, times: Times) -> None:
+    """Add the route /rejects."""
+    routes = group(api, needs("viewer"), tags=["rejects"])
 
     @routes.get("/rejects", response_model=Rejects)
     async def list_rejects(
@@ -278,8 +276,6 @@ def rejects_router(sources: Sources, times: Times) -> APIRouter:
         return asked.answer(
             found, "rejects", RejectedMessage, None if going_on is None else -going_on
         )
-
-    return routes
 
 
 def _may_be(sources: Sources, vendor: str | None, bike_id: str | None, reason: str | None) -> None:

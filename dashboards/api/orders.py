@@ -18,7 +18,7 @@ from dashboards.api.alerts import Act, Reason
 from dashboards.api.answers import Answer
 from dashboards.api.lists import Asked
 from dashboards.api.problems import PROBLEMS, invalid, unknown
-from dashboards.api.routes import needs
+from dashboards.api.routes import group, needs
 from dashboards.api.times import Times
 from dashboards.api.zones import zone_index
 from dashboards.sources import Sources
@@ -63,9 +63,9 @@ class NewCampaign(Act):
         return {key: value for key, value in said.items() if value is not None}
 
 
-def router(sources: Sources, times: Times) -> APIRouter:
-    """The routes /campaigns, and those that pause a zone."""
-    routes = APIRouter(tags=["orders"], dependencies=[needs("viewer")])
+def add(api: APIRouter, sources: Sources, times: Times) -> None:
+    """Add the routes /campaigns, and those that pause a zone."""
+    routes = group(api, needs("viewer"), tags=["orders"])
     orders = sources.orders
 
     def view(order: Order, now_ms: int) -> answers.Campaign:
@@ -167,8 +167,6 @@ def router(sources: Sources, times: Times) -> APIRouter:
         ended = orders.resume(zone_id, actor, sources.now_ms(), reason=body.reason)
         caller.add_to_record(request, campaigns=[order.name for order in ended])
         return Answer(views(ended))
-
-    return routes
 
 
 def _plain(value: object) -> object:

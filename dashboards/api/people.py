@@ -22,7 +22,7 @@ from dashboards.api.answers import Answer, Time
 from dashboards.api.background import Background
 from dashboards.api.lists import Asked
 from dashboards.api.problems import PROBLEMS, one_of, unknown
-from dashboards.api.routes import SAFE, listed, needs
+from dashboards.api.routes import SAFE, group, listed, needs
 from dashboards.api.times import Times
 from dashboards.sources import Sources
 
@@ -165,15 +165,12 @@ class AuditPage(TypedDict):
     next_cursor: NotRequired[str]
 
 
-def router(access: Access, times: Times, sources: Sources) -> APIRouter:
-    """The routes /session, /me, /setup, /users, /tokens, /recipients and /audit."""
-    routes = APIRouter(
-        tags=["access"],
-        responses={409: PROBLEMS[409]},
-        # Each of these changes has its row in the audit record, in the transaction of the change.
-        dependencies=[Depends(caller.leave_out_of_record)],
-    )
-    admins = APIRouter(dependencies=[needs("admin")])
+def add(api: APIRouter, access: Access, times: Times, sources: Sources) -> None:
+    """Add the routes /session, /me, /setup, /users, /tokens, /recipients and /audit."""
+    # Each of these changes has its row in the audit record, in the transaction of the change.
+    routes = group(api, Depends(caller.leave_out_of_record), tags=["access"])
+    routes.responses = {**api.responses, 409: PROBLEMS[409]}
+    admins = group(routes, needs("admin"))
     hashing = Background()  # it takes 64 MiB and a core, and waits for no other work
 
     def by(request: Request) -> By:
@@ -328,6 +325,3 @@ def router(access: Access, times: Times, sources: Sources) -> APIRouter:
             one_of("actor", actor, access.actors(), where="actor")
             one_of("action", action, acts, where="action")
         return asked.answer({"entries": entries}, "entries", AuditEntry, going_on)
-
-    routes.include_router(admins)
-    return routes

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from copy import copy
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
-from fastapi import Depends, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.routing import iter_route_contexts
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.routing import BaseRoute, Mount, compile_path
@@ -55,6 +56,18 @@ class Needs:
 def needs(role: RoleOrNobody) -> Any:
     """Make an entry for `dependencies` of a route or router; of several the highest holds."""
     return Depends(Needs(role))
+
+
+def group(api: APIRouter, *dependencies: Any, tags: Sequence[str] = ()) -> APIRouter:
+    """Make a router for routes of `api` that have `dependencies` and `tags` besides its own.
+
+    The routes are those of `api` at once. FastAPI's include_router would make all of them a
+    second time, with the models of what they read and answer.
+    """
+    routes = copy(api)  # with the same list of routes
+    routes.dependencies = [*api.dependencies, *dependencies]
+    routes.tags = [*api.tags, *tags]
+    return routes
 
 
 class Listed(NamedTuple):

@@ -30,7 +30,7 @@ from dashboards.api.answers import Time
 from dashboards.api.bike_answers import Bike
 from dashboards.api.health import PartState
 from dashboards.api.problems import SCHEMAS
-from dashboards.api.routes import needs
+from dashboards.api.routes import group, needs
 from dashboards.api.times import Times
 from dashboards.api.views import Views
 from dashboards.sources import Sources
@@ -340,9 +340,9 @@ class Watch:
         return round((received - first) / (elapsed_s - first_s), 1)
 
 
-def router(feed: Feed) -> APIRouter:
-    """The route /stream."""
-    routes = APIRouter(tags=["stream"], dependencies=[needs("viewer")])
+def add(api: APIRouter, feed: Feed) -> None:
+    """Add the route /stream."""
+    routes = group(api, needs("viewer"), tags=["stream"])
 
     @routes.get(
         "/stream",
@@ -365,5 +365,3 @@ def router(feed: Feed) -> APIRouter:
             feed.stream(last_event),
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
-
-    return routes

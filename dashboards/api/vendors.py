@@ -22,7 +22,7 @@ from dashboards.api import caller
 from dashboards.api.answers import Answer
 from dashboards.api.lists import Asked
 from dashboards.api.problems import PROBLEMS, ProblemError, unknown
-from dashboards.api.routes import needs
+from dashboards.api.routes import group, needs
 from dashboards.api.times import Times
 from dashboards.api.vendor_answers import (
     BikeClock,
@@ -63,9 +63,9 @@ class NewBike(BaseModel):
     bike_id: Annotated[str, Field(max_length=200)]
 
 
-def router(sources: Sources, times: Times) -> APIRouter:
-    """The routes under /vendors."""
-    routes = APIRouter(tags=["vendors"], dependencies=[needs("viewer")])
+def add(api: APIRouter, sources: Sources, times: Times) -> None:
+    """Add the routes under /vendors."""
+    routes = group(api, needs("viewer"), tags=["vendors"])
     desk, listening = sources.vendors, asyncio.Lock()
 
     def known(vendor: str) -> None:
@@ -240,5 +240,3 @@ def router(sources: Sources, times: Times) -> APIRouter:
             for each in heard
         ]
         return Answer({"prefixes": prefixes, "listened_s": LISTEN_S, "topics": found})
-
-    return routes

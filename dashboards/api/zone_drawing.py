@@ -19,7 +19,7 @@ from dashboards.api.background import Background
 from dashboards.api.conditional import names
 from dashboards.api.lists import Asked
 from dashboards.api.problems import PROBLEMS, ProblemError, invalid, unknown
-from dashboards.api.routes import needs
+from dashboards.api.routes import group, needs
 from dashboards.api.times import Times
 from dashboards.api.views import feature
 from dashboards.drawing import Proposal
@@ -76,9 +76,9 @@ def _filled(feature: Feature, policy: str) -> dict[str, Any]:
     return {"properties": named, "geometry": feature.geometry}
 
 
-def router(sources: Sources, times: Times, background: Background) -> APIRouter:
-    """The routes /zones/import, /zones/{zone_id}, /zones/{zone_id}/versions and /policies."""
-    routes = APIRouter(tags=["zones"], dependencies=[needs("viewer")])
+def add(api: APIRouter, sources: Sources, times: Times, background: Background) -> None:
+    """Add the routes /zones/import, /zones/{zone_id}, /zones/{zone_id}/versions and /policies."""
+    routes = group(api, needs("viewer"), tags=["zones"])
     drawing = sources.drawing
 
     def collection(found: Collection[Zone]) -> Any:
@@ -298,5 +298,3 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
         known = sources.policies.items()
         named = [times.answer(answers.PolicyName, each, name=name) for name, each in known]
         return asked.answer({"policies": named}, "policies", answers.PolicyName)
-
-    return routes

@@ -20,7 +20,7 @@ from dashboards.api.answers import Answer
 from dashboards.api.background import Background, Shared
 from dashboards.api.lists import Asked
 from dashboards.api.problems import ProblemError, unknown
-from dashboards.api.routes import needs
+from dashboards.api.routes import group, needs
 from dashboards.api.times import Times
 from dashboards.api.zones import At, zone_index
 from dashboards.sources import Sources
@@ -42,9 +42,9 @@ EXCEPTIONS = 5
 YEAR_MS = 366 * DAY_MS
 
 
-def router(sources: Sources, times: Times, background: Background) -> APIRouter:
-    """The routes /coverage/trend, /coverage/{zone_id}/days and /zones/{zone_id}/policy."""
-    routes = APIRouter(tags=["coverage"], dependencies=[needs("viewer")])
+def add(api: APIRouter, sources: Sources, times: Times, background: Background) -> None:
+    """Add the routes /coverage/trend, /coverage/{zone_id}/days and /zones/{zone_id}/policy."""
+    routes = group(api, needs("viewer"), tags=["coverage"])
     trends = Shared[answers.Trend](background, keep_s=TREND_S, most=1)
 
     @routes.get("/coverage/trend", response_model=answers.Trend)
@@ -118,8 +118,6 @@ def router(sources: Sources, times: Times, background: Background) -> APIRouter:
             paused=asked.paused or None,
         )
         return Answer(answer)
-
-    return routes
 
 
 def trend_of(sources: Sources, times: Times, parts: Sequence[Rows], now_ms: int) -> answers.Trend:

@@ -14,7 +14,7 @@ from dashboards.api.background import Background
 from dashboards.api.lists import Asked, AskedOnMaps
 from dashboards.api.precision import rounded
 from dashboards.api.problems import ProblemError, unknown
-from dashboards.api.routes import needs
+from dashboards.api.routes import group, needs
 from dashboards.api.times import Times
 from dashboards.api.views import Views, by_urgency, excluded, feature, presence_at
 from dashboards.sources import Sources
@@ -38,9 +38,11 @@ def zone_index(zones: ZoneMap, zone_id: str, where: str | None = None) -> int:
     return zones.index(zone_id)
 
 
-def router(sources: Sources, times: Times, views: Views, background: Background) -> APIRouter:
-    """The routes /zones, /coverage and /coverage/{zone_id}."""
-    routes = APIRouter(tags=["coverage"], dependencies=[needs("viewer")])
+def add(
+    api: APIRouter, sources: Sources, times: Times, views: Views, background: Background
+) -> None:
+    """Add the routes /zones, /coverage and /coverage/{zone_id}."""
+    routes = group(api, needs("viewer"), tags=["coverage"])
 
     async def coverage_at(request: Request, at_ms: int) -> list[answers.ZoneCoverage]:
         """All zones that there were at an instant [ms], most urgent first, by what is known now.
@@ -156,5 +158,3 @@ def router(sources: Sources, times: Times, views: Views, background: Background)
                 "cells_total": total,
             }
         )
-
-    return routes
