@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
-
-from ingest.errors import BrokerUnavailable
-from ingest.mqtt.connection import CONNECT_TIMEOUT_S, MqttOptions, failure
+from typing import Protocol
 
 BATCH_MESSAGES = 5_000
 BATCH_BYTES = 16 * 1024 * 1024
@@ -23,12 +19,25 @@ WAITING_BATCHES = 4
 """Full batches that may wait before the inlet pauses the broker."""
 
 
+class Origin(Protocol):
+    """What a batcher and the owner of a batch ask of the connection that messages came on."""
+
+    async def acknowledge(self, packet_ids: Sequence[int | None]) -> None:
+        """Tell the broker that these messages are kept."""
+
+    def pause(self) -> None:
+        """Take no more messages."""
+
+    def resume(self) -> None:
+        """Take messages again."""
+
+
 @dataclass(slots=True)
 class Batch:
     """Messages of one connection that belong together."""
 
     # The connection they came on, the only one on which they can be acknowledged.
-    origin: Connection
+    origin: Origin
     # In order of arrival; the packet id is None at QoS 0.
     topics: list[str]
     payloads: list[bytes]
@@ -60,7 +69,7 @@ class Batcher:
         self._enough = 1  # messages that came at once lately; less when fewer come
         self._finished = False
         self._waiter: asyncio.Future[None] | None = None
-        self._paused: Connection | None = None
+        self._paused: Origin | None = None
         self._room = asyncio.Event()
         self._room.set()
 
@@ -74,7 +83,7 @@ class Batcher:
 
     def put(
         self,
-        origin: Connection,
+        origin: Origin,
         topics: list[str],
         payloads: list[bytes],
         packet_ids: Sequence[int | None],
@@ -156,93 +165,3 @@ class Batcher:
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-
-
-class Connection(ABC):
-    """A connection that puts what it receives into a batcher. It ends once; then make another.
-
-    `notes` say in words what the broker grants less than was asked for; `session_present` is
-    whether it has kept what it holds for us since the last connection.
-    """
-
-    def __init__(self, options: MqttOptions, batcher: Batcher) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._options = options
-        self._batcher = batcher
-        self.notes: list[str] = []
-        self.session_present = False
-        self._ready: asyncio.Future[None] = self._loop.create_future()
-        self._ended: asyncio.Future[str] = self._loop.create_future()
-        self._problem: BrokerUnavailable | None = None
-
-    @classmethod
-    async def made(cls, options: MqttOptions, batcher: Batcher) -> Self:
-        """Connect and subscribe; from then on messages go to `batcher`.
-
-        BrokerRefused: the broker said no.
-        BrokerUnavailable: there is no broker, or it does not answer, or not in this version of
-        MQTT.
-        """
-        link = cls(options, batcher)
-        try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                await link.open()
-                await link._ready
-            if link._problem is not None:
-                raise link._problem
-        except BaseException as exc:
-            link.abort()
-            if isinstance(exc, OSError | UnicodeError):  # the latter: no name server takes the name
-                raise BrokerUnavailable(failure(options, exc)) from exc
-            raise
-        return link
-
-    async def ended(self) -> str:
-        """Wait until the connection has ended, by whatever cause, and return the reason."""
-        return await asyncio.shield(self._ended)
-
-    def _set_ready(self) -> None:
-        if not self._ready.done():
-            self._ready.set_result(None)
-
-    def _end(self, problem: BrokerUnavailable) -> None:
-        """Remember the first reason and let everybody know."""
-        if self._problem is None:
-            self._problem = problem
-            self._set_ready()
-            self._ended.set_result(str(problem))
-            self._free()
-
-    @abstractmethod
-    async def open(self) -> None:
-        """Begin to connect and subscribe; then :meth:`_set_ready` or :meth:`_end` is called."""
-
-    @abstractmethod
-    def _free(self) -> None:
-        """Free what the connection held, because it has ended."""
-
-    @abstractmethod
-    async def acknowledge(self, packet_ids: Sequence[int | None]) -> None:
-        """Tell the broker that these messages are kept.
-
-        A packet id is None for a message of QoS 0 and has `QOS_2` added for one of QoS 2, which
-        we do not subscribe to but an old session may hold.
-
-        On a connection that has ended it does nothing: the broker sends them again.
-        """
-
-    @abstractmethod
-    def pause(self) -> None:
-        """Take no more messages."""
-
-    @abstractmethod
-    def resume(self) -> None:
-        """Take messages again."""
-
-    @abstractmethod
-    async def close(self) -> None:
-        """Say goodbye, so that the broker keeps the session, and free everything."""
-
-    @abstractmethod
-    def abort(self) -> None:
-        """Close without a word, and without waiting."""

@@ -41,7 +41,7 @@ class MqttOptions:
     host: str
     port: int = 1883
     tls: bool = False  # whether the connection is encrypted and the broker's certificate checked
-    protocol: Literal["5", "3.1.1"] = "5"  # version of MQTT, which decides the inlet that is used
+    protocol: Literal["5", "3.1.1"] = "5"  # version of MQTT
     username: str | None = None
     password: Secret | None = None
     # PEM file of the authorities that may have signed the broker's certificate; the system's when

@@ -21,17 +21,16 @@ import structlog
 from files.backoff import Backoff
 from ingest.errors import BrokerUnavailable, StoreUnavailable
 from ingest.log import Messages
-from ingest.mqtt.batcher import Batch, Batcher, Connection
+from ingest.mqtt.batcher import Batch, Batcher
 from ingest.mqtt.connection import STEADY_S, MqttOptions
-from ingest.mqtt.mqtt5_inlet import Mqtt5Connection
-from ingest.mqtt.paho_inlet import PahoConnection
+from ingest.mqtt.inlet_connection import InletConnection
 
 log = structlog.get_logger(__name__)
 
 Sink = Callable[[Messages], Awaitable[None]]
 """Keeps a batch. When it returns, the messages are acknowledged; StoreUnavailable means later."""
 
-Connect = Callable[[MqttOptions, Batcher], Awaitable[Connection]]
+Connect = Callable[[MqttOptions, Batcher], Awaitable[InletConnection]]
 """Makes one connection, or raises BrokerUnavailable."""
 
 LAST_BATCHES_S = 1.2
@@ -50,14 +49,13 @@ class InletState:
 
 
 def make_inlet(options: MqttOptions, now_ms: Callable[[], int]) -> MqttInlet:
-    """Return the inlet for the protocol version of the options.
+    """Return an inlet for the broker of the options.
 
     ValueError: there is nothing to subscribe to.
     """
     if not options.filters:
         raise ValueError("the inlet has no topic filters: configure at least one vendor")
-    kind = Mqtt5Connection if options.protocol == "5" else PahoConnection
-    return MqttInlet(options, kind.made, now_ms)
+    return MqttInlet(options, InletConnection.made, now_ms)
 
 
 class MqttInlet:
@@ -73,7 +71,7 @@ class MqttInlet:
         self._batcher = Batcher()
         self._link_state = InletState("stopped")
         self._holding = ""
-        self._connection: Connection | None = None
+        self._connection: InletConnection | None = None
         self._received = 0
         self._running = False
         self._stopping = asyncio.Event()
@@ -163,13 +161,13 @@ class MqttInlet:
                     await connection.close()
                     continue
                 self._connection = connection
-                self._link_state = InletState("connected", "; ".join(connection.notes))
+                self._link_state = InletState("connected", "; ".join(connection.wire.notes))
                 log.info("connected", broker=self._options.address)
                 shown = ""
                 if self._link_state.reason not in ("", limits):
                     limits = self._link_state.reason
                     log.warning("the broker grants less than was asked for", limits=limits)
-                if known and not connection.session_present:
+                if known and not connection.wire.session_present:
                     log.warning("the broker has forgotten us: what it kept for us is lost")
                 known = True
                 since_s = clock()

@@ -76,9 +76,7 @@ def listen(
     def subscribe() -> None:
         link.client.subscribe([(each, 0) for each in filters])
 
-    link = PahoLink(
-        to, f"{to.client_id}-listen", clean_session=True, on_connected=subscribe, on_ended=ended
-    )
+    link = PahoLink(to, f"{to.client_id}-listen", on_connected=subscribe, on_ended=ended)
     link.client.on_message, link.client.on_subscribe = received, subscribed
     link.start()
     if not ready.wait(CONNECT_TIMEOUT_S):

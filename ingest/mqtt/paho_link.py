@@ -26,10 +26,9 @@ CONNECT_TIMEOUT_S = 5.0
 class PahoLink:
     """A connection to the broker of `options`.
 
-    Filters of `options` are not used. Without `clean_session`, in MQTT 3.1.1, the broker keeps the
-    session while we are away. `on_connected` is called once, when the broker has accepted the
-    connection; `on_ended` once with the reason, last of all. `terms` and `session_present` are what
-    the broker said when it accepted; `phase` counts for the reason.
+    Filters of `options` are not used, and the broker keeps no session. `on_connected` is called
+    once, when the broker has accepted the connection; `on_ended` once with the reason, last of all.
+    `terms` are what the broker said when it accepted.
 
     Callbacks run in the link's thread, those set on `client` too.
     """
@@ -39,7 +38,6 @@ class PahoLink:
         options: MqttOptions,
         client_id: str,
         *,
-        clean_session: bool,
         on_connected: Callable[[], None],
         on_ended: Callable[[str], None],
     ) -> None:
@@ -48,17 +46,15 @@ class PahoLink:
         self._on_ended = on_ended
         self._closing = False
         self._reason = ""
-        self.phase: Phase = "connecting"
+        self._phase: Phase = "connecting"
         self.terms = Terms()
-        self.session_present = False
         mqtt_5 = options.protocol == "5"
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
-            clean_session=None if mqtt_5 else clean_session,
+            clean_session=None if mqtt_5 else True,
             protocol=MQTTProtocolVersion.MQTTv5 if mqtt_5 else MQTTProtocolVersion.MQTTv311,
             reconnect_on_failure=False,
-            manual_ack=True,
         )
         self.client = client
         client.connect_timeout = CONNECT_TIMEOUT_S
@@ -101,7 +97,7 @@ class PahoLink:
             if code == MQTTErrorCode.MQTT_ERR_PROTOCOL:
                 reason = f"{options.address} does not speak MQTT {options.protocol} as we know it"
             else:
-                reason = closed(options, self.phase)
+                reason = closed(options, self._phase)
         except BrokerUnavailable as exc:
             reason = str(exc)
         except (OSError, ValueError) as exc:
@@ -130,8 +126,7 @@ class PahoLink:
             receive_max=said.get("ReceiveMaximum", Terms.receive_max),
             max_packet_bytes=said.get("MaximumPacketSize", Terms.max_packet_bytes),
         )
-        self.session_present = flags.session_present
-        self.phase = "ready"
+        self._phase = "ready"
         self._on_connected()
 
     def _disconnected(

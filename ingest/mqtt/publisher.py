@@ -211,7 +211,6 @@ class Publisher:
         link = PahoLink(
             self._options,
             f"{self._options.client_id}-publisher",
-            clean_session=True,
             on_connected=self._note_connected,
             on_ended=self._note_ended,
         )

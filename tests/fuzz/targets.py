@@ -37,7 +37,7 @@ from ingest.decode import Decoder
 from ingest.errors import BrokerUnavailable
 from ingest.log import Messages
 from ingest.mqtt.connection import MqttOptions
-from ingest.mqtt.mqtt5_wire import Wire
+from ingest.mqtt.wire import Wire
 from ingest.recordings import SUFFIXES, RecordingReader
 from ingest.rejects import payload_json
 from ingest.vendors import DecodeLimits, VendorFormat

@@ -13,10 +13,10 @@ from structlog.testing import capture_logs
 
 from ingest.errors import BrokerRefused, BrokerUnavailable
 from ingest.mqtt.connection import MqttOptions
-from ingest.mqtt.mqtt5_wire import Wire
 from ingest.mqtt.publisher import Publisher
+from ingest.mqtt.wire import Wire
 from tests.broker import Broker
-from tests.ingest.mqtt.test_mqtt5_wire import feed
+from tests.ingest.mqtt.test_wire import feed
 from tests.inlets import FILTERS, Kept, Protocol, publish, run, running, until_phase
 from tests.patience import PATIENCE_S, until
 

@@ -1,6 +1,6 @@
-"""MQTT 5 on asyncio: one connection, its socket and its clocks.
+"""One connection of the inlet on asyncio: its socket and its clocks.
 
-What is said on the connection is decided in :mod:`ingest.mqtt.mqtt5_wire`.
+What is said on the connection is decided in :mod:`ingest.mqtt.wire`.
 """
 
 from __future__ import annotations
@@ -10,63 +10,107 @@ import contextlib
 import socket
 from collections.abc import Sequence
 from functools import partial
+from typing import Self
 
 from ingest.daemon_executor import DaemonExecutor
 from ingest.errors import BrokerUnavailable
-from ingest.mqtt.batcher import Batcher, Connection
-from ingest.mqtt.connection import MqttOptions, closed
-from ingest.mqtt.mqtt5_wire import DISCONNECT, PINGREQ, Wire, acknowledgements
+from ingest.mqtt.batcher import Batcher
+from ingest.mqtt.connection import CONNECT_TIMEOUT_S, MqttOptions, closed, failure
+from ingest.mqtt.wire import DISCONNECT, PINGREQ, Wire, acknowledgements
 
 GOODBYE_S = 0.5
 
 
-class Mqtt5Connection(Connection, asyncio.BufferedProtocol):
-    """A connection that the event loop fills with received bytes."""
+class InletConnection(asyncio.BufferedProtocol):
+    """A connection that puts what it receives into a batcher. It ends once; then make another.
+
+    `wire` knows what the broker grants, and whether it has kept what it holds for us.
+    """
 
     def __init__(self, options: MqttOptions, batcher: Batcher) -> None:
-        super().__init__(options, batcher)
-        self._wire = Wire(options)
-        self._transport: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
+        self._options = options
+        self._batcher = batcher
+        self.wire = Wire(options)
+        self._ready: asyncio.Future[None] = self._loop.create_future()
+        self._ended: asyncio.Future[str] = self._loop.create_future()
         self._released = asyncio.Event()
+        self._problem: BrokerUnavailable | None = None
+        self._transport: asyncio.Transport | None = None
         self._paused = False
+        self._unhanded_bytes = 0
         self._heard_at_s = self._loop.time()
         self._ping_timer: asyncio.TimerHandle | None = None
+
+    @classmethod
+    async def made(cls, options: MqttOptions, batcher: Batcher) -> Self:
+        """Connect and subscribe; from then on messages go to `batcher`.
+
+        BrokerRefused: the broker said no.
+        BrokerUnavailable: there is no broker, or it does not answer, or not in this version of
+        MQTT.
+        """
+        link = cls(options, batcher)
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await link.open()
+                await link._ready
+            if link._problem is not None:
+                raise link._problem
+        except BaseException as exc:
+            link.abort()
+            if isinstance(exc, OSError | UnicodeError):  # the latter: no name server takes the name
+                raise BrokerUnavailable(failure(options, exc)) from exc
+            raise
+        return link
+
+    async def ended(self) -> str:
+        """Wait until the connection has ended, by whatever cause, and return the reason."""
+        return await asyncio.shield(self._ended)
 
     # The event loop calls these.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        transport.write(self._wire.hello())
+        transport.write(self.wire.hello())
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self._wire.free()
+        return self.wire.free()
 
     def buffer_updated(self, nbytes: int) -> None:
         self._heard_at_s = self._loop.time()
+        self._unhanded_bytes += nbytes
         try:
-            answer = self._wire.received(nbytes)
+            answer = self.wire.received(nbytes)
         except BrokerUnavailable as exc:
-            self._hand_on(nbytes)
+            self._hand_on()
             self._end(exc)
             return
-        self._hand_on(nbytes)
+        self._hand_on()
         if answer and self._transport is not None:
             self._transport.write(answer)
-        if self._wire.phase == "ready" and not self._ready.done():
-            self.notes, self.session_present = self._wire.notes, self._wire.session_present
-            self._set_ready()
+        if self.wire.phase == "ready" and not self._ready.done():
+            self._ready.set_result(None)
             self._ping_later()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._end(BrokerUnavailable(closed(self._options, self._wire.phase, exc or "")))
+        self._end(BrokerUnavailable(closed(self._options, self.wire.phase, exc or "")))
         self._released.set()
 
-    def _hand_on(self, nbytes: int) -> None:
-        if self._wire.topics:
-            self._batcher.put(self, *self._wire.take(), nbytes)
+    def _hand_on(self) -> None:
+        if self.wire.topics:
+            self._batcher.put(self, *self.wire.take(), self._unhanded_bytes)
+            self._unhanded_bytes = 0
 
-    def _free(self) -> None:
+    def _end(self, problem: BrokerUnavailable) -> None:
+        """Remember the first reason, let everybody know, and free what the connection held."""
+        if self._problem is not None:
+            return
+        self._problem = problem
+        if not self._ready.done():
+            self._ready.set_result(None)
+        self._ended.set_result(str(problem))
         if self._ping_timer is not None:
             self._ping_timer.cancel()
         self.abort()
@@ -76,7 +120,7 @@ class Mqtt5Connection(Connection, asyncio.BufferedProtocol):
 
         While we read nothing, the answers wait unread: silence then says nothing.
         """
-        keep_alive_s = self._wire.keep_alive_s
+        keep_alive_s = self.wire.keep_alive_s
         if self._transport is None or self._problem is not None:
             return
         silent_s = self._loop.time() - self._heard_at_s
@@ -88,8 +132,8 @@ class Mqtt5Connection(Connection, asyncio.BufferedProtocol):
         self._ping_later()
 
     def _ping_later(self) -> None:
-        if self._wire.keep_alive_s > 0:
-            self._ping_timer = self._loop.call_later(self._wire.keep_alive_s / 2, self._ping)
+        if self.wire.keep_alive_s > 0:
+            self._ping_timer = self._loop.call_later(self.wire.keep_alive_s / 2, self._ping)
 
     # The inlet calls these.
 
@@ -126,7 +170,10 @@ class Mqtt5Connection(Connection, asyncio.BufferedProtocol):
         raise problem or OSError("its name has no address")
 
     async def acknowledge(self, packet_ids: Sequence[int | None]) -> None:
-        """Send the PUBACKs of a batch in one go."""
+        """Send the PUBACKs of a batch in one go.
+
+        On a connection that has ended it does nothing: the broker sends the messages again.
+        """
         if self._problem is None and self._transport is not None:
             self._transport.write(acknowledgements(packet_ids))
 

@@ -1,4 +1,4 @@
-"""One MQTT 5 connection of a subscriber as a protocol, without I/O.
+"""One connection of a subscriber as a protocol, in either version of MQTT, without I/O.
 
 Bytes go in, messages and the bytes to send back come out:
 
@@ -25,6 +25,7 @@ import numpy as np
 
 from bikes.topics import CANARIES, SHARED
 from ingest.errors import BrokerRefused, BrokerUnavailable, MalformedPacket
+from ingest.mqtt import mqtt3
 from ingest.mqtt.connection import (
     MAX_PACKET_BYTES,
     QOS_2,
@@ -70,6 +71,11 @@ class Wire:
         self._data = bytearray(BUFFER_BYTES)
         self._view = memoryview(self._data)
         self._end = 0  # bytes received and not understood yet are data[:end]
+        self._wanted = 0  # and understood are none before they are so many
+        # Packets of 3.1.1 have no properties, and a codec of their own with the same types.
+        self._mqtt_5 = options.protocol == "5"
+        self._messages = _messages if self._mqtt_5 else mqtt3.messages
+        self._read = mqtt5.read if self._mqtt_5 else mqtt3.read
         self.phase: Phase = "connecting"
         self.keep_alive_s = options.keep_alive_s
         self.notes: list[str] = []
@@ -92,7 +98,7 @@ class Wire:
     def hello(self) -> bytes:
         """Return the first bytes to send."""
         options, password = self._options, self._options.password
-        return mqtt5.ConnectPacket(
+        hello = mqtt5.ConnectPacket(
             options.client_id,
             username=options.username,
             password=None if password is None else password.get_secret_value().encode(),
@@ -101,7 +107,11 @@ class Wire:
             session_expiry_interval=options.session_expiry_s,
             receive_max=RECEIVE_MAX,
             max_packet_size=MAX_PACKET_BYTES,
-        ).write()
+        )
+        return self._write(hello)
+
+    def _write(self, packet: mqtt5.Packet) -> bytes:
+        return packet.write() if self._mqtt_5 else mqtt3.write(packet)
 
     def free(self) -> memoryview:
         """Return where the next received bytes are to be put; then call `received`."""
@@ -122,21 +132,20 @@ class Wire:
         data, view = self._data, self._view
         start, end = 0, self._end + count
         self._end = end
-        topics, payloads, packet_ids = self.topics, self.payloads, self.packet_ids
-        read = mqtt5.read
+        if end < self._wanted:
+            return b""
+        self._wanted = 0
         answers: list[bytes] = []
         try:
             while start < end:
-                packet, size = read(view[start:end])
-                if data[start] & PUBLISH_MASK == PUBLISH:
-                    topics.append(packet.topic)  # type: ignore[union-attr]
-                    payloads.append(packet.payload)  # type: ignore[union-attr]
-                    packet_ids.append(packet.packet_id)  # type: ignore[union-attr]
-                else:
+                rest = view[start:end]
+                start += self._messages(rest, self.topics, self.payloads, self.packet_ids)
+                if start < end:
+                    packet, size = self._read(view[start:end])
                     answers.append(self._control(packet))
-                start += size
+                    start += size
         except IndexError:  # the codec's word for a packet that is not complete yet
-            self._check_size(start, end)
+            self._check_size(view[start:end])
         except ValueError as exc:
             if self.phase == "connecting" and data.startswith(OLD_REFUSAL):
                 code = "unsupported protocol version"
@@ -150,27 +159,28 @@ class Wire:
         if start:
             self._end = end - start
             data[: self._end] = data[start:end]
-        if self.phase == "connecting" and topics:
+            if len(data) > BUFFER_BYTES and not self._end:
+                self._data = bytearray(BUFFER_BYTES)
+                self._view = memoryview(self._data)
+        if self.phase == "connecting" and self.topics:
             raise self._malformed("a message before CONNACK")
         return b"".join(answers)
 
     def _malformed(self, what: str) -> MalformedPacket:
-        return MalformedPacket(f"{self._options.address} sent what is not MQTT 5: {what}")
+        version = f"MQTT {self._options.protocol}"
+        return MalformedPacket(f"{self._options.address} sent what is not {version}: {what}")
 
-    def _check_size(self, start: int, end: int) -> None:
+    def _check_size(self, rest: memoryview) -> None:
         """Refuse a packet that would never fit, or that is complete and yet cannot be read."""
-        size = 0
-        for shift, position in enumerate(range(start + 1, min(start + 5, end))):
-            size |= (self._data[position] & 0x7F) << (7 * shift)
-            if self._data[position] < 0x80:
-                size += position + 1 - start
-                break
-        else:
+        try:
+            _, size = mqtt3.frame(rest)
+        except IndexError:
             return
-        if size > MAX_PACKET_BYTES:
+        if size > MAX_PACKET_BYTES and self._mqtt_5:
             raise self._malformed(f"a packet of {size} bytes, more than {MAX_PACKET_BYTES}")
-        if size <= end - start:
+        if size <= len(rest):
             raise self._malformed("a packet whose parts do not fit its length")
+        self._wanted = size
 
     def _control(self, packet: mqtt5.Packet) -> bytes:
         """Act on a packet that is not a plain message; return the answer."""
@@ -181,7 +191,7 @@ class Wire:
                 self.packet_ids.append((packet.packet_id or 0) + QOS_2)
                 return b""
             case mqtt5.PubRelPacket():
-                return mqtt5.PubCompPacket(packet.packet_id).write()
+                return self._write(mqtt5.PubCompPacket(packet.packet_id))
             case mqtt5.PingRespPacket() | mqtt5.UnsubAckPacket():
                 return b""
             case mqtt5.ConnAckPacket() if self.phase == "connecting":
@@ -215,7 +225,7 @@ class Wire:
             self._do_without("shared subscriptions", list(filter(SHARED.match, self._filters)))
         self.phase = "subscribing"
         gone = [
-            mqtt5.UnsubscribePacket(UNSUBSCRIBE_ID - number, [pattern]).write()
+            self._write(mqtt5.UnsubscribePacket(UNSUBSCRIBE_ID - number, [pattern]))
             for number, pattern in enumerate(options.gone)
         ]
         return b"".join((*gone, self._subscribe()))
@@ -242,7 +252,7 @@ class Wire:
             )
             for pattern in self._filters[len(self._codes) :][:SUBSCRIBE_FILTERS]
         ]
-        return mqtt5.SubscribePacket(1 + len(self._codes), filters).write()
+        return self._write(mqtt5.SubscribePacket(1 + len(self._codes), filters))
 
     def _granted(self, packet: mqtt5.SubAckPacket) -> bytes:
         answers, asked = len(packet.reason_codes), len(self._filters) - len(self._codes)
@@ -255,6 +265,23 @@ class Wire:
         self.notes += granted(self._options, self._filters, codes)
         self.phase = "ready"
         return b""
+
+
+def _messages(
+    view: memoryview, topics: list[str], payloads: list[bytes], packet_ids: list[int | None]
+) -> int:
+    """Read the messages of QoS 0 and 1 at the beginning, append them, return their size [B]."""
+    start, read = 0, mqtt5.read
+    try:
+        while view[start] & PUBLISH_MASK == PUBLISH:
+            packet, size = read(view[start:])
+            topics.append(packet.topic)  # type: ignore[union-attr]
+            payloads.append(packet.payload)  # type: ignore[union-attr]
+            packet_ids.append(packet.packet_id)  # type: ignore[union-attr]
+            start += size
+    except IndexError:  # there are no more, or the last is not complete yet
+        pass
+    return start
 
 
 def acknowledgements(packet_ids: Sequence[int | None]) -> bytes:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from files.secret import Secret
 from ingest.errors import BrokerRefused, BrokerUnavailable, MalformedPacket
 from ingest.mqtt.connection import MAX_PACKET_BYTES, QOS_2, RECEIVE_MAX, MqttOptions
-from ingest.mqtt.mqtt5_wire import BUFFER_BYTES, Wire, acknowledgements
+from ingest.mqtt.wire import BUFFER_BYTES, Wire, acknowledgements
 
 OPTIONS = MqttOptions("broker", filters=("a/+", "b/+"), username="me", password=Secret("secret"))
 CONNACK = mqtt5.ConnAckPacket().write()
