@@ -11,6 +11,7 @@ import random
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -43,6 +44,7 @@ from ingest.rejects import payload_json
 from ingest.vendors import DecodeLimits, VendorFormat
 from patrol.config.settings import load_with_zones
 from patrol.errors import ConfigError
+from tests import mqtt3_broker
 from tests.dashboards.district import NINE_MS, POLICIES, SAMPLE, new_district
 
 NOW_MS = NINE_MS
@@ -203,19 +205,21 @@ def read_calendar(data: bytes) -> None:
 # -- connections -------------------------------------------------------------------
 
 OPTIONS = MqttOptions("broker", filters=("a/+", "b/+"))
+BOTH_VERSIONS = OPTIONS, replace(OPTIONS, protocol="3.1.1")
 
 
 def read_mqtt(data: bytes) -> None:
-    """What a broker sends is understood or named, however it is cut."""
+    """What a broker sends is understood or named, in both versions, however it is cut."""
     cut = data[0] if data else 0
-    whole = _received([data[1:]])
-    parts = _received([data[1 : cut + 1], data[cut + 1 :]])
-    assert whole == parts or whole is None or parts is None
+    for options in BOTH_VERSIONS:
+        whole = _received(options, [data[1:]])
+        parts = _received(options, [data[1 : cut + 1], data[cut + 1 :]])
+        assert whole == parts or whole is None or parts is None
 
 
-def _received(parts: list[bytes]) -> object:
+def _received(options: MqttOptions, parts: list[bytes]) -> object:
     """Messages and answers; None when the connection is over."""
-    wire, answers, over = Wire(OPTIONS), b"", False
+    wire, answers, over = Wire(options), b"", False
     try:
         for data in parts:
             space = wire.free()
@@ -350,6 +354,8 @@ _MESSAGES = b"".join(
     for qos in (0, 1, 2)
 )
 _GOODBYE = mqtt5.DisconnectPacket(reason_str="maintenance").write()
+_OLD = mqtt3_broker.CONNACK + mqtt3_broker.suback(1, 1)
+_OLD += b"".join(mqtt3_broker.publish(b"a/1", b"payload", qos=qos) for qos in (0, 1, 2))
 _RULES = ("", "RRULE:FREQ=YEARLY;BYMONTH=10;UNTIL=20300101\r\n", "RRULE:FREQ=DAILY;COUNT=9\r\n")
 _ICAL = (
     "FREQ= DAILY WEEKLY MONTHLY INTERVAL= COUNT= UNTIL= BYDAY= BYMONTHDAY= BYMONTH= BYSETPOS=-1 "
@@ -400,7 +406,11 @@ TARGETS: dict[str, Target] = {
     "payloads": Target(read_payloads, _PAYLOADS, _JSON, 38),
     "mqtt": Target(
         read_mqtt,
-        [b"\5" + _CONNACK + _SUBACK + _MESSAGES, b"\0" + _CONNACK + _MESSAGES + _SUBACK + _GOODBYE],
+        [
+            b"\5" + _CONNACK + _SUBACK + _MESSAGES,
+            b"\0" + _CONNACK + _MESSAGES + _SUBACK + _GOODBYE,
+            b"\x20" + _OLD,
+        ],
         [_CONNACK, _SUBACK, _MESSAGES, _GOODBYE, b"\xff\xff\xff\x7f", b"\0\0", b"\x26\0\1a\0\1b"],
         130,
     ),

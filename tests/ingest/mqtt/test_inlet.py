@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import subprocess
 import threading
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -203,6 +204,31 @@ def test_a_broker_that_sends_few_at_a_time_is_answered_soon(
             async with running(options, kept):
                 await kept.have(1_000)
             assert kept.payloads == numbered(0, 1_000)
+
+    run(test())
+
+
+def test_what_an_older_program_wanted_at_qos_2_is_taken_and_acknowledged(
+    broker: Broker, options: MqttOptions
+) -> None:
+    """Its session holds them; the broker waits for another answer, and sends none of them again."""
+    at = ["-h", broker.host, "-p", str(broker.port), "-q", "2", "-t"]
+
+    async def test() -> None:
+        subscribe = ["mosquitto_sub", "-i", options.client_id, "-c", "-E", *at, FILTERS[0]]
+        await asyncio.to_thread(subprocess.run, subscribe, check=True)
+        for word in ("1", "2"):
+            sent = ["mosquitto_pub", "-m", word, *at, TOPIC]
+            await asyncio.to_thread(subprocess.run, sent, check=True)
+        first, second = Kept(), Kept()
+        async with running(options, first):
+            await first.have(2)
+        assert first.payloads == [b"1", b"2"]
+        async with running(options, second) as inlet:
+            await until_phase(inlet, "connected")
+            await publish(broker, b"new")
+            await second.have(1)
+        assert second.payloads == [b"new"]
 
     run(test())
 
