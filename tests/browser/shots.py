@@ -49,7 +49,7 @@ PAGES = {
     "alert-unknown": ("/alerts/0", ""),
     "shelve": ("/alerts/{open}", "s"),
     "zones": ("/zones", ""),
-    "campaigns": ("/zones?tab=campaigns", ""),
+    "campaigns": ("/zones?show=campaigns", ""),
     "campaign": ("/zones/cy-02", "o"),
     "pause": ("/zones/cy-02", "p"),
     "zone": ("/zones/cy-02", ""),
