@@ -2,8 +2,8 @@
 
     python -m benchmarks [NAME ...] [--runs N] [--save] [--saved FILE] [--list]
 
-The contract of a benchmark is small. It is a module of this package that prints, as the last line
-of stdout, one JSON object; its numbers are figures by the unit that their names end with:
+The contract of a benchmark is small. It is a module of this package that prints JSON objects, one
+a line, mostly one only; their numbers are figures by the unit that their names end with:
 
     …_per_s  …_per_cpu_s  …_over_…  times_…     more is better
     …_s  …_ms  …_us  …_us_per_…  …_mb  …_core   less is better
@@ -64,8 +64,8 @@ def run(name: str, arguments: Sequence[str]) -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result
+    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return found[0] if len(found) == 1 else {str(n): each for n, each in enumerate(found)}
 
 
 def machine() -> str:

@@ -19,10 +19,12 @@ import contextlib
 import json
 import multiprocessing
 import os
+import resource
 import select
 import socket
 import time
 from multiprocessing.connection import Connection
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +69,7 @@ def feed(bikes: int, messages: int, rate: int, seed: int, pipe: Connection) -> N
     client.close()
 
 
-async def measure(port: int, messages: int, bikes: int, pipe: Connection) -> dict[str, object]:
+async def measure(port: int, messages: int, bikes: int, pipe: Connection) -> dict[str, Any]:
     """Run the intake against the feeder until everything is acknowledged and computed."""
     async with taking_in(port, bikes) as (read_by, running):
         cpu_before = time.process_time()
@@ -78,6 +80,7 @@ async def measure(port: int, messages: int, bikes: int, pipe: Connection) -> dic
         while read_by.seq < messages and not running.done():
             await asyncio.sleep(0.01)
         pipe.send("bye")
+    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "benchmark": "puback",
         "messages": messages,
@@ -86,6 +89,7 @@ async def measure(port: int, messages: int, bikes: int, pipe: Connection) -> dic
         "p99_ms": round(float(np.percentile(waited_ms, 99)), 1),
         "max_ms": round(float(waited_ms.max()), 1),
         "cpu_s": round(cpu_s, 3),
+        "peak_mb": round(peak_kb / 1000),
         "uncomputed_at_end": behind,
     }
 
@@ -111,6 +115,7 @@ def main() -> None:
         os.sched_setaffinity(feeder.pid, cores[1:])
     result = asyncio.run(measure(port, messages, args.bikes, here))
     feeder.join(10)
+    result |= {"share_of_a_core": round(result["cpu_s"] / args.seconds, 3)}
     print(json.dumps(result | {"rate": args.rate, "seed": args.seed, "cores": 1}))
 
 
