@@ -125,7 +125,7 @@ async def measure(port: int, messages: int, bikes: int, pipe: Connection) -> dic
         began, acked = await asyncio.to_thread(pipe.recv)
         wall_s = max(computed, acked) - began
         pipe.send("bye")
-    visited = int((read_by.pipeline.ledger.view().last_visit_ms > 0).sum())
+    visited = read_by.pipeline.ledger.view().last_visits.cell.size
     return {
         "benchmark": "whole_line",
         "messages": messages,

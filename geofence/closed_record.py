@@ -115,7 +115,7 @@ def zone_records(record: Record, plans: dict[str, Plan], visits: Visits) -> dict
         ref.zone_id: zone_record(
             Zone(ref, plans[ref.zone_id], record),
             visits.where(zones.cell_zone[visits.cell] == zones.index(ref.zone_id)),
-            np.flatnonzero(zones.cell_zone == zones.index(ref.zone_id)).astype(np.int32),
+            zones.cells(ref.zone_id),
         )
         for ref in record.zones()
     }

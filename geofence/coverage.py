@@ -16,13 +16,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geofence.grid import CELL_BITS, MAX_CELLS
 from geofence.intervals import Intervals, positions
 from geofence.runs import Visits
 
@@ -30,6 +29,8 @@ SLOT_MS = 15 * 60 * 1000
 """Length of a slot [ms]; every local midnight on Earth begins one."""
 
 _SLOT_BITS = 22
+_CELL_BITS = 20
+"""Bits of a cell in a key, unless the grid has more cells: what is left is for the bike."""
 
 Keys = NDArray[np.int64]
 
@@ -44,25 +45,26 @@ class Rows(NamedTuple):
     # When the first visit in the slot was certain [ms], see `geofence.runs.Visits`: it may lie some
     # steps after the visit. Of rows of what was heard, the first fix.
     first_ms: NDArray[np.int64]
+    cell_bits: int = _CELL_BITS  # how many bits of the keys are the cell, the same in a ledger
 
     @property
     def bike(self) -> NDArray[np.int32]:
         """Bike of each row."""
-        return (self.key >> (CELL_BITS + _SLOT_BITS)).astype(np.int32)
+        return (self.key >> (self.cell_bits + _SLOT_BITS)).astype(np.int32)
 
     @property
     def slot(self) -> NDArray[np.int64]:
         """Slot of each row: its start is `slot * SLOT_MS`."""
-        return (self.key >> CELL_BITS) & ((1 << _SLOT_BITS) - 1)
+        return (self.key >> self.cell_bits) & ((1 << _SLOT_BITS) - 1)
 
     @property
     def cell(self) -> NDArray[np.int32]:
         """Cell of each row."""
-        return (self.key & (MAX_CELLS - 1)).astype(np.int32)
+        return (self.key & ((1 << self.cell_bits) - 1)).astype(np.int32)
 
     def where(self, mask: NDArray[np.bool_] | NDArray[np.intp]) -> Rows:
         """The rows that `mask` selects; or at some positions, which must rise."""
-        return Rows(self.key[mask], self.last_ms[mask], self.observed[mask], self.first_ms[mask])
+        return Rows._make((*(column[mask] for column in self[:4]), self.cell_bits))
 
     def as_of(self, at_ms: int) -> Rows:
         """The rows as they were when all fixes up to an instant were known, and no later one.
@@ -93,10 +95,11 @@ class Rows(NamedTuple):
         """
         if not self.key.size:
             return self
-        first, last = self.key[[0, -1]] >> (CELL_BITS + _SLOT_BITS)
-        bikes = np.arange(first, last + 1) << (CELL_BITS + _SLOT_BITS)
+        bits = self.cell_bits
+        first, last = self.key[[0, -1]] >> (bits + _SLOT_BITS)
+        bikes = np.arange(first, last + 1) << (bits + _SLOT_BITS)
         low, high = (
-            np.searchsorted(self.key, bikes + (min(max(slot, 0), 1 << _SLOT_BITS) << CELL_BITS))
+            np.searchsorted(self.key, bikes + (min(max(slot, 0), 1 << _SLOT_BITS) << bits))
             for slot in (from_ms // SLOT_MS, to_ms // SLOT_MS)
         )
         rows = positions(low, high)
@@ -104,7 +107,7 @@ class Rows(NamedTuple):
 
     def renumbered(self, bikes: NDArray[np.int32]) -> Rows:
         """The rows, of bikes of which number i has become `bikes[i]`; shape (bikes,)."""
-        key = _pack(bikes[self.bike], self.slot, self.cell)
+        key = _pack(bikes[self.bike], self.slot, self.cell, self.cell_bits)
         order = np.argsort(key)
         return self._replace(key=key).where(order)
 
@@ -115,16 +118,18 @@ class Rows(NamedTuple):
         return cls(none, none, np.empty(0, np.bool_), none)
 
     @classmethod
-    def of(cls, visits: Visits) -> Rows:
+    def of(cls, visits: Visits, cell_bits: int = _CELL_BITS) -> Rows:
         """The rows that some visits make."""
-        key = _pack(visits.bike, visits.at_ms // SLOT_MS, visits.cell)
-        return cls._reduce(key, visits.at_ms, visits.observed, visits.certain_ms)
+        key = _pack(visits.bike, visits.at_ms // SLOT_MS, visits.cell, cell_bits)
+        return cls._reduce(
+            key, visits.at_ms, visits.observed, visits.certain_ms, cell_bits=cell_bits
+        )
 
     @classmethod
     def heard(cls, bike: NDArray[np.int32], at_ms: NDArray[np.int64]) -> Rows:
         """The rows of what was heard that some fixes make, one per bike and slot; cell is 0."""
-        key = _pack(bike, at_ms // SLOT_MS, 0)
-        return cls._reduce(key, at_ms, np.zeros(key.size, np.bool_), at_ms)
+        key = _pack(bike, at_ms // SLOT_MS, 0, _CELL_BITS)
+        return cls._reduce(key, at_ms, np.zeros(key.size, np.bool_), at_ms, cell_bits=_CELL_BITS)
 
     @classmethod
     def union(cls, parts: Sequence[Rows]) -> Rows:
@@ -134,7 +139,8 @@ class Rows(NamedTuple):
             return cls.empty()
         if len(parts) == 1:
             return parts[0]
-        return cls._reduce(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        columns = map(np.concatenate, zip(*(part[:4] for part in parts), strict=True))
+        return cls._reduce(*columns, cell_bits=parts[0].cell_bits)
 
     @classmethod
     def _reduce(
@@ -143,6 +149,8 @@ class Rows(NamedTuple):
         last_ms: NDArray[np.int64],
         observed: NDArray[np.bool_],
         first_ms: NDArray[np.int64],
+        *,
+        cell_bits: int,
     ) -> Rows:
         if not key.size:
             return cls.empty()
@@ -154,6 +162,7 @@ class Rows(NamedTuple):
             np.maximum.reduceat(last_ms[order], first),
             np.logical_or.reduceat(observed[order], first),
             np.minimum.reduceat(first_ms[order], first),
+            cell_bits,
         )
 
 
@@ -162,23 +171,74 @@ def union_between(parts: Iterable[Rows], from_ms: int, to_ms: int) -> Rows:
     return Rows.union([part.between(from_ms, to_ms) for part in parts])
 
 
-def _pack(bike: NDArray[np.int32], slot: NDArray[np.int64], cell: NDArray[np.int32] | int) -> Keys:
-    packed: Keys = (bike.astype(np.int64) << (CELL_BITS + _SLOT_BITS)) | (slot << CELL_BITS) | cell
+def _pack(
+    bike: NDArray[np.int32],
+    slot: NDArray[np.int64],
+    cell: NDArray[np.int32] | int,
+    cell_bits: int,
+) -> Keys:
+    if bike.size and int(bike.max()) >= (most := most_bikes(1 << cell_bits)):
+        raise OverflowError(f"a grid of {1 << cell_bits:,} cells can have {most:,} bikes at most")
+    bits = bike.astype(np.int64) << (cell_bits + _SLOT_BITS)
+    packed: Keys = bits | (slot << cell_bits) | cell
     return packed
+
+
+def _bits_of(cells: int) -> int:
+    return max(_CELL_BITS, (cells - 1).bit_length())
+
+
+def most_bikes(cells: int) -> int:
+    """How many bikes there can be in a grid of so many cells.
+
+    2,097,152, and half as many each time that the cells double from 1,048,576.
+    """
+    return 1 << (63 - _SLOT_BITS - _bits_of(cells))
+
+
+class LastVisits(NamedTuple):
+    """The last visit of each cell that was ever visited, as columns of shape (k,); not to change.
+
+    They are as long as what was visited, however large the grid is.
+    """
+
+    cell: NDArray[np.int32]  # rises
+    at_ms: NDArray[np.int64]  # [ms]
+
+    def of(self, cell: NDArray[np.integer]) -> NDArray[np.int64]:
+        """The last visit of some cells [ms], 0 where there was none; of their shape."""
+        if not self.cell.size:
+            return np.zeros(cell.shape, np.int64)
+        at = np.minimum(np.searchsorted(self.cell, cell), self.cell.size - 1)
+        return np.where(self.cell[at] == cell, self.at_ms[at], 0)
+
+    def and_of(self, rows: Rows) -> LastVisits:
+        """These and the visits of some rows."""
+        cell, cells, last_ms = rows.cell, self.cell, self.at_ms.copy()
+        at = np.searchsorted(cells, cell)
+        new = np.append(cells, np.int32(-1))[at] != cell
+        if new.any():
+            added = np.unique(cell[new])
+            places = np.searchsorted(cells, added)
+            cells, last_ms = np.insert(cells, places, added), np.insert(last_ms, places, 0)
+            at = np.searchsorted(cells, cell)
+        np.maximum.at(last_ms, at, rows.last_ms)
+        return LastVisits(cells, last_ms)
+
+
+NO_VISITS = LastVisits(np.empty(0, np.int32), np.empty(0, np.int64))
 
 
 @dataclass(frozen=True, eq=False)
 class View:
     """All rows of a ledger as of one version: it never changes, so any thread may read it."""
 
-    cells: int  # number of cells of the grid
     version: int  # rises with every change of the ledger, for caches of what is derived
     # Rows of visits, and of what was heard; a key may be in several parts.
     parts: tuple[Rows, ...]
     heard: tuple[Rows, ...]
     changes: tuple[tuple[int, int], ...] = ()  # see `changed_since`
-    # Last visit of each cell in all parts but the last [ms], 0 for none, when it is known.
-    settled_ms: NDArray[np.int64] | None = None
+    settled: LastVisits | None = None  # those of all parts but the last, when they are known
     open_ms: int = 1 << 62  # from here on something was not certain yet [ms], see `certain`
 
     def as_of(self, at_ms: int) -> View:
@@ -186,7 +246,7 @@ class View:
         parts, heard = (
             tuple(part.as_of(at_ms) for part in table) for table in (self.parts, self.heard)
         )
-        return replace(self, parts=parts, heard=heard, settled_ms=None)
+        return replace(self, parts=parts, heard=heard, settled=None)
 
     def certain(self, now_ms: int) -> View:
         """As :meth:`as_of` for now: only the last part, the provisional one, is cut."""
@@ -206,13 +266,11 @@ class View:
         return union_between(self.parts, from_ms, to_ms)
 
     @cached_property
-    def last_visit_ms(self) -> NDArray[np.int64]:
-        """Last visit of each cell [ms], 0 where there was none; shape (cells,). Not to change."""
-        known = self.settled_ms
-        last_ms = np.zeros(self.cells, np.int64) if known is None else known.copy()
-        for part in self.parts if known is None else self.parts[-1:]:
-            np.maximum.at(last_ms, part.cell, part.last_ms)
-        return last_ms
+    def last_visits(self) -> LastVisits:
+        """Last visit of each cell in all parts."""
+        if self.settled is not None:
+            return self.settled.and_of(self.parts[-1])
+        return reduce(LastVisits.and_of, self.parts, NO_VISITS)
 
     def changed_since(self, version: int) -> int:
         """The earliest instant about which something has changed since a version [ms].
@@ -254,26 +312,26 @@ class _Table:
 class Ledger:
     """Visited cells of one grid, and which bikes were heard; for one thread, save its views.
 
-    The version rises with every change. A grid has at most :data:`MAX_CELLS` cells.
+    The version rises with every change. `cells` is the number of cells of the grid.
     """
 
     def __init__(self, cells: int) -> None:
-        self._cells = cells
+        self._cell_bits = _bits_of(cells)
         self._visits, self._heard = _Table(), _Table()
         self._provisional = Rows.empty()
-        self._settled_ms: NDArray[np.int64] | None = None  # dense last visit of settled rows
+        self._settled: LastVisits | None = None  # of settled rows
         self._changes: list[tuple[int, int]] = []
         self._view: View | None = None
         self.version = 0
 
     def add(self, visits: Visits) -> None:
         """Add settled visits; adding one twice changes nothing."""
-        rows = Rows.of(visits)
+        rows = Rows.of(visits, self._cell_bits)
         if not rows.key.size:
             return
         self._visits.add(rows)
-        if self._settled_ms is not None:
-            np.maximum.at(self._settled_ms, rows.cell, rows.last_ms)
+        if self._settled is not None:
+            self._settled = self._settled.and_of(rows)
         self._changed(rows)
 
     def hear(self, bike: NDArray[np.int32], at_ms: NDArray[np.int64]) -> None:
@@ -285,7 +343,7 @@ class Ledger:
     def provisional(self, bikes: NDArray[np.int32], visits: Visits) -> None:
         """Replace all that is provisional about `bikes`, of shape (k,), by `visits`."""
         gone = np.isin(self._provisional.bike, bikes)
-        rows = Rows.of(visits)
+        rows = Rows.of(visits, self._cell_bits)
         self._changed(self._provisional.where(gone), rows)
         self._provisional = Rows.union([self._provisional.where(~gone), rows])
 
@@ -296,18 +354,18 @@ class Ledger:
         """
         settled = self._visits.fold()
         first, end = (
-            np.searchsorted(settled.key, _pack(spans.bike, edge // SLOT_MS, 0))
+            np.searchsorted(settled.key, _pack(spans.bike, edge // SLOT_MS, 0, self._cell_bits))
             for edge in (spans.from_ms, spans.to_ms)
         )
         depth = np.zeros(settled.key.size + 1, np.int32)
         np.add.at(depth, first, 1)
         np.add.at(depth, end, -1)
         rest = settled.where(np.cumsum(depth[:-1]) == 0)
-        rows = Rows.of(visits)
+        rows = Rows.of(visits, self._cell_bits)
         at = np.searchsorted(rest.key, rows.key)
-        columns = (np.insert(old, at, new) for old, new in zip(rest, rows, strict=True))
-        self._visits = _Table(Rows(*columns))
-        self._settled_ms = None
+        columns = (np.insert(old, at, new) for old, new in zip(rest[:4], rows[:4], strict=True))
+        self._visits = _Table(Rows._make((*columns, self._cell_bits)))
+        self._settled = None
         self._change(int(spans.from_ms.min(initial=1 << 62)))
 
     def forget_before(self, at_ms: int) -> None:
@@ -315,32 +373,29 @@ class Ledger:
         for name in ("_visits", "_heard"):
             rows = getattr(self, name).fold()
             setattr(self, name, _Table(rows.where(rows.slot >= at_ms // SLOT_MS)))
-        self._settled_ms = None
+        self._settled = None
         self._change(0)
 
     def view(self) -> View:
         """All rows as they are now, for any thread; what comes later is not in it."""
         if self._view is None or self._view.version != self.version:
-            if self._settled_ms is None:
-                self._settled_ms = np.zeros(self._cells, np.int64)
-                for part in self._visits.parts():
-                    np.maximum.at(self._settled_ms, part.cell, part.last_ms)
-            settled_ms = self._settled_ms.copy()
-            parts = *self._visits.parts(), self._provisional
-            changes = tuple(self._changes)
+            parts = self._visits.parts()
+            if self._settled is None:
+                self._settled = reduce(LastVisits.and_of, parts, NO_VISITS)
             self._view = View(
-                self._cells, self.version, parts, self._heard.parts(), changes, settled_ms
+                self.version,
+                (*parts, self._provisional),
+                self._heard.parts(),
+                tuple(self._changes),
+                self._settled,
             )
         return self._view
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """The columns of a snapshot; provisional rows follow from the fixes beside it."""
-        heard = self._heard.fold()._asdict()
-        del heard["observed"]
-        return {
-            **self._visits.fold()._asdict(),
-            **{f"heard_{name}": column for name, column in heard.items()},
-        }
+        visits, heard = self._visits.fold()._asdict(), self._heard.fold()._asdict()
+        del visits["cell_bits"], heard["cell_bits"], heard["observed"]
+        return {**visits, **{f"heard_{name}": column for name, column in heard.items()}}
 
     def restore(self, state: Mapping[str, NDArray[np.generic]], bikes: NDArray[np.int32]) -> None:
         """Take the rows of a snapshot, whose bike i is `bikes[i]` now; shape (bikes,).
@@ -349,7 +404,7 @@ class Ledger:
         to be the last, nor who was heard: a bike that visited a cell was.
         """
         columns: dict[str, NDArray[Any]] = {"first_ms": state["last_ms"], **state}
-        rows = Rows(*(columns[name] for name in Rows._fields))
+        rows = Rows._make((*(columns[name] for name in Rows._fields[:4]), self._cell_bits))
         if "heard_key" in state:
             heard = Rows(
                 columns["heard_key"],
@@ -361,7 +416,7 @@ class Ledger:
             heard = Rows.heard(rows.bike, rows.last_ms)
         self._visits, self._heard = (_Table(table.renumbered(bikes)) for table in (rows, heard))
         self._provisional = Rows.empty()
-        self._settled_ms = None
+        self._settled = None
         self._change(0)
 
     def _changed(self, *tables: Rows) -> None:

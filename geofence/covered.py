@@ -20,45 +20,36 @@ from geofence.zonemap import ZoneMap
 
 def covered(
     ledger: View, layout: Layout, zones: ZoneMap, from_ms: int, to_ms: int
-) -> NDArray[np.bool_]:
-    """Which cells of zones were covered in [from_ms, to_ms); False for cells of no zone.
+) -> NDArray[np.int32]:
+    """The cells of zones that were covered in [from_ms, to_ms), ascending, shape (k,).
 
     The zones are those of the end of the window; its ends may lie where
-    :meth:`geofence.coverage.Rows.visited` is exact. The answer has the shape (grid.size,).
+    :meth:`geofence.coverage.Rows.visited` is exact.
     """
     rows = ledger.between(from_ms, to_ms + SLOT_MS - 1).visited(from_ms, to_ms)
-    found = np.zeros(zones.grid.size, dtype=bool)
-    found[rows.cell[layout.own(rows.cell, rows.last_ms, zones)]] = True
-    return found
+    return np.unique(rows.cell[layout.own(rows.cell, rows.last_ms, zones)])
 
 
-def covered_since(
-    ledger: View, layout: Layout, zones: ZoneMap, from_ms: int, last_ms: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """As :func:`covered`, in a window that is not over when the last visit is made.
+def covered_since(ledger: View, layout: Layout, zones: ZoneMap, from_ms: int) -> NDArray[np.int32]:
+    """As :func:`covered`, shape (k,), in a window that is not over when the last visit is made.
 
     The last visit of each cell says nearly always whether there was one that counts, whatever
     the size of the ledger.
-
-    `last_ms`, of shape (grid.size,), is the last visit of each cell [ms]; 0 for never.
     """
-    cell = np.flatnonzero((zones.cell_zone >= 0) & (last_ms >= max(from_ms, 1)))
-    own = layout.own(cell, last_ms[cell], zones)
-    found = np.zeros(zones.grid.size, dtype=bool)
-    found[cell[own]] = True
+    last = ledger.last_visits
+    since = (zones.cell_zone[last.cell] >= 0) & (last.at_ms >= from_ms)
+    cell, last_ms = last.cell[since], last.at_ms[since]
+    own = layout.own(cell, last_ms, zones)
     other = cell[~own]
     # It may have been visited as the zone's, then as another's, and have come back since.
-    newest_ms = int(last_ms[other].max(initial=0))
+    newest_ms = int(last_ms[~own].max(initial=0))
     if any(
         layout.own(other, np.full(other.size, max(start_ms, from_ms)), zones).any()
         for start_ms, end_ms in pairwise((*layout.starts, newest_ms + 1))
         if start_ms <= newest_ms and from_ms < end_ms
     ):
-        return covered(ledger, layout, zones, from_ms, int(last_ms.max()) + 1)
-    return found
-
-
-NOBODY = np.iinfo(np.int64).max
+        return covered(ledger, layout, zones, from_ms, int(last.at_ms.max()) + 1)
+    return cell[own]
 
 
 def covered_by_slot(
@@ -76,14 +67,14 @@ def covered_by_slot(
     zone = zones.cell_zone[rows.cell]
     # Zone -1 reads the last zone's window, and is masked out in the same line.
     mine = (zone >= 0) & (rows.last_ms >= from_ms[zone]) & (rows.last_ms < to_ms[zone])
-    first_slot = np.full(zones.cell_zone.size, NOBODY, np.int64)
     found = rows.where(mine)
-    np.minimum.at(first_slot, found.cell, found.slot)
-    visited = np.flatnonzero(first_slot != NOBODY)
+    visited, which = np.unique(found.cell, return_inverse=True)
+    first_slot = np.full(visited.size, np.iinfo(np.int64).max)
+    np.minimum.at(first_slot, which, found.slot)
     zone = zones.cell_zone[visited]
     begins = from_ms // SLOT_MS
     sizes = np.where(to_ms > from_ms, -(-to_ms // SLOT_MS) - begins, 0)
     starts = np.cumsum(sizes) - sizes
-    at = starts[zone] + first_slot[visited] - begins[zone]
+    at = starts[zone] + first_slot - begins[zone]
     new = np.bincount(at, minlength=int(sizes.sum()))
     return [np.cumsum(part) for part in np.split(new, starts[1:])]

@@ -21,9 +21,8 @@ METRES_PER_DEGREE = 111_320.0
 On the ellipsoid it is 0.3 % less at 36° N, and a degree of longitude 0.1 % more.
 """
 
-CELL_BITS = 20
-MAX_CELLS = 1 << CELL_BITS
-"""Cells of the largest grid: the ledger of visits packs a cell into so many bits."""
+MAX_CELLS = 1 << 24
+"""Cells of the largest grid: the ledger of visits packs a cell into 24 bits at most."""
 
 
 @dataclass(frozen=True, slots=True)

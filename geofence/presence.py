@@ -42,10 +42,10 @@ def visitors(ledger: View, zones: ZoneMap, known: Visitors | None = None) -> Vis
     an hour since the earliest of these visits: mostly the one that is on. `known` is the last
     answer about the same zones.
     """
-    last_visit_ms = ledger.last_visit_ms
-    visited = np.flatnonzero((zones.cell_zone >= 0) & (last_visit_ms > 0))
-    at_ms = np.zeros(len(zones.zones), np.int64)
-    np.maximum.at(at_ms, zones.cell_zone[visited], last_visit_ms[visited])
+    last = ledger.last_visits
+    at_ms = np.zeros(len(zones.zones) + 1, np.int64)  # the last is of no zone
+    np.maximum.at(at_ms, zones.cell_zone[last.cell], last.at_ms)
+    at_ms = at_ms[:-1]
     bike = np.full(at_ms.size, -1, np.int32) if known is None else known.bike.copy()
     changed = at_ms > 0 if known is None else at_ms != known.at_ms
     bike[at_ms == 0] = -1

@@ -169,9 +169,8 @@ class Record:
             return 0
 
         def count() -> NDArray[np.int64]:
-            last_ms = self.ledger.last_visit_ms
-            if to_ms > int(last_ms.max(initial=0)):
-                found = covered_since(self.ledger, self.layout, zones, from_ms, last_ms)
+            if to_ms > int(self.ledger.last_visits.at_ms.max(initial=0)):
+                found = covered_since(self.ledger, self.layout, zones, from_ms)
             else:
                 found = covered(self.ledger, self.layout, zones, from_ms, to_ms)
             return np.bincount(zones.cell_zone[found], minlength=len(zones.zones))
@@ -185,11 +184,14 @@ class Record:
         Both are None when no cell was ever visited; KeyError when there is no such zone.
         A visit by a bike whose clock is ahead has no age yet.
         """
-        last = self.ledger.last_visit_ms[self._cells_of(zone_id)]
-        if not last.any():
+        total, last = self.cells_total(zone_id, self.now_ms + 1), self._last_visits_of(zone_id)
+        if not last.size:
             return CellAges(None, None)
-        age_s = np.maximum(self.now_ms - np.maximum(last, self.since_ms), 0) / 1000
-        return CellAges(float(age_s.max()), float(age_s.mean()))
+        # Of the cells that were visited, and of one that never was.
+        age_ms = np.maximum(self.now_ms - np.maximum(last, self.since_ms), 0)
+        never, record_ms = total - last.size, max(self.now_ms - self.since_ms, 0)
+        oldest_ms = record_ms if never else int(age_ms.max())
+        return CellAges(oldest_ms / 1000, (int(age_ms.sum()) + never * record_ms) / total / 1000)
 
     @property
     def known_again_ms(self) -> int:
@@ -256,9 +258,8 @@ class Record:
         `min_cells` distinct cells make a patrol; all, in a zone that has fewer. The instant [ms] is
         not after that of the record.
         """
-        cells = self._cells_of(zone_id)
-        needed = min(min_cells, cells.size)
-        last = self.ledger.last_visit_ms[cells]
+        needed = min(min_cells, self.cells_total(zone_id, self.now_ms + 1))
+        last = self._last_visits_of(zone_id)
         newest = int(last.max(initial=0))
         drawn_ms = self.layout.era_at(self.now_ms).from_ms
         if newest == 0 and drawn_ms == ALWAYS_MS:
@@ -320,9 +321,18 @@ class Record:
         at_ms = self.now_ms if to_ms is None else min(to_ms - 1, self.now_ms)
         return self.layout.era_at(at_ms).zones
 
-    def _cells_of(self, zone_id: str) -> NDArray[np.int32]:
+    def _last_visits_of(self, zone_id: str) -> NDArray[np.int64]:
+        """Last visits of the zone's cells, in any order, without those never visited [ms]."""
         zones = self._zones()
-        return self.remember(("cells", zones, zone_id), -1, lambda: zones.cells(zone_id))
+
+        def by_zone() -> list[NDArray[np.int64]]:
+            last = self.ledger.last_visits
+            zone = zones.cell_zone[last.cell]
+            order = np.argsort(zone, kind="stable")
+            starts = np.searchsorted(zone[order], np.arange(len(zones.zones)))
+            return np.split(last.at_ms[order], starts)[1:]
+
+        return self.remember(("last visits", zones), 1 << 62, by_zone)[zones.index(zone_id)]
 
 
 def _last_of(patrols: _Patrols, zone: int, needed: int, now_ms: int) -> int | None:

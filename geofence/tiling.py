@@ -46,7 +46,7 @@ class Meetings(NamedTuple):
     share: NDArray[np.float64]  # of a cell in the zone and outside exclusions, 0 to 1
 
     def where(self, mask: NDArray[np.bool_]) -> Meetings:
-        """The pairs that `mask` selects."""
+        """The pairs that `mask`, of the shape of the columns, selects."""
         return Meetings._make(column[mask] for column in self)
 
     @classmethod

@@ -61,7 +61,16 @@ class ZoneMap:
 
     def cells(self, zone_id: str) -> NDArray[np.int32]:
         """The patrollable cells of a zone, ascending, shape (k,); KeyError for no such zone."""
-        return np.flatnonzero(self.cell_zone == self.index(zone_id)).astype(np.int32)
+        index = self.index(zone_id)
+        _, south_deg, _, north_deg = self.zones[index].geometry.bounds
+        first_row, last_row = (
+            int((lat_deg - self.grid.south_deg) * self.grid.metres_per_lat / self.grid.cell_m)
+            for lat_deg in (south_deg, north_deg)
+        )
+        # A row more on each side, for rounding.
+        begin = max(first_row - 1, 0) * self.grid.cols
+        rows = self.cell_zone[begin : (last_row + 2) * self.grid.cols]
+        return (begin + np.flatnonzero(rows == index)).astype(np.int32)
 
     def zone_of(
         self, lat_deg: NDArray[np.float64], lng_deg: NDArray[np.float64]

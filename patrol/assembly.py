@@ -32,6 +32,7 @@ from dashboards.sources import Health
 from dashboards.vendor_desk import VendorDesk
 from files.secret import Secret
 from geofence.atlas import ALWAYS_MS, Atlas
+from geofence.coverage import most_bikes
 from geofence.errors import Problem, ZonesError
 from geofence.presence import bikes_inside
 from geofence.quality import Limits
@@ -104,11 +105,22 @@ TOUCHED_M = 0.001
 def district_of(settings: Settings, zones: Zones, now_ms: int) -> District:
     """The district as configured.
 
-    ZonesError: there is no zone at `now_ms`, or some zone has no patrollable cell.
+    ZonesError: there is no zone at `now_ms`, some zone has no patrollable cell, or the grid has too
+    many for the bikes.
     """
     if not zones.at(now_ms):
         raise ZonesError([Problem("zones", "none is valid now; see valid_from and valid_to")])
     atlas = Atlas(zones, cell_m=settings.district.cell_m)
+    bikes = sum(
+        vendor.max_bikes if isinstance(vendor.bikes, str) else len(vendor.bikes)
+        for vendor in settings.vendors.values()
+    )
+    if bikes > (most := most_bikes(atlas.grid.size)):
+        message = (
+            f"a grid of {atlas.grid.size:,} cells can have {most:,} bikes, and {bikes:,} may come: "
+            "lower max_bikes, use larger cells (district.cell_m), or split the district"
+        )
+        raise ZonesError([Problem("vendors", message)])
     quality = settings.quality
     limits = Limits(**quality.model_dump(include={field.name for field in fields(Limits)}))
     min_cell_m = {

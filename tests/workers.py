@@ -133,7 +133,7 @@ def ledger(worker: Worker) -> Ledger:
     return {
         (keys[bike], slot, cell): (last_ms, seen, first_ms)
         for bike, slot, cell, last_ms, seen, first_ms in zip(
-            *(column.tolist() for column in (rows.bike, rows.slot, rows.cell, *rows[1:])),
+            *(column.tolist() for column in (rows.bike, rows.slot, rows.cell, *rows[1:4])),
             strict=True,
         )
     }

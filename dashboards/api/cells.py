@@ -25,7 +25,7 @@ from dashboards.api.times import Times
 from dashboards.api.views import Views
 from dashboards.api.zones import At, zone_index, zones_of
 from dashboards.sources import Sources
-from geofence.coverage import View
+from geofence.coverage import LastVisits
 from geofence.zonemap import ZoneMap
 
 PICTURE_S = 1.0
@@ -64,29 +64,33 @@ _ALPHA = b"\0" + bytes(rgba[3] for rgba in _COLOURS)
 
 
 def age_class(last_visit_ms: NDArray[np.int64], now_ms: int) -> NDArray[np.uint8]:
-    """Class of each cell, shape (grid.size,): 1 is the first of :data:`AGE_CLASSES`; 0 is never."""
+    """Class of cells by their last visit [ms], shape (k,): 1 is the first of :data:`AGE_CLASSES`.
+
+    0 is never, of both.
+    """
     age_ms = np.maximum(now_ms - last_visit_ms, 0)
     found = np.searchsorted(_LIMITS_MS, age_ms, side="left") + 1
     return np.where(last_visit_ms > 0, found, 0).astype(np.uint8)
 
 
-def missing_class(last_visit_ms: NDArray[np.int64], since_ms: int) -> NDArray[np.uint8]:
-    """Class of each cell: that of :data:`MISSING` when not visited at or after an instant, or 0.
-
-    Shape (grid.size,), as of :func:`age_class`; 0 ms is never.
-    """
-    return np.where(last_visit_ms < since_ms, len(_COLOURS), 0).astype(np.uint8)
-
-
-def draw(zones: ZoneMap, classes: NDArray[np.uint8], zone: int | None = None) -> bytes:
+def draw(
+    zones: ZoneMap,
+    last: LastVisits,
+    classes: NDArray[np.uint8],
+    *,
+    never: int = 0,
+    zone: int | None = None,
+) -> bytes:
     """Draw the whole grid as a PNG, north up; cells of no zone and of class 0 are transparent.
 
-    `classes`, of shape (grid.size,), are of :func:`age_class` or :func:`missing_class`; `zone` is
-    the index of the only zone that is shown.
+    `classes`, of shape (k,), are of the cells of `last`: those of :func:`age_class` or the last,
+    :data:`MISSING`; `never` is that of all other cells. `zone` is the index of the only zone that
+    is shown.
     """
-    shown = zones.cell_zone >= 0 if zone is None else zones.cell_zone == zone
-    classes = np.where(shown, classes, 0).astype(np.uint8)
-    pixels = classes.reshape(zones.grid.rows, zones.grid.cols)[::-1]
+    pixels = np.full(zones.grid.size, never, np.uint8)
+    pixels[last.cell] = classes
+    pixels[zones.cell_zone < 0 if zone is None else zones.cell_zone != zone] = 0
+    pixels = pixels.reshape(zones.grid.rows, zones.grid.cols)[::-1]
     image = Image.frombytes("P", (zones.grid.cols, zones.grid.rows), pixels.tobytes())
     image.putpalette(_PALETTE)
     buffer = io.BytesIO()
@@ -114,7 +118,7 @@ def add(api: APIRouter, sources: Sources, times: Times, views: Views) -> None:
         owner = zones.cell_zone
         wanted = owner >= 0 if zone_id is None else owner == zone_index(zones, zone_id, "zone_id")
         known_ms = sources.now_ms() if at_ms is None else at_ms
-        found = np.flatnonzero(wanted).tolist()
+        found = np.flatnonzero(wanted).data  # a page of what may be millions is read
         page, going_on = paging.page(found, int, limit=limit, after=after)
         answer: answers.Cells = {
             "at": times.write(known_ms),
@@ -134,9 +138,11 @@ def add(api: APIRouter, sources: Sources, times: Times, views: Views) -> None:
         return {"type": "Polygon", "coordinates": [ring]}, cell
 
     def _cells(zones: ZoneMap, page: NDArray[np.intp], at_ms: int) -> list[answers.Cell]:
-        last_ms, observed = _last_visits(sources.ledger().as_of(at_ms))
+        ledger = sources.ledger().as_of(at_ms)
+        rows, last = ledger.rows(), ledger.last_visits
+        seen = np.unique(rows.cell[rows.observed & (rows.last_ms == last.of(rows.cell))])
         lat, lng = zones.grid.centre(page)
-        columns = (page, zones.cell_zone[page], lat, lng, last_ms[page], observed[page])
+        columns = (page, zones.cell_zone[page], lat, lng, last.of(page), np.isin(page, seen))
         return [
             {
                 "cell": cell,
@@ -172,25 +178,20 @@ def add(api: APIRouter, sources: Sources, times: Times, views: Views) -> None:
         if at_ms is None and since_ms is None and shown is None:
             elapsed_s = time.monotonic()
             if picture is None or picture[1] is not zones or elapsed_s - picture[0] > PICTURE_S:
-                last_ms = sources.ledger().last_visit_ms
-                picture = elapsed_s, zones, draw(zones, age_class(last_ms, sources.now_ms()))
+                last = sources.ledger().last_visits
+                classes = age_class(last.at_ms, sources.now_ms())
+                picture = elapsed_s, zones, draw(zones, last, classes)
             drawn = picture[2]
         else:
             known = sources.ledger()
-            last_ms = (known if at_ms is None else known.as_of(at_ms)).last_visit_ms
+            last = (known if at_ms is None else known.as_of(at_ms)).last_visits
             if since_ms is None:
-                classes = age_class(last_ms, sources.now_ms() if at_ms is None else at_ms)
+                classes = age_class(last.at_ms, sources.now_ms() if at_ms is None else at_ms)
+                drawn = draw(zones, last, classes, zone=shown)
             else:
-                classes = missing_class(last_ms, since_ms)
-            drawn = draw(zones, classes, shown)
+                missing = len(_COLOURS)
+                classes = np.where(last.at_ms < since_ms, missing, 0).astype(np.uint8)
+                drawn = draw(zones, last, classes, never=missing, zone=shown)
         box = zones.grid
         edges = box.south_deg, box.west_deg, box.north_deg, box.east_deg
         return PngAnswer(drawn, headers={"Grid-Box": ",".join(f"{edge:.7f}" for edge in edges)})
-
-
-def _last_visits(ledger: View) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Last visit of each cell [ms], and whether it was observed."""
-    rows, last_ms = ledger.rows(), ledger.last_visit_ms
-    observed = np.zeros(ledger.cells, np.bool_)
-    observed[rows.cell[rows.observed & (rows.last_ms == last_ms[rows.cell])]] = True
-    return last_ms, observed

@@ -144,7 +144,7 @@ def add(
         zones = zones_of(sources, to_ms - 1 if to_ms <= now_ms else None)
         zone = zone_index(zones, zone_id)
         visited = covered(known, sources.atlas.layout, zones, from_ms, to_ms)
-        count = int(np.count_nonzero(visited & (zones.cell_zone == zone)))
+        count = int(np.count_nonzero(zones.cell_zone[visited] == zone))
         total = int(zones.cells_total[zone])
         return Answer(
             {

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from geofence.coverage import SLOT_MS, Ledger, Rows
+from geofence.coverage import SLOT_MS, Ledger, Rows, View
 from geofence.runs import Visits
 from tests.spans import one_span
 
@@ -39,8 +41,13 @@ Known = dict[tuple[int, int, int], tuple[int, bool, int]]
 def as_dict(rows: Rows) -> Known:
     """Ledger rows by bike, slot and cell."""
     keys = zip(rows.bike.tolist(), rows.slot.tolist(), rows.cell.tolist(), strict=True)
-    values = zip(*(column.tolist() for column in rows[1:]), strict=True)
+    values = zip(*(column.tolist() for column in rows[1:4]), strict=True)
     return dict(zip(keys, values, strict=True))
+
+
+def dense(view: View, every: int = 1) -> NDArray[np.int64]:
+    """Last visit of each cell, or of each so many-th; 0 for never."""
+    return view.last_visits.of(np.arange(CELLS) * every)
 
 
 def slow(visits: list[tuple[int, int, int, bool]]) -> Known:
@@ -59,15 +66,24 @@ def slow(visits: list[tuple[int, int, int, bool]]) -> Known:
     st.lists(visit, max_size=10),
     st.integers(0, 3 * SLOT_MS),
     st.integers(0, SLOT_MS),
+    st.sampled_from([1, 200_000]),
 )
 def test_the_ledger_is_a_dictionary(
     settled: list[tuple[int, int, int, bool]],
     provisional: list[tuple[int, int, int, bool]],
     instant: int,
     opened: int,
+    every: int,
 ) -> None:
-    """Rows, last visits, windows and instants agree with a dictionary, however it was filled."""
-    ledger = Ledger(CELLS)
+    """Rows, last visits, windows and instants agree with a dictionary, however it was filled.
+
+    In a small grid, and in one of ten million cells.
+    """
+    settled, provisional = (
+        [(bike, cell * every, at, seen) for bike, cell, at, seen in visits]
+        for visits in (settled, provisional)
+    )
+    ledger = Ledger(CELLS * every)
     for i in range(0, len(settled), 7):
         ledger.add(columns(settled[i : i + 7]))
         ledger.view()
@@ -80,21 +96,22 @@ def test_the_ledger_is_a_dictionary(
     known = np.zeros(CELLS, np.int64)
     window = np.zeros(CELLS, bool)
     for (_, _, cell), (last_ms, _, first_ms) in expected.items():
+        cell //= every
         last[cell] = max(last[cell], last_ms)
         for at_ms in (first_ms, last_ms):
             if at_ms <= T0 + instant:
                 known[cell] = max(known[cell], at_ms)
             window[cell] |= T0 + opened <= at_ms < T0 + instant
-    assert np.array_equal(view.last_visit_ms, last)
-    then = view.as_of(T0 + instant)
+    assert np.array_equal(dense(view, every), last)
+    then = dense(view.as_of(T0 + instant), every)
     # A visit between the first and the last of its slot may be known while they are in two parts.
-    assert (known <= then.last_visit_ms).all()
-    assert (then.last_visit_ms <= np.minimum(last, T0 + instant)).all()
-    assert np.array_equal(then.last_visit_ms > 0, known > 0)
+    assert (known <= then).all()
+    assert (then <= np.minimum(last, T0 + instant)).all()
+    assert np.array_equal(then > 0, known > 0)
     found = view.rows().visited(T0 + opened, T0 + instant)
-    assert set(found.cell.tolist()) == set(np.flatnonzero(window).tolist())
-    by_then = {cell for _, cell, at, _ in visits if at <= instant}
-    assert set(np.flatnonzero(then.last_visit_ms).tolist()) == by_then
+    assert set((found.cell // every).tolist()) == set(np.flatnonzero(window).tolist())
+    by_then = {cell // every for _, cell, at, _ in visits if at <= instant}
+    assert set(np.flatnonzero(then).tolist()) == by_then
 
     slots = range((T0 + opened) // SLOT_MS, (T0 + instant) // SLOT_MS)
     between = {key: value for key, value in expected.items() if key[1] in slots}
@@ -140,9 +157,19 @@ def test_a_visit_is_known_when_it_is_certain() -> None:
     ledger = Ledger(CELLS)
     ledger.add(Visits(bike, cell, at_ms, np.array([False]), at_ms, at_ms + 20))
     view = ledger.view()
-    assert not view.as_of(T0 + 19).last_visit_ms.any()
-    assert view.as_of(T0 + 20).last_visit_ms[3] == T0
+    assert not dense(view.as_of(T0 + 19)).any()
+    assert dense(view.as_of(T0 + 20))[3] == T0
     assert view.rows().visited(T0, T0 + 1).cell.tolist() == [3]
+
+
+def test_a_key_of_a_large_grid_has_room_for_fewer_bikes_and_says_so() -> None:
+    """24 bits of a cell leave 17 for the bike; one more would be written as another."""
+    ledger = Ledger(10_000_000)
+    ledger.add(columns([((1 << 17) - 1, 9_999_999, 0, True)]))
+    rows = ledger.view().rows()
+    assert (rows.bike.tolist(), rows.cell.tolist()) == ([(1 << 17) - 1], [9_999_999])
+    with pytest.raises(OverflowError, match="131,072 bikes"):
+        ledger.add(columns([(1 << 17, 0, 0, True)]))
 
 
 def test_what_has_changed_is_told_by_its_earliest_instant() -> None:
@@ -168,7 +195,7 @@ def test_provisional_visits_are_replaced_per_bike() -> None:
     ledger = Ledger(CELLS)
     ledger.provisional(np.array([0, 1], np.int32), columns([(0, 5, 0, True), (1, 6, 0, True)]))
     ledger.provisional(np.array([0], np.int32), columns([(0, 7, 10, True)]))
-    assert np.flatnonzero(ledger.view().last_visit_ms).tolist() == [6, 7]
+    assert ledger.view().last_visits.cell.tolist() == [6, 7]
 
 
 def test_replacing_a_day_leaves_other_bikes_and_slots() -> None:
@@ -177,7 +204,7 @@ def test_replacing_a_day_leaves_other_bikes_and_slots() -> None:
     ledger.add(columns([(0, 1, 0, True), (0, 2, SLOT_MS, True), (1, 3, 0, True)]))
     first_slot = T0 // SLOT_MS * SLOT_MS
     ledger.replace(one_span(0, first_slot, first_slot + SLOT_MS), columns([(0, 4, 5, False)]))
-    assert np.flatnonzero(ledger.view().last_visit_ms).tolist() == [2, 3, 4]
+    assert ledger.view().last_visits.cell.tolist() == [2, 3, 4]
 
 
 def test_a_snapshot_survives_a_new_numbering_of_bikes() -> None:
@@ -187,7 +214,7 @@ def test_a_snapshot_survives_a_new_numbering_of_bikes() -> None:
     again = Ledger(CELLS)
     again.restore(ledger.state(), np.array([1, 0], np.int32))
     assert as_dict(again.view().rows()) == slow([(1, 1, 0, True), (0, 2, 9, False)])
-    assert np.array_equal(again.view().last_visit_ms, ledger.view().last_visit_ms)
+    assert np.array_equal(dense(again.view()), dense(ledger.view()))
 
 
 def test_old_slots_are_forgotten() -> None:
@@ -195,7 +222,7 @@ def test_old_slots_are_forgotten() -> None:
     ledger = Ledger(CELLS)
     ledger.add(columns([(0, 1, 0, True), (0, 2, 2 * SLOT_MS, True)]))
     ledger.forget_before(T0 + SLOT_MS)
-    assert np.flatnonzero(ledger.view().last_visit_ms).tolist() == [2]
+    assert ledger.view().last_visits.cell.tolist() == [2]
 
 
 def test_a_view_stays_as_it_is_while_the_ledger_goes_on() -> None:

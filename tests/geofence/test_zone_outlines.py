@@ -212,11 +212,11 @@ def test_outlines_as_programs_write_them(rings, message):
 
 
 def test_a_grid_that_no_ledger_holds_is_refused_at_once():
-    """A zone of 190 km takes no seconds and no memory, and the message names the cell to take."""
-    wide = Atlas(parse(feature(1, square(120, 36, 1.7))), cell_m=180).at(0)
-    assert wide.cells_total[0] > 800_000
-    with pytest.raises(ZonesError, match=r"district\.cell_m = 180"):
-        Atlas(parse(feature(1, square(120, 36, 1.7))))
+    """A zone of 190 km is laid in cells of 100 m; where they are too many, a size is named."""
+    zones = parse(feature(1, square(120, 36, 1.7)))
+    assert Atlas(zones).at(0).cells_total[0] > 2_500_000
+    with pytest.raises(ZonesError, match=r"district\.cell_m = 50"):
+        Atlas(zones, cell_m=20)
 
 
 def test_an_overlap_is_found_beside_other_mistakes():

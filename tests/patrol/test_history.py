@@ -138,7 +138,7 @@ def test_days_of_bikes_agree_with_tracks_and_ledger(api: Api, station: Station) 
         assert sum(zone["time_s"] for zone in day["zones"]) <= 7_200
         share = 1 - day["cells_first"] / day["cells"]
         assert day["redundant_share"] == pytest.approx(share, abs=1e-4)
-    visited = (station.worker.pipeline.ledger.view().certain(NOW_MS).last_visit_ms > 0).sum()
+    visited = station.worker.pipeline.ledger.view().certain(NOW_MS).last_visits.cell.size
     assert visited <= sum(day["cells_first"] for day in days) <= visited + BIKES
 
 

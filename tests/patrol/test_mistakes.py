@@ -8,6 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geofence.errors import ZonesError
+from patrol.assembly import district_of
+from patrol.config.settings import load_with_zones
 from patrol.config.tables import parse_tables
 from tests.patrol.configurations import (
     GOOD,
@@ -19,6 +22,7 @@ from tests.patrol.configurations import (
     square,
     with_line,
     write_zones,
+    written,
 )
 
 
@@ -338,3 +342,12 @@ def test_without_policies_zones_are_not_blamed(folder: Path) -> None:
     assert problems(folder, GOOD[: GOOD.index("[policies")]) == [
         "patrol.toml: [policies]: is missing"
     ]
+
+
+def test_a_grid_of_many_cells_has_room_for_fewer_bikes(folder: Path) -> None:
+    """What it costs to serve a district of millions of cells is said before a bike comes."""
+    ring = [[120, 36], [121.7, 36], [121.7, 37.7], [120, 37.7], [120, 36]]
+    write_zones(folder, {**square("z1"), "geometry": {"type": "Polygon", "coordinates": [ring]}})
+    text = GOOD.replace('bikes = ["b1", "b2"]', "max_bikes = 1_000_000")
+    with pytest.raises(ZonesError, match=r"can have 524,288 bikes, and 1,000,000 may come: lower"):
+        district_of(*load_with_zones(written(folder, text)), 0)
