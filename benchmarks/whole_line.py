@@ -2,11 +2,11 @@
 
 A feeder in a process of its own plays the broker: it streams QoS 1 telemetry of 2,000 bikes,
 encoded beforehand, over a loopback socket, never with more than the client's receive maximum
-unacknowledged. The measured process is the product's: MQTT 5 inlet, log with fsync, decode,
+unacknowledged. The measured process is the product's: inlet, log with fsync, decode,
 quality, path, coverage. The clock stops when the last PUBACK has arrived and the last message is
 in the ledger. Prints one JSON object.
 
-    python -m benchmarks.whole_line [--messages N] [--bikes N] [--seed S]
+    python -m benchmarks.whole_line [--messages N] [--bikes N] [--seed S] [--protocol 5|3.1.1]
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ import time
 from collections.abc import AsyncIterator
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Literal, get_args
 
+import mqtt5
 import msgspec
 import numpy as np
 
@@ -36,6 +38,7 @@ from ingest.mqtt.inlet import make_inlet
 from ingest.worker import READERS, Worker
 from patrol.clock import Clock
 from patrol.feeder import packet, stream
+from tests import mqtt3_broker
 from tests.patience import until_async
 from tests.workers import new_worker, patient_decoder, sample_judge
 
@@ -43,6 +46,7 @@ SHORT = ["--messages", "300000"]
 SAMPLE = Path(__file__).parent.parent / "samples" / "chengyang"
 START_MS = 1_763_859_600_000  # 2025-11-23 09:00 in Shanghai
 INTERVAL_MS = 5_000
+Version = Literal["5", "3.1.1"]
 
 
 def packets(bikes: int, messages: int, seed: int, start_ms: int = START_MS) -> list[bytes]:
@@ -81,9 +85,27 @@ def packets(bikes: int, messages: int, seed: int, start_ms: int = START_MS) -> l
     return encoded
 
 
-def feed(bikes: int, messages: int, seed: int, pipe: Connection, start_ms: int = START_MS) -> None:
+def feed(
+    bikes: int,
+    messages: int,
+    seed: int,
+    pipe: Connection,
+    start_ms: int = START_MS,
+    protocol: Version = "5",
+) -> None:
     """Play the broker for one client; report the wall time from the first byte to the last ack."""
-    stream(packets(bikes, messages, seed, start_ms), pipe)
+    encoded = packets(bikes, messages, seed, start_ms)
+    if protocol == "5":
+        stream(encoded, pipe)
+    else:
+        stream(map(in_3_1_1, encoded), pipe, mqtt3_broker.subscribed)
+
+
+def in_3_1_1(packet: bytes) -> bytes:
+    """The same message, as a broker of MQTT 3.1.1 sends it."""
+    said, _ = mqtt5.read(memoryview(packet))
+    assert isinstance(said, mqtt5.PublishPacket)
+    return mqtt3_broker.publish(said.topic.encode(), said.payload, packet_id=said.packet_id or 0)
 
 
 def worker(folder: Path, log: SqliteLog, bikes: int) -> Worker:
@@ -94,13 +116,17 @@ def worker(folder: Path, log: SqliteLog, bikes: int) -> Worker:
 
 
 @contextlib.asynccontextmanager
-async def taking_in(port: int, bikes: int) -> AsyncIterator[tuple[Worker, asyncio.Task[None]]]:
+async def taking_in(
+    port: int, bikes: int, protocol: Version = "5"
+) -> AsyncIterator[tuple[Worker, asyncio.Task[None]]]:
     """The product's intake, connected to a feeder: its worker, and the task that it runs in."""
     with tempfile.TemporaryDirectory() as folder:
         log = SqliteLog(Path(folder) / "log.sqlite", READERS)
         read_by = worker(Path(folder), log, bikes)
         read_by.restore(START_MS)
-        options = MqttOptions("127.0.0.1", port, client_id="benchmark", filters=INBOUND_FILTERS)
+        options = MqttOptions(
+            "127.0.0.1", port, protocol=protocol, client_id="benchmark", filters=INBOUND_FILTERS
+        )
         intake = Intake(make_inlet(options, Clock().now_ms), log, read_by)
         running = asyncio.create_task(intake.run())
         await until_async(lambda: intake.inlet.state.phase == "connected" or running.done())
@@ -110,9 +136,11 @@ async def taking_in(port: int, bikes: int) -> AsyncIterator[tuple[Worker, asynci
         log.close()
 
 
-async def measure(port: int, messages: int, bikes: int, pipe: Connection) -> dict[str, object]:
+async def measure(
+    port: int, messages: int, bikes: int, pipe: Connection, protocol: Version
+) -> dict[str, object]:
     """Run the intake against the feeder until everything is acknowledged and computed."""
-    async with taking_in(port, bikes) as (read_by, running):
+    async with taking_in(port, bikes, protocol) as (read_by, running):
         gc.collect()
         cpu_before = time.process_time()
         pipe.send("go")
@@ -128,6 +156,7 @@ async def measure(port: int, messages: int, bikes: int, pipe: Connection) -> dic
     visited = read_by.pipeline.ledger.view().last_visits.cell.size
     return {
         "benchmark": "whole_line",
+        "protocol": protocol,
         "messages": messages,
         "bikes": bikes,
         "stored": read_by.view.total.accepted,
@@ -145,12 +174,15 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--bikes", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--protocol", choices=get_args(Version), default="5")
     parser.add_argument("--profile", action="store_true", help="print where the time goes")
     args = parser.parse_args()
     here, there = multiprocessing.Pipe()
     context = multiprocessing.get_context("spawn")
     feeder = context.Process(
-        target=feed, args=(args.bikes, args.messages, args.seed, there), daemon=True
+        target=feed,
+        args=(args.bikes, args.messages, args.seed, there, START_MS, args.protocol),
+        daemon=True,
     )
     feeder.start()
     port, packet_bytes = here.recv()
@@ -158,7 +190,7 @@ def main() -> None:
     os.sched_setaffinity(0, cores[:1])
     if len(cores) > 1 and feeder.pid:
         os.sched_setaffinity(feeder.pid, cores[1:])
-    coroutine = measure(port, args.messages, args.bikes, here)
+    coroutine = measure(port, args.messages, args.bikes, here, args.protocol)
     if args.profile:
         import cProfile
         import pstats

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from multiprocessing.connection import Connection
 
 import mqtt5
@@ -44,7 +44,11 @@ def subscribed(server: socket.socket) -> tuple[socket.socket, int]:
     return client, min(connect.receive_max, PACKET_IDS)
 
 
-def stream(packets: Iterable[bytes], pipe: Connection) -> None:
+def stream(
+    packets: Iterable[bytes],
+    pipe: Connection,
+    accepted: Callable[[socket.socket], tuple[socket.socket, int]] = subscribed,
+) -> None:
     """Send all of the packets to one client, with no more unacknowledged than it allows.
 
     The pipe is told the port and the mean size of a packet [bytes]; whatever comes out of it then
@@ -55,7 +59,7 @@ def stream(packets: Iterable[bytes], pipe: Connection) -> None:
     messages = len(encoded)
     server = socket.create_server(("127.0.0.1", 0))
     pipe.send((server.getsockname()[1], sum(map(len, encoded)) / messages))
-    client, window = subscribed(server)
+    client, window = accepted(server)
     pipe.recv()
     began = time.perf_counter()
     sent, acked_bytes = 0, 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 CONNACK = b"\x20\x02\x00\x00"
 PINGRESP = b"\xd0\x00"
 
@@ -33,3 +35,19 @@ def publish(
     head = 0x30 | duplicate << 3 | qos << 1 | retain
     name = len(topic).to_bytes(2, "big") + topic
     return framed(head, name + (packet_id.to_bytes(2, "big") if qos else b"") + payload)
+
+
+def subscribed(server: socket.socket) -> tuple[socket.socket, int]:
+    """The first client, once it has subscribed, and how many messages it may be sent at once."""
+    client, _ = server.accept()
+    client.recv(65_536)
+    client.sendall(CONNACK)
+    question = client.recv(65_536)
+    at = 1
+    while question[at] >= 128:
+        at += 1
+    at, filters = at + 3, 0
+    while at < len(question):
+        at, filters = at + int.from_bytes(question[at : at + 2], "big") + 3, filters + 1
+    client.sendall(suback(*[1] * filters))
+    return client, 20_000
