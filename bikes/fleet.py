@@ -177,6 +177,20 @@ class FleetState:
             LIVENESS.index("silent"),
         )
 
+    def differs(self, other: FleetState, names: Iterable[str]) -> NDArray[np.bool_]:
+        """Which bikes are not as in another state, which has no more of them.
+
+        `names` are the fields of a state that are compared, bit by bit: NaN is like NaN.
+        """
+        found = np.zeros(len(self), np.bool_)
+        mine, theirs = self._columns(), other._columns()
+        missing = other.some(np.arange(len(other), len(self)))._columns()
+        for name in names:
+            bits = np.dtype(f"u{mine[name].itemsize}")
+            before = np.append(theirs[name], missing[name])
+            found |= mine[name].view(bits) != before.view(bits)
+        return found
+
     def position(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """WGS-84 lat and lng [degrees] of every bike, NaN for one without a fix."""
         return self._fixes.lat_deg, self._fixes.lng_deg

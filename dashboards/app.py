@@ -35,6 +35,7 @@ from dashboards.api.gate import Gate
 from dashboards.api.loopback import LOOPBACK, Hosts, KnownHosts
 from dashboards.api.problems import PROBLEMS
 from dashboards.api.routes import API, needs
+from dashboards.api.sight import Herd
 from dashboards.api.stream import LAST_EVENT
 from dashboards.api.times import Times
 from dashboards.api.views import Views
@@ -68,7 +69,8 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
     times = Times(ZoneInfo(sources.timezone))
     views = Views(sources, times)
     background = Background()
-    feed = stream.Feed(stream.Watch(sources, times, views).look)
+    herd = Herd(sources, views)
+    feed = stream.Feed(stream.Watch(sources, times, views, herd).look, herd)
 
     # An application of its own, so that a wrong path or method under /api is its problem
     # whatever else is mounted at the root.

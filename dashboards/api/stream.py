@@ -15,24 +15,30 @@ import asyncio
 import logging
 import secrets
 import time
+import zlib
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import Annotated, Final, NamedTuple
+from contextlib import suppress
+from typing import Annotated, Final, Literal, NamedTuple
 
-import msgspec
-from fastapi import APIRouter, Header
+import numpy as np
+from fastapi import APIRouter, Header, Query
 from starlette.responses import Response, StreamingResponse
 from typing_extensions import TypedDict
 
 from alerts.alert import Alert
+from bikes.fleet import Liveness
+from bikes.roster import BikeKey
 from dashboards.api import answers
 from dashboards.api.answers import Time
 from dashboards.api.bike_answers import Bike
 from dashboards.api.health import PartState
+from dashboards.api.mailbox import Frame, Mailbox, Seen, Thing, frame
 from dashboards.api.problems import SCHEMAS
 from dashboards.api.routes import group, needs
+from dashboards.api.sight import EVERYTHING, Herd, Sight
 from dashboards.api.times import Times
-from dashboards.api.views import Views
+from dashboards.api.views import Rows, Views
 from dashboards.sources import Sources
 
 log = logging.getLogger(__name__)
@@ -46,6 +52,15 @@ MAX_SHARE = 0.1
 HEARTBEAT_S = 15.0
 """A silent stream says that it is alive this often [s], so that proxies and people know."""
 
+MOST_PER_S = 100_000
+"""Bytes a second of a stream, on the whole: what changes more often is told less often."""
+
+LONGEST_PAUSE_S = 2.5
+"""The longest that a page waits for the next events [s]: one takes 5 s of silence for a loss."""
+
+MOST_KEPT = 20_000
+"""Frames of bikes that are kept for all listeners."""
+
 RATE_OVER_S = 5.0
 """The rate of messages is the mean of this long [s]."""
 
@@ -56,15 +71,10 @@ MOST_OVER: Final = 1_000
 """How many things that are no more are told of to those who come back."""
 
 
-class Thing(NamedTuple):
-    """What an event is about: the event's name, and the key of its subject."""
-
-    event: str
-    key: str
-
-
 WHOLE: Final = Thing("whole", "")
 """The mark before the whole state."""
+
+_BOX = r"^-?\d{1,3}(\.\d{1,15})?(,-?\d{1,3}(\.\d{1,15})?){3}$"
 
 Look = Callable[[], Iterator[Mapping[Thing, object]]]
 """The state now, some of it at a time: for each thing its answer, equal when nothing about it has
@@ -76,34 +86,6 @@ class Change(NamedTuple):
 
     number: int
     answer: object
-
-
-def frame(thing: Thing, answer: object, number: str) -> bytes:
-    """An event on the wire; JSON has no raw newline, so one data line holds it."""
-    said = thing.event.encode(), msgspec.json.encode(answer), number.encode()
-    return b"event: %b\ndata: %b\nid: %b\n\n" % said
-
-
-class Mailbox:
-    """Frames that a listener has yet to read, the newest of each thing."""
-
-    def __init__(self) -> None:
-        self._frames: dict[Thing, bytes] = {}
-        self.filled = asyncio.Event()
-
-    def put(self, frames: Mapping[Thing, bytes]) -> None:
-        """Add frames, which come last; an older one of the same thing is forgotten."""
-        if frames:
-            for thing in frames:
-                self._frames.pop(thing, None)
-            self._frames.update(frames)
-            self.filled.set()
-
-    def take(self) -> bytes:
-        """All frames, one after the other, empty for none; the mailbox is empty afterwards."""
-        frames, self._frames = self._frames, {}
-        self.filled.clear()
-        return b"".join(frames.values())
 
 
 class Pulse(TypedDict):
@@ -122,12 +104,14 @@ class Pulse(TypedDict):
 ZonesChanged = TypedDict("ZonesChanged", {"version": str, "from": Time | None})
 """The zones in force are others: since when, and the version of all."""
 
+
 DATA: Final[Mapping[str, type]] = {
     "bike": Bike,
     "coverage": answers.ZoneCoverage,
     "alert": answers.Alert,
     "zones": ZonesChanged,
     "health": Pulse,
+    "view": Seen,
 }
 """What the data of each event are."""
 
@@ -155,8 +139,10 @@ class EventStream(StreamingResponse):
 class Feed:
     """Looks for changes while somebody listens. All of it, `look` too, runs on the event loop."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, herd: Herd) -> None:
         self._look = look
+        self._herd = herd
+        self._bikes: dict[int, Frame] = {}  # the newest frames, by the bike's index
         self._seen: dict[Thing, Change] = {}
         self._over: dict[Thing, Change] = {}  # what is no more, the newest of it
         self._forgotten = 0  # the number of the last change to what is in neither
@@ -165,7 +151,7 @@ class Feed:
         self._number = 0
         self._mailboxes: set[Mailbox] = set()
         self._task: asyncio.Task[None] | None = None
-        self._closed = False
+        self._closed = asyncio.Event()
 
     @property
     def listeners(self) -> int:
@@ -182,6 +168,8 @@ class Feed:
         It ends early when another look has begun meanwhile, which sees more.
         """
         mine = self._newest = object()
+        known, self._number = self._number, self._herd.look(self._number)
+        yield self._number - known
         seen, there = self._seen, set[Thing]()
         for part in self._look():
             changed = {}
@@ -191,7 +179,7 @@ class Feed:
                     self._number += 1
                     self._over.pop(thing, None)
                     seen[thing] = Change(self._number, answer)
-                    changed[thing] = self._frame(thing, seen[thing])
+                    changed[thing] = self._framed(thing, seen[thing])
             there.update(part)
             for mailbox in self._mailboxes:
                 mailbox.put(changed)
@@ -204,8 +192,20 @@ class Feed:
             gone = self._over.pop(next(iter(self._over)))
             self._forgotten = max(self._forgotten, gone.number)
 
-    def _frame(self, thing: Thing, change: Change) -> bytes:
-        return frame(thing, change.answer, f"{self._run_id}-{change.number}")
+    def _framed(self, thing: Thing, change: Change) -> Frame:
+        number = change.number
+        return number, frame(thing, change.answer, f"{self._run_id}-{number}")
+
+    def _of_bikes(self, rows: Rows) -> list[Frame]:
+        """Frames of some bikes, which all listeners share."""
+        known, number = self._bikes, self._herd.number
+        if len(known) > MOST_KEPT:
+            known.clear()
+        new = [row for row in rows.tolist() if known.get(row, (0,))[0] != number[row]]
+        for row, bike in zip(new, self._herd.bikes(np.array(new, np.int64)), strict=True):
+            thing = Thing("bike", f"{bike['vendor']}/{bike['bike_id']}")
+            known[row] = self._framed(thing, Change(int(number[row]), bike))
+        return [known[row] for row in rows.tolist()]
 
     def _after(self, last_event: str | None) -> int | None:
         """The number of an event that this feed has sent; None when it cannot be gone on from."""
@@ -213,45 +213,60 @@ class Feed:
         known = run == self._run_id and number.isascii() and number.isdigit() and len(number) < 19
         return int(number) if known and int(number) >= self._forgotten else None
 
-    def join(self, last_event: str | None = None) -> Mailbox:
+    def join(self, last_event: str | None = None, sight: Sight = EVERYTHING) -> Mailbox:
         """A mailbox to be filled from now on.
 
         In it is what has changed since an event, or, if that is not known, the event `whole` and
-        the whole state.
+        the whole state. Who looks at some bikes only gets all of these.
         """
-        self.poll()
-        mailbox = Mailbox()
+        if self._task is None or self._task.done():
+            self.poll()  # otherwise the last look is hardly older than the next
         after = self._after(last_event)
+        mailbox = Mailbox(sight, self._herd, self._of_bikes, after or 0)
         known = self._seen if after is None else self._over | self._seen
-        if after is None:
-            mailbox.put({WHOLE: b"event: whole\ndata: {}\n\n"})
         changes = [item for item in known.items() if item[1].number > (after or 0)]
-        changes.sort(key=lambda item: item[1].number)
-        mailbox.put({thing: self._frame(thing, change) for thing, change in changes})
+        mailbox.put({thing: self._framed(thing, change) for thing, change in changes})
+        if after is None:
+            mailbox.put({WHOLE: (-2, b"event: whole\ndata: {}\n\n")})
         self._mailboxes.add(mailbox)
         return mailbox
 
-    async def stream(self, last_event: str | None = None) -> AsyncIterator[bytes]:
+    async def stream(
+        self, last_event: str | None = None, sight: Sight = EVERYTHING, *, packed: bool = False
+    ) -> AsyncIterator[bytes]:
         """The bytes of one listener's stream, until it goes or the feed is closed."""
-        mailbox = self.join(last_event)
+        mailbox = self.join(last_event, sight)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="feed")
+        pack = zlib.compressobj(1, wbits=31) if packed else None
+
+        def wire(piece: bytes) -> bytes:
+            return piece if pack is None else pack.compress(piece) + pack.flush(zlib.Z_SYNC_FLUSH)
+
         try:
-            yield b"retry: 1000\n\n"
-            while not self._closed:
+            yield wire(b"retry: 1000\n\n")
+            while not self._closed.is_set():
                 try:
                     async with asyncio.timeout(HEARTBEAT_S):
                         await mailbox.filled.wait()
                 except TimeoutError:
-                    yield b": still here\n\n"
+                    yield wire(b": still here\n\n")
                     continue
-                yield mailbox.take()
+                size = 0
+                for piece in filter(None, mailbox.take()):
+                    sent = wire(piece)
+                    size += len(sent)
+                    yield sent
+                    await asyncio.sleep(0)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(size / MOST_PER_S, LONGEST_PAUSE_S)):
+                        await self._closed.wait()
         finally:
             self._mailboxes.discard(mailbox)
 
     def close(self) -> None:
         """End all streams, so that a server which waits for its connections can stop."""
-        self._closed = True
+        self._closed.set()
         for mailbox in self._mailboxes:
             mailbox.filled.set()
         if self._task is not None:
@@ -272,21 +287,18 @@ class Feed:
 
 
 class Watch:
-    """The state that listeners follow: bikes, coverage, open alerts, and the system's health."""
+    """The state that listeners follow beside bikes: coverage, open alerts, the system's health."""
 
-    def __init__(self, sources: Sources, times: Times, views: Views) -> None:
+    def __init__(self, sources: Sources, times: Times, views: Views, herd: Herd) -> None:
         self._sources = sources
         self._times = times
         self._views = views
+        self._herd = herd
         self._open: dict[str, tuple[Alert, object]] = {}  # with the answer about each
         self._received: deque[tuple[float, int]] = deque()
 
     def look(self) -> Iterator[dict[Thing, object]]:
         """Read the whole state, by thing; an alert is in it once more after it is over."""
-        alive: Counter[str] = Counter()
-        for bikes in self._views.bikes_in_parts():
-            alive.update(bike["liveness"] for bike in bikes)
-            yield {Thing("bike", f"{bike['vendor']}/{bike['bike_id']}"): bike for bike in bikes}
         yield {
             Thing("coverage", zone_id): self._views.coverage(status)
             for zone_id, status in self._sources.statuses().items()
@@ -296,7 +308,7 @@ class Watch:
         began = self._times.write_or_none(max(self._sources.in_force().from_ms, 0))
         yield {
             Thing("zones", ""): {"version": version, "from": began},
-            Thing("health", ""): self._health(alive.total(), alive["live"]),
+            Thing("health", ""): self._health(self._herd.alive),
         }
 
     def _alerts(self) -> dict[Thing, object]:
@@ -314,7 +326,7 @@ class Watch:
         current = {alert_id: answer for alert_id, (_, answer) in self._open.items()}
         return {Thing("alert", alert_id): answer for alert_id, answer in (over | current).items()}
 
-    def _health(self, bikes: int, live: int) -> Pulse:
+    def _health(self, alive: Counter[Liveness]) -> Pulse:
         health = self._sources.health()
         now_ms = self._sources.now_ms()
         return {
@@ -322,8 +334,8 @@ class Watch:
             "now_ms": now_ms,
             "ready": health.ready,
             "parts": health.parts,  # type: ignore[typeddict-item]
-            "bikes": bikes,
-            "bikes_live": live,
+            "bikes": alive.total(),
+            "bikes_live": alive["live"],
             "rate_per_s": self._rate(health.received),
             "lag_s": health.lag_s,
         }
@@ -350,9 +362,15 @@ def add(api: APIRouter, feed: Feed) -> None:
         responses={200: {"content": {EventStream.media_type: {"itemSchema": EVENT}}}},
     )
     async def follow_stream(
-        last_event: Annotated[str | None, Header(alias=LAST_EVENT)] = None,
+        accepted: Annotated[str, Header(alias="Accept-Encoding", include_in_schema=False)] = "",
+        had: Annotated[str | None, Header(alias=LAST_EVENT)] = None,
+        last_event: str | None = None,
+        bbox: Annotated[str | None, Query(pattern=_BOX)] = None,
+        zone: str | None = None,
+        bike: str | None = None,
+        bikes: Literal["all", "alerted"] = "all",
     ) -> Response:
-        """Server-sent events: `bike`, `coverage`, `alert`, `zones`, `health`, `whole`.
+        """Server-sent events: `bike`, `coverage`, `alert`, `zones`, `health`, `whole`, `view`.
 
         The stream begins with `whole` and then the whole state (bikes, zones, open alerts), so
         forget what you have. A client that comes back and names the last event that it has (every
@@ -360,8 +378,19 @@ def add(api: APIRouter, feed: Feed) -> None:
         /bikes, /coverage and /alerts; an alert comes once more when it is over. `zones` comes when
         zones were redrawn or others have come into force: load /zones again. A client that reads
         slowly gets the newest state of each thing and misses what was in between.
+
+        Who asks for some bikes gets those in the box, the zone or of the name, and all with an
+        open alert; one that leaves is told once more. They come after `view`, which says how many
+        there are: forget the bikes that you have. Of more than 2,000 in a box every second is
+        told, or fourth, and so on. On the whole a stream sends at most 100 kB a second.
         """
-        return EventStream(
-            feed.stream(last_event),
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        sight = Sight(
+            box=None if bbox is None else tuple(map(float, bbox.split(","))),
+            zone_id=zone,
+            bike=None if bike is None else BikeKey(*bike.partition("/")[::2]),
+            alerted=bikes == "alerted",
         )
+        packed = "gzip" in accepted
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"} if packed else {}
+        return EventStream(feed.stream(had or last_event, sight, packed=packed), headers=headers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sortedcontainers import SortedList
 
 from alerts.alert import Alert, undo_until_ms
-from bikes.fleet import LIVENESS, Liveness
+from bikes.fleet import LIVENESS, FleetState, Liveness
 from bikes.roster import BikeKey, Roster
 from dashboards.api import answers, bike_answers
 from dashboards.api.precision import POSITION
@@ -32,13 +32,16 @@ URGENCY = ("overdue", "short", "due", "unmeasurable", "compliant", "paused", "of
 """Zone states, the most urgent first."""
 
 
+Rows = NDArray[np.integer[Any]]
+
+
 def by_urgency(status: ZoneStatus) -> tuple[int, float, str]:
     """Sort key: the state, then the time that is left [s], infinite for none, then the id."""
     left_s = math.inf if status.due_in_s is None else status.due_in_s
     return URGENCY.index(status.state), left_s, status.zone_id
 
 
-AT_ONCE = 1_000
+AT_ONCE = 500
 """Bikes that are written without a pause: it takes some 5 ms."""
 
 
@@ -138,33 +141,31 @@ class Views:
             await asyncio.sleep(0)
         return self._keys
 
-    def bikes(self, bikes: NDArray[np.integer[Any]]) -> list[bike_answers.Bike]:
+    def bikes(self, bikes: Rows) -> list[bike_answers.Bike]:
         """Bikes as of now, by their indices in the roster, in this order."""
         sources, zones = self._sources, self._sources.zones
         fleet = sources.view().fleet.some(bikes)
-        alive = fleet.liveness(sources.now_ms()).tolist()
-        inside = zones.zone_of(*fleet.position()).tolist()
-        found = []
-        for state, code, zone in zip(fleet.states(), alive, inside, strict=True):
-            vendor, bike_id = sources.roster.key(state.bike)
-            found.append(
-                self._times.answer(
-                    bike_answers.Bike,
-                    state,
-                    vendor=vendor,
-                    bike_id=bike_id,
-                    liveness=LIVENESS[code],
-                    at=self._times.write_or_none(state.last_ms),
-                    zone_id=zones.zones[zone].zone_id if zone >= 0 else None,
-                )
-            )
-        return found
+        alive, zone = fleet.liveness(sources.now_ms()), zones.zone_of(*fleet.position())
+        return self.written(fleet, alive, zone, zones)
 
-    def bikes_in_parts(self) -> Iterator[list[bike_answers.Bike]]:
-        """All bikes as of now, by index, some at a time: so that others need not wait for all."""
-        size = len(self._sources.roster)
-        for first in range(0, size, AT_ONCE):
-            yield self.bikes(np.arange(first, min(first + AT_ONCE, size)))
+    def written(
+        self, fleet: FleetState, alive: Rows, zone: Rows, zones: ZoneMap
+    ) -> list[bike_answers.Bike]:
+        """All bikes of a fleet, whose liveness and place among `zones` are known by number."""
+        names = [*(each.zone_id for each in zones.zones), None]  # of -1, the last: of no zone
+        return [
+            self._times.answer(
+                bike_answers.Bike,
+                state,
+                **self._sources.roster.key(state.bike)._asdict(),
+                liveness=LIVENESS[code],
+                at=self._times.write_or_none(state.last_ms),
+                zone_id=names[number],
+            )
+            for state, code, number in zip(
+                fleet.states(), alive.tolist(), zone.tolist(), strict=True
+            )
+        ]
 
     def alive(self) -> dict[Liveness, int]:
         """How many bikes are live, stale, silent and offline."""

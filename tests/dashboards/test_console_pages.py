@@ -75,7 +75,7 @@ def test_a_page_of_before_an_upgrade_is_led_to_the_files_there_are(district: Dis
     assert api.get(files.url("map/no-such.js")).status_code == 404
 
 
-def test_answers_are_compressed_but_the_stream_is_not(district: District) -> None:
+def test_answers_are_compressed(district: District) -> None:
     """What is worth it, for whoever can read it."""
     api = console(district)
     for path in ("/", files.url("leaflet/leaflet-src.esm.js"), "/api/v1/zones"):

@@ -7,13 +7,22 @@ import json
 import re
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 
-from dashboards.api import stream as feed_module
-from dashboards.api.stream import Feed, Mailbox, Thing, Watch
+from alerts.findings import Step
+from alerts.store.alert_rows import Opening
+from alerts.store.book import Change
+from bikes.roster import BikeKey
+from bikes.telemetry import COLUMNS, Status, TelemetryBatch
+from dashboards.api.mailbox import Mailbox, Thing, frame
+from dashboards.api.sight import EVERYTHING, Herd, Sight
+from dashboards.api.stream import Feed, Watch
 from dashboards.api.times import Times
 from dashboards.api.views import Views
 from tests.dashboards.district import District
+
+TIMES = Times(ZoneInfo("Asia/Shanghai"))
 
 
 def events(wire: bytes) -> list[tuple[str, dict[str, object]]]:
@@ -28,15 +37,25 @@ def events(wire: bytes) -> list[tuple[str, dict[str, object]]]:
 
 def watch(district: District) -> Feed:
     """A feed over a district."""
-    times = Times(ZoneInfo("Asia/Shanghai"))
+    sources, bikes = district.sources(), herd(district)
+    return Feed(Watch(sources, TIMES, Views(sources, TIMES), bikes).look, bikes)
+
+
+def herd(district: District) -> Herd:
+    """The bikes of a district."""
     sources = district.sources()
-    return Feed(Watch(sources, times, Views(sources, times)).look)
+    return Herd(sources, Views(sources, TIMES))
+
+
+def taken(mailbox: Mailbox) -> bytes:
+    """All that is in a mailbox."""
+    return b"".join(mailbox.take())
 
 
 def test_a_listener_first_gets_everything(district: District) -> None:
     """All bikes, zones and open alerts, and the system's health: no other request is needed."""
     alert_id = district.raise_alert("cy-08")
-    found = events(watch(district).join().take())
+    found = events(taken(watch(district).join()))
     names = [name for name, _ in found]
     assert names.count("bike") == 28
     assert names.count("coverage") == 9
@@ -49,13 +68,13 @@ def test_then_only_what_changed(district: District) -> None:
     """A bike that moves, the zone it is in, and one that is assessed anew; `health` goes on."""
     feed = watch(district)
     mailbox = feed.join()
-    mailbox.take()
+    taken(mailbox)
     feed.poll()
-    assert mailbox.take() == b""
+    assert taken(mailbox) == b""
     district.ride(7, 36.305, 120.37)
     district.stand("cy-02", "due")
     feed.poll()
-    found = events(mailbox.take())
+    found = events(taken(mailbox))
     assert {(n, d.get("bike_id") or d.get("zone_id")) for n, d in found} >= {
         ("bike", "bike-07"),
         ("coverage", "cy-02"),
@@ -71,13 +90,13 @@ def test_a_slow_listener_gets_the_newest_of_each_thing(district: District) -> No
     """Its mailbox holds one frame per thing however often the thing changes."""
     feed = watch(district)
     slow, fast = feed.join(), feed.join()
-    slow.take()
+    taken(slow)
     for step in range(200):
         district.now_ms += 1000
         district.ride(7, 36.305 + step / 1e5, 120.37)
         feed.poll()
-        fast.take()
-    found = events(slow.take())
+        taken(fast)
+    found = events(taken(slow))
     assert len(found) <= 3
     bikes = [data for name, data in found if name == "bike"]
     assert [bike["lat"] for bike in bikes] == [pytest.approx(36.305 + 199 / 1e5)]
@@ -88,15 +107,15 @@ def test_an_alert_comes_once_more_when_it_is_over(district: District) -> None:
     alert_id = district.raise_alert("cy-08")
     feed = watch(district)
     mailbox = feed.join()
-    mailbox.take()
+    taken(mailbox)
     district.return_alert(alert_id)
     feed.poll()
     district.book.close(alert_id, "li", district.now_ms)
     feed.poll()
-    states = [data["state"] for name, data in events(mailbox.take()) if name == "alert"]
+    states = [data["state"] for name, data in events(taken(mailbox)) if name == "alert"]
     assert states == ["closed"]
     feed.poll()
-    assert mailbox.take() == b""
+    assert taken(mailbox) == b""
 
 
 def last_event(wire: bytes) -> str:
@@ -108,7 +127,7 @@ def test_who_comes_back_gets_what_has_changed_since(district: District) -> None:
     """Wherever it broke off, also within the first events; an alert that is over meanwhile too."""
     alert_id = district.raise_alert("cy-08")
     feed = watch(district)
-    wire = feed.join().take()
+    wire = taken(feed.join())
     had = wire[: wire.index(b"\n\n", len(wire) // 2) + 2]
     district.ride(7, 36.305, 120.37)
     district.return_alert(alert_id)
@@ -117,7 +136,7 @@ def test_who_comes_back_gets_what_has_changed_since(district: District) -> None:
     district.now_ms += 3_600_000
     feed.poll()
     for broke_off in (had, wire):
-        found = events(feed.join(last_event(broke_off)).take())
+        found = events(taken(feed.join(last_event(broke_off))))
         assert "whole" not in [name for name, _ in found]
         rest = events(wire)[len(events(broke_off)) :]
         assert len(found) >= len(rest)
@@ -131,27 +150,27 @@ def test_who_names_no_event_of_this_run_gets_everything(
 ) -> None:
     """The mark `whole` says to forget what one has; so it is after a restart."""
     feed = watch(district)
-    run = last_event(feed.join().take()).partition("-")[0]
-    found = events(feed.join(named and named.replace("{run}", run)).take())
+    run = last_event(taken(feed.join())).partition("-")[0]
+    found = events(taken(feed.join(named and named.replace("{run}", run))))
     assert found[0] == ("whole", {})
     assert len(found) == 1 + 28 + 9 + 2
 
 
-def test_what_is_long_over_is_forgotten() -> None:
+def test_what_is_long_over_is_forgotten(district: District) -> None:
     """Who was away for longer than the feed remembers gets everything."""
     state: dict[Thing, object] = {Thing("alert", str(n)): n for n in range(2_000)}
-    feed = Feed(lambda: iter([state]))
-    early = last_event(feed.join().take())
+    feed = Feed(lambda: iter([state]), herd(district))
+    early = last_event(taken(feed.join()))
     state = {Thing("alert", "new"): 0}
     feed.poll()
-    assert b"whole" not in feed.join(early).take()
+    assert b"whole" not in taken(feed.join(early))
     before = f"{early.partition('-')[0]}-1"
-    assert feed.join(before).take().startswith(b"event: whole")
+    assert taken(feed.join(before)).startswith(b"event: whole")
 
 
 def test_hostile_text_cannot_end_a_frame() -> None:
     """A newline in a text is escaped by JSON, so no event can be forged inside another."""
-    wire = feed_module.frame(Thing("bike", "x"), {"bike_id": "a\n\nevent: alert\ndata: {}"}, "0")
+    wire = frame(Thing("bike", "x"), {"bike_id": "a\n\nevent: alert\ndata: {}"}, "0")
     assert wire.count(b"\n") == 4
     assert len(events(wire)) == 1
 
@@ -188,13 +207,115 @@ def test_a_listener_that_leaves_is_forgotten(district: District) -> None:
     assert asyncio.run(listen()) == 0
 
 
-def test_a_mailbox_forgets_what_it_gave() -> None:
-    """And is only filled by frames, not by polls that found nothing."""
-    mailbox = Mailbox()
+def test_a_mailbox_forgets_what_it_gave(district: District) -> None:
+    """And is only filled by frames, not by polls that found nothing; they come by number."""
+    mailbox = Mailbox(EVERYTHING, herd(district), lambda rows: [])
     mailbox.put({})
     assert not mailbox.filled.is_set()
-    mailbox.put({Thing("bike", "a"): b"1", Thing("bike", "b"): b"2"})
-    mailbox.put({Thing("bike", "a"): b"3"})
+    mailbox.put({Thing("alert", "a"): (1, b"1"), Thing("alert", "b"): (2, b"2")})
+    mailbox.put({Thing("alert", "a"): (3, b"3")})
     assert mailbox.filled.is_set()
-    assert mailbox.take() == b"23"
-    assert mailbox.take() == b""
+    assert taken(mailbox) == b"23"
+    assert taken(mailbox) == b""
+
+
+def bikes_of(wire: bytes) -> list[str]:
+    """The bikes of a piece of stream."""
+    return [str(data["bike_id"]) for name, data in events(wire) if name == "bike"]
+
+
+BOX = Sight(box=(120.36, 36.30, 120.38, 36.31))
+
+
+def test_who_looks_at_a_box_gets_the_bikes_in_it(district: District) -> None:
+    """After `view`, which counts them; on the border too; one that leaves is told once more."""
+    feed = watch(district)
+    district.ride(7, 36.305, 120.37)
+    district.ride(8, 36.30, 120.36)
+    district.ride(9, 36.305, 120.40)
+    mailbox = feed.join(None, BOX)
+    found = events(taken(mailbox))
+    assert [name for name, _ in found[:2]] == ["whole", "view"]
+    assert found[1][1] == {"bikes": 2, "of": 2}
+    assert {data["bike_id"] for name, data in found if name == "bike"} == {"bike-07", "bike-08"}
+    for lng, told in ((120.39, ["bike-07"]), (120.392, []), (120.379, ["bike-07"])):
+        district.now_ms += 1000
+        district.ride(7, 36.305, lng)
+        feed.poll()
+        assert bikes_of(taken(mailbox)) == told
+
+
+def test_a_zone_a_name_and_an_alert_are_looked_at_likewise(district: District) -> None:
+    """Bikes with an open alert are told to everybody, wherever they are."""
+    feed = watch(district)
+    district.ride(7, 36.305, 120.37)
+    zone = feed.join(None, Sight(zone_id="cy-01"))
+    named = feed.join(None, Sight(bike=BikeKey("hello", "bike-07")))
+    alerted = feed.join(None, Sight(alerted=True))
+    nobody = feed.join(None, Sight(zone_id="no-such", bike=BikeKey("hello", "no-such")))
+    assert bikes_of(taken(named)) == ["bike-07"]
+    for mailbox in (zone, alerted, nobody):
+        assert not bikes_of(taken(mailbox))
+    opening = Opening("bike_offline", "warning", bike="hello/bike-03")
+    district.book.record([Change(opening, (Step("raise", "bike_silent", {}),))], district.now_ms)
+    lat, lng = district.zones.grid.centre(district.zones.cells("cy-01")[:1])
+    district.ride(5, float(lat[0]), float(lng[0]))
+    feed.poll()
+    assert bikes_of(taken(zone)) == ["bike-03", "bike-05"]
+    assert bikes_of(taken(alerted)) == bikes_of(taken(nobody)) == ["bike-03"]
+
+
+def test_of_a_crowd_a_share_is_told(district: District) -> None:
+    """The same bikes each time; when it gathers while one looks, the view begins anew."""
+
+    def ride(count: int) -> None:
+        district.now_ms += 1000
+        rows = [district.roster.index("other", f"B{n}") for n in range(count)]
+        columns = {
+            "bike": rows,
+            "timestamp_ms": district.now_ms,
+            "lat_deg": 36.305,
+            "lng_deg": 120.37,
+        }
+        batch = {n: np.full(count, columns.get(n, np.nan), t) for n, t in COLUMNS.items()}
+        district.fleet.update(TelemetryBatch(**batch), heard_at_ms=district.now_ms)
+
+    feed = watch(district)
+    ride(1_900)
+    mailbox = feed.join(None, BOX)
+    assert len(bikes_of(taken(mailbox))) == 1_900
+    ride(9_000)
+    feed.poll()
+    wire = taken(mailbox)
+    assert events(wire)[0] == ("view", {"bikes": 1_125, "of": 9_000})
+    assert len(bikes_of(wire)) == 1_125
+    ride(9_000)
+    feed.poll()
+    assert sorted(bikes_of(taken(mailbox))) == sorted(bikes_of(wire))
+
+
+def test_the_bikes_that_changed_are_those_whose_answer_did(district: District) -> None:
+    """By columns as by comparing every answer: moved, silent, said anything, a grown roster."""
+    sources, rng = district.sources(), np.random.default_rng(5)
+    views, bikes = Views(sources, TIMES), herd(district)
+    number, before = bikes.look(0), views.bikes(np.arange(len(district.roster)))
+    for step in range(60):
+        district.now_ms += int(rng.choice([1_000, 299_000, 3_600_000]))
+        bike = int(rng.integers(len(district.roster)))
+        match step % 6:
+            case 0 | 1:
+                district.ride(bike, 36.28 + rng.random() / 20, 120.35 + rng.random() / 10)
+            case 2:
+                district.ride(bike, 36.3, 120.4, at_ms=district.now_ms - 7_200_000)
+            case 3:
+                said = Status(bike=bike, timestamp_ms=district.now_ms, online=bool(rng.integers(2)))
+                district.fleet.update_status([said], heard_at_ms=district.now_ms)
+            case 4:
+                district.roster.index("other", f"B{step}")
+        was, number = number, bikes.look(number)
+        now = views.bikes(np.arange(len(district.roster)))
+        differs = [row for row, bike in enumerate(now) if row >= len(before) or bike != before[row]]
+        assert np.flatnonzero(bikes.number > was).tolist() == differs
+        assert bikes.bikes(np.array(differs, int)) == [now[row] for row in differs]
+        assert bikes.alive["live"] == sum(bike["liveness"] == "live" for bike in now)
+        before = now
