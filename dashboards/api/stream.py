@@ -21,6 +21,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Annotated, Final, Literal, NamedTuple
 
+import msgspec
 import numpy as np
 from fastapi import APIRouter, Header, Query
 from starlette.responses import Response, StreamingResponse
@@ -60,6 +61,12 @@ LONGEST_PAUSE_S = 2.5
 
 MOST_KEPT = 20_000
 """Frames of bikes that are kept for all listeners."""
+
+ZONES_AT_ONCE = 250
+"""Zones that are looked at without a pause."""
+
+SAME_S = 10.0
+"""A zone of which nothing goes on but the clock is told again after so long, on that clock [s]."""
 
 RATE_OVER_S = 5.0
 """The rate of messages is the mean of this long [s]."""
@@ -286,6 +293,24 @@ class Feed:
                 log.exception("the live feed could not read the state; trying again")
 
 
+_CLOCK = ("idle_s", "due_in_s", "oldest_cell_age_s", "mean_cell_age_s")
+
+
+class Told(NamedTuple):
+    """A zone as it was told last: what stands, and what goes on with the clock [s]."""
+
+    stands: tuple[object, ...]
+    goes_on: list[float | None]
+    answer: answers.ZoneCoverage
+
+    def holds(self, stands: tuple[object, ...], goes_on: list[float | None]) -> bool:
+        """Whether it need not be told again: the clock alone has gone on, for less than SAME_S."""
+        return stands == self.stands and all(
+            a == b or (a is not None and b is not None and abs(a - b) < SAME_S)
+            for a, b in zip(self.goes_on, goes_on, strict=True)
+        )
+
+
 class Watch:
     """The state that listeners follow beside bikes: coverage, open alerts, the system's health."""
 
@@ -295,14 +320,13 @@ class Watch:
         self._views = views
         self._herd = herd
         self._open: dict[str, tuple[Alert, object]] = {}  # with the answer about each
+        self._zones = sources.zones
+        self._told: dict[str, Told] = {}
         self._received: deque[tuple[float, int]] = deque()
 
     def look(self) -> Iterator[dict[Thing, object]]:
         """Read the whole state, by thing; an alert is in it once more after it is over."""
-        yield {
-            Thing("coverage", zone_id): self._views.coverage(status)
-            for zone_id, status in self._sources.statuses().items()
-        }
+        yield from self._coverage()
         yield self._alerts()
         version = self._sources.drawing.version
         began = self._times.write_or_none(max(self._sources.in_force().from_ms, 0))
@@ -310,6 +334,31 @@ class Watch:
             Thing("zones", ""): {"version": version, "from": began},
             Thing("health", ""): self._health(self._herd.alive),
         }
+
+    def _coverage(self) -> Iterator[dict[Thing, object]]:
+        """Zones, some at a time, each as it was told as long as only the clock goes on."""
+        statuses, zones = list(self._sources.statuses().items()), self._sources.zones
+        presence, before = self._views.presence.now(), self._told
+        if zones is not self._zones:
+            self._zones, before = zones, {}
+        self._told = {}
+        for first in range(0, len(statuses), ZONES_AT_ONCE):
+            some = statuses[first : first + ZONES_AT_ONCE]
+            for zone_id, status in some:
+                present = presence[zone_id]
+                visit = present.last_visit_by
+                stands = (
+                    msgspec.structs.replace(status, **dict.fromkeys(_CLOCK)),
+                    present.bikes_inside,
+                    visit and visit.bike,
+                )
+                goes_on = [*(getattr(status, name) for name in _CLOCK)]
+                goes_on.append(visit and visit.at_ms / 1000)
+                was = before.get(zone_id)
+                if was is None or not was.holds(stands, goes_on):
+                    was = Told(stands, goes_on, self._views.coverage(status))
+                self._told[zone_id] = was
+            yield {Thing("coverage", zone_id): self._told[zone_id].answer for zone_id, _ in some}
 
     def _alerts(self) -> dict[Thing, object]:
         before = self._open

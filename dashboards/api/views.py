@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import shapely
 from numpy.typing import NDArray
@@ -108,12 +109,20 @@ class Views:
     def __init__(self, sources: Sources, times: Times) -> None:
         self._sources = sources
         self._times = times
-        self._presence = Presence(sources)
+        self.presence = Presence(sources)
         self._keys: SortedList[BikeKey] = SortedList()
+        self._coverage: dict[str, tuple[tuple[object, ...], answers.ZoneCoverage]] = {}
 
     def coverage(self, status: ZoneStatus) -> answers.ZoneCoverage:
-        """The state of a zone now, and presence in it."""
-        return self.coverage_of(status, self._sources.zones, self._presence.now())
+        """The state of a zone now, and presence in it; it is not to be changed."""
+        zones, presence = self._sources.zones, self.presence.now()
+        of = (status, zones, presence.get(status.zone_id))
+        known = self._coverage.get(status.zone_id)
+        # Written once for all that ask for it before the next assessment.
+        if known is None or any(a is not b for a, b in zip(known[0], of, strict=True)):
+            known = of, self.coverage_of(status, zones, presence)
+            self._coverage[status.zone_id] = known
+        return known[1]
 
     def coverage_of(
         self, status: ZoneStatus, zones: ZoneMap, presence: Mapping[str, Present]
@@ -219,10 +228,16 @@ def excluded(place: Exclusion) -> dict[str, Any]:
     return {"type": "Feature", "geometry": _shape(place.geometry)[0], "properties": names}
 
 
-@lru_cache(maxsize=4096)
-def _shape(geometry: Outline) -> tuple[dict[str, Any], list[float]]:
+def draw(zones: Iterable[Zone]) -> None:
+    """Make the outlines of zones ready, of which a thousand take a second: in a thread."""
+    for zone in zones:
+        _shape(zone.geometry)
+
+
+@lru_cache(maxsize=16_384)
+def _shape(geometry: Outline) -> tuple[msgspec.Raw, list[float]]:
     """A zone's outline as GeoJSON, and a point inside it; the same for all who ask."""
     label = shapely.maximum_inscribed_circle(geometry).coords[0]
     known = shapely.transform(geometry, lambda degrees: degrees.round(POSITION))
-    outline: dict[str, Any] = shapely.geometry.mapping(known)
+    outline = msgspec.Raw(msgspec.json.encode(shapely.geometry.mapping(known)))
     return outline, [round(degrees, POSITION) for degrees in label]

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from dashboards.api import answers
@@ -16,7 +17,7 @@ from dashboards.api.precision import rounded
 from dashboards.api.problems import ProblemError, unknown
 from dashboards.api.routes import group, needs
 from dashboards.api.times import Times
-from dashboards.api.views import Views, by_urgency, excluded, feature, presence_at
+from dashboards.api.views import Views, by_urgency, draw, excluded, feature, presence_at
 from dashboards.sources import Sources
 from geofence.coverage import SLOT_MS
 from geofence.covered import covered
@@ -63,7 +64,11 @@ def add(
         return await background.run(look, request)
 
     @routes.get("/zones", response_class=GeoAnswer, response_model=answers.Zones)
-    async def list_zones(asked: AskedOnMaps, at: At = None) -> Response:
+    async def list_zones(
+        asked: AskedOnMaps,
+        at: At = None,
+        coverage: bool = True,
+    ) -> Response:
         """The zones as a FeatureCollection, with live coverage as properties.
 
         With `at`, the zones of that instant, without coverage. `label` is where a name can stand,
@@ -71,14 +76,16 @@ def add(
         If-Match; `excluded` what cannot be patrolled, as features of a name.
         """
         at_ms = times.read_or_none(at, name="at")
-        statuses = sources.statuses() if at_ms is None else {}
+        statuses = sources.statuses() if coverage and at_ms is None else {}
         features = []
-        for zone in zones_of(sources, at_ms).zones:
+        zones = zones_of(sources, at_ms).zones
+        await run_in_threadpool(draw, zones)
+        for zone in zones:
             status = statuses.get(zone.zone_id)
             features.append(feature(zone, {} if status is None else views.coverage(status)))
         if asked.format == "csv":
             rows = [each["properties"] for each in features]
-            shape = answers.LiveZone if at is None else answers.DrawnZone
+            shape = answers.LiveZone if coverage and at is None else answers.DrawnZone
             return asked.answer({"zones": rows}, "zones", shape)
         return GeoAnswer(
             {

@@ -108,7 +108,7 @@ def test_layers_are_switched_and_remembered(page: Page, server: ConsoleServer) -
 def test_zones_that_come_late(page: Page, server: ConsoleServer) -> None:
     """Until then the map shows no place, and what is looked at each second has no bounds."""
     asked: list[Route] = []
-    page.route("**/api/v1/zones", lambda route: asked.append(route), times=1)
+    page.route("**/api/v1/zones?*", lambda route: asked.append(route), times=1)
     page.goto(server.url)
     page.wait_for_function(
         """() => {

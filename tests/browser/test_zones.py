@@ -125,7 +125,7 @@ def test_two_hundred_zones_cost_what_has_changed(page: Page, server: ConsoleServ
     # server says of the other nine meanwhile, and the trends that the page reads, do not count.
     zones = page.request.get(f"{server.url}/api/v1/zones").json()
     zones["features"] += [zones["features"][0] | {"id": f"z-{n}"} for n in range(200)]
-    page.route("**/api/v1/zones", lambda route: route.fulfill(json=zones))
+    page.route("**/api/v1/zones?*", lambda route: route.fulfill(json=zones))
     page.goto(f"{server.url}/zones?lang=en")
     expect(page.locator(".rows > .zone-line")).to_have_count(9)
     drawn = in_module(

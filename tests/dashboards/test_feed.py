@@ -319,3 +319,18 @@ def test_the_bikes_that_changed_are_those_whose_answer_did(district: District) -
         assert bikes.bikes(np.array(differs, int)) == [now[row] for row in differs]
         assert bikes.alive["live"] == sum(bike["liveness"] == "live" for bike in now)
         before = now
+
+
+def test_a_zone_of_which_only_the_clock_goes_on_is_told_every_ten_seconds(
+    district: District,
+) -> None:
+    """Whatever else changes is told at once."""
+    feed = watch(district)
+    district.stand("cy-02", "due", idle_s=100.0, due_in_s=50.0)
+    mailbox = feed.join()
+    taken(mailbox)
+    for idle_s, state, told in ((109.0, "due", 0), (110.0, "due", 1), (111.0, "overdue", 1)):
+        district.stand("cy-02", state, idle_s=idle_s, due_in_s=150.0 - idle_s)
+        feed.poll()
+        found = [data for name, data in events(taken(mailbox)) if name == "coverage"]
+        assert [data["idle_s"] for data in found] == [idle_s] * told

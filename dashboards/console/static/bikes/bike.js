@@ -57,6 +57,7 @@ start(async (main) => {
     }
   }
 
+  live.see({ bike: key });
   live.on("bike", (each) => {
     if (keyOf(each) !== key) return;
     bike = each;
@@ -267,7 +268,7 @@ class DayMap {
 
   /** Goes to where the zones are. */
   async place() {
-    const zones = await read("/zones").catch(() => null);
+    const zones = await read("/zones?coverage=false").catch(() => null);
     if (zones) {
       this.zones = L.geoJSON(zones, { interactive: false }).addTo(this.map);
       this.outline();

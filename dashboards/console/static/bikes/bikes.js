@@ -151,6 +151,7 @@ start(async (main) => {
   });
   keys.bind("Enter", "keys.open", () => open(selected));
   keys.bind("/", "bikes.find", () => find.select());
+  live.see({}); // all bikes
   live.on("open", () => (heard = new Set()));
   live.on("bike", (bike) => {
     const key = keyOf(bike), isNew = !bikes.has(key);

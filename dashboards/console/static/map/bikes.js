@@ -24,6 +24,7 @@ export class BikeLayer {
   /** @type {Map<string, Bike> | null} */ then = null;
   drawn = new Map();
   waiting = new Set();
+  /** @type {Set<string> | null} */ heard = null;
   /** @type {string | null} */ marked = null;
   ready = false;
 
@@ -47,9 +48,28 @@ export class BikeLayer {
     if (bike.lat == null) return;
     const key = keyOf(bike);
     this.now.set(key, bike);
+    this.heard?.add(key);
     if (this.then) return;
     this.waiting.add(key);
     later("bikes-on-map", () => this.draw());
+  }
+
+  /** All bikes that the map shows come now, until :meth:`seen`. */
+  begin() {
+    this.heard = new Set();
+  }
+
+  /** Takes away the bikes that did not come. */
+  seen() {
+    const gone = this.heard ? [...this.now.keys()].filter((key) => !this.heard?.has(key)) : [];
+    this.heard = null;
+    for (const key of gone) {
+      this.now.delete(key);
+      if (this.then) continue; // the past has markers of its own bikes
+      this.waiting.delete(key);
+      this.drawn.get(key)?.marker.remove();
+      this.drawn.delete(key);
+    }
   }
 
   get shown() {
@@ -81,6 +101,7 @@ export class BikeLayer {
     const known = this.drawn.get(key) ?? this.add(key, bike);
     const at = known.marker.getLatLng();
     if (at.lat !== bike.lat || at.lng !== bike.lng) known.marker.setLatLng([bike.lat, bike.lng]);
+    known.place.classList.remove("away");
     known.mark.show(bike, known.place);
     if (known.marker.isTooltipOpen()) fillTip(known.tip, bike);
   }

@@ -15,7 +15,7 @@ import { ageItems, CellOverlay, ZoneLayer } from "./zones.js";
 const RETRY_MS = 2000;
 
 // Asked for at once, so that they are there when the frame is.
-/** @type {Promise<Zones | null> | null} */ let early = read("/zones").catch(() => null);
+/** @type {Promise<Zones | null> | null} */ let early = read("/zones?coverage=false").catch(() => null);
 
 start(async (main) => {
   welcome($("map-frame"));
@@ -33,14 +33,12 @@ start(async (main) => {
   // Again after each reconnect: zones may have been redrawn meanwhile.
   async function loadZones() {
     try {
-      const collection = (await early) ?? (await read("/zones"));
+      const collection = (await early) ?? (await read("/zones?coverage=false"));
       early = null;
       if (replay.on) return;
       map.drawZones(collection);
       fill($("legend-excluded"), excludedItem(collection));
-      for (const { properties } of collection.features) {
-        if (properties.state) map.zones.update(properties);
-      }
+      for (const status of words.zones.values()) map.zones.update(status);
       table.keep(new Set(collection.features.map((feature) => feature.id)));
     } catch {
       setTimeout(loadZones, RETRY_MS);
@@ -102,10 +100,12 @@ start(async (main) => {
   keys.bind("Escape", "card.close", () => map.card.key && map.card.close());
   live.on("open", loadZones).on("zones", loadZones);
   live.on("bike", (bike) => map.bikes.tell(bike));
+  live.on("view", (told) => map.begin(told));
   live.on("coverage", (status) => replay.on || show([status]));
   // A link to a replay is followed once the clock has been heard.
   let followed = false;
   live.on("health", () => {
+    map.bikes.seen();
     if (followed) return;
     followed = true;
     replay.follow(location.search);
@@ -131,6 +131,9 @@ class PatrolMap {
     });
     this.bikes = new BikeLayer(this.map,
       { onPick: (key) => this.pick(key), onDraw: () => this.card.refresh() });
+    this.note = Object.assign(over(element, "map-note"), { hidden: true });
+    this.map.whenReady(() => this.look());
+    this.map.on("moveend", () => this.look());
     this.tools = over(element, "map-tools");
     const press = this.tool("layers", "L", () => this.toggleLayers());
     this.toggleLayers = layerSwitches(over(element, "layer-switches"), press, this.layers());
@@ -158,6 +161,22 @@ class PatrolMap {
       bikes: pane("bikes"), tracks: { on: false, show: (all) => this.lastHour.show({ all }) },
       ...(tiles && { tiles: { on: true, show: showTiles } }),
     };
+  }
+
+  /** Has the stream tell the bikes of what the map shows, and somewhat around that. Where it tells
+   * only some of them, again after each move. */
+  look({ again = false } = {}) {
+    const shown = this.map.getBounds(), { key } = this.card;
+    if (!again && this.note.hidden && this.box?.contains(shown)) return;
+    this.box = shown.pad(0.25);
+    live.see({ bbox: this.box.toBBoxString(), ...(key && { bike: key }) });
+  }
+
+  /** The bikes that are looked at follow: so many, `of` those there. */
+  begin({ bikes, of }) {
+    this.bikes.begin();
+    this.note.hidden = bikes === of;
+    this.note.textContent = words.say("map.some", { n: bikes, all: of });
   }
 
   /** Draws the zones of GET /zones; the first time it goes there. @param {Zones} collection */
@@ -199,6 +218,7 @@ class PatrolMap {
   pick(key) {
     this.bikes.mark(key);
     this.card.open(key);
+    if (!this.bikes.of(key) && this.box) this.look({ again: true });
   }
 
   // The next bike in the order of their names, so that no pointer is needed.

@@ -15,6 +15,8 @@ export class Live {
   /** @type {Map<string, Set<(data: any) => unknown>>} */ handlers = new Map();
   /** @type {(Health & {heard: number}) | null} */ said = null;
   followed = new Set();
+  asked = "bikes=alerted";
+  last = "";
   state = "connecting";
   rests = false;
   complete = false;
@@ -49,6 +51,15 @@ export class Live {
     return this.said.now_ms + since_ms * this.speed;
   }
 
+  /** What the page looks at, as parameters of GET /stream: bikes of these, beside those with an
+   * alert. What else the page knows it is not told again. @param {Record<string, string>} asked */
+  see(asked) {
+    const text = String(new URLSearchParams(asked));
+    if (text === this.asked) return;
+    this.asked = text;
+    if (this.stream && !this.rests) this.connect({ goesOn: true });
+  }
+
   start() {
     setInterval(() => this.watch(), 500);
     document.addEventListener("visibilitychange", () => {
@@ -58,11 +69,12 @@ export class Live {
     this.connect();
   }
 
-  connect() {
+  connect({ goesOn = false } = {}) {
     this.stream?.close();
     this.rests = this.complete = false;
     this.heard = performance.now();
-    const stream = (this.stream = new EventSource("/api/v1/stream"));
+    const last = goesOn && this.last ? `&last_event=${this.last}` : "";
+    const stream = (this.stream = new EventSource(`/api/v1/stream?${this.asked}${last}`));
     stream.onopen = () => (this.heard = performance.now());
     // Everything that is comes now; without this, what has changed since the connection was lost.
     stream.addEventListener("whole", () => this.emit("open"));
@@ -80,6 +92,7 @@ export class Live {
     this.followed.add(name);
     this.stream?.addEventListener(name, (event) => {
       this.heard = performance.now();
+      this.last = event.lastEventId;
       this.tell("live");
       this.emit(name, JSON.parse(event.data));
       if (name === "health") this.complete = true; // the last of what the stream begins with

@@ -114,7 +114,11 @@ function showInside(list, zoneId) {
       el("li", "", el("b", "", bikeLink(bike)), el("span", "dim", speedOf(bike)))),
     !bikes.length && el("li", "dim", words.say("zone.nobody")));
   };
-  live.on("open", () => there.clear());
+  live.see({ zone: zoneId });
+  live.on("view", () => {
+    there.clear();
+    later("zone-bikes", draw);
+  });
   live.on("bike", (/** @type {Bike} */ bike) => {
     const key = keyOf(bike), before = there.has(key);
     if (bike.zone_id === zoneId && bike.liveness === "live") there.set(key, bike);
@@ -173,7 +177,7 @@ class ZoneCells {
 
   /** The zone as it is now; it can be redrawn while the page is open. */
   async outline() {
-    /** @type {Zones} */ const zones = await read("/zones"), { features, grid } = zones;
+    /** @type {Zones} */ const zones = await read("/zones?coverage=false"), { features, grid } = zones;
     const zone = features.find((feature) => feature.id === this.zoneId);
     if (!zone) return;
     this.showExcluded(zones);

@@ -49,7 +49,7 @@ start(async (main) => {
     if (!orders.hidden) later("campaigns", () => campaigns.draw());
   });
   const zones = async () =>
-    list.keep(new Set((await read("/zones")).features.map((feature) => feature.id)));
+    list.keep(new Set((await read("/zones?coverage=false")).features.map((feature) => feature.id)));
   for (const event of ["open", "zones"]) live.on(event, () => zones().catch(unread));
   followAlerts((open) => list.showAlerts(open));
   repeat(TREND_MS, async () => list.showTrends((await read("/coverage/trend")).zones));
