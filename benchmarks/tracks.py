@@ -33,12 +33,13 @@ from ingest.day_file import SCHEMA, WRITING, DayFile, seal, table_of
 from tests.workers import sample_judge
 from words.times import DAY_MS
 
+EVERY_S = 8.0
 GROUP = 4
 """Bikes whose fixes are a group of a file."""
 MIDNIGHT_MS = START_MS - 8 * 3_600_000
 
 
-def write_day(file: Path, roster: Roster, bikes: int, seed: int, *, every_s: float = 8.0) -> int:
+def write_day(file: Path, roster: Roster, bikes: int, seed: int, *, day: int = 0) -> int:
     """A day of some bikes, in the archive's way; the number of its fixes."""
     file.parent.mkdir(parents=True, exist_ok=True)
     rows = 0
@@ -46,12 +47,13 @@ def write_day(file: Path, roster: Roster, bikes: int, seed: int, *, every_s: flo
         with pq.ParquetWriter(out, SCHEMA, **WRITING) as writer:
             for first in range(0, bikes, GROUP):
                 some = min(GROUP, bikes - first)
-                day = fixes(some, every_s, 24 * 60, seed + first)
+                ridden = fixes(some, EVERY_S, 24 * 60, seed + first)
                 mine = roster.restore(BikeKey("hello", f"HB{first + n:05}") for n in range(some))
-                at_ms = day.timestamp_ms - START_MS + MIDNIGHT_MS
-                day = replace(day, bike=np.array(mine, np.int32)[day.bike], timestamp_ms=at_ms)
-                writer.write_table(table_of(day.distinct(), roster))
-                rows += len(day)
+                at_ms = ridden.timestamp_ms - START_MS + MIDNIGHT_MS + day * DAY_MS
+                bike = np.array(mine, np.int32)[ridden.bike]
+                ridden = replace(ridden, bike=bike, timestamp_ms=at_ms).distinct()
+                writer.write_table(table_of(ridden, roster))
+                rows += len(ridden)
         seal(out)
     return rows
 

@@ -1,18 +1,25 @@
 """Figures of zones over a closed record: coverage, idle times, and the windows in it.
 
+The record is measured a stretch of time after the other, each with all visits in it, and what lies
+behind is forgotten: memory does not grow with its length. How it is cut does not show, bit for bit.
 Idle times are of duty: nobody is late in the night.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
+from collections.abc import Mapping
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geofence.idleness import duty_idleness
-from geofence.record import Record, patrolled_ms
+from bikes.roster import Roster
+from geofence.atlas import Layout
+from geofence.coverage import Ledger
+from geofence.idleness import Idling
+from geofence.record import PATROL_MS, Record, ZoneRef, patrolled_ms
 from geofence.runs import Visits
 from geofence.windows import RECORD_SLACK_S, Plan, Verdict, Window, Zone, judge_window
 from words.times import DAY_MS
@@ -36,52 +43,149 @@ class ZoneRecord(NamedTuple):
     windows: Counter[Verdict]  # windows with hardly any duty outside the record, by verdict
 
 
-def zone_record(zone: Zone, visits: Visits, cells: NDArray[np.int32]) -> ZoneRecord:
-    """Measure a zone from the beginning of its record to its end.
+class ClosedRecord:
+    """Measures all zones of a record [from_ms, to_ms], which is as of a millisecond after its end.
 
-    The record of the zone is as of a millisecond after the last fix, which belongs to it. `visits`
-    are all in the zone, by time: the record knows two of a quarter of an hour. `cells`, of
-    shape (cells,), are those of the zone, which rise.
+    `plans` say what is asked of each zone, by its id.
     """
-    from_ms, to_ms = zone.record.since_ms, zone.record.now_ms - 1
-    if not zone.ref.cells_total:
-        return ZoneRecord(0, None, None, 0, 0.0, Counter())
-    times = _patrols(zone, visits, from_ms, to_ms)
-    gaps = np.diff(times)
-    longest_s, exceeded = 0.0, 0
-    plan = zone.plan
-    # No shorter gap holds more duty, nor exceeds the strictest frequency.
-    least_s = min(asked.frequency_s for _, _, asked in plan.parts(from_ms, to_ms + 1))
-    for row in np.argsort(-gaps, kind="stable").tolist():
-        if gaps[row] / 1000 <= min(longest_s, least_s):
-            break
-        start_ms, end_ms = int(times[row]), int(times[row + 1])
-        exceeded += _exceeded(plan, start_ms, end_ms)
-        longest_s = max(longest_s, plan.duty_s(start_ms, end_ms))
-    duty = list(plan.duty(from_ms, to_ms + 1))
-    idle = duty_idleness(visits.cell, visits.at_ms, cells, duty)
-    visited = np.isin(cells, visits.cell)
-    return ZoneRecord(
-        cells_covered=int(visited.sum()),
-        worst_idle_s=round(float(idle.worst_s[visited].max()), 1)
-        if idle and visited.any()
-        else None,
-        mean_idle_s=round(float(idle.mean_s.mean()), 1) if idle else None,
-        unpatrolled=exceeded,
-        longest_idle_s=round(longest_s, 1),
-        windows=_windows(zone, from_ms, to_ms),
-    )
+
+    def __init__(
+        self, layout: Layout, cells: int, plans: Mapping[str, Plan], from_ms: int, to_ms: int
+    ) -> None:
+        self._layout, self._from_ms, self._to_ms = layout, from_ms, to_ms
+        self._ledger = Ledger(cells)
+        self._zones = layout.era_at(to_ms + 1).zones
+        refs = self._record().zones()
+        self._figures = [_Figures(ref, plans[ref.zone_id], from_ms, to_ms) for ref in refs]
+        # The number of each cell within its zone; of 16 bits, by which numpy sorts in one pass.
+        few = max(ref.cells_total for ref in refs) < 1 << 16
+        self._number: NDArray[Any] = np.zeros(cells, np.uint16 if few else np.int32)
+        for ref in refs:
+            self._number[self._zones.cells(ref.zone_id)] = np.arange(ref.cells_total)
+
+    def hear(self, bike: NDArray[np.int32], at_ms: NDArray[np.int64], visits: Visits) -> Visits:
+        """Take in fixes of a stretch, of shape (n,) [ms], and the visits that they make.
+
+        Return the visits of zones, which :meth:`pass_` wants.
+        """
+        self._ledger.hear(bike, at_ms)
+        self._ledger.add(visits)
+        return visits.where(self._layout.own(visits.cell, visits.at_ms, self._zones))
+
+    def pass_(self, visits: Visits, until_ms: int) -> None:
+        """Measure a stretch that ends before an instant [ms]: all that was heard of it is known.
+
+        Stretches follow each other, and an end lies between two slots of the ledger. The visits
+        are all of the stretch, in any order.
+        """
+        order = np.argsort(visits.at_ms, kind="stable")
+        order = order[np.argsort(self._zones.cell_zone[visits.cell[order]], kind="stable")]
+        zone = self._zones.cell_zone[visits.cell[order]]
+        cell, at_ms = self._number[visits.cell[order]], visits.at_ms[order]
+        record = self._record()
+        open_ms = until_ms
+        for number, figures in enumerate(self._figures):
+            low, high = np.searchsorted(zone, (number, number + 1))
+            figures.patrol(cell[low:high], at_ms[low:high], until_ms)
+            open_ms = min(open_ms, figures.judge(record, until_ms))
+        self._ledger.forget_before(open_ms)
+
+    def ended(self) -> list[tuple[ZoneRef, ZoneRecord]]:
+        """The figures of all zones, when the whole record was passed."""
+        return [(figures.ref, figures.ended()) for figures in self._figures]
+
+    def _record(self) -> Record:
+        view, names = self._ledger.view(), Roster({})
+        return Record(self._layout, view, names, since_ms=self._from_ms, now_ms=self._to_ms + 1)
 
 
-def _patrols(zone: Zone, visits: Visits, from_ms: int, to_ms: int) -> NDArray[np.int64]:
-    """The ends of the record and the instants between them at which the zone was patrolled."""
-    edges = [from_ms, to_ms]
-    # What makes a patrol may change with a campaign; each stretch is asked of its own policy.
-    for start_ms, end_ms, asked in zone.plan.parts(from_ms, to_ms + 1):
-        needed = min(asked.min_cells, zone.ref.cells_total)
-        times = patrolled_ms(visits.cell, visits.at_ms, needed)
-        edges += times[(times >= start_ms) & (times < end_ms)].tolist()
-    return np.unique(np.array(edges, np.int64))
+class _Figures:
+    """The figures of one zone so far."""
+
+    def __init__(self, ref: ZoneRef, plan: Plan, from_ms: int, to_ms: int) -> None:
+        self.ref, self._plan = ref, plan
+        self._from_ms, self._to_ms = from_ms, to_ms
+        parts = list(plan.parts(from_ms, to_ms + 1))
+        # No shorter gap holds more duty, nor exceeds the strictest frequency.
+        self._least_s = min(asked.frequency_s for _, _, asked in parts)
+        self._idling = Idling(ref.cells_total, list(plan.duty(from_ms, to_ms + 1)))
+        self._windows = [
+            (Window(window.from_ms, min(window.to_ms, to_ms + 1)), asked)
+            for window, asked in plan.windows_ended(from_ms, to_ms + AHEAD_MS)
+            if self._within(window)
+        ]
+        begins = (window.from_ms for window, _ in reversed(self._windows))
+        # The first instant of each window and all after it, which may be longer.
+        self._since_ms = [*accumulate(begins, min)][::-1]
+        self._passed_ms = self._patrolled_ms = from_ms
+        # Visits of the last half hour, which count for the next patrols.
+        self._cell: NDArray[Any] = np.empty(0, np.uint16)
+        self._at_ms = np.empty(0, np.int64)
+        self._longest_s, self._exceeded = 0.0, 0
+        self._verdicts: Counter[Verdict] = Counter()
+        self._judged = 0
+
+    def _within(self, window: Window) -> bool:
+        outside_s = self._plan.duty_s(window.from_ms, self._from_ms)
+        outside_s += self._plan.duty_s(self._to_ms, window.to_ms)
+        return self._plan.duty_s(*window) > outside_s and outside_s <= RECORD_SLACK_S
+
+    def patrol(self, cell: NDArray[Any], at_ms: NDArray[np.int64], until_ms: int) -> None:
+        """Take in the visits of a stretch, by time; cells by their number in the zone."""
+        self._idling.add(cell, at_ms)
+        cell, at_ms = np.append(self._cell, cell), np.append(self._at_ms, at_ms)
+        until_ms = min(until_ms, self._to_ms + 1)
+        found = [np.array([self._patrolled_ms])]
+        # What makes a patrol may change with a campaign; each stretch is asked of its own policy.
+        for start_ms, end_ms, asked in self._plan.parts(self._passed_ms, until_ms):
+            needed = min(asked.min_cells, self.ref.cells_total)
+            times = patrolled_ms(cell, at_ms, needed)
+            low, high = np.searchsorted(times, (start_ms, end_ms))
+            found.append(times[low:high])
+        if until_ms > self._to_ms:
+            found.append(np.array([self._to_ms]))
+        self._look(np.concatenate(found))
+        self._passed_ms = until_ms
+        late = np.searchsorted(at_ms, until_ms - PATROL_MS)
+        self._cell, self._at_ms = cell[late:], at_ms[late:]
+
+    def _look(self, times: NDArray[np.int64]) -> None:
+        """Look at the gaps between instants at which the zone was patrolled, which rise."""
+        gaps = np.diff(times)
+        long = np.flatnonzero(gaps / 1000 > min(self._longest_s, self._least_s))
+        for row in long[np.argsort(-gaps[long], kind="stable")].tolist():
+            if gaps[row] / 1000 <= min(self._longest_s, self._least_s):
+                break
+            start_ms, end_ms = int(times[row]), int(times[row + 1])
+            self._exceeded += _exceeded(self._plan, start_ms, end_ms)
+            self._longest_s = max(self._longest_s, self._plan.duty_s(start_ms, end_ms))
+        self._patrolled_ms = int(times[-1])
+
+    def judge(self, record: Record, until_ms: int) -> int:
+        """Judge the windows that are over; return since when more must be remembered [ms]."""
+        zone = Zone(self.ref, self._plan, record)
+        over = self._to_ms < until_ms
+        while self._judged < len(self._windows):
+            window, asked = self._windows[self._judged]
+            if window.to_ms > until_ms and not over:
+                return min(until_ms, self._since_ms[self._judged])
+            self._verdicts[judge_window(zone, window, asked).verdict] += 1
+            self._judged += 1
+        return until_ms
+
+    def ended(self) -> ZoneRecord:
+        """The figures."""
+        idle, visited = self._idling.ended(), self._idling.visited
+        return ZoneRecord(
+            cells_covered=int(visited.sum()),
+            worst_idle_s=round(float(idle.worst_s[visited].max()), 1)
+            if idle and visited.any()
+            else None,
+            mean_idle_s=round(float(idle.mean_s.mean()), 1) if idle else None,
+            unpatrolled=self._exceeded,
+            longest_idle_s=round(self._longest_s, 1),
+            windows=self._verdicts,
+        )
 
 
 def _exceeded(plan: Plan, from_ms: int, to_ms: int) -> bool:
@@ -90,32 +194,3 @@ def _exceeded(plan: Plan, from_ms: int, to_ms: int) -> bool:
         not asked.paused and plan.duty_s(from_ms, upto_ms) > asked.frequency_s
         for _, upto_ms, asked in plan.parts(from_ms, to_ms)
     )
-
-
-def _windows(zone: Zone, from_ms: int, to_ms: int) -> Counter[Verdict]:
-    found: Counter[Verdict] = Counter()
-    plan = zone.plan
-    for window, asked in plan.windows_ended(from_ms, to_ms + AHEAD_MS):
-        outside_s = plan.duty_s(window.from_ms, from_ms) + plan.duty_s(to_ms, window.to_ms)
-        if plan.duty_s(*window) > outside_s and outside_s <= RECORD_SLACK_S:
-            within = Window(window.from_ms, min(window.to_ms, to_ms + 1))
-            found[judge_window(zone, within, asked).verdict] += 1
-    return found
-
-
-def zone_records(record: Record, plans: dict[str, Plan], visits: Visits) -> dict[str, ZoneRecord]:
-    """Measure all zones of a record, which is as of its end, by their ids.
-
-    `plans` say what is asked of each zone; `visits` are all that the record holds, in any order.
-    """
-    zones = record.layout.era_at(record.now_ms).zones
-    visits = visits.where(record.layout.own(visits.cell, visits.at_ms, zones))
-    visits = visits.where(np.argsort(visits.at_ms, kind="stable"))
-    return {
-        ref.zone_id: zone_record(
-            Zone(ref, plans[ref.zone_id], record),
-            visits.where(zones.cell_zone[visits.cell] == zones.index(ref.zone_id)),
-            zones.cells(ref.zone_id),
-        )
-        for ref in record.zones()
-    }

@@ -28,37 +28,68 @@ class Idleness(NamedTuple):
     worst_s: NDArray[np.float64]
 
 
+class Idling:
+    """The idleness of cells over duty as a closed record, by their visits a stretch at a time.
+
+    Nights do not count. A cell without a visit has one gap: worst T, mean T / 2. The result does
+    not depend on the order of the visits of a stretch, nor on how time is cut, bit for bit.
+
+    There are so many `cells`; `duty` are the stretches of duty [ms], in order.
+    """
+
+    def __init__(self, cells: int, duty: Sequence[tuple[int, int]]) -> None:
+        self._starts, self._ends = np.array(duty, np.int64).reshape(-1, 2).T
+        self._last_ms = np.zeros(cells, np.int64)  # of duty, up to the last visit
+        self._worst_s, self._squares_s2 = np.zeros(cells), np.zeros(cells)
+        self.visited = np.zeros(cells, dtype=bool)
+
+    def add(self, cell: NDArray[np.integer], at_ms: NDArray[np.int64]) -> None:
+        """Take in visits by time [ms], of shape (n,), none before those of an earlier call.
+
+        They have the number of their cell, from 0; repeated or not.
+        """
+        self.visited[cell] = True
+        if not self._starts.size:
+            return
+        order = np.argsort(cell, kind="stable")
+        cell, clock_ms = cell[order], duty_clock(self._starts, self._ends, at_ms)[order]
+        before_ms = np.append(0, clock_ms)[: cell.size]
+        first = np.flatnonzero(np.append(True, np.diff(cell) != 0)[: cell.size])
+        before_ms[first] = self._last_ms[cell[first]]
+        gap_s = (clock_ms - before_ms) / 1000.0
+        # It adds in the order of its input, which is sorted: no order of visits shows.
+        np.add.at(self._squares_s2, cell, gap_s * gap_s)
+        if first.size:
+            worst_s = np.maximum.reduceat(gap_s, first)
+            self._worst_s[cell[first]] = np.maximum(self._worst_s[cell[first]], worst_s)
+            last = np.append(first[1:], cell.size) - 1
+            self._last_ms[cell[first]] = clock_ms[last]
+
+    def ended(self) -> Idleness | None:
+        """The idleness at the end of the record; None without duty, a record of no length."""
+        total_ms = int((self._ends - self._starts).sum())
+        if total_ms == 0:
+            return None
+        left_s = (total_ms - self._last_ms) / 1000.0
+        squares_s2 = self._squares_s2 + left_s * left_s
+        return Idleness(
+            mean_s=squares_s2 / (2 * total_ms / 1000.0), worst_s=np.maximum(self._worst_s, left_s)
+        )
+
+
 def duty_idleness(
     cell: NDArray[np.int32],
     at_ms: NDArray[np.int64],
     cells: NDArray[np.int32],
     duty: Sequence[tuple[int, int]],
 ) -> Idleness | None:
-    """Mean and worst idleness of some `cells`, which rise, over duty as a closed record.
+    """Mean and worst idleness by all visits, as :class:`Idling`, in any order.
 
-    Each visit, of shape (n,), has its cell, one of these, and its time [ms]; in any order, repeated
-    or not. Nights do not count. `duty` are the stretches of duty [ms], in order. None without duty,
-    which is a record of no length.
-
-    A cell without a visit has one gap: worst T, mean T / 2. The result does not depend on the order
-    of the visits, bit for bit.
+    Visits, of shape (n,), have their cell, one of `cells`, which rise, and their time [ms].
     """
-    starts, ends = np.array(duty, np.int64).reshape(-1, 2).T
-    total_ms = int((ends - starts).sum())
-    if total_ms == 0:
-        return None
-    clock_ms = duty_clock(starts, ends, at_ms)
-    order = np.lexsort((clock_ms, cell))
-    visited, visit_ms = np.searchsorted(cells, cell[order]), clock_ms[order]
-    first = np.diff(visited, prepend=-1) != 0
-    gap_s = np.where(first, visit_ms, np.diff(visit_ms, prepend=0)) / 1000.0
-    last_ms = np.zeros(cells.size, np.int64)
-    np.maximum.at(last_ms, visited, visit_ms)
-    worst_s = (total_ms - last_ms) / 1000.0
-    # bincount adds in the order of its input, which is sorted: no order of visits shows.
-    squares = np.bincount(visited, gap_s * gap_s, minlength=cells.size) + worst_s * worst_s
-    np.maximum.at(worst_s, visited, gap_s)
-    return Idleness(mean_s=squares / (2 * total_ms / 1000.0), worst_s=worst_s)
+    idling, order = Idling(cells.size, duty), np.argsort(at_ms, kind="stable")
+    idling.add(np.searchsorted(cells, cell[order]), at_ms[order])
+    return idling.ended()
 
 
 class ZoneDay(NamedTuple):

@@ -61,7 +61,7 @@ class VisitBy(NamedTuple):
 
 
 def patrolled_ms(
-    cell: NDArray[np.int32], at_ms: NDArray[np.int64], needed: int
+    cell: NDArray[np.integer], at_ms: NDArray[np.int64], needed: int
 ) -> NDArray[np.int64]:
     """When a zone was patrolled: at every visit that, with those of 30 min before, made enough.
 
@@ -69,12 +69,11 @@ def patrolled_ms(
     patrol. The answer rises [ms].
     """
     # A visit counts its cell until the next one of that cell does, or half an hour has passed.
-    order = np.lexsort((at_ms, cell))
+    order = np.argsort(cell, kind="stable")  # by time they are already
     until_ms = at_ms + PATROL_MS
-    same = cell[order][1:] == cell[order][:-1]
-    following = at_ms[order][1:][same]
+    same = np.diff(cell[order]) == 0
     before = order[:-1][same]
-    until_ms[before] = np.minimum(until_ms[before], following)
+    until_ms[before] = np.minimum(until_ms[before], at_ms[order[1:][same]])
     counting = np.arange(1, at_ms.size + 1) - np.searchsorted(np.sort(until_ms), at_ms, "right")
     # Visits of one instant all count at it.
     last = np.searchsorted(at_ms, at_ms, "right") - 1

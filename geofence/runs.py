@@ -78,6 +78,10 @@ class Midnights:
         first = datetime.fromtimestamp(midnights[0] / 1000, self._zone).date().toordinal()
         return np.searchsorted(midnights, at_ms, side="right") - 1 + first
 
+    def end_of(self, day: int) -> int:
+        """The midnight that ends a day, by its number as :meth:`day` has it [ms]."""
+        return self._ms(datetime.fromordinal(day + 1).replace(tzinfo=self._zone))
+
     def starts(self, at_ms: int) -> int:
         """Local midnight at or before `at_ms` [ms]."""
         local = datetime.fromtimestamp(at_ms / 1000, self._zone)

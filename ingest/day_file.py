@@ -90,6 +90,21 @@ class DayFile:
         """How far the log was archived when the file was written; 0 when it does not say."""
         return int((self._parquet.metadata.metadata or {}).get(LOG_SEQ, 0))
 
+    def span(self) -> tuple[int, int]:
+        """The first and the last instant of its fixes [ms]; it has some."""
+        ends = []
+        with _damage_told(self.path):
+            column = self._parquet.schema_arrow.names.index("timestamp")
+            for group in range(self._parquet.num_row_groups):
+                statistics = self._parquet.metadata.row_group(group).column(column).statistics
+                if statistics is None or not statistics.has_min_max:
+                    table = self._parquet.read_row_group(group, ["timestamp"], use_threads=False)
+                    at_ms = table.column("timestamp").cast(pa.int64()).to_numpy()
+                    ends += [int(at_ms.min()), int(at_ms.max())]
+                else:
+                    ends += [statistics.min_raw, statistics.max_raw]
+        return min(ends), max(ends)
+
     def counts(self) -> Counter[str]:
         """Number of rows of each bike, by id."""
         found: Counter[str] = Counter()

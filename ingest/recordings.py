@@ -37,9 +37,7 @@ from bikes.roster import BikeKey, Roster
 from bikes.telemetry import Telemetry, TelemetryBatch
 from bikes.topics import BIKE_FORM, is_bike
 from geofence.datum import Datum
-from ingest.archive import Archive
 from ingest.checks import PLAUSIBLE, to_columns
-from ingest.errors import ArchiveDamaged
 from ingest.recorded_lines import MAX_LINE_BYTES, Lines, one_value, whole_lines
 from ingest.rejects import shortened
 from ingest.vendors import VendorFormat, in_wgs84, index_of
@@ -83,6 +81,7 @@ class Recorded:
     notes: Counter[str] = field(default_factory=Counter)
     # Of each fix its part of the file, if it has parts: between two nothing was recorded.
     segments: list[int] = field(default_factory=list)
+    archived: Path | None = None  # a file of the archive, whose fixes are not read yet
 
     @property
     def items(self) -> int:
@@ -123,18 +122,18 @@ class RecordingReader:
         read = _READERS.get(path.suffix.lower())
         if read is None:
             detail = f"not a kind of recording; these are: {' '.join(SUFFIXES)}"
-            yield _unusable(path, "unreadable", detail)
+            yield unusable(path, "unreadable", detail)
             return
         try:
             with path.open("rb") as stream:
                 # XML says itself in which encoding it is.
                 what = foreign(stream.peek(4), xml=read is RecordingReader._gpx)
-                bad = [_unusable(path, "not_json", what)] if what else None
+                bad = [unusable(path, "not_json", what)] if what else None
                 yield from bad or read(self, path, stream)
         except DecodeError as exc:
-            yield _unusable(path, exc.reason, shortened(exc.detail))
+            yield unusable(path, exc.reason, shortened(exc.detail))
         except OSError as exc:
-            yield _unusable(path, "unreadable", exc.strerror or str(exc))
+            yield unusable(path, "unreadable", exc.strerror or str(exc))
 
     def _ndjson(self, path: Path, stream: IO[bytes]) -> Iterator[Recorded]:
         blocks = one_value(stream, _line.items)
@@ -178,17 +177,12 @@ class RecordingReader:
             yield self._recorded(piece, items, lines, bikes, datum="wgs84", segments=segments)
 
     def _parquet(self, path: Path, stream: IO[bytes]) -> Iterator[Recorded]:
-        """A file of the archive, in one piece."""
+        """A file of the archive, which is read later: by days, and some bikes at a time."""
         file = path.absolute()
         if file.parent.name not in self._vendors:
             detail = f"its folder is named {file.parent.name!r}, and no vendor is"
             raise DecodeError("unknown_vendor", detail)
-        try:
-            fixes = Archive(file.parent.parent, self._roster, "UTC").read_file(file)
-        except ArchiveDamaged as exc:
-            yield _unusable(path, "unreadable", str(exc))
-            return
-        yield Recorded(path, fixes, [], stream.seek(0, SEEK_END))
+        yield Recorded(path, TelemetryBatch.empty(), [], stream.seek(0, SEEK_END), archived=file)
 
     def _recorded(
         self,
@@ -373,5 +367,6 @@ def files(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def _unusable(path: Path, reason: str, detail: str) -> Recorded:
+def unusable(path: Path, reason: str, detail: str) -> Recorded:
+    """A file that cannot be used as a whole, or of which that is all there is to say."""
     return Recorded(path, TelemetryBatch.empty(), [Problem(path, 0, reason, detail)], 0)

@@ -348,6 +348,10 @@ def replay(
     bike: Annotated[
         str | None, typer.Option(help="The bike of files and fixes that name none.", metavar="ID")
     ] = None,
+    memory_mb: Annotated[
+        int,
+        typer.Option("--memory", help="Memory to take, whatever the length [MB].", min=256),
+    ] = 512,
 ) -> None:
     """Tell what recorded telemetry covers, without a broker.
 
@@ -361,13 +365,13 @@ def replay(
         settings, zones = load_with_zones(config)
         other = None if what_if is None else load_policies(what_if, settings.policies)
         files = recordings(paths)
-        with cli_output.reading(cli_output.console(stderr=True), files) as (on_read, on_problem):
+        with cli_output.reading(cli_output.console(stderr=True), files) as told:
             found = replay(
                 files,
                 settings,
                 zones,
-                on_problem=on_problem,
-                on_read=on_read,
+                **told._asdict(),
+                memory_mb=memory_mb,
                 other=other,
                 vendor=vendor,
                 bike=bike,

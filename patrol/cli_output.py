@@ -7,13 +7,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 import structlog
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 from alerts.notify import UNHEARD
 from alerts.notify.wording import ZoneNames
@@ -262,25 +270,42 @@ def _minutes(seconds: float | None) -> str:
     return "–" if seconds is None else f"{seconds / 60:.0f} min"
 
 
+class Reading(NamedTuple):
+    """What to call while recordings are read and judged."""
+
+    on_read: Callable[[int], None]  # with sizes read [bytes]
+    on_judged: Callable[[int, int], None]  # with fixes judged now, and all that there are
+    on_problem: Callable[[Problem], None]
+
+
+class _Rate(ProgressColumn):
+    """Megabytes, or millions of fixes, a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{(task.speed or 0) / 1e6:.1f} M{task.fields['unit']}/s")
+
+
 @contextmanager
-def reading(
-    console: Console, files: Sequence[Path]
-) -> Iterator[tuple[Callable[[int], None], Callable[[Problem], None]]]:
-    """Show how far reading is; give what to call with sizes read, and with problems found."""
+def reading(console: Console, files: Sequence[Path]) -> Iterator[Reading]:
+    """Show how far reading and judging are, at what rate, and how long it will take."""
     total = sum(file.stat().st_size for file in files)
     problems = 0
-    columns = (TextColumn("reading"), BarColumn(), DownloadColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("reading", total=total)
+    columns = TextColumn("{task.description}"), BarColumn(), _Rate(), TimeRemainingColumn()
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    reads = bar.add_task("reading", total=total, unit="B")
+    judges = bar.add_task("judging", total=None, start=False, visible=False, unit=" fixes")
 
-        def on_problem(problem: Problem) -> None:
-            nonlocal problems
-            problems += 1
-            if problems <= MAX_PROBLEMS:
-                console.print(harmless(str(problem)))
+    def on_judged(now: int, total: int) -> None:
+        bar.start_task(judges)
+        bar.update(judges, advance=now, total=total, visible=True)
 
-        yield (lambda size: bar.advance(task, size)), on_problem
+    def on_problem(problem: Problem) -> None:
+        nonlocal problems
+        problems += 1
+        if problems <= MAX_PROBLEMS:
+            console.print(harmless(str(problem)))
+
+    with bar:
+        yield Reading(lambda size: bar.advance(reads, size), on_judged, on_problem)
     if problems > MAX_PROBLEMS:
         console.print(f"{problems - MAX_PROBLEMS} more could not be used")

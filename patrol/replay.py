@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -19,21 +21,24 @@ import numpy as np
 from alerts.orders import Orders
 from alerts.store.book_file import BookFile
 from bikes.roster import Roster
-from bikes.telemetry import TelemetryBatch
-from geofence.closed_record import ZoneRecord, zone_records
-from geofence.coverage import Ledger
-from geofence.intervals import keys
+from geofence.closed_record import ClosedRecord, ZoneRecord
 from geofence.quality import VERDICTS
-from geofence.record import Record, ZoneRef
-from geofence.runs import Visits
-from geofence.windows import Plan
+from geofence.record import ZoneRef
+from geofence.runs import Midnights, Visits
 from geofence.zones import Zones
-from ingest.recordings import SUFFIXES, Problem, RecordingReader
+from ingest.errors import ArchiveDamaged
+from ingest.recorded_days import RecordedDays
+from ingest.recordings import SUFFIXES, Problem, RecordingReader, unusable
 from ingest.recordings import files as files_in
 from patrol.assembly import District, bikes_of, district_of, vendors_of
 from patrol.config.sections import Policy, Settings
 from patrol.errors import ConfigError
 from patrol.errors import Problem as ConfigProblem
+
+MEMORY_MB: Final = 512
+"""Memory that a replay takes at most [MB], whatever the length of the record."""
+REST_MB: Final = 384
+"""How much of it is not for fixes that wait: a day of some bikes, and the program [MB]."""
 
 
 class ZoneCoverage(msgspec.Struct, frozen=True):
@@ -96,15 +101,18 @@ def replay(
     on_problem: Callable[[Problem], None],
     on_read: Callable[[int], None],
     other: Mapping[str, Policy] | None,
+    on_judged: Callable[[int, int], None] = lambda *_: None,
+    memory_mb: int = MEMORY_MB,
     vendor: str | None = None,
     bike: str | None = None,
 ) -> Replay:
     """Judge everything in some files, as :func:`recordings` gives them.
 
-    `on_problem` is called with everything that cannot be used, a line or a file as a whole, and
-    `on_read` with the size of every piece that was read [bytes]. The record is judged by `other`
-    policies as well, instead of those of the same names. `vendor` and `bike` are those
-    of what names none, as of :class:`ingest.recordings.RecordingReader`.
+    `on_problem` is called with everything that cannot be used, a line or a file as a whole,
+    `on_read` with the size of every piece that was read [bytes], and `on_judged` with the number of
+    fixes that were judged now and of all there are. Memory is bounded by `memory_mb` [MB]. The
+    record is judged by `other` policies as well, instead of those of the same names. `vendor` and
+    `bike` are those of what names none, as of :class:`ingest.recordings.RecordingReader`.
 
     ConfigError: nothing in the files can be used.
     BookUnavailable, BookUnreadable: there is an alert book, and what people have ordered cannot be
@@ -112,26 +120,39 @@ def replay(
     """
     roster = Roster(bikes_of(settings))
     reader = RecordingReader(roster, vendors_of(settings), default_vendor=vendor, default_bike=bike)
-    parts, begins = [], []
     refused: Counter[str] = Counter()
     notes: Counter[str] = Counter()
-    for file in files:
-        last = 0
-        for piece in reader.read(file):
-            parts.append(piece.telemetry)
-            if piece.segments:
-                begins.append(piece.telemetry.take(np.diff(piece.segments, prepend=last) > 0))
-                last = piece.segments[-1]
-            on_read(piece.read_bytes)
-            notes += piece.notes
-            for problem in piece.problems:
-                refused[problem.reason] += 1
-                on_problem(problem)
-    fixes = TelemetryBatch.concat(parts)
-    if not len(fixes):
-        where = str(files[0]) if len(files) == 1 else f"{len(files)} files"
-        raise ConfigError([ConfigProblem(where, "there is no fix in it that can be used")])
-    found = _judged(fixes, TelemetryBatch.concat(begins), settings, zones, other)
+
+    def on_problems(*problems: Problem) -> None:
+        for problem in problems:
+            refused[problem.reason] += 1
+            on_problem(problem)
+
+    def on_damage(damage: ArchiveDamaged) -> None:
+        on_problems(*unusable(damage.file, "unreadable", str(damage)).problems)
+
+    with TemporaryFile(prefix="zhixun-replay-") as spill:
+        midnights = Midnights(settings.district.timezone)
+        held_bytes = max(memory_mb - REST_MB, 1) << 20
+        days = RecordedDays(roster, midnights, held_bytes, spill, on_damage)
+        for file in files:
+            last = 0
+            for piece in reader.read(file):
+                on_problems(*piece.problems)
+                begins = np.diff(piece.segments, prepend=last) > 0 if piece.segments else False
+                last = piece.segments[-1] if piece.segments else last
+                days.add(piece.telemetry, begins)
+                try:
+                    if piece.archived:
+                        days.add_file(piece.archived)
+                except ArchiveDamaged as damage:
+                    on_damage(damage)
+                on_read(piece.read_bytes)
+                notes += piece.notes
+        if not days.rows:
+            where = str(files[0]) if len(files) == 1 else f"{len(files)} files"
+            raise ConfigError([ConfigProblem(where, "there is no fix in it that can be used")])
+        found = _judged(days, settings, zones, other, on_judged)
     return msgspec.structs.replace(found, refused=dict(refused), notes=dict(notes))
 
 
@@ -161,34 +182,42 @@ def recordings(paths: Sequence[Path]) -> list[Path]:
 
 
 def _judged(
-    fixes: TelemetryBatch,
-    begins: TelemetryBatch,
+    days: RecordedDays,
     settings: Settings,
     zones: Zones,
     other: Mapping[str, Policy] | None,
+    on_judged: Callable[[int, int], None],
 ) -> Replay:
-    distinct = fixes.distinct()
-    from_ms, to_ms = int(distinct.timestamp_ms.min()), int(distinct.timestamp_ms.max())
-    district = district_of(settings, zones, to_ms)
-    _follow_orders(settings, district)
-    begin = np.isin(
-        keys(distinct.bike, distinct.timestamp_ms), keys(begins.bike, begins.timestamp_ms)
-    )
-    codes, visits = district.judge.assess(distinct, begin)
-    counts = dict(zip(VERDICTS, np.bincount(codes, minlength=len(VERDICTS)).tolist(), strict=True))
-    counts["duplicate"] = len(fixes) - len(distinct)
-    found = records_of(district, distinct, visits, from_ms, to_ms)
-    what_if = None
+    from_ms, to_ms = days.from_ms, days.to_ms
+    districts = [district_of(settings, zones, to_ms)]
     if other is not None:
         policies = {**settings.policies, **other}
-        another = district_of(settings.model_copy(update={"policies": policies}), zones, to_ms)
-        _follow_orders(settings, another)
-        # The other policies may also say differently what a visit is.
-        _, under_other = another.judge.assess(distinct, begin)
-        what_if = WhatIf(
-            configured=judged_by(found),
-            zones=judged_by(records_of(another, distinct, under_other, from_ms, to_ms)),
+        districts.append(
+            district_of(settings.model_copy(update={"policies": policies}), zones, to_ms)
         )
+    for each in districts:
+        _follow_orders(settings, each)
+    records = [record_of(each, from_ms, to_ms) for each in districts]
+    midnights = districts[0].judge.midnights
+    verdicts, repeated = np.zeros(len(VERDICTS), np.int64), 0
+    for day in days.days():
+        visits: list[list[Visits]] = [[] for _ in districts]
+        for fixes, begins, duplicates in days.of(day):
+            repeated += duplicates
+            # The other policies may also say differently what a visit is.
+            for each, record, seen in zip(districts, records, visits, strict=True):
+                codes, found = each.judge.assess(fixes, begins)
+                seen.append(record.hear(fixes.bike, fixes.timestamp_ms, found))
+                if record is records[0]:
+                    verdicts += np.bincount(codes, minlength=len(VERDICTS))
+            on_judged(len(fixes) + duplicates, days.rows)
+        for record, seen in zip(records, visits, strict=True):
+            record.pass_(Visits.concat(seen), midnights.end_of(day))
+    for record in records:
+        record.pass_(Visits.empty(), midnights.ends(to_ms))
+    counts = dict(zip(VERDICTS, verdicts.tolist(), strict=True)) | {"duplicate": repeated}
+    figures, *others = (record.ended() for record in records)
+    what_if = WhatIf(judged_by(figures), judged_by(others[0])) if others else None
     first, last = (
         datetime.fromtimestamp(at_ms / 1000, settings.district.tz).isoformat(
             timespec="milliseconds"
@@ -208,7 +237,7 @@ def _judged(
                 ref.name_zh,
                 zone.longest_idle_s,
             )
-            for ref, zone in found
+            for ref, zone in figures
         ],
         verdicts={verdict: count for verdict, count in counts.items() if count},
         from_=first,
@@ -229,22 +258,11 @@ def _follow_orders(settings: Settings, district: District) -> None:
         Orders(file, district.policies, settings.district.tz)
 
 
-def records_of(
-    district: District, fixes: TelemetryBatch, visits: Visits, from_ms: int, to_ms: int
-) -> list[tuple[ZoneRef, ZoneRecord]]:
-    """Every zone of a district against its policies, over the record [from_ms, to_ms]."""
-    ledger = Ledger(district.atlas.grid.size)
-    ledger.add(visits)
-    ledger.hear(fixes.bike, fixes.timestamp_ms)
-    # A window is open at its end, and the last fix is of the record.
-    record = Record(
-        district.atlas.layout, ledger.view(), Roster({}), since_ms=from_ms, now_ms=to_ms + 1
-    )
-    plans: dict[str, Plan] = {
-        zone: district.policies.plan(zone) for zone in district.policies.zones
-    }
-    found = zone_records(record, plans, visits)
-    return [(ref, found[ref.zone_id]) for ref in record.zones()]
+def record_of(district: District, from_ms: int, to_ms: int) -> ClosedRecord:
+    """The record [from_ms, to_ms] of a district, in which nothing is known yet [ms]."""
+    atlas, policies = district.atlas, district.policies
+    plans = {zone: policies.plan(zone) for zone in policies.zones}
+    return ClosedRecord(atlas.layout, atlas.grid.size, plans, from_ms, to_ms)
 
 
 def judged_by(records: Sequence[tuple[ZoneRef, ZoneRecord]]) -> list[ZoneJudged]:

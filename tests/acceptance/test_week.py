@@ -16,6 +16,7 @@ import shapely
 
 from alerts.periods import period_of
 from bikes.simulator import SimulatedMessage, SimulationPlan, Simulator
+from geofence.coverage import SLOT_MS
 from geofence.redrawing import redrawn
 from geofence.zone_state import ZoneStatus, states_of
 from ingest.influx.line_protocol import coverage_lines, window_line
@@ -24,7 +25,7 @@ from ingest.mqtt.connection import MqttOptions
 from patrol.assembly import district_of
 from patrol.clock import Clock
 from patrol.config.settings import load_with_zones
-from patrol.replay import judged_by, records_of
+from patrol.replay import judged_by, record_of
 from patrol.simulate import sim_zones
 from patrol.station import Station
 from tests.dashboards.conftest import Api
@@ -299,14 +300,14 @@ def test_everybody_counts_the_same_windows(week: Week, tmp_path: Path) -> None:
     keys = list(station.worker.roster.keys)
     judged = station.worker.judged(keys, BEGIN, END)
     _, visits = station.district.judge.assess(judged.fixes)
+    record = record_of(station.district, BEGIN, END)
+    record.pass_(record.hear(judged.fixes.bike, judged.fixes.timestamp_ms, visits), END + SLOT_MS)
     what_if = {
         zone.zone_id: counted(
             {"reached": zone.windows - zone.windows_short - zone.windows_unknown,
              "short": zone.windows_short, "unknown": zone.windows_unknown}
         )
-        for zone in judged_by(
-            records_of(station.district, judged.fixes, visits, BEGIN, END)
-        )
+        for zone in judged_by(record.ended())
     }  # fmt: skip
     assert what_if == bulletin
 

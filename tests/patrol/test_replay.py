@@ -71,6 +71,8 @@ def test_ndjson_comes_to_what_the_live_line_found(
     found = recorded.lines(morning)
     file = recorded.write_ndjson(tmp_path / "morning.ndjson", found)
     told, err = replayed(file)
+    # As much as fits into no memory waits in a file.
+    assert replayed(file, "--memory", 256)[0] == told
     expected = recorded.covered(district, worker)
     assert {zone["zone_id"]: zone["cells_covered"] for zone in told["zones"]} == expected
     assert sum(expected.values()) > 1000
