@@ -42,8 +42,8 @@ from ingest.recorded_lines import MAX_LINE_BYTES, Lines, one_value, whole_lines
 from ingest.rejects import shortened
 from ingest.vendors import VendorFormat, in_wgs84, index_of
 
-BLOCK_BYTES = 4 << 20
-"""Bytes of a file that are read at once."""
+BLOCK_BYTES = 256 << 10
+"""Bytes of a file that are read at once: the items of so many stay in the processor's cache."""
 
 NO_POSITION = "no_position"
 """What is noted of a message of a recording that says something else than where a bike is."""
@@ -142,11 +142,8 @@ class RecordingReader:
             items, lines = piece.items_of(block, _quick_line, _read_line)
             keys = [(item.vendor, item.device_id) for item in items]
             bikes = list(map(self._bikes.get, keys))
-            if None in bikes:
-                bikes = [
-                    self._bike_or_problem(piece, line, *key)
-                    for line, key in zip(lines, keys, strict=True)
-                ]
+            for row in [row for row, bike in enumerate(bikes) if bike is None]:
+                bikes[row] = self._bike_or_problem(piece, lines[row], *keys[row])
             yield self._recorded(piece, items, lines, bikes)
 
     def _rec(self, path: Path, stream: IO[bytes]) -> Iterator[Recorded]:
