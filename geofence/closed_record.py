@@ -21,7 +21,7 @@ from geofence.coverage import Ledger
 from geofence.idleness import Idling
 from geofence.record import PATROL_MS, Record, ZoneRef, patrolled_ms
 from geofence.runs import Visits
-from geofence.windows import RECORD_SLACK_S, Plan, Verdict, Window, Zone, judge_window
+from geofence.windows import RECORD_SLACK_S, VERDICTS, Plan, Verdict, Window, Zone, judge_window
 from words.times import DAY_MS
 
 AHEAD_MS = 8 * DAY_MS
@@ -89,6 +89,23 @@ class ClosedRecord:
             figures.patrol(cell[low:high], at_ms[low:high], until_ms)
             open_ms = min(open_ms, figures.judge(record, until_ms))
         self._ledger.forget_before(open_ms)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What was measured so far, for :meth:`restore`."""
+        found = {f"ledger/{name}": array for name, array in self._ledger.state().items()}
+        for number, figures in enumerate(self._figures):
+            found |= {f"{number}/{name}": array for name, array in figures.state().items()}
+        return found
+
+    def restore(self, state: Mapping[str, NDArray[Any]], bikes: NDArray[np.int32]) -> None:
+        """Go on from a state of the same record whose bike i is `bikes[i]` now; shape (bikes,)."""
+        parts: dict[str, dict[str, NDArray[Any]]] = {}
+        for name, array in state.items():
+            whose, _, of = name.partition("/")
+            parts.setdefault(whose, {})[of] = array
+        self._ledger.restore(parts["ledger"], bikes)
+        for number, figures in enumerate(self._figures):
+            figures.restore(parts[str(number)])
 
     def ended(self) -> list[tuple[ZoneRef, ZoneRecord]]:
         """The figures of all zones, when the whole record was passed."""
@@ -172,6 +189,27 @@ class _Figures:
             self._verdicts[judge_window(zone, window, asked).verdict] += 1
             self._judged += 1
         return until_ms
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What was measured so far."""
+        numbers = [self._passed_ms, self._patrolled_ms, self._exceeded, self._judged]
+        return {
+            "numbers": np.array([*numbers, *(self._verdicts[each] for each in VERDICTS)]),
+            "longest_s": np.array(self._longest_s),
+            "cell": self._cell,
+            "at_ms": self._at_ms,
+            **self._idling.state(),
+        }
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a state."""
+        numbers = state["numbers"].tolist()
+        self._passed_ms, self._patrolled_ms, self._exceeded, self._judged, *counts = numbers
+        self._verdicts = Counter(dict(zip(VERDICTS, counts, strict=True)))
+        self._longest_s = float(state["longest_s"])
+        self._cell, self._at_ms = state["cell"], state["at_ms"]
+        for name, array in self._idling.state().items():
+            array[:] = state[name]
 
     def ended(self) -> ZoneRecord:
         """The figures."""

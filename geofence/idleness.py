@@ -15,7 +15,7 @@ Almeida, A., Ramalho, G., Santana, H., Tedesco, P., Menezes, T., Corruble, V., C
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,15 @@ class Idling:
             self._worst_s[cell[first]] = np.maximum(self._worst_s[cell[first]], worst_s)
             last = np.append(first[1:], cell.size) - 1
             self._last_ms[cell[first]] = clock_ms[last]
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What was measured so far, in arrays that :meth:`add` goes on with; to change in place."""
+        return {
+            "last_ms": self._last_ms,
+            "worst_s": self._worst_s,
+            "squares_s2": self._squares_s2,
+            "visited": self.visited,
+        }
 
     def ended(self) -> Idleness | None:
         """The idleness at the end of the record; None without duty, a record of no length."""

@@ -57,7 +57,7 @@ class RecordedDays:
         spill: BinaryIO,
         on_damage: Callable[[ArchiveDamaged], None],
     ) -> None:
-        self._roster, self._midnights, self._on_damage = roster, midnights, on_damage
+        self.roster, self._midnights, self._on_damage = roster, midnights, on_damage
         self._room = held_bytes // ROW.itemsize
         self._held: dict[Some, list[NDArray[np.void]]] = defaultdict(list)
         self._held_rows = 0
@@ -66,6 +66,7 @@ class RecordedDays:
         self._archived: dict[int, list[Path]] = defaultdict(list)
         # The first and the last instant of all that was taken in [ms].
         self.from_ms, self.to_ms = 1 << 62, -1
+        self.damaged = False  # whether fixes are missing
         self.rows = 0  # fixes that were taken in, duplicates included
 
     def add(self, fixes: TelemetryBatch, begins: Mask | bool = False) -> None:
@@ -108,7 +109,7 @@ class RecordedDays:
         """The numbers of a file's bikes, by id."""
         ids = sorted(file.counts())
         keys = [BikeKey(file.path.parent.name, name) for name in ids]
-        return dict(zip(ids, self._roster.restore(keys), strict=True))
+        return dict(zip(ids, self.roster.restore(keys), strict=True))
 
     def _took(self, rows: int, from_ms: int, to_ms: int) -> None:
         self.rows += rows
@@ -161,6 +162,7 @@ class RecordedDays:
         try:
             yield
         except ArchiveDamaged as exc:
+            self.damaged = True
             self._on_damage(exc)
 
 

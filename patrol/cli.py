@@ -352,6 +352,10 @@ def replay(
         int,
         typer.Option("--memory", help="Memory to take, whatever the length [MB].", min=256),
     ] = 512,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="Keep in this file how far it is; go on from there.", metavar="FILE"),
+    ] = None,
 ) -> None:
     """Tell what recorded telemetry covers, without a broker.
 
@@ -372,6 +376,7 @@ def replay(
                 zones,
                 **told._asdict(),
                 memory_mb=memory_mb,
+                resume=resume,
                 other=other,
                 vendor=vendor,
                 bike=bike,

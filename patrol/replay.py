@@ -7,10 +7,12 @@ that are configured, and by others.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Final
@@ -26,10 +28,12 @@ from geofence.quality import VERDICTS
 from geofence.record import ZoneRef
 from geofence.runs import Midnights, Visits
 from geofence.zones import Zones
-from ingest.errors import ArchiveDamaged
+from ingest import snapshot
+from ingest.errors import ArchiveDamaged, SnapshotDamaged
 from ingest.recorded_days import RecordedDays
 from ingest.recordings import SUFFIXES, Problem, RecordingReader, unusable
 from ingest.recordings import files as files_in
+from patrol import __version__
 from patrol.assembly import District, bikes_of, district_of, vendors_of
 from patrol.config.sections import Policy, Settings
 from patrol.errors import ConfigError
@@ -37,6 +41,8 @@ from patrol.errors import Problem as ConfigProblem
 
 MEMORY_MB: Final = 512
 """Memory that a replay takes at most [MB], whatever the length of the record."""
+SAVE_S: Final = 10.0
+"""How often the state is saved where that is wanted [s]."""
 REST_MB: Final = 384
 """How much of it is not for fixes that wait: a day of some bikes, and the program [MB]."""
 
@@ -103,6 +109,8 @@ def replay(
     other: Mapping[str, Policy] | None,
     on_judged: Callable[[int, int], None] = lambda *_: None,
     memory_mb: int = MEMORY_MB,
+    resume: Path | None = None,
+    save_s: float = SAVE_S,
     vendor: str | None = None,
     bike: str | None = None,
 ) -> Replay:
@@ -114,7 +122,10 @@ def replay(
     record is judged by `other` policies as well, instead of those of the same names. `vendor` and
     `bike` are those of what names none, as of :class:`ingest.recordings.RecordingReader`.
 
-    ConfigError: nothing in the files can be used.
+    After a day the state is saved in the file `resume`, each `save_s` [s] at most; where it is
+    there already, of the same files and settings, it goes on from that. At the end it is gone.
+
+    ConfigError: nothing in the files can be used, or the state is of another replay.
     BookUnavailable, BookUnreadable: there is an alert book, and what people have ordered cannot be
     read from it.
     """
@@ -152,7 +163,13 @@ def replay(
         if not days.rows:
             where = str(files[0]) if len(files) == 1 else f"{len(files)} files"
             raise ConfigError([ConfigProblem(where, "there is no fix in it that can be used")])
-        found = _judged(days, settings, zones, other, on_judged)
+        of = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+        state = (
+            None
+            if resume is None
+            else _State(resume, save_s, repr((__version__, of, vendor, bike)))
+        )
+        found = _judged(days, settings, zones, other, on_judged, state)
     return msgspec.structs.replace(found, refused=dict(refused), notes=dict(notes))
 
 
@@ -187,6 +204,7 @@ def _judged(
     zones: Zones,
     other: Mapping[str, Policy] | None,
     on_judged: Callable[[int, int], None],
+    state: _State | None,
 ) -> Replay:
     from_ms, to_ms = days.from_ms, days.to_ms
     districts = [district_of(settings, zones, to_ms)]
@@ -199,23 +217,42 @@ def _judged(
         _follow_orders(settings, each)
     records = [record_of(each, from_ms, to_ms) for each in districts]
     midnights = districts[0].judge.midnights
-    verdicts, repeated = np.zeros(len(VERDICTS), np.int64), 0
+    done, counts = -1, Counter[str]()
+    if state:
+        asked = [
+            (each.settings.model_dump_json(), [era.zones.digest for era in each.atlas.layout.eras])
+            for each in districts
+        ]
+        # What people have ordered is in no settings.
+        plans = [each.policies.plan(zone) for each in districts for zone in each.policies.zones]
+        span = from_ms, to_ms + 1
+        orders = [
+            [(at_ms, policy.paused, policy.campaign) for at_ms, _, policy in plan.parts(*span)]
+            for plan in plans
+        ]
+        done, counts = state.restored(repr((asked, orders)), records, days.roster)
+        on_judged(counts.total(), days.rows)
     for day in days.days():
+        if day <= done:
+            continue
         visits: list[list[Visits]] = [[] for _ in districts]
         for fixes, begins, duplicates in days.of(day):
-            repeated += duplicates
+            counts["duplicate"] += duplicates
             # The other policies may also say differently what a visit is.
             for each, record, seen in zip(districts, records, visits, strict=True):
                 codes, found = each.judge.assess(fixes, begins)
                 seen.append(record.hear(fixes.bike, fixes.timestamp_ms, found))
-                if record is records[0]:
-                    verdicts += np.bincount(codes, minlength=len(VERDICTS))
+            given = np.bincount(codes, minlength=len(VERDICTS)).tolist()
+            counts.update(dict(zip(VERDICTS, given, strict=True)))
             on_judged(len(fixes) + duplicates, days.rows)
         for record, seen in zip(records, visits, strict=True):
             record.pass_(Visits.concat(seen), midnights.end_of(day))
+        if state:
+            state.saved(day, counts, records, days)
     for record in records:
         record.pass_(Visits.empty(), midnights.ends(to_ms))
-    counts = dict(zip(VERDICTS, verdicts.tolist(), strict=True)) | {"duplicate": repeated}
+    if state:
+        state.file.unlink(missing_ok=True)
     figures, *others = (record.ended() for record in records)
     what_if = WhatIf(judged_by(figures), judged_by(others[0])) if others else None
     first, last = (
@@ -244,6 +281,55 @@ def _judged(
         to=last,
         what_if=what_if,
     )
+
+
+class _State:
+    """How far a replay is, in a file; `replayed` says what makes it another one."""
+
+    def __init__(self, file: Path, save_s: float, replayed: str) -> None:
+        self.file, self._save_s, self._replayed = file, save_s, replayed
+        self._saved_s = time.monotonic()
+
+    def restored(
+        self, asked: str, records: Sequence[ClosedRecord], roster: Roster
+    ) -> tuple[int, Counter[str]]:
+        """Restore records from it; return the last day that is done, and the counts by then.
+
+        ConfigError: it is of another replay, or no state.
+        """
+        self._fingerprint = sha256((self._replayed + asked).encode()).hexdigest()
+        try:
+            found = snapshot.load(self.file, None)
+        except SnapshotDamaged as exc:
+            message = "is not the state of a replay: name another file"
+            raise ConfigError([ConfigProblem(str(self.file), message)]) from exc
+        if found is None:
+            return -1, Counter()
+        if found.header.fingerprint != self._fingerprint:
+            message = "is of other recordings or settings: name another file, or delete it"
+            raise ConfigError([ConfigProblem(str(self.file), message)])
+        bikes = np.array(roster.restore(found.header.keys), np.int32)
+        for number, record in enumerate(records):
+            record.restore(snapshot.under(f"{number}/", found.arrays), bikes)
+        return found.header.seq, Counter(found.header.counts)
+
+    def saved(
+        self, day: int, counts: Counter[str], records: Sequence[ClosedRecord], days: RecordedDays
+    ) -> None:
+        """Save it now and then; not after damage, which is then met again."""
+        if days.damaged or time.monotonic() - self._saved_s < self._save_s:
+            return
+        bikes = [(key.vendor, key.bike_id) for key in days.roster.keys]
+        header = snapshot.Header(
+            fingerprint=self._fingerprint, seq=day, bikes=bikes, counts=dict(counts)
+        )
+        arrays = {
+            f"{number}/{name}": array
+            for number, record in enumerate(records)
+            for name, array in record.state().items()
+        }
+        snapshot.save(self.file, header, arrays)
+        self._saved_s = time.monotonic()
 
 
 def _follow_orders(settings: Settings, district: District) -> None:

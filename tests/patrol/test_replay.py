@@ -21,8 +21,12 @@ from geofence.quality import VERDICTS
 from ingest.worker import Worker
 from patrol.assembly import District
 from patrol.cli import app
+from patrol.config.settings import load_with_zones
+from patrol.errors import ConfigError
+from patrol.replay import Replay, replay
 from tests import commands, recorded
 from tests.recorded import CONFIG, START_MS
+from words.times import DAY_MS
 
 WRONG_INPUT = 1
 
@@ -127,6 +131,51 @@ def test_what_is_printed(tmp_path: Path, tracks: dict[str, list[recorded.Fix]]) 
     assert set(told["verdicts"]) <= set(VERDICTS)
     assert re.fullmatch(r"2026-03-04T08:00:\d\d\.000\+08:00", told["from"])
     assert re.fullmatch(r"2026-03-04T08:5\d:\d\d\.000\+08:00", told["to"])
+
+
+def test_a_replay_that_was_ended_goes_on(
+    tmp_path: Path, tracks: dict[str, list[recorded.Fix]]
+) -> None:
+    """From the day after the one it had saved, to the same figures; what-if included."""
+    days = [
+        {**fix, "timestamp": fix["timestamp"] + day * DAY_MS}
+        for day in range(4)
+        for fixes in tracks.values()
+        for fix in fixes
+    ]
+    file = recorded.write_ndjson(tmp_path / "days.ndjson", days)
+    settings, zones = load_with_zones(CONFIG)
+    state, judged = tmp_path / "state", [0]
+
+    def again(file: Path = file, *, most: int = 1 << 40) -> Replay:
+        def on_judged(now: int, total: int) -> None:
+            assert total == len(days)
+            judged[-1] += now
+            if judged[-1] > most:
+                raise InterruptedError
+
+        return replay(
+            [file], settings, zones, on_problem=print, on_read=lambda _: None,
+            on_judged=on_judged, other=settings.policies, resume=state, save_s=0.0,
+        )  # fmt: skip
+
+    whole = again()
+    assert not state.exists()
+    judged.append(0)
+    with pytest.raises(InterruptedError):
+        again(most=len(days) // 2)
+    assert state.exists()
+    other = recorded.write_ndjson(tmp_path / "other.ndjson", days)
+    with pytest.raises(ConfigError, match="other recordings or settings"):
+        again(other)
+    judged.append(0)
+    assert again() == whole
+    assert judged[-1] == len(days)
+    assert not state.exists()
+    state.write_bytes(b"precious")
+    with pytest.raises(ConfigError, match="not the state of a replay"):
+        again()
+    assert state.read_bytes() == b"precious"
 
 
 def test_for_people(tmp_path: Path, tracks: dict[str, list[recorded.Fix]]) -> None:
