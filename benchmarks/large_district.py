@@ -139,7 +139,7 @@ def main() -> None:
     options = parser.parse_args()
     (small, a), (large, b) = (served(cells, options.seed) for cells in (SMALL, LARGE))
     equal = np.array_equal(a.cell * (LARGE // SMALL), b.cell) and all(
-        np.array_equal(one, other)
+        np.array_equal(np.asarray(one), np.asarray(other))
         for one, other in zip((a.bike, a.slot, *a[1:4]), (b.bike, b.slot, *b[1:4]), strict=True)
     )
     found = {
