@@ -14,7 +14,6 @@ from bikes.formats import FORMATS, mds
 from bikes.roster import BikeKey, Roster
 from bikes.telemetry import Location, Telemetry, TelemetryBatch
 from bikes.topics import of_bike
-from geofence.atlas import Atlas
 from geofence.quality import Limits
 from geofence.runs import Judge, Midnights
 from ingest.archive import Archive
@@ -23,7 +22,7 @@ from ingest.log import Messages, SqliteLog
 from ingest.pipeline import Pipeline
 from ingest.vendors import DecodeLimits, VendorFormat
 from ingest.worker import READERS, Worker
-from tests.dashboards.district import POLICIES, sample_drawn
+from tests.dashboards.district import POLICIES, sample_atlas
 from tests.rides import START_MS, judge, messy
 from tests.spans import one_span
 
@@ -65,7 +64,7 @@ def new_log(folder: Path) -> SqliteLog:
 def sample_judge() -> Judge:
     """A judge over the sample district."""
     least_m = dict.fromkeys(POLICIES, 20.0)
-    return Judge(Atlas(sample_drawn()), Limits(), Midnights("Asia/Shanghai"), least_m)
+    return Judge(sample_atlas(), Limits(), Midnights("Asia/Shanghai"), least_m)
 
 
 def patient_decoder(roster: Roster) -> Decoder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -65,6 +66,16 @@ def sample_zones() -> ZoneMap:
     return zone_map(sample_drawn())
 
 
+@cache
+def _laid() -> Atlas:
+    return Atlas(sample_drawn())
+
+
+def sample_atlas() -> Atlas:
+    """:func:`sample_drawn` laid out, to redraw: laid once, for a layout never changes."""
+    return copy(_laid())
+
+
 def sections() -> dict[str, dict[str, object]]:
     """The policies of the sample configuration."""
     found: dict[str, dict[str, object]] = tomllib.loads(
@@ -85,7 +96,7 @@ class District:
     """Parts that a test changes, and the sources over them."""
 
     book: AlertBook
-    atlas: Atlas = field(default_factory=lambda: Atlas(sample_drawn()))
+    atlas: Atlas = field(default_factory=sample_atlas)
     saved: list[Zones] = field(default_factory=list)
     roster: Roster = field(
         default_factory=lambda: Roster(
