@@ -20,7 +20,7 @@ from dashboards.api.views import Rows, Views
 from dashboards.sources import Sources
 
 MOST_SEEN: Final = 2_000
-"""Of a box with more bikes than this only every second is told, or fourth, and so on."""
+"""Where more bikes than this are looked at only every second is told, or fourth, and so on."""
 
 _SHOWN: Final = (
     "online", "vehicle_state", "last_ms", "lat_deg", "lng_deg", "heading_deg", "speed_mps",
@@ -113,17 +113,15 @@ class Herd:
 
     def seen(self, sight: Sight, rows: Rows, every: int = 1) -> NDArray[np.bool_]:
         """Which of some bikes a listener is told of that looks at one in `every`, of shape (n,)."""
-        named = self._alerted[rows]
-        if sight.bike is not None and sight.bike in self._sources.roster:
-            named = named | (rows == self._sources.roster.at(sight.bike))
-        there = np.zeros(rows.size, np.bool_)
+        roster, there = self._sources.roster, self._alerted[rows]
+        named = roster.at(sight.bike) if sight.bike is not None and sight.bike in roster else -1
         if sight.box is not None:
             west, south, east, north = sight.box
             lat, lng = self._at[:, rows]
             there |= (lng >= west) & (lng <= east) & (lat >= south) & (lat <= north)
         if sight.zone_id is not None and self._zones.has(sight.zone_id):
             there |= self._zone[rows] == self._zones.index(sight.zone_id)
-        seen: NDArray[np.bool_] = named | (there & (rows % every == 0))
+        seen: NDArray[np.bool_] = (there & (rows % every == 0)) | (rows == named)
         return seen
 
     def bikes(self, rows: Rows) -> list[Bike]:

@@ -430,7 +430,7 @@ def add(api: APIRouter, feed: Feed) -> None:
 
         Who asks for some bikes gets those in the box, the zone or of the name, and all with an
         open alert; one that leaves is told once more. They come after `view`, which says how many
-        there are: forget the bikes that you have. Of more than 2,000 in a box every second is
+        there are: forget the bikes that you have. Of more than 2,000 every second is
         told, or fourth, and so on. On the whole a stream sends at most 100 kB a second.
         """
         sight = Sight(
