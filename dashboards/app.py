@@ -70,7 +70,8 @@ def create_app(sources: Sources, access: Access | None = None, hosts: Hosts = LO
     views = Views(sources, times)
     background = Background()
     herd = Herd(sources, views)
-    feed = stream.Feed(stream.Watch(sources, times, views, herd).look, herd)
+    look = stream.Watch(sources, times, views, herd).look
+    feed = stream.Feed(look, herd, prepare=views.presence.now)
 
     # An application of its own, so that a wrong path or method under /api is its problem
     # whatever else is mounted at the root.

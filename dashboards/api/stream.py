@@ -146,8 +146,9 @@ class EventStream(StreamingResponse):
 class Feed:
     """Looks for changes while somebody listens. All of it, `look` too, runs on the event loop."""
 
-    def __init__(self, look: Look, herd: Herd) -> None:
+    def __init__(self, look: Look, herd: Herd, prepare: Callable[[], object] = bool) -> None:
         self._look = look
+        self._prepare = prepare  # in a thread, before each look
         self._herd = herd
         self._bikes: dict[int, Frame] = {}  # the newest frames, by the bike's index
         self._seen: dict[Thing, Change] = {}
@@ -285,6 +286,7 @@ class Feed:
             await asyncio.sleep(max(PERIOD_S, took_s / MAX_SHARE))
             took_s, began_s = 0.0, time.monotonic()
             try:
+                await asyncio.to_thread(self._prepare)
                 for _ in self._polled():
                     took_s += time.monotonic() - began_s
                     await asyncio.sleep(0)

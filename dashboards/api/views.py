@@ -64,24 +64,30 @@ class Presence:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self._of: Mapping[str, ZoneStatus] | None = None
-        self._now: Mapping[str, Present] = {}
-        self._visitors: tuple[ZoneMap, Visitors] | None = None
+        self._known: _Known | None = None
 
     def now(self) -> Mapping[str, Present]:
-        """Presence in every zone, by its id; on the event loop."""
-        sources = self._sources
+        """Presence in every zone, by its id; in any thread, as a large fleet takes a while."""
+        sources, known = self._sources, self._known
         statuses, zones = sources.statuses(), sources.zones
-        known = self._visitors
-        if statuses is self._of and known is not None and known[0] is zones:
-            return self._now
-        before = known[1] if known is not None and known[0] is zones else None
+        if known is not None and known.statuses is statuses and known.zones is zones:
+            return known.now
+        before = known.found if known is not None and known.zones is zones else None
         view = sources.view()
         found = visitors(sources.ledger(), zones, before)
         live = view.fleet.live(sources.now_ms())
-        self._of, self._visitors = statuses, (zones, found)
-        self._now = _by_zone(zones, sources.roster, found, bikes_inside(zones, live))
-        return self._now
+        now = _by_zone(zones, sources.roster, found, bikes_inside(zones, live))
+        self._known = _Known(statuses, zones, found, now)
+        return now
+
+
+class _Known(NamedTuple):
+    """Presence as it was found with an assessment."""
+
+    statuses: Mapping[str, ZoneStatus]
+    zones: ZoneMap
+    found: Visitors
+    now: Mapping[str, Present]
 
 
 def presence_at(ledger: View, zones: ZoneMap, roster: Roster) -> Mapping[str, Present]:

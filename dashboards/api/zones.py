@@ -80,6 +80,7 @@ def add(
         features = []
         zones = zones_of(sources, at_ms).zones
         await run_in_threadpool(draw, zones)
+        await run_in_threadpool(views.presence.now)
         for zone in zones:
             status = statuses.get(zone.zone_id)
             features.append(feature(zone, {} if status is None else views.coverage(status)))
@@ -103,6 +104,7 @@ def add(
         """All zones, now or `at` an instant, the most urgent first."""
         at_ms = times.read_or_none(at, name="at")
         if at_ms is None:
+            await run_in_threadpool(views.presence.now)
             statuses = sorted(sources.statuses().values(), key=by_urgency)
             found = [views.coverage(status) for status in statuses]
         else:
