@@ -117,6 +117,9 @@ class Views:
         self._times = times
         self.presence = Presence(sources)
         self._keys: SortedList[BikeKey] = SortedList()
+        self._all: tuple[Mapping[str, Present], list[answers.ZoneCoverage], msgspec.Raw] | None = (
+            None
+        )
         self._coverage: dict[str, tuple[tuple[object, ...], answers.ZoneCoverage]] = {}
 
     def coverage(self, status: ZoneStatus) -> answers.ZoneCoverage:
@@ -129,6 +132,15 @@ class Views:
             known = of, self.coverage_of(status, zones, presence)
             self._coverage[status.zone_id] = known
         return known[1]
+
+    def coverages(self) -> tuple[list[answers.ZoneCoverage], msgspec.Raw]:
+        """All zones now, the most urgent first, and their JSON: once for each assessment."""
+        presence = self.presence.now()
+        if self._all is None or self._all[0] is not presence:
+            statuses = sorted(self._sources.statuses().values(), key=by_urgency)
+            found = [self.coverage(status) for status in statuses]
+            self._all = presence, found, msgspec.Raw(msgspec.json.encode(found))
+        return self._all[1:]
 
     def coverage_of(
         self, status: ZoneStatus, zones: ZoneMap, presence: Mapping[str, Present]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Header, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from dashboards.api import answers
 from dashboards.api.answers import Answer, GeoAnswer
 from dashboards.api.background import Background
+from dashboards.api.conditional import names
 from dashboards.api.lists import Asked, AskedOnMaps
 from dashboards.api.precision import rounded
 from dashboards.api.problems import ProblemError, unknown
@@ -68,6 +69,7 @@ def add(
         asked: AskedOnMaps,
         at: At = None,
         coverage: bool = True,
+        had: Annotated[str | None, Header(alias="If-None-Match", include_in_schema=False)] = None,
     ) -> Response:
         """The zones as a FeatureCollection, with live coverage as properties.
 
@@ -76,11 +78,19 @@ def add(
         If-Match; `excluded` what cannot be patrolled, as features of a name.
         """
         at_ms = times.read_or_none(at, name="at")
-        statuses = sources.statuses() if coverage and at_ms is None else {}
-        features = []
+        headers = {}
+        if at_ms is None and not coverage:
+            # What is there already is not even written: outlines of a thousand zones are 3 MB.
+            version, from_ms = sources.drawing.version.strip('"'), sources.in_force().from_ms
+            etag = f'W/"{version}-{from_ms}"'
+            headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+            if had is not None and names(had, etag):
+                return Response(status_code=304, headers=headers)
         zones = zones_of(sources, at_ms).zones
         await run_in_threadpool(draw, zones)
         await run_in_threadpool(views.presence.now)
+        statuses = sources.statuses() if coverage and at_ms is None else {}
+        features = []
         for zone in zones:
             status = statuses.get(zone.zone_id)
             features.append(feature(zone, {} if status is None else views.coverage(status)))
@@ -96,7 +106,8 @@ def add(
                 "grid": views.grid(),
                 "excluded": [excluded(each) for each in sources.drawing.zones.exclusions],
                 "features": features,
-            }
+            },
+            headers=headers,
         )
 
     @routes.get("/coverage", response_model=answers.Coverage)
@@ -105,8 +116,9 @@ def add(
         at_ms = times.read_or_none(at, name="at")
         if at_ms is None:
             await run_in_threadpool(views.presence.now)
-            statuses = sorted(sources.statuses().values(), key=by_urgency)
-            found = [views.coverage(status) for status in statuses]
+            found, text = views.coverages()
+            if asked.format == "json":
+                return Answer({"at": times.write(sources.now_ms()), "zones": text})
         else:
             found = await coverage_at(request, at_ms)
         stated = times.write(sources.now_ms() if at_ms is None else at_ms)

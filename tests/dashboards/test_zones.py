@@ -38,6 +38,23 @@ def test_zones_are_geojson_with_live_coverage(api: Api, district: District) -> N
     assert found["grid"]["rows"] * found["grid"]["cols"] == district.zones.grid.size
 
 
+def test_outlines_alone_are_the_same_until_redrawn(api: Api, district: District) -> None:
+    """Whatever becomes of the zones' state; the outlines are those with coverage."""
+    whole = api.get("/api/v1/zones").json()
+    first = api.get("/api/v1/zones?coverage=false")
+    alone = first.json()
+    assert "state" not in alone["features"][0]["properties"]
+    for with_state, without in zip(whole["features"], alone["features"], strict=True):
+        assert without["geometry"] == with_state["geometry"]
+        assert without["properties"].items() <= with_state["properties"].items()
+    district.now_ms += 1000
+    district.stand("cy-08", "overdue")
+    for tag, status in ((first.headers["etag"], 304), ('"other"', 200)):
+        again = api.get("/api/v1/zones?coverage=false", headers={"If-None-Match": tag})
+        assert (again.status_code, again.headers["etag"]) == (status, first.headers["etag"])
+        assert again.headers["cache-control"] == "private, no-cache"
+
+
 def test_coverage_lists_the_most_urgent_zone_first(api: Api, district: District) -> None:
     """Overdue before due before compliant, and within a state by the time that is left."""
     district.stand("cy-05", "due", due_in_s=300.0)
