@@ -9,10 +9,10 @@ TESTERS := $(shell expr $$(nproc) + 1)
 PYTHON ?=
 export PYTHON
 
-.PHONY: help demo test faults fuzz check audit format bench pictures shots constraints setup dev system clean
+.PHONY: help demo test faults fuzz check audit format bench bench-growth pictures shots constraints setup dev system clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/.runtime ## the whole system with simulated bikes, in a browser
 	@$(BIN)/patrol demo $(ARGS)
@@ -48,6 +48,9 @@ format: dev ## put the code into its format, and mend what can be mended safely
 
 bench: dev ## short benchmarks, against a saved run; make bench ARGS="--save", ARGS="stores"
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-growth: dev ## the curves of docs/performance.md, which take some minutes
+	@$(BIN)/python -m benchmarks.growth
 
 pictures: setup ## the README's pictures, from a running demo
 	@$(BIN)/python -m tests.browser.pictures

@@ -6,7 +6,7 @@ The contract of a benchmark is small. It is a module of this package that prints
 a line, mostly one only; their numbers are figures by the unit that their names end with:
 
     …_per_s  …_per_cpu_s  …_over_…  times_…     more is better
-    …_s  …_ms  …_us  …_us_per_…  …_mb  …_core   less is better
+    …_s  …_ms  …_us  …_us_per_…  …_p99  …_mb  …_core   less is better
 
 All other numbers, such as counts, are not compared. Objects and lists inside it are read too. A
 module that takes seconds says `SHORT = [...]`, the arguments of its short run. Those without are

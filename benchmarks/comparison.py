@@ -11,7 +11,7 @@ Figures = dict[str, list[float]]
 """The values of each figure, one for each run."""
 
 MORE_IS_BETTER = re.compile(r"_per_(cpu_)?s$|_over_|^times_")
-LESS_IS_BETTER = re.compile(r"_(s|ms|us|mb|core)$|_us_per_|core_share|share_of_a_core")
+LESS_IS_BETTER = re.compile(r"_(s|ms|us|mb|core)$|_us_per_|(^|_)p\d\d$|core_share|share_of_a_core")
 
 LEAST_NOISE = 0.05
 """Three runs can agree by chance: a difference below this share is never told."""

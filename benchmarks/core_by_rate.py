@@ -31,6 +31,7 @@ from bikes import topics
 from tests.broker import Broker
 from tests.stations import Station, new_station
 
+SHORT = ["--rates", "9.3", "1000", "--seconds", "6"]
 INTERVAL_S = 5.0
 """Interval between two fixes of a bike; the number of bikes is what the rate makes of it [s]."""
 
