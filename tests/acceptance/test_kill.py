@@ -96,7 +96,7 @@ def ledger(station: Station) -> dict[tuple[str, int, int], tuple[int, ...]]:
         rows.cell.tolist(),
         strict=True,
     )
-    values = zip(*(column.tolist() for column in rows[1:]), strict=True)
+    values = zip(*(column.tolist() for column in rows[1:4]), strict=True)
     return dict(zip(keys, values, strict=True))
 
 

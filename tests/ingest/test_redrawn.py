@@ -66,7 +66,7 @@ class Line:
             self.pipeline.redrawn(from_ms)
 
     def rows(self) -> list[list[object]]:
-        return [column.tolist() for column in self.pipeline.ledger.view().rows()]
+        return [column.tolist() for column in self.pipeline.ledger.view().rows()[:4]]
 
 
 def batches(cuts: Sequence[int]) -> list[TelemetryBatch]:
