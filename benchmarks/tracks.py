@@ -34,6 +34,7 @@ from tests.workers import sample_judge
 from words.times import DAY_MS
 
 EVERY_S = 8.0
+SHORT = ["--bikes", "50"]
 GROUP = 4
 """Bikes whose fixes are a group of a file."""
 MIDNIGHT_MS = START_MS - 8 * 3_600_000
