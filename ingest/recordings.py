@@ -142,8 +142,9 @@ class RecordingReader:
             items, lines = piece.items_of(block, _quick_line, _read_line)
             keys = [(item.vendor, item.device_id) for item in items]
             bikes = list(map(self._bikes.get, keys))
-            for row in [row for row, bike in enumerate(bikes) if bike is None]:
-                bikes[row] = self._bike_or_problem(piece, lines[row], *keys[row])
+            if None in bikes:
+                for row in [row for row, bike in enumerate(bikes) if bike is None]:
+                    bikes[row] = self._bike_or_problem(piece, lines[row], *keys[row])
             yield self._recorded(piece, items, lines, bikes)
 
     def _rec(self, path: Path, stream: IO[bytes]) -> Iterator[Recorded]:
@@ -193,10 +194,11 @@ class RecordingReader:
         in_seconds: bool = False,
     ) -> Recorded:
         """A piece whose items are of `bikes`, None for those that are of none."""
-        rows = [row for row, bike in enumerate(bikes) if bike is not None]
-        if len(rows) < len(bikes):
+        if None in bikes:
+            rows = [row for row, bike in enumerate(bikes) if bike is not None]
             items, lines = [items[row] for row in rows], [lines[row] for row in rows]
-        known = np.array([bike for bike in bikes if bike is not None], np.int32)
+            bikes = [bikes[row] for row in rows]
+        known = np.array(bikes, np.int32)
         batch, faults, notes = to_columns(known, items, PLAUSIBLE, in_seconds=in_seconds)
         kept = [segment for row, segment in enumerate(segments) if row not in faults]
         for row, fault in faults.items():

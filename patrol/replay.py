@@ -276,7 +276,7 @@ def _judged(
             )
             for ref, zone in figures
         ],
-        verdicts={verdict: count for verdict, count in counts.items() if count},
+        verdicts={verdict: counts[verdict] for verdict in VERDICTS if counts[verdict]},
         from_=first,
         to=last,
         what_if=what_if,
