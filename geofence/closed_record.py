@@ -8,7 +8,7 @@ Idle times are of duty: nobody is late in the night.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bikes.roster import Roster
 from geofence.atlas import Layout
-from geofence.coverage import Ledger
+from geofence.coverage import SLOT_MS, Ledger
 from geofence.idleness import Idling
 from geofence.record import PATROL_MS, Record, ZoneRef, patrolled_ms
 from geofence.runs import Visits
@@ -43,6 +43,20 @@ class ZoneRecord(NamedTuple):
     windows: Counter[Verdict]  # windows with hardly any duty outside the record, by verdict
 
 
+AT_ONCE = 1 << 19
+"""Visits that are measured at once, more or less: it takes some 30 MB."""
+
+
+class Seen(NamedTuple):
+    """Visits of zones by time, as columns of shape (k,): all that figures take of them."""
+
+    cell: NDArray[np.int32]
+    at_ms: NDArray[np.int64]  # [ms]
+
+
+NOTHING = Seen(np.empty(0, np.int32), np.empty(0, np.int64))
+
+
 class ClosedRecord:
     """Measures all zones of a record [from_ms, to_ms], which is as of a millisecond after its end.
 
@@ -63,25 +77,43 @@ class ClosedRecord:
         for ref in refs:
             self._number[self._zones.cells(ref.zone_id)] = np.arange(ref.cells_total)
 
-    def hear(self, bike: NDArray[np.int32], at_ms: NDArray[np.int64], visits: Visits) -> Visits:
+    def hear(self, bike: NDArray[np.int32], at_ms: NDArray[np.int64], visits: Visits) -> Seen:
         """Take in fixes of a stretch, of shape (n,) [ms], and the visits that they make.
 
-        Return the visits of zones, which :meth:`pass_` wants.
+        Return what :meth:`pass_` wants of them.
         """
         self._ledger.hear(bike, at_ms)
         self._ledger.add(visits)
-        return visits.where(self._layout.own(visits.cell, visits.at_ms, self._zones))
+        own = np.flatnonzero(self._layout.own(visits.cell, visits.at_ms, self._zones))
+        own = own[np.argsort(visits.at_ms[own], kind="stable")]
+        return Seen(visits.cell[own], visits.at_ms[own])
 
-    def pass_(self, visits: Visits, until_ms: int) -> None:
+    def pass_(self, parts: Sequence[Seen], until_ms: int) -> None:
         """Measure a stretch that ends before an instant [ms]: all that was heard of it is known.
 
-        Stretches follow each other, and an end lies between two slots of the ledger. The visits
-        are all of the stretch, in any order.
+        Stretches follow each other, and an end lies between two slots of the ledger. The parts
+        are all of the stretch; many visits are measured by shorter stretches.
         """
-        order = np.argsort(visits.at_ms, kind="stable")
-        order = order[np.argsort(self._zones.cell_zone[visits.cell[order]], kind="stable")]
-        zone = self._zones.cell_zone[visits.cell[order]]
-        cell, at_ms = self._number[visits.cell[order]], visits.at_ms[order]
+        begin_ms = min((int(seen.at_ms[0]) for seen in parts if seen.at_ms.size), default=until_ms)
+        pieces = sum(seen.cell.size for seen in parts) // AT_ONCE + 1
+        step_ms = (max(until_ms - begin_ms, 0) // pieces // SLOT_MS + 1) * SLOT_MS
+        low = [0] * len(parts)
+        for end_ms in [
+            *range(begin_ms // SLOT_MS * SLOT_MS + step_ms, until_ms, step_ms),
+            until_ms,
+        ]:
+            high = [int(np.searchsorted(seen.at_ms, end_ms)) for seen in parts]
+            some = [NOTHING]
+            for (cell, at_ms), first, end in zip(parts, low, high, strict=True):
+                some.append(Seen(cell[first:end], at_ms[first:end]))
+            self._measure(Seen(*map(np.concatenate, zip(*some, strict=True))), end_ms)
+            low = high
+
+    def _measure(self, seen: Seen, until_ms: int) -> None:
+        order = np.argsort(seen.at_ms, kind="stable")
+        order = order[np.argsort(self._zones.cell_zone[seen.cell[order]], kind="stable")]
+        zone = self._zones.cell_zone[seen.cell[order]]
+        cell, at_ms = self._number[seen.cell[order]], seen.at_ms[order]
         record = self._record()
         open_ms = until_ms
         for number, figures in enumerate(self._figures):

@@ -23,10 +23,10 @@ import numpy as np
 from alerts.orders import Orders
 from alerts.store.book_file import BookFile
 from bikes.roster import Roster
-from geofence.closed_record import ClosedRecord, ZoneRecord
+from geofence.closed_record import ClosedRecord, Seen, ZoneRecord
 from geofence.quality import VERDICTS
 from geofence.record import ZoneRef
-from geofence.runs import Midnights, Visits
+from geofence.runs import Midnights
 from geofence.zones import Zones
 from ingest import snapshot
 from ingest.errors import ArchiveDamaged, SnapshotDamaged
@@ -235,7 +235,7 @@ def _judged(
     for day in days.days():
         if day <= done:
             continue
-        visits: list[list[Visits]] = [[] for _ in districts]
+        visits: list[list[Seen]] = [[] for _ in districts]
         for fixes, begins, duplicates in days.of(day):
             counts["duplicate"] += duplicates
             # The other policies may also say differently what a visit is.
@@ -246,11 +246,11 @@ def _judged(
             counts.update(dict(zip(VERDICTS, given, strict=True)))
             on_judged(len(fixes) + duplicates, days.rows)
         for record, seen in zip(records, visits, strict=True):
-            record.pass_(Visits.concat(seen), midnights.end_of(day))
+            record.pass_(seen, midnights.end_of(day))
         if state:
             state.saved(day, counts, records, days)
     for record in records:
-        record.pass_(Visits.empty(), midnights.ends(to_ms))
+        record.pass_([], midnights.ends(to_ms))
     if state:
         state.file.unlink(missing_ok=True)
     figures, *others = (record.ended() for record in records)

@@ -301,7 +301,8 @@ def test_everybody_counts_the_same_windows(week: Week, tmp_path: Path) -> None:
     judged = station.worker.judged(keys, BEGIN, END)
     _, visits = station.district.judge.assess(judged.fixes)
     record = record_of(station.district, BEGIN, END)
-    record.pass_(record.hear(judged.fixes.bike, judged.fixes.timestamp_ms, visits), END + SLOT_MS)
+    seen = record.hear(judged.fixes.bike, judged.fixes.timestamp_ms, visits)
+    record.pass_([seen], END + SLOT_MS)
     what_if = {
         zone.zone_id: counted(
             {"reached": zone.windows - zone.windows_short - zone.windows_unknown,

@@ -37,7 +37,7 @@ def measured(
         heard = (fixes.timestamp_ms >= begin_ms) & (fixes.timestamp_ms < end_ms)
         some = visits.where((visits.at_ms >= begin_ms) & (visits.at_ms < end_ms))
         in_zones = record.hear(fixes.bike[heard], fixes.timestamp_ms[heard], some)
-        record.pass_(in_zones, end_ms)
+        record.pass_([in_zones], end_ms)
         begin_ms = end_ms
     return [figures for _, figures in record.ended()]
 
