@@ -31,6 +31,7 @@ from patrol.simulate import bike_ids
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "chengyang" / "patrol.toml"
 FIRST = date(2025, 11, 23)
+SHORT = ["--days", "3", "--lines", "200000"]
 
 
 def sample() -> tuple[Settings, Zones]:
