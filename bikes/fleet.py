@@ -160,7 +160,7 @@ class FleetState:
     def liveness(
         self, now_ms: int, *, stale_after_s: float = STALE_AFTER_S
     ) -> NDArray[np.integer[Any]]:
-        """Whether each bike is alive at `now_ms`, as its place in :data:`LIVENESS`.
+        """Whether each bike is alive at `now_ms`, as its place in :data:`LIVENESS`; shape (bikes,).
 
         An age equal to a limit is still within it. A bike that catches up on what it stored is
         heard, but its position is old: it is stale, not live.
@@ -178,7 +178,7 @@ class FleetState:
         )
 
     def differs(self, other: FleetState, names: Iterable[str]) -> NDArray[np.bool_]:
-        """Which bikes are not as in another state, which has no more of them.
+        """Which bikes, shape (bikes,), are not as in another state, which has no more of them.
 
         `names` are the fields of a state that are compared, bit by bit: NaN is like NaN.
         """
@@ -192,7 +192,7 @@ class FleetState:
         return found
 
     def position(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """WGS-84 lat and lng [degrees] of every bike, NaN for one without a fix."""
+        """WGS-84 lat and lng [degrees] of every bike, shape (bikes,); NaN for one without a fix."""
         return self._fixes.lat_deg, self._fixes.lng_deg
 
     def fixes(self) -> TelemetryBatch:

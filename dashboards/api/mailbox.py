@@ -12,7 +12,7 @@ import numpy as np
 from typing_extensions import TypedDict
 
 from dashboards.api.sight import MOST_SEEN, Herd, Sight
-from dashboards.api.views import AT_ONCE, Rows
+from dashboards.api.views import AT_ONCE, Indices
 
 
 class Thing(NamedTuple):
@@ -47,11 +47,11 @@ class Mailbox:
     """What a listener has yet to read: frames of things, the newest of each, and bikes.
 
     Bikes are not put into it: those are written when it is emptied that it looks at and that have
-    changed since the number `after`. `write` makes their frames.
+    changed since the number `after`. `write` makes the frames of n of them, shape (n,).
     """
 
     def __init__(
-        self, sight: Sight, herd: Herd, write: Callable[[Rows], list[Frame]], after: int = 0
+        self, sight: Sight, herd: Herd, write: Callable[[Indices], list[Frame]], after: int = 0
     ) -> None:
         self._sight, self._herd, self._write, self._after = sight, herd, write, after
         self._frames: dict[Thing, Frame] = {}
@@ -80,16 +80,16 @@ class Mailbox:
                 frames.append(things.popleft())
             yield b"".join(each for _, each in sorted(frames))
 
-    def _rows(self) -> Rows:
+    def _rows(self) -> Indices:
         """Bikes that are to be told now, by the number of their change."""
         number = self._herd.number
-        rows: Rows = np.flatnonzero(number > self._after)
+        rows: Indices = np.flatnonzero(number > self._after)
         self._after = int(number.max(initial=0))
         if self._sight.limited:
             rows = self._looked_at(rows)
         return rows[np.argsort(number[rows])]
 
-    def _looked_at(self, rows: Rows) -> Rows:
+    def _looked_at(self, rows: Indices) -> Indices:
         """Of bikes that have changed those that the listener sees, or saw until now."""
         size = self._herd.number.size
         self._told = np.append(self._told, np.zeros(size - self._told.size, np.bool_))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bikes.fleet import LIVENESS, FleetState, Liveness
 from bikes.roster import BikeKey
 from dashboards.api.bike_answers import Bike
-from dashboards.api.views import Rows, Views
+from dashboards.api.views import Indices, Views
 from dashboards.sources import Sources
 
 MOST_SEEN: Final = 2_000
@@ -52,7 +52,7 @@ EVERYTHING: Final = Sight()
 class Herd:
     """All bikes as of the last look, and the number of the change that each had last.
 
-    Rows are indices of the roster. It is for the event loop.
+    Bikes are indices of the roster, shape (n,). It is for the event loop.
     """
 
     def __init__(self, sources: Sources, views: Views) -> None:
@@ -111,7 +111,7 @@ class Herd:
         counts = np.bincount(self._alive, minlength=len(LIVENESS)).tolist()
         return Counter(dict(zip(LIVENESS, counts, strict=True)))
 
-    def seen(self, sight: Sight, rows: Rows, every: int = 1) -> NDArray[np.bool_]:
+    def seen(self, sight: Sight, rows: Indices, every: int = 1) -> NDArray[np.bool_]:
         """Which of some bikes a listener is told of that looks at one in `every`, of shape (n,)."""
         roster, there = self._sources.roster, self._alerted[rows]
         named = roster.at(sight.bike) if sight.bike is not None and sight.bike in roster else -1
@@ -124,7 +124,7 @@ class Herd:
         seen: NDArray[np.bool_] = (there & (rows % every == 0)) | (rows == named)
         return seen
 
-    def bikes(self, rows: Rows) -> list[Bike]:
+    def bikes(self, rows: Indices) -> list[Bike]:
         """Answers about some bikes as of the last look."""
         return self._views.written(
             self._fleet.some(rows), self._alive[rows], self._zone[rows], self._zones

@@ -39,7 +39,7 @@ from dashboards.api.problems import SCHEMAS
 from dashboards.api.routes import group, needs
 from dashboards.api.sight import EVERYTHING, Herd, Sight
 from dashboards.api.times import Times
-from dashboards.api.views import Rows, Views
+from dashboards.api.views import Indices, Views
 from dashboards.sources import Sources
 
 log = logging.getLogger(__name__)
@@ -204,7 +204,7 @@ class Feed:
         number = change.number
         return number, frame(thing, change.answer, f"{self._run_id}-{number}")
 
-    def _of_bikes(self, rows: Rows) -> list[Frame]:
+    def _of_bikes(self, rows: Indices) -> list[Frame]:
         """Frames of some bikes, which all listeners share."""
         known, number = self._bikes, self._herd.number
         if len(known) > MOST_KEPT:
@@ -306,7 +306,7 @@ class Told(NamedTuple):
     answer: answers.ZoneCoverage
 
     def holds(self, stands: tuple[object, ...], goes_on: list[float | None]) -> bool:
-        """Whether it need not be told again: the clock alone has gone on, for less than SAME_S."""
+        """Whether it need not be told again: the clock alone has gone on, under SAME_S [s]."""
         return stands == self.stands and all(
             a == b or (a is not None and b is not None and abs(a - b) < SAME_S)
             for a, b in zip(self.goes_on, goes_on, strict=True)

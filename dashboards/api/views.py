@@ -33,7 +33,7 @@ URGENCY = ("overdue", "short", "due", "unmeasurable", "compliant", "paused", "of
 """Zone states, the most urgent first."""
 
 
-Rows = NDArray[np.integer[Any]]
+Indices = NDArray[np.integer[Any]]
 
 
 def by_urgency(status: ZoneStatus) -> tuple[int, float, str]:
@@ -168,7 +168,7 @@ class Views:
             await asyncio.sleep(0)
         return self._keys
 
-    def bikes(self, bikes: Rows) -> list[bike_answers.Bike]:
+    def bikes(self, bikes: Indices) -> list[bike_answers.Bike]:
         """Bikes as of now, by their indices in the roster, in this order."""
         sources, zones = self._sources, self._sources.zones
         fleet = sources.view().fleet.some(bikes)
@@ -176,9 +176,9 @@ class Views:
         return self.written(fleet, alive, zone, zones)
 
     def written(
-        self, fleet: FleetState, alive: Rows, zone: Rows, zones: ZoneMap
+        self, fleet: FleetState, alive: Indices, zone: Indices, zones: ZoneMap
     ) -> list[bike_answers.Bike]:
-        """All bikes of a fleet, whose liveness and place among `zones` are known by number."""
+        """All n bikes of a fleet; liveness and place among `zones` by number, shape (n,)."""
         names = [*(each.zone_id for each in zones.zones), None]  # of -1, the last: of no zone
         return [
             self._times.answer(
