@@ -15,7 +15,8 @@ import { ageItems, CellOverlay, ZoneLayer } from "./zones.js";
 const RETRY_MS = 2000;
 
 // Asked for at once, so that they are there when the frame is.
-/** @type {Promise<Zones | null> | null} */ let early = read("/zones?coverage=false").catch(() => null);
+/** @type {Promise<Zones | null> | null} */
+let early = read("/zones?coverage=false").catch(() => null);
 
 start(async (main) => {
   welcome($("map-frame"));

@@ -43,7 +43,7 @@ class Keys {
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const found = this.bound.get(event.ctrlKey || event.metaKey ? `Ctrl+${key}` : key);
     const within = (selector) => event.target.closest?.(selector);
-    if (!found || within("dialog") || document.querySelector(":popover-open")) return;
+    if (!found || within("dialog[open]") || document.querySelector(":popover-open")) return;
     const field = "input:not([type=range]), textarea, select, [contenteditable]";
     if (!found.writing && within(field)) return;
     // Enter and space on a button press that button.

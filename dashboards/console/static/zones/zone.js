@@ -177,7 +177,8 @@ class ZoneCells {
 
   /** The zone as it is now; it can be redrawn while the page is open. */
   async outline() {
-    /** @type {Zones} */ const zones = await read("/zones?coverage=false"), { features, grid } = zones;
+    /** @type {Zones} */ const zones = await read("/zones?coverage=false");
+    const { features, grid } = zones;
     const zone = features.find((feature) => feature.id === this.zoneId);
     if (!zone) return;
     this.showExcluded(zones);
