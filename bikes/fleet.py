@@ -243,12 +243,13 @@ class FleetState:
                 self._hear(event.bike, heard_at_ms)
 
     def state(self) -> dict[str, NDArray[np.generic]]:
-        """The columns of a snapshot, by name; bikes by their index of today."""
-        return {
+        """Copies of the columns for a snapshot, by name; bikes by their index of today."""
+        columns = {
             **{f"fix_{name}": getattr(self._fixes, name) for name in COLUMNS},
             **{f"charge_{name}": getattr(self._charges, name) for name in COLUMNS},
             **self._said,
         }
+        return {name: column.copy() for name, column in columns.items()}
 
     def restore(self, state: Mapping[str, NDArray[np.generic]], bikes: NDArray[np.int32]) -> None:
         """Go on from a snapshot whose bike i is `bikes[i]` now; replaces what is known of them.

@@ -372,9 +372,11 @@ class Ledger:
         """Drop the slots that end at or before `at_ms`."""
         for name in ("_visits", "_heard"):
             rows = getattr(self, name).fold()
-            setattr(self, name, _Table(rows.where(rows.slot >= at_ms // SLOT_MS)))
-        self._settled = None
-        self._change(0)
+            kept = rows.slot >= at_ms // SLOT_MS
+            if not kept.all():
+                setattr(self, name, _Table(rows.where(kept)))
+                self._settled = None
+                self._change(0)
 
     def view(self) -> View:
         """All rows as they are now, for any thread; what comes later is not in it."""
@@ -392,7 +394,8 @@ class Ledger:
         return self._view
 
     def state(self) -> dict[str, NDArray[np.generic]]:
-        """The columns of a snapshot; provisional rows follow from the fixes beside it."""
+        """The columns of a snapshot, which no change touches; provisional rows follow from the
+        fixes beside it."""
         visits, heard = self._visits.fold()._asdict(), self._heard.fold()._asdict()
         del visits["cell_bits"], heard["cell_bits"], heard["observed"]
         return {**visits, **{f"heard_{name}": column for name, column in heard.items()}}

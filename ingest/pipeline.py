@@ -231,13 +231,13 @@ class Pipeline:
         return TelemetryBatch.concat(parts)
 
     def state(self) -> dict[str, NDArray[np.generic]]:
-        """State for a snapshot; bikes by their index of today."""
+        """State for a snapshot, which no change touches; bikes by their index of today."""
         contexts, counters = self._contexts, self.counters
         context = contexts.all().fixes
         return {
             **{f"context_{name}": getattr(context, name) for name in COLUMNS},
             **{f"ledger_{name}": column for name, column in self.ledger.state().items()},
-            **{name: getattr(contexts, f"{name}_ms") for name in OF_CONTEXTS},
+            **{name: getattr(contexts, f"{name}_ms").copy() for name in OF_CONTEXTS},
             "counters": np.array([counters.fixes, counters.duplicates, counters.restated]),
             "verdicts": np.array(counters.verdicts),
         }

@@ -277,7 +277,7 @@ class Worker:
             },
             accounts=dict(self.view.accounts),
         )
-        return header, {name: array.copy() for name, array in arrays.items()}
+        return header, arrays
 
     def write_snapshot(self, header: snapshot.Header, arrays: snapshot.Arrays) -> None:
         """Put the state on disk, and only then move the cursor; StoreUnavailable: not written."""

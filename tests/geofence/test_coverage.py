@@ -218,10 +218,14 @@ def test_a_snapshot_survives_a_new_numbering_of_bikes() -> None:
 
 
 def test_old_slots_are_forgotten() -> None:
-    """The ledger is bounded by its retention."""
+    """The ledger is bounded by its retention; where nothing is older, nothing changes."""
     ledger = Ledger(CELLS)
     ledger.add(columns([(0, 1, 0, True), (0, 2, 2 * SLOT_MS, True)]))
+    before = ledger.version
+    ledger.forget_before(T0)
+    assert ledger.version == before
     ledger.forget_before(T0 + SLOT_MS)
+    assert ledger.version > before
     assert ledger.view().last_visits.cell.tolist() == [2]
 
 
