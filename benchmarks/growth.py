@@ -98,11 +98,11 @@ def by_bikes() -> str:
 
 def by_memory() -> str:
     """Memory by the bike-days that are remembered."""
-    curves: dict[str, list[tuple[float, float]]] = {"held": [], "while saving": []}
+    curves: dict[str, list[tuple[float, float]]] = {"held": [], "at most": []}
     for bikes in (28, 100, 200, 400):
         found = run("coverage_memory", ["--bikes", str(bikes)])
         curves["held"].append((bikes, found["held_mb"]))
-        curves["while saving"].append((bikes, found["peak_mb"]))
+        curves["at most"].append((bikes, found["peak_mb"]))
     return drawn("Memory with 35 days of coverage [MB]", "bikes", curves)
 
 

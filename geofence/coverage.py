@@ -137,10 +137,34 @@ class Rows(NamedTuple):
         parts = [part for part in parts if part.key.size]
         if not parts:
             return cls.empty()
-        if len(parts) == 1:
-            return parts[0]
-        columns = map(np.concatenate, zip(*(part[:4] for part in parts), strict=True))
-        return cls._reduce(*columns, cell_bits=parts[0].cell_bits)
+        largest, *others = sorted(parts, key=lambda part: -part.key.size)
+        if not others:
+            return largest
+        columns = map(np.concatenate, zip(*(part[:4] for part in others), strict=True))
+        few = others[0] if len(others) == 1 else cls._reduce(*columns, cell_bits=largest.cell_bits)
+        return largest._and(few)
+
+    def _and(self, few: Rows) -> Rows:
+        """These rows and fewer others, merged without sorting: that takes half of the memory."""
+        at = np.searchsorted(self.key, few.key)
+        there = self.key[np.minimum(at, self.key.size - 1)] == few.key
+        to = at + np.cumsum(~there) - ~there  # where each of the few comes to lie
+        mine = np.ones(self.key.size + few.key.size - np.count_nonzero(there), np.bool_)
+        mine[to[~there]] = False
+
+        def merged(own: NDArray[Any], theirs: NDArray[Any], join: np.ufunc) -> NDArray[Any]:
+            column = np.empty(mine.size, own.dtype)
+            column[mine] = own
+            column[to] = np.where(there, join(column[to], theirs), theirs)
+            return column
+
+        return Rows(
+            merged(self.key, few.key, np.maximum),
+            merged(self.last_ms, few.last_ms, np.maximum),
+            merged(self.observed, few.observed, np.logical_or),
+            merged(self.first_ms, few.first_ms, np.minimum),
+            self.cell_bits,
+        )
 
     @classmethod
     def _reduce(
