@@ -69,6 +69,7 @@ export class DrawMap {
 class Neighbours {
   /** @type {Place[][]} */ rings = [];
   /** @type {L.Point[][] | null} the rings on the screen */ points = null;
+  shown = "";
 
   constructor(map, onPick) {
     this.map = map;
@@ -79,6 +80,9 @@ class Neighbours {
   }
 
   show(/** @type {Zone[]} */ features) {
+    const shown = JSON.stringify(features);
+    if (shown === this.shown) return; // their names would only fade out and in
+    this.shown = shown;
     this.group.clearLayers();
     for (const feature of features) {
       const { label, zone_id } = feature.properties;
