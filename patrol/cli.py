@@ -350,7 +350,7 @@ def replay(
     ] = None,
     memory_mb: Annotated[
         int,
-        typer.Option("--memory", help="Memory to take, whatever the length [MB].", min=256),
+        typer.Option("--memory", help="Memory for days that wait, and to run [MB].", min=256),
     ] = 512,
     resume: Annotated[
         Path | None,

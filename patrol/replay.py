@@ -40,7 +40,7 @@ from patrol.errors import ConfigError
 from patrol.errors import Problem as ConfigProblem
 
 MEMORY_MB: Final = 512
-"""Memory that a replay takes at most [MB], whatever the length of the record."""
+"""Memory that a replay takes [MB], whatever the length of the record; a large day takes more."""
 SAVE_S: Final = 10.0
 """How often the state is saved where that is wanted [s]."""
 REST_MB: Final = 384
@@ -118,7 +118,7 @@ def replay(
 
     `on_problem` is called with everything that cannot be used, a line or a file as a whole,
     `on_read` with the size of every piece that was read [bytes], and `on_judged` with the number of
-    fixes that were judged now and of all there are. Memory is bounded by `memory_mb` [MB]. The
+    fixes that were judged now and of all there are. Fixes wait in `memory_mb` [MB] or on disk. The
     record is judged by `other` policies as well, instead of those of the same names. `vendor` and
     `bike` are those of what names none, as of :class:`ingest.recordings.RecordingReader`.
 
